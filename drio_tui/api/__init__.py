@@ -1,0 +1,1 @@
+"""The drio API: wire models, the async client, errors."""

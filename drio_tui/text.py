@@ -1,0 +1,67 @@
+"""Making text from elsewhere safe to show.
+
+Names, messages and bodies that come over the wire can hold anything. `visible` turns every code point
+that could act on a terminal or hide from the reader into a symbol of its own, so that what is shown is
+what is there. Markup is not its business: safe text reaches widgets with markup switched off.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_ELLIPSIS = "…"
+
+
+def _symbol(code: int) -> str:
+    if code < 0x20:
+        return chr(0x2400 + code)  # the Unicode control pictures: ␀ … ␟
+    if code == 0x7F:
+        return "␡"
+    return f"‹{code:02X}›" if code <= 0xFF else f"‹U+{code:04X}›"
+
+
+# Everything translated one to one; Cf, Cs, Co and Cn beyond the table are found by category.
+_TABLE: dict[int, str] = {code: _symbol(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
+_KEEP_LINES = {code: text for code, text in _TABLE.items() if code != 0x0A}
+_HIDDEN = frozenset({"Cf", "Cs", "Zl", "Zp"})
+# Joiners that belong to emoji and to scripts that need them, but only between visible neighbours.
+_COMBINING_RUN = 8
+
+
+def visible(text: str, *, multiline: bool = False) -> str:
+    """`text` with every C0, DEL, C1, format (bidi, zero-width), surrogate and separator code point shown.
+
+    With `multiline`, newlines stay; tabs are shown either way. Runs of more than eight combining
+    marks are cut there, with `…`, so that a stack of them cannot cover its neighbours or cost
+    quadratic time.
+    """
+    if text.isascii():
+        if text.isprintable():
+            return text
+        return text.translate(_KEEP_LINES if multiline else _TABLE)
+    text = text.translate(_KEEP_LINES if multiline else _TABLE)
+    out: list[str] = []
+    marks = 0
+    for char in text:
+        if char < "\u0300":
+            marks = 0
+            out.append(_symbol(ord(char)) if char == "\u00ad" else char)
+            continue
+        category = unicodedata.category(char)
+        if category in ("Mn", "Me"):
+            marks += 1
+            if marks <= _COMBINING_RUN:
+                out.append(char)
+            elif marks == _COMBINING_RUN + 1:
+                out.append(_ELLIPSIS)
+            continue
+        marks = 0
+        out.append(_symbol(ord(char)) if category in _HIDDEN else char)
+    return "".join(out)
+
+
+def one_line(text: str, width: int | None = None) -> str:
+    """`text` as one safe line, cut to `width` characters with an ellipsis when it is longer."""
+    if width is not None and len(text) > width:
+        return visible(text[: max(0, width - 1)]) + _ELLIPSIS
+    return visible(text)
