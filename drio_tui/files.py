@@ -1,0 +1,93 @@
+"""Reading and writing small private files without ever leaving half of one behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+
+class NotOurs(OSError):
+    """A file or folder that must be private belongs to someone else, is a link, or is open to others."""
+
+
+def private_dir(path: Path) -> Path:
+    """`path`, created with its parents; itself at mode 0700. Raises `NotOurs` for a foreign owner or a link."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    info = path.lstat()
+    if not stat.S_ISDIR(info.st_mode):
+        raise NotOurs(f"{path} is not a folder")
+    if hasattr(os, "getuid"):
+        if info.st_uid != os.getuid():
+            raise NotOurs(f"{path} belongs to another user")
+        if info.st_mode & 0o077:
+            path.chmod(0o700)
+    return path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` atomically, at mode 0600; the old file stays intact when anything fails.
+
+    The bytes go to a new file with an unguessable name in the same folder (`O_EXCL`, 0600), are flushed
+    to disk, then renamed over `path`; a symbolic link at `path` is refused (`NotOurs`).
+    """
+    if path.is_symlink():
+        raise NotOurs(f"{path} is a symbolic link")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(handle, view) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_dir(path.parent)
+
+
+def sync_dir(path: Path) -> None:
+    """Flush a folder's entries to disk, where the platform can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_private(path: Path, *, limit: int = 1 << 20) -> bytes:
+    """The bytes of a private file, at most `limit`.
+
+    Raises `FileNotFoundError`; `NotOurs` for a link, a foreign owner, a mode open to others or a file
+    that is too large to be ours.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        if path.is_symlink():
+            raise NotOurs(f"{path} is a symbolic link") from error
+        raise
+    with os.fdopen(handle, "rb") as file:
+        info = os.fstat(file.fileno())
+        if not stat.S_ISREG(info.st_mode):
+            raise NotOurs(f"{path} is not a plain file")
+        if hasattr(os, "getuid"):
+            if info.st_uid != os.getuid():
+                raise NotOurs(f"{path} belongs to another user")
+            if info.st_mode & 0o077:
+                raise NotOurs(f"{path} can be read by others (mode {stat.S_IMODE(info.st_mode):04o}); chmod 600 it")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise NotOurs(f"{path} is larger than {limit} bytes")
+    return data
