@@ -279,9 +279,7 @@ BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
-def api_error(
-    status: int, body: Any, *, request_id: str | None = None, retry_after: float | None = None
-) -> ApiError:
+def api_error(status: int, body: Any, *, request_id: str | None = None, retry_after: float | None = None) -> ApiError:
     """The error for an answer: `status` is HTTP's, `body` the parsed JSON (either shape, or anything else)."""
     kind = BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)
     error = body.get("error") if isinstance(body, dict) else None

@@ -1,0 +1,567 @@
+"""The wire models of drio's management API v1: what is read, what is created, what is changed.
+
+Naming is camelCase on the wire and snake_case here. Three kinds of model stand here, for each thing:
+`Thing` as the API gives it, `ThingCreate` as POST takes it, `ThingPatch` as PATCH takes it (absent =
+unchanged, null clears, objects merge one level). Fields marked *documented* come from the vendor's
+pages (contract section 3), *inferred* ones are our reading and may be corrected here alone.
+
+Reading is lenient about what is unknown and strict about what is known: unknown fields are kept at
+every level, unknown enum values are kept verbatim, but a number where a string belongs is an error of
+that one object. Nothing is coerced, so `to_wire` gives back the JSON that came in.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+
+class Wire(BaseModel):
+    """A JSON object of the API. Unknown members are kept in `model_extra` and written back."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=False,  # a member spelled snake_case is an unknown member, not a field of ours
+        serialize_by_alias=True,
+        extra="allow",
+        strict=True,
+        protected_namespaces=(),
+        field_title_generator=lambda name, _info: name.replace("_", " ").capitalize(),
+    )
+
+    @classmethod
+    def from_wire(cls, raw: Any) -> Self:
+        """The model of one parsed JSON object; raises pydantic's `ValidationError`."""
+        return cls.model_validate(raw)
+
+    @classmethod
+    def new(cls, **fields: Any) -> Self:
+        """A model from Python's own field names."""
+        return cls.model_validate(fields, by_alias=False, by_name=True)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON object: only members that were read or set, unknown ones included."""
+        return self.model_dump(mode="python", by_alias=True, exclude_unset=True)
+
+    def changes_from(self, base: Wire) -> dict[str, Any]:
+        """What a PATCH has to say to get from `base` to this: changed members, null for removed ones.
+
+        Objects are compared one level deep, as PATCH merges them; lists are replaced whole.
+        """
+        return changes(base.to_wire(), self.to_wire())
+
+
+def changes(base: dict[str, Any], wanted: dict[str, Any], *, depth: int = 1) -> dict[str, Any]:
+    """The merge patch from `base` to `wanted` (RFC 7396, `depth` levels into objects)."""
+    patch: dict[str, Any] = {}
+    for key, value in wanted.items():
+        if key in base and same_json(base[key], value):
+            continue
+        before = base.get(key)
+        if depth and isinstance(value, dict) and isinstance(before, dict):
+            patch[key] = changes(before, value, depth=depth - 1)
+        else:
+            patch[key] = value
+    patch.update({key: None for key in base if key not in wanted})
+    return patch
+
+
+def same_json(left: Any, right: Any) -> bool:
+    """Equality of JSON values: `1` and `True` differ, as do `1` and `1.0`."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same_json(value, right[key]) for key, value in left.items())
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same_json, left, right))
+    return bool(left == right)
+
+
+def open_enum(*known: str) -> Any:
+    """A string whose known values are named in the schema while every other value is taken as it is."""
+    return WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "enum": list(known)}, {"type": "string"}],
+            "x-known-values": list(known),
+        }
+    )
+
+
+AppStatus = Annotated[str, open_enum("draft", "published", "archived")]
+AuthStatus = Annotated[str, open_enum("valid", "pending", "invalid", "error")]
+ProviderKind = Annotated[str, open_enum("oauth", "apiKey", "bearer", "basic", "none")]
+Ownership = Annotated[str, open_enum("customer_managed", "drio_managed")]
+ProvisioningMode = Annotated[str, open_enum("manual", "automatic")]
+IntegrationKind = Annotated[str, open_enum("rest")]
+HttpMethod = Annotated[str, open_enum("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")]
+ToolKind = Annotated[str, open_enum("function")]
+BindingType = Annotated[str, open_enum("integration_operation")]
+BindingStatus = Annotated[str, open_enum("ready", "stale", "missing", "unbound")]
+PRIMITIVES = (
+    "data-table", "card", "card-grid", "list", "detail", "form", "chart", "text", "metric", "timeline", "image",
+)  # fmt: skip
+Primitive = Annotated[str, open_enum(*PRIMITIVES)]
+DisplayMode = Annotated[str, open_enum("inline", "fullscreen", "pip")]
+Visibility = Annotated[str, open_enum("visible", "hidden")]
+Trigger = Annotated[str, open_enum("row.select", "button.click", "form.submit", "card.select")]
+ActionType = Annotated[str, open_enum("callTool", "sendMessage", "openUrl")]
+CallMode = Annotated[str, open_enum("once", "always")]
+BorderRadius = Annotated[str, open_enum("none", "sm", "md", "lg", "xl", "full")]
+
+# What a request has to satisfy; answers are not held to it.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
+HexColor = Annotated[
+    str,
+    StringConstraints(pattern=r"^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"),
+    Field(json_schema_extra={"format": "color"}),
+]
+HttpUrl = Annotated[
+    str,
+    StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#@\\]+(?:[/?#]\S*)?$"),
+    Field(json_schema_extra={"format": "uri"}),
+]
+OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=r"^/[^\s\\]*$")]
+JsonSchema = Annotated[dict[str, Any], Field(json_schema_extra={"format": "json-schema"})]
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+# --- app ------------------------------------------------------------------------------------------
+
+
+class Branding(Wire):
+    """An app's looks (documented)."""
+
+    primary_color: str | None = None
+    accent_color: str | None = None
+    background_color: str | None = None
+    font_family: str | None = None
+    border_radius: BorderRadius | None = None
+
+
+class BrandingInput(Wire):
+    """Branding as a request may give it; colours are `#rgb`, `#rrggbb` or `#rrggbbaa`."""
+
+    primary_color: HexColor | None = Field(None, description="Main colour.", examples=["#0f172a"])
+    accent_color: HexColor | None = Field(None, description="Highlights and buttons.", examples=["#22c55e"])
+    background_color: HexColor | None = Field(None, description="Behind everything.", examples=["#ffffff"])
+    font_family: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        None, description="Font family by name.", examples=["Geist"]
+    )
+    border_radius: BorderRadius | None = Field(None, description="How round corners are.", examples=["lg"])
+
+
+class App(Wire):
+    """An MCP app (documented)."""
+
+    id: str
+    name: str
+    slug: str | None = None
+    public_mcp_id: str | None = None
+    description: str | None = None
+    version: str | None = None
+    status: AppStatus | None = None
+    is_enabled: bool | None = None
+    template_id: str | None = None
+    company_url: str | None = None
+    server_instructions: str | None = None
+    branding: Branding | None = None
+
+
+class AppCreate(Wire):
+    """POST /apps (documented by example; which members are required is inferred)."""
+
+    template_id: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="The template to start from.", examples=["support"]
+    )
+    name: Name = Field(description="Shown to people.", examples=["Acme Support"])
+    slug: Key | None = Field(None, description="Unique; made from the name when left out.", examples=["acme-support"])
+    company_url: HttpUrl | None = Field(None, description="The company's site.", examples=["https://acme.com"])
+    description: str | None = Field(None, description="What the app does, for people and models.")
+    server_instructions: str | None = Field(None, description="What every model connected to the app is told.")
+    branding: BrandingInput | None = None
+
+
+class AppPatch(Wire):
+    """PATCH /apps/{appId} (inferred: metadata and branding, branding merged per key)."""
+
+    name: Name | None = None
+    slug: Key | None = None
+    company_url: HttpUrl | None = None
+    description: str | None = None
+    server_instructions: str | None = None
+    is_enabled: bool | None = None
+    branding: BrandingInput | None = None
+
+
+# --- auth -----------------------------------------------------------------------------------------
+
+
+class AuthProvider(Wire):
+    """A way of authenticating to an upstream API (documented).
+
+    `config_schema` is what the provider wants to know; the documented example has `scopes`,
+    `requiresAuthorizationEndpoint`, `requiresTokenEndpoint`, and may also be a JSON Schema.
+    """
+
+    id: str
+    key: str
+    name: str | None = None
+    kind: ProviderKind | None = None
+    ownership: Ownership | None = None
+    provisioning_mode: ProvisioningMode | None = None
+    docs_url: str | None = None
+    config_schema: dict[str, Any] | None = None
+
+
+class AuthConnection(Wire):
+    """An app's connection to an upstream's authentication (documented)."""
+
+    id: str
+    name: str
+    app_id: str | None = None
+    provider_id: str | None = None
+    provider_key: str | None = None
+    provider_name: str | None = None
+    key: str | None = None
+    status: AuthStatus | None = None
+    config: dict[str, Any] | None = None
+    secret_ref: str | None = None
+    grants: list[str] | None = None
+    last_validated_at: Timestamp | None = None
+    last_error: Any = None
+
+
+class AuthConnectionCreate(Wire):
+    """POST /apps/{appId}/auth (`providerKey` and `name` documented, the rest inferred)."""
+
+    provider_key: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="The provider, by key.", examples=["custom-oauth"]
+    )
+    name: Name = Field(description="Shown to people.", examples=["Primary Auth"])
+    key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
+    config: dict[str, Any] | None = Field(None, description="What the provider's configSchema asks for.")
+    secret_ref: str | None = Field(None, description="Where the secret is kept.")
+    grants: list[str] | None = Field(None, description="What the connection is allowed.")
+
+
+class AuthConnectionPatch(Wire):
+    """PATCH /apps/{appId}/auth/{authId} (inferred)."""
+
+    name: Name | None = None
+    key: Key | None = None
+    config: dict[str, Any] | None = None
+    secret_ref: str | None = None
+    grants: list[str] | None = None
+
+
+# --- integrations and operations ------------------------------------------------------------------
+
+
+class Integration(Wire):
+    """An upstream API (inferred). `config.headers` maps header names to values sent with every call."""
+
+    id: str
+    name: str
+    app_id: str | None = None
+    key: str | None = None
+    kind: IntegrationKind | None = None
+    base_url: str | None = None
+    auth_id: str | None = None
+    status: str | None = None
+    config: dict[str, Any] | None = None
+
+
+class IntegrationCreate(Wire):
+    """POST /apps/{appId}/integrations (inferred)."""
+
+    name: Name = Field(description="Shown to people.", examples=["Acme CRM"])
+    base_url: HttpUrl = Field(description="Operations' paths are added to this.", examples=["https://api.acme.com/v1"])
+    kind: IntegrationKind | None = Field(None, description="How the upstream is spoken to.", examples=["rest"])
+    key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
+    auth_id: str | None = Field(None, description="The auth connection applied to every call.")
+    config: dict[str, Any] | None = Field(None, description="`headers`: sent with every call.")
+
+
+class IntegrationPatch(Wire):
+    """PATCH /apps/{appId}/integrations/{integrationId} (inferred)."""
+
+    name: Name | None = None
+    base_url: HttpUrl | None = None
+    kind: IntegrationKind | None = None
+    key: Key | None = None
+    auth_id: str | None = None
+    config: dict[str, Any] | None = None
+
+
+class Operation(Wire):
+    """One call of an integration's API (inferred). `path` may hold `{parameters}`."""
+
+    id: str
+    name: str
+    app_id: str | None = None
+    integration_id: str | None = None
+    key: str | None = None
+    description: str | None = None
+    method: HttpMethod | None = None
+    path: str | None = None
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    schema_hash: str | None = None
+
+
+class OperationCreate(Wire):
+    """POST /apps/{appId}/integrations/{integrationId}/operations (inferred)."""
+
+    name: Name = Field(description="Shown to people.", examples=["Search contacts"])
+    method: HttpMethod = Field(description="The HTTP method.", examples=["GET"])
+    path: OperationPath = Field(description="Added to the base URL; `{name}` is a parameter.", examples=["/contacts"])
+    key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
+    description: str | None = Field(None, description="What the call does.")
+    input_schema: JsonSchema | None = Field(None, description="JSON Schema of the call's arguments.")
+    output_schema: JsonSchema | None = Field(None, description="JSON Schema of the answer.")
+
+
+class OperationPatch(Wire):
+    """PATCH /apps/{appId}/operations/{operationId} (inferred)."""
+
+    name: Name | None = None
+    method: HttpMethod | None = None
+    path: OperationPath | None = None
+    key: Key | None = None
+    description: str | None = None
+    input_schema: JsonSchema | None = None
+    output_schema: JsonSchema | None = None
+
+
+# --- tools ----------------------------------------------------------------------------------------
+
+
+class Binding(Wire):
+    """What a tool calls (documented).
+
+    `schema_hash_at_bind_time` is the operation's schema hash when it was bound; when the operation's
+    moves on, `status` is no longer `ready` (inferred).
+    """
+
+    type: BindingType | None = None
+    integration_operation_id: str | None = None
+    schema_hash_at_bind_time: str | None = None
+    status: BindingStatus | None = None
+
+
+class BindingInput(Wire):
+    """PUT …/binding (inferred: the bare binding; the server sets hash and status)."""
+
+    type: BindingType = Field(description="What the tool is bound to.", examples=["integration_operation"])
+    integration_operation_id: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="The operation it calls.", examples=["operation_123"]
+    )
+    schema_hash_at_bind_time: str | None = Field(None, description="Set by the server.")
+    status: BindingStatus | None = Field(None, description="Set by the server.")
+
+
+class Annotations(Wire):
+    """MCP tool annotations: hints for clients, not promises (documented: `readOnlyHint`)."""
+
+    title: str | None = None
+    read_only_hint: bool | None = None
+    destructive_hint: bool | None = None
+    idempotent_hint: bool | None = None
+    open_world_hint: bool | None = None
+
+
+class Tool(Wire):
+    """A tool that models can call (documented)."""
+
+    id: str
+    name: str
+    app_id: str | None = None
+    key: str | None = None
+    description: str | None = None
+    kind: ToolKind | None = None
+    is_enabled: bool | None = None
+    order: int | None = None
+    annotations: Annotations | None = None
+    binding: Binding | None = None
+    next_tool_ids: list[str] | None = None
+    widget_id: str | None = None
+
+
+class ToolCreate(Wire):
+    """POST /apps/{appId}/tools (documented by example; required members inferred)."""
+
+    name: Name = Field(description="Shown to people.", examples=["Search Contacts"])
+    description: str | None = Field(None, description="Tells the model when to call it.")
+    kind: ToolKind | None = Field(None, description="What the tool is.", examples=["function"])
+    key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
+    is_enabled: bool | None = Field(None, description="Offered to models; on unless said otherwise.")
+    order: int | None = Field(None, ge=0, description="Place in the list; last unless said otherwise.")
+    annotations: Annotations | None = Field(None, description="MCP hints.")
+    binding: BindingInput | None = Field(None, description="The operation it calls.")
+    next_tool_ids: list[str] | None = Field(None, description="The tools it hands its result to.")
+    widget_id: str | None = Field(None, description="The widget that shows its result.")
+
+
+class ToolPatch(Wire):
+    """PATCH /apps/{appId}/tools/{toolId} (inferred; binding and chain have routes of their own)."""
+
+    name: Name | None = None
+    description: str | None = None
+    kind: ToolKind | None = None
+    key: Key | None = None
+    is_enabled: bool | None = None
+    order: Annotated[int, Field(ge=0)] | None = None
+    annotations: Annotations | None = None
+    widget_id: str | None = None
+
+
+class ChainInput(Wire):
+    """PUT …/chain (inferred): whole replacement, `[]` clears."""
+
+    next_tool_ids: list[str] = Field(description="The tools it hands its result to.", examples=[["tool_456"]])
+
+
+# --- widgets --------------------------------------------------------------------------------------
+
+
+class WidgetAction(Wire):
+    """What happens on an event in a widget (documented). `template` may hold `{{ path }}`."""
+
+    trigger: Trigger | None = None
+    type: ActionType | None = None
+    template: str | None = None
+    target_tool_id: str | None = None
+    target_tool_name: str | None = None
+    call_mode: CallMode | None = None
+
+
+class WidgetActionInput(WidgetAction):
+    """An action as a request gives it."""
+
+    trigger: Trigger = Field(description="The event.", examples=["row.select"])
+    type: ActionType = Field(description="What to do.", examples=["callTool"])
+
+
+class WidgetConfig(Wire):
+    """How a result fills a widget (documented): slots to JSONPath, style names to values."""
+
+    field_mappings: dict[str, Any] | None = None
+    style: dict[str, Any] | None = None
+
+
+class Widget(Wire):
+    """How a tool's result is shown (documented)."""
+
+    id: str
+    name: str
+    app_id: str | None = None
+    tool_id: str | None = None
+    key: str | None = None
+    primitive: Primitive | None = None
+    display_mode: DisplayMode | None = None
+    visibility: Visibility | None = None
+    config: WidgetConfig | None = None
+    actions: list[WidgetAction] | None = None
+
+
+class WidgetCreate(Wire):
+    """POST /apps/{appId}/widgets (inferred)."""
+
+    tool_id: Annotated[str, StringConstraints(min_length=1)] = Field(description="The tool whose result it shows.")
+    name: Name = Field(description="Shown to people.", examples=["Contact Table"])
+    primitive: Primitive = Field(description="What it is drawn as.", examples=["data-table"])
+    key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
+    display_mode: DisplayMode | None = Field(None, description="Where a client shows it.", examples=["inline"])
+    visibility: Visibility | None = Field(None, examples=["visible"])
+    config: WidgetConfig | None = None
+    actions: list[WidgetActionInput] | None = None
+
+
+class WidgetPatch(Wire):
+    """PATCH /apps/{appId}/widgets/{widgetId} (inferred; actions have a route of their own)."""
+
+    tool_id: Annotated[str, StringConstraints(min_length=1)] | None = None
+    name: Name | None = None
+    primitive: Primitive | None = None
+    key: Key | None = None
+    display_mode: DisplayMode | None = None
+    visibility: Visibility | None = None
+    config: WidgetConfig | None = None
+
+
+class ActionsInput(Wire):
+    """PUT …/actions (inferred): whole replacement."""
+
+    actions: list[WidgetActionInput]
+
+
+# --- the rest -------------------------------------------------------------------------------------
+
+
+class TemplatePart(Wire):
+    """One thing a template brings (inferred): at least a name, and what its kind adds to that."""
+
+    name: str
+    key: str | None = None
+    description: str | None = None
+
+
+class Template(Wire):
+    """A starting point for apps (only `id` `support` documented; the members are inferred)."""
+
+    id: str
+    name: str
+    description: str | None = None
+    category: str | None = None
+    tags: list[str] | None = None
+    tools: list[TemplatePart] | None = None
+    widgets: list[TemplatePart] | None = None
+    auth: list[TemplatePart] | None = None
+    integrations: list[TemplatePart] | None = None
+    branding: Branding | None = None
+
+
+class User(Wire):
+    """The signed-in user (inferred from v2's `actor`)."""
+
+    id: str
+    email: str | None = None
+    name: str | None = None
+    image: str | None = None
+
+
+class Config(Wire):
+    """An app's whole authoring config (inferred): each part as its own route gives it."""
+
+    app: App | None = None
+    auth: list[AuthConnection] | None = None
+    integrations: list[Integration] | None = None
+    operations: list[Operation] | None = None
+    tools: list[Tool] | None = None
+    widgets: list[Widget] | None = None
+
+
+class DeployResult(Wire):
+    """POST /apps/{appId}/deploy (inferred): the app with its new version, and where it is live."""
+
+    app: App
+    endpoint: str | None = None
+
+
+class ErrorBody(Wire):
+    """The inside of the error envelope (documented). `request_id` is a UUID."""
+
+    code: str
+    message: str
+    details: Any = None
+    request_id: str | None = None
+
+
+class ErrorEnvelope(Wire):
+    """What every error status carries (documented)."""
+
+    error: ErrorBody
