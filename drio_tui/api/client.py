@@ -1,0 +1,177 @@
+"""The typed client of the management API: all 37 resource routes of v1 over one transport.
+
+Listing, reading, creating, changing and deleting are written once over `Resource`; the routes that are
+not of that shape (binding, chain, actions, config, deploy, me, templates) stand beside them. What is
+read comes as `Item` or `Listing`: the JSON as it came, and a typed view on demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from drio_tui.api.errors import NotDrio, UsageError
+from drio_tui.api.resource import Item, Listing, Resource, path_of
+from drio_tui.api.transport import Reply, Transport
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import DeployResult, Template, Tool, User, Widget, Wire
+
+T = TypeVar("T", bound="Wire")
+
+TEMPLATES: Resource[Template] = Resource(
+    "template", "/templates", "/templates/{id}", "templates", "template", "Template", deletable=False
+)
+ME: Resource[User] = Resource("user", "/me", "/me", "users", "user", "User", deletable=False, also=("me",))
+_TOOL: Resource[Tool] = Resource("tool", "/apps/{app}/tools", "/apps/{app}/tools/{id}", "tools", "tool", "Tool")
+_WIDGET: Resource[Widget] = Resource(
+    "widget", "/apps/{app}/widgets", "/apps/{app}/widgets/{id}", "widgets", "widget", "Widget"
+)
+_DEPLOY: Resource[DeployResult] = Resource("deploy", "", "/apps/{app}/deploy", "", "", "DeployResult")
+
+
+class DrioClient:
+    """drio's management API v1. Every method raises `DrioError`s only, and can be cancelled.
+
+    `app`, `parent` and `id` are opaque ids as the API gave them; they are percent-encoded here.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.transport.aclose()
+
+    # --- the routes every kind has ---------------------------------------------------------------
+
+    async def list(
+        self, resource: Resource[T], *, app: str = "", parent: str = "", anonymous: bool = False
+    ) -> Listing[T]:
+        """GET the collection, in the server's order."""
+        path = _collection(resource, app, parent)
+        reply = await self.transport.request("GET", path, anonymous=anonymous)
+        envelope = _object(reply, path)
+        found = envelope.get(resource.list_key)
+        if not isinstance(found, list):
+            raise NotDrio(f"{path} answered without a list of {resource.list_key}")
+        rest = {key: value for key, value in envelope.items() if key != resource.list_key}
+        return Listing(resource, found, rest, reply.request_id)
+
+    async def get(self, resource: Resource[T], id: str = "", *, app: str = "", anonymous: bool = False) -> Item[T]:
+        """GET one thing."""
+        path = _item(resource, app, id)
+        return _unwrap(resource, await self.transport.request("GET", path, anonymous=anonymous), path)
+
+    async def create(
+        self, resource: Resource[T], body: Wire | dict[str, Any], *, app: str = "", parent: str = ""
+    ) -> Item[T]:
+        """POST to the collection; the answer is the thing as the server made it."""
+        path = _collection(resource, app, parent)
+        return _unwrap(resource, await self.transport.request("POST", path, json=_json(body)), path)
+
+    async def update(self, resource: Resource[T], id: str, changed: Wire | dict[str, Any], *, app: str = "") -> Item[T]:
+        """PATCH one thing with what changed and nothing else (`Wire.changes_from` makes that).
+
+        Raises `UsageError` when nothing changed: there is no such request.
+        """
+        body = _json(changed)
+        if not body:
+            raise UsageError("nothing changed, so there is nothing to send")
+        path = _item(resource, app, id)
+        return _unwrap(resource, await self.transport.request("PATCH", path, json=body), path)
+
+    async def delete(self, resource: Resource[Any], id: str, *, app: str = "") -> str | None:
+        """DELETE one thing; any 2xx will do. Gives the request id."""
+        if not resource.deletable:
+            raise UsageError(f"drio has no way to delete a {resource.name}")
+        return (await self.transport.request("DELETE", _item(resource, app, id))).request_id
+
+    # --- the routes of their own -----------------------------------------------------------------
+
+    async def templates(self) -> Listing[Template]:
+        """GET /templates; public, so no token is sent."""
+        return await self.list(TEMPLATES, anonymous=True)
+
+    async def template(self, id: str) -> Item[Template]:
+        """GET /templates/{templateId}; public, so no token is sent."""
+        return await self.get(TEMPLATES, id, anonymous=True)
+
+    async def me(self) -> Item[User]:
+        """GET /me: who the token belongs to."""
+        return await self.get(ME)
+
+    async def config(self, app: str) -> dict[str, Any]:
+        """GET …/config: the authoring config, in whatever shape the server gives it (contract: inferred)."""
+        path = path_of("/apps/{app}/config", app=app)
+        envelope = _object(await self.transport.request("GET", path), path)
+        inner = envelope.get("config")
+        return inner if isinstance(inner, dict) else envelope
+
+    async def deploy(self, app: str) -> Item[DeployResult]:
+        """POST …/deploy: publish the app; `raw` has `app` and `endpoint`."""
+        path = path_of("/apps/{app}/deploy", app=app)
+        reply = await self.transport.request("POST", path)
+        return Item(_DEPLOY, _object(reply, path), reply.request_id)
+
+    async def bind(self, app: str, tool: str, binding: Wire | dict[str, Any]) -> Item[Tool]:
+        """PUT …/binding: replace what the tool calls."""
+        return await self._put(_TOOL, "/apps/{app}/tools/{id}/binding", app, tool, _json(binding))
+
+    async def set_chain(self, app: str, tool: str, next_tool_ids: Sequence[str]) -> Item[Tool]:
+        """PUT …/chain: replace the whole list of tools it hands its result to; `[]` clears."""
+        return await self._put(_TOOL, "/apps/{app}/tools/{id}/chain", app, tool, {"nextToolIds": [*next_tool_ids]})
+
+    async def set_actions(self, app: str, widget: str, actions: Sequence[Wire | dict[str, Any]]) -> Item[Widget]:
+        """PUT …/actions: replace the whole list of actions (wire objects or models)."""
+        body = {"actions": [_json(action) for action in actions]}
+        return await self._put(_WIDGET, "/apps/{app}/widgets/{id}/actions", app, widget, body)
+
+    async def _put(self, resource: Resource[T], template: str, app: str, id: str, body: Any) -> Item[T]:
+        path = path_of(template, app=app, id=id)
+        return _unwrap(resource, await self.transport.request("PUT", path, json=body), path)
+
+
+def _collection(resource: Resource[Any], app: str, parent: str) -> str:
+    ids = {"app": app} if "{app}" in resource.collection else {}
+    if "{parent}" in resource.collection:
+        ids["parent"] = parent
+    return path_of(resource.collection, **ids)
+
+
+def _item(resource: Resource[Any], app: str, id: str) -> str:
+    ids = {"id": id} if "{id}" in resource.item else {}
+    if "{app}" in resource.item:
+        ids["app"] = app
+    return path_of(resource.item, **ids)
+
+
+def _json(body: Wire | dict[str, Any]) -> dict[str, Any]:
+    return body if isinstance(body, dict) else body.to_wire()
+
+
+def _object(reply: Reply, path: str) -> dict[str, Any]:
+    if not isinstance(reply.data, dict):
+        shape = "nothing" if reply.data is None else type(reply.data).__name__
+        raise NotDrio(f"{path} answered with {shape} where an object was expected")
+    return reply.data
+
+
+def _unwrap(resource: Resource[T], reply: Reply, path: str) -> Item[T]:
+    envelope = _object(reply, path)
+    for key in (resource.item_key, *resource.also):
+        inner = envelope.get(key)
+        if isinstance(inner, dict):
+            return Item(resource, inner, reply.request_id)
+    if "id" in envelope:  # a server that gives the thing bare
+        return Item(resource, envelope, reply.request_id)
+    raise NotDrio(f"{path} answered without a {resource.item_key}")

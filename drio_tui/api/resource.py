@@ -1,0 +1,148 @@
+"""What the client has to know of a kind of thing to list, read, create, change and delete it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from urllib.parse import quote
+
+from drio_tui.api.errors import NotDrio, UsageError
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import Wire
+
+T = TypeVar("T", bound="Wire")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[T]):
+    """One kind of thing on the wire.
+
+    `collection` and `item` are paths below `/api/v1` with `{app}`, `{parent}` and `{id}`; `list_key` and
+    `item_key` name the member of the envelope that holds the things or the thing, `also` other names
+    under which a server may give it. The models are named, not held, so that naming a kind is cheap.
+    """
+
+    name: str
+    collection: str
+    item: str
+    list_key: str
+    item_key: str
+    model_name: str
+    create_name: str | None = None
+    patch_name: str | None = None
+    deletable: bool = True
+    also: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> type[T]:
+        """The model of what is read."""
+        return cast("type[T]", _model(self.model_name))
+
+    @property
+    def create_model(self) -> type[Wire] | None:
+        """The model of the body of POST, or None when it cannot be created."""
+        return _model(self.create_name) if self.create_name else None
+
+    @property
+    def patch_model(self) -> type[Wire] | None:
+        """The model of the body of PATCH, or None when it cannot be changed."""
+        return _model(self.patch_name) if self.patch_name else None
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[T]):
+    """One thing as it came: `raw` is its JSON object, whole; `request_id` the answer's."""
+
+    resource: Resource[T]
+    raw: dict[str, Any]
+    request_id: str | None = None
+
+    @property
+    def model(self) -> T:
+        """The typed view of `raw`. Raises `NotDrio` naming the first member that is not as documented."""
+        reason = why_degraded(self.resource, self.raw)
+        if reason:
+            raise NotDrio(f"this {self.resource.name} is not as documented: {reason}", title="Unreadable data")
+        return self.resource.model.from_wire(self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """A member of a list that is not as documented; shown with its `reason`, the others unaffected."""
+
+    raw: Any
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """The things of a list in the server's order; `extra` holds the envelope's other members."""
+
+    resource: Resource[T]
+    raw: list[Any]
+    extra: dict[str, Any]
+    request_id: str | None = None
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """Every member that is an object, readable or not, as it came."""
+        return [item for item in self.raw if isinstance(item, dict)]
+
+    @property
+    def models(self) -> list[T]:
+        """The typed views of the readable ones."""
+        return [item for item in self if not isinstance(item, Degraded)]
+
+    @property
+    def degraded(self) -> list[Degraded]:
+        """The ones that are not as documented."""
+        return [item for item in self if isinstance(item, Degraded)]
+
+    def __iter__(self) -> Iterator[T | Degraded]:
+        """All, in order, each typed or degraded."""
+        for raw in self.raw:
+            reason = why_degraded(self.resource, raw)
+            yield Degraded(raw, reason) if reason else self.resource.model.from_wire(raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+
+def why_degraded(resource: Resource[Any], raw: Any) -> str:
+    """Why `raw` is not a thing of this kind as documented: `name: Input should be a valid string`, or ``."""
+    from pydantic import ValidationError  # only commands that look into the data pay for pydantic
+
+    if not isinstance(raw, dict):
+        return f"expected an object, got {type(raw).__name__}"
+    try:
+        resource.model.from_wire(raw)
+    except ValidationError as error:
+        return "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_url=False)[:3]
+        )
+    except RecursionError:
+        return "nested too deeply"
+    return ""
+
+
+def path_of(template: str, **ids: str) -> str:
+    """`template` with each `{name}` replaced by the id, percent-encoded once.
+
+    Raises `UsageError` for ids that no path segment can carry: empty, `.`, `..`, lone surrogates.
+    """
+    quoted: dict[str, str] = {}
+    for name, value in ids.items():
+        if value in ("", ".", ".."):
+            raise UsageError(f"{value!r} cannot be an id")
+        try:
+            quoted[name] = quote(value, safe="")
+        except UnicodeEncodeError as error:
+            raise UsageError("an id holds half of a character (a lone surrogate)") from error
+    return template.format(**quoted)
+
+
+def _model(name: str) -> type[Wire]:
+    return cast("type[Wire]", getattr(importlib.import_module("drio_tui.api.models"), name))

@@ -1,0 +1,81 @@
+"""JSON as it goes over the wire: read strictly, numbers kept exactly, written as ASCII.
+
+A float whose shortest form is not the same number (too many digits, too large) is read as `Decimal` and
+written back digit for digit. Repeated names, NaN and Infinity are refused, since reading them would
+lose something without saying so. Lone surrogates survive as `\\ud800` escapes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from decimal import Decimal
+from typing import Any
+
+
+class MalformedJson(ValueError):
+    """The text is not JSON that can be kept; the message says where and why."""
+
+
+def loads(data: bytes | str) -> Any:
+    """The JSON value in `data` (UTF-8, with or without a BOM, or UTF-16/32). Raises `MalformedJson`."""
+    try:
+        if isinstance(data, bytes):
+            data = data.decode(json.detect_encoding(data), "surrogatepass")
+        return json.loads(
+            data.removeprefix("\ufeff"),
+            parse_float=_number,
+            parse_constant=_no_constant,
+            object_pairs_hook=_object,
+        )
+    except json.JSONDecodeError as error:
+        raise MalformedJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except UnicodeDecodeError as error:
+        raise MalformedJson(f"not {error.encoding} text at byte {error.start}") from None
+    except RecursionError:
+        raise MalformedJson("nested too deeply to be read") from None
+    except MalformedJson:
+        raise
+    except ValueError as error:
+        raise MalformedJson(str(error)) from None
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """`value` as JSON in ASCII, numbers as they were read. Raises `TypeError` or `ValueError` for non-JSON."""
+    exact: dict[str, str] = {}
+    mark = secrets.token_hex(8)
+
+    def keep(item: Any) -> str:
+        if not isinstance(item, Decimal):
+            raise TypeError(f"{type(item).__name__} is not JSON")
+        token = f"{mark}:{len(exact)}"
+        exact[f'"{token}"'] = str(item)
+        return token
+
+    separators = (",", ": ") if indent is not None else (",", ":")
+    text = json.dumps(value, default=keep, allow_nan=False, indent=indent, separators=separators)
+    return re.sub(f'"{mark}:[0-9]+"', lambda found: exact[found[0]], text) if exact else text
+
+
+def _number(literal: str) -> float | Decimal:
+    value = float(literal)
+    shortest = repr(value)
+    if shortest == literal or Decimal(shortest) == Decimal(literal):
+        return value
+    return Decimal(literal)
+
+
+def _no_constant(literal: str) -> Any:
+    raise MalformedJson(f"{literal} is not JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise MalformedJson(f"the name {name[:80]!r} stands twice in one object")
+            seen.add(name)
+    return found

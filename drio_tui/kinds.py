@@ -1,0 +1,207 @@
+"""One declarative entry per kind of thing: where it lives on the wire, what it refers to, how it is shown.
+
+The client, the tree, the forms, the command line and the export read this registry; a new kind is one
+more entry here. Contract section 1.1 gives the routes (documented), section 3 the members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from drio_tui.api.resource import Resource
+
+if TYPE_CHECKING:
+    from drio_tui.api.models import App, AuthConnection, Integration, Operation, Tool, Widget, Wire
+
+T = TypeVar("T", bound="Wire")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A member that holds the id, or ids, of another thing.
+
+    `path` is dotted, `[]` after a member that is a list: `actions[].targetToolId`. `label` completes the
+    sentence "this … that", `reverse` the sentence seen from the other end.
+    """
+
+    path: str
+    to: str
+    label: str
+    reverse: str
+
+    def ids(self, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Each id found, with the concrete path it stands at (`actions[2].targetToolId`)."""
+        yield from _walk(raw, self.path.split("."), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Resource[T]):
+    """A kind of thing in an app: its wire `Resource`, and how people see it.
+
+    `parent` is the member that holds the id of the thing it stands under in the tree, with that thing's
+    kind; `columns` are the members worth a table's column; `fixed` those that only the server sets.
+    """
+
+    title: str = ""
+    plural: str = ""
+    symbol: str = "•"
+    parent: tuple[str, str] | None = None
+    references: tuple[Reference, ...] = ()
+    columns: tuple[str, ...] = ("name",)
+    fixed: tuple[str, ...] = ("id", "appId")
+    multiline: tuple[str, ...] = ("description",)
+
+    def label(self, raw: Mapping[str, Any]) -> str:
+        """The thing's name for people, or the best there is: key, slug, id, `(no name)`. Not yet made safe."""
+        for member in ("name", "key", "slug", "id"):
+            value = raw.get(member)
+            if isinstance(value, str) and value.strip():
+                return value
+        return "(no name)"
+
+
+APP: Kind[App] = Kind(
+    name="app",
+    collection="/apps",
+    item="/apps/{id}",
+    list_key="apps",
+    item_key="app",
+    model_name="App",
+    create_name="AppCreate",
+    patch_name="AppPatch",
+    deletable=False,
+    title="App",
+    plural="Apps",
+    symbol="◆",
+    columns=("name", "slug", "status", "version", "isEnabled", "templateId"),
+    fixed=("id", "publicMcpId", "templateId", "version", "status"),
+    multiline=("description", "serverInstructions"),
+)
+
+AUTH: Kind[AuthConnection] = Kind(
+    name="auth",
+    collection="/apps/{app}/auth",
+    item="/apps/{app}/auth/{id}",
+    list_key="auth",
+    item_key="auth",
+    also=("authConnection",),
+    model_name="AuthConnection",
+    create_name="AuthConnectionCreate",
+    patch_name="AuthConnectionPatch",
+    title="Auth connection",
+    plural="Auth",
+    symbol="⚿",
+    columns=("name", "key", "providerName", "status", "lastValidatedAt"),
+    fixed=(
+        "id", "appId", "providerId", "providerKey", "providerName", "status", "lastValidatedAt", "lastError",
+    ),
+)  # fmt: skip
+
+INTEGRATION: Kind[Integration] = Kind(
+    name="integration",
+    collection="/apps/{app}/integrations",
+    item="/apps/{app}/integrations/{id}",
+    list_key="integrations",
+    item_key="integration",
+    model_name="Integration",
+    create_name="IntegrationCreate",
+    patch_name="IntegrationPatch",
+    title="Integration",
+    plural="Integrations",
+    symbol="⇄",
+    references=(Reference("authId", "auth", "signs in with", "signs in"),),
+    columns=("name", "key", "kind", "baseUrl", "status"),
+    fixed=("id", "appId", "status"),
+)
+
+OPERATION: Kind[Operation] = Kind(
+    name="operation",
+    collection="/apps/{app}/integrations/{parent}/operations",
+    item="/apps/{app}/operations/{id}",
+    list_key="operations",
+    item_key="operation",
+    model_name="Operation",
+    create_name="OperationCreate",
+    patch_name="OperationPatch",
+    title="Operation",
+    plural="Operations",
+    symbol="→",
+    parent=("integrationId", "integration"),
+    references=(Reference("integrationId", "integration", "belongs to", "has"),),
+    columns=("name", "key", "method", "path"),
+    fixed=("id", "appId", "integrationId", "schemaHash"),
+)
+
+TOOL: Kind[Tool] = Kind(
+    name="tool",
+    collection="/apps/{app}/tools",
+    item="/apps/{app}/tools/{id}",
+    list_key="tools",
+    item_key="tool",
+    model_name="Tool",
+    create_name="ToolCreate",
+    patch_name="ToolPatch",
+    title="Tool",
+    plural="Tools",
+    symbol="⚒",
+    references=(
+        Reference("binding.integrationOperationId", "operation", "calls", "is called by"),
+        Reference("nextToolIds[]", "tool", "hands its result to", "gets the result of"),
+        Reference("widgetId", "widget", "is shown by", "shows"),
+    ),
+    columns=("name", "key", "kind", "isEnabled", "order"),
+    fixed=("id", "appId"),
+)
+
+WIDGET: Kind[Widget] = Kind(
+    name="widget",
+    collection="/apps/{app}/widgets",
+    item="/apps/{app}/widgets/{id}",
+    list_key="widgets",
+    item_key="widget",
+    model_name="Widget",
+    create_name="WidgetCreate",
+    patch_name="WidgetPatch",
+    title="Widget",
+    plural="Widgets",
+    symbol="▦",
+    references=(
+        Reference("toolId", "tool", "shows", "is shown by"),
+        Reference("actions[].targetToolId", "tool", "calls", "is called by an action of"),
+    ),
+    columns=("name", "key", "primitive", "displayMode", "visibility"),
+    fixed=("id", "appId"),
+)
+
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET)}
+"""Every kind by name, in the order in which an app is wired."""
+
+
+def kind_named(text: str) -> Kind[Any] | None:
+    """The kind a person means: `tool`, `tools`, `Tools`; None when there is none."""
+    wanted = text.strip().lower()
+    for kind in KINDS.values():
+        if wanted in (kind.name, kind.list_key.lower(), kind.plural.lower(), kind.title.lower()):
+            return kind
+    return None
+
+
+def _walk(value: Any, steps: list[str], at: str) -> Iterator[tuple[str, str]]:
+    if not steps:
+        if isinstance(value, str) and value:
+            yield at, value
+        return
+    step, rest = steps[0], steps[1:]
+    name = step.removesuffix("[]")
+    if not isinstance(value, Mapping):
+        return
+    inner = value.get(name)
+    here = f"{at}.{name}" if at else name
+    if step.endswith("[]"):
+        if isinstance(inner, list):
+            for index, item in enumerate(inner):
+                yield from _walk(item, rest, f"{here}[{index}]")
+    else:
+        yield from _walk(inner, rest, here)
