@@ -1,5 +1,103 @@
-"""The command line."""
+"""The command line: `drio-tui` opens the program, its commands are the headless twin.
+
+Commands are imported when they are called, so that `--help` and completion stay fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from drio_tui import __version__
+from drio_tui.cli.common import quiet_broken_pipe, tolerant_streams
+
+# name: (module, attribute, one line for --help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "apps": ("read", "apps", "List your apps."),
+    "templates": ("read", "templates", "List the templates, or show one."),
+    "me": ("read", "me", "Say who is signed in."),
+    "inspect": ("read", "inspect", "Show an app's config as a tree or as JSON."),
+    "create": ("create", "create", "Create an app from a template."),
+    "login": ("signin", "login", "Sign in through the browser."),
+    "logout": ("signin", "logout", "Sign out: revoke and forget the tokens."),
+    "status": ("signin", "status", "Say which profile, host and account are in use, and where tokens are kept."),
+    "sandbox": ("sandbox", "sandbox", "Run and look after the local sandbox."),
+    "completion": ("completion", "completion", "Print the completion script for a shell."),
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module when the command is called or completed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"drio_tui.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, _, help_line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Lazy,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed.",
+)
+@click.option("--profile", metavar="NAME", help="The profile (host and account) to use.")
+@click.option("--base-url", metavar="URL", help="The drio host, instead of the profile's.")
+@click.option("--sandbox", is_flag=True, help="Use the local sandbox; it is started if none is running.")
+@click.option(
+    "--data", metavar="DIR", type=click.Path(file_okay=False), help="With --sandbox: where it keeps its data."
+)
+@click.option("--read-only", is_flag=True, help="Offer nothing that changes anything.")
+@click.version_option(__version__, "-V", "--version", prog_name="drio-tui", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, **options: Any) -> None:
+    """Look at, build and ship drio apps without leaving the terminal.
+
+    Without a command, opens the program. `drio-tui --sandbox` needs no account and no network.
+    """
+    if ctx.invoked_subcommand is None:
+        from drio_tui.cli.tui import start  # textual is imported only when the program opens
+
+        start(**options)
 
 
 def main() -> None:
-    raise SystemExit(0)
+    """The entry point of the `drio-tui` script."""
+    tolerant_streams()
+    try:
+        code = cli.main(prog_name="drio-tui", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.Abort:
+        click.echo("Aborted.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        if "--json" in sys.argv:
+            from drio_tui.api import wire
+
+            body = {"code": "usage_error", "title": "That does not work", "message": error.format_message()}
+            click.echo(wire.dumps({"error": body}), err=True)
+        else:
+            error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        quiet_broken_pipe()
+    except OSError as error:
+        # A full disk behind a redirection, for one.
+        os.write(2, f"error: {error}\n".encode(errors="backslashreplace"))
+        os._exit(1)

@@ -1,0 +1,24 @@
+"""`drio-tui completion SHELL`."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the completion script for SHELL.
+
+    \b
+    bash:  eval "$(drio-tui completion bash)"    in ~/.bashrc
+    zsh:   eval "$(drio-tui completion zsh)"     in ~/.zshrc
+    fish:  drio-tui completion fish > ~/.config/fish/completions/drio-tui.fish
+    """
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"there is no completion for {shell}")
+    script = found(ctx.find_root().command, {}, "drio-tui", "_DRIO_TUI_COMPLETE").source()
+    click.echo(script)

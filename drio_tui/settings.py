@@ -1,0 +1,108 @@
+"""What a person set in `config.toml`, read once at start, never written by the program.
+
+    theme = "drio-light"          # any theme of the palette
+    read_only = true              # as --read-only
+    login_timeout = 300           # seconds to wait for the browser
+    insecure_storage = true       # keep tokens in a 0600 file even where a keyring is there
+    [keys]                        # binding id = keys
+    "app.help" = "f1,question_mark"
+
+A file that cannot be read never stops the program: it starts with the defaults and says what is wrong,
+with file and line. What the program itself remembers (the last theme) is kept in `remembered.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drio_tui import files, paths
+
+_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force; `problems` are sentences for the person, `keys` maps binding ids to keys."""
+
+    theme: str | None = None
+    read_only: bool = False
+    login_timeout: float = 300.0
+    insecure_storage: bool = False
+    keys: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Settings:
+        """The settings of `path` (default: the platform's config folder). Never raises."""
+        path = path or paths.config_dir() / "config.toml"
+        try:
+            with path.open("rb") as file:
+                data = file.read(_LIMIT + 1)
+        except FileNotFoundError:
+            return cls()
+        except OSError as error:
+            return cls(problems=(f"{path} cannot be read ({error.strerror or error}); the defaults are in force.",))
+        if len(data) > _LIMIT:
+            return cls(problems=(f"{path} is larger than 1 MiB; the defaults are in force.",))
+        import tomllib  # only those who have a config file pay for reading one
+
+        try:
+            found = tomllib.loads(data.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            return cls(problems=(f"{path}, line {line}: not UTF-8 text; the defaults are in force.",))
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            return cls(problems=(f"{path}: {error}; the defaults are in force.",))
+        return _checked(found, path)
+
+
+def _checked(found: dict[str, Any], path: Path) -> Settings:
+    problems: list[str] = []
+    kept: dict[str, Any] = {}
+    wanted: dict[str, tuple[type | tuple[type, ...], str]] = {
+        "theme": (str, "a theme's name in quotes"),
+        "read_only": (bool, "true or false"),
+        "login_timeout": ((int, float), "a number of seconds"),
+        "insecure_storage": (bool, "true or false"),
+        "keys": (dict, "a table of binding ids"),
+    }
+    for name, value in found.items():
+        if name not in wanted:
+            problems.append(f"{path}: `{name}` is not a setting of this version; it is left alone.")
+            continue
+        kind, meaning = wanted[name]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            problems.append(f"{path}: `{name}` has to be {meaning}; the default is in force.")
+            continue
+        kept[name] = value
+    if not 1 <= kept.get("login_timeout", 300) <= 3600:
+        problems.append(f"{path}: `login_timeout` has to lie between 1 and 3600 seconds; the default is in force.")
+        del kept["login_timeout"]
+    keys = kept.get("keys", {})
+    kept["keys"] = {name: value for name, value in keys.items() if isinstance(value, str) and value.strip()}
+    problems.extend(
+        f'{path}: the keys of `{name}` have to be text such as "ctrl+r".' for name in keys.keys() - kept["keys"].keys()
+    )
+    return Settings(**kept, problems=tuple(problems))
+
+
+def remembered() -> dict[str, Any]:
+    """What the program remembered by itself; empty where there is nothing to read."""
+    try:
+        found = json.loads(files.read_private(paths.state_dir() / "remembered.json"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def remember(**values: Any) -> bool:
+    """Keep `values` for the next start; False where nothing can be written."""
+    try:
+        folder = files.private_dir(paths.state_dir())
+        files.write_private(folder / "remembered.json", json.dumps(remembered() | values).encode())
+    except OSError:
+        return False
+    return True
