@@ -1,0 +1,232 @@
+"""What the screens call: the session with its client, the state of the connection, the request log.
+
+It is no widget and touches none. Whatever happens here is told to the app by a message; the app turns it
+into reactives that screens and widgets watch. The libraries behind it (HTTP, models, keyring) are
+imported in a thread once the first frame stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.ui.messages import (
+    BackendReady,
+    ConnectionChanged,
+    ExchangeLogged,
+    Notice,
+    SessionChanged,
+    StartupChanged,
+    StartupFailed,
+    Status,
+    Step,
+)
+from drio_tui.ui.options import LaunchOptions
+from drio_tui.ui.request_log import RequestLog
+
+if TYPE_CHECKING:
+    from textual.message import Message
+
+    from drio_tui.api.client import DrioClient
+    from drio_tui.api.errors import SignInRequired
+    from drio_tui.api.transport import Exchange
+    from drio_tui.launcher import RunningSandbox
+    from drio_tui.session import Session
+
+# One by one, so that quitting while they load waits for one of them at most.
+HEAVY = (
+    "drio_tui.api.http",
+    "drio_tui.api.errors",
+    "drio_tui.api.transport",
+    "drio_tui.kinds",
+    "drio_tui.api.client",
+    "drio_tui.auth.profiles",
+    "drio_tui.session",
+    "drio_tui.launcher",
+)
+
+
+class _Closing(Exception):
+    """The program is ending while its libraries still load."""
+
+
+class Backend:
+    """One connection at a time, and everything known about it.
+
+    `post` delivers messages to the app. `client` is None until the first session (or the anonymous
+    client of a signed-out profile) is there; `ready()` waits for it.
+    """
+
+    def __init__(self, options: LaunchOptions, post: Callable[[Message], object]) -> None:
+        self.options = options
+        self.log = RequestLog()
+        self.client: DrioClient | None = None
+        self.session: Session | None = None
+        self.status = Status(read_only=options.read_only, sandbox=options.sandbox)
+        self.steps: tuple[Step, ...] = ()
+        self._post = post
+        self._sandbox: RunningSandbox | None = None
+        self._ready = asyncio.Event()
+        self._closing = False
+
+    async def ready(self) -> DrioClient:
+        """The client, as soon as there is one."""
+        while self.client is None:
+            await self._ready.wait()
+        return self.client
+
+    async def start(self) -> None:
+        """Load the libraries, then connect as the options say. Posts `BackendReady` or `StartupFailed`."""
+        self._ready.clear()
+        self._set(phase="starting", cause="")
+        self.steps = ()
+        try:
+            await self._load()
+        except _Closing:
+            return
+        if self.options.sandbox:
+            await self.use_sandbox()
+        else:
+            await self.use_profile(self.options.profile, base_url=self.options.base_url)
+
+    async def use_sandbox(self) -> None:
+        """Join the local sandbox, starting it when it does not run, and use it as the local user."""
+        self._set(phase="starting", sandbox=True, profile="sandbox", host="local sandbox", account="", cause="")
+
+        async def connect() -> Session:
+            from drio_tui.launcher import ensure_sandbox
+            from drio_tui.session import open_session
+
+            self._begin("Starting the sandbox")
+            self._sandbox = await ensure_sandbox(self.options.data_dir, on_line=self._begin)
+            self._begin("Opening it")
+            return await open_session(sandbox=True, on_exchange=self._exchanged, notice=self._notice)
+
+        await self._connect(connect)
+
+    async def use_profile(self, profile: str | None = None, *, base_url: str | None = None) -> None:
+        """Use a profile's stored sign-in; where there is none, an anonymous client for its host."""
+        self._set(phase="connecting", sandbox=False, profile=profile or "", account="", cause="")
+
+        async def connect() -> Session:
+            from drio_tui.session import open_session
+
+            self._begin("Looking for your sign-in")
+            return await open_session(
+                profile=profile, base_url=base_url, on_exchange=self._exchanged, notice=self._notice
+            )
+
+        await self._connect(connect, profile=profile, base_url=base_url)
+
+    async def close(self) -> None:
+        """End the session, and the sandbox if it was started here."""
+        self._closing = True
+        await self._drop_session()
+        if self._sandbox is not None and self._sandbox.started_by_us:
+            await self._sandbox.stop()
+        self._sandbox = None
+
+    async def _connect(
+        self,
+        connect: Callable[[], Coroutine[Any, Any, Session]],
+        *,
+        profile: str | None = None,
+        base_url: str | None = None,
+    ) -> None:
+        from drio_tui.api.errors import DrioError, SignInRequired
+
+        await self._drop_session()
+        try:
+            session = await connect()
+        except SignInRequired as error:
+            self._end()
+            await self._anonymous(error, profile, base_url)
+        except DrioError as error:
+            self._end(failed=error.message or error.title)
+            self._set(phase="failed", cause=error.title)
+            self._post(StartupFailed(error))
+        else:
+            self._end()
+            self.session, self.client = session, session.client
+            self._set(phase="online", profile=session.profile, host=session.host, account=session.account or "")
+            self._ready.set()
+            self._post(SessionChanged(session))
+            self._post(BackendReady())
+
+    async def _anonymous(self, error: SignInRequired, profile: str | None, base_url: str | None) -> None:
+        """Signed out: templates can still be browsed, with no token."""
+        from drio_tui.api.client import DrioClient
+        from drio_tui.api.transport import Transport
+        from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profiles, normalize_base_url
+
+        known = Profiles.load()
+        chosen = known.get(profile) if profile else known.current
+        base = normalize_base_url(base_url or (chosen.base_url if chosen else DEFAULT_BASE_URL))
+        self.client = DrioClient(Transport(base, on_exchange=self._exchanged))
+        self._set(
+            phase="signed-out",
+            profile=profile or (chosen.name if chosen else ""),
+            host=base.split("://", 1)[-1].split("/", 1)[0],
+            cause=error.message,
+        )
+        self._ready.set()
+        self._post(SessionChanged(None))
+        self._post(BackendReady(first_run=not (profile or base_url or chosen)))
+
+    async def _drop_session(self) -> None:
+        self._ready.clear()
+        client, session = self.client, self.session
+        self.client = self.session = None
+        if session is not None:
+            await session.aclose()
+        elif client is not None:
+            await client.aclose()
+
+    async def _load(self) -> None:
+        self._begin("Loading")
+        for name in HEAVY:
+            await asyncio.to_thread(importlib.import_module, name)
+            if self._closing:
+                raise _Closing
+        self._end()
+
+    # -- telling ----------------------------------------------------------------------------------
+
+    def _set(self, **changes: Any) -> None:
+        status = replace(self.status, **changes)
+        if status != self.status:
+            self.status = status
+            self._post(ConnectionChanged(status))
+
+    def _begin(self, text: str) -> None:
+        self.steps = (*_ended(self.steps), Step(text))
+        self._post(StartupChanged(self.steps))
+
+    def _end(self, failed: str = "") -> None:
+        self.steps = _ended(self.steps, failed)
+        self._post(StartupChanged(self.steps))
+
+    def _notice(self, text: str) -> None:
+        self._post(Notice(text))
+
+    def _exchanged(self, exchange: Exchange) -> None:
+        self.log.add(exchange)
+        self._post(ExchangeLogged(exchange))
+        if exchange.done and self.status.phase in ("online", "offline"):
+            self._judge(exchange)
+
+    def _judge(self, exchange: Exchange) -> None:
+        """An answer of any kind means online; an attempt without one means offline, with its cause."""
+        if exchange.status is not None:
+            self._set(phase="online", cause="")
+        elif exchange.error and exchange.error != "cancelled":
+            self._set(phase="offline", cause=exchange.error)
+
+
+def _ended(steps: tuple[Step, ...], failed: str = "") -> tuple[Step, ...]:
+    if not steps or steps[-1].done:
+        return steps
+    return (*steps[:-1], replace(steps[-1], done=True, failed=failed))

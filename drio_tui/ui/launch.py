@@ -1,0 +1,28 @@
+"""Starting the terminal interface, and leaving the terminal as it was found."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from drio_tui.ui.options import LaunchOptions
+
+__all__ = ["LaunchOptions", "refusal", "run_tui"]
+
+
+def refusal() -> str | None:
+    """Why the interface cannot be shown on this terminal; None when it can."""
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()):
+        return "the interface needs a terminal; for scripts see `drio-tui --help` (apps, inspect, templates …)"
+    if os.environ.get("TERM", "") == "dumb":
+        return "this terminal (TERM=dumb) cannot draw the interface; try `drio-tui apps` or another TERM"
+    return None
+
+
+def run_tui(options: LaunchOptions | None = None) -> int:
+    """Run the interface until it is left; gives the exit code (128+n after signal n)."""
+    from drio_tui.ui.app import DrioApp
+
+    app = DrioApp(options)
+    result = app.run()
+    return result if isinstance(result, int) else app.return_code or 0

@@ -1,0 +1,23 @@
+"""How the program was started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOptions:
+    """What the command line asked for.
+
+    `profile` and `base_url` choose where to connect (None: the current profile); `sandbox` starts or joins
+    the local sandbox, whose data lie in `data_dir` (None: the platform's folder); `read_only` takes every
+    action away that changes something; `theme` overrides the configured one for this run.
+    """
+
+    profile: str | None = None
+    base_url: str | None = None
+    sandbox: bool = False
+    read_only: bool = False
+    data_dir: Path | None = None
+    theme: str | None = None

@@ -1,0 +1,147 @@
+"""What every full screen is made of: the status line, its own content, the footer; and how it makes requests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.messages import RequestFailed
+from drio_tui.ui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from textual.worker import Worker
+
+    from drio_tui.api.client import DrioClient
+    from drio_tui.ui.app import DrioApp
+    from drio_tui.ui.backend import Backend
+
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class Requests:
+    """Making requests from a screen without a worker ever touching a widget. Mixed into screens and modals."""
+
+    @property
+    def drio(self) -> DrioApp:
+        """The app, with its own type."""
+        return cast("DrioApp", cast("Screen[Any]", self).app)
+
+    @property
+    def backend(self) -> Backend:
+        """The connection and everything known about it."""
+        return self.drio.backend
+
+    def run_request(
+        self,
+        call: Callable[[DrioClient], Awaitable[R]],
+        done: Callable[[R], Message],
+        *,
+        group: str = "request",
+        failed: Callable[[Any], Message] | None = None,
+        once: bool = False,
+    ) -> Worker[None] | None:
+        """Run `call(client)` in a worker; post what `done` makes of the result to this screen.
+
+        The client is waited for if it is not there yet. A newer request of the same `group` cancels the
+        older one; with `once`, the newer one is not made instead (and None is given), which is how a key
+        pressed twenty times makes one request. A `DrioError` becomes the message `failed` makes of it, or
+        a `RequestFailed`, which ends up in `show_error`. Esc cancels what is under way.
+        """
+        screen = cast("Screen[Any]", self)
+        if once and any(worker.group == group for worker in self._under_way()):
+            return None
+
+        async def work() -> None:
+            from drio_tui.api.errors import DrioError
+
+            try:
+                result = await call(await self.backend.ready())
+            except DrioError as error:
+                screen.post_message(failed(error) if failed else RequestFailed(error, group))
+            else:
+                screen.post_message(done(result))
+
+        return screen.run_worker(work(), name=group, group=group, exclusive=not once)
+
+    def cancel_requests(self) -> bool:
+        """Cancel every request of this screen; whether there was one."""
+        running = self._under_way()
+        for worker in running:
+            worker.cancel()
+        return bool(running)
+
+    def _under_way(self) -> list[Worker[Any]]:
+        screen = cast("Screen[Any]", self)
+        return [worker for worker in screen.workers if worker.node is screen and not worker.is_finished]
+
+    def on_request_failed(self, message: RequestFailed) -> None:
+        """Every failed request of a screen ends here, unless the screen asked for a message of its own."""
+        message.stop()
+        self.drio.show_error(message.error)
+
+
+class Guarded:
+    """Actions that may be switched off, with a reason. Mixed into screens and widgets that have keys."""
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        """Why an action cannot be done now, as a sentence for the person; None when it can. Override it."""
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """False hides the key (what changes something, under --read-only), None dims it (see `why_not`)."""
+        app = cast("DrioApp", cast("Screen[Any]", self).app)
+        if app.options.read_only and keymap.is_dangerous(action):
+            return False
+        return None if self.why_not(action, parameters) else True
+
+
+class DrioScreen(Guarded, Requests, Screen[S]):
+    """A full screen. Subclasses fill `compose_body`, name their `AREA` and declare keys with `keymap.section`."""
+
+    AREA: ClassVar[str] = ""
+    """The area of the navigation this screen belongs to."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "screen",
+        "Every screen",
+        Key("screen.back", "escape", "back", "Back", "Cancel what is under way, or go back one screen", show=False),
+    )
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(self.AREA)
+        yield from self.compose_body()
+        yield Footer(show_command_palette=False)
+
+    def compose_body(self) -> ComposeResult:
+        """The content between the status line and the footer."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "session_count", self._session_changed, init=False)
+
+    def _session_changed(self) -> None:
+        self.session_changed()
+
+    def session_changed(self) -> None:
+        """Another session (or none) is in use: what is shown belongs to the old one. Override to load anew."""
+
+    def unsaved(self) -> str:
+        """What would be lost by leaving now, as a few words (`the form`); empty when nothing would."""
+        return ""
+
+    def action_back(self) -> None:
+        """Cancel what is under way; with nothing under way, go back one screen."""
+        if not self.cancel_requests():
+            self.drio.back()

@@ -1,0 +1,88 @@
+"""The program's own themes. Everything else names colours by meaning only, so any textual theme works too."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DRIO_DARK = Theme(
+    name="drio",
+    primary="#58d0b0",
+    secondary="#7fb0f5",
+    accent="#7fb0f5",
+    warning="#e6b566",
+    error="#f27d88",
+    success="#6fd08c",
+    foreground="#d5dce6",
+    background="#0f1318",
+    surface="#151a21",
+    panel="#1d242d",
+    dark=True,
+    variables={
+        "block-cursor-foreground": "#f2fffb",
+        "block-cursor-background": "#1f4f47",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-foreground": "#d5dce6",
+        "block-cursor-blurred-background": "#232c37",
+        "border": "#3a8f7d",
+        "border-blurred": "#2b3542",
+        "footer-background": "#151a21",
+        "footer-key-foreground": "#58d0b0",
+        "footer-description-foreground": "#93a1b3",
+        "input-selection-background": "#58d0b0 30%",
+        "input-cursor-background": "#58d0b0",
+        "input-cursor-foreground": "#0f1318",
+        "scrollbar": "#2b3542",
+        "scrollbar-hover": "#3d4a5b",
+        "scrollbar-active": "#58d0b0",
+        "scrollbar-background": "#151a21",
+        "scrollbar-background-hover": "#151a21",
+        "scrollbar-background-active": "#151a21",
+        "scrollbar-corner-color": "#151a21",
+        "button-color-foreground": "#0f1318",
+        "button-focus-text-style": "bold underline",
+        "link-color": "#7fb0f5",
+    },
+)
+
+DRIO_LIGHT = Theme(
+    name="drio-light",
+    primary="#0b7a66",
+    secondary="#2b62b8",
+    accent="#2b62b8",
+    warning="#96600a",
+    error="#b3293b",
+    success="#1f7a3d",
+    foreground="#1d2630",
+    background="#fbfaf7",
+    surface="#f4f2ed",
+    panel="#e9e6df",
+    dark=False,
+    variables={
+        "block-cursor-foreground": "#06332a",
+        "block-cursor-background": "#bfe6da",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-foreground": "#1d2630",
+        "block-cursor-blurred-background": "#e2ded5",
+        "border": "#0b7a66",
+        "border-blurred": "#d3cec3",
+        "footer-background": "#efece6",
+        "footer-key-foreground": "#0b7a66",
+        "footer-description-foreground": "#566273",
+        "input-selection-background": "#0b7a66 25%",
+        "input-cursor-background": "#0b7a66",
+        "input-cursor-foreground": "#fbfaf7",
+        "scrollbar": "#d3cec3",
+        "scrollbar-hover": "#bdb7a9",
+        "scrollbar-active": "#0b7a66",
+        "scrollbar-background": "#f4f2ed",
+        "scrollbar-background-hover": "#f4f2ed",
+        "scrollbar-background-active": "#f4f2ed",
+        "scrollbar-corner-color": "#f4f2ed",
+        "button-color-foreground": "#fbfaf7",
+        "button-focus-text-style": "bold underline",
+        "link-color": "#2b62b8",
+    },
+)
+
+THEMES: tuple[Theme, ...] = (DRIO_DARK, DRIO_LIGHT)
+DEFAULT_THEME = DRIO_DARK.name

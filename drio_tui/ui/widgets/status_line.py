@@ -1,0 +1,112 @@
+"""The line at the top of every screen: where one can go, and what one is connected to."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from drio_tui.ui.messages import Phase, Status
+from drio_tui.ui.widgets.safe import safe_line
+
+AREAS: tuple[tuple[str, str], ...] = (("templates", "Templates"), ("apps", "Apps"), ("requests", "Requests"))
+
+_PHASES: dict[Phase, tuple[str, str, str]] = {
+    # phase: symbol, word, colour by meaning; the word alone says it where there is no colour
+    "starting": ("◌", "starting", "$text-warning"),
+    "first-run": ("○", "not connected", "$text-muted"),
+    "signed-out": ("○", "signed out", "$text-warning"),
+    "connecting": ("◌", "connecting", "$text-warning"),
+    "online": ("●", "online", "$text-success"),
+    "offline": ("▲", "offline", "$text-error"),
+    "failed": ("✗", "failed", "$text-error"),
+}
+
+
+class StatusLine(Widget):
+    """One row: the program's areas at the left, the connection at the right, cut where there is no room."""
+
+    DEFAULT_CSS = """
+    StatusLine {
+        dock: top;
+        height: 1;
+        background: $panel;
+        color: $foreground;
+    }
+    """
+
+    area: reactive[str] = reactive("")
+    """The area shown: its name is marked."""
+
+    status: reactive[Status] = reactive(Status)
+    """What the right side tells."""
+
+    class Go(Message):
+        """An area's name was clicked."""
+
+        def __init__(self, area: str) -> None:
+            super().__init__()
+            self.area = area
+
+    class Account(Message):
+        """The connection was clicked."""
+
+    def __init__(self, area: str = "") -> None:
+        super().__init__()
+        self.set_reactive(StatusLine.area, area)
+        self._spots: list[tuple[int, int, str]] = []
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "status", self._take_status)
+
+    def _take_status(self, status: Status) -> None:
+        self.status = status
+
+    def render(self) -> Content:
+        width = self.size.width
+        left = self._navigation(short=width < 64)
+        right = self._connection(max(0, width - left.cell_length - 2))
+        gap = max(1, width - left.cell_length - right.cell_length)
+        return Content.assemble(left, " " * gap, right)
+
+    def _navigation(self, *, short: bool) -> Content:
+        parts: list[Content | tuple[str, str]] = [(" drio ", "bold $text-primary")]
+        at = 6
+        self._spots = []
+        for number, (name, title) in enumerate(AREAS, start=1):
+            here = name == self.area
+            label = f" {number} {title} " if here or not short else f" {number} "
+            parts.append((label, "bold reverse $text-primary" if here else "$text-muted"))
+            self._spots.append((at, at + len(label), name))
+            at += len(label)
+        return Content.assemble(*parts)
+
+    def _connection(self, room: int) -> Content:
+        """The right side in `room` cells: the state always, then host, account and profile as they fit."""
+        status = self.status
+        symbol, word, colour = _PHASES[status.phase]
+        state = Content.assemble((f"{symbol} {word} ", colour))
+        if status.read_only:
+            state = Content.assemble(("◆ read-only ", "$text-accent"), " ", state)
+        if state.cell_length > room:
+            return Content.assemble((symbol, colour), " ")
+        names = [status.host, status.account]
+        if status.profile and status.profile not in (status.host, "sandbox"):
+            names.insert(0, status.profile)
+        shown = state
+        for name in reversed([name for name in names if name]):
+            longer = Content.assemble(safe_line(name, 40, "$text-muted"), "  ", shown)
+            if longer.cell_length > room:
+                break
+            shown = longer
+        return shown
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, name in self._spots:
+            if start <= event.x < end:
+                self.post_message(self.Go(name))
+                return
+        if self._spots and event.x > self._spots[-1][1]:
+            self.post_message(self.Account())
