@@ -132,7 +132,8 @@ async def _start(folder: Path, tell: Callable[[str], None]) -> RunningSandbox:
         )
     except OSError as error:
         raise SandboxFailed(f"{sys.executable} cannot be run: {error}") from error
-    assert process.stdout and process.stderr
+    assert process.stdout
+    assert process.stderr
     said: list[str] = []
     drain = asyncio.create_task(_keep_last(process.stderr, said))
     try:
