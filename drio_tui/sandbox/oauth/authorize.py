@@ -172,7 +172,6 @@ async def callback(server: OAuthServer, request: Request) -> Response:
                 pending.redirect_uri,
                 pending.state,
                 {"error": "access_denied", "error_description": "the sign-in was cancelled"},
-                clear=pending,
             )
         upstream = await session.get(UpstreamCode, digest(code))
         if upstream is None or upstream.request_key != pending.key or upstream.expires_at <= server.now():
@@ -216,7 +215,6 @@ def back_to_client(
     answer: dict[str, str],
     *,
     status: int = 303,
-    clear: Pending | None = None,
 ) -> Response:
     """The redirect to the application: the answer, its `state` and our `iss` (RFC 9207)."""
     params = dict(answer)
@@ -228,10 +226,7 @@ def back_to_client(
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
     }
-    response = Response(status_code=status, headers=headers)
-    if clear is not None:
-        response.delete_cookie(cookie_name(clear), httponly=True, samesite="strict")
-    return response
+    return Response(status_code=status, headers=headers)
 
 
 def _lost() -> Response:
@@ -300,7 +295,7 @@ async def answer_consent(server: OAuthServer, request: Request) -> Response:
             answer = {"code": await _new_code(server, session, pending, pending.user_id)}
         else:
             return error_page(400, "That form cannot be read", "Choose Allow or Deny.")
-    return back_to_client(server, pending.redirect_uri, pending.state, answer, clear=pending)
+    return back_to_client(server, pending.redirect_uri, pending.state, answer)
 
 
 async def _new_code(server: OAuthServer, session: AsyncSession, pending: Pending, user_id: str) -> str:
