@@ -1,20 +1,28 @@
 """The application: areas, screens, themes, errors, and what the backend tells turned into reactives.
 
-Only textual, the standard library and `drio_tui.text` / `paths` may be imported at module level here and
+Only textual, the standard library and light modules of our own may be imported at module level here and
 in the first screen: the first frame waits for nothing else.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
-from collections.abc import Callable
+import signal
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
+from textual import events
+from textual.actions import ActionParseResult
+from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from drio_tui import settings as stored
 from drio_tui.ui import keymap
 from drio_tui.ui.backend import Backend
 from drio_tui.ui.keymap import Key
@@ -39,17 +47,29 @@ from drio_tui.ui.widgets.status_line import StatusLine
 if TYPE_CHECKING:
     from drio_tui.api.errors import DrioError
     from drio_tui.session import Session
+    from drio_tui.ui.widgets.copyable import Copyable
+    from drio_tui.ui.widgets.json_view import JsonView
+
+# Every screen, by the name it is opened with; imported when first shown, or in the background before.
+SCREENS: dict[str, tuple[str, str]] = {
+    "welcome": ("welcome", "WelcomeScreen"),
+    "templates": ("templates", "TemplatesScreen"),
+    "apps": ("apps", "AppsScreen"),
+    "requests": ("log", "LogScreen"),
+    "app": ("app", "AppScreen"),
+    "create": ("create_app", "CreateAppScreen"),
+    "sign_in": ("signin", "SignInScreen"),
+    "confirm": ("confirm", "ConfirmScreen"),
+    "help": ("help", "HelpScreen"),
+    "too_small": ("too_small", "TooSmallScreen"),
+}
 
 
-def screen(module: str, name: str) -> Callable[..., Screen[Any]]:
-    """A maker of the screen `drio_tui.ui.screens.<module>.<name>`, imported when first called."""
-
-    def make(*arguments: Any, **options: Any) -> Screen[Any]:
-        kind = getattr(importlib.import_module(f"drio_tui.ui.screens.{module}"), name)
-        made: Screen[Any] = kind(*arguments, **options)
-        return made
-
-    return make
+def make_screen(name: str, /, *arguments: Any, **options: Any) -> Screen[Any]:
+    """The screen of that name, made from `arguments`; its module is imported now if it was not yet."""
+    module, kind = SCREENS[name]
+    made: Screen[Any] = getattr(importlib.import_module(f"drio_tui.ui.screens.{module}"), kind)(*arguments, **options)
+    return made
 
 
 class DrioApp(App[int]):
@@ -62,9 +82,7 @@ class DrioApp(App[int]):
     DEFAULT_MODE = "start"
     MODES = {
         "start": StartScreen,
-        "templates": screen("templates", "TemplatesScreen"),
-        "apps": screen("apps", "AppsScreen"),
-        "requests": screen("log", "LogScreen"),
+        **{name: partial(make_screen, name) for name in ("welcome", "templates", "apps", "requests")},
     }
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "app",
@@ -92,23 +110,47 @@ class DrioApp(App[int]):
     session_count: reactive[int] = reactive(0, init=False)
     """Grows with every change of session, also from signed out to signed out elsewhere."""
 
+    failure: reactive[DrioError | None] = reactive(None, init=False)
+    """Why starting up failed; None while it did not."""
+
     log_count: reactive[int] = reactive(0, init=False)
     """Grows with every change of the request log."""
 
     def __init__(self, options: LaunchOptions | None = None) -> None:
         super().__init__()
-        self.options = options or LaunchOptions()
+        self.settings = stored.Settings.load()
+        options = options or LaunchOptions()
+        self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.backend = Backend(self.options, self.post_message)
+        self.crashed: BaseException | None = None
         self.set_reactive(DrioApp.status, self.backend.status)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self.options.theme or DEFAULT_THEME
+        self._choose_theme()
+        self.set_keymap(self.settings.keys)
+
+    def _choose_theme(self) -> None:
+        remembered = stored.remembered().get("theme")
+        for name in (self.options.theme, self.settings.theme, remembered, DEFAULT_THEME):
+            if isinstance(name, str) and name in self.available_themes:
+                self.theme = name
+                return
 
     def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
+        self.screen_change_signal.subscribe(self, self._look_at_size)
+        if not self.is_headless:
+            self._watch_signals()
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
         self.run_worker(self.backend.start(), name="start", group="connect", exclusive=True)
+
+    def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
+        """Connect anew: to the sandbox, or to a profile or host."""
+        connect = self.backend.use_sandbox() if sandbox else self.backend.use_profile(profile, base_url=base_url)
+        self.run_worker(connect, name="connect", group="connect", exclusive=True)
+        self.switch_mode("start")
 
     # -- what the backend tells -------------------------------------------------------------------
 
@@ -126,14 +168,23 @@ class DrioApp(App[int]):
         self.log_count += 1
 
     def on_notice(self, message: Notice) -> None:
-        self.notify(safe(message.text).plain, markup=False)
+        self.notify(safe(message.text).plain, title=safe(message.title).plain, markup=False)
 
     def on_backend_ready(self, message: BackendReady) -> None:
-        if self.current_mode == "start":
-            self.switch_mode("apps" if self.session is not None else "templates")
+        self._tell_problems()
+        if self.current_mode in ("start", "welcome"):
+            signed_in = self.backend.session is not None
+            self.switch_mode("welcome" if message.first_run else "apps" if signed_in else "templates")
 
     def on_startup_failed(self, message: StartupFailed) -> None:
-        self.show_error(message.error)
+        self.failure = message.error
+
+    def _tell_problems(self) -> None:
+        """What is wrong with the configuration, once, when every binding is known."""
+        problems = [*self.settings.problems, *keymap.problems(self.settings.keys)]
+        self.settings = replace(self.settings, problems=())
+        for problem in problems[:5]:
+            self.notify(safe(problem).plain, title="config.toml", severity="warning", timeout=10, markup=False)
 
     # -- for the screens --------------------------------------------------------------------------
 
@@ -148,25 +199,90 @@ class DrioApp(App[int]):
             markup=False,
         )
 
+    def copy(self, text: str, what: str = "") -> None:
+        """Put `text` on the clipboard and say in a toast how; `what` names it (`the URL`)."""
+        self.run_worker(self._copy(text, what), name="copy", group="copy")
+
+    async def _copy(self, text: str, what: str) -> None:
+        from drio_tui.ui import clipboard  # not needed for the first frame
+
+        write = self._driver.write if self._driver is not None and not self.is_headless else None
+        done = await clipboard.copy(text, write)
+        self.post_message(Notice(done.how, title=what))
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Textual's own way of copying (selected text, input fields) goes the same way."""
+        super().copy_to_clipboard(text) if self.is_headless else self.copy(text, "the selection")
+
+    def on_copyable_wanted(self, message: Copyable.Wanted) -> None:
+        self.copy(message.text, message.what)
+
+    def on_json_view_copied(self, message: JsonView.Copied) -> None:
+        if isinstance(message.value, str):
+            self.copy(message.value, "the text")
+            return
+        from drio_tui.api import wire
+
+        self.copy(wire.dumps(message.value, indent=2), "the JSON")
+
     def open_app(self, app_id: str) -> None:
         """Show one app, over the list of apps."""
-
-        def push() -> None:
-            self.push_screen(screen("app", "AppScreen")(app_id))
-
         self.switch_mode("apps")
-        self.call_later(push)
+        self.push_screen(make_screen("app", app_id))
 
     def open_create(self, template: Any) -> None:
         """Show the form that makes an app from a template (its raw JSON)."""
-        self.push_screen(screen("create_app", "CreateAppScreen")(template))
+        self.push_screen(make_screen("create", template))
+
+    async def confirm(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> bool:
+        """Ask, from a worker; whether the person agreed. With `name` it has to be typed first."""
+        return bool(await self.push_screen_wait(make_screen("confirm", title, body, agree=agree, name=name)))
 
     def back(self) -> None:
-        """One screen back, if there is one below in this area."""
-        if len(self.screen_stack) > 1:
+        """One screen back, if there is one below in this area; asks first when something would be lost."""
+        if len(self.screen_stack) < 2:
+            return
+        lost = getattr(self.screen, "unsaved", str)()
+        if lost:
+            self.run_worker(self._back_after_asking(self.screen, lost), group="leave", exclusive=True)
+        else:
             self.pop_screen()
 
+    async def _back_after_asking(self, leaving: Screen[Any], lost: str) -> None:
+        if await self.confirm("Leave it?", f"What you typed in {lost} would be lost.", agree="Leave"):
+            leaving.dismiss()
+
     # -- actions ----------------------------------------------------------------------------------
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Any = None,
+    ) -> bool:
+        """As textual does; an action that is switched off says why, instead of nothing."""
+        target, name, parameters = self._parse_action(action, default_namespace or self, namespaces)
+        why = getattr(target, "why_not", None)
+        reason = why(name, parameters) if why else None
+        if reason:
+            self.notify(safe(reason).plain, title="Not now", severity="warning", markup=False)
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The command palette: every key that works on this screen, by its name."""
+        seen = set()
+        for node, binding, enabled, _tooltip in screen.active_bindings.values():
+            key = keymap.find(binding.id)
+            if key is None or not key.palette or key.id in seen or not enabled:
+                continue
+            seen.add(key.id)
+            title = f"{key.description}  ({keymap.display(binding.key)})"
+            yield SystemCommand(title, key.tooltip or key.description, partial(self._command, key.action, node))
+        yield SystemCommand("Save a screenshot", "As an SVG file in the current folder", self.deliver_screenshot)
+
+    async def _command(self, action: str, node: DOMNode) -> None:
+        await self.run_action(action, node)
 
     def action_go(self, area: str) -> None:
         """Switch to an area; each keeps the screens it had."""
@@ -175,13 +291,64 @@ class DrioApp(App[int]):
     def on_status_line_go(self, message: StatusLine.Go) -> None:
         self.action_go(message.area)
 
+    def on_status_line_account(self) -> None:
+        self.action_sign_in()
+
     def action_help(self) -> None:
         """Every key that works here."""
-        self.push_screen(screen("help", "HelpScreen")())
+        self.push_screen(make_screen("help", self.screen, self.settings.keys))
 
     def action_sign_in(self) -> None:
         """Sign in, or switch the account."""
-        self.push_screen(screen("signin", "SignInScreen")())
+        if self.screen.id != "sign-in":
+            self.push_screen(make_screen("sign_in"))
+
+    async def action_quit(self) -> None:
+        """Leave; asks first when something typed would be lost."""
+        lost = [name for stack in self._screen_stacks.values() for s in stack if (name := getattr(s, "unsaved", str)())]
+        if lost:
+            self.run_worker(self._quit_after_asking(" and ".join(lost)), group="leave", exclusive=True)
+        else:
+            self.exit(0)
+
+    async def _quit_after_asking(self, lost: str) -> None:
+        if await self.confirm("Quit?", f"What you typed in {lost} would be lost.", agree="Quit"):
+            self.exit(0)
+
+    def _remember_theme(self, _theme: object) -> None:
+        self.run_worker(asyncio.to_thread(stored.remember, theme=self.theme), group="remember")
+
+    # -- the terminal -----------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._look_at_size()
+
+    def _look_at_size(self, _screen: object = None) -> None:
+        """Below the smallest size, cover what is there with a request for room; it uncovers itself."""
+        from drio_tui.ui.screens.too_small import TooSmallScreen, fits
+
+        covered = not self._screen_stack or isinstance(self.screen, TooSmallScreen)
+        if not covered and not fits(self.size):
+            self.push_screen(TooSmallScreen())
+
+    def _watch_signals(self) -> None:
+        """End in good order on SIGINT, SIGTERM and SIGHUP, with 128 + the signal's number."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                loop.add_signal_handler(number, self.exit, 128 + number)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep the error for `launch`, which writes the report once the terminal is itself again."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        self._return_code = 1
+        self.crashed = self.crashed or error
+        self._exception = self._exception or error
+        self._exception_event.set()
+        self._close_messages_no_wait()
 
     async def on_unmount(self) -> None:
         await self.backend.close()

@@ -12,17 +12,22 @@ __all__ = ["LaunchOptions", "refusal", "run_tui"]
 
 def refusal() -> str | None:
     """Why the interface cannot be shown on this terminal; None when it can."""
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return "the interface needs a terminal; for scripts see `drio-tui --help` (apps, inspect, templates …)"
     if os.environ.get("TERM", "") == "dumb":
-        return "this terminal (TERM=dumb) cannot draw the interface; try `drio-tui apps` or another TERM"
+        return "this terminal (TERM=dumb) cannot draw the interface; try `drio-tui apps`, or another TERM"
     return None
 
 
 def run_tui(options: LaunchOptions | None = None) -> int:
-    """Run the interface until it is left; gives the exit code (128+n after signal n)."""
+    """Run the interface until it is left; gives the exit code (128+n after signal n, 1 after a crash)."""
     from drio_tui.ui.app import DrioApp
 
     app = DrioApp(options)
     result = app.run()
+    if app.crashed is not None:
+        from drio_tui.ui import crash
+
+        crash.tell(app.crashed, crash.write_report(app.crashed))
+        return 1
     return result if isinstance(result, int) else app.return_code or 0

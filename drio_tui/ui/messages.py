@@ -96,6 +96,7 @@ class RequestFailed(Message):
 class Notice(Message):
     """Something the person should know that is no error."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, title: str = "") -> None:
         super().__init__()
         self.text = text
+        self.title = title

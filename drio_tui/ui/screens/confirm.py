@@ -1,0 +1,70 @@
+"""Asking before something that cannot be taken back."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.safe import safe
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Gives True when the person agreed.
+
+    `title` asks, `body` says what would happen, `agree` is the word on the button. With `name`, the name
+    has to be typed first; it is compared code point by code point, so a lookalike does not pass. Nothing
+    agrees by the key that asked: the field or the No button has the focus.
+    """
+
+    CSS_PATH = stylesheet("confirm")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "confirm",
+        "Questions",
+        Key("confirm.no", "escape", "answer(False)", "No", "Leave everything as it is"),
+        Key("confirm.left", "left", "app.focus_previous", "Left", show=False, palette=False),
+        Key("confirm.right", "right", "app.focus_next", "Right", show=False, palette=False),
+    )
+
+    def __init__(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> None:
+        super().__init__()
+        self._title, self._body, self._agree, self._wanted = title, body, agree, name
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="question") as box:
+            box.border_title = safe(self._title)
+            if self._body:
+                yield Static(safe(self._body, multiline=True), id="body")
+            if self._wanted is not None:
+                yield Static(safe(f"Type {self._wanted} to go on:"))
+                yield Input(id="typed")
+            with Horizontal(id="answers"):
+                yield Button("No", id="no")
+                yield Button(self._agree, id="yes", variant="error", disabled=self._wanted is not None)
+
+    def on_mount(self) -> None:
+        self.query_one("#typed" if self._wanted is not None else "#no").focus()
+
+    @on(Input.Changed)
+    def _compare(self, event: Input.Changed) -> None:
+        self.query_one("#yes", Button).disabled = event.value != self._wanted
+
+    @on(Input.Submitted)
+    def _typed(self, event: Input.Submitted) -> None:
+        if event.value == self._wanted:
+            self.dismiss(True)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, agreed: bool) -> None:
+        self.dismiss(agreed)

@@ -1,0 +1,47 @@
+"""What stands where there is nothing to show: why, and what to do next."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from drio_tui.ui.widgets.safe import safe
+
+
+class EmptyState(Static):
+    """A title, a sentence, and the keys that lead on: `steps` are pairs of key and what it does."""
+
+    DEFAULT_CSS = """
+    EmptyState {
+        width: 1fr;
+        height: 1fr;
+        content-align: center middle;
+        text-align: center;
+        padding: 0 2;
+    }
+    """
+
+    def __init__(
+        self,
+        title: str = "",
+        body: str = "",
+        *steps: tuple[str, str],
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(self.content_of(title, body, *steps), id=id, classes=classes)
+
+    def say(self, title: str, body: str = "", *steps: tuple[str, str]) -> None:
+        """Say something else."""
+        self.update(self.content_of(title, body, *steps))
+
+    @staticmethod
+    def content_of(title: str, body: str, *steps: tuple[str, str]) -> Content:
+        """The same as content, for other widgets."""
+        lines = [safe(title, "bold")]
+        if body:
+            lines += [safe(body, "$text-muted", multiline=True)]
+        if steps:
+            lines.append(Content())
+            lines += [Content.assemble(safe(key, "bold $text-accent"), "  ", safe(what)) for key, what in steps]
+        return Content("\n").join(lines)
