@@ -1,0 +1,71 @@
+"""What holds for every test: nothing of the machine's own is read or written, and time is not measured."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+_HERE = Path(__file__).parent
+# The sandbox's fixtures are a plugin, so that a checkout without the sandbox extra still collects.
+pytest_plugins = ["tests.sandbox_fixtures"] if (_HERE / "sandbox_fixtures.py").exists() else []
+
+settings.register_profile("ci", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# Each of these changes what the program does, so a test that wants one sets it.
+_UNWANTED = frozenset({
+    "ALL_PROXY", "BROWSER", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY", "EDITOR", "FORCE_COLOR", "HTTPS_PROXY", "HTTP_PROXY", "LINES", "NETRC", "NO_COLOR", "NO_PROXY",
+    "PAGER", "PYTHONIOENCODING", "REQUESTS_CA_BUNDLE", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSLKEYLOGFILE",
+    "SSL_CERT_DIR", "SSL_CERT_FILE", "VISUAL", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME",
+})  # fmt: skip
+
+
+def _unwanted(name: str) -> bool:
+    upper = name.upper()  # proxies are read in either case
+    if upper.startswith("DRIO_TEST_"):
+        return False
+    return upper in _UNWANTED or upper.startswith(("DRIO_", "TEXTUAL"))
+
+
+def _own(root: Path) -> dict[str, str]:
+    """The environment of someone whose home is `root` and who has no keyring."""
+    return {
+        "HOME": str(root),
+        "USERPROFILE": str(root),
+        "XDG_CONFIG_HOME": str(root / ".config"),
+        "XDG_DATA_HOME": str(root / ".local" / "share"),
+        "XDG_STATE_HOME": str(root / ".local" / "state"),
+        "XDG_CACHE_HOME": str(root / ".cache"),
+        "XDG_RUNTIME_DIR": str(root / "run"),
+        "DRIO_CONFIG_DIR": str(root / "config"),
+        "DRIO_DATA_DIR": str(root / "data"),
+        "DRIO_STATE_DIR": str(root / "state"),
+        "DRIO_CACHE_DIR": str(root / "cache"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+    }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Isolate the process itself, for fixtures that live longer than one test and the processes they start."""
+    folder = tempfile.TemporaryDirectory(prefix="drio-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    for name in [name for name in os.environ if _unwanted(name)]:
+        del os.environ[name]
+    os.environ.update(_own(Path(folder.name)))
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for each test; gives its folder. `DRIO_*_DIR` lie in it and do not exist yet."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if _unwanted(name)]:
+        monkeypatch.delenv(name)
+    for name, value in _own(home).items():
+        monkeypatch.setenv(name, value)
+    return home
