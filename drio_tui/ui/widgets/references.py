@@ -1,0 +1,51 @@
+"""What a thing uses and what uses it, as a list to jump from."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from drio_tui.kinds import KINDS
+from drio_tui.ui.widgets.config_tree import SYMBOLS
+from drio_tui.ui.widgets.rows import Column, Row, RowList
+from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.outline import Outline
+from drio_tui.workspace.references import Link
+from drio_tui.workspace.snapshot import Key
+
+
+class ReferenceList(RowList):
+    """One row per reference, in both directions; `target(row key)` is where it leads."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(Column("This", 20), Column("", 0), Column("At", 24, from_width=60), id=id)
+        self._targets: dict[str, Key] = {}
+
+    def target(self, row: str) -> Key | None:
+        """The thing a row leads to."""
+        return self._targets.get(row)
+
+    def show_for(self, key: Key | None, outline: Outline) -> int:
+        """List the references of a thing; gives their number."""
+        self._targets = {}
+        rows: list[Row] = []
+        if key is not None:
+            for number, link in enumerate(outline.links.uses(key)):
+                rows.append(self._row(f"out{number}", link, link.target, link.label, outline))
+            for number, link in enumerate(outline.links.used_by(key)):
+                rows.append(self._row(f"in{number}", link, link.source, link.reverse, outline))
+        self.show(rows)
+        return len(rows)
+
+    def _row(self, name: str, link: Link, to: Key, words: str, outline: Outline) -> Row:
+        self._targets[name] = to
+        thing = outline.snapshot.at(to)
+        kind = KINDS[to[0]].title.lower() if to[0] in KINDS else to[0]
+        symbol = Content.styled(f"{SYMBOLS.get(to[0], '•')} ", "$text-accent")
+        if thing is None:
+            note = "  not there" if link.broken else ""
+            what = Content.assemble(symbol, safe_line(to[1], 200), (note, "$text-error"))
+        else:
+            what = Content.assemble(symbol, safe_line(thing.name, 200), (f"  {kind}", "$text-muted"))
+        sign = "→ " if name.startswith("out") else "← "
+        verb = Content.assemble((sign, "$text-muted"), words)
+        return Row(name, (verb, what, safe_line(link.path, 60, "$text-muted")))

@@ -1,0 +1,212 @@
+"""How the values of the API are shown to people: colours, dates, switches, schemas, words with a meaning."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from textual.color import Color
+from textual.content import Content
+from textual.style import Style
+
+from drio_tui.ui.widgets.safe import safe, safe_line
+
+TEXT_MAX = 20_000
+"""Characters of one text that are shown; the JSON view has the rest."""
+
+TONES = {
+    "good": "$text-success",
+    "warn": "$text-warning",
+    "bad": "$text-error",
+    "info": "$text-primary",
+    "": "$text-muted",
+}
+"""Theme colours of an outline's tones."""
+
+_HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[^A-Za-z0-9_\-]+")
+_SPELLED = {"url": "URL", "id": "ID", "ids": "IDs", "mcp": "MCP", "api": "API", "json": "JSON", "uri": "URI"}
+_METHODS = {"GET": "info", "POST": "good", "PUT": "warn", "PATCH": "warn", "DELETE": "bad"}
+_UNITS = ((31_557_600, "year"), (2_629_800, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
+
+
+def label_of(member: str) -> str:
+    """A member's name as a label: `companyUrl` → `Company URL`. Names that are not words stay as they are."""
+    if not member.isascii() or not member.replace("_", "").isalnum() or len(member) > 60:
+        return member
+    words = [_SPELLED.get(word.lower(), word.lower()) for word in _WORD.findall(member)]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
+
+
+def badge(word: str, tone: str = "") -> Content:
+    """A word with a meaning, coloured by it."""
+    return safe_line(word, 40, TONES.get(tone, TONES[""]))
+
+
+def method(name: str) -> Content:
+    """An HTTP method in its colour."""
+    return safe_line(name, 12, f"bold {TONES[_METHODS.get(name, '')]}")
+
+
+def is_colour(value: Any) -> bool:
+    """Whether a value is a colour as branding has them (`#rgb`, `#rrggbb`, `#rrggbbaa`)."""
+    return isinstance(value, str) and _HEX.match(value) is not None
+
+
+def swatch(value: str) -> Content:
+    """A patch of the colour, framed so that it is seen on any ground; a question mark where it is none."""
+    if not is_colour(value):
+        return Content.styled("▕ ?? ▏", "$text-muted")
+    colour = Color.parse(value)
+    patch = Style(background=Color(colour.r, colour.g, colour.b))
+    return Content.assemble(("▕", "$text-muted"), ("    ", patch), ("▏", "$text-muted"))
+
+
+def contrast(first: str, second: str) -> str:
+    """The WCAG 2 contrast ratio of two colours in words: `15.3 : 1, AAA`."""
+    light, dark = sorted((_luminance(Color.parse(first)), _luminance(Color.parse(second))), reverse=True)
+    ratio = (light + 0.05) / (dark + 0.05)
+    grade = "AAA" if ratio >= 7 else "AA" if ratio >= 4.5 else "large text only" if ratio >= 3 else "too low"
+    return f"{ratio:.1f} : 1, {grade}"
+
+
+def _luminance(colour: Color) -> float:
+    def linear(part: int) -> float:
+        value = part / 255
+        return float(value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
+
+    return 0.2126 * linear(colour.r) + 0.7152 * linear(colour.g) + 0.0722 * linear(colour.b)
+
+
+def timestamp(text: str, now: datetime | None = None) -> Content | None:
+    """An ISO 8601 time as a date and an age: `15 Mar 2026 12:00 UTC · 8 months ago`; None when it is none.
+
+    A time without a zone is shown as it is, with no age, since it could be off by a day.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    shown = f"{found.day} {found:%b} {found.year:04d} {found:%H:%M}"
+    if found.tzinfo is None:
+        return Content.assemble(shown, ("  no time zone given", "$text-muted"))
+    try:
+        seconds = ((now or datetime.now(UTC)) - found).total_seconds()
+        shown = f"{found.astimezone(UTC).day} {found.astimezone(UTC):%b} {found.astimezone(UTC).year:04d} "
+        shown += f"{found.astimezone(UTC):%H:%M} UTC"
+    except (OverflowError, ValueError):  # the ends of the calendar, moved by their zone beyond it
+        return Content(shown)
+    return Content.assemble(shown, (f"  {age(seconds)}", "$text-muted"))
+
+
+def age(seconds: float) -> str:
+    """A distance in time in words; negative seconds lie ahead."""
+    distance = abs(seconds)
+    for length, name in _UNITS:
+        count = int(distance // length)
+        if count:
+            words = f"{count} {name}{'s' if count > 1 else ''}"
+            return f"{words} ago" if seconds >= 0 else f"in {words}"
+    return "just now"
+
+
+def cut(text: str) -> Content:
+    """A long text as it is, newlines kept, its end left to the JSON view when it is very long."""
+    if len(text) <= TEXT_MAX:
+        return safe(text, multiline=True)
+    rest = f"\n… and {len(text) - TEXT_MAX:,} more characters: see JSON"
+    return Content.assemble(safe(text[:TEXT_MAX], multiline=True), (rest, "$text-muted"))
+
+
+def scalar(value: Any, member: str = "") -> Content:
+    """A string, number, switch or nothing, as its member's name suggests."""
+    if value is None:
+        return Content.styled("not set", "$text-muted italic")
+    if isinstance(value, bool):
+        return Content.assemble(("✓ ", "$text-success"), "yes") if value else Content.styled("✗ no", "$text-muted")
+    if isinstance(value, int | float | Decimal):
+        return Content.styled(_number(value), "$text-secondary")
+    if not isinstance(value, str):
+        return safe_line(json.dumps(value, default=str), 400)
+    if not value:
+        return Content.styled("empty", "$text-muted italic")
+    if is_colour(value):
+        return Content.assemble(swatch(value), " ", safe_line(value))
+    if member.endswith("At") and (found := timestamp(value)) is not None:
+        return found
+    if member == "method":
+        return method(value)
+    return cut(value)
+
+
+def _number(value: int | float | Decimal) -> str:
+    # A number of thousands of digits is refused by str(); nobody reads it either.
+    return f"{value}" if not isinstance(value, int) or value.bit_length() < 4000 else "a number of thousands of digits"
+
+
+def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
+    """A JSON Schema in short: one line per property, nested ones indented, at most three levels."""
+    if not isinstance(schema, Mapping):
+        yield safe_line(json.dumps(schema, default=str)[:200], 80, "$text-muted")
+        return
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping):
+        yield Content.assemble("  " * depth, schema_type(schema))
+        inner = schema.get("items")
+        if isinstance(inner, Mapping) and isinstance(inner.get("properties"), Mapping) and depth < 3:
+            yield from schema_lines(inner, depth + 1)
+        return
+    required = schema.get("required")
+    needed = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
+    names = [name for name in properties if isinstance(name, str)]
+    width = min(24, max((len(name) for name in names), default=0))
+    for name in names[:100]:
+        inner = properties[name]
+        shown = safe_line(name, 40, "bold" if name in needed else "")
+        pad = " " * max(0, width - shown.cell_length)
+        star = Content.styled("*", "$text-warning") if name in needed else Content(" ")
+        parts: list[Content | str] = ["  " * depth, shown, star, pad, " ", schema_type(inner)]
+        if isinstance(inner, Mapping) and isinstance(inner.get("description"), str):
+            parts += ["  ", safe_line(inner["description"], 200, "$text-muted")]
+        yield Content.assemble(*parts)
+        if depth < 3 and isinstance(inner, Mapping):
+            items = inner.get("items")
+            if isinstance(inner.get("properties"), Mapping):
+                yield from schema_lines(inner, depth + 1)
+            elif isinstance(items, Mapping) and isinstance(items.get("properties"), Mapping):
+                yield from schema_lines(items, depth + 1)
+    if len(names) > 100:
+        yield Content.styled(f"… and {len(names) - 100} more", "$text-muted")
+    if not names:
+        yield Content.styled("no properties", "$text-muted")
+
+
+def schema_type(schema: Any) -> Content:
+    """What a schema allows in a word or two: `string email`, `array of object`, `a | b | c`."""
+    if not isinstance(schema, Mapping):
+        return Content.styled("any" if schema is not False else "nothing", "$text-secondary")
+    choices = schema.get("enum")
+    if isinstance(choices, list) and choices:
+        words = " | ".join(str(choice)[:40] for choice in choices[:6]) + (" | …" if len(choices) > 6 else "")
+        return safe_line(words, 80, "$text-secondary")
+    kind = schema.get("type")
+    word = (
+        " or ".join(str(one) for one in kind[:4]) if isinstance(kind, list) else kind if isinstance(kind, str) else ""
+    )
+    if not word and isinstance(schema.get("$ref"), str):
+        word = f"→ {schema['$ref']}"
+    if not word:
+        word = next((name for name in ("anyOf", "oneOf", "allOf") if name in schema), "any")
+    items = schema.get("items")
+    if word == "array" and isinstance(items, Mapping) and isinstance(items.get("type"), str):
+        word = f"array of {items['type']}"
+    if isinstance(schema.get("format"), str):
+        word += f" {schema['format']}"
+    if isinstance(schema.get("default"), str | int | float | bool):
+        word += f" = {schema['default']}"
+    return safe_line(word, 60, "$text-secondary")
