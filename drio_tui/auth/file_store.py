@@ -1,0 +1,92 @@
+"""Tokens in private files, for machines without a keyring: folder 0700, files 0600, replaced whole."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from pathlib import Path
+
+from drio_tui import paths
+from drio_tui.auth.errors import StoreFailed
+from drio_tui.files import private_dir, read_private, sync_dir, write_private
+
+_DAMAGED = ".damaged"
+
+
+class FileBox:
+    """A `SecretBox` of one file per entry in `folder` (default: `tokens` in the state folder).
+
+    A link, a foreign owner or a file open to others is refused with `StoreFailed`, not repaired silently.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or paths.state_dir() / "tokens"
+
+    @property
+    def label(self) -> str:
+        return f"the file store {self._folder}"
+
+    async def get(self, entry: str) -> str | None:
+        return await asyncio.to_thread(self._get, entry)
+
+    async def put(self, entry: str, text: str) -> None:
+        await asyncio.to_thread(self._put, entry, text)
+
+    async def delete(self, entry: str) -> None:
+        await asyncio.to_thread(self._delete, entry)
+
+    async def set_aside(self, entry: str, text: str) -> str:
+        return await asyncio.to_thread(self._set_aside, entry)
+
+    def path(self, entry: str) -> Path:
+        """The file of `entry`; its name tells nothing about host or account."""
+        return self._folder / f"{hashlib.sha256(entry.encode()).hexdigest()[:32]}.json"
+
+    def _get(self, entry: str) -> str | None:
+        path = self.path(entry)
+        try:
+            raw = read_private(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreFailed(f"{path} is not used: {_reason(error)}.") from None
+        try:
+            body = json.loads(raw)
+            value = body["value"] if body["entry"] == entry else None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return ""  # there is something and it is not ours: the reader sets it aside
+        return value if isinstance(value, str) else ""
+
+    def _put(self, entry: str, text: str) -> None:
+        path = self.path(entry)
+        try:
+            private_dir(self._folder)
+            write_private(path, json.dumps({"entry": entry, "value": text}).encode("ascii"))
+        except (OSError, ValueError) as error:
+            raise StoreFailed(f"{path} cannot be written: {_reason(error)}.") from None
+
+    def _delete(self, entry: str) -> None:
+        path = self.path(entry)
+        try:
+            path.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except (OSError, ValueError) as error:
+            raise StoreFailed(f"{path} cannot be deleted: {_reason(error)}.") from None
+        sync_dir(self._folder)
+
+    def _set_aside(self, entry: str) -> str:
+        path = self.path(entry)
+        number = 1
+        while (kept := path.with_name(f"{path.name}{_DAMAGED}-{number}")).exists():
+            number += 1
+        try:
+            path.replace(kept)
+        except OSError as error:
+            raise StoreFailed(f"{path} is damaged and cannot be moved: {_reason(error)}.") from None
+        return str(kept)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,112 @@
+"""Dynamic client registration (RFC 7591) for a native client on a loopback redirect URI (RFC 8252 section 7.3)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from drio_tui.auth.clients import Client
+from drio_tui.auth.discovery import AuthServer
+from drio_tui.auth.errors import (
+    BadAnswer,
+    RedirectUriChanged,
+    RegistrationRefused,
+    RegistrationUnavailable,
+    Step,
+)
+from drio_tui.auth.wire import Answer, Wire
+from drio_tui.text import one_line
+
+CLIENT_NAME = "drio-tui"
+_METHODS = ("none", "client_secret_basic", "client_secret_post")
+
+
+async def register(wire: Wire, server: AuthServer, redirect_uri: str, *, scopes: tuple[str, ...], now: float) -> Client:
+    """A new client whose only redirect URI is `redirect_uri`, byte for byte.
+
+    A public client is asked for; where the server refuses that and lists secret methods, the first of those.
+    Raises `RegistrationUnavailable`, `RegistrationRefused`, `RedirectUriChanged`, `BadAnswer` and the network's.
+    """
+    if server.registration_endpoint is None:
+        raise RegistrationUnavailable(f"{server.issuer} has no registration endpoint.")
+    answer = await _ask(wire, server.registration_endpoint, redirect_uri, "none", scopes)
+    if answer.status == 400 and "none" not in server.auth_methods:
+        secret_method = next((m for m in server.auth_methods if m in _METHODS), None)
+        if secret_method is not None:
+            answer = await _ask(wire, server.registration_endpoint, redirect_uri, secret_method, scopes)
+    if answer.status not in (200, 201):
+        raise _refusal(answer)
+    return _client(answer, server.issuer, redirect_uri, now)
+
+
+async def _ask(wire: Wire, endpoint: str, redirect_uri: str, method: str, scopes: tuple[str, ...]) -> Answer:
+    body: dict[str, Any] = {
+        "client_name": CLIENT_NAME,
+        "application_type": "native",
+        "redirect_uris": [redirect_uri],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": method,
+    }
+    if scopes:
+        body["scope"] = " ".join(scopes)
+    return await wire.post_json(endpoint, body, step=Step.REGISTRATION)
+
+
+def _refusal(answer: Answer) -> Exception:
+    if answer.status >= 500 or answer.status == 408:
+        answer.raise_for_trouble()
+    error = answer.error_object()
+    texts = (error.get("error"), error.get("error_description"))
+    said = ": ".join(one_line(text, 300) for text in texts if isinstance(text, str) and text)
+    refused = f"{answer.host} answered HTTP {answer.status}. {said}".strip()
+    if answer.status == 429:
+        return RegistrationRefused(
+            f"{answer.host} registers no more clients for now (HTTP 429).", hint="Wait a few minutes, then try again."
+        )
+    if answer.status in (401, 403):
+        return RegistrationRefused(f"It registers only clients it knows. {refused}")
+    return RegistrationRefused(refused)
+
+
+def _client(answer: Answer, issuer: str, redirect_uri: str, now: float) -> Client:
+    body = answer.json_object()
+    client_id, secret = _text(body, "client_id"), _text(body, "client_secret")
+    if not client_id:
+        raise BadAnswer("The registration brought no client_id.", step=Step.REGISTRATION)
+    registered = body.get("redirect_uris", [redirect_uri])
+    if not isinstance(registered, list) or redirect_uri not in registered:
+        shown = ", ".join(one_line(str(uri), 100) for uri in registered[:5]) if isinstance(registered, list) else "none"
+        raise RedirectUriChanged(f"Asked for {redirect_uri}, registered: {shown or 'none'}.")
+    # RFC 7591 section 2: without the member a client with a secret uses HTTP Basic.
+    method = _text(body, "token_endpoint_auth_method") or ("client_secret_basic" if secret else "none")
+    if method not in _METHODS:
+        raise RegistrationRefused(f"The server wants the authentication method {one_line(method, 60)}.")
+    if method != "none" and not secret:
+        raise BadAnswer(f"The server named {method} and issued no secret.", step=Step.REGISTRATION)
+    token = _text(body, "registration_access_token")
+    return Client(
+        client_id=client_id,
+        issuer=issuer,
+        redirect_uris=tuple(uri for uri in registered if isinstance(uri, str)),
+        issued_at=_seconds(body.get("client_id_issued_at")) or now,
+        secret_expires_at=_seconds(body.get("client_secret_expires_at")) if secret else 0.0,
+        auth_method=method,
+        has_secrets=bool(secret or token),
+        client_secret=secret,
+        registration_token=token,
+        registration_uri=_text(body, "registration_client_uri"),
+    )
+
+
+def _text(body: dict[str, Any], key: str) -> str | None:
+    value = body.get(key)
+    if value is not None and not isinstance(value, str):
+        raise BadAnswer(f"{key} in the registration is not a text.", step=Step.REGISTRATION)
+    return value or None
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        return 0.0
+    return float(value)

@@ -1,0 +1,87 @@
+"""What counts as a loopback host, an origin and an address safe to send secrets to."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+from drio_tui.auth.errors import Step, UnsafeEndpoint
+from drio_tui.text import one_line
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (without brackets) can only be this machine: `localhost`, 127.0.0.0/8 or ::1."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def split(url: str) -> SplitResult:
+    """`url` taken apart; raises ValueError for what no browser and no HTTP client should be given."""
+    if any(c.isspace() or not c.isprintable() for c in url):
+        raise ValueError("it holds spaces or control characters")
+    if "\\" in url:
+        raise ValueError("it holds a backslash")
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("it names no host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("it holds a user name")
+    _ = parts.port  # raises ValueError when it is not a port number
+    return parts
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of `url`, default ports left out: `https://getdrio.com`. Raises ValueError."""
+    parts = split(url)
+    host = (parts.hostname or "").lower()
+    shown = f"[{host}]" if ":" in host else host
+    if parts.port is None or parts.port == _DEFAULT_PORTS.get(parts.scheme):
+        return f"{parts.scheme}://{shown}"
+    return f"{parts.scheme}://{shown}:{parts.port}"
+
+
+def is_safe(url: str) -> bool:
+    """Whether `url` is https, or http to this machine."""
+    try:
+        parts = split(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+
+
+def require_safe(url: str, what: str, *, step: Step = Step.DISCOVERY) -> str:
+    """`url` when it may be used, else `UnsafeEndpoint` naming `what` it was for."""
+    if not is_safe(url) or "#" in url:
+        raise UnsafeEndpoint(f"{what} is {one_line(url, 200)}", step=step)
+    return url
+
+
+def same_issuer(one: str, other: str) -> bool:
+    """Whether two issuer identifiers are the same (RFC 8414 section 3.3: identical strings).
+
+    The one thing forgiven is `https://host` against `https://host/`: RFC 3986 section 6.2.3 makes them one
+    address, and servers built on pydantic's URL type add that slash on one side only.
+    """
+    return one == other or (_rooted(one) == _rooted(other))
+
+
+def _rooted(url: str) -> str:
+    return url + "/" if url.count("/") == 2 and "?" not in url else url
+
+
+def covers(resource: str, url: str) -> bool:
+    """Whether a protected resource's identifier stands for `url`: same origin, path a prefix by whole segments."""
+    try:
+        if origin(resource) != origin(url) or "?" in resource or "#" in resource:
+            return False
+    except ValueError:
+        return False
+    prefix = urlsplit(resource).path.rstrip("/")
+    path = urlsplit(url).path
+    return path == prefix or path.startswith(prefix + "/")

@@ -1,0 +1,216 @@
+"""Plain HTTP for the OAuth endpoints: bounded in time and size, redirects refused or counted, faults named by step.
+
+Separate from the API client, because these answers need no sign-in, no retries, and other limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote_plus, urljoin
+
+from drio_tui import __version__
+from drio_tui.api.http import httpx
+from drio_tui.auth.errors import (
+    BadAnswer,
+    ServerTrouble,
+    SignInFailed,
+    Step,
+    StepBroken,
+    StepTimeout,
+    StepUnreachable,
+)
+from drio_tui.auth.urls import require_safe
+from drio_tui.text import one_line
+
+LARGEST_ANSWER = 1 << 20
+TOTAL_SECONDS = 30.0
+_METADATA_REDIRECTS = 3
+_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, read whole. The body may hold tokens, so it is no part of the repr."""
+
+    step: Step
+    url: str
+    status: int
+    headers: httpx.Headers = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        return httpx.URL(self.url).netloc.decode("ascii")
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object; `BadAnswer` for anything else."""
+        try:
+            parsed = json.loads(self.body)
+        except (ValueError, RecursionError):
+            kind = one_line(self.headers.get("content-type", "no content type"), 60)
+            raise BadAnswer(f"{self.where} is not JSON ({kind}).", step=self.step) from None
+        if not isinstance(parsed, dict):
+            raise BadAnswer(f"{self.where} is JSON, but not an object.", step=self.step)
+        return parsed
+
+    def error_object(self) -> dict[str, Any]:
+        """The body of an error answer, or an empty object when it is no JSON object."""
+        try:
+            return self.json_object()
+        except BadAnswer:
+            return {}
+
+    @property
+    def where(self) -> str:
+        return f"The answer of {self.host} (HTTP {self.status})"
+
+    def raise_for_trouble(self) -> None:
+        """`ServerTrouble` for 408, 429 and 5xx: those say nothing about what was asked."""
+        if self.status in (408, 429) or self.status >= 500:
+            trouble = ServerTrouble(f"{self.host} answered HTTP {self.status}.", step=self.step)
+            trouble.status = self.status
+            trouble.retry_after = retry_after(self.headers)
+            raise trouble
+
+
+class Wire:
+    """The connection to the sign-in servers, opened when first used. Use as an async context manager.
+
+    `total` is the most seconds one request may take, from connecting to the last byte. `SSL_CERT_FILE`,
+    `HTTPS_PROXY` and `NO_PROXY` are honoured; this machine is never reached through a proxy.
+    """
+
+    def __init__(self, *, total: float = TOTAL_SECONDS, connect: float = 10.0, read: float = 20.0) -> None:
+        self._total = total
+        self._timeout = httpx.Timeout(read, connect=connect)
+        self._client: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def get(
+        self, url: str, *, step: Step, bearer: str | None = None, redirects: int = _METADATA_REDIRECTS
+    ) -> Answer:
+        """GET; at most `redirects` redirects, each to a safe address; none at all with a `bearer` token."""
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
+        left = 0 if bearer is not None else redirects
+        while True:
+            answer = await self._send("GET", url, step, headers=headers, total=self._total)
+            target = answer.headers.get("location")
+            if answer.status not in (301, 302, 303, 307, 308) or not target:
+                return answer
+            if left == 0:
+                raise BadAnswer(f"{answer.host} redirects where it should answer.", step=step)
+            left -= 1
+            url = require_safe(urljoin(url, target), "The redirect", step=step)
+
+    async def post_json(self, url: str, body: Mapping[str, Any], *, step: Step) -> Answer:
+        """POST a JSON object; redirects are not followed."""
+        content = json.dumps(body).encode("ascii")
+        return await self._send(
+            "POST", url, step, headers={"Content-Type": "application/json"}, content=content, total=self._total
+        )
+
+    async def post_form(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        step: Step,
+        basic: tuple[str, str] | None = None,
+        total: float | None = None,
+    ) -> Answer:
+        """POST a form, with HTTP Basic as RFC 6749 section 2.3.1 encodes it; redirects are not followed."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if basic is not None:
+            pair = ":".join(quote_plus(part) for part in basic)
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        content = str(httpx.QueryParams(dict(form))).encode("ascii")
+        return await self._send("POST", url, step, headers=headers, content=content, total=total or self._total)
+
+    async def _send(
+        self, method: str, url: str, step: Step, *, headers: dict[str, str], total: float, content: bytes | None = None
+    ) -> Answer:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                timeout=self._timeout,
+                follow_redirects=False,
+                mounts=dict.fromkeys(_LOOPBACK),
+                headers={
+                    "User-Agent": f"drio-tui/{__version__}",
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                },
+            )
+        problem: SignInFailed
+        try:
+            async with asyncio.timeout(total):
+                async with self._client.stream(method, url, headers=headers, content=content) as response:
+                    body = await _read(response, step)
+                    return Answer(step, url, response.status_code, response.headers, body)
+        except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
+            problem = StepTimeout(f"No whole answer from {_host(url)}.", step=step)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
+            problem = StepUnreachable(_unreachable(url, error), step=step)
+            if "CERTIFICATE" in str(error):
+                problem.hint = "Its certificate is not trusted; SSL_CERT_FILE can name your own authority."
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            problem = StepBroken(f"{_host(url)}: {one_line(str(error), 160) or type(error).__name__}.", step=step)
+        # Raised here, not above: the causes carry the request, and the request carries secrets.
+        raise problem
+
+
+async def _read(response: httpx.Response, step: Step) -> bytes:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    raw = bytearray()
+    async for chunk in response.aiter_raw():
+        raw += chunk
+        if len(raw) > LARGEST_ANSWER:
+            raise BadAnswer(f"The answer of {response.url.host} is larger than 1 MiB.", step=step)
+    if encoding in ("", "identity"):
+        return bytes(raw)
+    if encoding not in ("gzip", "x-gzip"):
+        raise BadAnswer(f"{response.url.host} answers in an encoding that was not asked for.", step=step)
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        body = unpack.decompress(bytes(raw), LARGEST_ANSWER + 1)
+    except zlib.error:
+        raise BadAnswer(f"{response.url.host} sent a broken gzip body.", step=step) from None
+    if len(body) > LARGEST_ANSWER:
+        raise BadAnswer(f"The answer of {response.url.host} is larger than 1 MiB.", step=step)
+    return body
+
+
+def retry_after(headers: httpx.Headers) -> float | None:
+    """`Retry-After` in seconds where it is a sensible number."""
+    text = headers.get("retry-after", "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _host(url: str) -> str:
+    try:
+        return one_line(httpx.URL(url).netloc.decode("ascii"), 100)
+    except httpx.InvalidURL:
+        return "the server"
+
+
+def _unreachable(url: str, error: Exception) -> str:
+    return f"{_host(url)}: {one_line(str(error), 160) or type(error).__name__}."
