@@ -63,7 +63,7 @@ class _Lazy(click.Group):
 @click.option("--read-only", is_flag=True, help="Offer nothing that changes anything.")
 @click.version_option(__version__, "-V", "--version", prog_name="drio-tui", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, **options: Any) -> None:
+def cli(ctx: click.Context, /, **options: Any) -> None:
     """Look at, build and ship drio apps without leaving the terminal.
 
     Without a command, opens the program. `drio-tui --sandbox` needs no account and no network.

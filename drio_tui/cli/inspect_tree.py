@@ -1,0 +1,119 @@
+"""The tree that `inspect` prints: the app with what it consists of, what refers to what, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError
+from drio_tui.cli.common import style
+from drio_tui.cli.render import Branch, plain, shown, table, tree
+from drio_tui.kinds import KINDS, Kind
+from drio_tui.text import one_line
+from drio_tui.workspace.loader import load_app
+from drio_tui.workspace.problems import Problem, find_problems
+from drio_tui.workspace.references import Links
+from drio_tui.workspace.snapshot import Key, Snapshot, Thing
+
+
+async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> list[str]:
+    """Lines, safe to show. Raises the `DrioError` that kept the app itself from being read."""
+    snapshot = Snapshot(app_id)
+    await load_app(client, app_id, snapshot.apply)
+    error: DrioError | None = snapshot.parts["app"].error
+    if error:
+        raise error
+    links = Links(snapshot)
+    problems = find_problems(snapshot, links)
+    if only:
+        rows = [[shown(thing.get(member)) for member in (*only.columns, "id")] for thing in snapshot.things(only.name)]
+        return list(table((*only.columns, "id"), rows))
+    return [*tree(_Tree(snapshot, links, problems).root()), *_listed(problems, snapshot)]
+
+
+class _Tree:
+    def __init__(self, snapshot: Snapshot, links: Links, problems: list[Problem]) -> None:
+        self.snapshot = snapshot
+        self.links = links
+        self.marks: dict[Key, str] = {}
+        for problem in reversed(problems):
+            self.marks[problem.key] = _mark(problem)
+
+    def root(self) -> Branch:
+        app = self.snapshot.app
+        facts = [shown(app.get(member)) for member in ("slug", "status", "version") if app.get(member)] if app else []
+        root = Branch(self._text(app, *facts) if app else "(the app could not be read)")
+        branding = app.get("branding") if app else None
+        if isinstance(branding, dict):
+            root.add("Branding  " + _joined(*(shown(value, 30) for value in branding.values() if value)))
+        self._group(root, "auth", lambda thing: (thing.text("providerName"), thing.text("status")))
+        self._group(root, "integration", lambda thing: (thing.text("baseUrl"), self._named(thing, "authId", "auth")))
+        self._group(root, "tool", self._about_tool)
+        self._group(root, "widget", self._about_widget)
+        for name, value in self.snapshot.extra.items():
+            root.add(f"{one_line(name, 40)}  {shown(value)}")
+        return root
+
+    def _group(self, root: Branch, name: str, about: Any) -> None:
+        kind = KINDS[name]
+        part = self.snapshot.parts[name]
+        things = list(self.snapshot.things(name))
+        symbol = "" if plain() else f"{kind.symbol} "
+        failed = f"  {self.marks[('group', name)]}" if ("group", name) in self.marks else ""
+        group = root.add(style(f"{symbol}{kind.plural} ({len(things)})", bold=True) + failed)
+        if part.error:
+            group.add(f"could not be read: {one_line(str(part.error), 100)}")
+        for thing in things:
+            branch = group.add(self._text(thing, *about(thing)))
+            if name == "integration":
+                for operation in self.snapshot.things("operation"):
+                    if thing.id in (operation.get("integrationId"), operation.under):
+                        what = _joined(shown(operation.get("method")), shown(operation.get("path")), sep=" ")
+                        branch.add(self._text(operation, what))
+            if name == "widget":
+                for action in thing.get("actions") or []:
+                    if isinstance(action, dict):
+                        members = ("trigger", "type", "targetToolName", "template")
+                        branch.add(_joined(*(shown(action.get(member)) for member in members if action.get(member))))
+
+    def _text(self, thing: Thing, *facts: str) -> str:
+        mark = f"{self.marks[thing.key]} " if thing.key in self.marks else ""
+        off = " (disabled)" if thing.get("isEnabled") is False else ""
+        about = _joined(*(one_line(fact, 80) for fact in facts if fact))
+        return f"{mark}{one_line(thing.name, 80)}{off}" + (f"  {about}" if about else "")
+
+    def _named(self, thing: Thing, member: str, kind: str) -> str:
+        found = self.snapshot.thing(kind, thing.text(member))
+        return f"auth: {found.name}" if found else ""
+
+    def _about_tool(self, thing: Thing) -> tuple[str, ...]:
+        return tuple(f"{link.label} {self._name(link.target)}" for link in self.links.uses(thing.key))
+
+    def _about_widget(self, thing: Thing) -> tuple[str, ...]:
+        shows = [f"shows {self._name(link.target)}" for link in self.links.uses(thing.key) if link.path == "toolId"]
+        return (thing.text("primitive"), thing.text("displayMode"), *shows)
+
+    def _name(self, key: Key) -> str:
+        thing = self.snapshot.at(key)
+        return thing.name if thing else f"{key[1]} (missing)"
+
+
+def _listed(problems: list[Problem], snapshot: Snapshot) -> list[str]:
+    if not problems:
+        return []
+    lines = ["", style(f"Problems ({len(problems)})", bold=True)]
+    for problem in problems:
+        thing = snapshot.at(problem.key)
+        where = f"{KINDS[thing.kind].title if thing.kind in KINDS else thing.kind} {thing.name}: " if thing else ""
+        lines.append(f"{_mark(problem)} {one_line(where + problem.message, 200)}")
+    return lines
+
+
+def _mark(problem: Problem) -> str:
+    if problem.severity == "error":
+        return style("x" if plain() else "✗", fg="red")
+    return style("!" if plain() else "▲", fg="yellow")
+
+
+def _joined(*parts: str, sep: str = "") -> str:
+    return (sep or (", " if plain() else " · ")).join(parts)

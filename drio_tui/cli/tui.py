@@ -1,0 +1,26 @@
+"""Opening the program: the checks that belong before the screen is taken."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from drio_tui.ui.launch import refusal, run_tui
+from drio_tui.ui.options import LaunchOptions
+
+
+def start(*, profile: str | None, base_url: str | None, sandbox: bool, data: str | None, read_only: bool) -> None:
+    """Run the TUI with the command line's options; exits with 2 where there is no terminal to run in."""
+    reason = refusal()
+    if reason:
+        raise click.UsageError(reason)
+    options = LaunchOptions(
+        profile=profile,
+        base_url=base_url,
+        sandbox=sandbox,
+        read_only=read_only,
+        data_dir=Path(data) if data else None,
+    )
+    sys.exit(run_tui(options))
