@@ -32,6 +32,7 @@ from drio_tui.ui.messages import (
     ExchangeLogged,
     Notice,
     SessionChanged,
+    SignInWanted,
     StartupChanged,
     StartupFailed,
     Status,
@@ -41,11 +42,12 @@ from drio_tui.ui.options import LaunchOptions
 from drio_tui.ui.screens.start import StartScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.themes import DEFAULT_THEME, THEMES
-from drio_tui.ui.widgets.safe import safe
+from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from drio_tui.api.errors import DrioError
+    from drio_tui.auth.flow import SignedIn
     from drio_tui.session import Session
     from drio_tui.ui.widgets.copyable import Copyable
     from drio_tui.ui.widgets.json_view import JsonView
@@ -72,7 +74,7 @@ def make_screen(name: str, /, *arguments: Any, **options: Any) -> Screen[Any]:
     return made
 
 
-class DrioApp(App[int]):
+class DrioApp(App[int], inherit_bindings=False):
     """drio in the terminal."""
 
     TITLE = "drio"
@@ -96,6 +98,7 @@ class DrioApp(App[int]):
         Key("app.theme", "T", "change_theme", "Theme", "Choose a theme", show=False),
         Key("app.suspend", "ctrl+z", "suspend_process", "Suspend", "Back to the shell; `fg` returns", show=False),
         Key("app.quit", "q,ctrl+q", "quit", "Quit", "Leave the program"),
+        Key("app.how_to_quit", "ctrl+c", "help_quit", "How to quit", show=False, palette=False),
     )
 
     status: reactive[Status] = reactive(Status, init=False)
@@ -279,7 +282,18 @@ class DrioApp(App[int]):
             seen.add(key.id)
             title = f"{key.description}  ({keymap.display(binding.key)})"
             yield SystemCommand(title, key.tooltip or key.description, partial(self._command, key.action, node))
+        yield SystemCommand("Use the local sandbox", "Start or join it", partial(self.restart, sandbox=True))
+        yield SystemCommand("Sign in to another host", "Choose the host first", partial(self.switch_mode, "welcome"))
+        yield from self._profile_commands()
         yield SystemCommand("Save a screenshot", "As an SVG file in the current folder", self.deliver_screenshot)
+
+    def _profile_commands(self) -> Iterable[SystemCommand]:
+        from drio_tui.auth.profiles import Profiles  # the palette opens long after the first frame
+
+        for profile in Profiles.load():
+            title = safe_line(f"Use profile {profile.name}", 60).plain
+            help_text = safe_line(f"{profile.host}, {profile.account or 'not signed in'}", 70).plain
+            yield SystemCommand(title, help_text, partial(self.restart, profile=profile.name))
 
     async def _command(self, action: str, node: DOMNode) -> None:
         await self.run_action(action, node)
@@ -300,8 +314,29 @@ class DrioApp(App[int]):
 
     def action_sign_in(self) -> None:
         """Sign in, or switch the account."""
+        self.sign_in()
+
+    def sign_in(self, base_url: str | None = None) -> None:
+        """Show the sign-in screen, for a host (normalized) or the one in use; then use what was signed in to."""
+
+        def use(signed_in: SignedIn | None) -> None:
+            if signed_in is not None:
+                self.restart(profile=signed_in.profile.name)
+
         if self.screen.id != "sign-in":
-            self.push_screen(make_screen("sign_in"))
+            self.push_screen(make_screen("sign_in", base_url), use)
+
+    def on_sign_in_wanted(self, message: SignInWanted) -> None:
+        """Requests wait for a new sign-in: it is made over the screen that is shown, which stays as it is."""
+
+        def tell(signed_in: SignedIn | None) -> None:
+            if not message.answer.done():
+                message.answer.set_result(signed_in is not None)
+
+        if self.screen.id == "sign-in":
+            tell(None)
+        else:
+            self.push_screen(make_screen("sign_in"), tell)
 
     async def action_quit(self) -> None:
         """Leave; asks first when something typed would be lost."""

@@ -19,6 +19,7 @@ from drio_tui.ui.messages import (
     ExchangeLogged,
     Notice,
     SessionChanged,
+    SignInWanted,
     StartupChanged,
     StartupFailed,
     Status,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.api.errors import SignInRequired
     from drio_tui.api.transport import Exchange
+    from drio_tui.auth.errors import SignedOut
+    from drio_tui.auth.keeper import Hooks
     from drio_tui.launcher import RunningSandbox
     from drio_tui.session import Session
 
@@ -44,8 +47,8 @@ HEAVY = (
     "drio_tui.kinds",
     "drio_tui.api.client",
     "drio_tui.auth.profiles",
-    "drio_tui.session",
     "drio_tui.launcher",
+    "drio_tui.session",
 )
 
 
@@ -57,7 +60,7 @@ class Backend:
     """One connection at a time, and everything known about it.
 
     `post` delivers messages to the app. `client` is None until the first session (or the anonymous
-    client of a signed-out profile) is there; `ready()` waits for it.
+    client of a signed-out profile) is there; `ready()` waits for it. `base_url` is the API's.
     """
 
     def __init__(self, options: LaunchOptions, post: Callable[[Message], object]) -> None:
@@ -65,6 +68,7 @@ class Backend:
         self.log = RequestLog()
         self.client: DrioClient | None = None
         self.session: Session | None = None
+        self.base_url: str | None = None
         self.status = Status(read_only=options.read_only, sandbox=options.sandbox)
         self.steps: tuple[Step, ...] = ()
         self._post = post
@@ -101,9 +105,12 @@ class Backend:
             from drio_tui.session import open_session
 
             self._begin("Starting the sandbox")
-            self._sandbox = await ensure_sandbox(self.options.data_dir, on_line=self._begin)
+            if self._sandbox is None or not self._sandbox.alive:
+                self._sandbox = await ensure_sandbox(self.options.data_dir, on_line=self._begin)
             self._begin("Opening it")
-            return await open_session(sandbox=True, on_exchange=self._exchanged, notice=self._notice)
+            return await open_session(
+                sandbox=True, running=self._sandbox, on_exchange=self._exchanged, notice=self._notice
+            )
 
         await self._connect(connect)
 
@@ -116,7 +123,11 @@ class Backend:
 
             self._begin("Looking for your sign-in")
             return await open_session(
-                profile=profile, base_url=base_url, on_exchange=self._exchanged, notice=self._notice
+                profile=profile,
+                base_url=base_url,
+                on_exchange=self._exchanged,
+                notice=self._notice,
+                hooks=self._hooks(),
             )
 
         await self._connect(connect, profile=profile, base_url=base_url)
@@ -150,31 +161,38 @@ class Backend:
             self._post(StartupFailed(error))
         else:
             self._end()
-            self.session, self.client = session, session.client
-            self._set(phase="online", profile=session.profile, host=session.host, account=session.account or "")
+            self.session, self.client, self.base_url = session, session.client, session.base_url
+            host = "local sandbox" if self.status.sandbox else session.host
+            self._set(phase="online", profile=session.profile, host=host, account=session.account or "")
             self._ready.set()
             self._post(SessionChanged(session))
             self._post(BackendReady())
+            if not session.account:
+                await self._introduce(session)
+
+    async def _introduce(self, session: Session) -> None:
+        """Ask who a token belongs to that came without a name; not knowing is no error."""
+        from drio_tui.api.errors import DrioError
+
+        try:
+            user = (await session.client.me()).raw
+        except DrioError:
+            return
+        name = next((user[key] for key in ("email", "name", "id") if isinstance(user.get(key), str)), "")
+        if self.session is session:
+            self._set(account=name)
 
     async def _anonymous(self, error: SignInRequired, profile: str | None, base_url: str | None) -> None:
         """Signed out: templates can still be browsed, with no token."""
-        from drio_tui.api.client import DrioClient
-        from drio_tui.api.transport import Transport
-        from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profiles, normalize_base_url
+        from drio_tui.session import anonymous_session
 
-        known = Profiles.load()
-        chosen = known.get(profile) if profile else known.current
-        base = normalize_base_url(base_url or (chosen.base_url if chosen else DEFAULT_BASE_URL))
-        self.client = DrioClient(Transport(base, on_exchange=self._exchanged))
-        self._set(
-            phase="signed-out",
-            profile=profile or (chosen.name if chosen else ""),
-            host=base.split("://", 1)[-1].split("/", 1)[0],
-            cause=error.message,
-        )
+        session = await anonymous_session(profile=profile, base_url=base_url, on_exchange=self._exchanged)
+        self.client, self.base_url = session.client, session.base_url
+        self._set(phase="signed-out", profile=session.profile, host=session.host, cause=error.message)
         self._ready.set()
         self._post(SessionChanged(None))
-        self._post(BackendReady(first_run=not (profile or base_url or chosen)))
+        known = await asyncio.to_thread(_any_profile)
+        self._post(BackendReady(first_run=not (profile or base_url or known)))
 
     async def _drop_session(self) -> None:
         self._ready.clear()
@@ -192,6 +210,22 @@ class Backend:
             if self._closing:
                 raise _Closing
         self._end()
+
+    def _hooks(self) -> Hooks:
+        from drio_tui.auth.keeper import Hooks
+
+        return Hooks(
+            signed_out=self._sign_in_again,
+            offline=lambda error: self._set(phase="offline", cause=error.message or error.title),
+            online=lambda: self._set(phase="online", cause=""),
+            notice=self._notice,
+        )
+
+    async def _sign_in_again(self, _error: SignedOut) -> bool:
+        """The sign-in ended while requests wait: ask for a new one in place; they go on when it is there."""
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._post(SignInWanted(answer))
+        return await answer
 
     # -- telling ----------------------------------------------------------------------------------
 
@@ -224,6 +258,12 @@ class Backend:
             self._set(phase="online", cause="")
         elif exchange.error and exchange.error != "cancelled":
             self._set(phase="offline", cause=exchange.error)
+
+
+def _any_profile() -> bool:
+    from drio_tui.auth.profiles import Profiles
+
+    return len(Profiles.load()) > 0
 
 
 def _ended(steps: tuple[Step, ...], failed: str = "") -> tuple[Step, ...]:

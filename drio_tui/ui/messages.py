@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -91,6 +92,14 @@ class RequestFailed(Message):
         super().__init__()
         self.error = error
         self.group = group
+
+
+class SignInWanted(Message):
+    """The sign-in ended while requests wait; `answer` is to be told whether there is a new one."""
+
+    def __init__(self, answer: asyncio.Future[bool]) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 class Notice(Message):

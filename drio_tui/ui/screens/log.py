@@ -46,7 +46,7 @@ def status_of(exchange: Exchange) -> Content:
     if not exchange.done:
         return Content.styled("◌ …", "$text-warning")
     word = "cancelled" if exchange.error == "cancelled" else "failed"
-    return Content.styled(f"✗ {word}", "$text-muted" if word == "cancelled" else "$text-error")
+    return Content.styled(f"✗ {word}", "$foreground-muted" if word == "cancelled" else "$text-error")
 
 
 def duration(seconds: float | None) -> str:
@@ -86,7 +86,7 @@ class LogScreen(DrioScreen[None]):
                 yield RowList(
                     Column("Method", 6),
                     Column("Path"),
-                    Column("Status", 9),
+                    Column("Status", 11),
                     Column("Time", 8, "right", from_width=56),
                     Column("When", 8, "right", from_width=76),
                     Column("Request id", 14, from_width=92),
@@ -133,18 +133,16 @@ class LogScreen(DrioScreen[None]):
                 yield exchange
 
     def _row(self, exchange: Exchange) -> Row:
-        path = safe_line(exchange.path, 400)
-        if exchange.attempt > 1:
-            path = Content.assemble(path, (f"  try {exchange.attempt}", "$text-warning"))
+        again = Content.styled(f" ↻{exchange.attempt}", "$text-warning") if exchange.attempt > 1 else Content()
         return Row(
             str(exchange.number),
             (
                 Content.styled(exchange.method, _METHODS.get(exchange.method, "")),
-                path,
-                status_of(exchange),
-                Content.styled(duration(exchange.elapsed), "$text-muted"),
-                Content.styled(time.strftime("%H:%M:%S", time.localtime(exchange.started_at)), "$text-muted"),
-                safe_line(exchange.request_id or "", 14, "$text-muted"),
+                safe_line(exchange.path, 400),
+                Content.assemble(status_of(exchange), again),
+                Content.styled(duration(exchange.elapsed), "$foreground-muted"),
+                Content.styled(time.strftime("%H:%M:%S", time.localtime(exchange.started_at)), "$foreground-muted"),
+                safe_line(exchange.request_id or "", 14, "$foreground-muted"),
             ),
         )
 
@@ -219,7 +217,7 @@ class LogScreen(DrioScreen[None]):
             facts.append(f"tried again after {exchange.retry_in:.1f} s")
         if exchange.error:
             facts.append(exchange.error)
-        return Content("\n").join([first, safe(" · ".join(fact for fact in facts if fact), "$text-muted")])
+        return Content("\n").join([first, safe(" · ".join(fact for fact in facts if fact), "$foreground-muted")])
 
     # -- acting -----------------------------------------------------------------------------------
 

@@ -28,13 +28,13 @@ class StartScreen(DrioScreen[None]):
         self.query_one("#story", Static).update(self._story(steps))
 
     def _story(self, steps: tuple[Step, ...]) -> Content:
-        lines = [Content.from_markup("[bold $text-primary]drio[/]  [$text-muted]build MCP apps[/]"), Content()]
+        lines = [Content.from_markup("[bold $text-primary]drio[/]  [$foreground-muted]build MCP apps[/]"), Content()]
         for step in steps or (Step("Loading"),):
             if step.failed:
                 lines.append(Content.assemble(("✗ ", "$text-error"), safe_line(step.text, 70)))
                 lines.append(Content.assemble("  ", safe_line(step.failed, 200, "$text-error")))
             elif step.done:
-                lines.append(Content.assemble(("✓ ", "$text-success"), safe_line(step.text, 70, "$text-muted")))
+                lines.append(Content.assemble(("✓ ", "$text-success"), safe_line(step.text, 70, "$foreground-muted")))
             else:
                 lines.append(Content.assemble(("◌ ", "$text-warning"), safe_line(step.text, 70), "…"))
         return Content("\n").join(lines)

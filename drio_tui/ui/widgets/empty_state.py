@@ -40,7 +40,7 @@ class EmptyState(Static):
         """The same as content, for other widgets."""
         lines = [safe(title, "bold")]
         if body:
-            lines += [safe(body, "$text-muted", multiline=True)]
+            lines += [safe(body, "$foreground-muted", multiline=True)]
         if steps:
             lines.append(Content())
             lines += [Content.assemble(safe(key, "bold $text-accent"), "  ", safe(what)) for key, what in steps]

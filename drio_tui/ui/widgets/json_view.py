@@ -45,7 +45,7 @@ class JsonLines(ScrollView, can_focus=True):
         & > .json-lines--string { color: $text-success; }
         & > .json-lines--number { color: $text-warning; }
         & > .json-lines--word { color: $text-accent; text-style: italic; }
-        & > .json-lines--mark { color: $text-muted; }
+        & > .json-lines--mark { color: $foreground 60%; }
         & > .json-lines--match { text-style: underline bold; }
         & > .json-lines--here { text-style: reverse bold; }
     }

@@ -16,7 +16,7 @@ AREAS: tuple[tuple[str, str], ...] = (("templates", "Templates"), ("apps", "Apps
 _PHASES: dict[Phase, tuple[str, str, str]] = {
     # phase: symbol, word, colour by meaning; the word alone says it where there is no colour
     "starting": ("◌", "starting", "$text-warning"),
-    "first-run": ("○", "not connected", "$text-muted"),
+    "first-run": ("○", "not connected", "$foreground-muted"),
     "signed-out": ("○", "signed out", "$text-warning"),
     "connecting": ("◌", "connecting", "$text-warning"),
     "online": ("●", "online", "$text-success"),
@@ -78,7 +78,7 @@ class StatusLine(Widget):
         for number, (name, title) in enumerate(AREAS, start=1):
             here = name == self.area
             label = f" {number} {title} " if here or not short else f" {number} "
-            parts.append((label, "bold reverse $text-primary" if here else "$text-muted"))
+            parts.append((label, "bold reverse $text-primary" if here else "$foreground-muted"))
             self._spots.append((at, at + len(label), name))
             at += len(label)
         return Content.assemble(*parts)
@@ -97,7 +97,7 @@ class StatusLine(Widget):
             names.insert(0, status.profile)
         shown = state
         for name in reversed([name for name in names if name]):
-            longer = Content.assemble(safe_line(name, 40, "$text-muted"), "  ", shown)
+            longer = Content.assemble(safe_line(name, 40, "$foreground-muted"), "  ", shown)
             if longer.cell_length > room:
                 break
             shown = longer

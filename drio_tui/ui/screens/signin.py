@@ -1,0 +1,301 @@
+"""Signing in through the browser, told step by step; the address and a way to paste the answer always at hand."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Button, Input, Static
+
+from drio_tui.api.errors import DrioError
+from drio_tui.auth.errors import PasteRefused, SignInCancelled
+from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, UrlReady, Waiting
+from drio_tui.auth.flow import SignedIn, SignIn
+from drio_tui.auth.profiles import Profile, Profiles
+from drio_tui.auth.store import Vault
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.copyable import Copyable
+from drio_tui.ui.widgets.safe import safe
+
+if TYPE_CHECKING:
+    from drio_tui.auth.errors import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step as it is shown."""
+
+    step: Step
+    text: str
+    state: str = "going"  # going, done, failed
+    detail: str = ""
+
+
+class SignInScreen(DrioScreen[SignedIn]):
+    """Signs in to `base_url` (normalized; None: where the program is connected). Gives `SignedIn`, or None."""
+
+    CSS_PATH = stylesheet("signin")
+    AUTO_FOCUS = ""
+    BINDINGS = keymap.section(
+        "signin",
+        "Signing in",
+        Key("signin.copy", "y", "copy_url", "Copy address", "Copy the address to open in a browser"),
+        Key("signin.paste", "p", "paste_field", "Paste", "Go to the field for the address the browser ended at"),
+        Key("signin.retry", "r", "retry", "Retry", "Begin again"),
+        Key("signin.register", "R", "register", "Register again", "Forget this program's registration; begin again"),
+        Key("signin.cancel", "escape", "back", "Cancel", "Stop and go back; nothing is changed"),
+    )
+
+    lines: reactive[tuple[Line, ...]] = reactive(tuple, init=False)
+    """The steps so far."""
+
+    url: reactive[str] = reactive("", init=False)
+    """The address to open."""
+
+    deadline: reactive[float] = reactive(0.0, init=False)
+    """When the wait for the browser ends, by `time.monotonic()`; 0 while nothing is waited for."""
+
+    failure: reactive[DrioError | None] = reactive(None, init=False)
+    """Why it failed."""
+
+    class Told(Message):
+        """The flow told something."""
+
+        def __init__(self, turn: int, event: Event) -> None:
+            super().__init__()
+            self.turn = turn
+            self.event = event
+
+    class Finished(Message):
+        """The flow ended well."""
+
+        def __init__(self, turn: int, signed_in: SignedIn) -> None:
+            super().__init__()
+            self.turn = turn
+            self.signed_in = signed_in
+
+    class Failed(Message):
+        """The flow ended in an error."""
+
+        def __init__(self, turn: int, error: DrioError) -> None:
+            super().__init__()
+            self.turn = turn
+            self.error = error
+
+    def __init__(self, base_url: str | None = None, *, open_browser: bool = True, timeout: float | None = None) -> None:
+        super().__init__(id="sign-in")
+        self._base_url = base_url
+        self._open_browser = open_browser
+        self._wait = timeout
+        self._turn = 0
+        self._flow: SignIn | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalScroll(id="card", can_focus=False) as card:
+            card.border_title = "Sign in"
+            yield Static(id="steps")
+            with Vertical(id="address"):
+                yield Static("Open this address in your browser:", classes="label")
+                yield Copyable(what="the address", id="url")
+            with Vertical(id="answer"):
+                yield Static(id="countdown")
+                yield Input(
+                    placeholder="Did it not come back by itself? Paste the address the browser ended at", id="pasted"
+                )
+                yield Static(id="refused")
+            with Vertical(id="failure"):
+                yield Static(id="why")
+                with Horizontal(id="ways-on"):
+                    yield Button("Retry", id="retry", variant="primary")
+                    yield Button("Register again", id="register")
+                    yield Button("Back", id="leave")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_interval(1.0, self._count_down)
+        self._begin()
+
+    def _begin(self, *, register_again: bool = False) -> None:
+        """Begin a new attempt; what an older one still tells is not listened to."""
+        self._turn += 1
+        self.lines, self.url, self.deadline, self.failure = (), "", 0.0, None
+        for part in ("#address", "#answer", "#failure", "#refused"):
+            self.query_one(part).display = False
+        if self._flow is not None:
+            self._flow.cancel()
+        self.run_worker(self._sign_in(self._turn, register_again), group="sign-in", exclusive=True)
+
+    async def _sign_in(self, turn: int, register_again: bool) -> None:
+        try:
+            profiles = Profiles.load()
+            profile = self._profile(profiles)
+            settings = self.drio.settings
+            self._flow = flow = SignIn(
+                profile,
+                store=Vault(
+                    insecure=settings.insecure_storage,
+                    notice=lambda text: self.post_message(self.Told(turn, Notice(text))),
+                ),
+                profiles=profiles,
+                on_event=lambda event: self.post_message(self.Told(turn, event)),
+                timeout=self._wait or settings.login_timeout,
+                open_browser=self._open_browser,
+                register_again=register_again,
+            )
+            signed_in = await flow.run()
+        except SignInCancelled:
+            return
+        except DrioError as error:
+            self.post_message(self.Failed(turn, error))
+        else:
+            self.post_message(self.Finished(turn, signed_in))
+
+    def _profile(self, profiles: Profiles) -> Profile:
+        """The profile to sign in to. The sandbox's own local user is no profile: it gets one by its address."""
+        session, status = self.backend.session, self.backend.status
+        if self._base_url:
+            return profiles.resolve(None, self._base_url)
+        if status.sandbox and session is not None:
+            return profiles.resolve(None, session.base_url)
+        return profiles.resolve(status.profile if profiles.get(status.profile) else None, self.backend.base_url)
+
+    # -- what the flow tells ----------------------------------------------------------------------
+
+    def on_sign_in_screen_told(self, message: Told) -> None:
+        if message.turn != self._turn:
+            return
+        match message.event:
+            case StepStarted(step, text):
+                self.lines = (*self.lines, Line(step, text))
+            case StepDone(step, detail):
+                self.lines = _done(self.lines, step, detail)
+            case UrlReady(url):
+                self.url = url
+            case Waiting(deadline, _):
+                self.deadline = deadline
+            case PasteOffered(reason):
+                self.notify(safe(f"{reason}. Open the address yourself.").plain, markup=False, timeout=8)
+                self.query_one("#pasted").focus()
+            case Notice(text):
+                self.notify(safe(text).plain, markup=False, timeout=10)
+
+    def on_sign_in_screen_finished(self, message: Finished) -> None:
+        if message.turn == self._turn:
+            self._flow = None
+            who = message.signed_in.account.label or message.signed_in.profile.host
+            self.notify(safe(f"Signed in as {who}.").plain, markup=False)
+            self.dismiss(message.signed_in)
+
+    def on_sign_in_screen_failed(self, message: Failed) -> None:
+        if message.turn == self._turn:
+            self.deadline = 0.0
+            self.lines = tuple(replace(line, state="failed") if line.state == "going" else line for line in self.lines)
+            self.failure = message.error
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def watch_lines(self, lines: tuple[Line, ...]) -> None:
+        symbols = {"going": ("◌", "$text-warning"), "done": ("✓", "$text-success"), "failed": ("✗", "$text-error")}
+        shown = []
+        for line in lines:
+            symbol, colour = symbols[line.state]
+            detail = safe(f"  {line.detail}", "$foreground-muted") if line.detail else Content()
+            shown.append(Content.assemble((f"{symbol} ", colour), safe(line.text), detail))
+        self.query_one("#steps", Static).update(Content("\n").join(shown))
+
+    def watch_url(self, url: str) -> None:
+        address = self.query_one("#url", Copyable)
+        address.set_text(url)
+        self.query_one("#address").display = bool(url)
+        if url and self.focused is None:
+            address.focus()
+        self.refresh_bindings()
+
+    def watch_deadline(self, deadline: float) -> None:
+        self.query_one("#answer").display = bool(deadline)
+        self._count_down()
+
+    def _count_down(self) -> None:
+        if self.deadline:
+            left = max(0, round(self.deadline - time.monotonic()))
+            self.query_one("#countdown", Static).update(
+                Content.assemble(
+                    "Waiting for the browser  ", (f"{left // 60}:{left % 60:02}", "bold $text-accent"), " left"
+                )
+            )
+
+    def watch_failure(self, failure: DrioError | None) -> None:
+        self.query_one("#failure").display = failure is not None
+        if failure is not None:
+            parts = [safe(failure.title, "bold $text-error"), safe(failure.message, multiline=True)]
+            if failure.hint:
+                parts.append(safe(failure.hint, "$foreground-muted", multiline=True))
+            self.query_one("#why", Static).update(Content("\n").join(parts))
+            again = "#register" if getattr(failure, "register_again", False) else "#retry"
+            self.query_one(again).focus()
+        self.refresh_bindings()
+
+    # -- acting -----------------------------------------------------------------------------------
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        if action in ("copy_url", "paste_field") and not self.url:
+            return "The address is not there yet."
+        return None
+
+    @on(Input.Submitted, "#pasted")
+    def _paste(self, event: Input.Submitted) -> None:
+        if self._flow is None or not event.value.strip():
+            return
+        refused = self.query_one("#refused", Static)
+        try:
+            self._flow.paste(event.value)
+        except PasteRefused as error:
+            refused.update(safe(f"{error.message} {error.hint}"))
+            refused.display = True
+        else:
+            refused.display = False
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "leave":
+            self.action_back()
+        else:
+            self._begin(register_again=event.button.id == "register")
+
+    def action_copy_url(self) -> None:
+        self.drio.copy(self.url, "the address")
+
+    def action_paste_field(self) -> None:
+        self.query_one("#pasted").focus()
+
+    def action_retry(self) -> None:
+        self._begin()
+
+    def action_register(self) -> None:
+        self._begin(register_again=True)
+
+    def action_back(self) -> None:
+        """Cancel: the socket is closed, stored tokens stay as they are."""
+        self._turn += 1
+        if self._flow is not None:
+            self._flow.cancel()
+        self.dismiss(None)
+
+
+def _done(lines: tuple[Line, ...], step: Step, detail: str) -> tuple[Line, ...]:
+    if any(line.step == step and line.state == "going" for line in lines):
+        return tuple(
+            replace(line, state="done", detail=detail) if line.step == step and line.state == "going" else line
+            for line in lines
+        )
+    return (*lines, Line(step, str(step).capitalize(), "done", detail))
