@@ -136,18 +136,18 @@ class SignInScreen(DrioScreen[SignedIn]):
         self.run_worker(self._sign_in(self._turn, register_again), group="sign-in", exclusive=True)
 
     async def _sign_in(self, turn: int, register_again: bool) -> None:
+        def tell(event: Event) -> None:
+            self.post_message(self.Told(turn, event))
+
         try:
             profiles = Profiles.load()
             profile = self._profile(profiles)
             settings = self.drio.settings
             self._flow = flow = SignIn(
                 profile,
-                store=Vault(
-                    insecure=settings.insecure_storage,
-                    notice=lambda text: self.post_message(self.Told(turn, Notice(text))),
-                ),
+                store=Vault(insecure=settings.insecure_storage, notice=lambda text: tell(Notice(text))),
                 profiles=profiles,
-                on_event=lambda event: self.post_message(self.Told(turn, event)),
+                on_event=tell,
                 timeout=self._wait or settings.login_timeout,
                 open_browser=self._open_browser,
                 register_again=register_again,
@@ -228,11 +228,8 @@ class SignInScreen(DrioScreen[SignedIn]):
     def _count_down(self) -> None:
         if self.deadline:
             left = max(0, round(self.deadline - time.monotonic()))
-            self.query_one("#countdown", Static).update(
-                Content.assemble(
-                    "Waiting for the browser  ", (f"{left // 60}:{left % 60:02}", "bold $text-accent"), " left"
-                )
-            )
+            clock = (f"{left // 60}:{left % 60:02}", "bold $text-accent")
+            self.query_one("#countdown", Static).update(Content.assemble("Waiting for the browser  ", clock, " left"))
 
     def watch_failure(self, failure: DrioError | None) -> None:
         self.query_one("#failure").display = failure is not None

@@ -16,6 +16,9 @@ from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.safe import safe
 
+_BRAND = "[bold $text-primary]drio[/]\n[$foreground-muted]Look at, build and ship MCP apps[/]"
+_LOOKING = "[$foreground-muted]Just looking?  [bold $text-accent]1[/] browses the templates.[/]"
+
 
 class WelcomeScreen(DrioScreen[None]):
     """Two ways in, and a third that needs neither."""
@@ -33,9 +36,7 @@ class WelcomeScreen(DrioScreen[None]):
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="ways", can_focus=False):
             yield Static(
-                Content.from_markup(
-                    "[bold $text-primary]drio[/]\n[$foreground-muted]Look at, build and ship MCP apps[/]"
-                ),
+                Content.from_markup(_BRAND),
                 id="brand",
             )
             with Vertical(classes="way") as way:
@@ -53,9 +54,7 @@ class WelcomeScreen(DrioScreen[None]):
                 with Horizontal(classes="act"):
                     yield Button("Start the sandbox", id="sandbox")
             yield Static(
-                Content.from_markup(
-                    "[$foreground-muted]Just looking?  [bold $text-accent]1[/] browses the templates.[/]"
-                ),
+                Content.from_markup(_LOOKING),
                 id="looking",
             )
 
