@@ -340,7 +340,8 @@ def _check_file(path: Path) -> None:
         raise StorageError(f"{path} is empty: it was cut off")
     wal = path.with_name(path.name + "-wal")
     if wal.exists():
-        head = wal.open("rb").read(32)
+        with wal.open("rb") as file:
+            head = file.read(32)
         if len(head) == 32 and not _sound_wal_header(head):
             raise StorageError(f"{wal} is damaged: changes that were saved last would be lost")
     check = "integrity_check" if size <= _FULL_CHECK_BYTES else "quick_check"

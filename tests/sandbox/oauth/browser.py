@@ -1,0 +1,179 @@
+"""What the tests sign in with: a browser that keeps cookies and posts forms, an application, a clock."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+from starlette.types import ASGIApp
+
+PORT = 8765
+BASE = f"http://127.0.0.1:{PORT}"
+AUTH = "/api/v1/auth"
+
+
+class Clock:
+    """Seconds since the epoch that only move when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def http(app: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE)
+
+
+class _Forms(HTMLParser):
+    """The forms of a page as a browser sees them: action, fields, and buttons with what they add."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.forms: list[dict[str, Any]] = []
+        self.text: list[str] = []
+        self.tags: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        at = dict(attrs)
+        self.tags.append(tag)
+        if tag == "form":
+            self.forms.append({"id": at.get("id"), "action": at["action"], "method": at["method"], "fields": {}})
+        elif tag == "input" and at.get("name"):
+            self.forms[-1]["fields"][at["name"]] = at.get("value") or ""
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+class Browser:
+    """Follows redirects inside the sandbox and stops where it would leave it (`left_to`)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.http = http(app)
+        self.page: httpx.Response | None = None
+        self.left_to = ""
+
+    async def open(self, url: str) -> httpx.Response:
+        return await self._settle(await self.http.get(url))
+
+    async def _settle(self, response: httpx.Response) -> httpx.Response:
+        self.left_to = ""
+        while response.is_redirect:
+            target = str(response.url.join(response.headers["location"]))
+            if not target.startswith(BASE + "/"):
+                self.left_to = response.headers["location"]
+                break
+            response = await self.http.get(target)
+        self.page = response
+        return response
+
+    @property
+    def forms(self) -> list[dict[str, Any]]:
+        assert self.page is not None
+        return _Forms(self.page.text).forms
+
+    @property
+    def tags(self) -> list[str]:
+        assert self.page is not None
+        return _Forms(self.page.text).tags
+
+    @property
+    def text(self) -> str:
+        assert self.page is not None
+        return " ".join(" ".join(_Forms(self.page.text).text).split())
+
+    async def submit(self, form: int = 0, headers: dict[str, str] | None = None, **values: str) -> httpx.Response:
+        """Send the page's form of that number, as its page would."""
+        found = self.forms[form]
+        assert found["method"] == "post"
+        sent = {"Origin": BASE, **(headers or {})}
+        response = await self.http.post(found["action"], data=found["fields"] | values, headers=sent)
+        return await self._settle(response)
+
+    async def sign_in(self, email: str | None = None) -> None:
+        """On the sign-in page: continue as the local user, or as someone else."""
+        if email is None:
+            await self.submit(0, who="local")
+        else:
+            await self.submit(1, who="other", email=email)
+
+    @property
+    def answer(self) -> dict[str, str]:
+        """The parameters that the application was given."""
+        pairs = parse_qsl(urlsplit(self.left_to).query, keep_blank_values=True)
+        assert len(pairs) == len(dict(pairs))
+        return dict(pairs)
+
+    async def close(self) -> None:
+        await self.http.aclose()
+
+
+@dataclass
+class Application:
+    """A registered application, with a PKCE pair of its own."""
+
+    http: httpx.AsyncClient
+    info: dict[str, Any]
+    redirect_uri: str
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+
+    @property
+    def id(self) -> str:
+        return str(self.info["client_id"])
+
+    @property
+    def challenge(self) -> str:
+        return challenge_of(self.verifier)
+
+    def authorize_url(self, **changes: str | None) -> str:
+        """The authorization URL; `changes` replace parameters, None leaves one out."""
+        params: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": self.id,
+            "redirect_uri": self.redirect_uri,
+            "state": "a state",
+            "code_challenge": self.challenge,
+            "code_challenge_method": "S256",
+        } | changes
+        found = {key: value for key, value in params.items() if value is not None}
+        return str(httpx.URL(BASE + f"{AUTH}/authorize", params=found))
+
+    async def exchange(self, code: str, /, **changes: Any) -> httpx.Response:
+        """Swap a code for tokens."""
+        auth = changes.pop("auth", None)
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "client_id": self.id,
+            "code_verifier": self.verifier,
+        } | changes
+        sent = {key: value for key, value in form.items() if value is not None}
+        return await self.http.post(f"{AUTH}/token", data=sent, auth=auth)
+
+    async def refresh(self, token: str, /, **changes: Any) -> httpx.Response:
+        auth = changes.pop("auth", None)
+        form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": self.id} | changes
+        sent = {key: value for key, value in form.items() if value is not None}
+        return await self.http.post(f"{AUTH}/token", data=sent, auth=auth)
+
+    async def revoke(self, token: str, /, **changes: Any) -> httpx.Response:
+        auth = changes.pop("auth", None)
+        sent = {k: v for k, v in ({"token": token, "client_id": self.id} | changes).items() if v is not None}
+        return await self.http.post(f"{AUTH}/revoke", data=sent, auth=auth)
+
+
+def challenge_of(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

@@ -1,0 +1,97 @@
+"""A sandbox that has nothing but its authorization server and one protected route."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
+
+from drio_tui.sandbox.db import Database
+from drio_tui.sandbox.guard import Guard
+from drio_tui.sandbox.oauth import OAuthServer, OAuthSettings, Principal, install, require_user
+from tests.sandbox.oauth.browser import AUTH, BASE, PORT, Application, Browser, Clock, http
+
+LOOPBACK = "http://127.0.0.1:51789/callback"
+
+
+@dataclass
+class Sandbox:
+    app: ASGIApp
+    db: Database
+    server: OAuthServer
+    settings: OAuthSettings
+    clock: Clock
+    http: httpx.AsyncClient
+
+    async def register(self, redirect_uri: str = LOOPBACK, **members: Any) -> Application:
+        body = {
+            "client_name": "A test",
+            "redirect_uris": [redirect_uri],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "application_type": "native",
+            "token_endpoint_auth_method": "none",
+        } | members
+        response = await self.http.post(f"{AUTH}/register", json=body)
+        assert response.status_code == 201, response.text
+        return Application(self.http, response.json(), redirect_uri)
+
+    async def code(self, application: Application, email: str | None = None, **changes: str | None) -> str:
+        """A code for the application, by way of the pages."""
+        browser = Browser(self.app)
+        await browser.open(application.authorize_url(**changes))
+        await browser.sign_in(email)
+        await browser.submit(decision="allow")
+        await browser.close()
+        return browser.answer["code"]
+
+    async def tokens(self, application: Application, email: str | None = None, **changes: str | None) -> dict[str, Any]:
+        response = await application.exchange(await self.code(application, email, **changes))
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    async def me(self, access_token: str) -> httpx.Response:
+        return await self.http.get("/api/v1/me", headers={"Authorization": f"Bearer {access_token}"})
+
+
+def make_app(db: Database, settings: OAuthSettings) -> tuple[FastAPI, OAuthServer]:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/api/v1/me")
+    async def me(who: Principal = Depends(require_user)) -> dict[str, Any]:  # noqa: B008 - FastAPI's way to ask
+        return {"email": who.email, "client": who.client_id, "scopes": sorted(who.scopes), "id": who.user_id}
+
+    @app.api_route("/api/v1/things", methods=["GET", "POST", "PATCH"])
+    async def things() -> dict[str, Any]:
+        return {"reached": True}
+
+    return app, install(app, db, settings)
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    clock = Clock()
+    settings = OAuthSettings(BASE, clock=clock, registrations_per_minute=40)
+    async with Database(tmp_path / "data") as db:
+        app, server = make_app(db, settings)
+        guarded = Guard(app, port=PORT)
+        async with http(guarded) as client:
+            yield Sandbox(guarded, db, server, settings, clock, client)
+
+
+@pytest.fixture
+async def application(sandbox: Sandbox) -> Application:
+    return await sandbox.register()
+
+
+@pytest.fixture
+async def browser(sandbox: Sandbox) -> AsyncIterator[Browser]:
+    browser = Browser(sandbox.app)
+    yield browser
+    await browser.close()

@@ -1,0 +1,106 @@
+"""Who a request to the management API comes from, and the token that is handed over locally."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from sqlalchemy import update
+
+from drio_tui.sandbox.oauth import mint_local_token, principal_of
+from drio_tui.sandbox.oauth.secret import digest
+from drio_tui.sandbox.oauth.server import TokenMemory
+from drio_tui.sandbox.oauth.tables import Token
+from tests.sandbox.oauth.browser import AUTH, Application, Browser
+from tests.sandbox.oauth.conftest import Sandbox
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "Bearer x", "Bearer x y", "Basic x", "bearer é".encode(), "Bearer " + "x" * 5000, "x"],
+)
+async def test_a_token_that_does_not_count_is_named_invalid(sandbox: Sandbox, header: str | bytes) -> None:
+    response = await sandbox.http.get("/api/v1/me", headers={"Authorization": header})  # type: ignore[dict-item]
+    assert response.status_code == 401
+    assert 'error="invalid_token"' in response.headers["www-authenticate"]
+    assert "resource_metadata=" in response.headers["www-authenticate"]
+    assert response.json()["error"]["code"] == "unauthorized"
+
+
+async def test_two_authorization_headers_are_refused(sandbox: Sandbox, application: Application) -> None:
+    token = (await sandbox.tokens(application))["access_token"]
+    twice = [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}")]
+    assert (await sandbox.http.get("/api/v1/me", headers=twice)).status_code == 401
+
+
+async def test_a_token_in_the_query_does_not_count(sandbox: Sandbox, application: Application) -> None:
+    token = (await sandbox.tokens(application))["access_token"]
+    assert (await sandbox.http.get(f"/api/v1/me?access_token={token}")).status_code == 401
+
+
+async def test_the_scheme_is_read_in_any_case(sandbox: Sandbox, application: Application) -> None:
+    token = (await sandbox.tokens(application))["access_token"]
+    response = await sandbox.http.get("/api/v1/me", headers={"Authorization": f"bEARER {token}"})
+    assert response.status_code == 200
+
+
+async def test_the_local_token_stands_for_the_local_user(sandbox: Sandbox, application: Application) -> None:
+    token = await mint_local_token(sandbox.db, sandbox.settings)
+    mine = (await sandbox.me(token)).json()
+    assert mine["email"] == "you@sandbox.local"
+    assert mine["client"] == "local"
+    signed_in = await sandbox.tokens(application)
+    assert (await sandbox.me(signed_in["access_token"])).json()["id"] == mine["id"]
+    sandbox.clock.forward(5 * 365 * 86400)
+    assert (await sandbox.me(token)).status_code == 200
+
+
+async def test_minting_again_leaves_the_first_local_token_working(sandbox: Sandbox) -> None:
+    first = await mint_local_token(sandbox.db, sandbox.settings)
+    second = await mint_local_token(sandbox.db, sandbox.settings)
+    assert first != second
+    for token in (first, second):
+        assert (await sandbox.me(token)).status_code == 200
+
+
+async def test_the_local_client_can_do_nothing_at_the_endpoints(
+    sandbox: Sandbox, application: Application, browser: Browser
+) -> None:
+    await mint_local_token(sandbox.db, sandbox.settings)
+    page = await browser.http.get(application.authorize_url(client_id="local"))
+    assert (page.status_code, page.headers.get("location")) == (400, None)
+    form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": "local"}
+    assert (await sandbox.http.post(f"{AUTH}/token", data=form)).json()["error"] == "invalid_client"
+
+
+async def test_a_lookup_that_a_revocation_overtook_is_not_remembered(
+    sandbox: Sandbox, application: Application
+) -> None:
+    token = (await sandbox.tokens(application))["access_token"]
+    principal = await principal_of(sandbox.server, token)
+    assert principal is not None
+    memory = TokenMemory()
+    begun = memory.generation
+    memory.forget()
+    memory.put("key", principal, sandbox.clock.now + 60, begun)
+    assert memory.get("key", sandbox.clock.now) is None
+    memory.put("key", principal, sandbox.clock.now + 60, memory.generation)
+    assert memory.get("key", sandbox.clock.now) == principal
+
+
+async def test_what_another_process_revoked_is_forgotten_when_the_memory_ends(
+    sandbox: Sandbox, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = (await sandbox.tokens(application))["access_token"]
+    assert (await sandbox.me(token)).status_code == 200
+    async with sandbox.db.session() as session:  # as another process would, past this one's memory
+        await session.execute(update(Token).where(Token.key == digest(token)).values(revoked_at=1.0))
+    monkeypatch.setattr("drio_tui.sandbox.oauth.server._TRUSTED_FOR", -1.0)
+    assert (await sandbox.me(token)).status_code == 401
+
+
+async def test_settings_that_would_be_unsafe_are_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="60 seconds"):
+        dataclasses.replace(sandbox.settings, code_lifetime=61)
+    with pytest.raises(ValueError, match="slash"):
+        dataclasses.replace(sandbox.settings, base_url="http://127.0.0.1:1/")
