@@ -199,7 +199,12 @@ class Profiles:
             return signed_in
         for profile in self._profiles.values():
             if profile.is_same_account(signed_in):
-                return replace(profile, account=account, client=wanted.client or profile.client)
+                return replace(
+                    profile,
+                    account=account,
+                    client=wanted.client or profile.client,
+                    pinned_file=wanted.pinned_file,
+                )
         label = one_line(account or account_id or "account", 80)
         name, number = f"{wanted.name}/{label}", 2
         while name in self._profiles:

@@ -1,0 +1,379 @@
+"""`login`, `logout`, `status`: the browser sign-in from the command line.
+
+stderr tells what happens (with `--json` one JSON object per line), stdout holds the result. The address
+the browser ended at may be pasted while `login` waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drio_tui.cli.common import echo_json, guarded, inherited, run, say, style
+from drio_tui.text import visible
+
+if TYPE_CHECKING:
+    from drio_tui.auth.events import Event
+    from drio_tui.auth.flow import SignedIn, SignIn
+    from drio_tui.auth.profiles import Profile, Profiles
+    from drio_tui.auth.store import Vault
+
+_profile = click.option("--profile", metavar="NAME", help="The profile (host and account) to use.")
+_PASTE_SECONDS = 0.15
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
+
+
+@click.command()
+@_profile
+@click.option("--base-url", metavar="URL", help="The drio host (default: the profile's, or https://getdrio.com).")
+@click.option("--sandbox", is_flag=True, help="Sign in to the local sandbox that is running.")
+@click.option("--no-browser", is_flag=True, help="Open no browser; paste the address it ended at.")
+@click.option("--client-id", metavar="ID", help="Use this OAuth client instead of registering one.")
+@click.option("--register-again", is_flag=True, help="Forget the client that was registered and register a new one.")
+@click.option("--insecure-storage", is_flag=True, help="Keep tokens in a private file, not in the keyring.")
+@click.option(
+    "--timeout", type=click.FloatRange(1, 3600), default=300, show_default=True, help="Seconds to wait for the browser."
+)
+@_json
+@guarded
+def login(
+    profile: str | None,
+    base_url: str | None,
+    sandbox: bool,
+    no_browser: bool,
+    client_id: str | None,
+    register_again: bool,
+    insecure_storage: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Sign in through the browser."""
+    from drio_tui.auth.bearer import TOKEN_VARIABLE
+    from drio_tui.auth.flow import SignIn
+    from drio_tui.auth.profiles import Profiles
+    from drio_tui.auth.store import Vault
+
+    wanted = inherited(profile, base_url, sandbox)
+    profiles = Profiles.load()
+    chosen = profiles.resolve(wanted["profile"], _sandbox_url() if wanted["sandbox"] else wanted["base_url"])
+    chosen = replace(chosen, pinned_file=insecure_storage or chosen.pinned_file)
+    narrate = _narrator(as_json)
+    _flush(profiles, narrate)
+    if os.environ.get(TOKEN_VARIABLE):
+        narrate("notice", f"{TOKEN_VARIABLE} is set and overrides this sign-in until you unset it.")
+
+    async def work() -> SignedIn:
+        sign_in = SignIn(
+            chosen,
+            store=Vault(insecure=insecure_storage, notice=lambda text: narrate("notice", text)),
+            profiles=profiles,
+            on_event=lambda event: _show(event, narrate, as_json),
+            open_browser=not no_browser,
+            timeout=timeout,
+            client_id=client_id,
+            register_again=register_again,
+        )
+        with _pasting(sign_in, narrate, piped=no_browser):
+            return await sign_in.run()
+
+    done = run(work())
+    if as_json:
+        echo_json(_signed_in_json(done))
+        return
+    kept = done.profile
+    click.echo(f"Signed in to {visible(kept.host)} as {visible(done.account.label or '-')} (profile {kept.name}).")
+
+
+@click.command()
+@_profile
+@click.option("--all", "everyone", is_flag=True, help="Every profile.")
+@_json
+@guarded
+def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
+    """Sign out: revoke the tokens at the server and forget them here."""
+    from drio_tui.api.errors import DrioError, UsageError
+    from drio_tui.auth.bearer import TOKEN_VARIABLE
+    from drio_tui.auth.errors import StoreFailed
+    from drio_tui.auth.logout import SignedOutResult, log_out
+    from drio_tui.auth.profiles import Profiles
+    from drio_tui.auth.store import Vault
+
+    narrate = _narrator(as_json)
+    profiles = Profiles.load()
+    _flush(profiles, narrate)
+    name = inherited(profile, None, False)["profile"]
+    if everyone:
+        leaving = list(profiles)
+    elif name is not None:
+        found = profiles.get(name)
+        if found is None:
+            raise UsageError(f"There is no profile {name}.", hint="`drio-tui status` lists them.")
+        leaving = [found]
+    else:
+        leaving = [profiles.current] if profiles.current is not None else []
+    failures: list[DrioError] = []
+
+    async def work() -> list[SignedOutResult]:
+        store = Vault(notice=lambda text: narrate("notice", text))
+        results = []
+        for one in leaving:
+            try:
+                results.append(await log_out(one, store, profiles))
+            except StoreFailed as failure:  # the others are still signed out
+                failures.append(failure)
+        return results
+
+    results = run(work())
+    for result in results:
+        if result.problem:
+            narrate("notice", result.problem)
+        if not as_json:
+            what = "Signed out of" if result.was_signed_in else "Was not signed in to"
+            revoked = ", token revoked" if result.revoked else ""
+            click.echo(visible(f"{what} {result.profile.host} (profile {result.profile.name}{revoked})."))
+    if not leaving and not as_json:
+        say("Nobody is signed in.")
+    if os.environ.get(TOKEN_VARIABLE):
+        narrate("notice", f"{TOKEN_VARIABLE} is still set; only you can unset it.")
+    if as_json:
+        echo_json(
+            {
+                "profiles": [
+                    {"profile": r.profile.name, "wasSignedIn": r.was_signed_in, "revoked": r.revoked} for r in results
+                ]
+            }
+        )
+    if failures:
+        raise failures[0]
+
+
+@click.command()
+@_profile
+@_json
+@guarded
+def status(profile: str | None, as_json: bool) -> None:
+    """Say which profile, host and account are in use, where the token is kept and when it expires."""
+    from drio_tui.auth.profiles import Profiles
+    from drio_tui.auth.store import Vault
+
+    narrate = _narrator(as_json)
+    profiles = Profiles.load()
+    _flush(profiles, narrate)
+    chosen = profiles.resolve(inherited(profile, None, False)["profile"])
+    known = list(profiles)
+    shown = known if profile is None else []
+    if chosen not in shown:
+        shown = [*shown, chosen]
+
+    async def work() -> list[dict[str, Any]]:
+        store = Vault(notice=lambda text: narrate("notice", text))
+        return [await _state(one, store, is_current=one.name == chosen.name) for one in shown]
+
+    states = run(work())
+    current = next(state for state in states if state["current"])
+    if as_json:
+        echo_json(current | {"profiles": states})
+        return
+    for state in states:
+        _print_state(state)
+
+
+# --- status --------------------------------------------------------------------------------------
+
+
+async def _state(profile: Profile, store: Vault, *, is_current: bool) -> dict[str, Any]:
+    """One profile as data. Never a secret, never the network."""
+    from drio_tui.auth.bearer import token_from_environment
+    from drio_tui.auth.errors import StoreFailed
+
+    problem = None
+    given = token_from_environment() if is_current else None
+    try:
+        tokens = await store.load(profile) if given is None else None
+        place, label = await store.place(profile) if given is None else ("", "the environment, never stored")
+    except StoreFailed as failure:
+        tokens, place, label, problem = None, "", "unreadable", failure.message
+    expires = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.expires_at else None
+    state: dict[str, Any] = {
+        "profile": profile.name,
+        "current": is_current,
+        "baseUrl": profile.base_url,
+        "host": profile.host,
+        "account": profile.account if given is None else None,
+        "signedIn": tokens is not None or given is not None,
+        "source": given.source if given else ("sign-in" if tokens else None),
+        "tokenStore": place or None,
+        "store": label,
+        "expiresAt": expires.isoformat(timespec="seconds").replace("+00:00", "Z") if expires else None,
+        "expired": bool(expires and expires <= datetime.now(UTC)),
+        "refreshable": bool(tokens and tokens.refresh_token),
+        "scopes": tokens.scope.split() if tokens else [],
+    }
+    if problem:
+        state["problem"] = problem
+    return state
+
+
+def _print_state(state: dict[str, Any]) -> None:
+    mark = "*" if state["current"] else " "
+    click.echo(f"{mark} {style(visible(state['profile']), bold=True)}")
+    if state["source"] == "sign-in" or state["account"]:
+        who = state["account"] or "unknown account"
+    else:
+        who = "whoever the token belongs to" if state["signedIn"] else "nobody"
+    rows = [("host", state["host"]), ("account", who)]
+    if not state["signedIn"]:
+        rows.append(("state", state.get("problem") or "signed out"))
+        rows.append(("tokens go to", state["store"]))
+    else:
+        rows.append(("token from", "DRIO_TOKEN (overrides sign-ins)" if state["source"] != "sign-in" else "sign-in"))
+        rows.append(("kept in", state["store"]))
+        rows.append(("expires", _expiry(state)))
+    for name, value in rows:
+        click.echo(f"    {name:<13}{visible(value)}")
+
+
+def _expiry(state: dict[str, Any]) -> str:
+    if state["expiresAt"] is None:
+        return "not known"
+    renewal = "renewed by itself" if state["refreshable"] else "then sign in again"
+    return f"{state['expiresAt']}{' (over)' if state['expired'] else ''}, {renewal}"
+
+
+# --- login ---------------------------------------------------------------------------------------
+
+
+def _signed_in_json(done: SignedIn) -> dict[str, Any]:
+    expires = done.tokens.expires_at
+    return {
+        "profile": done.profile.name,
+        "baseUrl": done.profile.base_url,
+        "host": done.profile.host,
+        "account": done.account.label,
+        "tokenStore": done.profile.token_store,
+        "store": done.place,
+        "expiresAt": datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        if expires
+        else None,
+        "scopes": done.tokens.scope.split(),
+        "missingScopes": list(done.missing_scopes),
+    }
+
+
+def _sandbox_url() -> str:
+    from drio_tui import paths
+    from drio_tui.api.errors import UsageError
+    from drio_tui.launcher import find_running
+
+    running = find_running(paths.sandbox_dir())
+    if running is None:
+        raise UsageError("No sandbox is running.", hint="Start one with `drio-tui sandbox serve`.")
+    return running.base_url
+
+
+def _narrator(as_json: bool) -> Callable[[str, str], None]:
+    """Tell `(event, text)` on stderr."""
+
+    def narrate(event: str, text: str) -> None:
+        if as_json:
+            from drio_tui.api import wire
+
+            click.echo(wire.dumps({"event": event, "text": text}), err=True)
+        else:
+            say(text)
+
+    return narrate
+
+
+def _flush(profiles: Profiles, narrate: Callable[[str, str], None]) -> None:
+    while profiles.notices:
+        narrate("notice", profiles.notices.pop(0))
+
+
+def _show(event: Event, narrate: Callable[[str, str], None], as_json: bool) -> None:
+    from drio_tui.auth import events
+
+    match event:
+        case events.StepStarted(text=text) if not as_json:
+            narrate("step", f"{text} …")
+        case events.UrlReady(url=url):
+            narrate("url", url if as_json else f"\nOpen this address in a browser:\n\n  {url}\n")
+        case events.PasteOffered(reason=reason):
+            narrate("paste", f"{reason}. After allowing access, paste the address of the last page here.")
+        case events.Waiting(timeout=seconds) if not as_json:
+            narrate("waiting", f"Waiting up to {seconds / 60:g} min. The last page's address can be pasted here.")
+        case events.Notice(text=text):
+            narrate("notice", text)
+        case _:
+            pass
+
+
+@contextlib.contextmanager
+def _pasting(sign_in: SignIn, narrate: Callable[[str, str], None], *, piped: bool) -> Iterator[None]:
+    """Hand every line typed while the block runs to the sign-in; end of input just ends the listening.
+
+    A pipe is read only when the person asked for pasting, so that `login` in a script's loop eats nothing.
+    """
+    from drio_tui.auth.errors import PasteRefused
+
+    try:
+        handle = sys.stdin.fileno()
+        mode = os.fstat(handle).st_mode
+        wanted = os.isatty(handle) or (piped and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)))
+    except (OSError, ValueError, AttributeError):  # no stdin at all
+        wanted = False
+    if not wanted or sys.platform == "win32":
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    buffer = bytearray()
+    flush: asyncio.TimerHandle | None = None
+
+    def take() -> None:
+        text = buffer.decode("utf-8", "replace").strip()
+        buffer.clear()
+        if not text:
+            return
+        try:
+            sign_in.paste(text)
+        except PasteRefused as refusal:
+            narrate("paste-refused", f"{refusal.title}: {refusal.message} {refusal.hint}".strip())
+
+    def readable() -> None:
+        nonlocal flush
+        try:
+            data = os.read(handle, 65536)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if flush is not None:
+            flush.cancel()
+        if not data:
+            loop.remove_reader(handle)
+            take()
+            return
+        buffer.extend(data)
+        if b"\n" in data:  # an address that was wrapped arrives as several lines at once
+            flush = loop.call_later(_PASTE_SECONDS, take)
+
+    try:
+        loop.add_reader(handle, readable)
+    except (OSError, NotImplementedError):  # a kind of input that cannot be watched
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_reader(handle)
+        if flush is not None:
+            flush.cancel()

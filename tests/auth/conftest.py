@@ -1,0 +1,156 @@
+"""What the sign-in tests share: the two servers, a person with a browser, stores, clocks, keyrings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keyring
+import keyring.core
+import pytest
+from keyring.backend import KeyringBackend
+
+from drio_tui.auth.browser import Surroundings
+from drio_tui.auth.events import Event, Notice, UrlReady
+from drio_tui.auth.flow import SignedIn, SignIn
+from drio_tui.auth.profiles import Profile, Profiles
+from drio_tui.auth.store import Vault
+from drio_tui.auth.tokens import TokenSet
+from tests.auth.world import World, browse
+
+
+class FakeClock:
+    """Two clocks that move only when told to."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+        self.ticks = 1000.0
+
+    def wall(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.ticks
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.ticks += seconds
+
+
+@dataclass
+class Person:
+    """Someone signing in: opens each address as it appears, and remembers what was told."""
+
+    world: World
+    store: Vault
+    profiles: Profiles
+    clock: FakeClock
+    events: list[Event] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    opens: bool = True
+    pages: list[Any] = field(default_factory=list)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def sign_in(self, profile: Profile | None = None, **options: Any) -> SignIn:
+        options.setdefault("open_browser", False)
+        options.setdefault("timeout", 20)
+        return SignIn(
+            profile or self.profiles.resolve(base_url=self.world.base_url),
+            store=self.store,
+            profiles=self.profiles,
+            clock=self.clock,
+            on_event=self.see,
+            surroundings=Surroundings({}, "linux"),
+            **options,
+        )
+
+    async def signs_in(self, profile: Profile | None = None, **options: Any) -> SignedIn:
+        try:
+            return await self.sign_in(profile, **options).run()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def see(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, UrlReady) and self.opens:
+            self._tasks.append(asyncio.create_task(self._open(event.url)))
+
+    async def _open(self, url: str) -> None:
+        self.pages.append(await browse(url))
+
+    @property
+    def urls(self) -> list[str]:
+        return [e.url for e in self.events if isinstance(e, UrlReady)]
+
+    @property
+    def notices(self) -> list[str]:
+        return [e.text for e in self.events if isinstance(e, Notice)] + self.told
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World() as world:
+        yield world
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def person(world: World, clock: FakeClock) -> Person:
+    told: list[str] = []
+    return Person(world, Vault(notice=told.append), Profiles.load(), clock, told=told)
+
+
+class MemoryKeyring(KeyringBackend):
+    """A keyring that works."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+        self.calls: list[str] = []
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.calls.append(f"get {username}")
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.calls.append(f"set {username}")
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        self.calls.append(f"delete {username}")
+        if (service, username) not in self.kept:
+            raise keyring.errors.PasswordDeleteError("no such entry")
+        del self.kept[service, username]
+
+
+@pytest.fixture
+def use_keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[KeyringBackend], KeyringBackend]]:
+    def use(backend: KeyringBackend) -> KeyringBackend:
+        monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+        return backend
+
+    yield use
+
+
+def token_set(clock: FakeClock, **changes: Any) -> TokenSet:
+    values: dict[str, Any] = {
+        "access_token": "at-first",
+        "refresh_token": "rt-first",
+        "client_id": "client-1",
+        "issuer": "https://id.example",
+        "token_endpoint": "https://id.example/token",
+        "obtained_at": clock.wall(),
+        "lifetime": 300.0,
+        "expires_at": clock.wall() + 300.0,
+    }
+    return TokenSet(**(values | changes))

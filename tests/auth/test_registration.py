@@ -1,0 +1,235 @@
+"""Dynamic client registration and which client a sign-in uses."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from drio_tui.auth.clients import Client, ClientBook
+from drio_tui.auth.errors import (
+    BadAnswer,
+    RedirectUriChanged,
+    RegistrationRefused,
+    RegistrationUnavailable,
+    ServerTrouble,
+    SignInFailed,
+)
+from drio_tui.auth.keeper import TokenKeeper
+from tests.auth.conftest import FakeClock, Person
+from tests.auth.httpd import HTML, Reply, Request, json_reply
+from tests.auth.world import REGISTER, TOKEN, World
+
+
+async def test_the_registration_says_what_a_native_public_client_is(person: Person, world: World) -> None:
+    """B10: name, native, no secret, the exact redirect URI; nothing empty."""
+    await person.signs_in()
+    body = world.idp.to(REGISTER)[0].json
+    assert body == {
+        "client_name": "drio-tui",
+        "application_type": "native",
+        "redirect_uris": body["redirect_uris"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+        "scope": "openid profile email",
+    }
+    (uri,) = body["redirect_uris"]
+    assert urlsplit(uri).hostname == "127.0.0.1" and urlsplit(uri).path == "/callback"
+
+
+@pytest.mark.parametrize("status", [200, 201])
+async def test_both_success_statuses_count(person: Person, world: World, status: int) -> None:
+    """B11: 201 as the RFC says, 200 as some servers do."""
+    world.settings.registration_status = status
+    assert (await person.signs_in()).account.label
+
+
+async def test_what_the_server_returned_is_used(person: Person, world: World) -> None:
+    """B11: the returned client id and method win over what was sent."""
+    world.settings.registration = {"client_id": "theirs", "redirect_uris": None}
+    done = await person.signs_in()
+    assert done.tokens.client_id == "theirs"
+    assert world.idp.to(TOKEN)[0].form["client_id"] == "theirs"
+
+
+@pytest.mark.parametrize("uris", [["http://localhost:1/callback"], [], "http://127.0.0.1/callback", [3]])
+async def test_other_redirect_uris_in_the_answer_stop_the_sign_in(person: Person, world: World, uris: object) -> None:
+    """B11: a clear stop, and the client is not kept."""
+    world.settings.registration = {"redirect_uris": uris}
+    with pytest.raises(RedirectUriChanged):
+        await person.signs_in()
+    assert person.urls == []
+    assert ClientBook().of(world.issuer) == []
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+async def test_a_secret_is_sent_the_way_the_server_named(person: Person, world: World, method: str) -> None:
+    """B12: basic, post (and none, everywhere else); the test server refuses any other way."""
+    world.settings.secret_method = method
+    world.settings.registration = {"client_id": "id with:odd/chars+%"}
+    done = await person.signs_in()
+    assert done.tokens.auth_method == method
+    keeper = TokenKeeper(done.profile, person.store, clock=person.clock)
+    person.clock.pass_time(299)
+    assert await keeper.token() != done.tokens.access_token
+
+
+async def test_a_secret_without_a_named_method_goes_by_basic(person: Person, world: World) -> None:
+    """B12: RFC 7591's default."""
+    world.settings.registration = {"token_endpoint_auth_method": None, "client_secret": "secret-of-theirs"}
+
+    async def look(request: Request) -> Reply:
+        return json_reply({"seen": request.headers.get("authorization", "")}, 400)
+
+    world.override[TOKEN] = look
+    with pytest.raises(SignInFailed):
+        await person.signs_in()
+    assert world.idp.to(TOKEN)[0].headers["authorization"].startswith("Basic ")
+    assert "client_secret" not in world.idp.to(TOKEN)[0].form
+
+
+async def test_the_secret_lies_in_the_token_store_and_not_in_the_clients_file(person: Person, world: World) -> None:
+    """B12: stored as a secret; a registration token likewise."""
+    world.settings.secret_method = "client_secret_post"
+    world.settings.registration = {
+        "registration_access_token": "regtok-12345",
+        "registration_client_uri": "https://x/y",
+    }
+    await person.signs_in()
+    text = ClientBook().path.read_text()
+    assert "secret-" not in text and "regtok-" not in text
+    (client,) = ClientBook().of(world.issuer)
+    kept = await person.store.recall(client.secret_entry)
+    assert kept is not None and "secret-" in kept and "regtok-12345" in kept
+    assert "secret-" not in repr(client.with_secrets(kept))
+
+
+async def test_where_a_public_client_is_refused_a_listed_secret_method_is_used(person: Person, world: World) -> None:
+    """B12: `none` first, and only after a refusal what the metadata list."""
+    world.settings.metadata = {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}
+    world.settings.secret_method = "client_secret_post"
+
+    async def refuse_public(request: Request) -> Reply:
+        if request.json["token_endpoint_auth_method"] == "none":
+            return json_reply({"error": "invalid_client_metadata"}, 400)
+        return world._register(request)
+
+    world.override[REGISTER] = refuse_public
+    assert (await person.signs_in()).tokens.auth_method == "client_secret_post"
+
+
+async def test_an_expired_secret_means_registering_again_before_the_browser(
+    person: Person, world: World, clock: FakeClock
+) -> None:
+    """B13: `client_secret_expires_at` in the past."""
+    world.settings.secret_method = "client_secret_post"
+    world.settings.registration = {"client_secret_expires_at": int(clock.wall()) + 1000}
+    await person.signs_in()
+    await person.signs_in()
+    assert len(world.idp.to(REGISTER)) == 1
+    clock.pass_time(1001)
+    done = await person.signs_in()
+    assert len(world.idp.to(REGISTER)) == 2
+    assert done.tokens.client_id in person.urls[-1]
+
+
+async def test_no_registration_endpoint_asks_for_a_client_id(person: Person, world: World) -> None:
+    """B14: the hint names the option, and the option works without registering."""
+    world.settings.metadata = {"registration_endpoint": None}
+    with pytest.raises(RegistrationUnavailable) as caught:
+        await person.signs_in()
+    assert "--client-id" in caught.value.hint
+    world.clients["by-hand"] = {"token_endpoint_auth_method": "none"}
+    done = await person.signs_in(client_id="by-hand")
+    assert done.tokens.client_id == "by-hand"
+    assert done.profile.client == "by-hand"
+    again = await person.signs_in()
+    assert again.tokens.client_id == "by-hand"
+    assert world.idp.to(REGISTER) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(403, "only clients it knows"), (429, "no more clients"), (400, "ask us")]
+)
+async def test_a_refused_registration_is_explained(person: Person, world: World, status: int, words: str) -> None:
+    """B14: 403 and 429 in words, the server's own description with them."""
+    world.settings.registration_status = status
+    with pytest.raises(RegistrationRefused) as caught:
+        await person.signs_in()
+    assert words in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("reply", [HTML, json_reply({}), json_reply({"client_id": 4}), Reply(201, b"")], ids=range(4))
+async def test_a_registration_that_makes_no_sense_is_a_clear_error(person: Person, world: World, reply: Reply) -> None:
+    """B11: no client id, no JSON."""
+
+    async def answer(request: Request) -> Reply:
+        return reply
+
+    world.override[REGISTER] = answer
+    with pytest.raises(BadAnswer):
+        await person.signs_in()
+
+
+async def test_a_registration_that_fails_for_now_is_told_as_such(person: Person, world: World) -> None:
+    """B14: 503 is the server's trouble, not a refusal."""
+    world.settings.registration_status = 503
+    with pytest.raises(ServerTrouble):
+        await person.signs_in()
+
+
+async def test_a_second_sign_in_reuses_the_client_and_its_port(person: Person, world: World) -> None:
+    """B15: no second registration while the port is free."""
+    await person.signs_in()
+    await person.signs_in()
+    assert len(world.idp.to(REGISTER)) == 1
+    one, other = (r.form["redirect_uri"] for r in world.idp.to(TOKEN))
+    assert one == other
+
+
+async def test_a_taken_port_registers_one_new_client_and_the_old_token_still_refreshes(
+    person: Person, world: World, clock: FakeClock
+) -> None:
+    """B16: the old refresh token goes with the old client id."""
+    first = await person.signs_in()
+    (client,) = ClientBook().of(world.issuer)
+    port = urlsplit(client.redirect_uris[0]).port
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        world.settings.account = "bob@example.com"
+        second = await person.signs_in()
+    assert len(world.idp.to(REGISTER)) == 2
+    assert second.tokens.client_id != first.tokens.client_id
+    assert second.profile.name != first.profile.name
+    clock.pass_time(299)
+    await TokenKeeper(first.profile, person.store, clock=clock).token()
+    refreshing = world.idp.to(TOKEN)[-1].form
+    assert refreshing["grant_type"] == "refresh_token"
+    assert refreshing["client_id"] == first.tokens.client_id
+    assert len(world.idp.to(REGISTER)) == 2
+
+
+def test_a_damaged_clients_file_means_registering_anew(clock: FakeClock) -> None:
+    """B15: the book is a convenience; it never stands in the way."""
+    book = ClientBook()
+    book.add(Client("c", "https://i", ("http://127.0.0.1:1/callback",)))
+    assert [c.client_id for c in ClientBook().of("https://i")] == ["c"]
+    book.path.write_bytes(b"\x00{")
+    fresh = ClientBook()
+    assert fresh.of("https://i") == []
+    assert "damaged" in fresh.notices[0]
+
+
+def test_many_registrations_do_not_pile_up_for_ever() -> None:
+    """B16: old clients stay usable for a while; the oldest of very many goes."""
+    book = ClientBook()
+    for number in range(12):
+        book.add(Client(f"c{number}", "https://i"))
+    book.add(Client("other", "https://j"))
+    assert [c.client_id for c in book.of("https://i")] == [f"c{n}" for n in range(11, 3, -1)]
+    assert [c.client_id for c in book.of("https://j")] == ["other"]
