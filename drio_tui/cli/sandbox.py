@@ -1,0 +1,151 @@
+"""`drio-tui sandbox`: run and look after the local sandbox.
+
+The sandbox itself is imported by the commands that need it, so that help and `path` work without the extra.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drio_tui import paths
+from drio_tui.cli.common import echo_json, guarded, say
+
+_EXTRA = ("fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "jinja2", "jsonschema", "multipart")
+
+
+def _options(*, database: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--data`, `--json` and, for those that open it, `--database-url`."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")(function)
+        if database:
+            function = click.option(
+                "--database-url",
+                metavar="URL",
+                envvar="DRIO_SANDBOX_DATABASE_URL",
+                help="Another database than the file in DIR: postgresql+asyncpg://… or sqlite+aiosqlite:///FILE.",
+            )(function)
+        return click.option(
+            "--data",
+            metavar="DIR",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Where it keeps its data, instead of the platform's folder for them.",
+        )(function)
+
+    return add
+
+
+def _with_extra(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that needs the extra, and says so where it is not installed."""
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        absent = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+        if absent:
+            from drio_tui.api.errors import DrioError
+
+            raise DrioError(
+                f"{', '.join(absent)} cannot be found",
+                title="The sandbox is not installed",
+                hint="pip install 'drio-tui[sandbox]'",
+            )
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _folder(data: Path | None) -> Path:
+    """The data folder: given here, before the command, or the platform's."""
+    outer = click.get_current_context().find_root().params.get("data")
+    return data or (Path(outer) if outer else paths.sandbox_dir())
+
+
+@click.group()
+def sandbox() -> None:
+    """Run and look after the local sandbox: a drio of your own, without an account."""
+
+
+@sandbox.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; any free one unless given.")
+@_options()
+@click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
+@guarded
+@_with_extra
+def serve(port: int, data: Path | None, database_url: str | None, exit_with_parent: bool, as_json: bool) -> None:  # noqa: ARG001 - `guarded` reads it
+    """Serve in the foreground, on this machine only.
+
+    Prints one line of JSON when it is ready; narrates on stderr. Ctrl+C ends it.
+    """
+    from drio_tui.api import wire
+    from drio_tui.sandbox.serve import serve as serve_sandbox
+
+    def on_ready(told: dict[str, Any]) -> None:
+        click.echo(wire.dumps(told))
+        sys.stdout.flush()
+        say(f"The sandbox answers at {told['baseUrl']}")
+
+    try:
+        code = serve_sandbox(
+            _folder(data), port=port, database_url=database_url, exit_with_parent=exit_with_parent, on_ready=on_ready
+        )
+    except KeyboardInterrupt:
+        code = 130
+    raise SystemExit(code)
+
+
+@sandbox.command()
+@_options()
+@guarded
+@_with_extra
+def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
+    """Print a bearer token for the local user, for curl and scripts."""
+    from drio_tui.sandbox.serve import token as sandbox_token
+
+    found = sandbox_token(_folder(data), database_url=database_url)
+    if as_json:
+        echo_json({"token": found})
+    else:
+        click.echo(found)
+
+
+@sandbox.command()
+@_options()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@guarded
+@_with_extra
+def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool) -> None:
+    """Empty the sandbox. Its database file is kept beside it as a backup."""
+    from drio_tui.sandbox.serve import reset as reset_sandbox
+
+    folder = _folder(data)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("There is nobody to ask: say --yes to empty the sandbox.")
+        what = "every table in the database" if database_url else str(folder)
+        if not click.confirm(f"Empty the sandbox ({what})?", err=True):
+            say("Nothing was changed.")
+            raise SystemExit(1)
+    done = reset_sandbox(folder, database_url=database_url)
+    if as_json:
+        echo_json({"dataDir": str(done.data_dir), "backup": str(done.backup) if done.backup else None})
+    else:
+        say(f"The sandbox is empty. The old data are in {done.backup}." if done.backup else "The sandbox is empty.")
+
+
+@sandbox.command()
+@_options(database=False)
+@guarded
+def path(data: Path | None, as_json: bool) -> None:
+    """Print where the sandbox keeps its data."""
+    folder = _folder(data).expanduser().absolute()
+    if as_json:
+        echo_json({"dataDir": str(folder)})
+    else:
+        click.echo(str(folder))

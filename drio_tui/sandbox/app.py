@@ -1,0 +1,102 @@
+"""The sandbox as one ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from drio_tui import __version__
+from drio_tui.api.wire import dumps, loads
+from drio_tui.sandbox import oauth, openapi, problems, routes, upstream
+from drio_tui.sandbox.core import Sandbox
+from drio_tui.sandbox.db import Database
+from drio_tui.sandbox.guard import Guard
+from drio_tui.sandbox.limits import Limits
+from drio_tui.sandbox.settings import UPSTREAM_PREFIX, Settings
+from drio_tui.sandbox.store import Store
+from drio_tui.sandbox.tables import NoteRow, ThingRow
+from drio_tui.sandbox.things import apps
+
+EXAMPLE = {
+    "templateId": "support",
+    "name": "Acme Support",
+    "slug": "acme-support",
+    "companyUrl": "https://acme.com",
+}
+"""The app that is there when a sandbox is new."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; its lifespan opens the database (raising `StorageError`) and closes it."""
+    database = Database(settings.target)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with database:
+            await _prepare(sandbox)
+            yield
+
+    app = FastAPI(
+        title="drio management API",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    server = oauth.install(app, database, oauth.OAuthSettings(base_url=settings.base_url))
+    sandbox = Sandbox(settings, database, server)
+    app.state.sandbox = sandbox
+    routes.install(app)
+    upstream.install(app)
+    openapi.install(app, settings)
+    app.state.methods_at = routes.methods(app, upstream.router)
+    app.add_middleware(Limits, max_body=settings.max_body)
+    app.add_middleware(Guard, port=urlsplit(settings.base_url).port or 80)
+    return app
+
+
+async def _prepare(sandbox: Sandbox) -> None:
+    """What a new sandbox has: a key for its helpdesk, the local user, and an example app."""
+    settings = sandbox.settings
+    async with sandbox.database.session() as session:
+        user = await oauth.local_user(session, sandbox.oauth.settings)
+        sandbox.upstream_key, fresh = await _remember(session, "upstream_key", f"helpdesk_{secrets.token_urlsafe(24)}")
+        if fresh and settings.example_app:
+            store = Store(session, user.id, settings)
+            await apps.create(store, EXAMPLE, upstream_key=sandbox.upstream_key)
+        before, fresh = await _remember(session, "base_url", settings.base_url)
+        if not fresh and before != settings.base_url:
+            await _follow_helpdesk(session, before + UPSTREAM_PREFIX, settings.upstream_url)
+            await session.execute(update(NoteRow).where(NoteRow.name == "base_url").values(value=settings.base_url))
+
+
+async def _follow_helpdesk(session: AsyncSession, before: str, now: str) -> None:
+    """Point the integrations that use the sandbox's own helpdesk at where it is served this time."""
+    rows = await session.execute(
+        select(ThingRow.id, ThingRow.document).where(
+            ThingRow.kind == "integration", ThingRow.document.contains(before, autoescape=True)
+        )
+    )
+    for thing_id, text in rows.all():
+        document = loads(text)
+        if document["baseUrl"] == before or document["baseUrl"].startswith(before + "/"):
+            document["baseUrl"] = now + document["baseUrl"].removeprefix(before)
+            await session.execute(update(ThingRow).where(ThingRow.id == thing_id).values(document=dumps(document)))
+
+
+async def _remember(session: AsyncSession, name: str, value: str) -> tuple[str, bool]:
+    """The note of that name, made with `value` where there is none yet; and whether it was made now."""
+    known = await session.scalar(select(NoteRow.value).where(NoteRow.name == name))
+    if known is not None:
+        return known, False
+    await session.execute(insert(NoteRow).values(name=name, value=value))
+    return value, True

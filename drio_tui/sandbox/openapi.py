@@ -1,0 +1,169 @@
+"""The OpenAPI 3.1 document, made from the routes and their models, at the two addresses the captures name."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.routing import Route
+
+from drio_tui.sandbox.catalogue import catalogue
+from drio_tui.sandbox.core import JSON, as_json
+from drio_tui.sandbox.oauth.settings import AUTH_PREFIX, SCOPES
+from drio_tui.sandbox.providers import providers
+from drio_tui.sandbox.settings import Settings
+
+PATHS = ("/api/openapi.json", "/api/v1/openapi.json")
+_DISCOVERY = {
+    "/.well-known/oauth-authorization-server": (
+        "getAuthorizationServer",
+        "Where to register, authorize and exchange tokens (RFC 8414).",
+    ),
+    "/.well-known/oauth-protected-resource": (
+        "getProtectedResource",
+        "Which authorization server protects the API (RFC 9728).",
+    ),
+    "/api/openapi.json": ("getOpenApi", "This document."),
+    "/api/v1/openapi.json": ("getOpenApiV1", "This document."),
+}
+_PUBLIC = frozenset({"listTemplates", "getTemplate"})
+_SCOPES = ("openid", "profile", "email")
+_TAGS = {
+    "Apps": "App creation, updates, config, and deploy.",
+    "Auth": "App auth connection management; the OAuth flow is in the security scheme.",
+    "Integrations": "The upstream APIs of an app.",
+    "Operations": "The single calls of an integration's API.",
+    "Tools": "CRUD, bindings, and tool chaining.",
+    "Widgets": "CRUD and action wiring.",
+    "Templates": "What apps start from.",
+    "Me": "The signed-in user.",
+    "Discovery": "Where everything is.",
+}
+# What an answer of 201 leads to: the path parameter that its id fills, the member that holds it, the operations.
+_LINKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "createAuthConnection": (
+        "authId", "auth", ("getAuthConnection", "updateAuthConnection", "deleteAuthConnection"),
+    ),
+    "createIntegration": (
+        "integrationId",
+        "integration",
+        ("getIntegration", "updateIntegration", "deleteIntegration", "listOperations", "createOperation"),
+    ),
+    "createOperation": ("operationId", "operation", ("getOperation", "updateOperation", "deleteOperation")),
+    "createTool": ("toolId", "tool", ("getTool", "updateTool", "deleteTool", "setToolBinding", "setToolChain")),
+    "createWidget": ("widgetId", "widget", ("getWidget", "updateWidget", "deleteWidget", "setWidgetActions")),
+}  # fmt: skip
+_APP_LINKS = (
+    "getApp", "updateApp", "getAppConfig", "deployApp", "listAuthConnections", "createAuthConnection",
+    "listIntegrations", "createIntegration", "listTools", "createTool", "listWidgets", "createWidget",
+)  # fmt: skip
+
+Document = dict[str, Any]
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Add the document's routes; it is made when first asked for, and answered with an ETag."""
+    made: list[tuple[bytes, str]] = []
+
+    async def show(request: Request) -> Response:
+        if not made:
+            body = as_json(document(app, settings))
+            made.append((body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'))
+        body, etag = made[0]
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+        if etag in known or "*" in known:
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type=JSON)
+
+    app.router.routes.extend(Route(path, show, methods=["GET"]) for path in PATHS)
+
+
+def document(app: FastAPI, settings: Settings) -> Document:
+    """The document of `app`, whose addresses are those of `settings`."""
+    made = app.openapi()
+    made["servers"] = [{"url": settings.base_url, "description": "This sandbox"}]
+    made["info"]["description"] = "drio's management API v1, as the local sandbox serves it."
+    made["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
+    schemas = made["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["AppCreate"]["properties"]["templateId"]["enum"] = list(catalogue())
+    schemas["AuthConnectionCreate"]["properties"]["providerKey"]["enum"] = list(providers())
+    error = schemas["ErrorBody"]
+    error["properties"]["requestId"] = {"type": "string", "format": "uuid", "title": "Request id"}
+    error["required"] = ["code", "message", "details", "requestId"]
+    for path, (name, text) in _DISCOVERY.items():
+        made["paths"][path] = {"get": _discovery(name, text)}
+    made["components"]["headers"] = {
+        "RequestId": {
+            "description": "The id of the request, the one that an error's body carries.",
+            "schema": {"type": "string", "format": "uuid"},
+        }
+    }
+    made["components"]["securitySchemes"] = _schemes(settings)
+    for path in made["paths"].values():
+        for operation in path.values():
+            _finish(operation)
+    return made
+
+
+def _finish(operation: Document) -> None:
+    """What FastAPI does not say of an operation: summary, security, headers, links."""
+    name = operation["operationId"]
+    operation["responses"].pop("422", None)
+    operation["summary"] = operation["description"].split(";")[0].split(",")[0].rstrip(".")
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"].pop("title", None)
+    for status, response in operation["responses"].items():
+        response.setdefault("headers", {})["X-Request-Id"] = {"$ref": "#/components/headers/RequestId"}
+        if response["description"] == "Successful Response":
+            response["description"] = {"201": "It was created.", "204": "It is gone."}.get(status, "It worked.")
+    if name in _PUBLIC or "Discovery" in operation["tags"]:
+        operation["security"] = []
+    else:
+        operation["security"] = [{"oauth2": list(_SCOPES)}, {"bearer": []}]
+    if name == "createApp":
+        parameters = {"appId": "$response.body#/app/id"}
+        operation["responses"]["201"]["links"] = {
+            target: {"operationId": target, "parameters": parameters} for target in _APP_LINKS
+        }
+    elif name in _LINKS:
+        parameter, member, targets = _LINKS[name]
+        parameters = {"appId": "$request.path.appId", parameter: f"$response.body#/{member}/id"}
+        operation["responses"]["201"]["links"] = {
+            target: {"operationId": target, "parameters": parameters} for target in targets
+        }
+
+
+def _discovery(name: str, text: str) -> Document:
+    error = {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}
+    return {
+        "operationId": name,
+        "tags": ["Discovery"],
+        "description": text,
+        "responses": {
+            "200": {"description": text, "content": {JSON: {"schema": {"type": "object"}}}},
+            "500": {"description": "The sandbox failed.", "content": {JSON: error}},
+        },
+    }
+
+
+def _schemes(settings: Settings) -> Document:
+    auth = settings.base_url + AUTH_PREFIX
+    flow = {
+        "authorizationUrl": f"{auth}/authorize",
+        "tokenUrl": f"{auth}/token",
+        "refreshUrl": f"{auth}/refresh",
+        "scopes": SCOPES,
+    }
+    return {
+        "oauth2": {"type": "oauth2", "flows": {"authorizationCode": flow}},
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token of the OAuth flow, or what `drio-tui sandbox token` prints.",
+        },
+    }

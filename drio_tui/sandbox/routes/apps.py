@@ -1,0 +1,76 @@
+"""Apps: creation, updates, config and deploy."""
+
+from __future__ import annotations
+
+from fastapi.responses import Response
+
+from drio_tui.api.models import AppCreate, AppPatch, DeployResult
+from drio_tui.sandbox.core import as_json, reply
+from drio_tui.sandbox.routes import common, envelopes
+from drio_tui.sandbox.routes.common import KEYED, READ, AppId, Box, User, errors
+from drio_tui.sandbox.store import Store
+from drio_tui.sandbox.things import apps
+
+router = common.router("Apps")
+
+
+@router.get("/apps", operation_id="listApps", response_model=envelopes.AppList, responses=errors(401))
+async def list_apps(box: Box, user: User) -> Response:
+    """List your apps."""
+
+    async def load(store: Store) -> bytes:
+        return f'{{"apps":[{",".join(await store.apps())}]}}'.encode("ascii")
+
+    return await box.show(user, ("apps",), load)
+
+
+@router.post("/apps", operation_id="createApp", status_code=201, response_model=envelopes.AppAnswer, responses=KEYED)
+async def create_app(box: Box, user: User, body: AppCreate) -> Response:
+    """Create an app from a template, with everything the template brings."""
+    async with box.writing(user) as store:
+        document = await apps.create(store, body.to_wire(), upstream_key=box.upstream_key)
+    return reply(201, {"app": document})
+
+
+@router.get("/apps/{appId}", operation_id="getApp", response_model=envelopes.AppAnswer, responses=READ)
+async def get_app(box: Box, user: User, app_id: AppId) -> Response:
+    """Show one app."""
+
+    async def load(store: Store) -> bytes:
+        return f'{{"app":{await store.app_text(app_id)}}}'.encode("ascii")
+
+    return await box.show(user, (app_id,), load)
+
+
+@router.patch("/apps/{appId}", operation_id="updateApp", response_model=envelopes.AppAnswer, responses=KEYED)
+async def update_app(box: Box, user: User, app_id: AppId, body: AppPatch) -> Response:
+    """Change an app's metadata and branding; what is absent stays, null clears."""
+    async with box.writing(user) as store:
+        document = await apps.change(store, await store.app(app_id), body.to_wire())
+    return reply(200, {"app": document})
+
+
+@router.get("/apps/{appId}/config", operation_id="getAppConfig", response_model=envelopes.ConfigAnswer, responses=READ)
+async def get_config(box: Box, user: User, app_id: AppId) -> Response:
+    """Show an app's whole authoring config."""
+
+    async def load(store: Store) -> bytes:
+        app = await store.app(app_id)
+        everything = await store.everything(app_id)
+        views = {kind: await store.views(kind, things) for kind, things in everything.items()}
+        return as_json({"config": apps.config_of(app, views)})
+
+    return await box.show(user, (app_id, "config"), load)
+
+
+@router.post(
+    "/apps/{appId}/deploy",
+    operation_id="deployApp",
+    response_model=DeployResult,
+    responses=errors(400, 401, 404, 507),
+)
+async def deploy_app(box: Box, user: User, app_id: AppId) -> Response:
+    """Publish an app as it is now; `details.problems` says what keeps it from working."""
+    async with box.writing(user) as store:
+        document, endpoint = await apps.deploy(store, await store.app(app_id))
+    return reply(200, {"app": document, "endpoint": endpoint})

@@ -1,0 +1,79 @@
+"""Auth: an app's connections to the authentication of upstreams."""
+
+from __future__ import annotations
+
+from fastapi.responses import Response
+
+from drio_tui.api.models import AuthConnectionCreate, AuthConnectionPatch
+from drio_tui.sandbox.core import as_json, reply
+from drio_tui.sandbox.providers import providers
+from drio_tui.sandbox.routes import common, envelopes
+from drio_tui.sandbox.routes.common import DELETE, KEYED, READ, AppId, AuthId, Box, User, one_of
+from drio_tui.sandbox.store import Store
+from drio_tui.sandbox.things import auth
+
+router = common.router("Auth")
+
+
+@router.get("/apps/{appId}/auth", operation_id="listAuthConnections", response_model=envelopes.AuthList, responses=READ)
+async def list_auth(box: Box, user: User, app_id: AppId) -> Response:
+    """List an app's auth connections, and the providers that there are."""
+
+    async def load(store: Store) -> bytes:
+        return as_json({"auth": await store.all(app_id, "auth"), "providers": list(providers().values())})
+
+    return await box.show(user, (app_id, "auth"), load)
+
+
+@router.post(
+    "/apps/{appId}/auth",
+    operation_id="createAuthConnection",
+    status_code=201,
+    response_model=envelopes.AuthAnswer,
+    responses=KEYED,
+)
+async def create_auth(box: Box, user: User, app_id: AppId, body: AuthConnectionCreate) -> Response:
+    """Create an auth connection."""
+    async with box.writing(user) as store:
+        await store.app_text(app_id)
+        document = await store.view("auth", await auth.create(store, app_id, body.to_wire()))
+    return reply(201, {"auth": document})
+
+
+@router.get(
+    "/apps/{appId}/auth/{authId}",
+    operation_id="getAuthConnection",
+    response_model=envelopes.AuthAnswer,
+    responses=READ,
+)
+async def get_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId) -> Response:
+    """Show an auth connection."""
+    return await one_of(box, user, app_id, "auth", auth_id)
+
+
+@router.patch(
+    "/apps/{appId}/auth/{authId}",
+    operation_id="updateAuthConnection",
+    response_model=envelopes.AuthAnswer,
+    responses=KEYED,
+)
+async def update_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId, body: AuthConnectionPatch) -> Response:
+    """Change an auth connection; what is absent stays, null clears, objects merge one level."""
+    async with box.writing(user) as store:
+        before = await store.one(app_id, "auth", auth_id)
+        document = await store.view("auth", await auth.change(store, before, body.to_wire()))
+    return reply(200, {"auth": document})
+
+
+@router.delete(
+    "/apps/{appId}/auth/{authId}",
+    operation_id="deleteAuthConnection",
+    status_code=204,
+    response_class=Response,
+    responses=DELETE,
+)
+async def delete_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId) -> Response:
+    """Delete an auth connection; refused while something refers to it (`details.referrers`)."""
+    async with box.writing(user) as store:
+        await auth.remove(store, await store.one(app_id, "auth", auth_id))
+    return Response(status_code=204)

@@ -1,0 +1,201 @@
+"""Reading and writing apps and their things inside one transaction, as one user.
+
+A `Document` is the stored JSON of a thing. What the API shows is the *view* of it: the document with what
+follows from other rows filled in (see `view`). Another user's app is not there (`Problem` 404).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from drio_tui.api.wire import dumps, loads
+from drio_tui.sandbox.naming import could_be_id
+from drio_tui.sandbox.problems import missing
+from drio_tui.sandbox.settings import Settings
+from drio_tui.sandbox.tables import AppRow, ThingRow
+from drio_tui.sandbox.view import needed, view
+
+Document = dict[str, Any]
+
+LABELS = {
+    "auth": "auth connection",
+    "integration": "integration",
+    "operation": "operation",
+    "tool": "tool",
+    "widget": "widget",
+}
+"""The kinds of thing an app holds, in the order in which they can be built, as messages call them."""
+
+
+class Store:
+    """One transaction's view of the database for `user_id`."""
+
+    def __init__(self, session: AsyncSession, user_id: str, settings: Settings) -> None:
+        self.session = session
+        self.user_id = user_id
+        self.settings = settings
+
+    # --- apps ---------------------------------------------------------------------------------------
+
+    async def apps(self) -> list[str]:
+        """The user's apps as JSON texts, in the order of their creation."""
+        found = await self.session.scalars(
+            select(AppRow.document).where(AppRow.owner == self.user_id).order_by(AppRow.seq)
+        )
+        return list(found)
+
+    async def app_text(self, app_id: str) -> str:
+        """One app as JSON text. Raises `Problem` 404."""
+        if could_be_id(app_id):
+            text = await self.session.scalar(
+                select(AppRow.document).where(AppRow.id == app_id, AppRow.owner == self.user_id)
+            )
+            if text is not None:
+                return text
+        raise missing("app")
+
+    async def app(self, app_id: str) -> Document:
+        """One app. Raises `Problem` 404."""
+        return _read(await self.app_text(app_id))
+
+    async def slugs(self) -> set[str]:
+        """The slugs that are taken."""
+        return set(await self.session.scalars(select(AppRow.slug).where(AppRow.owner == self.user_id)))
+
+    async def add_app(self, document: Document) -> None:
+        await self.session.execute(
+            insert(AppRow).values(
+                id=document["id"], owner=self.user_id, slug=document["slug"], document=dumps(document)
+            )
+        )
+
+    async def save_app(self, document: Document) -> None:
+        await self.session.execute(
+            update(AppRow).where(AppRow.id == document["id"]).values(slug=document["slug"], document=dumps(document))
+        )
+
+    # --- things -------------------------------------------------------------------------------------
+
+    def _mine(self, app_id: str) -> Select[str, str]:
+        return (
+            select(ThingRow.kind, ThingRow.document)
+            .join(AppRow, AppRow.id == ThingRow.app_id)
+            .where(AppRow.id == app_id, AppRow.owner == self.user_id)
+        )
+
+    async def find(self, app_id: str, kind: str, thing_id: str) -> Document | None:
+        """The thing, or None where the app (which must be the user's) has none such."""
+        if not (could_be_id(app_id) and could_be_id(thing_id)):
+            return None
+        row = (
+            await self.session.execute(self._mine(app_id).where(ThingRow.id == thing_id, ThingRow.kind == kind))
+        ).first()
+        return None if row is None else _read(row[1])
+
+    async def one(self, app_id: str, kind: str, thing_id: str) -> Document:
+        """The thing. Raises `Problem` 404, which says whether it is the app that is missing."""
+        found = await self.find(app_id, kind, thing_id)
+        if found is None:
+            await self.app_text(app_id)
+            raise missing(LABELS[kind])
+        return found
+
+    async def referred(self, app_id: str, kind: str, thing_id: str, path: str) -> Document:
+        """The thing that the body names at `path`. Raises `Problem` 404 with that path."""
+        found = await self.find(app_id, kind, thing_id)
+        if found is None:
+            raise missing(LABELS[kind], path=path)
+        return found
+
+    async def all(self, app_id: str, kind: str, *, parent: str | None = None) -> list[Document]:
+        """The things of one kind in their order. Raises `Problem` 404 for the app."""
+        wanted = self._mine(app_id).where(ThingRow.kind == kind)
+        if parent is not None:
+            wanted = wanted.where(ThingRow.parent == parent)
+        rows = await self._rows(app_id, wanted.order_by(ThingRow.rank, ThingRow.seq))
+        return [_read(row[1]) for row in rows]
+
+    async def everything(self, app_id: str) -> dict[str, list[Document]]:
+        """Every thing of the app by kind, each list in its order. Raises `Problem` 404 for the app."""
+        rows = await self._rows(app_id, self._mine(app_id).order_by(ThingRow.rank, ThingRow.seq))
+        found: dict[str, list[Document]] = {kind: [] for kind in LABELS}
+        for kind, text in rows:
+            found[kind].append(_read(text))
+        return found
+
+    async def _rows(self, app_id: str, wanted: Select[str, str]) -> Sequence[Row[str, str]]:
+        rows = (await self.session.execute(wanted)).all() if could_be_id(app_id) else ()
+        if not rows:
+            await self.app_text(app_id)
+        return rows
+
+    async def holding(self, app_id: str, text: str) -> list[tuple[str, Document]]:
+        """The things whose document holds `text` anywhere, with their kind."""
+        rows = await self.session.execute(
+            self._mine(app_id).where(ThingRow.document.contains(text, autoescape=True)).order_by(ThingRow.seq)
+        )
+        return [(kind, _read(document)) for kind, document in rows]
+
+    async def keys(self, app_id: str, kind: str) -> set[str]:
+        """The keys that are taken among the things of one kind."""
+        return set(
+            await self.session.scalars(select(ThingRow.key).where(ThingRow.app_id == app_id, ThingRow.kind == kind))
+        )
+
+    async def next_rank(self, app_id: str) -> int:
+        """The `order` that puts a tool last."""
+        last = await self.session.scalar(
+            select(func.max(ThingRow.rank)).where(ThingRow.app_id == app_id, ThingRow.kind == "tool")
+        )
+        return 0 if last is None else int(last) + 1
+
+    async def add(self, kind: str, document: Document, *, rank: int = 0, parent: str | None = None) -> None:
+        await self.session.execute(
+            insert(ThingRow).values(
+                id=document["id"],
+                app_id=document["appId"],
+                kind=kind,
+                key=document["key"],
+                rank=rank,
+                parent=parent,
+                document=dumps(document),
+            )
+        )
+
+    async def save(self, document: Document, *, rank: int = 0) -> None:
+        await self.session.execute(
+            update(ThingRow)
+            .where(ThingRow.id == document["id"])
+            .values(key=document["key"], rank=rank, document=dumps(document))
+        )
+
+    async def remove(self, thing_id: str) -> None:
+        await self.session.execute(delete(ThingRow).where(ThingRow.id == thing_id))
+
+    # --- views --------------------------------------------------------------------------------------
+
+    async def views(self, kind: str, documents: list[Document]) -> list[Document]:
+        """The documents as the API shows them; one query for whatever they refer to."""
+        ids = {other for document in documents for other in needed(kind, document)}
+        around: dict[str, Document] = {}
+        if ids:
+            rows = await self.session.scalars(select(ThingRow.document).where(ThingRow.id.in_(ids)))
+            around = by_id(map(_read, rows))
+        return [view(kind, document, around) for document in documents]
+
+    async def view(self, kind: str, document: Document) -> Document:
+        """One document as the API shows it."""
+        return (await self.views(kind, [document]))[0]
+
+
+def by_id(documents: Iterable[Document]) -> dict[str, Document]:
+    return {document["id"]: document for document in documents}
+
+
+def _read(text: str) -> Document:
+    document: Document = loads(text)
+    return document

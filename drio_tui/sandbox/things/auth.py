@@ -1,0 +1,138 @@
+"""Auth connections: how an app signs in to an upstream."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+
+from drio_tui.api.wire import dumps, loads
+from drio_tui.sandbox.naming import new_id
+from drio_tui.sandbox.patching import Rules
+from drio_tui.sandbox.problems import missing
+from drio_tui.sandbox.providers import providers, split, verdict
+from drio_tui.sandbox.references import refuse_if_referred
+from drio_tui.sandbox.store import Store
+from drio_tui.sandbox.tables import SecretRow
+from drio_tui.sandbox.things.common import settle_key
+
+Document = dict[str, Any]
+
+RULES = Rules(
+    order=(
+        "id", "appId", "providerId", "providerKey", "providerName", "key", "name", "status", "config", "secretRef",
+        "grants", "lastValidatedAt", "lastError",
+    ),
+    required=frozenset({"name"}),
+    fixed=frozenset({"id", "appId", "providerId", "providerName", "status", "lastValidatedAt", "lastError"}),
+    defaults={"grants": []},
+    elsewhere={"providerKey": "POST, when the connection is created"},
+)  # fmt: skip
+
+
+async def create(store: Store, app_id: str, body: Document) -> Document:
+    """A new connection. Raises `Problem` 404 for the provider, 409 for the key."""
+    provider = providers().get(body["providerKey"])
+    if provider is None:
+        raise missing("provider", path="providerKey")
+    document = RULES.new(
+        body,
+        id=new_id("auth"),
+        appId=app_id,
+        providerId=provider["id"],
+        providerName=provider["name"],
+    )
+    await settle_key(store, "auth", document)
+    config, secrets = split(provider, {"type": provider["kind"]} | (document["config"] or {}))
+    document["config"] = config
+    secrets = {name: value for name, value in secrets.items() if value is not None}
+    reference = _external(document["secretRef"], None)
+    _judge(provider, document, secrets)
+    document["secretRef"] = new_id("secret") if secrets else reference
+    await store.add("auth", document)
+    await _keep(store, document, secrets)
+    return document
+
+
+async def change(store: Store, document: Document, patch: Document) -> Document:
+    """The connection after `patch`; a secret member of `config` replaces that secret, null removes it."""
+    provider = providers()[document["providerKey"]]
+    secrets = await _secrets(store, document)
+    given = patch.get("config")
+    if isinstance(given, dict):
+        open_members, hidden = split(provider, given)
+        patch = patch | {"config": open_members}
+        secrets = {name: value for name, value in (secrets | hidden).items() if value is not None}
+    elif "config" in patch:
+        secrets = {}
+    if "secretRef" in patch and patch["secretRef"] != document["secretRef"]:
+        _external(patch["secretRef"], document["secretRef"])
+        secrets = {}
+    result = RULES.patched(document, patch)
+    await settle_key(store, "auth", result, document["key"])
+    result["config"] = result["config"] or {"type": provider["kind"]}
+    if secrets:
+        own = await _own_reference(store, document)
+        result["secretRef"] = own or new_id("secret")
+    elif _is_ours(result["secretRef"]):
+        result["secretRef"] = None
+    _judge(provider, result, secrets)
+    await store.save(result)
+    await _keep(store, result, secrets)
+    return result
+
+
+async def remove(store: Store, document: Document) -> None:
+    await refuse_if_referred(store, document["appId"], "auth", document)
+    await store.remove(document["id"])
+
+
+def _judge(provider: Document, document: Document, secrets: Document) -> None:
+    """Set the status, and what it rests on. A secret kept elsewhere counts as there."""
+    elsewhere: Document = {}
+    if document["secretRef"] and not _is_ours(document["secretRef"]):
+        hidden = split(provider, dict.fromkeys(provider["configSchema"]["properties"], "kept elsewhere"))[1]
+        elsewhere = hidden
+    status, reasons = verdict(provider, document["config"], elsewhere | secrets)
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    document["status"] = status
+    document["lastValidatedAt"] = now if status == "valid" else document["lastValidatedAt"]
+    document["lastError"] = (
+        None
+        if status == "valid"
+        else {
+            "message": "; ".join(f"{path} {why}" for path, why in reasons),
+            "fields": [{"path": path, "message": why} for path, why in reasons],
+        }
+    )
+
+
+def _is_ours(reference: str | None) -> bool:
+    return reference is not None and reference.startswith("secret_")
+
+
+def _external(reference: str | None, own: str | None) -> str | None:
+    """`reference`, unless it names a secret of this sandbox that is not the connection's own (404)."""
+    if _is_ours(reference) and reference != own:
+        raise missing("secret", path="secretRef")
+    return reference
+
+
+async def _own_reference(store: Store, document: Document) -> str | None:
+    found: str | None = await store.session.scalar(select(SecretRow.id).where(SecretRow.auth_id == document["id"]))
+    return found
+
+
+async def _secrets(store: Store, document: Document) -> Document:
+    text = await store.session.scalar(select(SecretRow.members).where(SecretRow.auth_id == document["id"]))
+    members: Document = {} if text is None else loads(text)
+    return members
+
+
+async def _keep(store: Store, document: Document, secrets: Document) -> None:
+    await store.session.execute(delete(SecretRow).where(SecretRow.auth_id == document["id"]))
+    if secrets:
+        await store.session.execute(
+            insert(SecretRow).values(id=document["secretRef"], auth_id=document["id"], members=dumps(secrets))
+        )

@@ -1,0 +1,273 @@
+"""The helpdesk that the sandbox serves as an upstream, so that templates work without a network.
+
+A small REST API of its own, not drio's: contacts, tickets with their notes, and help articles. It wants
+the header `X-Api-Key`. What it is seeded with is in `catalogue/helpdesk.json` and never changes; what is
+created comes after that and is kept in the database. Errors are `{"message": …}`, as such APIs have them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from drio_tui.api.wire import MalformedJson, dumps, loads
+from drio_tui.sandbox.core import reply, sandbox_of
+from drio_tui.sandbox.settings import UPSTREAM_PREFIX
+from drio_tui.sandbox.tables import UpstreamRow
+
+Record = dict[str, Any]
+
+KEY_HEADER = "X-Api-Key"
+_PAGE = 20
+_COLLECTIONS = {"contacts": "con", "tickets": "tic", "notes": "note", "articles": "art"}
+
+
+class UpstreamProblem(Exception):
+    """An error of the helpdesk."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewContact(_Input):
+    name: str = Field(min_length=1, max_length=200)
+    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)
+    company: str | None = Field(None, max_length=200)
+    phone: str | None = Field(None, max_length=40)
+
+
+class NewTicket(_Input):
+    subject: str = Field(min_length=1, max_length=200)
+    body: str = Field(max_length=10_000)
+    contactId: str  # noqa: N815 - the helpdesk's own spelling on the wire
+    priority: str = Field("normal", pattern="^(low|normal|high|urgent)$")
+
+
+class TicketChange(_Input):
+    status: str | None = Field(None, pattern="^(open|pending|solved)$")
+    priority: str | None = Field(None, pattern="^(low|normal|high|urgent)$")
+
+
+class NewNote(_Input):
+    body: str = Field(min_length=1, max_length=10_000)
+
+
+async def _keyed(request: Request) -> None:
+    sent = request.headers.get(KEY_HEADER, "")
+    if not hmac.compare_digest(sent.encode("utf-8", "replace"), sandbox_of(request).upstream_key.encode()):
+        raise UpstreamProblem(401, f"Send the API key in {KEY_HEADER}.")
+
+
+router = APIRouter(prefix=UPSTREAM_PREFIX, include_in_schema=False, dependencies=[Depends(_keyed)])
+
+
+@cache
+def _seeds() -> dict[str, list[Record]]:
+    text = files("drio_tui.sandbox").joinpath("catalogue", "helpdesk.json").read_text("utf-8")
+    seeds: dict[str, list[Record]] = json.loads(text)
+    return seeds
+
+
+async def _records(session: AsyncSession, collection: str) -> dict[str, Record]:
+    """Every record by id, the newest state of each: a later row of the same id replaces an earlier one."""
+    found = {record["id"]: record for record in _seeds()[collection]}
+    rows = await session.scalars(
+        select(UpstreamRow.document).where(UpstreamRow.collection == collection).order_by(UpstreamRow.seq)
+    )
+    for text in rows:
+        record: Record = loads(text)
+        found[record["id"]] = record
+    return found
+
+
+async def _store(session: AsyncSession, collection: str, record: Record) -> None:
+    await session.execute(insert(UpstreamRow).values(collection=collection, document=dumps(record)))
+
+
+async def _fresh_id(session: AsyncSession, collection: str) -> str:
+    rows = await session.scalar(
+        select(func.count()).select_from(UpstreamRow).where(UpstreamRow.collection == collection)
+    )
+    return f"{_COLLECTIONS[collection]}_{1001 + len(_seeds()[collection]) + (rows or 0)}"
+
+
+async def _body(request: Request, kind: type[_Input]) -> Record:
+    try:
+        return kind.model_validate(loads(await request.body())).model_dump(exclude_none=True)
+    except MalformedJson as error:
+        raise UpstreamProblem(400, f"The body is not JSON: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "body"
+        raise UpstreamProblem(422, f"{where}: {first['msg']}") from None
+
+
+def _matches(record: Record, query: str, members: tuple[str, ...]) -> bool:
+    words = query.lower().split()
+    text = " ".join(str(record.get(member, "")) for member in members).lower()
+    return all(word in text for word in words)
+
+
+def _page(found: list[Record], limit: int) -> Response:
+    return reply(200, {"results": found[:limit], "total": len(found)})
+
+
+def _get(records: dict[str, Record], record_id: str, what: str) -> Record:
+    if record_id not in records:
+        raise UpstreamProblem(404, f"There is no {what} {record_id[:80]!r}.")
+    return records[record_id]
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", str(_PAGE))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 100 and len(text) < 4):
+        raise UpstreamProblem(400, "limit: a whole number from 1 to 100")
+    return int(text)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Limit = Annotated[int, Depends(_limit)]
+
+
+@router.get("/contacts")
+async def search_contacts(request: Request, limit: Limit) -> Response:
+    """Contacts that hold every word of `q` in name, e-mail or company."""
+    async with sandbox_of(request).database.read() as session:
+        records = await _records(session, "contacts")
+    query = request.query_params.get("q", "")
+    return _page(
+        [record for record in records.values() if _matches(record, query, ("name", "email", "company"))], limit
+    )
+
+
+@router.get("/contacts/{contact_id}")
+async def get_contact(request: Request, contact_id: str) -> Response:
+    """One contact, with its tickets."""
+    async with sandbox_of(request).database.read() as session:
+        contact = _get(await _records(session, "contacts"), contact_id, "contact")
+        tickets = await _records(session, "tickets")
+    own = [ticket for ticket in tickets.values() if ticket["contactId"] == contact_id]
+    return reply(200, contact | {"tickets": own})
+
+
+@router.post("/contacts")
+async def create_contact(request: Request) -> Response:
+    """A new contact; its e-mail must be new too."""
+    body = await _body(request, NewContact)
+    async with sandbox_of(request).database.session() as session:
+        known = await _records(session, "contacts")
+        if any(record["email"].lower() == body["email"].lower() for record in known.values()):
+            raise UpstreamProblem(409, "email: there is a contact with this e-mail already")
+        contact = {"id": await _fresh_id(session, "contacts"), **body, "plan": "free", "createdAt": _now()}
+        await _store(session, "contacts", contact)
+    return reply(201, contact)
+
+
+@router.get("/tickets")
+async def search_tickets(request: Request, limit: Limit) -> Response:
+    """Tickets by words (`q`), `status`, `priority` and `contactId`, the newest first."""
+    async with sandbox_of(request).database.read() as session:
+        records = await _records(session, "tickets")
+    wanted = {name: request.query_params.get(name) for name in ("status", "priority", "contactId")}
+    query = request.query_params.get("q", "")
+    found = [
+        record
+        for record in records.values()
+        if all(value is None or record[name] == value for name, value in wanted.items())
+        and _matches(record, query, ("subject", "body"))
+    ]
+    return _page(sorted(found, key=lambda record: (record["createdAt"], record["id"]), reverse=True), limit)
+
+
+@router.get("/tickets/{ticket_id}")
+async def get_ticket(request: Request, ticket_id: str) -> Response:
+    """One ticket, with its contact and its notes."""
+    async with sandbox_of(request).database.read() as session:
+        ticket = _get(await _records(session, "tickets"), ticket_id, "ticket")
+        contacts = await _records(session, "contacts")
+        notes = await _records(session, "notes")
+    own = [note for note in notes.values() if note["ticketId"] == ticket_id]
+    return reply(200, ticket | {"contact": contacts[ticket["contactId"]], "notes": own})
+
+
+@router.post("/tickets")
+async def create_ticket(request: Request) -> Response:
+    """A new ticket of a contact, open."""
+    body = await _body(request, NewTicket)
+    async with sandbox_of(request).database.session() as session:
+        _get(await _records(session, "contacts"), body["contactId"], "contact")
+        now = _now()
+        fresh = await _fresh_id(session, "tickets")
+        ticket = {"id": fresh, "status": "open", **body, "createdAt": now, "updatedAt": now}
+        await _store(session, "tickets", ticket)
+    return reply(201, ticket)
+
+
+@router.patch("/tickets/{ticket_id}")
+async def update_ticket(request: Request, ticket_id: str) -> Response:
+    """A ticket's status and priority."""
+    body = await _body(request, TicketChange)
+    async with sandbox_of(request).database.session() as session:
+        before = _get(await _records(session, "tickets"), ticket_id, "ticket")
+        ticket = before | body | {"updatedAt": _now()}
+        await _store(session, "tickets", ticket)
+    return reply(200, ticket)
+
+
+@router.post("/tickets/{ticket_id}/notes")
+async def add_note(request: Request, ticket_id: str) -> Response:
+    """A note on a ticket, for colleagues."""
+    body = await _body(request, NewNote)
+    async with sandbox_of(request).database.session() as session:
+        _get(await _records(session, "tickets"), ticket_id, "ticket")
+        fresh = await _fresh_id(session, "notes")
+        note = {"id": fresh, "ticketId": ticket_id, **body, "createdAt": _now()}
+        await _store(session, "notes", note)
+    return reply(201, note)
+
+
+@router.get("/articles")
+async def search_articles(request: Request, limit: Limit) -> Response:
+    """Help articles that hold every word of `q`."""
+    async with sandbox_of(request).database.read() as session:
+        records = await _records(session, "articles")
+    query = request.query_params.get("q", "")
+    found = [record for record in records.values() if _matches(record, query, ("title", "body", "section"))]
+    return _page([{name: value for name, value in record.items() if name != "body"} for record in found], limit)
+
+
+@router.get("/articles/{article_id}")
+async def get_article(request: Request, article_id: str) -> Response:
+    """One help article, whole."""
+    async with sandbox_of(request).database.read() as session:
+        return reply(200, _get(await _records(session, "articles"), article_id, "article"))
+
+
+def install(app: FastAPI) -> None:
+    """Add the helpdesk to `app`."""
+
+    async def on_problem(_request: Request, error: Exception) -> Response:
+        if not isinstance(error, UpstreamProblem):
+            raise error
+        return reply(error.status, {"message": str(error)})
+
+    app.add_exception_handler(UpstreamProblem, on_problem)
+    app.include_router(router)
