@@ -19,7 +19,7 @@ from drio_tui.api.resource import Listing, why_degraded
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.workspace.snapshot import Extra, Failed, Loaded, Thing, Update, things_of
 
-Deliver = Callable[[Update], None]
+Deliver = Callable[[Update], object]
 T = TypeVar("T")
 
 _AT_ONCE = 16

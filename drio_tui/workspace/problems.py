@@ -88,7 +88,9 @@ def _references(links: Links) -> Iterator[Problem]:
     for link in links.broken():
         what = KINDS[link.target[0]].title.lower() if link.target[0] in KINDS else link.target[0]
         message = f"It {link.label} the {what} {link.target[1]}, which is not there"
-        yield Problem("error", "dangling_reference", message, link.source, link.path)
+        # A provider that is no longer offered does not break the connections made with it.
+        severity: Severity = "warning" if link.target[0] == "provider" else "error"
+        yield Problem(severity, "dangling_reference", message, link.source, link.path)
 
 
 def _chains(snapshot: Snapshot, links: Links) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from drio_tui.kinds import KINDS, Reference
 from drio_tui.workspace.snapshot import Key, Snapshot
 
-PROVIDER = Reference("providerId", "provider", "uses the provider", "is used by")
+PROVIDER = Reference("providerId", "provider", "uses", "is used by")
 """An auth connection's provider; providers are no kind of their own since they cannot be edited."""
 
 

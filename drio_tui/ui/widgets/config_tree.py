@@ -131,6 +131,11 @@ class ConfigTree(ScrollView, can_focus=True):
     # -- what is shown ----------------------------------------------------------------------------
 
     @property
+    def filtered(self) -> bool:
+        """Whether a filter hides nodes now."""
+        return self._kept is not None
+
+    @property
     def node(self) -> Node | None:
         """The chosen node."""
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
@@ -263,16 +268,16 @@ class ConfigTree(ScrollView, can_focus=True):
         """A node's line in `width` cells: what is named first is cut last."""
         indent = " " * (1 + _INDENT * min(node.depth, 12))
         if node.kind == "pending":
-            return Content.assemble(indent, "  ", (_SKELETONS[index % len(_SKELETONS)], "$text-disabled"))
+            return Content.assemble(indent, "  ", (_SKELETONS[index % len(_SKELETONS)], "$foreground-disabled"))
         closed = node.children and not self._is_open(node)
         arrow = "▸ " if closed else "▾ " if node.children else "  "
         symbol = SYMBOLS.get(node.kind, "•")
-        marks = self._marks(node, closed=bool(closed))
+        marks = self._marks(node)
         state = safe_line(node.badge, 16, TONES[node.tone]) if node.badge else Content()
         left = Content.assemble(
             indent,
-            (arrow, "$text-muted"),
-            (f"{symbol} " if symbol else "", _SYMBOL_STYLES.get(node.kind, "$text-muted")),
+            (arrow, "$foreground-muted"),
+            (f"{symbol} " if symbol else "", _SYMBOL_STYLES.get(node.kind, "$foreground-muted")),
         )
         right = Content.assemble(*(Content.assemble(" ", part) for part in (state, marks) if part), " ")
         room = width - left.cell_length - right.cell_length
@@ -313,17 +318,17 @@ class ConfigTree(ScrollView, can_focus=True):
         return node.key in self.opened or any(child.key in self._kept for child in node.children)
 
     @staticmethod
-    def _marks(node: Node, *, closed: bool) -> Content:
+    def _marks(node: Node) -> Content:
         """Its own problems as signs; of those under it the number."""
         parts: list[tuple[str, str]] = []
         if node.errors:
             parts.append(("✗", "bold $text-error"))
         elif node.errors_below:
-            parts.append((f"✗{node.errors_below}", "$text-error" if closed else "$text-error 70%"))
+            parts.append((f"✗{node.errors_below}", "$text-error"))
         if node.warnings:
             parts.append(("▲", "bold $text-warning"))
         elif node.warnings_below:
-            parts.append((f"▲{node.warnings_below}", "$text-warning" if closed else "$text-warning 70%"))
+            parts.append((f"▲{node.warnings_below}", "$text-warning"))
         return Content(" ").join([Content.styled(text, style) for text, style in parts])
 
     # -- acting -----------------------------------------------------------------------------------
@@ -410,7 +415,7 @@ class ConfigTree(ScrollView, can_focus=True):
             self.action_enter()
 
 
-_NOTE_STYLE = "$text-muted"
+_NOTE_STYLE = "$foreground-muted"
 _SYMBOL_STYLES = {
     "app": "$text-primary",
     "auth": "$text-warning",

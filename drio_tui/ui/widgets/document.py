@@ -58,7 +58,12 @@ class Paragraph:
     mark: Content = _EMPTY
 
 
-Block = Heading | Field | Entry | Paragraph
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An empty line."""
+
+
+Block = Gap | Heading | Field | Entry | Paragraph
 
 
 def layout(blocks: Iterable[Block], width: int) -> Content:
@@ -70,6 +75,8 @@ def layout(blocks: Iterable[Block], width: int) -> Content:
     lines: list[Content] = []
     for number, block in enumerate(blocks):
         match block:
+            case Gap():
+                lines.append(_EMPTY)
             case Heading(text, note):
                 if number:
                     lines.append(_EMPTY)

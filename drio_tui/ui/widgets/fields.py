@@ -14,14 +14,14 @@ from textual.content import Content
 
 from drio_tui.kinds import KINDS
 from drio_tui.ui.widgets.config_tree import SYMBOLS
-from drio_tui.ui.widgets.document import Block, Entry, Field, Heading, Paragraph
+from drio_tui.ui.widgets.document import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.ui.widgets.values import TONES, badge, contrast, is_colour, label_of, scalar, schema_lines, swatch
 from drio_tui.workspace.outline import Node, Outline, tone_of
 from drio_tui.workspace.snapshot import Thing
 
 _HEADING = "bold $text-primary"
-_LABEL = "$text-muted"
+_LABEL = "$foreground-muted"
 _IDS = frozenset({"id", "appId", "publicMcpId", "key", "schemaHash", "schemaHashAtBindTime"})
 _WORDS = frozenset(
     {"kind", "primitive", "displayMode", "visibility", "type", "trigger", "callMode", "borderRadius", "density"}
@@ -60,7 +60,7 @@ def _kind_name(node: Node) -> str:
 def _problems(node: Node, outline: Outline) -> Iterator[Block]:
     found = outline.problems_of(node)
     if found:
-        yield Heading(Content())
+        yield Gap()
     for problem in found:
         error = problem.severity == "error"
         mark = Content.styled("✗" if error else "▲", "$text-error" if error else "$text-warning")
@@ -73,11 +73,11 @@ def _body(node: Node, outline: Outline) -> Iterator[Block]:
         case "group":
             yield from _children(node, "Nothing here yet.")
         case "failed":
-            yield Heading(Content())
+            yield Gap()
             yield Paragraph(safe(node.title, multiline=True))
             yield Paragraph(Content.styled("Press r to read it again.", _LABEL))
         case "pending":
-            yield Heading(Content())
+            yield Gap()
             yield Paragraph(Content.styled("On its way…", _LABEL))
         case "branding":
             yield from _branding(node.value)
@@ -90,12 +90,12 @@ def _body(node: Node, outline: Outline) -> Iterator[Block]:
             yield from _children(node, "")
         case "action" | "member":
             value = node.value if isinstance(node.value, Mapping) else {node.title: node.value}
-            yield Heading(Content())
+            yield Gap()
             found = _references(thing, outline) if thing is not None else {}
             place = f"actions[{node.key[-1]}]."
             yield from _members(value, {path.removeprefix(place): shown for path, shown in found.items()})
         case _ if thing is None:
-            yield Heading(Content())
+            yield Gap()
             gone = "It is referred to, but it is not there." if node.target else "On its way…"
             yield Paragraph(Content.styled(gone, _LABEL))
         case _:
@@ -103,16 +103,16 @@ def _body(node: Node, outline: Outline) -> Iterator[Block]:
 
 
 def _not_bound() -> Iterator[Block]:
-    yield Heading(Content())
+    yield Gap()
     yield Paragraph(Content.styled("The tool is bound to no operation: calling it does nothing.", _LABEL))
 
 
 def _thing(thing: Thing, outline: Outline) -> Iterator[Block]:
     if not isinstance(thing.raw, Mapping):
-        yield Heading(Content())
+        yield Gap()
         yield Paragraph(scalar(thing.raw))
         return
-    yield Heading(Content())
+    yield Gap()
     yield from _members(thing.raw, _references(thing, outline), top=True)
 
 
@@ -235,7 +235,7 @@ def _summary(item: Any, path: str, references: Mapping[str, Content]) -> Content
 
 
 def _children(node: Node, empty: str) -> Iterator[Block]:
-    yield Heading(Content())
+    yield Gap()
     for child in node.children:
         if child.kind == "pending":
             yield Paragraph(Content.styled("On its way…", _LABEL))
@@ -254,7 +254,7 @@ def _children(node: Node, empty: str) -> Iterator[Block]:
 
 
 def _branding(value: Any) -> Iterator[Block]:
-    yield Heading(Content())
+    yield Gap()
     if not isinstance(value, Mapping):
         yield Paragraph(Content.styled("The app has no branding: clients use their own looks.", _LABEL))
         return

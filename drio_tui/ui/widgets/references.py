@@ -45,7 +45,7 @@ class ReferenceList(RowList):
             note = "  not there" if link.broken else ""
             what = Content.assemble(symbol, safe_line(to[1], 200), (note, "$text-error"))
         else:
-            what = Content.assemble(symbol, safe_line(thing.name, 200), (f"  {kind}", "$text-muted"))
+            what = Content.assemble(symbol, safe_line(thing.name, 200), (f"  {kind}", "$foreground-muted"))
         sign = "→ " if name.startswith("out") else "← "
-        verb = Content.assemble((sign, "$text-muted"), words)
-        return Row(name, (verb, what, safe_line(link.path, 60, "$text-muted")))
+        verb = Content.assemble((sign, "$foreground-muted"), words)
+        return Row(name, (verb, what, safe_line(link.path, 60, "$foreground-muted")))

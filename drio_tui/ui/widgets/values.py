@@ -23,7 +23,7 @@ TONES = {
     "warn": "$text-warning",
     "bad": "$text-error",
     "info": "$text-primary",
-    "": "$text-muted",
+    "": "$foreground-muted",
 }
 """Theme colours of an outline's tones."""
 
@@ -59,12 +59,12 @@ def is_colour(value: Any) -> bool:
 
 
 def swatch(value: str) -> Content:
-    """A patch of the colour, framed so that it is seen on any ground; a question mark where it is none."""
+    """A patch of the colour with an edge, so that it is seen on any ground; question marks where it is none."""
     if not is_colour(value):
-        return Content.styled("▕ ?? ▏", "$text-muted")
+        return Content.styled(" ?? ▏", "$foreground-muted")
     colour = Color.parse(value)
     patch = Style(background=Color(colour.r, colour.g, colour.b))
-    return Content.assemble(("▕", "$text-muted"), ("    ", patch), ("▏", "$text-muted"))
+    return Content.assemble(("    ", patch), ("▏", "$foreground-muted"))
 
 
 def contrast(first: str, second: str) -> str:
@@ -94,14 +94,14 @@ def timestamp(text: str, now: datetime | None = None) -> Content | None:
         return None
     shown = f"{found.day} {found:%b} {found.year:04d} {found:%H:%M}"
     if found.tzinfo is None:
-        return Content.assemble(shown, ("  no time zone given", "$text-muted"))
+        return Content.assemble(shown, ("  no time zone given", "$foreground-muted"))
     try:
         seconds = ((now or datetime.now(UTC)) - found).total_seconds()
         shown = f"{found.astimezone(UTC).day} {found.astimezone(UTC):%b} {found.astimezone(UTC).year:04d} "
         shown += f"{found.astimezone(UTC):%H:%M} UTC"
     except (OverflowError, ValueError):  # the ends of the calendar, moved by their zone beyond it
         return Content(shown)
-    return Content.assemble(shown, (f"  {age(seconds)}", "$text-muted"))
+    return Content.assemble(shown, (f"  {age(seconds)}", "$foreground-muted"))
 
 
 def age(seconds: float) -> str:
@@ -120,21 +120,23 @@ def cut(text: str) -> Content:
     if len(text) <= TEXT_MAX:
         return safe(text, multiline=True)
     rest = f"\n… and {len(text) - TEXT_MAX:,} more characters: see JSON"
-    return Content.assemble(safe(text[:TEXT_MAX], multiline=True), (rest, "$text-muted"))
+    return Content.assemble(safe(text[:TEXT_MAX], multiline=True), (rest, "$foreground-muted"))
 
 
 def scalar(value: Any, member: str = "") -> Content:
     """A string, number, switch or nothing, as its member's name suggests."""
     if value is None:
-        return Content.styled("not set", "$text-muted italic")
+        return Content.styled("not set", "$foreground-muted italic")
     if isinstance(value, bool):
-        return Content.assemble(("✓ ", "$text-success"), "yes") if value else Content.styled("✗ no", "$text-muted")
+        return (
+            Content.assemble(("✓ ", "$text-success"), "yes") if value else Content.styled("✗ no", "$foreground-muted")
+        )
     if isinstance(value, int | float | Decimal):
         return Content.styled(_number(value), "$text-secondary")
     if not isinstance(value, str):
         return safe_line(json.dumps(value, default=str), 400)
     if not value:
-        return Content.styled("empty", "$text-muted italic")
+        return Content.styled("empty", "$foreground-muted italic")
     if is_colour(value):
         return Content.assemble(swatch(value), " ", safe_line(value))
     if member.endswith("At") and (found := timestamp(value)) is not None:
@@ -152,7 +154,7 @@ def _number(value: int | float | Decimal) -> str:
 def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
     """A JSON Schema in short: one line per property, nested ones indented, at most three levels."""
     if not isinstance(schema, Mapping):
-        yield safe_line(json.dumps(schema, default=str)[:200], 80, "$text-muted")
+        yield safe_line(json.dumps(schema, default=str)[:200], 80, "$foreground-muted")
         return
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
@@ -172,7 +174,7 @@ def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
         star = Content.styled("*", "$text-warning") if name in needed else Content(" ")
         parts: list[Content | str] = ["  " * depth, shown, star, pad, " ", schema_type(inner)]
         if isinstance(inner, Mapping) and isinstance(inner.get("description"), str):
-            parts += ["  ", safe_line(inner["description"], 200, "$text-muted")]
+            parts += ["  ", safe_line(inner["description"], 200, "$foreground-muted")]
         yield Content.assemble(*parts)
         if depth < 3 and isinstance(inner, Mapping):
             items = inner.get("items")
@@ -181,9 +183,9 @@ def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
             elif isinstance(items, Mapping) and isinstance(items.get("properties"), Mapping):
                 yield from schema_lines(items, depth + 1)
     if len(names) > 100:
-        yield Content.styled(f"… and {len(names) - 100} more", "$text-muted")
+        yield Content.styled(f"… and {len(names) - 100} more", "$foreground-muted")
     if not names:
-        yield Content.styled("no properties", "$text-muted")
+        yield Content.styled("no properties", "$foreground-muted")
 
 
 def schema_type(schema: Any) -> Content:

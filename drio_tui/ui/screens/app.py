@@ -1,0 +1,321 @@
+"""One app: its tree at the left, the details of the chosen node at the right."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Input, Static
+
+from drio_tui.api import wire
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.messages import Status
+from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.problems import ProblemsScreen
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.config_tree import ConfigTree
+from drio_tui.ui.widgets.detail import DetailPane, json_of
+from drio_tui.ui.widgets.filter_input import FilterInput
+from drio_tui.workspace.loader import load_app
+from drio_tui.workspace.outline import Node, Outline
+from drio_tui.workspace.snapshot import Key as ThingKey
+from drio_tui.workspace.snapshot import Snapshot, Update
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+_BETWEEN = 0.05
+"""Seconds between two drawings of a tree that is still filling."""
+
+
+class AppScreen(DrioScreen[None]):
+    """Inspects one app. Parts are drawn as they arrive; a refresh keeps the cursor and what is open."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("app_screen")
+    HORIZONTAL_BREAKPOINTS = [(0, "-single"), (72, "-narrow"), (100, "-normal"), (160, "-wide")]
+    BINDINGS = keymap.section(
+        "app_screen",
+        "One app",
+        Key("app_screen.filter", "slash", "filter", "Filter", "Show only the nodes that match"),
+        Key("app_screen.next", "n", "hit(1)", "Next hit", "Next hit of the filter", show=False),
+        Key("app_screen.previous", "N", "hit(-1)", "Previous hit", "Previous hit of the filter", show=False),
+        Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's members, readable", show=False),
+        Key("app_screen.json", "v", "tab('json')", "JSON", "The node's JSON", show=False),
+        Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it"),
+        Key("app_screen.problems", "p", "problems", "Problems", "What is wrong with the app"),
+        Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
+        Key("app_screen.refresh", "r", "refresh", "Refresh", "Read the app again"),
+        Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen"),
+        Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of what is chosen", show=False),
+        Key("app_screen.other", "tab", "other_pane", "Other side", "Between the tree and the details", show=False),
+    )  # fmt: skip
+
+    outline: reactive[Outline | None] = reactive(None, init=False)
+    """The tree as far as it is known."""
+
+    loading_app: reactive[bool] = reactive(False, init=False)
+    """Whether parts are still on their way."""
+
+    wanted: reactive[str] = reactive("", init=False)
+    """What the filter field holds."""
+
+    class Arrived(Message):
+        """A part of the app arrived; `turn` tells one reading from the next."""
+
+        def __init__(self, turn: int, update: Update) -> None:
+            super().__init__()
+            self.turn = turn
+            self.update = update
+
+    class Read(Message):
+        """Everything there is has arrived."""
+
+        def __init__(self, turn: int) -> None:
+            super().__init__()
+            self.turn = turn
+
+    def __init__(self, app_id: str) -> None:
+        super().__init__()
+        self.app_id = app_id
+        self.snapshot = Snapshot(app_id)
+        self._turn = 0
+        self._dirty = False
+        self._jumps: list[ThingKey] = []
+        self._read_at: datetime | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="app"):
+            with Vertical(id="outline"):
+                yield FilterInput(placeholder="/ to filter", id="filter")
+                yield ConfigTree(id="tree")
+                yield Static(id="note")
+            yield DetailPane(id="detail")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.watch(self.app, "status", self._note)
+        self.outline = Outline(self.snapshot)
+        self.tree_view.focus()
+        self.action_refresh()
+
+    @property
+    def tree_view(self) -> ConfigTree:
+        """The tree of nodes."""
+        return self.query_one("#tree", ConfigTree)
+
+    @property
+    def detail(self) -> DetailPane:
+        """The details of the chosen node."""
+        return self.query_one("#detail", DetailPane)
+
+    @property
+    def chosen(self) -> Node | None:
+        """The node the cursor is on."""
+        return self.tree_view.node
+
+    def session_changed(self) -> None:
+        """The app belongs to another account or host: leave it."""
+        self.cancel_requests()
+        self.dismiss()
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def action_refresh(self) -> None:
+        self._turn += 1
+        turn = self._turn
+        self.snapshot.begin()
+        self.loading_app = True
+
+        async def read(client: DrioClient) -> int:
+            await load_app(client, self.app_id, lambda update: self.post_message(self.Arrived(turn, update)))
+            return turn
+
+        self.run_request(read, self.Read, group="app")
+
+    def on_app_screen_arrived(self, message: Arrived) -> None:
+        if message.turn != self._turn:
+            return
+        self.snapshot.apply(message.update)
+        if not self._dirty:
+            self._dirty = True
+            self.set_timer(_BETWEEN if self._read_at else 0.001, self._draw)
+
+    def on_app_screen_read(self, message: Read) -> None:
+        if message.turn == self._turn:
+            self._read_at = datetime.now()
+            self.loading_app = False
+            self._dirty = True
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._dirty and self.is_mounted:
+            self._dirty = False
+            self.outline = Outline(self.snapshot)
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def watch_outline(self, outline: Outline | None) -> None:
+        if outline is not None:
+            self.tree_view.show(outline)
+        self._note(self.drio.status)
+        self.refresh_bindings()
+
+    def watch_loading_app(self) -> None:
+        self._note(self.drio.status)
+
+    def watch_wanted(self) -> None:
+        self.tree_view.filter(self.wanted)
+        self._note(self.drio.status)
+
+    @on(ConfigTree.Moved)
+    def _show_node(self) -> None:
+        node, outline = self.chosen, self.outline
+        if node is not None and outline is not None:
+            self.detail.show(node, outline)
+
+    def _note(self, status: Status) -> None:
+        """One line under the tree: hits of the filter, problems, whether this is still what drio has."""
+        if self.outline is None:
+            return
+        parts: list[tuple[str, str]] = []
+        if self.wanted:
+            hits = len(self.tree_view.hits)
+            parts.append((f"{hits} hit{'s' if hits != 1 else ''}", "$foreground-muted" if hits else "$text-warning"))
+        root = self.outline.root
+        errors, warnings = root.errors + root.errors_below, root.warnings + root.warnings_below
+        if self.loading_app:
+            parts.append(("◌ reading…", "$text-warning"))
+        elif status.phase == "offline" or any(part.failures for part in self.snapshot.parts.values()):
+            at = f" at {self._read_at:%H:%M}" if self._read_at else ""
+            parts.append((f"▲ not fresh: as it was{at}" if len(self.snapshot) else "▲ not read", "$text-warning"))
+        if errors:
+            parts.append((f"✗ {errors} error{'s' if errors != 1 else ''}", "$text-error"))
+        if warnings:
+            parts.append((f"▲ {warnings} warning{'s' if warnings != 1 else ''}", "$text-warning"))
+        if not parts:
+            parts.append((f"{len(self.snapshot)} things, no problems", "$foreground-muted"))
+        line = Content("  ").join([Content.styled(text, style) for text, style in parts])
+        self.query_one("#note", Static).update(line)
+
+    # -- acting -----------------------------------------------------------------------------------
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        match action:
+            case "hit" if not self.wanted:
+                return "There is no filter: press / to set one."
+            case "problems" if self.outline is not None and not self.outline.problems:
+                return "No problem was found in this app."
+            case "jump_back" if not self._jumps:
+                return "There was no jump to go back from."
+        return None
+
+    def action_filter(self) -> None:
+        self.remove_class("-detail")
+        self.query_one("#filter").focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter(self, event: Input.Changed) -> None:
+        self.wanted = event.value
+
+    @on(FilterInput.Leave)
+    def _to_tree(self) -> None:
+        self.tree_view.focus()
+
+    def action_hit(self, step: int) -> None:
+        self.tree_view.step_hit(step)
+
+    def action_tab(self, name: str) -> None:
+        self.add_class("-detail")
+        self.detail.open_tab(name)
+
+    def action_other_pane(self) -> None:
+        if self.tree_view.has_focus or self.query_one("#filter").has_focus:
+            self.add_class("-detail")
+            self.detail.focus_page()
+        else:
+            self.remove_class("-detail")
+            self.tree_view.focus()
+
+    @on(ConfigTree.Entered)
+    def _entered(self, event: ConfigTree.Entered) -> None:
+        if event.target is not None and self._jump(event.target):
+            return
+        self.action_other_pane()
+
+    @on(DetailPane.Jump)
+    def _followed(self, event: DetailPane.Jump) -> None:
+        self._jump(event.key)
+
+    def _jump(self, key: ThingKey) -> bool:
+        """Go to a thing and remember from where; whether there is such a thing in the tree."""
+        here = self.chosen
+        if self.outline is None or key not in self.outline.by_key:
+            self.notify("What it refers to is not there.", severity="warning", markup=False)
+            return False
+        if here is not None:
+            self._jumps = [*self._jumps[-99:], here.key]
+        self.tree_view.reveal(key)
+        self._clear_filter_if_left()
+        self.refresh_bindings()
+        return True
+
+    def _clear_filter_if_left(self) -> None:
+        """A jump out of what the filter shows ends the filter."""
+        field = self.query_one("#filter", FilterInput)
+        if self.wanted and not self.tree_view.filtered:
+            with self.prevent(Input.Changed):
+                field.value = ""
+            self.wanted = ""
+
+    def action_jump_back(self) -> None:
+        while self._jumps:
+            if self.tree_view.reveal(self._jumps.pop()):
+                break
+        self._clear_filter_if_left()
+        self.refresh_bindings()
+
+    def action_problems(self) -> None:
+        if self.outline is not None:
+            self.app.push_screen(ProblemsScreen(self.outline), self._go_to_problem)
+
+    def _go_to_problem(self, key: ThingKey | None) -> None:
+        if key is not None:
+            here = self.chosen
+            if here is not None:
+                self._jumps = [*self._jumps[-99:], here.key]
+            self.tree_view.reveal(key)
+            self._clear_filter_if_left()
+            self.tree_view.focus()
+            self.refresh_bindings()
+
+    def action_back(self) -> None:
+        """Out of the details, out of the filter, then out of the app."""
+        if not self.tree_view.has_focus:
+            self.remove_class("-detail")
+            self.tree_view.focus()
+        elif self.wanted:
+            self.query_one("#filter", FilterInput).value = ""
+        else:
+            super().action_back()
+
+    def action_copy_id(self) -> None:
+        node = self.chosen
+        if node is None:
+            return
+        thing = self.snapshot.at(node.about) if node.about else None
+        if thing is not None and not thing.made_up:
+            self.drio.copy(thing.id, "the id")
+        else:
+            self.notify("It has no id.", severity="warning", markup=False)
+
+    def action_copy_json(self) -> None:
+        if self.chosen is not None and self.outline is not None:
+            self.drio.copy(wire.dumps(json_of(self.chosen, self.outline), indent=2), "the JSON")

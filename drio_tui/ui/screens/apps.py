@@ -1,0 +1,238 @@
+"""The apps of the account: a table to filter, sort and open."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from functools import partial
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Input, Static
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError
+from drio_tui.api.resource import why_degraded
+from drio_tui.kinds import APP
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.messages import Status
+from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.app_table import COLUMNS, AppTable, Order
+from drio_tui.ui.widgets.empty_state import EmptyState
+from drio_tui.ui.widgets.filter_input import FilterInput
+from drio_tui.ui.widgets.rows import Row, RowList
+from drio_tui.workspace.snapshot import Thing, things_of
+
+_WAITING = tuple(
+    Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-disabled") for width in (name, 14, 8, 5, 4, 10)))
+    for n, name in enumerate((18, 12, 22, 15, 9))
+)
+
+
+class AppsScreen(DrioScreen[None]):
+    """A table that fills the screen."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("apps")
+    BINDINGS = keymap.section(
+        "apps",
+        "Apps",
+        Key("apps.open", "o", "open", "Open", "Open the app", show=False),
+        Key("apps.filter", "slash", "filter", "Filter", "Show only the apps that match"),
+        Key("apps.sort", "s", "sort", "Sort", "Sort by the next column"),
+        Key("apps.reverse", "S", "reverse", "Reverse", "Sort the other way round", show=False),
+        Key("apps.refresh", "r", "refresh", "Refresh", "Read the apps again"),
+        Key("apps.new", "c", "new", "New app", "Choose a template for a new app", dangerous=True),
+        Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
+    )
+
+    things: reactive[tuple[Thing, ...] | None] = reactive(None, init=False)
+    """The apps in the server's order; None until they were read once."""
+
+    wanted: reactive[str] = reactive("", init=False)
+    """What the filter field holds."""
+
+    order: reactive[Order] = reactive(Order(), init=False)
+    """How the table is sorted."""
+
+    failure: reactive[DrioError | None] = reactive(None, init=False)
+    """Why the last reading failed."""
+
+    class _Read(Message):
+        def __init__(self, things: tuple[Thing, ...]) -> None:
+            super().__init__()
+            self.things = things
+
+    class _NotRead(Message):
+        def __init__(self, error: DrioError) -> None:
+            super().__init__()
+            self.error = error
+
+    def compose_body(self) -> ComposeResult:
+        yield FilterInput(placeholder="/ to filter", id="filter")
+        yield AppTable(id="table")
+        yield EmptyState(id="empty")
+        yield Static(id="note")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._read_at: datetime | None = None
+        self.watch(self.app, "status", self._note)
+        self._begin()
+
+    @property
+    def table(self) -> AppTable:
+        """The table of apps."""
+        return self.query_one("#table", AppTable)
+
+    @property
+    def chosen(self) -> Thing | None:
+        """The app the cursor is on."""
+        key = self.table.key
+        return next((thing for thing in self.things or () if thing.id == key), None)
+
+    def session_changed(self) -> None:
+        self.set_reactive(AppsScreen.things, None)
+        self._begin()
+        self.refresh_bindings()
+
+    def on_screen_resume(self) -> None:
+        if self.things is not None or self.failure is not None:
+            self.action_refresh()  # coming back from an app or the form: names and status may have changed
+
+    def _begin(self) -> None:
+        """From nothing: rows that wait, or what to do first when nobody is signed in."""
+        signed_out = self.drio.session is None and self.backend.client is not None
+        self.table.display = not signed_out
+        self.query_one("#filter").display = not signed_out
+        empty = self.query_one("#empty", EmptyState)
+        empty.display = signed_out
+        if signed_out:
+            self.cancel_requests()
+            empty.say(
+                "You are signed out", "Your apps are shown once you sign in.", ("L", "sign in"), ("1", "templates")
+            )
+        else:
+            self.table.show(_WAITING)
+            self.table.focus()
+            self.action_refresh()
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def action_refresh(self) -> None:
+        if self.drio.session is not None or self.backend.client is None:
+            self.run_request(_read, self._Read, group="apps", failed=self._NotRead)
+
+    def on_apps_screen__read(self, message: _Read) -> None:
+        self._read_at = datetime.now()
+        self.set_reactive(AppsScreen.failure, None)
+        self.things = message.things
+        self._show()
+
+    def on_apps_screen__not_read(self, message: _NotRead) -> None:
+        self.failure = message.error
+        if self.things is not None:
+            self.drio.show_error(message.error)
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def watch_wanted(self) -> None:
+        self._show()
+
+    def watch_order(self) -> None:
+        self._show()
+
+    def watch_failure(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        if self.things is None and self.failure is None:
+            return
+        count = self.table.show_apps(self.things or (), self.wanted, self.order)
+        self.table.display = bool(count)
+        self.query_one("#filter").display = self.things is not None and bool(self.things)
+        empty = self.query_one("#empty", EmptyState)
+        empty.display = not count
+        if self.things is None and self.failure is not None:
+            empty.say(self.failure.title, self.failure.message, ("r", "try again"), ("3", "see the request"))
+        elif not self.things:
+            empty.say("No apps yet", "An app starts from a template.", ("1", "choose a template"))
+        else:
+            empty.say("Nothing matches", f"No app matches “{self.wanted}”.", ("Esc", "show all"))
+        self._note(self.drio.status)
+        self.refresh_bindings()
+
+    def _note(self, status: Status) -> None:
+        """One line: how many there are, how they are sorted, whether this is still what drio has."""
+        note = self.query_one("#note", Static)
+        if self.things is None:
+            note.update("")
+            return
+        total = len(self.things)
+        words = f"{total} app{'s' if total != 1 else ''}"
+        if self.order.member:
+            title = next(column.title for member, column in COLUMNS if member == self.order.member)
+            words += f", by {title.lower()}{' downwards' if self.order.down else ''}"
+        parts: list[tuple[str, str]] = [(words, "$foreground-muted")]
+        if status.phase == "offline" or self.failure is not None:
+            at = f" at {self._read_at:%H:%M}" if self._read_at else ""
+            parts.append((f"   ▲ not fresh: as it was{at}", "$text-warning"))
+        note.update(Content.assemble(*parts))
+
+    # -- acting -----------------------------------------------------------------------------------
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        if action == "open" and self.chosen is None:
+            return "There is no app to open."
+        if action == "open" and self.chosen is not None and self.chosen.made_up:
+            return "This app has no id that could be asked for."
+        return None
+
+    def action_open(self) -> None:
+        if self.chosen is not None:
+            self.drio.open_app(self.chosen.id)
+
+    @on(RowList.Opened, "#table")
+    async def _opened(self) -> None:
+        await self.run_action("screen.open")
+
+    @on(AppTable.Header)
+    def _sort_by(self, event: AppTable.Header) -> None:
+        same = event.member == self.order.member
+        self.order = Order(event.member, down=same and not self.order.down)
+
+    def action_sort(self) -> None:
+        members = ["", *(member for member, _ in COLUMNS)]
+        at = members.index(self.order.member)
+        self.order = Order(members[(at + 1) % len(members)])
+
+    def action_reverse(self) -> None:
+        self.order = Order(self.order.member or "name", not self.order.down)
+
+    def action_filter(self) -> None:
+        self.query_one("#filter").focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter(self, event: Input.Changed) -> None:
+        self.wanted = event.value
+
+    @on(FilterInput.Leave)
+    def _to_table(self) -> None:
+        self.table.focus()
+
+    def action_new(self) -> None:
+        self.drio.action_go("templates")
+
+    def action_copy_id(self) -> None:
+        if self.chosen is not None:
+            self.drio.copy(self.chosen.id, "the app's id")
+
+
+async def _read(client: DrioClient) -> tuple[Thing, ...]:
+    listing = await client.list(APP)
+    return await asyncio.to_thread(things_of, "app", listing.raw, partial(why_degraded, APP))

@@ -1,0 +1,53 @@
+"""The field that narrows a list: arrows and Enter go to the list, Esc empties it and then leaves it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+
+
+class FilterInput(Input):
+    """One borderless line. Its list is whoever handles `Leave`."""
+
+    DEFAULT_CSS = """
+    FilterInput {
+        height: 1;
+        border: none;
+        padding: 0 1;
+        background: $surface;
+        &:focus { border: none; background: $panel; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "filter",
+        "Filter fields",
+        Key("filter.leave", "down,enter,tab", "leave", "To the list", show=False, palette=False),
+        Key("filter.close", "escape", "close", "Empty it, then leave it", show=False, palette=False),
+    )
+
+    class Leave(Message):
+        """The focus belongs to the list now; `closed` when that was asked for by Esc."""
+
+        def __init__(self, field: FilterInput, *, closed: bool) -> None:
+            super().__init__()
+            self.field = field
+            self.closed = closed
+
+        @property
+        def control(self) -> FilterInput:
+            return self.field
+
+    def action_leave(self) -> None:
+        self.post_message(self.Leave(self, closed=False))
+
+    def action_close(self) -> None:
+        if self.value:
+            self.value = ""
+        else:
+            self.post_message(self.Leave(self, closed=True))

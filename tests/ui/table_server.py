@@ -1,0 +1,112 @@
+"""A drio of fixed answers over real HTTP, for what the sandbox would refuse to store: broken and hostile data."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from tests.workspace.small_app import list_routes, small_config
+
+
+class TableServer:
+    """Answers `METHOD path` (below `/api/v1`) from `answers`: JSON, a status number, or a pair of both.
+
+    `requests` lists what was asked, as `(method, path, JSON body)`. While `gate` is not set, answers wait.
+    """
+
+    def __init__(self, answers: dict[str, Any] | None = None) -> None:
+        self.answers: dict[str, Any] = dict(answers or {})
+        self.requests: list[tuple[str, str, Any]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.base_url = ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body = b""
+        while True:
+            part = await receive()
+            body += part.get("body", b"")
+            if not part.get("more_body"):
+                break
+        path = scope["path"].removeprefix("/api/v1")
+        self.requests.append((scope["method"], path, json.loads(body) if body else None))
+        await self.gate.wait()
+        answer = self.answers.get(f"{scope['method']} {path}", 404)
+        status, data = (
+            answer if isinstance(answer, tuple) else (answer, None) if isinstance(answer, int) else (200, answer)
+        )
+        if data is None and status >= 400:
+            data = {"error": {"code": f"e{status}", "message": f"refused with {status}", "details": None}}
+        text = data if isinstance(data, bytes) else json.dumps(data).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+    def asked(self, method: str, path: str) -> int:
+        """How often a route was asked."""
+        return sum((method, path) == request[:2] for request in self.requests)
+
+
+@asynccontextmanager
+async def serving(server: TableServer) -> AsyncIterator[TableServer]:
+    """Serve on a loopback port of the system's choice; `server.base_url` is set inside."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server.base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    config = uvicorn.Config(server, log_level="critical", lifespan="off", access_log=False)
+    http = uvicorn.Server(config)
+    http.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+    task = asyncio.create_task(http.serve([listening]))
+    while not http.started:
+        await asyncio.sleep(0)
+    try:
+        yield server
+    finally:
+        server.gate.set()
+        http.should_exit = True
+        await task
+        listening.close()
+
+
+def drio_of(config: dict[str, Any] | None = None, *, templates: list[Any] | None = None) -> dict[str, Any]:
+    """The answers of a drio with one app: every route that reads."""
+    config = small_config() if config is None else config
+    answers = {f"GET {path}": answer for path, answer in list_routes(config).items()}
+    answers["GET /apps/app_1/config"] = {"config": config}
+    answers["GET /apps"] = {"apps": [config["app"]]}
+    answers["GET /me"] = {"user": {"id": "user_1", "email": "ada@acme.com", "name": "Ada"}}
+    answers["GET /templates"] = {"templates": TEMPLATES if templates is None else templates}
+    return answers
+
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "id": "support",
+        "name": "Customer support",
+        "description": "Answer tickets from the chat: search, read and reply.",
+        "category": "Support",
+        "tags": ["helpdesk", "tickets"],
+        "branding": {"primaryColor": "#0f172a", "accentColor": "#22c55e", "borderRadius": "lg"},
+        "tools": [{"key": "search-tickets", "name": "Search tickets", "description": "Find tickets by words."}],
+        "widgets": [{"key": "ticket-table", "name": "Ticket table", "primitive": "data-table"}],
+        "auth": [{"key": "helpdesk", "name": "Helpdesk key", "providerKey": "api-key"}],
+        "integrations": [
+            {
+                "key": "helpdesk",
+                "name": "Helpdesk",
+                "kind": "rest",
+                "operations": [{"key": "search", "name": "Search tickets", "method": "GET", "path": "/tickets"}],
+            }
+        ],
+    },
+    {"id": "bookings", "name": "Bookings", "description": "Rooms and tables.", "category": "Operations", "tools": []},
+    {"id": "blank", "name": "Blank", "description": "Nothing but a name.", "category": "Basics", "tools": []},
+]
