@@ -92,7 +92,7 @@ AUTH: Kind[AuthConnection] = Kind(
     patch_name="AuthConnectionPatch",
     title="Auth connection",
     plural="Auth",
-    symbol="⚿",
+    symbol="◈",
     columns=("name", "key", "providerName", "status", "lastValidatedAt"),
     fixed=(
         "id", "appId", "providerId", "providerKey", "providerName", "status", "lastValidatedAt", "lastError",

@@ -14,7 +14,7 @@ from drio_tui.text import one_line
 _WIDEST = 60
 _LINES = {"branch": "├─ ", "last": "└─ ", "down": "│  ", "none": "   "}
 _ASCII_LINES = {"branch": "|- ", "last": "`- ", "down": "|  ", "none": "   "}
-_SYMBOLS = "├─└│◆⚿⇄→⚒▦✗▲●○·…"
+_SYMBOLS = "├─└│◆◈⇄→⚒▦✗▲●○·…"
 
 
 def plain() -> bool:
