@@ -31,8 +31,8 @@ class Clock:
         self.now += seconds
 
 
-def http(app: ASGIApp) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE)
+def http(app: ASGIApp, base: str = BASE) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base)
 
 
 class _Forms(HTMLParser):
@@ -60,8 +60,9 @@ class _Forms(HTMLParser):
 class Browser:
     """Follows redirects inside the sandbox and stops where it would leave it (`left_to`)."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.http = http(app)
+    def __init__(self, app: ASGIApp, base: str = BASE) -> None:
+        self.base = base
+        self.http = http(app, base)
         self.page: httpx.Response | None = None
         self.left_to = ""
 
@@ -72,7 +73,7 @@ class Browser:
         self.left_to = ""
         while response.is_redirect:
             target = str(response.url.join(response.headers["location"]))
-            if not target.startswith(BASE + "/"):
+            if not target.startswith(self.base + "/"):
                 self.left_to = response.headers["location"]
                 break
             response = await self.http.get(target)
@@ -98,7 +99,7 @@ class Browser:
         """Send the page's form of that number, as its page would."""
         found = self.forms[form]
         assert found["method"] == "post"
-        sent = {"Origin": BASE, **(headers or {})}
+        sent = {"Origin": self.base, **(headers or {})}
         response = await self.http.post(found["action"], data=found["fields"] | values, headers=sent)
         return await self._settle(response)
 
