@@ -160,7 +160,7 @@ async def callback(server: OAuthServer, request: Request) -> Response:
     """GET /api/v1/auth/callback: the upstream's answer, once, from the browser that began."""
     handle, code = request.query_params.get("state", ""), request.query_params.get("code", "")
     async with server.db.session() as session:
-        pending = await pending_of(session, handle, server.now())
+        pending = await pending_of(session, handle, server.now(), lock=True)
         if pending is None or not is_same_browser(request, pending):
             return _lost()
         if pending.status != "sign_in":

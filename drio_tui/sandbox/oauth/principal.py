@@ -7,11 +7,12 @@ import secrets
 from typing import cast
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from drio_tui.sandbox.db import Database
+from drio_tui.sandbox.db import Base, Database
 from drio_tui.sandbox.guard import problem_response
 from drio_tui.sandbox.oauth.grants import live_access_token
 from drio_tui.sandbox.oauth.secret import digest, new_secret
@@ -85,12 +86,22 @@ async def not_signed_in(request: Request, error: Exception) -> JSONResponse:
 
 async def user_with_email(session: AsyncSession, email: str, *, name: str, now: float) -> User:
     """The user of that address, made when there is none yet."""
-    found = (await session.execute(select(User).where(User.email == email))).scalar_one_or_none()
+    query = select(User).where(User.email == email)
+    found = (await session.execute(query)).scalar_one_or_none()
     if found is None:
-        found = User(id="user_" + secrets.token_hex(8), email=email, name=name, image=None, created_at=now)
-        session.add(found)
-        await session.flush()
+        user = User(id="user_" + secrets.token_hex(8), email=email, name=name, image=None, created_at=now)
+        await _add_unless_there(session, user)
+        found = (await session.execute(query)).scalar_one()
     return found
+
+
+async def _add_unless_there(session: AsyncSession, row: Base) -> None:
+    """Insert a row that another process may be inserting at the same time; whichever comes first stays."""
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        pass
 
 
 async def local_user(session: AsyncSession, settings: OAuthSettings) -> User:
@@ -108,7 +119,8 @@ async def mint_local_token(db: Database, settings: OAuthSettings) -> str:
     async with db.session() as session:
         user = await local_user(session, settings)
         if await session.get(Client, LOCAL_CLIENT) is None:
-            session.add(
+            await _add_unless_there(
+                session,
                 Client(
                     id=LOCAL_CLIENT,
                     name="This machine",
@@ -120,9 +132,8 @@ async def mint_local_token(db: Database, settings: OAuthSettings) -> str:
                     scope=" ".join(DEFAULT_SCOPES),
                     about={},
                     created_at=now,
-                )
+                ),
             )
-            await session.flush()
         grant = Grant(
             id="grant_" + secrets.token_hex(12),
             client_id=LOCAL_CLIENT,

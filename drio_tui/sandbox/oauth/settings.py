@@ -56,7 +56,7 @@ class OAuthSettings:
 
     def covers(self, resource: str) -> bool:
         """Whether an RFC 8707 resource indicator names the management API (or the whole sandbox)."""
-        if "#" in resource:
+        if "#" in resource or not (resource.isascii() and resource.isprintable()):
             return False
         bare = resource.rstrip("/")
         return bare in (self.base_url, self.api_url) or resource.startswith(self.api_url + "/")

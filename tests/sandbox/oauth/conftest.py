@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,15 +75,22 @@ def make_app(db: Database, settings: OAuthSettings) -> tuple[FastAPI, OAuthServe
     return app, install(app, db, settings)
 
 
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+@contextlib.asynccontextmanager
+async def opened(target: str | Path) -> AsyncIterator[Sandbox]:
+    """A sandbox over the database of that folder or URL."""
     clock = Clock()
     settings = OAuthSettings(BASE, clock=clock, registrations_per_minute=40)
-    async with Database(tmp_path / "data") as db:
+    async with Database(target) as db:
         app, server = make_app(db, settings)
         guarded = Guard(app, port=PORT)
         async with http(guarded) as client:
             yield Sandbox(guarded, db, server, settings, clock, client)
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with opened(tmp_path / "data") as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

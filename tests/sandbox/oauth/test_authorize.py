@@ -24,6 +24,7 @@ REFUSED = [
     ({"resource": "https://evil.example/api"}, "invalid_target"),
     ({"resource": f"{BASE}/api/v1#fragment"}, "invalid_target"),
     ({"resource": f"{BASE}/api/v1.evil"}, "invalid_target"),
+    ({"resource": f"{BASE}/api/v1/\0"}, "invalid_target"),
 ]
 
 
