@@ -8,6 +8,11 @@ import secrets
 import stat
 from pathlib import Path
 
+# Windows would turn newlines into pairs otherwise.
+_AS_IT_IS: int = getattr(os, "O_BINARY", 0)
+# A link is refused, and a pipe in the file's place must not hold us up.
+_PLAIN: int = _AS_IT_IS | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
 
 class NotOurs(OSError):
     """A file or folder that must be private belongs to someone else, is a link, or is open to others."""
@@ -38,7 +43,7 @@ def write_private(path: Path, data: bytes) -> None:
     if path.is_symlink():
         raise NotOurs(f"{path} is a symbolic link")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _AS_IT_IS, 0o600)
     try:
         try:
             view = memoryview(data)
@@ -71,17 +76,17 @@ def read_private(path: Path, *, limit: int = 1 << 20) -> bytes:
     Raises `FileNotFoundError`; `NotOurs` for a link, a foreign owner, a mode open to others or a file
     that is too large to be ours.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
     try:
-        handle = os.open(path, flags)
+        handle = os.open(path, os.O_RDONLY | _PLAIN)
     except OSError as error:
         if path.is_symlink():
             raise NotOurs(f"{path} is a symbolic link") from error
         raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # before fdopen, which does not close what it refuses
+        os.close(handle)
+        raise NotOurs(f"{path} is not a plain file")
     with os.fdopen(handle, "rb") as file:
         info = os.fstat(file.fileno())
-        if not stat.S_ISREG(info.st_mode):
-            raise NotOurs(f"{path} is not a plain file")
         if hasattr(os, "getuid"):
             if info.st_uid != os.getuid():
                 raise NotOurs(f"{path} belongs to another user")

@@ -21,7 +21,10 @@ _NOWHERE = Path("/nonexistent") / APP
 def _dir(variable: str, kind: str) -> Path:
     override = os.environ.get(variable)
     if override:
-        return Path(override).expanduser().absolute()
+        try:
+            return Path(override).expanduser().absolute()
+        except (RuntimeError, OSError):  # `~` without a home, or a working folder that is gone
+            return _NOWHERE
     import platformdirs  # its start-up cost is only paid by commands that touch files
 
     try:

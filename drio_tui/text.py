@@ -20,11 +20,14 @@ def _symbol(code: int) -> str:
     return f"‹{code:02X}›" if code <= 0xFF else f"‹U+{code:04X}›"
 
 
-# Everything translated one to one; Cf, Cs, Co and Cn beyond the table are found by category.
+# Everything translated one to one; what lies beyond U+00FF is found by category.
 _TABLE: dict[int, str] = {code: _symbol(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
 _KEEP_LINES = {code: text for code, text in _TABLE.items() if code != 0x0A}
 _HIDDEN = frozenset({"Cf", "Cs", "Zl", "Zp"})
-# Joiners that belong to emoji and to scripts that need them, but only between visible neighbours.
+# Drawn as nothing, though their category says letter, mark or symbol: Hangul fillers, the grapheme joiner, Khmer
+# inherent vowels, the empty Braille cell, and the variation selectors that can smuggle bytes behind one letter.
+_BLANK = frozenset({"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u2800", "\u3164", "\uffa0"})
+_SELECTORS = ("\U000e0100", "\U000e01ef")
 _COMBINING_RUN = 8
 
 
@@ -48,6 +51,8 @@ def visible(text: str, *, multiline: bool = False) -> str:
             out.append(_symbol(ord(char)) if char == "\u00ad" else char)
             continue
         category = unicodedata.category(char)
+        if char in _BLANK or _SELECTORS[0] <= char <= _SELECTORS[1]:
+            category = "Cf"
         if category in ("Mn", "Me"):
             marks += 1
             if marks <= _COMBINING_RUN:
@@ -61,7 +66,8 @@ def visible(text: str, *, multiline: bool = False) -> str:
 
 
 def one_line(text: str, width: int | None = None) -> str:
-    """`text` as one safe line, cut to `width` characters with an ellipsis when it is longer."""
-    if width is not None and len(text) > width:
-        return visible(text[: max(0, width - 1)]) + _ELLIPSIS
-    return visible(text)
+    """`text` as one safe line of at most `width` characters, with an ellipsis where it was cut."""
+    if width is None:
+        return visible(text)
+    safe = visible(text[: width + 1])
+    return safe if len(safe) <= width else safe[: max(0, width - 1)] + _ELLIPSIS[:width]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from drio_tui.api.errors import NotDrio, UsageError
+from drio_tui.api.errors import NotDrio, OutcomeUnknown, UsageError
 from drio_tui.api.resource import Item, Listing, Resource, path_of
 from drio_tui.api.transport import Reply, Transport
 
@@ -77,7 +77,7 @@ class DrioClient:
     ) -> Item[T]:
         """POST to the collection; the answer is the thing as the server made it."""
         path = _collection(resource, app, parent)
-        return _unwrap(resource, await self.transport.request("POST", path, json=_json(body)), path)
+        return _made(resource, await self.transport.request("POST", path, json=_json(body)), "POST", path)
 
     async def update(self, resource: Resource[T], id: str, changed: Wire | dict[str, Any], *, app: str = "") -> Item[T]:
         """PATCH one thing with what changed and nothing else (`Wire.changes_from` makes that).
@@ -88,10 +88,10 @@ class DrioClient:
         if not body:
             raise UsageError("nothing changed, so there is nothing to send")
         path = _item(resource, app, id)
-        return _unwrap(resource, await self.transport.request("PATCH", path, json=body), path)
+        return _made(resource, await self.transport.request("PATCH", path, json=body), "PATCH", path)
 
     async def delete(self, resource: Resource[Any], id: str, *, app: str = "") -> str | None:
-        """DELETE one thing; any 2xx will do. Gives the request id."""
+        """DELETE one thing; any 2xx will do, with JSON of any shape or nothing. Gives the request id."""
         if not resource.deletable:
             raise UsageError(f"drio has no way to delete a {resource.name}")
         return (await self.transport.request("DELETE", _item(resource, app, id))).request_id
@@ -121,7 +121,9 @@ class DrioClient:
         """POST …/deploy: publish the app; `raw` has `app` and `endpoint`."""
         path = path_of("/apps/{app}/deploy", app=app)
         reply = await self.transport.request("POST", path)
-        return Item(_DEPLOY, _object(reply, path), reply.request_id)
+        if not isinstance(reply.data, dict):
+            raise OutcomeUnknown(f"POST {path} was answered with {_shape(reply)} where an object was expected")
+        return Item(_DEPLOY, reply.data, reply.request_id)
 
     async def bind(self, app: str, tool: str, binding: Wire | dict[str, Any]) -> Item[Tool]:
         """PUT …/binding: replace what the tool calls."""
@@ -138,7 +140,7 @@ class DrioClient:
 
     async def _put(self, resource: Resource[T], template: str, app: str, id: str, body: Any) -> Item[T]:
         path = path_of(template, app=app, id=id)
-        return _unwrap(resource, await self.transport.request("PUT", path, json=body), path)
+        return _made(resource, await self.transport.request("PUT", path, json=body), "PUT", path)
 
 
 def _collection(resource: Resource[Any], app: str, parent: str) -> str:
@@ -161,9 +163,20 @@ def _json(body: Wire | dict[str, Any]) -> dict[str, Any]:
 
 def _object(reply: Reply, path: str) -> dict[str, Any]:
     if not isinstance(reply.data, dict):
-        shape = "nothing" if reply.data is None else type(reply.data).__name__
-        raise NotDrio(f"{path} answered with {shape} where an object was expected")
+        raise NotDrio(f"{path} answered with {_shape(reply)} where an object was expected")
     return reply.data
+
+
+def _shape(reply: Reply) -> str:
+    return "nothing" if reply.data is None else f"a {type(reply.data).__name__}"
+
+
+def _made(resource: Resource[T], reply: Reply, method: str, path: str) -> Item[T]:
+    """The thing as the server says it now is. Raises `OutcomeUnknown` when a 2xx does not say."""
+    try:
+        return _unwrap(resource, reply, path)
+    except NotDrio as error:
+        raise OutcomeUnknown(f"{method}: {error.message}") from error
 
 
 def _unwrap(resource: Resource[T], reply: Reply, path: str) -> Item[T]:

@@ -313,7 +313,7 @@ def _field_errors(details: Any) -> Any:
             continue
         where = item.get("path", item.get("field", item.get("loc")))
         if isinstance(where, list):
-            where = ".".join(str(part) for part in where if part != "body")
+            where = ".".join(str(part) for part in (where[1:] if where[:1] == ["body"] else where))
         message = item.get("message", item.get("msg"))
         if isinstance(where, str) and isinstance(message, str):
             yield FieldError(where, message)

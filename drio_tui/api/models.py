@@ -121,10 +121,14 @@ HexColor = Annotated[
 ]
 HttpUrl = Annotated[
     str,
-    StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#@\\]+(?:[/?#]\S*)?$"),
+    StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#@\\\x00-\x1f\x7f]+(?:[/?#][^\s\x00-\x1f\x7f]*)?$"),
     Field(json_schema_extra={"format": "uri"}),
 ]
-OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=r"^/[^\s\\]*$")]
+OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=r"^/[^\s\\\x00-\x1f\x7f]*$")]
+Order = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Ids = Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
 JsonSchema = Annotated[dict[str, Any], Field(json_schema_extra={"format": "json-schema"})]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
@@ -275,6 +279,12 @@ class Integration(Wire):
     config: dict[str, Any] | None = None
 
 
+class IntegrationConfigInput(Wire):
+    """An integration's config as a request may give it (inferred); other members are kept as they are."""
+
+    headers: dict[HeaderName, HeaderValue] | None = Field(None, description="Sent with every call.")
+
+
 class IntegrationCreate(Wire):
     """POST /apps/{appId}/integrations (inferred)."""
 
@@ -283,7 +293,7 @@ class IntegrationCreate(Wire):
     kind: IntegrationKind | None = Field(None, description="How the upstream is spoken to.", examples=["rest"])
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
     auth_id: str | None = Field(None, description="The auth connection applied to every call.")
-    config: dict[str, Any] | None = Field(None, description="`headers`: sent with every call.")
+    config: IntegrationConfigInput | None = Field(None, description="`headers`: sent with every call.")
 
 
 class IntegrationPatch(Wire):
@@ -294,7 +304,7 @@ class IntegrationPatch(Wire):
     kind: IntegrationKind | None = None
     key: Key | None = None
     auth_id: str | None = None
-    config: dict[str, Any] | None = None
+    config: IntegrationConfigInput | None = None
 
 
 class Operation(Wire):
@@ -399,10 +409,10 @@ class ToolCreate(Wire):
     kind: ToolKind | None = Field(None, description="What the tool is.", examples=["function"])
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
     is_enabled: bool | None = Field(None, description="Offered to models; on unless said otherwise.")
-    order: int | None = Field(None, ge=0, description="Place in the list; last unless said otherwise.")
+    order: Order | None = Field(None, description="Place in the list; last unless said otherwise.")
     annotations: Annotations | None = Field(None, description="MCP hints.")
     binding: BindingInput | None = Field(None, description="The operation it calls.")
-    next_tool_ids: list[str] | None = Field(None, description="The tools it hands its result to.")
+    next_tool_ids: Ids | None = Field(None, description="The tools it hands its result to.")
     widget_id: str | None = Field(None, description="The widget that shows its result.")
 
 
@@ -414,7 +424,7 @@ class ToolPatch(Wire):
     kind: ToolKind | None = None
     key: Key | None = None
     is_enabled: bool | None = None
-    order: Annotated[int, Field(ge=0)] | None = None
+    order: Order | None = None
     annotations: Annotations | None = None
     widget_id: str | None = None
 
@@ -422,7 +432,7 @@ class ToolPatch(Wire):
 class ChainInput(Wire):
     """PUT …/chain (inferred): whole replacement, `[]` clears."""
 
-    next_tool_ids: list[str] = Field(description="The tools it hands its result to.", examples=[["tool_456"]])
+    next_tool_ids: Ids = Field(description="The tools it hands its result to.", examples=[["tool_456"]])
 
 
 # --- widgets --------------------------------------------------------------------------------------

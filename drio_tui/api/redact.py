@@ -9,12 +9,19 @@ from typing import Any
 HIDDEN = "••••••"
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS = (
-    "secret", "password", "passwd", "passphrase", "token", "apikey", "authorization", "credential", "credentials",
-    "privatekey", "accesskey", "secretkey", "clientassertion", "codeverifier", "cookie", "setcookie", "jwt",
+    "secret", "password", "passwd", "passphrase", "passcode", "token", "apikey", "authorization", "credential",
+    "credentials", "privatekey", "accesskey", "secretkey", "secretvalue", "clientassertion", "codeverifier", "cookie",
+    "setcookie", "jwt", "sessionid",
 )  # fmt: skip
+_SECRET_LISTS = ("secrets", "passwords", "tokens", "apikeys")  # but `maxTokens: 4096` is a number
 _SECRET_NAMES = frozenset({"code", "state", "deviceauth"})
 # RFC 7230 header names whose values are always secret.
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+# Members of a JSON Schema that map names of members to schemas, and members of a schema that hold values.
+_SCHEMA_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_SCHEMA_VALUES = frozenset({"default", "const", "enum", "example", "examples"})
+_BEARER = re.compile(r"\b([Bb]earer\s+)[\w.~+/=-]{16,}")
+_USERINFO = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def is_secret(name: str, *, oauth: bool = False) -> bool:
@@ -24,20 +31,62 @@ def is_secret(name: str, *, oauth: bool = False) -> bool:
 
 
 def redact(value: Any, *, oauth: bool = False) -> Any:
-    """A copy of a JSON value with every string, number and list under a secret name hidden."""
-    if isinstance(value, dict):
-        return {
-            key: HIDDEN
-            if is_secret(key, oauth=oauth) and item is not None and not isinstance(item, dict | bool)
-            else redact(item, oauth=oauth)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [redact(item, oauth=oauth) for item in value]
-    return value
+    """A copy of a JSON value with everything under a secret name hidden, booleans and null apart.
+
+    Also hidden: the `value` beside a `name` or `key` that is secret, passwords in URLs, bearer tokens inside
+    text, and the defaults and examples of secret members in a JSON Schema, whose form is otherwise kept.
+    """
+    return _redact(value, oauth, hide=False)
 
 
 def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Header pairs in order, the values of secret ones hidden."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return [(name, HIDDEN if name.lower() in _SECRET_HEADERS or is_secret(name) else value) for name, value in pairs]
+    return [
+        (name, HIDDEN if name.lower() in _SECRET_HEADERS or is_secret(name) else _text(value)) for name, value in pairs
+    ]
+
+
+def _redact(value: Any, oauth: bool, *, hide: bool) -> Any:
+    if isinstance(value, dict):
+        named = value.get("name", value.get("key"))
+        pair = "value" in value and isinstance(named, str) and is_secret(named, oauth=oauth)
+        found = {}
+        for key, item in value.items():
+            if key in _SCHEMA_MAPS and isinstance(item, dict) and not hide:
+                found[key] = {name: _schema(name, part, oauth) for name, part in item.items()}
+            else:
+                found[key] = _redact(
+                    item, oauth, hide=hide or _is_secret(key, item, oauth) or (pair and key == "value")
+                )
+        return found
+    if value is None or isinstance(value, bool):
+        return value
+    if hide:
+        return HIDDEN
+    if isinstance(value, list):
+        return [_redact(item, oauth, hide=False) for item in value]
+    return _text(value) if isinstance(value, str) else value
+
+
+def _schema(name: str, schema: Any, oauth: bool) -> Any:
+    """The schema of the member `name`: no value itself, but it may hold some."""
+    secret = is_secret(name, oauth=oauth)
+    plain = _redact(schema, oauth, hide=secret and not isinstance(schema, dict))
+    if secret and isinstance(plain, dict):
+        return {key: HIDDEN if key in _SCHEMA_VALUES else item for key, item in plain.items()}
+    return plain
+
+
+def _is_secret(name: str, value: Any, oauth: bool) -> bool:
+    if is_secret(name, oauth=oauth):
+        return True
+    return not isinstance(value, int | float) and _NOT_LETTERS.sub("", name.lower()).endswith(_SECRET_LISTS)
+
+
+def _text(text: str) -> str:
+    if "earer" in text:
+        text = _BEARER.sub(rf"\1{HIDDEN}", text)
+    if "@" in text:
+        text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+    return text

@@ -63,10 +63,10 @@ class Item(Generic[T]):
     @property
     def model(self) -> T:
         """The typed view of `raw`. Raises `NotDrio` naming the first member that is not as documented."""
-        reason = why_degraded(self.resource, self.raw)
-        if reason:
-            raise NotDrio(f"this {self.resource.name} is not as documented: {reason}", title="Unreadable data")
-        return self.resource.model.from_wire(self.raw)
+        model = typed(self.resource, self.raw)
+        if isinstance(model, Degraded):
+            raise NotDrio(f"this {self.resource.name} is not as documented: {model.reason}", title="Unreadable data")
+        return model
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +104,31 @@ class Listing(Generic[T]):
     def __iter__(self) -> Iterator[T | Degraded]:
         """All, in order, each typed or degraded."""
         for raw in self.raw:
-            reason = why_degraded(self.resource, raw)
-            yield Degraded(raw, reason) if reason else self.resource.model.from_wire(raw)
+            yield typed(self.resource, raw)
 
     def __len__(self) -> int:
         return len(self.raw)
 
 
-def why_degraded(resource: Resource[Any], raw: Any) -> str:
-    """Why `raw` is not a thing of this kind as documented: `name: Input should be a valid string`, or ``."""
+def typed(resource: Resource[T], raw: Any) -> T | Degraded:
+    """The typed view of `raw`, or why there is none."""
     from pydantic import ValidationError  # only commands that look into the data pay for pydantic
 
     if not isinstance(raw, dict):
-        return f"expected an object, got {type(raw).__name__}"
+        return Degraded(raw, f"expected an object, got {type(raw).__name__}")
     try:
-        resource.model.from_wire(raw)
+        return resource.model.from_wire(raw)
     except ValidationError as error:
-        return "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_url=False)[:3]
-        )
+        problems = error.errors(include_url=False, include_context=False, include_input=False)[:3]
+        return Degraded(raw, "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems))
     except RecursionError:
-        return "nested too deeply"
-    return ""
+        return Degraded(raw, "nested too deeply")
+
+
+def why_degraded(resource: Resource[Any], raw: Any) -> str:
+    """Why `raw` is not a thing of this kind as documented: `name: Input should be a valid string`, or ``."""
+    model = typed(resource, raw)
+    return model.reason if isinstance(model, Degraded) else ""
 
 
 def path_of(template: str, **ids: str) -> str:

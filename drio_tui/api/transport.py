@@ -15,30 +15,29 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 from drio_tui import __version__
 from drio_tui.api import wire
+from drio_tui.api.body import ACCEPT_ENCODING, read_body
 from drio_tui.api.errors import (
     ApiError,
     ConnectionFailed,
-    ConnectionLost,
     DrioError,
     NotDrio,
-    OutcomeUnknown,
+    RateLimited,
     RedirectRefused,
     RequestTimeout,
-    ResponseTooLarge,
-    ServerError,
     UsageError,
     api_error,
 )
 from drio_tui.api.http import httpx
 from drio_tui.api.redact import redact, redact_headers
+from drio_tui.api.trouble import REPEATABLE, ProxyRefused, as_ours, is_transient, settled
 from drio_tui.text import one_line
 
 USER_AGENT = f"drio-tui/{__version__}"
-REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 RETRY_STATUSES = frozenset({408, 429, *range(500, 600)})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNSET: Any = object()
@@ -51,7 +50,7 @@ class Limits:
 
     connect: float = 10.0
     read: float = 30.0
-    total: float = 60.0  # one attempt from its start to the last byte
+    total: float = 60.0  # one call, all its attempts together, without the waits between them
     response_bytes: int = 64 << 20  # after decompression
     retries: int = 3
     retry_after: float = 60.0  # a longer wait is not waited for: the caller is told
@@ -63,7 +62,7 @@ class Exchange:
     """One attempt of one request, as the request log shows it. Nothing secret is in it.
 
     `elapsed` is in seconds, `started_at` in seconds since the epoch; `status` and `elapsed` are None while
-    it is under way, `error` says why there is no status, `retry_in` how many seconds until the next attempt.
+    it is under way, `error` says why there is no answer, `retry_in` how many seconds until the next attempt.
     """
 
     number: int
@@ -103,8 +102,12 @@ class Transport:
     """Sends JSON requests to one API over one `httpx.AsyncClient` that lives as long as this does.
 
     `base_url` ends in `/api/v1`, without a slash. `auth` is applied only to requests to the base's own
-    origin. `on_exchange` is called when an attempt starts and again when it ends, with the same object;
-    it runs on the event loop and must not block. `http` replaces the network (an ASGI application in tests).
+    origin; it sees an answer's status and headers, not its body. `on_exchange` is called when an attempt
+    starts, when it ends, and when another is going to follow, with the same object; it runs on the event
+    loop and must not block. `http` replaces the network (an ASGI application in tests). Cookies are not
+    kept: the API has none, and a jar on 127.0.0.1 would be shared by every port.
+
+    Raises `UsageError` for a base URL or for proxy or certificate settings that cannot work.
     """
 
     def __init__(
@@ -120,17 +123,26 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self.auth = auth
         self.limits = limits or Limits()
-        self._origin = origin(httpx.URL(self.base_url))
+        self._origin = origin(_base(self.base_url))
         self._on_exchange = on_exchange
         self._sleep = sleep
-        self._client = httpx.AsyncClient(
-            transport=http,
-            follow_redirects=False,
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-            timeout=httpx.Timeout(self.limits.read, connect=self.limits.connect),
-            # A proxy set for the network at large has no business between us and the local sandbox.
-            mounts=None if http else dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")),
-        )
+        try:
+            self._client = httpx.AsyncClient(
+                transport=http,
+                follow_redirects=False,
+                headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING},
+                timeout=httpx.Timeout(self.limits.read, connect=self.limits.connect),
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                # A proxy set for the network at large has no business between us and the local sandbox.
+                mounts=None if http else dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")),
+                event_hooks={"response": [_check_location]},
+            )
+        except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
+            raise UsageError(
+                one_line(str(error), 200),
+                title="The network settings do not work",
+                hint="Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+            ) from error
 
     async def aclose(self) -> None:
         """Close the connections; requests under way are cancelled by their owners, not here."""
@@ -143,8 +155,10 @@ class Transport:
         where it is not known whether one was carried out, `OutcomeUnknown` or an `ApiError` with
         `outcome_unknown` is raised. `anonymous` leaves the token out. Raises `DrioError` only.
         """
-        content = b"" if json is _UNSET else wire.dumps(json).encode()
-        repeatable = method in REPEATABLE
+        if self._client.is_closed:
+            raise ConnectionFailed("the program is closing its connections")
+        content = None if json is _UNSET else _encoded(json)
+        left = self.limits.total
         maybe_done = False  # an earlier attempt of this DELETE may have been carried out
         for attempt in itertools.count(1):
             exchange = Exchange(
@@ -157,14 +171,17 @@ class Transport:
                 request_body=None if json is _UNSET else redact(json),
             )
             try:
-                return await self._attempt(exchange, content if json is not _UNSET else None, anonymous)
+                return await self._attempt(exchange, content, anonymous, left)
             except DrioError as error:
                 if maybe_done and isinstance(error, ApiError) and error.status == 404:
                     return Reply(None, 404, {}, error.request_id)
-                delay = self._delay(error, attempt) if repeatable and attempt <= self.limits.retries else None
+                left -= exchange.elapsed or 0.0
+                again = method in REPEATABLE and attempt <= self.limits.retries and left > 0
+                delay = self._delay(error, attempt) if again else None
                 if delay is None:
-                    raise _settled(error, method, exchange) from error.__cause__
-                maybe_done = method == "DELETE" and not isinstance(error, ConnectionFailed)
+                    raise settled(error, method, path) from error.__cause__
+                if method == "DELETE" and not isinstance(error, ConnectionFailed | RateLimited):
+                    maybe_done = True
                 exchange.retry_in = delay
                 self._tell(exchange)
                 await self._sleep(delay)
@@ -177,22 +194,22 @@ class Transport:
                 return None
             if error.retry_after is not None:
                 return error.retry_after if error.retry_after <= self.limits.retry_after else None
-        elif not isinstance(error, ConnectionFailed | ConnectionLost | RequestTimeout) or not _transient(error):
+        elif not is_transient(error):
             return None
         backoff: float = min(8.0, 0.25 * 2 ** (attempt - 1))
         return backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
-    async def _attempt(self, exchange: Exchange, content: bytes | None, anonymous: bool) -> Reply:
+    async def _attempt(self, exchange: Exchange, content: bytes | None, anonymous: bool, seconds: float) -> Reply:
         started = time.perf_counter()
         self._tell(exchange)
         try:
-            async with asyncio.timeout(self.limits.total):
+            async with asyncio.timeout(seconds):
                 return await self._send(exchange, content, anonymous)
         except TimeoutError as error:
             exchange.error = f"no complete answer within {self.limits.total:g} s"
             raise RequestTimeout(exchange.error) from error
         except DrioError as error:
-            if exchange.status is None:
+            if not isinstance(error, ApiError):
                 exchange.error = str(error)
             raise
         except asyncio.CancelledError:
@@ -203,7 +220,7 @@ class Transport:
             self._tell(exchange)
 
     async def _send(self, exchange: Exchange, content: bytes | None, anonymous: bool) -> Reply:
-        method = exchange.method
+        method, url = exchange.method, httpx.URL()
         try:
             url = httpx.URL(exchange.url)
             for _ in range(self.limits.redirects + 1):
@@ -211,35 +228,45 @@ class Transport:
                 request = self._client.build_request(method, url, content=content, headers=headers)
                 exchange.request_headers = redact_headers(request.headers.multi_items())
                 own = origin(url) == self._origin
-                response = await self._client.send(
-                    request, stream=True, auth=self.auth if own and self.auth and not anonymous else _NO_AUTH
-                )
+                response = await self._signed(request, self.auth if own and not anonymous else None)
                 # What `auth` added is listed by name, its value never.
                 exchange.request_headers = redact_headers(response.request.headers.multi_items())
                 async with aclosing(response):
                     target = response.headers.get("location") if response.status_code in REDIRECTS else None
                     if target is None:
                         return await self._read(exchange, response)
-                method, url = _redirected(method, url, response.status_code, target)
-                if method == "GET":
-                    content = None
+                url = _redirected(method, url, response.status_code, target)
             raise RedirectRefused(f"more than {self.limits.redirects} redirects from {exchange.path}")
-        except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError, ssl.SSLError, UnicodeError) as error:
-            raise _as_ours(error, self.limits) from error
+        except (httpx.TransportError, httpx.InvalidURL, ssl.SSLError, UnicodeError) as error:
+            raise as_ours(error, url.host, self.limits) from error
+
+    async def _signed(self, request: httpx.Request, auth: httpx.Auth | None) -> httpx.Response:
+        """Send `request` as `auth` wants it, perhaps more than once; gives the last answer, its body unread.
+
+        The HTTP library would do the same, but holds each body in between whole, however large it is.
+        """
+        if auth is None:
+            return await self._client.send(request, stream=True, auth=_NO_AUTH)
+        async with aclosing(auth.async_auth_flow(request)) as flow:
+            wanted = await anext(flow)
+            while True:
+                response = await self._client.send(wanted, stream=True, auth=_NO_AUTH)
+                try:
+                    wanted = await flow.asend(response)
+                except StopAsyncIteration:
+                    return response
+                except BaseException:
+                    await response.aclose()
+                    raise
+                await response.aclose()
 
     async def _read(self, exchange: Exchange, response: httpx.Response) -> Reply:
-        limit = self.limits.response_bytes
-        body = bytearray()
         exchange.status = response.status_code
         exchange.response_headers = redact_headers(response.headers.multi_items())
         exchange.request_id = response.headers.get("x-request-id")
-        async for chunk in response.aiter_bytes(1 << 16):
-            body += chunk
-            exchange.response_size = len(body)
-            if len(body) > limit:
-                exchange.error = f"the answer is larger than {limit >> 20} MiB"
-                raise ResponseTooLarge(exchange.error)
-        return self._parse(exchange, response, bytes(body))
+        body = await read_body(response, self.limits.response_bytes)
+        exchange.response_size = len(body)
+        return self._parse(exchange, response, body)
 
     def _parse(self, exchange: Exchange, response: httpx.Response, body: bytes) -> Reply:
         status = response.status_code
@@ -254,22 +281,23 @@ class Transport:
                 except wire.MalformedJson as error:
                     problem = f"the JSON is malformed: {error}"
             else:
-                problem = f"the answer is {media or 'of no declared type'}, not JSON"
+                problem = f"the answer is {one_line(media, 60) or 'of no declared type'}, not JSON"
             if self._on_exchange:
                 exchange.response_body = redact(data) if not problem else _first_line(body)
         headers = {name.lower(): value for name, value in response.headers.items()}
+        if status == 407:  # the server itself never says this
+            raise ProxyRefused("it wants a sign-in of its own (HTTP 407)")
         if status >= 400:
             wait = retry_after(headers.get("retry-after"))
             refusal = api_error(status, data, request_id=exchange.request_id, retry_after=wait)
             if problem:
                 refusal.message = f"HTTP {status}; {problem}: {_first_line(body)}"
-                refusal.hint = refusal.hint or NotDrio.hint
+                refusal.hint = NotDrio.hint if status < 500 else refusal.hint
             exchange.request_id = refusal.request_id
             raise refusal
         if not 200 <= status < 300:
             raise NotDrio(f"{exchange.path} answered with HTTP {status}")
         if problem:
-            exchange.error = problem
             raise NotDrio(f"{exchange.path}: {problem}. It begins: {_first_line(body)}")
         return Reply(data, status, headers, exchange.request_id)
 
@@ -296,7 +324,7 @@ def retry_after(value: str | None) -> float | None:
         return None
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return float(value) if len(value) < 12 else float("inf")
+        return min(float(value), 1e9) if len(value) < 12 else 1e9  # finite, so that it can be written as JSON
     try:
         when = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
@@ -306,8 +334,37 @@ def retry_after(value: str | None) -> float | None:
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
-def _redirected(method: str, url: httpx.URL, status: int, target: str) -> tuple[str, httpx.URL]:
-    """The next request of a redirect. Raises `RedirectRefused`."""
+def _base(text: str) -> httpx.URL:
+    """The base URL, checked: http or https, a host, no credentials, query or fragment. Raises `UsageError`."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise UsageError(one_line(str(error), 200), title="The address does not work") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError("the base URL is not an http or https address", title="The address does not work")
+    if url.userinfo or url.query or url.fragment:
+        raise UsageError("the base URL must hold no user, password, `?` or `#`", title="The address does not work")
+    return url
+
+
+def _encoded(json: Any) -> bytes:
+    try:
+        return wire.dumps(json).encode()
+    except (TypeError, ValueError) as error:
+        raise UsageError(one_line(str(error), 200), title="That cannot be sent as JSON") from error
+
+
+async def _check_location(response: httpx.Response) -> None:
+    """Refuse an unreadable redirect here; the HTTP library would call it a protocol error."""
+    if response.status_code in REDIRECTS and "location" in response.headers:
+        try:
+            httpx.URL(response.headers["location"])
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise RedirectRefused("the redirect's address is not a URL") from error
+
+
+def _redirected(method: str, url: httpx.URL, status: int, target: str) -> httpx.URL:
+    """Where a redirect leads. Raises `RedirectRefused`; the method never changes."""
     try:
         new = url.join(target)
     except (httpx.InvalidURL, UnicodeError) as error:
@@ -316,61 +373,12 @@ def _redirected(method: str, url: httpx.URL, status: int, target: str) -> tuple[
         raise RedirectRefused(f"from {url.scheme} to {one_line(new.scheme, 20)}: that would give up encryption")
     if method not in ("GET", "HEAD"):
         if status in (301, 302, 303):
-            raise RedirectRefused(f"the server redirects a {method} with {status}, which would turn it into a GET")
+            refused = RedirectRefused(f"the server redirects a {method} with {status}, which would turn it into a GET")
+            refused.outcome_unknown = status == 303  # "see the result there": RFC 9110 section 15.4.4
+            raise refused
         if origin(new) != origin(url):
             raise RedirectRefused(f"the server redirects a {method} to {one_line(new.host, 80)}")
-    return method, new
-
-
-def _as_ours(error: Exception, limits: Limits) -> DrioError:
-    text = one_line(str(error) or type(error).__name__, 300)
-    if isinstance(error, httpx.ConnectTimeout):
-        return ConnectionFailed(f"no connection within {limits.connect:g} s")
-    if isinstance(error, httpx.ProxyError):
-        return ConnectionFailed(
-            f"the proxy refused: {text}", title="The proxy refused", hint="Check HTTPS_PROXY and NO_PROXY."
-        )
-    if isinstance(error, httpx.ConnectError):
-        if _caused_by(error, ssl.SSLError):
-            return ConnectionFailed(
-                text,
-                title="The TLS connection failed",
-                hint="For a private CA, set SSL_CERT_FILE; check the clock too.",
-            )
-        return ConnectionFailed(text)
-    if isinstance(error, httpx.PoolTimeout):
-        return ConnectionFailed("too many requests are waiting for a connection")
-    if isinstance(error, httpx.TimeoutException):
-        return RequestTimeout(f"nothing came for {limits.read:g} s")
-    if isinstance(error, httpx.DecodingError):
-        return NotDrio(f"the answer's compression is broken: {text}")
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError | UnicodeError):
-        return UsageError(text, title="The address does not work", hint="Check the base URL of the profile.")
-    return ConnectionLost(text)
-
-
-def _settled(error: DrioError, method: str, exchange: Exchange) -> DrioError:
-    """The error as the caller sees it once no further attempt is made."""
-    if method in REPEATABLE:
-        return error
-    if isinstance(error, ConnectionLost | RequestTimeout | NotDrio | ResponseTooLarge):
-        return OutcomeUnknown(f"{method} {exchange.path}: {error.message}")
-    if isinstance(error, ServerError) and error.status not in (501, 503):
-        error.outcome_unknown = True
-    return error
-
-
-def _transient(error: DrioError) -> bool:
-    """TLS and proxy refusals stay as they are; trying again only delays the message."""
-    return not (isinstance(error, ConnectionFailed) and error.title != ConnectionFailed.title)
-
-
-def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
-    while error is not None:
-        if isinstance(error, kind):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return new
 
 
 def _first_line(body: bytes) -> str:

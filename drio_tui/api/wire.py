@@ -2,7 +2,8 @@
 
 A float whose shortest form is not the same number (too many digits, too large) is read as `Decimal` and
 written back digit for digit. Repeated names, NaN and Infinity are refused, since reading them would
-lose something without saying so. Lone surrogates survive as `\\ud800` escapes.
+lose something without saying so. Lone surrogates survive as `\\ud800` escapes. What is nested deeper than
+`MAX_DEPTH` is refused, so that every recursive walk over what was read ends well inside Python's stack.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
+
+MAX_DEPTH = 128
 
 
 class MalformedJson(ValueError):
@@ -23,7 +26,7 @@ def loads(data: bytes | str) -> Any:
     try:
         if isinstance(data, bytes):
             data = data.decode(json.detect_encoding(data), "surrogatepass")
-        return json.loads(
+        value = json.loads(
             data.removeprefix("\ufeff"),
             parse_float=_number,
             parse_constant=_no_constant,
@@ -37,8 +40,12 @@ def loads(data: bytes | str) -> Any:
         raise MalformedJson("nested too deeply to be read") from None
     except MalformedJson:
         raise
-    except ValueError as error:
-        raise MalformedJson(str(error)) from None
+    except ValueError:
+        # The one thing left is Python's guard against the quadratic reading of huge integers.
+        raise MalformedJson("a whole number has more digits than can be read") from None
+    if data.count("[") + data.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        raise MalformedJson("nested too deeply to be read")
+    return value
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
@@ -49,21 +56,42 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     def keep(item: Any) -> str:
         if not isinstance(item, Decimal):
             raise TypeError(f"{type(item).__name__} is not JSON")
+        if not item.is_finite():
+            raise ValueError(f"{item} is not JSON")
         token = f"{mark}:{len(exact)}"
         exact[f'"{token}"'] = str(item)
         return token
 
     separators = (",", ": ") if indent is not None else (",", ":")
-    text = json.dumps(value, default=keep, allow_nan=False, indent=indent, separators=separators)
+    try:
+        text = json.dumps(value, default=keep, allow_nan=False, indent=indent, separators=separators)
+    except RecursionError:
+        raise ValueError("nested too deeply to be written") from None
     return re.sub(f'"{mark}:[0-9]+"', lambda found: exact[found[0]], text) if exact else text
 
 
 def _number(literal: str) -> float | Decimal:
     value = float(literal)
     shortest = repr(value)
-    if shortest == literal or Decimal(shortest) == Decimal(literal):
+    if shortest == literal:
         return value
-    return Decimal(literal)
+    try:
+        exact = Decimal(literal)
+    except InvalidOperation:
+        raise MalformedJson(f"the number {literal[:40]} is beyond what can be kept") from None
+    return value if Decimal(shortest) == exact else exact
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value] if type(value) in (dict, list) else []
+    for _ in range(limit):
+        inner: list[Any] = []
+        for item in level:
+            inner += item.values() if type(item) is dict else item
+        level = [item for item in inner if type(item) in (dict, list)]
+        if not level:
+            return False
+    return True
 
 
 def _no_constant(literal: str) -> Any:

@@ -1,0 +1,76 @@
+"""The client under test against servers on real sockets, its waits recorded and not waited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.http import httpx
+from drio_tui.api.transport import Exchange, Limits, Transport
+from tests.api.fault_server import Behaviour, FaultServer
+
+TOKEN = "tok-1234567890-abcdefghij"
+
+
+class Bearer(httpx.Auth):
+    """The plainest auth there is."""
+
+    async def async_auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def] # httpx's own has the type
+        request.headers["Authorization"] = f"Bearer {TOKEN}"
+        yield request
+
+
+class Bench:
+    """Makes servers and clients, and holds what the clients did."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+        self.waits: list[float] = []
+        self.told: list[Exchange] = []
+
+    async def server(self, *script: Behaviour, **options: object) -> FaultServer:
+        """A server that plays `script`."""
+        return await self._stack.enter_async_context(FaultServer(*script, **options))  # type: ignore[arg-type]
+
+    def client(
+        self,
+        base_url: str,
+        *,
+        limits: Limits | None = None,
+        auth: httpx.Auth | None = None,
+        sleep: Callable[[float], object] | None = None,
+    ) -> DrioClient:
+        """A client that signs its requests and does not really wait between attempts."""
+        transport = Transport(
+            base_url,
+            auth=auth or Bearer(),
+            limits=limits,
+            on_exchange=self.told.append,
+            sleep=sleep or self._sleep,  # type: ignore[arg-type]
+        )
+        self._stack.push_async_callback(transport.aclose)
+        return DrioClient(transport)
+
+    async def pair(
+        self, *script: Behaviour, limits: Limits | None = None, auth: httpx.Auth | None = None
+    ) -> tuple[FaultServer, DrioClient]:
+        """A server and its client."""
+        server = await self.server(*script)
+        return server, self.client(server.base_url, limits=limits, auth=auth)
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """Each attempt once, in order."""
+        return list({exchange.number: exchange for exchange in self.told}.values())
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as stack:
+        yield Bench(stack)
