@@ -78,12 +78,29 @@ async def ensure_sandbox(
     """
     tell = on_line or (lambda _line: None)
     folder = Path(data_dir) if data_dir else paths.sandbox_dir()
-    running = await asyncio.to_thread(find_running, folder)
+    running = await _join(folder)
     if running:
         tell("Found a running sandbox")
         return running
     tell("Starting the sandbox")
-    return await _start(folder, tell)
+    try:
+        return await _start(folder, tell)
+    except SandboxFailed:
+        # Someone else may have been faster by a moment.
+        if running := await _join(folder):
+            return running
+        raise
+
+
+async def _join(folder: Path) -> RunningSandbox | None:
+    """The sandbox that lives on `folder`, waited for while it starts; None when there is none."""
+    ends = asyncio.get_running_loop().time() + START_SECONDS
+    while await asyncio.to_thread(is_locked, folder):
+        running = await asyncio.to_thread(find_running, folder)
+        if running or asyncio.get_running_loop().time() > ends:
+            return running
+        await asyncio.sleep(0.1)
+    return None
 
 
 def find_running(folder: Path) -> RunningSandbox | None:

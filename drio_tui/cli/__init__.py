@@ -78,7 +78,7 @@ def main() -> None:
     """The entry point of the `drio-tui` script."""
     tolerant_streams()
     try:
-        code = cli.main(prog_name="drio-tui", standalone_mode=False)
+        code = cli.main(prog_name="drio-tui", standalone_mode=False, color=True)  # `style` decides
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as leaving:

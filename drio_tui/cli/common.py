@@ -54,6 +54,8 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except DrioError as error:
             fail(error, as_json=bool(kwargs.get("as_json")))
+        except BrokenPipeError:
+            quiet_broken_pipe()  # before click sees it, which would exit with 1
 
     return guarded_command
 

@@ -1,0 +1,60 @@
+"""The command line itself: help, versions, completion, where it refuses to draw."""
+
+from __future__ import annotations
+
+import pytest
+
+from drio_tui import __version__
+from drio_tui.cli import COMMANDS
+from tests.cli.conftest import Runner
+
+
+def test_help_names_every_command_and_the_exit_codes(drio: Runner) -> None:
+    ran = drio("--help")
+    assert ran.code == 0
+    assert all(name in ran.out for name in COMMANDS)
+    assert "4 sign-in needed" in ran.out
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help(drio: Runner, name: str) -> None:
+    ran = drio(name, "--help")
+    assert ran.code == 0
+    assert ran.out.startswith(f"Usage: drio-tui {name}")
+
+
+def test_version(drio: Runner) -> None:
+    assert drio("--version").out == f"drio-tui {__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(drio: Runner, shell: str) -> None:
+    ran = drio("completion", shell)
+    assert ran.code == 0
+    assert "_DRIO_TUI_COMPLETE" in ran.out
+
+
+def test_completion_offers_the_commands(drio: Runner) -> None:
+    env = {"_DRIO_TUI_COMPLETE": "zsh_complete", "COMP_WORDS": "drio-tui in", "COMP_CWORD": "1"}
+    assert "inspect" in drio(env=env).out
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["apps", "--no-such-option"], ["create"]])
+def test_what_cannot_be_meant_is_exit_code_2(drio: Runner, arguments: list[str]) -> None:
+    ran = drio(*arguments)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+    assert drio(*arguments, "--json").error["code"] == "usage_error"
+
+
+def test_without_a_terminal_the_program_says_what_to_use_instead(drio: Runner) -> None:
+    ran = drio()
+    assert ran.code == 2
+    assert "terminal" in ran.err
+    assert "drio-tui --help" in ran.err
+
+
+def test_a_sandbox_and_a_profile_cannot_both_be_meant(drio: Runner) -> None:
+    ran = drio("apps", "--sandbox", "--base-url", "https://getdrio.com")
+    assert ran.code == 2
+    assert "--sandbox" in ran.err

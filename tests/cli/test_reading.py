@@ -1,0 +1,197 @@
+"""`apps`, `templates`, `me`, `inspect`, `create`: the headless twin."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import uuid
+
+import httpx
+import pytest
+
+from tests.cli.conftest import Runner
+from tests.sandbox_fixtures import Process
+
+HOSTILE = "a [/] b \x1b]52;c;ZXZp\x07 \x9b31m \u202e[@click=app.quit]x[/]"
+
+
+@pytest.fixture(scope="module")
+def hostile_app(sandbox_process: Process) -> dict[str, str]:
+    """An app whose texts try to act on the terminal; its slug is its own."""
+    slug = f"hostile-{uuid.uuid4().hex[:8]}"
+    with sandbox_process.client() as client:
+        body = {"templateId": "support", "name": HOSTILE, "slug": slug, "description": HOSTILE}
+        app = client.post("/api/v1/apps", json=body).raise_for_status().json()["app"]
+        for tool in client.get(f"/api/v1/apps/{app['id']}/tools").json()["tools"]:
+            client.patch(f"/api/v1/apps/{app['id']}/tools/{tool['id']}", json={"name": HOSTILE}).raise_for_status()
+    found: dict[str, str] = app
+    return found
+
+
+def test_apps_are_listed_as_a_table_and_as_json(on_sandbox: Runner) -> None:
+    table = on_sandbox("apps")
+    assert table.code == 0
+    assert table.out.splitlines()[0].split() == ["NAME", "SLUG", "STATUS", "VERSION", "ENABLED", "TEMPLATE", "ID"]
+    listed = on_sandbox("apps", "--json").json["apps"]
+    assert all(app["id"] in table.out for app in listed)
+
+
+def test_templates_need_no_sign_in(drio: Runner, sandbox_process: Process) -> None:
+    listed = drio("templates", "--json", "--base-url", sandbox_process.base_url)
+    assert listed.code == 0
+    assert "support" in [template["id"] for template in listed.json["templates"]]
+    one = drio("templates", "support", "--base-url", sandbox_process.base_url)
+    assert one.code == 0
+    assert re.search(r"^Tools \(\d+\)$", one.out, re.MULTILINE)
+
+
+def test_an_unknown_template_is_an_error_with_the_request_id(drio: Runner, sandbox_process: Process) -> None:
+    ran = drio("templates", "no-such", "--json", "--base-url", sandbox_process.base_url)
+    assert ran.code == 1
+    assert ran.out == ""
+    assert ran.error["status"] == 404
+    uuid.UUID(ran.error["requestId"])
+
+
+def test_me_says_who_is_signed_in(on_sandbox: Runner) -> None:
+    assert "@" in on_sandbox("me").out
+    assert on_sandbox("me", "--json").json["user"]["email"]
+
+
+def test_inspect_draws_the_whole_app(on_sandbox: Runner, sandbox_process: Process) -> None:
+    slug = on_sandbox("apps", "--json").json["apps"][0]["slug"]
+    drawn = on_sandbox("inspect", slug)
+    assert drawn.code == 0
+    with sandbox_process.client() as client:
+        app = next(app for app in client.get("/api/v1/apps").json()["apps"] if app["slug"] == slug)
+        config = client.get(f"/api/v1/apps/{app['id']}/config").json()["config"]
+    for kind in ("auth", "integrations", "operations", "tools", "widgets"):
+        assert config[kind], f"the example app has no {kind}"
+        for thing in config[kind]:
+            assert thing["name"] in drawn.out
+    as_json = on_sandbox("inspect", app["id"], "--json")
+    assert as_json.json == config
+
+
+def test_inspect_is_narrowed_to_one_kind(on_sandbox: Runner) -> None:
+    slug = on_sandbox("apps", "--json").json["apps"][0]["slug"]
+    narrowed = on_sandbox("inspect", slug, "--kind", "tools", "--json").json
+    assert list(narrowed) == ["tools"]
+    table = on_sandbox("inspect", slug, "--kind", "Tools").out
+    assert all(tool["name"] in table for tool in narrowed["tools"])
+    unknown = on_sandbox("inspect", slug, "--kind", "gadgets")
+    assert unknown.code == 2
+    assert "auth, integrations, operations, tools, widgets" in unknown.err
+
+
+def test_an_app_that_is_not_there_is_said(on_sandbox: Runner) -> None:
+    ran = on_sandbox("inspect", "no-such-app")
+    assert ran.code == 1
+    assert "no-such-app" in ran.err
+    assert "drio-tui apps" in ran.err
+
+
+def test_an_app_is_created_and_its_id_printed(on_sandbox: Runner) -> None:
+    slug = f"made-{uuid.uuid4().hex[:8]}"
+    made = on_sandbox("create", "--template", "support", "--name", "Made Here", "--slug", slug)
+    assert made.code == 0
+    app_id = made.out.strip()
+    assert on_sandbox("inspect", app_id, "--json").json["app"]["slug"] == slug
+    again = on_sandbox("create", "--template", "support", "--name", "Made Here", "--slug", slug, "--json")
+    assert again.code == 1
+    assert again.error["status"] == 409
+
+
+def test_a_field_error_names_the_field(on_sandbox: Runner) -> None:
+    ran = on_sandbox("create", "--template", "support", "--name", "X", "--slug", "Not A Slug")
+    assert ran.code == 1
+    assert re.search(r"^  slug: ", ran.err, re.MULTILINE)
+
+
+def test_without_a_sign_in_the_exit_code_is_4(drio: Runner, sandbox_process: Process) -> None:
+    ran = drio("apps", "--base-url", sandbox_process.base_url)
+    assert ran.code == 4
+    assert "drio-tui login" in ran.err
+    assert drio("apps", "--json", "--base-url", sandbox_process.base_url).error["code"] == "sign_in_required"
+
+
+def test_a_token_that_no_longer_counts_is_exit_code_4(drio: Runner, sandbox_process: Process) -> None:
+    ran = drio("apps", "--base-url", sandbox_process.base_url, env={"DRIO_TOKEN": "stale-token"})
+    assert ran.code == 4
+    assert "stale-token" not in ran.out + ran.err
+
+
+def test_options_may_stand_before_the_command(drio: Runner, sandbox_process: Process) -> None:
+    ran = drio("--base-url", sandbox_process.base_url, "templates")
+    assert ran.code == 0
+
+
+@pytest.mark.parametrize("command", [["apps"], ["inspect", "SLUG"], ["inspect", "SLUG", "--kind", "tools"]])
+def test_hostile_text_is_shown_literally_and_no_control_byte_gets_through(
+    on_sandbox: Runner, hostile_app: dict[str, str], command: list[str]
+) -> None:
+    ran = on_sandbox(*[hostile_app["slug"] if part == "SLUG" else part for part in command])
+    assert ran.code == 0
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", ran.out)
+    assert "a [/] b ␛]52;c;ZXZp␇" in ran.out
+    assert "[@click=app.quit]x[/]" in ran.out
+
+
+def test_json_is_ascii_whatever_is_in_it(on_sandbox: Runner, hostile_app: dict[str, str]) -> None:
+    ran = on_sandbox("inspect", hostile_app["slug"], "--json")
+    assert ran.out.isascii()
+    assert "\\u001b" in ran.out
+    assert ran.json["app"]["name"] == HOSTILE
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=["ascii", "latin-1", "C locale"],
+)
+def test_a_poor_encoding_is_no_reason_to_fail(on_sandbox: Runner, env: dict[str, str]) -> None:
+    slug = on_sandbox("apps", "--json", env=env).json["apps"][0]["slug"]
+    drawn = on_sandbox("inspect", slug, env=env)
+    assert drawn.code == 0
+    assert "|- " in drawn.out
+
+
+def test_no_colour_unless_a_terminal_wants_it(on_sandbox: Runner) -> None:
+    assert "\x1b" not in on_sandbox("apps").out
+    assert "\x1b[1m" in on_sandbox("apps", env={"FORCE_COLOR": "1"}).out
+    assert "\x1b" not in on_sandbox("apps", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
+
+
+def test_a_reader_that_goes_away_is_no_error(sandbox_process: Process) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    env = {**os.environ, "DRIO_TOKEN": sandbox_process.token}
+    command = [sys.executable, "-m", "drio_tui", "apps", "--base-url", sandbox_process.base_url]
+    done = subprocess.run(command, env=env, stdout=write, stderr=subprocess.PIPE, timeout=60)
+    os.close(write)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+def test_a_full_disk_behind_the_output_is_one_line(sandbox_process: Process) -> None:
+    env = {**os.environ, "DRIO_TOKEN": sandbox_process.token}
+    command = [sys.executable, "-m", "drio_tui", "apps", "--base-url", sandbox_process.base_url]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, env=env, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1
+    assert b"Traceback" not in done.stderr
+
+
+def test_nothing_that_answers_is_not_the_api(drio: Runner, sandbox_process: Process) -> None:
+    origin = httpx.URL(sandbox_process.base_url)
+    page = f"http://{origin.host}:{origin.port}/workos"
+    ran = drio("templates", "--json", "--base-url", page)
+    assert ran.code == 1
+    assert ran.error["code"] in ("not_drio", "not_found")

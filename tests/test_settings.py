@@ -1,0 +1,87 @@
+"""config.toml: whatever stands in it, the program starts, and says what is wrong and where."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from drio_tui import paths
+from drio_tui.settings import Settings, remember, remembered
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def test_without_a_file_the_defaults_are_in_force(config: Path) -> None:
+    assert Settings.load(config) == Settings()
+
+
+def test_what_is_set_is_in_force(config: Path) -> None:
+    config.write_text('theme = "nord"\nread_only = true\nlogin_timeout = 60\n[keys]\n"app.help" = "f1"\n')
+    assert Settings.load(config) == Settings(theme="nord", read_only=True, login_timeout=60, keys={"app.help": "f1"})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"theme = ", "at end of document"),
+        (b'theme = "a"\nread_only = maybe\n', "line 2"),
+        (b"\x00\xff\xfe binary", "line 1"),
+        (b"theme = 3\n", "`theme` has to be a theme's name"),
+        (b"read_only = 1\n", "`read_only` has to be true or false"),
+        (b"login_timeout = true\n", "`login_timeout` has to be a number"),
+        (b"login_timeout = 0\n", "between 1 and 3600"),
+        (b"keys = 3\n", "`keys` has to be a table"),
+        (b'[keys]\n"app.help" = 3\n', "the keys of `app.help`"),
+        (b'colour_of_the_moon = "blue"\n', "`colour_of_the_moon` is not a setting"),
+        (b"a" * ((1 << 20) + 1), "larger than 1 MiB"),
+        (b"a = " + b"[" * 5000, "defaults are in force"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong_and_never_stops_the_program(
+    config: Path, content: bytes, said: str
+) -> None:
+    config.write_bytes(content)
+    settings = Settings.load(config)
+    assert any(said in problem and str(config) in problem for problem in settings.problems)
+    assert settings.theme is None
+    assert settings.login_timeout == 300
+    assert config.read_bytes() == content
+
+
+def test_one_bad_setting_leaves_the_others_in_force(config: Path) -> None:
+    config.write_text('theme = "nord"\nread_only = "yes"\n')
+    settings = Settings.load(config)
+    assert settings.theme == "nord"
+    assert settings.read_only is False
+    assert len(settings.problems) == 1
+
+
+def test_an_empty_file_and_one_with_a_byte_order_mark_are_fine(config: Path) -> None:
+    config.write_bytes(b"")
+    assert Settings.load(config) == Settings()
+    config.write_bytes('\ufefftheme = "nord"'.encode())
+    assert Settings.load(config).theme == "nord"
+
+
+def test_a_folder_in_the_file_s_place_is_said(config: Path) -> None:
+    config.mkdir()
+    assert "cannot be read" in Settings.load(config).problems[0]
+
+
+def test_what_the_program_remembers_adds_up_and_is_private() -> None:
+    assert remembered() == {}
+    assert remember(theme="nord")
+    assert remember(other=1)
+    assert remembered() == {"theme": "nord", "other": 1}
+    assert os.stat(paths.state_dir() / "remembered.json").st_mode & 0o777 == 0o600
+
+
+def test_nothing_to_write_to_means_nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIO_STATE_DIR", "/dev/null/no")
+    assert remember(theme="nord") is False
+    assert remembered() == {}
