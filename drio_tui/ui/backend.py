@@ -249,13 +249,13 @@ class Backend:
     def _exchanged(self, exchange: Exchange) -> None:
         self.log.add(exchange)
         self._post(ExchangeLogged(exchange))
-        if exchange.done and self.status.phase in ("online", "offline"):
+        if exchange.done and self.status.phase in ("online", "offline", "signed-out"):
             self._judge(exchange)
 
     def _judge(self, exchange: Exchange) -> None:
         """An answer of any kind means online; an attempt without one means offline, with its cause."""
         if exchange.status is not None:
-            self._set(phase="online", cause="")
+            self._set(phase="online" if self.session else "signed-out", cause="")
         elif exchange.error and exchange.error != "cancelled":
             self._set(phase="offline", cause=exchange.error)
 

@@ -9,7 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widget import Widget
+from textual.widgets import Footer, Input
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
@@ -110,6 +111,8 @@ class DrioScreen(Guarded, Requests, Screen[S]):
     AREA: ClassVar[str] = ""
     """The area of the navigation this screen belongs to."""
 
+    AUTO_FOCUS = ""  # a text field that takes the focus by itself would swallow q and the other keys
+
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
@@ -140,6 +143,12 @@ class DrioScreen(Guarded, Requests, Screen[S]):
     def unsaved(self) -> str:
         """What would be lost by leaving now, as a few words (`the form`); empty when nothing would."""
         return ""
+
+    def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
+        """When the focused widget goes away, no text field takes the focus in its place: keys stay keys."""
+        super()._reset_focus(widget, avoiding)
+        if isinstance(self.focused, Input) and not isinstance(widget, Input):
+            self.set_focus(None)
 
     def action_back(self) -> None:
         """Cancel what is under way; with nothing under way, go back one screen."""
