@@ -16,7 +16,6 @@ import contextlib
 import os
 import secrets
 import sqlite3
-import struct
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from drio_tui.api.errors import DrioError
 from drio_tui.files import private_dir, sync_dir
+from drio_tui.sandbox.wal import is_damaged
 
 SCHEMA_VERSION = 1
 """Raise it with every change to a table that `create_all` cannot make by itself."""
@@ -39,7 +39,6 @@ FILE_NAME = "sandbox.db"
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BUSY_MS = 15_000
 _FULL_CHECK_BYTES = 64 << 20
-_WAL_MAGIC = (0x377F0682, 0x377F0683)
 _ADVISORY_LOCK = 0x6472696F  # "drio"; held while two processes could create the same tables
 _ADVICE = "Run `drio-tui sandbox reset`: it sets the old data aside as a backup and starts afresh."
 _PRAGMAS = (
@@ -339,11 +338,8 @@ def _check_file(path: Path) -> None:
     if size == 0:
         raise StorageError(f"{path} is empty: it was cut off")
     wal = path.with_name(path.name + "-wal")
-    if wal.exists():
-        with wal.open("rb") as file:
-            head = file.read(32)
-        if len(head) == 32 and not _sound_wal_header(head):
-            raise StorageError(f"{wal} is damaged: changes that were saved last would be lost")
+    if wal.exists() and is_damaged(wal):
+        raise StorageError(f"{wal} is damaged: changes that were saved last would be lost")
     check = "integrity_check" if size <= _FULL_CHECK_BYTES else "quick_check"
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_MS / 1000)) as connection:
@@ -356,16 +352,3 @@ def _check_file(path: Path) -> None:
         raise StorageError(f"{path} is damaged: {verdict[0] if verdict else 'unreadable'}")
     if foreign:
         raise StorageError(f"{path} is not a database of the sandbox", hint="Choose another --data folder.")
-
-
-def _sound_wal_header(head: bytes) -> bool:
-    """Whether 32 bytes are a WAL header with a right checksum (https://sqlite.org/fileformat2.html#walformat)."""
-    magic = int.from_bytes(head[:4], "big")
-    if magic not in _WAL_MAGIC:
-        return False
-    words = struct.unpack(">6I" if magic & 1 else "<6I", head[:24])
-    first = second = 0
-    for left, right in zip(words[::2], words[1::2], strict=True):
-        first = (first + left + second) & 0xFFFFFFFF
-        second = (second + right + first) & 0xFFFFFFFF
-    return struct.unpack(">2I", head[24:32]) == (first, second)

@@ -324,6 +324,55 @@ async def test_a_backup_can_be_opened_again_with_what_was_in_its_journal(tmp_pat
     connection.close()
 
 
+async def after_a_kill(folder: Path, commits: int) -> Path:
+    """A database whose changes are still in its journal, as a killed process leaves it."""
+    async with Database(folder / "live") as database:
+        for number in range(1, commits + 1):
+            async with database.session() as session:
+                session.add(Counter(id=number, value=number))
+        (folder / "data").mkdir()
+        for file in (folder / "live").iterdir():
+            if not file.name.endswith("-shm"):
+                (folder / "data" / file.name).write_bytes(file.read_bytes())
+    return folder / "data" / f"{FILE_NAME}-wal"
+
+
+@pytest.mark.parametrize("where", [0, 40, 0.3, 0.5, 0.7])
+async def test_a_journal_damaged_in_its_midst_is_refused(tmp_path: Path, where: float) -> None:
+    wal = await after_a_kill(tmp_path, 20)
+    flip(wal, int(where if where >= 1 else wal.stat().st_size * where), 8)
+    data = wal.read_bytes()
+    with pytest.raises(StorageError, match="saved last"):
+        await Database(tmp_path / "data").open()
+    assert wal.read_bytes() == data
+
+
+@pytest.mark.parametrize("cut_off", [1, 100, 4000, 4119])
+async def test_a_journal_cut_short_by_a_crash_is_read_up_to_there(tmp_path: Path, cut_off: int) -> None:
+    wal = await after_a_kill(tmp_path, 20)
+    os.truncate(wal, wal.stat().st_size - cut_off)
+    async with Database(tmp_path / "data") as database:
+        assert await values(database) == list(range(1, 20))
+
+
+async def test_a_whole_journal_is_read_whole_also_after_it_was_begun_anew(tmp_path: Path) -> None:
+    async with Database(tmp_path / "live") as database:
+        for number in range(1, 30):
+            async with database.session() as session:
+                session.add(Counter(id=number, value=number))
+            if number == 20:
+                async with database.engine.connect() as connection:
+                    raw = await connection.get_raw_connection()
+                    assert raw.driver_connection is not None
+                    await raw.driver_connection.rollback()
+                    await raw.driver_connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        (tmp_path / "data").mkdir()
+        for file in (tmp_path / "live").iterdir():
+            (tmp_path / "data" / file.name).write_bytes(file.read_bytes())
+    async with Database(tmp_path / "data") as database:
+        assert await values(database) == list(range(1, 30))
+
+
 async def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path: Path) -> None:
     path = await fill(tmp_path / "data", rows=5)
     async with Database(tmp_path / "data") as database:
