@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -126,6 +126,7 @@ class DrioApp(App[int], inherit_bindings=False):
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.backend = Backend(self.options, self.post_message)
         self.crashed: BaseException | None = None
+        self._connect: Callable[[], Coroutine[Any, Any, None]] = self.backend.start
         self.set_reactive(DrioApp.status, self.backend.status)
         for theme in THEMES:
             self.register_theme(theme)
@@ -147,13 +148,19 @@ class DrioApp(App[int], inherit_bindings=False):
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
-        self.run_worker(self.backend.start(), name="start", group="connect", exclusive=True)
+        self.retry()
 
     def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
         """Connect anew: to the sandbox, or to a profile or host."""
-        connect = self.backend.use_sandbox() if sandbox else self.backend.use_profile(profile, base_url=base_url)
-        self.run_worker(connect, name="connect", group="connect", exclusive=True)
+        use_profile = partial(self.backend.use_profile, profile, base_url=base_url)
+        self._connect = self.backend.use_sandbox if sandbox else use_profile
+        self.retry()
         self.switch_mode("start")
+
+    def retry(self) -> None:
+        """Connect again in the way that was last asked for."""
+        self.failure = None
+        self.run_worker(self._connect(), name="connect", group="connect", exclusive=True)
 
     # -- what the backend tells -------------------------------------------------------------------
 
@@ -174,13 +181,19 @@ class DrioApp(App[int], inherit_bindings=False):
         self.notify(safe(message.text).plain, title=safe(message.title).plain, markup=False)
 
     def on_backend_ready(self, message: BackendReady) -> None:
-        self._tell_problems()
+        self.run_worker(self._preload(), name="preload", group="preload", exclusive=True)
         if self.current_mode in ("start", "welcome"):
             signed_in = self.backend.session is not None
             self.switch_mode("welcome" if message.first_run else "apps" if signed_in else "templates")
 
     def on_startup_failed(self, message: StartupFailed) -> None:
         self.failure = message.error
+
+    async def _preload(self) -> None:
+        """Import the screens not shown yet, so that showing them is quick and every binding is known."""
+        for module, _ in SCREENS.values():
+            await asyncio.to_thread(importlib.import_module, f"drio_tui.ui.screens.{module}")
+        self.call_later(self._tell_problems)
 
     def _tell_problems(self) -> None:
         """What is wrong with the configuration, once, when every binding is known."""

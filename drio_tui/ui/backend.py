@@ -104,7 +104,6 @@ class Backend:
             from drio_tui.launcher import ensure_sandbox
             from drio_tui.session import open_session
 
-            self._begin("Starting the sandbox")
             if self._sandbox is None or not self._sandbox.alive:
                 self._sandbox = await ensure_sandbox(self.options.data_dir, on_line=self._begin)
             self._begin("Opening it")
@@ -236,7 +235,8 @@ class Backend:
             self._post(ConnectionChanged(status))
 
     def _begin(self, text: str) -> None:
-        self.steps = (*_ended(self.steps), Step(text))
+        told = () if any(step.failed for step in self.steps) else _ended(self.steps)
+        self.steps = (*told, Step(text))
         self._post(StartupChanged(self.steps))
 
     def _end(self, failed: str = "") -> None:
