@@ -49,12 +49,33 @@ async def fill(folder: Path, rows: int = 200) -> Path:
 
 
 async def test_commits_are_flushed_to_disk_and_foreign_keys_hold(db: Database) -> None:
-    async with db.read() as session:
-        found = [
-            (await session.execute(text(f"PRAGMA {name}"))).scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys")
-        ]
+    names = ("journal_mode", "synchronous", "foreign_keys")
+    async with db.session() as session:
+        found = [(await session.execute(text(f"PRAGMA {name}"))).scalar() for name in names]
     assert found == ["wal", 2, 1]
+
+
+async def test_a_reader_cannot_write(db: Database) -> None:
+    async def write() -> None:
+        async with db.read() as session:
+            await session.execute(text("INSERT INTO test_counters (id, value) VALUES (1, 1)"))
+
+    with pytest.raises(StorageError):
+        await write()
+    assert await values(db) == []
+
+
+async def test_fifty_readers_at_once_are_served_and_results_may_be_left_half_read(db: Database) -> None:
+    async with db.session() as session:
+        session.add_all(Counter(id=number, value=number) for number in range(1, 101))
+
+    async def first() -> int:
+        async with db.read() as session:
+            result = await session.execute(text("SELECT value FROM test_counters ORDER BY id"))
+            await asyncio.sleep(0)
+            return int(result.scalars().fetchmany(2)[1])
+
+    assert await asyncio.gather(*(first() for _ in range(50))) == [2] * 50
 
 
 async def test_the_folder_and_its_files_are_private(db: Database) -> None:
