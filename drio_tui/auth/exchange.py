@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from typing import Any
 
 from drio_tui.auth.clients import Client
@@ -98,9 +99,12 @@ async def revoke(wire: Wire, tokens: TokenSet) -> None:
         "client_id": tokens.client_id,
     }
     basic = _authenticate(form, tokens.client_id, tokens.client_secret, tokens.auth_method)
-    answer = await wire.post_form(
-        tokens.revocation_endpoint, form, step=Step.REVOCATION, basic=basic, total=REVOKE_SECONDS
-    )
+    url, ends = tokens.revocation_endpoint, time.monotonic() + REVOKE_SECONDS
+    answer = await wire.post_form(url, form, step=Step.REVOCATION, basic=basic, total=REVOKE_SECONDS)
+    if answer.status == 400 and tokens.client_secret is None:
+        # Some servers (the MCP SDK's) insist on the member; empty means none (RFC 6749 section 2.3.1).
+        form["client_secret"] = ""
+        answer = await wire.post_form(url, form, step=Step.REVOCATION, total=max(0.1, ends - time.monotonic()))
     if not 200 <= answer.status < 300:
         answer.raise_for_trouble()
         raise SignInFailed(f"{answer.host} answered HTTP {answer.status}.", step=Step.REVOCATION)

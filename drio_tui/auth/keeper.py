@@ -31,7 +31,7 @@ from drio_tui.auth.wire import Wire
 LOCK_SECONDS = 35.0
 _BACKOFF_FIRST = 1.0
 _BACKOFF_MOST = 60.0
-_SECOND_THOUGHTS = 60.0
+_SECOND_THOUGHTS = 30.0
 _STEP_UPS = 2
 
 
@@ -146,13 +146,13 @@ class TokenKeeper:
 
     async def _current(self) -> TokenSet:
         if self._tokens is None:
-            await self._reload()
+            await self._reload(fresh=False)
         if self._tokens is None:
             return await self._shared(None)
         return self._tokens
 
-    async def _reload(self) -> TokenSet | None:
-        found = await self._store.load(self.profile, fresh=True)
+    async def _reload(self, *, fresh: bool = True) -> TokenSet | None:
+        found = await self._store.load(self.profile, fresh=fresh)
         if found is None:
             self._tokens = self._life = None
         else:

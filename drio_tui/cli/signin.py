@@ -61,10 +61,12 @@ def login(
     from drio_tui.auth.flow import SignIn
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.store import Vault
+    from drio_tui.settings import Settings
 
     wanted = inherited(profile, base_url, sandbox)
     profiles = Profiles.load()
     chosen = profiles.resolve(wanted["profile"], _sandbox_url() if wanted["sandbox"] else wanted["base_url"])
+    insecure = insecure_storage or Settings.load().insecure_storage
     chosen = replace(chosen, pinned_file=insecure_storage or chosen.pinned_file)
     narrate = _narrator(as_json)
     _flush(profiles, narrate)
@@ -74,7 +76,7 @@ def login(
     async def work() -> SignedIn:
         sign_in = SignIn(
             chosen,
-            store=Vault(insecure=insecure_storage, notice=lambda text: narrate("notice", text)),
+            store=Vault(insecure=insecure, notice=lambda text: narrate("notice", text)),
             profiles=profiles,
             on_event=lambda event: _show(event, narrate, as_json),
             open_browser=not no_browser,
@@ -164,6 +166,7 @@ def status(profile: str | None, as_json: bool) -> None:
     """Say which profile, host and account are in use, where the token is kept and when it expires."""
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.store import Vault
+    from drio_tui.settings import Settings
 
     narrate = _narrator(as_json)
     profiles = Profiles.load()
@@ -175,7 +178,7 @@ def status(profile: str | None, as_json: bool) -> None:
         shown = [*shown, chosen]
 
     async def work() -> list[dict[str, Any]]:
-        store = Vault(notice=lambda text: narrate("notice", text))
+        store = Vault(insecure=Settings.load().insecure_storage, notice=lambda text: narrate("notice", text))
         return [await _state(one, store, is_current=one.name == chosen.name) for one in shown]
 
     states = run(work())

@@ -139,7 +139,7 @@ def use_keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[KeyringBa
         monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
         return backend
 
-    yield use
+    return use
 
 
 def token_set(clock: FakeClock, **changes: Any) -> TokenSet:

@@ -127,7 +127,9 @@ async def test_an_opener_that_writes_to_the_terminal_cannot_reach_it(tmp_path: P
     os.close(master)
     seen = b"".join(chunks).decode()
     assert code_ended == 0, seen
-    assert "TERMINAL" in seen and "OPENED" in seen and "DRAWN" not in seen
+    assert "TERMINAL" in seen
+    assert "OPENED" in seen
+    assert "DRAWN" not in seen
 
 
 async def test_an_opener_that_never_ends_is_left_alone(tmp_path: Path) -> None:
@@ -155,7 +157,8 @@ async def test_the_opener_does_not_inherit_the_token(tmp_path: Path) -> None:
     env = {"BROWSER": looking, "PATH": PATH, "DRIO_TOKEN": "very-secret", "LANG": "C"}
     await open_url(URL, Surroundings(env, "linux"))
     told = (tmp_path / "env").read_text()
-    assert "LANG=C" in told and "very-secret" not in told
+    assert "LANG=C" in told
+    assert "very-secret" not in told
 
 
 @pytest.mark.parametrize("hostile", ["$(touch pwned)", "';touch pwned;'", "&&touch${IFS}pwned", "%0a-x"])
@@ -181,7 +184,8 @@ async def test_an_address_with_shell_text_is_inert(tmp_path: Path, hostile: str)
 def test_where_no_browser_can_help_none_is_opened(env: dict[str, str], extra: dict[str, bool], word: str) -> None:
     """B26: SSH, no display, WSL, containers."""
     obstacle = Surroundings(env, "linux", **extra).obstacle()
-    assert obstacle is not None and word in obstacle
+    assert obstacle is not None
+    assert word in obstacle
 
 
 @pytest.mark.parametrize(

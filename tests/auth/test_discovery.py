@@ -94,7 +94,8 @@ async def test_metadata_that_name_another_issuer_are_rejected(person: Person, wo
     world.settings.metadata = {"issuer": "https://evil.example"}
     with pytest.raises(MetadataMismatch) as caught:
         await person.signs_in()
-    assert "evil.example" in caught.value.message and world.issuer in caught.value.message
+    assert "evil.example" in caught.value.message
+    assert world.issuer in caught.value.message
     assert person.urls == []
 
 
@@ -124,7 +125,8 @@ async def test_a_delegation_that_is_not_confirmed_stops_and_names_both(world: Wo
     world.settings.metadata = {"issuer": "https://third.example"}
     with pytest.raises(MetadataMismatch) as caught:
         await found(world)
-    assert world.issuer in caught.value.message and "third.example" in caught.value.message
+    assert world.issuer in caught.value.message
+    assert "third.example" in caught.value.message
 
 
 async def test_a_delegation_to_plain_http_elsewhere_is_refused(world: World) -> None:
@@ -346,7 +348,8 @@ async def test_another_issuer_gets_neither_the_old_client_nor_the_old_tokens(per
         sent = b"".join(r.body + r.query.encode() + str(r.headers).encode() for r in other.idp.requests).decode()
     assert second.tokens.issuer == other.issuer
     for secret in (first.tokens.client_id, first.tokens.access_token, first.tokens.refresh_token):
-        assert secret is not None and secret not in sent
+        assert secret is not None
+        assert secret not in sent
 
 
 def _me_of(world: World, other: World):
@@ -385,4 +388,6 @@ def test_every_failure_is_one_family() -> None:
     for kind in (NoSignInService, MetadataMismatch, UnsafeEndpoint, PkceMissing, BadAnswer, ServerTrouble):
         error = kind("m")
         assert isinstance(error, SignInFailed)
-        assert error.title and error.hint and error.as_dict()["step"] == "discovery"
+        assert error.title
+        assert error.hint
+        assert error.as_dict()["step"] == "discovery"

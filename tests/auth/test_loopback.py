@@ -62,7 +62,8 @@ async def waiting() -> AsyncIterator[Waiting]:
 async def test_it_accepts_from_the_moment_it_exists(waiting: Waiting) -> None:
     """B18: connect, send, and only then does anyone look."""
     status, _, body = await waiting.callback(code="the-code")
-    assert status == 200 and "Almost there" in body
+    assert status == 200
+    assert "Almost there" in body
     assert waiting.verdict.result() == Granted("the-code")
 
 
@@ -121,8 +122,10 @@ async def test_a_given_port_that_is_taken_is_an_error_and_not_another_port() -> 
 async def test_a_wrong_state_ends_nothing_and_the_right_one_still_works(waiting: Waiting) -> None:
     """B28: 400 for the attacker, then the true answer."""
     status, _, body = await waiting.get("/callback?code=evil&state=wrong")
-    assert status == 400 and "not expected" in body
-    assert not waiting.verdict.done() and len(waiting.foreign) == 1
+    assert status == 400
+    assert "not expected" in body
+    assert not waiting.verdict.done()
+    assert len(waiting.foreign) == 1
     status, _, _ = await waiting.callback(code="true-code")
     assert status == 200
     assert waiting.verdict.result() == Granted("true-code")
@@ -142,7 +145,8 @@ async def test_a_doubled_state_ends_nothing(waiting: Waiting) -> None:
     """B29: which of the two counts cannot be said."""
     state = waiting.attempt.state
     status, _, _ = await waiting.get(f"/callback?code=abcd&state={state}&state=evil")
-    assert status == 400 and not waiting.verdict.done()
+    assert status == 400
+    assert not waiting.verdict.done()
 
 
 @pytest.mark.parametrize(
@@ -161,9 +165,11 @@ async def test_a_doubled_state_ends_nothing(waiting: Waiting) -> None:
 async def test_a_malformed_answer_with_our_state_is_refused(waiting: Waiting, query: str) -> None:
     """B29: duplicates, code and error together, neither, not a code."""
     status, _, body = await waiting.get(f"/callback?state={waiting.attempt.state}&{query}")
-    assert status == 200 and "did not work" in body
+    assert status == 200
+    assert "did not work" in body
     verdict = waiting.verdict.result()
-    assert isinstance(verdict, Refused) and isinstance(verdict.error, CallbackRefused)
+    assert isinstance(verdict, Refused)
+    assert isinstance(verdict.error, CallbackRefused)
 
 
 async def test_a_wrong_issuer_is_refused(waiting: Waiting) -> None:
@@ -178,7 +184,8 @@ async def test_other_errors_are_told_safely(waiting: Waiting, code: str) -> None
     await waiting.callback(error=code, error_description="why\x07\u202ereversed")
     error = waiting.verdict.result().error
     assert isinstance(error, AuthorizationFailed)
-    assert "why␇‹U+202E›reversed" in error.message and "\x1b" not in error.message
+    assert "why␇‹U+202E›reversed" in error.message
+    assert "\x1b" not in error.message
     assert error.hint
 
 
@@ -186,7 +193,8 @@ async def test_other_errors_are_told_safely(waiting: Waiting, code: str) -> None
 async def test_only_get_is_answered(waiting: Waiting, method: str) -> None:
     """B32: 405 with Allow, and nothing is judged."""
     status, headers, _ = await waiting.get(f"/callback?code=abcd&state={waiting.attempt.state}", method=method)
-    assert status == 405 and headers["allow"] == "GET"
+    assert status == 405
+    assert headers["allow"] == "GET"
     assert not waiting.verdict.done()
 
 
@@ -196,7 +204,8 @@ async def test_only_get_is_answered(waiting: Waiting, method: str) -> None:
 async def test_only_the_callback_path_is_answered(waiting: Waiting, path: str) -> None:
     """B32: 404 for the rest."""
     status, _, _ = await waiting.get(f"{path}?code=abcd&state={waiting.attempt.state}")
-    assert status == 404 and not waiting.verdict.done()
+    assert status == 404
+    assert not waiting.verdict.done()
 
 
 @pytest.mark.parametrize(
@@ -207,7 +216,8 @@ async def test_another_host_name_is_refused(waiting: Waiting, host: str) -> None
     status, _, _ = await waiting.get(
         f"/callback?code=abcd&state={waiting.attempt.state}", host=host.format(port=waiting.listener.port)
     )
-    assert status == 421 and not waiting.verdict.done()
+    assert status == 421
+    assert not waiting.verdict.done()
 
 
 @pytest.mark.parametrize(
@@ -225,14 +235,16 @@ async def test_another_host_name_is_refused(waiting: Waiting, host: str) -> None
 async def test_what_is_not_plain_http_is_refused(waiting: Waiting, data: bytes) -> None:
     """B32: no Host, two Hosts, absolute form, noise."""
     status, _, _ = await waiting.raw(data)
-    assert status == 400 and not waiting.verdict.done()
+    assert status == 400
+    assert not waiting.verdict.done()
 
 
 async def test_a_second_answer_is_told_that_it_is_done(waiting: Waiting) -> None:
     """B32: reloading the tab does no harm."""
     await waiting.callback(code="abcd")
     status, _, body = await waiting.callback(code="efgh")
-    assert status == 410 and "Already done" in body
+    assert status == 410
+    assert "Already done" in body
     assert waiting.verdict.result() == Granted("abcd")
 
 
@@ -246,8 +258,10 @@ async def test_nothing_of_the_request_is_in_the_page(waiting: Waiting, name: str
     _, _, two = await waiting.callback(**{"code": "abcdefgh", name: XSS} if name != "state" else {"code": "abcdefgh"})
     _, _, three = await waiting.get(f"/{XSS.replace(' ', '')}")
     for page in (one, two, three):
-        assert "alert" not in page and "onerror" not in page
-        assert "abcdefgh" not in page and waiting.attempt.state not in page
+        assert "alert" not in page
+        assert "onerror" not in page
+        assert "abcdefgh" not in page
+        assert waiting.attempt.state not in page
 
 
 async def test_pages_are_static_self_contained_and_locked_down(waiting: Waiting) -> None:
@@ -288,7 +302,8 @@ async def test_sign_in_completes_under_slow_clients_and_two_hundred_connections(
     for _, writer in slow:
         writer.write(b"GET /callback HTTP/1.1\r\nHost: ")
     status, _, _ = await waiting.callback(code="abcd")
-    assert status == 200 and waiting.verdict.result() == Granted("abcd")
+    assert status == 200
+    assert waiting.verdict.result() == Granted("abcd")
     for _, writer in slow:
         writer.close()
 

@@ -67,14 +67,16 @@ def test_a_pasted_refusal_is_the_servers_answer() -> None:
     """B36 B31: `error` in the pasted address counts like one that came by itself."""
     one = attempt()
     verdict = one.judge_pasted(f"{URI}?error=access_denied&state={one.state}")
-    assert isinstance(verdict, Refused) and isinstance(verdict.error, AuthorizationDenied)
+    assert isinstance(verdict, Refused)
+    assert isinstance(verdict.error, AuthorizationDenied)
 
 
 def test_the_issuer_of_a_pasted_address_is_checked() -> None:
     """B36 B30: the same rules as for the listener."""
     one = attempt()
     verdict = one.judge_pasted(f"{URI}?code=abcd&iss=https://evil.example&state={one.state}")
-    assert isinstance(verdict, Refused) and isinstance(verdict.error, IssuerMixUp)
+    assert isinstance(verdict, Refused)
+    assert isinstance(verdict.error, IssuerMixUp)
 
 
 @given(st.text(max_size=400))

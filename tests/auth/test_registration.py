@@ -36,7 +36,8 @@ async def test_the_registration_says_what_a_native_public_client_is(person: Pers
         "scope": "openid profile email",
     }
     (uri,) = body["redirect_uris"]
-    assert urlsplit(uri).hostname == "127.0.0.1" and urlsplit(uri).path == "/callback"
+    assert urlsplit(uri).hostname == "127.0.0.1"
+    assert urlsplit(uri).path == "/callback"
 
 
 @pytest.mark.parametrize("status", [200, 201])
@@ -99,10 +100,13 @@ async def test_the_secret_lies_in_the_token_store_and_not_in_the_clients_file(pe
     }
     await person.signs_in()
     text = ClientBook().path.read_text()
-    assert "secret-" not in text and "regtok-" not in text
+    assert "secret-" not in text
+    assert "regtok-" not in text
     (client,) = ClientBook().of(world.issuer)
     kept = await person.store.recall(client.secret_entry)
-    assert kept is not None and "secret-" in kept and "regtok-12345" in kept
+    assert kept is not None
+    assert "secret-" in kept
+    assert "regtok-12345" in kept
     assert "secret-" not in repr(client.with_secrets(kept))
 
 

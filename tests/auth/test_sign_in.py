@@ -72,8 +72,11 @@ async def test_state_verifier_and_challenge_are_long_and_new_for_every_try(perso
     await person.signs_in()
     await person.signs_in()
     one, other = (query_of(url) for url in person.urls)
-    assert one["state"] != other["state"] and one["code_challenge"] != other["code_challenge"]
-    assert len(one["state"]) >= 43 and one["code_challenge_method"] == "S256" and len(one["code_challenge"]) == 43
+    assert one["state"] != other["state"]
+    assert one["code_challenge"] != other["code_challenge"]
+    assert len(one["state"]) >= 43
+    assert one["code_challenge_method"] == "S256"
+    assert len(one["code_challenge"]) == 43
     verifiers = [r.form["code_verifier"] for r in world.idp.to(TOKEN)]
     assert len(set(verifiers)) == 2
     assert all(43 <= len(v) <= 128 for v in verifiers)
@@ -154,7 +157,8 @@ async def test_each_refusal_of_the_token_endpoint_has_its_own_message_and_next_s
     with pytest.raises(kind) as caught:
         await person.signs_in()
     assert code in caught.value.message
-    assert "\x1b" not in str(caught.value) and "\x07" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert "\x07" not in str(caught.value)
     assert len({k.title for k in (GrantRefused, ClientRefused, TargetRefused, ClientNotAllowed)}) == 4
     assert caught.value.hint
 
@@ -296,7 +300,8 @@ async def test_a_denied_consent_is_told_with_the_servers_words_made_safe(person:
         await person.signs_in()
     assert "no␛[2J" in caught.value.message
     page = person.pages[0].text
-    assert "denied" in page and "<b>no" not in page
+    assert "denied" in page
+    assert "<b>no" not in page
 
 
 @pytest.mark.parametrize(

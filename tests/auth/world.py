@@ -5,15 +5,16 @@ The person in front of the browser has allowed everything beforehand, so followi
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import itertools
+import urllib.error
+import urllib.request
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import unquote_plus, urlencode
-
-import httpx
+from urllib.parse import SplitResult, unquote_plus, urlencode, urlsplit
 
 from tests.auth.httpd import Handler, HttpServer, Raw, Reply, Request, json_reply
 
@@ -183,7 +184,8 @@ class World:
         client = self.clients.get(asked["client_id"])
         if client is None or asked["redirect_uri"] not in client.get("redirect_uris", [asked["redirect_uri"]]):
             return Reply(400, b"unknown client or redirect uri")
-        assert asked["response_type"] == "code" and asked["code_challenge_method"] == "S256"
+        assert asked["response_type"] == "code"
+        assert asked["code_challenge_method"] == "S256"
         code = self.mint("code")
         self.codes[code] = asked | {"account": self.settings.account}
         answer: dict[str, str | None] = {"code": code, "state": asked["state"]}
@@ -239,14 +241,32 @@ class World:
         return _merged(body, self.settings.token)
 
 
-async def browse(url: str) -> httpx.Response:
-    """What a browser does with the address: follow redirects to the end."""
-    async with httpx.AsyncClient(follow_redirects=True, trust_env=False) as client:
-        return await client.get(url)
+@dataclass
+class Page:
+    """What the browser ended at."""
+
+    status_code: int
+    url: SplitResult
+    text: str
+
+
+async def browse(url: str) -> Page:
+    """What a browser does with the address: follow redirects to the end. No httpx: it would log as we do."""
+
+    def follow() -> Page:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            answer = opener.open(url, timeout=20)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return Page(answer.status, urlsplit(answer.url), answer.read().decode())
+
+    return await asyncio.to_thread(follow)
 
 
 def _merged(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in (document | changes).items() if v is not None}
 
 
-__all__ = ["AUTHORIZE", "REGISTER", "REVOKE", "TOKEN", "Settings", "World", "browse"]
+__all__ = ["AUTHORIZE", "REGISTER", "REVOKE", "TOKEN", "Page", "Settings", "World", "browse"]

@@ -1,0 +1,164 @@
+"""`DRIO_TOKEN`, private certificate authorities and proxies."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from drio_tui import paths
+from drio_tui.api.errors import UsageError
+from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
+from drio_tui.auth.errors import Step, StepUnreachable
+from drio_tui.auth.profiles import Profile
+from drio_tui.auth.wire import Wire
+from tests.auth.conftest import Person
+from tests.auth.httpd import HttpServer, Reply, Request, json_reply
+from tests.auth.world import World
+
+
+async def test_the_environments_token_overrides_every_sign_in(
+    person: Person, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B64: used as it is, named as the source, written nowhere, never renewed."""
+    done = await person.signs_in()
+    world.access["from-the-environment"] = "ci@example.com"
+    monkeypatch.setenv("DRIO_TOKEN", " from-the-environment\n")
+    auth = bearer_for(done.profile, person.store)
+    assert auth.source.source == "DRIO_TOKEN"
+    assert await auth.token() == "from-the-environment"
+    async with httpx.AsyncClient(base_url=world.base_url, auth=auth, trust_env=False) as client:
+        assert (await client.get("/things")).json()["account"] == "ci@example.com"
+        world.access.clear()
+        world.api.requests.clear()
+        assert (await client.get("/things")).status_code == 401
+    assert len(world.api.requests) == 1
+    assert world.refreshes == 0
+    for folder in (paths.config_dir(), paths.state_dir()):
+        assert not any(b"from-the-environment" in p.read_bytes() for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize("value", ["a b", "a\nb: c", "ümlaut", "a\x00b", "a\x7f"])
+def test_what_cannot_be_a_token_is_refused_without_being_repeated(value: str) -> None:
+    """B64 B68: no header injection, no echo."""
+    with pytest.raises(UsageError) as caught:
+        StaticToken(value, "DRIO_TOKEN")
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_token_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """B64."""
+    monkeypatch.setenv("DRIO_TOKEN", value)
+    assert token_from_environment() is None
+
+
+async def test_the_environments_token_goes_to_the_profiles_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B64 B65."""
+    monkeypatch.setenv("DRIO_TOKEN", "from-the-environment")
+
+    async def answer(request: Request) -> Reply:
+        return json_reply({"authorization": request.headers.get("authorization")})
+
+    async with HttpServer(answer) as home, HttpServer(answer) as away:
+        auth = BearerAuth(StaticToken("t", "x"), f"{home.origin}/api/v1")
+        async with httpx.AsyncClient(auth=auth, trust_env=False) as client:
+            assert (await client.get(home.origin)).json()["authorization"] == "Bearer t"
+            assert (await client.get(away.origin)).json()["authorization"] is None
+            for odd in ("http://user:pw@127.0.0.1:1/", f"http://localhost:{home.port}/"):
+                flow = auth.async_auth_flow(httpx.Request("GET", odd, headers={"Authorization": "Bearer t"}))
+                sent = await anext(flow)
+                assert "authorization" not in sent.headers
+                await flow.aclose()
+
+
+async def https_server(authority: trustme.CA) -> asyncio.Server:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+            await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+
+
+async def test_a_private_authority_is_trusted_when_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """B70: `SSL_CERT_FILE`; without it the certificate is refused with a hint."""
+    authority = trustme.CA()
+    server = await https_server(authority)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+    try:
+        async with Wire() as wire:
+            with pytest.raises(StepUnreachable) as caught:
+                await wire.get(url, step=Step.DISCOVERY)
+            assert "SSL_CERT_FILE" in caught.value.hint
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        async with Wire() as wire:
+            assert (await wire.get(url, step=Step.DISCOVERY)).json_object() == {}
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_a_proxy_is_used_for_others_and_never_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    """B70 F17: `HTTP_PROXY` and `HTTPS_PROXY` are honoured; loopback goes straight, proxy or not."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readline()).decode().strip())
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, address)
+    try:
+        async with Wire() as wire:
+            assert (await wire.get(world.idp.origin + world.metadata_path, step=Step.DISCOVERY)).status == 200
+            assert asked == []
+            with pytest.raises(StepUnreachable):
+                await wire.get("https://id.example/x", step=Step.DISCOVERY)
+            assert asked == ["CONNECT id.example:443 HTTP/1.1"]
+        monkeypatch.setenv("NO_PROXY", "127.0.0.9")
+        async with Wire(connect=2) as wire:
+            with pytest.raises(StepUnreachable):
+                await wire.get("https://127.0.0.9:1/x", step=Step.DISCOVERY)
+            assert len(asked) == 1
+    finally:
+        proxy.close()
+        await proxy.wait_closed()
+
+
+def test_there_is_no_way_to_switch_verification_off() -> None:
+    """B70: nothing in the sign-in code disables certificate checks."""
+    import drio_tui.auth
+
+    (folder,) = drio_tui.auth.__path__
+    sources = [p.read_text() for p in Path(folder).glob("*.py")]
+    assert len(sources) > 15
+    assert not any("verify=False" in s or "CERT_NONE" in s or "check_hostname" in s for s in sources)
+
+
+def test_profiles_of_plain_http_elsewhere_cannot_exist() -> None:
+    """B65 B06: the one place that could send a token in clear text."""
+    from drio_tui.auth.profiles import normalize_base_url
+
+    with pytest.raises(UsageError):
+        normalize_base_url("http://getdrio.com")
+    assert Profile("p", "http://127.0.0.1:1/api/v1").origin == "http://127.0.0.1:1"

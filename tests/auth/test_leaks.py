@@ -1,0 +1,152 @@
+"""After a whole session, nothing secret is anywhere it should not be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import sys
+import traceback
+from pathlib import Path
+
+import httpx
+import pytest
+
+from drio_tui.auth.bearer import BearerAuth
+from drio_tui.auth.errors import SignedOut, SignInFailed
+from drio_tui.auth.file_store import FileBox
+from drio_tui.auth.keeper import TokenKeeper
+from drio_tui.auth.logout import log_out
+from tests.auth.conftest import Person
+from tests.auth.httpd import Raw, Reply, Request
+from tests.auth.world import TOKEN, World
+
+SECRET_KINDS = ("at-", "rt-", "code-", "secret-")
+
+
+def attempts_secrets(person: Person, world: World) -> list[str]:
+    """State and verifier of every attempt."""
+    states = [r.params["state"] for r in world.idp.requests if "state" in r.params]
+    verifiers = [r.form["code_verifier"] for r in world.idp.to(TOKEN) if "code_verifier" in r.form]
+    return states + verifiers
+
+
+async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
+    person: Person, world: World, caplog: pytest.LogCaptureFixture, isolated: Path
+) -> None:
+    """B68: sign in, work, refresh, failures of every kind, sign out, with every logger at DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpcore", "asyncio", "keyring", "drio_tui"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    shown: list[str] = []
+
+    def note(error: BaseException) -> None:
+        shown.append(repr(error) + str(error) + "".join(traceback.format_exception(error)))
+        frames = traceback.TracebackException.from_exception(error, capture_locals=False)
+        shown.append("".join(frames.format()))
+
+    world.settings.secret_method = "client_secret_basic"
+    done = await person.signs_in()
+    keeper = TokenKeeper(done.profile, person.store, clock=person.clock)
+    auth = BearerAuth(keeper, world.base_url)
+    async with httpx.AsyncClient(base_url=world.base_url, auth=auth, trust_env=False) as client:
+        await client.post("/things", json={})
+        world.access.clear()
+        await client.get("/things")
+
+        async def broken(request: Request) -> Raw:
+            return Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+
+        for fault in (broken, None):
+            if fault is not None:
+                world.override[TOKEN] = fault
+            else:
+                world.override.pop(TOKEN)
+                world.refresh.clear()
+            person.clock.pass_time(400)
+            try:
+                await client.get("/things")
+            except Exception as error:
+                note(error)
+        with pytest.raises(SignedOut):
+            await keeper.token()
+    world.override[TOKEN] = broken
+    with pytest.raises(SignInFailed) as caught:
+        await person.signs_in()
+    note(caught.value)
+    del world.override[TOKEN]
+    again = await person.signs_in()
+    shown += [
+        repr(x) + str(x) for x in (again, again.tokens, again.profile, keeper, auth, person.store, *person.events)
+    ]
+    shown.append(pickle.dumps(again).decode("latin-1"))
+    shown += person.notices
+    files = {p: p.read_bytes().decode("latin-1") for p in isolated.rglob("*") if p.is_file()}
+    await log_out(again.profile, person.store, person.profiles)
+
+    everything = "\n".join([caplog.text, *shown])
+    secrets = [s for s in world.minted if s.startswith(SECRET_KINDS)] + attempts_secrets(person, world)
+    assert len(secrets) > 10
+    assert len(caplog.records) > 20
+    for secret in secrets:
+        assert secret not in everything
+    allowed = {FileBox().path(again.profile.entry)} | {p for p in files if p.parent.name == "tokens"}
+    for path, text in files.items():
+        if path not in allowed:
+            assert not any(secret in text for secret in secrets), path
+    assert all(p.stat().st_mode & 0o077 == 0 for p in allowed if p.exists())
+
+
+async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
+    person: Person, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B68: the opener's arguments hold the address and with it the state, which is of no use without the verifier."""
+    from drio_tui.auth.browser import Surroundings
+    from drio_tui.auth.flow import SignIn
+
+    opener = tmp_path / "opener"
+    opener.write_text(f"#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/cmdline > {tmp_path}/args\nenv > {tmp_path}/env\n")
+    opener.chmod(0o755)
+    monkeypatch.setenv("DRIO_TOKEN", "secret-in-the-environment")
+    env = dict(os.environ) | {"BROWSER": str(opener)}
+    sign_in = SignIn(
+        person.profiles.resolve(base_url=world.base_url),
+        store=person.store,
+        profiles=person.profiles,
+        on_event=person.see,
+        surroundings=Surroundings(env, sys.platform),
+    )
+    await sign_in.run()
+    seen = (tmp_path / "args").read_text() + (tmp_path / "env").read_text()
+    assert "state=" in seen
+    verifiers = [r.form["code_verifier"] for r in world.idp.to(TOKEN)]
+    for secret in ["secret-in-the-environment", *verifiers, *(s for s in world.minted if s.startswith(SECRET_KINDS))]:
+        assert secret not in seen
+
+
+async def test_error_answers_that_echo_our_secrets_are_not_shown_whole(person: Person, world: World) -> None:
+    """B68: a server that repeats the code in a page instead of JSON: only the kind of answer is told."""
+
+    async def echo(request: Request) -> Reply:
+        return Reply(200, b"<html>" + request.body + b"</html>", {"Content-Type": "text/html"})
+
+    world.override[TOKEN] = echo
+    with pytest.raises(SignInFailed) as caught:
+        await person.signs_in()
+    for secret in [s for s in world.minted if s.startswith("code-")] + attempts_secrets(person, world):
+        assert secret not in repr(caught.value) + str(caught.value.as_dict())
+
+
+async def test_tasks_have_names_that_tell_nothing(person: Person, world: World) -> None:
+    """B68: asyncio's own reprs (debug mode prints them) hold no secret."""
+    person.opens = False
+    task = asyncio.create_task(person.sign_in().run())
+    while not person.urls:
+        await asyncio.sleep(0)
+    shown = "".join(repr(t) + repr(t.get_coro()) for t in asyncio.all_tasks())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert person.urls[0] not in shown
+    assert "state=" not in shown

@@ -1,0 +1,227 @@
+"""Several processes that share one sign-in, and processes that are killed in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from typing import Any
+
+import pytest
+
+from drio_tui.auth.errors import SignedOut
+from drio_tui.auth.flow import SignedIn
+from drio_tui.auth.keeper import TokenKeeper
+from drio_tui.auth.lock import FileLock, LockBusy
+from drio_tui.auth.store import Vault
+from drio_tui.auth.tokens import SystemClock
+from tests.auth.conftest import Person
+from tests.auth.httpd import Raw, Reply, Request
+from tests.auth.world import TOKEN, World
+
+PROGRAM = """
+import asyncio, os, signal, sys
+from drio_tui.auth.errors import SignedOut
+from drio_tui.auth.keeper import TokenKeeper
+from drio_tui.auth.profiles import Profiles
+from drio_tui.auth.store import Vault
+
+class Dying(Vault):
+    async def save(self, profile, tokens):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    profile = Profiles.load().current
+    store = (Dying if sys.argv[1] == 'dies' else Vault)()
+    keeper = TokenKeeper(profile, store)
+    print('READY', flush=True)
+    sys.stdin.readline()
+    print('ASKING', flush=True)
+    try:
+        print('TOKEN', await keeper.token(), flush=True)
+    except SignedOut:
+        print('SIGNED OUT', flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def start(kind: str = "lives", *prefix: str) -> Process:
+    process = await asyncio.create_subprocess_exec(
+        *prefix, sys.executable, "-c", PROGRAM, kind, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    assert await line(process) == "READY"
+    return process
+
+
+async def line(process: Process) -> str:
+    assert process.stdout is not None
+    text = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
+    if not text:
+        assert process.stderr is not None
+        raise AssertionError((await process.stderr.read()).decode())
+    return text
+
+
+async def go(process: Process) -> None:
+    assert process.stdin is not None
+    process.stdin.write(b"go\n")
+    await process.stdin.drain()
+    assert await line(process) == "ASKING"
+
+
+async def end(*processes: Process) -> None:
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.fixture
+async def expired(person: Person) -> SignedIn:
+    """A sign-in whose access token ran out by the real clock."""
+    person.clock.now = SystemClock().wall() - 1000
+    return await person.signs_in()
+
+
+@pytest.mark.slow
+async def test_five_processes_with_one_expired_token_refresh_once(
+    person: Person, world: World, expired: SignedIn
+) -> None:
+    """B44: exactly one POST; the losers read the store again and have the same token."""
+    everyone_asked, asked = asyncio.Event(), []
+
+    async def held(request: Request) -> Reply:
+        asked.append(request)
+        await everyone_asked.wait()
+        return world._token(request)
+
+    world.override[TOKEN] = held
+    processes = await asyncio.gather(*(start() for _ in range(5)))
+    try:
+        await asyncio.gather(*(go(p) for p in processes))
+        everyone_asked.set()
+        tokens = await asyncio.gather(*(line(p) for p in processes))
+    finally:
+        await end(*processes)
+    assert len(asked) == 1
+    assert len(set(tokens)) == 1
+    assert tokens[0].removeprefix("TOKEN ") in world.access
+
+
+@pytest.mark.slow
+async def test_a_lock_of_a_killed_process_is_taken_over(person: Person, world: World, expired: SignedIn) -> None:
+    """B44: kill -9 while it holds the lock in the middle of its refresh."""
+    reached = asyncio.Event()
+
+    async def hangs(request: Request) -> Raw:
+        reached.set()
+        return Raw(b"", "hang")
+
+    world.override[TOKEN] = hangs
+    victim = await start()
+    try:
+        await go(victim)
+        await reached.wait()
+        keeper = TokenKeeper(expired.profile, Vault())
+        with pytest.raises(LockBusy):
+            async with FileLock(keeper._lock_path).hold(0):
+                pass
+        victim.send_signal(signal.SIGKILL)
+        await victim.wait()
+        del world.override[TOKEN]
+        assert await keeper.token() in world.access
+    finally:
+        await end(victim)
+
+
+@pytest.mark.slow
+async def test_a_process_killed_before_it_stored_means_signing_in_again_and_no_loop(
+    person: Person, world: World, expired: SignedIn
+) -> None:
+    """B46: kill -9 between the answer and the store: the next start meets `invalid_grant` once."""
+    victim = await start("dies")
+    try:
+        await go(victim)
+        assert await victim.wait() == -signal.SIGKILL
+    finally:
+        await end(victim)
+    assert world.refreshes == 1
+    keeper = TokenKeeper(expired.profile, Vault())
+    for _ in range(3):
+        with pytest.raises(SignedOut):
+            await keeper.token()
+    assert world.refused_grants == 1
+    again = await person.signs_in(expired.profile)
+    assert again.tokens.access_token in world.access
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="libfaketime is not on this machine")
+@pytest.mark.parametrize("shift", ["+1h", "-1h", "+3650d", "-3650d"])
+async def test_a_wrong_system_clock_costs_one_refresh_at_most(person: Person, world: World, shift: str) -> None:
+    """B49 B50: a real process under a clock that is off."""
+    person.clock.now = SystemClock().wall()
+    await person.signs_in()
+    process = await start("lives", "faketime", "-f", shift)
+    try:
+        await go(process)
+        answer = await line(process)
+    finally:
+        await end(process)
+    assert answer.removeprefix("TOKEN ") in world.access
+    assert world.refreshes <= 1
+
+
+async def test_two_holders_in_one_process_exclude_each_other(tmp_path: Any) -> None:
+    """B44: and the second one gets it when the first is done."""
+    path = tmp_path / "locks" / "x.lock"
+    order: list[str] = []
+
+    async def second() -> None:
+        async with FileLock(path).hold(10):
+            order.append("second")
+
+    async with FileLock(path).hold(1):
+        waiting = asyncio.create_task(second())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        order.append("first")
+    await waiting
+    assert order == ["first", "second"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_lock_that_stays_taken_is_given_up(tmp_path: Any) -> None:
+    """B44: with a limit, and without having broken it."""
+    path = tmp_path / "locks" / "x.lock"
+    async with FileLock(path).hold(1):
+        with pytest.raises(LockBusy):
+            async with FileLock(path).hold(0.1):
+                pass
+        with pytest.raises(LockBusy), FileLock(path).hold_blocking(0.05):
+            pass
+    async with FileLock(path).hold(0) as free:
+        assert free.shared
+
+
+@pytest.mark.parametrize("where", ["/proc/nowhere/x.lock", "/dev/null/x.lock"])
+async def test_without_a_place_for_locks_one_goes_on_alone(where: str) -> None:
+    """F42: a machine without a writable home has nobody to share with."""
+    from pathlib import Path
+
+    async with FileLock(Path(where)).hold(0) as lock:
+        assert not lock.shared
+
+
+async def test_a_link_in_the_lock_folder_is_not_followed(tmp_path: Any) -> None:
+    """B60: a lock file never creates what a link points at."""
+    folder = tmp_path / "locks"
+    folder.mkdir(mode=0o700)
+    (folder / "x.lock").symlink_to(tmp_path / "made")
+    async with FileLock(folder / "x.lock").hold(0):
+        pass
+    assert not os.path.lexists(tmp_path / "made")

@@ -1,0 +1,458 @@
+"""Staying signed in: one refresh for everyone, nothing lost to the network, no loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from drio_tui.auth import exchange
+from drio_tui.auth.bearer import BearerAuth
+from drio_tui.auth.clients import ClientBook
+from drio_tui.auth.errors import Offline, SignedOut
+from drio_tui.auth.flow import SignedIn
+from drio_tui.auth.keeper import Hooks, TokenKeeper
+from drio_tui.auth.lock import FileLock
+from drio_tui.auth.store import Place, Vault
+from drio_tui.auth.wire import Wire
+from tests.auth.conftest import FakeClock, Person
+from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
+from tests.auth.world import TOKEN, World
+
+
+@dataclass
+class Session:
+    """A signed-in person with an HTTP client, as the program has one."""
+
+    world: World
+    person: Person
+    signed_in: SignedIn
+    keeper: TokenKeeper
+    client: httpx.AsyncClient
+    clock: FakeClock
+    told: list[Any] = field(default_factory=list)
+
+    def refresh_posts(self) -> list[Request]:
+        return [r for r in self.world.idp.to(TOKEN) if r.form["grant_type"] == "refresh_token"]
+
+    def expire(self) -> None:
+        """The server no longer takes the access tokens it gave."""
+        self.world.access.clear()
+
+    async def stored(self) -> Any:
+        return await Vault().load(self.signed_in.profile, fresh=True)
+
+
+async def make(person: Person, hooks: Hooks | None = None, store: Any = None, **options: Any) -> Session:
+    signed_in = await person.signs_in()
+    keeper = TokenKeeper(signed_in.profile, store or person.store, clock=person.clock, hooks=hooks, **options)
+    client = httpx.AsyncClient(
+        base_url=person.world.base_url, auth=BearerAuth(keeper, person.world.base_url), trust_env=False
+    )
+    person.world.api.requests.clear()
+    return Session(person.world, person, signed_in, keeper, client, person.clock)
+
+
+@pytest.fixture
+async def session(person: Person) -> AsyncIterator[Session]:
+    made = await make(person)
+    yield made
+    await made.client.aclose()
+
+
+async def test_requests_carry_the_token_and_nothing_is_renewed_early(session: Session) -> None:
+    """B49: with 300 s tokens at most one refresh per 240 s, asked every ten seconds."""
+    refreshes = []
+    for _ in range(120):
+        assert (await session.client.get("/things")).status_code == 200
+        session.clock.pass_time(10)
+        refreshes.append(session.world.refreshes)
+    assert session.world.refreshes == 1200 // 270
+    assert refreshes[26] == 0
+
+
+async def test_fifty_refusals_at_once_make_one_refresh(session: Session) -> None:
+    """B43: exactly one refresh POST, every request retried once."""
+    session.expire()
+    answers = await asyncio.gather(*(session.client.get(f"/things/{n}") for n in range(50)))
+    assert {a.status_code for a in answers} == {200}
+    assert len(session.refresh_posts()) == 1
+    assert len(session.world.api.requests) <= 100
+
+
+async def test_fifty_requests_near_the_end_make_one_refresh(session: Session) -> None:
+    """B43: the same when the clock says so beforehand; no 401 at all."""
+    session.clock.pass_time(275)
+    answers = await asyncio.gather(*(session.client.get(f"/things/{n}") for n in range(50)))
+    assert {a.status_code for a in answers} == {200}
+    assert len(session.refresh_posts()) == 1
+    assert len(session.world.api.requests) == 50
+
+
+async def test_the_lock_is_free_during_ordinary_requests(session: Session) -> None:
+    """B45: one answer that takes for ever delays neither another request nor another process's lock."""
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Request) -> Reply:
+        arrived.set()
+        await release.wait()
+        return json_reply({})
+
+    session.world.api_override["/api/v1/slow"] = slow
+    hanging = asyncio.create_task(session.client.get("/slow"))
+    await arrived.wait()
+    async with FileLock(session.keeper._lock_path).hold(0):
+        assert (await session.client.get("/things")).status_code == 200
+    release.set()
+    assert (await hanging).status_code == 200
+
+
+async def test_the_new_refresh_token_is_stored_before_the_new_access_token_is_used(person: Person) -> None:
+    """B46: while the store writes, no request with the new token leaves."""
+    saving, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Vault):
+        async def save(self, profile: Any, tokens: Any) -> Place:
+            saving.set()
+            await go_on.wait()
+            return await super().save(profile, tokens)
+
+    session = await make(person, store=Slow())
+    session.expire()
+    request = asyncio.create_task(session.client.get("/things"))
+    await saving.wait()
+    assert len(session.refresh_posts()) == 1
+    assert len(session.world.api.requests) == 1
+    go_on.set()
+    assert (await request).status_code == 200
+    assert (await session.stored()).access_token in session.world.api.requests[-1].headers["authorization"]
+    await session.client.aclose()
+
+
+async def test_a_caller_that_gives_up_does_not_lose_the_rotated_token(session: Session) -> None:
+    """B46: cancelled in the middle of a refresh, the answer is stored all the same."""
+    asked, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Request) -> Reply:
+        asked.set()
+        await release.wait()
+        return session.world._token(request)
+
+    session.world.override[TOKEN] = slow
+    session.expire()
+    request = asyncio.create_task(session.client.get("/things"))
+    await asked.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    release.set()
+    await session.keeper.aclose()
+    assert (await session.stored()).refresh_token in session.world.refresh
+
+
+async def test_an_answer_without_a_refresh_token_keeps_the_old_one(session: Session) -> None:
+    """B47: no rotation."""
+    session.world.settings.rotates = False
+    for _ in range(3):
+        session.expire()
+        assert (await session.client.get("/things")).status_code == 200
+        session.clock.pass_time(31)
+    assert session.world.refreshes == 3
+    assert (await session.stored()).refresh_token == session.signed_in.tokens.refresh_token
+
+
+@pytest.mark.parametrize("jump", [3600, -3600, 86400 * 365, -86400 * 365])
+async def test_a_clock_that_jumps_never_makes_a_loop(session: Session, jump: float) -> None:
+    """B49: an hour or a year off: at most one needless refresh, and the 401 path recovers."""
+    session.clock.now += jump
+    for _ in range(20):
+        assert (await session.client.get("/things")).status_code == 200
+    assert session.world.refreshes <= 1
+    session.expire()
+    assert (await session.client.get("/things")).status_code == 200
+    assert session.world.refreshes <= 2
+
+
+async def test_a_lifetime_that_is_not_told_means_renewing_on_401_only(person: Person) -> None:
+    """B38 B49."""
+    person.world.settings.expires_in = None
+    session = await make(person)
+    session.clock.pass_time(10**7)
+    assert (await session.client.get("/things")).status_code == 200
+    assert session.world.refreshes == 0
+    session.expire()
+    assert (await session.client.get("/things")).status_code == 200
+    assert session.world.refreshes == 1
+    await session.client.aclose()
+
+
+async def test_a_revoked_sign_in_drops_the_tokens_and_says_sign_in(session: Session) -> None:
+    """B51 B46: `invalid_grant`; the next request does not ask the token endpoint again."""
+    session.expire()
+    session.world.refresh.clear()
+    with pytest.raises(SignedOut) as caught:
+        await session.client.post("/things", json={"typed": "by hand"})
+    assert caught.value.exit_code == 4
+    assert await session.stored() is None
+    for _ in range(3):
+        with pytest.raises(SignedOut):
+            await session.client.get("/things")
+    assert len(session.refresh_posts()) == 1
+
+
+async def test_signing_in_in_place_lets_interrupted_requests_go_on(person: Person) -> None:
+    """B51: ten requests wait for one sign-in and then succeed, bodies intact."""
+    offers = 0
+
+    async def sign_in_again(over: SignedOut) -> bool:
+        nonlocal offers
+        offers += 1
+        await person.signs_in(session.signed_in.profile)
+        return True
+
+    session = await make(person, Hooks(signed_out=sign_in_again))
+    session.expire()
+    session.world.refresh.clear()
+    answers = await asyncio.gather(*(session.client.post(f"/things/{n}", json={"n": n}) for n in range(10)))
+    assert {a.status_code for a in answers} == {200}
+    assert sorted(a.json()["body"] for a in answers) == sorted(f'{{"n":{n}}}' for n in range(10))
+    assert offers == 1
+    await session.client.aclose()
+
+
+async def test_declining_to_sign_in_ends_the_request(person: Person) -> None:
+    """B51: False from the hook."""
+
+    async def decline(over: SignedOut) -> bool:
+        return False
+
+    session = await make(person, Hooks(signed_out=decline))
+    session.expire()
+    session.world.refresh.clear()
+    with pytest.raises(SignedOut):
+        await session.client.get("/things")
+    await session.client.aclose()
+
+
+TROUBLES = {
+    "500": Reply(500),
+    "503": Reply(503, b"<html>", {"Content-Type": "text/html"}),
+    "429": json_reply({"error": "slow_down"}, 429),
+    "reset": Raw(b"", "reset"),
+    "cut": Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+    "hang": Raw(b"", "hang"),
+    "portal": HTML,
+    "odd": Reply(418),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_the_network_never_signs_anyone_out(
+    person: Person, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B52: tokens kept, offline said once, waiting grows, and it recovers."""
+    monkeypatch.setattr(exchange, "REFRESH_SECONDS", 0.3)
+    states: list[str] = []
+    hooks = Hooks(offline=lambda error: states.append("offline"), online=lambda: states.append("online"))
+    session = await make(person, hooks)
+
+    async def broken(request: Request) -> Reply | Raw:
+        return TROUBLES[trouble]
+
+    session.world.override[TOKEN] = broken
+    session.clock.pass_time(301)
+    for _ in range(5):
+        with pytest.raises(Offline):
+            await session.client.get("/things")
+    assert len(session.refresh_posts()) == 1
+    assert states == ["offline"]
+    assert session.keeper.is_offline
+    assert await session.stored() == session.signed_in.tokens
+    session.clock.pass_time(1)
+    with pytest.raises(Offline):
+        await session.client.get("/things")
+    assert len(session.refresh_posts()) == 2
+    session.clock.pass_time(1)
+    with pytest.raises(Offline):
+        await session.client.get("/things")
+    assert len(session.refresh_posts()) <= 3
+    del session.world.override[TOKEN]
+    session.clock.pass_time(60)
+    assert (await session.client.get("/things")).status_code == 200
+    assert states == ["offline", "online"]
+    await session.client.aclose()
+
+
+async def test_a_token_that_still_counts_is_used_while_the_server_is_away(session: Session) -> None:
+    """B52: in the margin a failed refresh stops nothing."""
+
+    async def broken(request: Request) -> Reply:
+        return Reply(503)
+
+    session.world.override[TOKEN] = broken
+    session.clock.pass_time(280)
+    assert (await session.client.get("/things")).status_code == 200
+    session.clock.pass_time(25)
+    with pytest.raises(Offline):
+        await session.client.get("/things")
+
+
+async def test_a_server_that_is_gone_is_offline(person: Person) -> None:
+    """B52: nothing listens at the token endpoint any more (DNS and refused connections look alike)."""
+    session = await make(person)
+    await session.world.idp.__aexit__()
+    session.clock.pass_time(301)
+    with pytest.raises(Offline):
+        await session.client.get("/things")
+    assert await session.stored() == session.signed_in.tokens
+    await session.client.aclose()
+
+
+async def test_a_forgotten_client_is_dropped_once_and_registering_again_is_offered(session: Session) -> None:
+    """B53: `invalid_client` on refresh, loop guard."""
+    session.expire()
+    session.world.clients.clear()
+    with pytest.raises(SignedOut) as caught:
+        await session.client.get("/things")
+    assert caught.value.register_again
+    assert ClientBook().of(session.world.issuer) == []
+    with pytest.raises(SignedOut):
+        await session.client.get("/things")
+    assert len(session.refresh_posts()) == 1
+    again = await session.person.signs_in(session.signed_in.profile)
+    assert again.tokens.client_id != session.signed_in.tokens.client_id
+
+
+async def test_a_fresh_token_that_is_refused_is_not_renewed_again(session: Session) -> None:
+    """B54: one retry, then the 401 is the answer; and no refresh per request from then on."""
+
+    async def never(request: Request) -> Reply:
+        return session.world.refuse()
+
+    session.world.api_override["/api/v1/never"] = never
+    assert (await session.client.get("/never")).status_code == 401
+    assert len(session.world.api.to("/api/v1/never")) == 2
+    for _ in range(5):
+        assert (await session.client.get("/never")).status_code == 401
+    assert len(session.refresh_posts()) == 1
+    assert (await session.client.get("/things")).status_code == 200
+    session.clock.pass_time(61)
+    await session.client.get("/never")
+    assert len(session.refresh_posts()) == 2
+
+
+async def test_insufficient_scope_steps_up_a_limited_number_of_times(person: Person) -> None:
+    """B54: 403 with `insufficient_scope`: the asked scopes reach the hook, twice at most."""
+    asked: list[tuple[str, ...]] = []
+
+    async def step_up(scopes: tuple[str, ...]) -> bool:
+        asked.append(scopes)
+        await person.signs_in(session.signed_in.profile, scopes=scopes)
+        return True
+
+    session = await make(person, Hooks(step_up=step_up))
+
+    async def more(request: Request) -> Reply:
+        return json_reply({}, 403, **{"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="apps:deploy"'})
+
+    session.world.api_override["/api/v1/deploy"] = more
+    for _ in range(5):
+        assert (await session.client.post("/deploy")).status_code == 403
+    assert asked == [("apps:deploy",)] * 2
+    assert "apps%3Adeploy" in person.urls[-1] or "apps:deploy" in person.urls[-1]
+    assert len(session.world.api.to("/api/v1/deploy")) == 5 + 2
+    await session.client.aclose()
+
+
+async def test_a_plain_403_is_just_an_answer(session: Session) -> None:
+    """B54: no refresh, no step-up."""
+
+    async def forbidden(request: Request) -> Reply:
+        return json_reply({}, 403)
+
+    session.world.api_override["/api/v1/x"] = forbidden
+    assert (await session.client.get("/x")).status_code == 403
+    assert len(session.world.api.to("/api/v1/x")) == 1
+    assert session.world.refreshes == 0
+
+
+async def test_the_refresh_has_a_time_limit_of_its_own(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B55: at most 30 s in all, also for an answer that trickles in."""
+    assert exchange.REFRESH_SECONDS <= 30
+    monkeypatch.setattr(exchange, "REFRESH_SECONDS", 0.3)
+
+    async def trickle(request: Request) -> Raw:
+        return Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{", "hang")
+
+    session.world.override[TOKEN] = trickle
+    session.expire()
+    with pytest.raises(Offline, match="did not answer in time"):
+        await session.client.get("/things")
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+async def test_a_change_refused_with_401_is_sent_again_whole(session: Session, method: str) -> None:
+    """B56: a 401 means the server did not act."""
+    session.expire()
+    answer = await session.client.request(method, "/things", content=b"the body")
+    assert answer.json()["body"] == "the body"
+    assert [r.body for r in session.world.api.requests] == [b"the body"] * 2
+
+
+async def test_a_change_that_broke_off_is_not_sent_again(session: Session) -> None:
+    """B56: a reset says nothing about what the server did."""
+
+    async def reset(request: Request) -> Raw:
+        return Raw(b"", "reset")
+
+    session.world.api_override["/api/v1/make"] = reset
+    with pytest.raises(httpx.TransportError):
+        await session.client.post("/make", json={})
+    assert len(session.world.api.to("/api/v1/make")) == 1
+
+
+async def test_a_body_that_cannot_be_read_twice_is_not_repeated(session: Session) -> None:
+    """B56: a stream is gone after the first try; the 401 is the answer."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"once"
+
+    session.expire()
+    answer = await session.client.post("/things", content=chunks(), headers={"Content-Length": "4"})
+    assert answer.status_code == 401
+
+
+async def test_the_token_goes_to_its_own_origin_only(session: Session) -> None:
+    """B65: another host gets no Authorization, neither asked directly nor by redirect."""
+    async with World() as other:
+        await session.client.get(f"{other.api.origin}/api/v1/things")
+
+        async def away(request: Request) -> Reply:
+            return Reply(307, b"", {"Location": f"{other.api.origin}/api/v1/landed"})
+
+        session.world.api_override["/api/v1/away"] = away
+        await session.client.get("/away", follow_redirects=True)
+        assert [r.path for r in other.api.requests] == ["/api/v1/things", "/api/v1/landed"]
+        assert not any("authorization" in r.headers for r in other.api.requests)
+    assert "authorization" in session.world.api.requests[-1].headers
+
+
+async def test_signed_out_elsewhere_is_noticed_at_the_next_refresh(session: Session) -> None:
+    """B66: another process logged out; nobody brings the tokens back."""
+    await Vault().delete(session.signed_in.profile)
+    session.clock.pass_time(301)
+    with pytest.raises(SignedOut, match="elsewhere"):
+        await session.client.get("/things")
+    assert session.refresh_posts() == []
+    assert await session.stored() is None
+
+
+async def test_closing_without_a_refresh_under_way_is_quiet(session: Session) -> None:
+    """B46."""
+    await session.keeper.aclose()
+    async with Wire() as wire:
+        await wire.aclose()

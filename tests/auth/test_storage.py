@@ -1,0 +1,438 @@
+"""Where tokens lie: the keyring, a private file, and the ways between them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import keyring.backends.chainer
+import keyring.backends.fail
+import keyring.backends.null
+import keyring.errors
+import pytest
+
+from drio_tui import paths
+from drio_tui.auth.errors import StoreFailed
+from drio_tui.auth.file_store import FileBox
+from drio_tui.auth.keyring_store import KeyringBox
+from drio_tui.auth.profiles import Profile
+from drio_tui.auth.store import Vault
+from tests.auth.conftest import FakeClock, MemoryKeyring, token_set
+
+PROFILE = Profile("work", "https://getdrio.com/api/v1", "ada@example.com")
+UseKeyring = Callable[[Any], Any]
+
+
+class Locked(MemoryKeyring):
+    """A keyring that waits for a person for ever (until the test lets go)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release = threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.release.wait(60)
+        return super().get_password(service, username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.release.wait(60)
+        super().set_password(service, username, password)
+
+
+class Short(MemoryKeyring):
+    """Takes at most 1280 characters, as Windows does."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if len(password) > 1280:
+            raise OSError(1783, "CredWrite", "The stub received bad data.")
+        super().set_password(service, username, password)
+
+
+class Failing(MemoryKeyring):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise self.error
+
+    set_password = delete_password = get_password  # type: ignore[assignment]
+
+
+def vault(**options: Any) -> tuple[Vault, list[str]]:
+    told: list[str] = []
+    return Vault(notice=told.append, **options), told
+
+
+async def test_the_keyring_is_used_when_there_is_one(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B57: one entry, named after host and account; nothing on disk."""
+    backend = use_keyring(MemoryKeyring())
+    store, told = vault()
+    tokens = token_set(clock)
+    assert await store.save(PROFILE, tokens) == "keyring"
+    assert list(backend.kept) == [("drio-tui", "https://getdrio.com/api/v1 ada@example.com")]
+    assert await store.load(PROFILE, fresh=True) == tokens
+    assert (await store.place(PROFILE))[0] == "keyring"
+    assert not paths.state_dir().exists()
+    assert told == []
+
+
+async def test_the_keyring_is_asked_once_per_account(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B57: later loads come from memory (each question may be a prompt on macOS)."""
+    backend = use_keyring(MemoryKeyring())
+    await vault()[0].save(PROFILE, token_set(clock))
+    backend.calls.clear()
+    store, _ = vault()
+    for _ in range(5):
+        await store.load(PROFILE)
+    assert len(backend.calls) == 1
+
+
+async def test_accounts_have_entries_of_their_own(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B57 B65: two accounts, two hosts, three entries."""
+    backend = use_keyring(MemoryKeyring())
+    store, _ = vault()
+    for number, (base, account) in enumerate(
+        [("https://a.example/api/v1", "ada"), ("https://a.example/api/v1", "bob"), ("https://b.example/api/v1", "ada")]
+    ):
+        await store.save(Profile("p", base, account), token_set(clock, access_token=f"at-{number}"))
+    assert len(backend.kept) == 3
+
+
+async def test_a_locked_keyring_is_given_up_after_its_time(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B58: a message instead of a hang; the loop runs on meanwhile; later calls do not wait again."""
+    backend = use_keyring(Locked())
+    told: list[str] = []
+    store = Vault(notice=told.append, keyring=KeyringBox(told.append, limit=0.2))
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        assert await store.save(PROFILE, token_set(clock)) == "file"
+        assert ticks > 10
+        threads = threading.active_count()
+        await store.save(PROFILE, token_set(clock, access_token="at-second"))
+        assert threading.active_count() <= threads
+    finally:
+        ticking.cancel()
+        backend.release.set()
+    assert any("did not answer" in text and "locked" in text for text in told)
+
+
+async def test_the_time_limit_is_three_seconds() -> None:
+    """B58: as `gh` has it."""
+    from drio_tui.auth import keyring_store
+
+    assert keyring_store.LIMIT_SECONDS == 3.0
+
+
+def test_a_hanging_keyring_does_not_keep_the_program_from_ending(isolated: Any) -> None:
+    """B58: the thread is a daemon; a whole process with a sleeping backend ends by itself."""
+    import subprocess
+    import sys
+
+    code = (
+        "import asyncio, time, keyring.core\n"
+        "from keyring.backend import KeyringBackend\n"
+        "class Asleep(KeyringBackend):\n"
+        "    priority = 1\n"
+        "    def get_password(self, *a): time.sleep(600)\n"
+        "    set_password = delete_password = get_password\n"
+        "keyring.core._keyring_backend = Asleep()\n"
+        "from drio_tui.auth.keyring_store import KeyringBox\n"
+        "from drio_tui.auth.errors import StoreFailed\n"
+        "async def main():\n"
+        "    try:\n"
+        "        await KeyringBox(print, limit=0.2).get('x')\n"
+        "    except StoreFailed as e:\n"
+        "        print('TOLD', e.message)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert "TOLD" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (keyring.errors.NoKeyringError("none"), "NoKeyringError"),
+        (keyring.errors.InitError("Failed to unlock the collection: Prompt dismissed"), "Prompt dismissed"),
+        (keyring.errors.KeyringLocked("locked"), "KeyringLocked"),
+        (RuntimeError("org.freedesktop.DBus.Error.ServiceUnknown"), "DBus"),
+        (OSError("socket"), "OSError"),
+    ],
+)
+async def test_a_failing_keyring_means_the_file_and_says_so(
+    use_keyring: UseKeyring, clock: FakeClock, error: Exception, word: str
+) -> None:
+    """B59: fallback only after an explicit notice; the place is named."""
+    use_keyring(Failing(error))
+    store, told = vault()
+    tokens = token_set(clock)
+    assert await store.save(PROFILE, tokens) == "file"
+    assert word in told[0]
+    assert "file" in told[0]
+    assert len(told) == 1
+    place, label = await store.place(PROFILE)
+    assert place == "file"
+    assert str(paths.state_dir()) in label
+    assert await vault()[0].load(PROFILE) == tokens
+
+
+async def test_the_file_can_be_chosen_and_then_no_keyring_is_touched(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B59: `--insecure-storage`, pinned in the profile for later runs."""
+    backend = use_keyring(MemoryKeyring())
+    store, told = vault(insecure=True)
+    assert await store.save(PROFILE, token_set(clock)) == "file"
+    pinned = Profile(PROFILE.name, PROFILE.base_url, PROFILE.account, pinned_file=True)
+    assert await vault()[0].load(pinned) == token_set(clock)
+    assert backend.calls == []
+    assert told == []
+
+
+async def test_the_file_is_private_from_its_first_byte(clock: FakeClock) -> None:
+    """B60: folder 0700, file 0600, whatever the umask."""
+    old = os.umask(0)
+    try:
+        await vault(insecure=True)[0].save(PROFILE, token_set(clock))
+    finally:
+        os.umask(old)
+    path = FileBox().path(PROFILE.entry)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert "getdrio" not in path.name
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+async def test_links_and_open_files_are_refused(clock: FakeClock, tmp_path: Any) -> None:
+    """B60: a symbolic link, a file others can read, a folder that is a link."""
+    store, _ = vault(insecure=True)
+    await store.save(PROFILE, token_set(clock))
+    path = FileBox().path(PROFILE.entry)
+    path.chmod(0o644)
+    with pytest.raises(StoreFailed, match="read by others"):
+        await vault(insecure=True)[0].load(PROFILE)
+    target = tmp_path / "elsewhere"
+    path.rename(target)
+    target.chmod(0o600)
+    path.symlink_to(target)
+    with pytest.raises(StoreFailed, match="symbolic link"):
+        await vault(insecure=True)[0].load(PROFILE)
+    told: list[str] = []
+    await Vault(insecure=True, notice=told.append).save(PROFILE, token_set(clock, access_token="at-new"))
+    assert "at-new" not in target.read_text()
+    assert "symbolic link" in told[0]
+
+
+async def test_a_full_disk_keeps_the_old_file_and_the_session(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B60 F40: the write fails, the old file is whole, this run stays signed in."""
+    store, told = vault(insecure=True)
+    await store.save(PROFILE, token_set(clock))
+    path = FileBox().path(PROFILE.entry)
+    before = path.read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert await store.save(PROFILE, token_set(clock, access_token="at-new")) == "memory"
+    assert path.read_bytes() == before
+    assert "No space left" in told[-1]
+    loaded = await store.load(PROFILE, fresh=True)
+    assert loaded is not None
+    assert loaded.access_token == "at-new"
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+async def test_nine_kilobytes_survive_a_keyring_that_takes_little(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B61: split below 1280 characters, put together again, replaced and deleted whole."""
+    backend = use_keyring(Short())
+    store, told = vault()
+    tokens = token_set(clock, access_token="a" * 6000, refresh_token="r" * 3000)
+    assert await store.save(PROFILE, tokens) == "keyring"
+    assert max(len(v) for v in backend.kept.values()) <= 1280
+    assert await vault()[0].load(PROFILE) == tokens
+    newer = token_set(clock, access_token="b" * 6000)
+    await store.save(PROFILE, newer)
+    assert await vault()[0].load(PROFILE) == newer
+    assert not any("a" * 100 in v for v in backend.kept.values())
+    await store.delete(PROFILE)
+    assert backend.kept == {}
+    assert told == []
+
+
+async def test_a_missing_part_is_damage_and_not_a_shorter_token(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B61 B62: checked by digest."""
+    backend = use_keyring(Short())
+    await vault()[0].save(PROFILE, token_set(clock, access_token="a" * 6000))
+    part = next(name for name in backend.kept if name[1].endswith(".1"))
+    del backend.kept[part]
+    store, told = vault()
+    assert await store.load(PROFILE) is None
+    assert "damaged" in told[0]
+
+
+async def test_tokens_move_from_the_file_to_a_keyring_that_turned_up(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B62: the file goes only after the keyring gave the tokens back."""
+    tokens = token_set(clock)
+    await vault(insecure=True)[0].save(PROFILE, tokens)
+    path = FileBox().path(PROFILE.entry)
+    backend = use_keyring(MemoryKeyring())
+    store, told = vault()
+    assert await store.load(PROFILE) == tokens
+    assert len(backend.kept) == 1
+    assert not path.exists()
+    assert "moved" in told[0]
+    assert (await store.place(PROFILE))[0] == "keyring"
+
+
+async def test_a_keyring_that_forgets_at_once_does_not_cost_the_file(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B62: read-back that is not the same leaves the file where it is."""
+
+    class Forgetful(MemoryKeyring):
+        def set_password(self, service: str, username: str, password: str) -> None:
+            pass
+
+    tokens = token_set(clock)
+    await vault(insecure=True)[0].save(PROFILE, tokens)
+    use_keyring(Forgetful())
+    store, _ = vault()
+    assert await store.load(PROFILE) == tokens
+    assert FileBox().path(PROFILE.entry).exists()
+    assert (await store.place(PROFILE))[0] == "file"
+
+
+async def test_the_newer_of_two_sets_counts(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B62: the keyring was locked when tokens were renewed into the file; unlocked again, the old do not return."""
+    backend = use_keyring(MemoryKeyring())
+    await vault()[0].save(PROFILE, token_set(clock))
+    clock.pass_time(200)
+    newer = token_set(clock, access_token="at-newer")
+    await vault(insecure=True)[0].save(PROFILE, newer)
+    assert await vault()[0].load(PROFILE) == newer
+    assert "at-newer" in next(iter(backend.kept.values()))
+
+
+@pytest.mark.parametrize("damage", ["{", "", "[]", '{"access_token": 1}', "null"])
+async def test_a_damaged_file_means_signed_out_and_is_kept_aside(clock: FakeClock, damage: str) -> None:
+    """B62: for the file."""
+    await vault(insecure=True)[0].save(PROFILE, token_set(clock))
+    path = FileBox().path(PROFILE.entry)
+    path.write_text(damage)
+    store, told = vault(insecure=True)
+    assert await store.load(PROFILE) is None
+    assert "Sign in again" in told[0]
+    assert path.with_name(path.name + ".damaged-1").read_text() == damage
+    assert not path.exists()
+
+
+async def test_a_damaged_keyring_entry_means_signed_out_and_is_kept_aside(use_keyring: UseKeyring) -> None:
+    """B62: for the keyring."""
+    backend = use_keyring(MemoryKeyring())
+    backend.kept["drio-tui", PROFILE.entry] = "{oops"
+    store, told = vault()
+    assert await store.load(PROFILE) is None
+    assert "damaged" in told[0]
+    assert backend.kept == {("drio-tui", f"{PROFILE.entry} (damaged)"): "{oops"}
+
+
+@pytest.mark.parametrize(
+    ("backend", "word"),
+    [(keyring.backends.null.Keyring(), "switched off"), (keyring.backends.fail.Keyring(), "no keyring")],
+)
+async def test_backends_that_keep_nothing_are_recognised(
+    use_keyring: UseKeyring, clock: FakeClock, backend: Any, word: str
+) -> None:
+    """B63: null and fail; signed out is not an error there, and the file is used."""
+    use_keyring(backend)
+    store, told = vault()
+    assert await store.load(PROFILE) is None
+    assert await store.save(PROFILE, token_set(clock)) == "file"
+    assert word in told[0]
+
+
+async def test_a_keyring_in_clear_text_is_warned_about(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B63: `keyrings.alt`'s plaintext backend, recognised by its name."""
+
+    class PlaintextKeyring(MemoryKeyring):
+        __module__ = "keyrings.alt.file"
+
+    use_keyring(PlaintextKeyring())
+    store, told = vault()
+    assert await store.save(PROFILE, token_set(clock)) == "keyring"
+    assert "clear text" in told[0]
+
+
+async def test_the_backend_named_in_the_environment_is_the_one_used() -> None:
+    """B63: `PYTHON_KEYRING_BACKEND`, as the tests' own environment sets it."""
+    import subprocess
+    import sys
+
+    code = (
+        "import asyncio\n"
+        "from drio_tui.auth.store import Vault\n"
+        "from drio_tui.auth.profiles import Profile\n"
+        "print(asyncio.run(Vault().place(Profile('p', 'https://getdrio.com/api/v1'))))\n"
+    )
+    for name, place in (("tests.auth.conftest.MemoryKeyring", "keyring"), ("keyring.backends.null.Keyring", "file")):
+        env = os.environ | {"PYTHON_KEYRING_BACKEND": name}
+        done = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60
+        )
+        assert done.stdout.startswith(f"('{place}'"), done.stderr
+
+
+async def test_a_backend_that_quotes_the_secret_in_its_error_is_not_repeated(
+    use_keyring: UseKeyring, clock: FakeClock
+) -> None:
+    """B68: whatever a backend raises, no token is in our message."""
+
+    class Quoting(MemoryKeyring):
+        def set_password(self, service: str, username: str, password: str) -> None:
+            raise ValueError(f"cannot store {password!r}")
+
+    use_keyring(Quoting())
+    store, told = vault()
+    await store.save(PROFILE, token_set(clock))
+    assert told
+    assert not any("at-first" in text or "rt-first" in text for text in told)
+
+
+async def test_deleting_deletes_in_both_places(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B66: and looks that it is gone."""
+    backend = use_keyring(MemoryKeyring())
+    await vault(insecure=True)[0].save(PROFILE, token_set(clock))
+    backend.kept["drio-tui", PROFILE.entry] = json.dumps(token_set(clock).to_json())
+    store, _ = vault()
+    await store.delete(PROFILE)
+    assert backend.kept == {}
+    assert not FileBox().path(PROFILE.entry).exists()
+    assert await store.load(PROFILE) is None
+
+
+async def test_a_keyring_that_keeps_what_was_deleted_is_reported(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B66: verified, not believed."""
+
+    class Clinging(MemoryKeyring):
+        def delete_password(self, service: str, username: str) -> None:
+            pass
+
+    use_keyring(Clinging())
+    store, _ = vault()
+    await store.save(PROFILE, token_set(clock))
+    with pytest.raises(StoreFailed, match="still holds"):
+        await store.delete(PROFILE)
