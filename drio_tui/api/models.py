@@ -12,9 +12,10 @@ that one object. Nothing is coerced, so `to_wire` gives back the JSON that came 
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 
@@ -112,6 +113,15 @@ CallMode = Annotated[str, open_enum("once", "always")]
 BorderRadius = Annotated[str, open_enum("none", "sm", "md", "lg", "xl", "full")]
 
 # What a request has to satisfy; answers are not held to it.
+
+
+def _real_address(url: str) -> str:
+    """`url`, unless what it has between brackets is not an IPv6 address."""
+    if "[" in url:
+        ipaddress.IPv6Address(url[url.index("[") + 1 : url.index("]")])
+    return url
+
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
 HexColor = Annotated[
@@ -119,13 +129,26 @@ HexColor = Annotated[
     StringConstraints(pattern=r"^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"),
     Field(json_schema_extra={"format": "color"}),
 ]
+_SAFE = r"[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}"  # RFC 3986: unreserved, sub-delims, pct-encoded
 HttpUrl = Annotated[
     str,
-    StringConstraints(max_length=2000, pattern=r"^https?://[^\s/?#@\\\x00-\x1f\x7f]+(?:[/?#][^\s\x00-\x1f\x7f]*)?$"),
+    StringConstraints(
+        max_length=2000,
+        pattern=rf"^https?://(?:(?:{_SAFE})+|\[[0-9A-Fa-f:.]{{2,45}}\])(?::[0-9]{{1,5}})?"
+        rf"(?:/(?:{_SAFE}|[/:@])*)?(?:\?(?:{_SAFE}|[/?:@])*)?(?:#(?:{_SAFE}|[/?:@])*)?$",
+    ),
+    AfterValidator(_real_address),
     Field(json_schema_extra={"format": "uri"}),
 ]
 OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=r"^/[^\s\\\x00-\x1f\x7f]*$")]
-Order = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+def _whole(number: Any) -> Any:
+    """`1.0` as `1`: JSON has no integers of its own."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Order = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=2**31 - 1)]
 Ids = Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderValue = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]

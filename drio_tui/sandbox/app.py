@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _prepare(sandbox: Sandbox) -> None:
     """What a new sandbox has: a key for its helpdesk, the local user, and an example app."""
     settings = sandbox.settings
-    async with sandbox.database.session() as session:
+    async with sandbox.alone("start") as session:
         user = await oauth.local_user(session, sandbox.oauth.settings)
         sandbox.upstream_key, fresh = await _remember(session, "upstream_key", f"helpdesk_{secrets.token_urlsafe(24)}")
         if fresh and settings.example_app:

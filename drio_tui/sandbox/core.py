@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from fastapi import Request
 from fastapi.responses import Response
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from drio_tui.api.wire import dumps
 from drio_tui.sandbox.db import Database
@@ -67,10 +70,23 @@ class Sandbox:
     async def writing(self, user: Principal) -> AsyncIterator[Store]:
         """A store in a write transaction, committed when the block ends."""
         try:
-            async with self.database.session() as session:
+            async with self.alone(user.user_id) as session:
                 yield Store(session, user.user_id, self.settings)
         finally:
             self.answers.forget()
+
+    @contextlib.asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[AsyncSession]:
+        """A write transaction in which no other one of the same `name` runs, wherever the data are.
+
+        SQLite has one writer at a time anyway; on PostgreSQL, where two could take the same
+        key or close a chain from both ends, they wait for each other.
+        """
+        async with self.database.session() as session:
+            if self.database.path is None:
+                key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+                await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+            yield session
 
     @contextlib.asynccontextmanager
     async def reading(self, user: Principal) -> AsyncIterator[Store]:

@@ -14,6 +14,7 @@ from drio_tui.sandbox.core import JSON, as_json
 from drio_tui.sandbox.oauth.settings import AUTH_PREFIX, SCOPES
 from drio_tui.sandbox.providers import providers
 from drio_tui.sandbox.settings import Settings
+from drio_tui.sandbox.things import apps, auth, integrations, operations, tools, widgets
 
 PATHS = ("/api/openapi.json", "/api/v1/openapi.json")
 _DISCOVERY = {
@@ -40,6 +41,14 @@ _TAGS = {
     "Templates": "What apps start from.",
     "Me": "The signed-in user.",
     "Discovery": "Where everything is.",
+}
+_PATCHES = {
+    "AppPatch": apps.RULES,
+    "AuthConnectionPatch": auth.RULES,
+    "IntegrationPatch": integrations.RULES,
+    "OperationPatch": operations.RULES,
+    "ToolPatch": tools.RULES,
+    "WidgetPatch": widgets.RULES,
 }
 # What an answer of 201 leads to: the path parameter that its id fills, the member that holds it, the operations.
 _LINKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -92,6 +101,9 @@ def document(app: FastAPI, settings: Settings) -> Document:
         schemas.pop(name, None)
     schemas["AppCreate"]["properties"]["templateId"]["enum"] = list(catalogue())
     schemas["AuthConnectionCreate"]["properties"]["providerKey"]["enum"] = list(providers())
+    for name, rules in _PATCHES.items():
+        for member in rules.required & schemas[name]["properties"].keys():
+            _refuse_null(schemas[name]["properties"], member)
     error = schemas["ErrorBody"]
     error["properties"]["requestId"] = {"type": "string", "format": "uuid", "title": "Request id"}
     error["required"] = ["code", "message", "details", "requestId"]
@@ -108,6 +120,13 @@ def document(app: FastAPI, settings: Settings) -> Document:
         for operation in path.values():
             _finish(operation)
     return made
+
+
+def _refuse_null(members: Document, name: str) -> None:
+    """Say of a PATCH's member that it may be left out, but not cleared."""
+    member = members[name]
+    choices = [choice for choice in member.pop("anyOf") if choice != {"type": "null"}]
+    members[name] = member | (choices[0] if len(choices) == 1 else {"anyOf": choices})
 
 
 def _finish(operation: Document) -> None:

@@ -64,11 +64,18 @@ def invalid(fields: Iterable[Field], message: str = "") -> Problem:
     return Problem(400, message or first, details=_fields(found))
 
 
-def missing(what: str, *, path: str | None = None) -> Problem:
-    """404: `what` (such as `tool`) is not there, or not the caller's; `path` where the body named it."""
-    if path is None:
-        return Problem(404, f"There is no such {what}.")
-    return Problem(404, f"{path}: there is no such {what}.", details=_fields([(path, f"no such {what}")]))
+def missing(what: str) -> Problem:
+    """404: the `what` (such as `tool`) that the address names is not there, or not the caller's."""
+    return Problem(404, f"There is no such {what}.")
+
+
+def unknown(what: str, paths: Iterable[str]) -> Problem:
+    """409: the body names, at `paths`, a `what` that is not in this app.
+
+    Not 404, which would say that the thing at the address is gone.
+    """
+    fields = [(path, f"there is no such {what} in this app") for path in paths]
+    return Problem(409, f"{fields[0][0]}: {fields[0][1]}", code="unknown_reference", details=_fields(fields))
 
 
 def clash(path: str, value: str) -> Problem:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from drio_tui.api.wire import dumps, loads
 from drio_tui.sandbox.naming import could_be_id
-from drio_tui.sandbox.problems import missing
+from drio_tui.sandbox.problems import missing, unknown
 from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.tables import AppRow, ThingRow
 from drio_tui.sandbox.view import needed, view
@@ -105,10 +105,10 @@ class Store:
         return found
 
     async def referred(self, app_id: str, kind: str, thing_id: str, path: str) -> Document:
-        """The thing that the body names at `path`. Raises `Problem` 404 with that path."""
+        """The thing that the body names at `path`. Raises `Problem` 409 with that path."""
         found = await self.find(app_id, kind, thing_id)
         if found is None:
-            raise missing(LABELS[kind], path=path)
+            raise unknown(LABELS[kind], [path])
         return found
 
     async def all(self, app_id: str, kind: str, *, parent: str | None = None) -> list[Document]:

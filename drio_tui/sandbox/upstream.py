@@ -172,7 +172,7 @@ async def get_contact(request: Request, contact_id: str) -> Response:
 async def create_contact(request: Request) -> Response:
     """A new contact; its e-mail must be new too."""
     body = await _body(request, NewContact)
-    async with sandbox_of(request).database.session() as session:
+    async with sandbox_of(request).alone("helpdesk") as session:
         known = await _records(session, "contacts")
         if any(record["email"].lower() == body["email"].lower() for record in known.values()):
             raise UpstreamProblem(409, "email: there is a contact with this e-mail already")
@@ -212,7 +212,7 @@ async def get_ticket(request: Request, ticket_id: str) -> Response:
 async def create_ticket(request: Request) -> Response:
     """A new ticket of a contact, open."""
     body = await _body(request, NewTicket)
-    async with sandbox_of(request).database.session() as session:
+    async with sandbox_of(request).alone("helpdesk") as session:
         _get(await _records(session, "contacts"), body["contactId"], "contact")
         now = _now()
         fresh = await _fresh_id(session, "tickets")
@@ -225,7 +225,7 @@ async def create_ticket(request: Request) -> Response:
 async def update_ticket(request: Request, ticket_id: str) -> Response:
     """A ticket's status and priority."""
     body = await _body(request, TicketChange)
-    async with sandbox_of(request).database.session() as session:
+    async with sandbox_of(request).alone("helpdesk") as session:
         before = _get(await _records(session, "tickets"), ticket_id, "ticket")
         ticket = before | body | {"updatedAt": _now()}
         await _store(session, "tickets", ticket)
@@ -236,7 +236,7 @@ async def update_ticket(request: Request, ticket_id: str) -> Response:
 async def add_note(request: Request, ticket_id: str) -> Response:
     """A note on a ticket, for colleagues."""
     body = await _body(request, NewNote)
-    async with sandbox_of(request).database.session() as session:
+    async with sandbox_of(request).alone("helpdesk") as session:
         _get(await _records(session, "tickets"), ticket_id, "ticket")
         fresh = await _fresh_id(session, "notes")
         note = {"id": fresh, "ticketId": ticket_id, **body, "createdAt": _now()}

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from drio_tui.api.models import AppCreate, AppPatch, DeployResult
 from drio_tui.sandbox.core import as_json, reply
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import KEYED, READ, AppId, Box, User, errors
+from drio_tui.sandbox.routes.common import READ, WRITE, AppId, Box, User, errors
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.things import apps
 
@@ -24,7 +24,7 @@ async def list_apps(box: Box, user: User) -> Response:
     return await box.show(user, ("apps",), load)
 
 
-@router.post("/apps", operation_id="createApp", status_code=201, response_model=envelopes.AppAnswer, responses=KEYED)
+@router.post("/apps", operation_id="createApp", status_code=201, response_model=envelopes.AppAnswer, responses=WRITE)
 async def create_app(box: Box, user: User, body: AppCreate) -> Response:
     """Create an app from a template, with everything the template brings."""
     async with box.writing(user) as store:
@@ -42,7 +42,7 @@ async def get_app(box: Box, user: User, app_id: AppId) -> Response:
     return await box.show(user, (app_id,), load)
 
 
-@router.patch("/apps/{appId}", operation_id="updateApp", response_model=envelopes.AppAnswer, responses=KEYED)
+@router.patch("/apps/{appId}", operation_id="updateApp", response_model=envelopes.AppAnswer, responses=WRITE)
 async def update_app(box: Box, user: User, app_id: AppId, body: AppPatch) -> Response:
     """Change an app's metadata and branding; what is absent stays, null clears."""
     async with box.writing(user) as store:

@@ -8,7 +8,7 @@ from drio_tui.api.models import AuthConnectionCreate, AuthConnectionPatch
 from drio_tui.sandbox.core import as_json, reply
 from drio_tui.sandbox.providers import providers
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, KEYED, READ, AppId, AuthId, Box, User, one_of
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, AuthId, Box, User, one_of
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.things import auth
 
@@ -30,7 +30,7 @@ async def list_auth(box: Box, user: User, app_id: AppId) -> Response:
     operation_id="createAuthConnection",
     status_code=201,
     response_model=envelopes.AuthAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def create_auth(box: Box, user: User, app_id: AppId, body: AuthConnectionCreate) -> Response:
     """Create an auth connection."""
@@ -55,7 +55,7 @@ async def get_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId) -> Resp
     "/apps/{appId}/auth/{authId}",
     operation_id="updateAuthConnection",
     response_model=envelopes.AuthAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def update_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId, body: AuthConnectionPatch) -> Response:
     """Change an auth connection; what is absent stays, null clears, objects merge one level."""

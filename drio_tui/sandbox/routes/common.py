@@ -28,7 +28,7 @@ _MEANING = {
     400: "Something in the body is wrong; `details.fields` says what.",
     401: "There is no bearer token, or it does not count.",
     404: "There is no such thing, or it belongs to someone else.",
-    409: "It clashes with what is there.",
+    409: "It does not fit what is there: a key or slug is taken, an id in the body unknown, or something refers to it.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
     500: "The sandbox failed.",
@@ -51,8 +51,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 READ = errors(401, 404)
-WRITE = errors(400, 401, 404, 413, 415, 507)
-KEYED = errors(400, 401, 404, 409, 413, 415, 507)
+WRITE = errors(400, 401, 404, 409, 413, 415, 507)
 DELETE = errors(401, 404, 409, 507)
 
 

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from drio_tui.api.models import IntegrationCreate, IntegrationPatch
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, KEYED, READ, AppId, Box, IntegrationId, User, list_of, one_of
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, IntegrationId, User, list_of, one_of
 from drio_tui.sandbox.things import integrations
 
 router = common.router("Integrations")
@@ -29,7 +29,7 @@ async def list_integrations(box: Box, user: User, app_id: AppId) -> Response:
     operation_id="createIntegration",
     status_code=201,
     response_model=envelopes.IntegrationAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def create_integration(box: Box, user: User, app_id: AppId, body: IntegrationCreate) -> Response:
     """Create an integration."""
@@ -54,7 +54,7 @@ async def get_integration(box: Box, user: User, app_id: AppId, integration_id: I
     "/apps/{appId}/integrations/{integrationId}",
     operation_id="updateIntegration",
     response_model=envelopes.IntegrationAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def update_integration(
     box: Box, user: User, app_id: AppId, integration_id: IntegrationId, body: IntegrationPatch

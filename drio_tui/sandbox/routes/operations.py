@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from drio_tui.api.models import OperationCreate, OperationPatch
 from drio_tui.sandbox.core import as_json, reply
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, KEYED, READ, AppId, Box, IntegrationId, OperationId, User, one_of
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, IntegrationId, OperationId, User, one_of
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.things import operations
 
@@ -35,7 +35,7 @@ async def list_operations(box: Box, user: User, app_id: AppId, integration_id: I
     operation_id="createOperation",
     status_code=201,
     response_model=envelopes.OperationAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def create_operation(
     box: Box, user: User, app_id: AppId, integration_id: IntegrationId, body: OperationCreate
@@ -61,7 +61,7 @@ async def get_operation(box: Box, user: User, app_id: AppId, operation_id: Opera
     "/apps/{appId}/operations/{operationId}",
     operation_id="updateOperation",
     response_model=envelopes.OperationAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def update_operation(
     box: Box, user: User, app_id: AppId, operation_id: OperationId, body: OperationPatch

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from drio_tui.api.models import BindingInput, ChainInput, ToolCreate, ToolPatch
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, KEYED, READ, WRITE, AppId, Box, ToolId, User, list_of, one_of
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, ToolId, User, list_of, one_of
 from drio_tui.sandbox.things import tools
 
 router = common.router("Tools")
@@ -24,7 +24,7 @@ async def list_tools(box: Box, user: User, app_id: AppId) -> Response:
     operation_id="createTool",
     status_code=201,
     response_model=envelopes.ToolAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def create_tool(box: Box, user: User, app_id: AppId, body: ToolCreate) -> Response:
     """Create a tool."""
@@ -44,7 +44,7 @@ async def get_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId) -> Resp
     "/apps/{appId}/tools/{toolId}",
     operation_id="updateTool",
     response_model=envelopes.ToolAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def update_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId, body: ToolPatch) -> Response:
     """Change a tool; what is absent stays, null clears, objects merge one level."""

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from drio_tui.api.models import ActionsInput, WidgetCreate, WidgetPatch
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, KEYED, READ, WRITE, AppId, Box, User, WidgetId, list_of, one_of
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, User, WidgetId, list_of, one_of
 from drio_tui.sandbox.things import widgets
 
 router = common.router("Widgets")
@@ -24,7 +24,7 @@ async def list_widgets(box: Box, user: User, app_id: AppId) -> Response:
     operation_id="createWidget",
     status_code=201,
     response_model=envelopes.WidgetAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def create_widget(box: Box, user: User, app_id: AppId, body: WidgetCreate) -> Response:
     """Create a widget."""
@@ -49,7 +49,7 @@ async def get_widget(box: Box, user: User, app_id: AppId, widget_id: WidgetId) -
     "/apps/{appId}/widgets/{widgetId}",
     operation_id="updateWidget",
     response_model=envelopes.WidgetAnswer,
-    responses=KEYED,
+    responses=WRITE,
 )
 async def update_widget(box: Box, user: User, app_id: AppId, widget_id: WidgetId, body: WidgetPatch) -> Response:
     """Change a widget; what is absent stays, null clears, objects merge one level."""

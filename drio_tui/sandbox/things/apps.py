@@ -11,7 +11,7 @@ from drio_tui.api.wire import dumps
 from drio_tui.sandbox.catalogue import Template, find
 from drio_tui.sandbox.naming import kebab, new_id, unused
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.problems import Problem, clash, missing
+from drio_tui.sandbox.problems import Problem, clash, invalid
 from drio_tui.sandbox.readiness import problems_of
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import DeploymentRow
@@ -34,13 +34,13 @@ RULES = Rules(
 
 
 async def create(store: Store, body: Document, *, upstream_key: str) -> Document:
-    """A new app with everything its template brings. Raises `Problem` 404 for the template, 409 for the slug.
+    """A new app with everything its template brings. Raises `Problem` 400 for the template, 409 for the slug.
 
     What the body says wins over the template, branding member by member.
     """
     template = find(body["templateId"])
     if template is None:
-        raise missing("template", path="templateId")
+        raise invalid([("templateId", "there is no such template")])
     document = RULES.new(
         template.app | {name: value for name, value in body.items() if value is not None},
         id=new_id("app"),
@@ -129,10 +129,10 @@ async def _fill(store: Store, app_id: str, template: Template, upstream_key: str
     given = {"{upstream}": store.settings.upstream_url, "{upstreamKey}": upstream_key}
 
     for spec in template.auth:
-        made = await auth.create(store, app_id, _filled_in(spec, given))
+        made = await auth.create(store, app_id, _filled_in(_without(spec, "description"), given))
         ids["auth", spec["key"]] = made["id"]
     for spec in template.integrations:
-        body = _filled_in(_without(spec, "auth", "operations"), given)
+        body = _filled_in(_without(spec, "auth", "operations", "description"), given)
         if "auth" in spec:
             body["authId"] = ids["auth", spec["auth"]]
         made = await integrations.create(store, app_id, body)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select
 from drio_tui.api.wire import dumps, loads
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.problems import missing
+from drio_tui.sandbox.problems import invalid, unknown
 from drio_tui.sandbox.providers import providers, split, verdict
 from drio_tui.sandbox.references import refuse_if_referred
 from drio_tui.sandbox.store import Store
@@ -32,10 +32,10 @@ RULES = Rules(
 
 
 async def create(store: Store, app_id: str, body: Document) -> Document:
-    """A new connection. Raises `Problem` 404 for the provider, 409 for the key."""
+    """A new connection. Raises `Problem` 400 for the provider, 409 for the key."""
     provider = providers().get(body["providerKey"])
     if provider is None:
-        raise missing("provider", path="providerKey")
+        raise invalid([("providerKey", "there is no such provider")])
     document = RULES.new(
         body,
         id=new_id("auth"),
@@ -113,9 +113,9 @@ def _is_ours(reference: str | None) -> bool:
 
 
 def _external(reference: str | None, own: str | None) -> str | None:
-    """`reference`, unless it names a secret of this sandbox that is not the connection's own (404)."""
+    """`reference`, unless it names a secret of this sandbox that is not the connection's own (409)."""
     if _is_ours(reference) and reference != own:
-        raise missing("secret", path="secretRef")
+        raise unknown("secret", ["secretRef"])
     return reference
 
 

@@ -27,7 +27,7 @@ _RESERVED = frozenset({"host", "authorization", "content-length", "transfer-enco
 
 
 async def create(store: Store, app_id: str, body: Document) -> Document:
-    """A new integration. Raises `Problem` 404 for the auth connection, 409 for the key, 400 for headers."""
+    """A new integration. Raises `Problem` 409 for the auth connection and the key, 400 for headers."""
     document = RULES.new(body, id=new_id("integration"), appId=app_id)
     document.pop("status")
     await _check(store, document)

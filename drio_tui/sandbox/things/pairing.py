@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 
 async def give_tool_its_widget(store: Store, tool: Document, before: str | None) -> Document:
-    """Make the widgets agree with `tool["widgetId"]`, which was `before`. Raises `Problem` 404."""
+    """Make the widgets agree with `tool["widgetId"]`, which was `before`. Raises `Problem` 409."""
     app_id, wanted = tool["appId"], tool["widgetId"]
     if wanted == before:
         return tool
@@ -27,7 +27,7 @@ async def give_tool_its_widget(store: Store, tool: Document, before: str | None)
 
 
 async def give_widget_its_tool(store: Store, widget: Document, before: str | None) -> Document:
-    """Make the tools agree with `widget["toolId"]`, which was `before`. Raises `Problem` 404."""
+    """Make the tools agree with `widget["toolId"]`, which was `before`. Raises `Problem` 409."""
     app_id, wanted = widget["appId"], widget["toolId"]
     if wanted == before:
         return widget

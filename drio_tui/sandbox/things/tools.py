@@ -6,7 +6,7 @@ from typing import Any
 
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.problems import Field, Problem, invalid, missing
+from drio_tui.sandbox.problems import Field, Problem, invalid, unknown
 from drio_tui.sandbox.references import cycle_through, refuse_if_referred
 from drio_tui.sandbox.store import Store, by_id
 from drio_tui.sandbox.things import pairing
@@ -29,7 +29,7 @@ RULES = Rules(
 async def create(store: Store, app_id: str, body: Document) -> Document:
     """A new tool, last in the list unless it says otherwise.
 
-    Raises `Problem` 404 for the operation, the tools of the chain or the widget, 409 for the key.
+    Raises `Problem` 409 for the key and for ids, 400 for a chain that cannot be.
     """
     last = await store.next_rank(app_id)
     given = {name: value for name, value in body.items() if name not in ("binding", "nextToolIds") or value is None}
@@ -103,9 +103,7 @@ async def _chain(store: Store, document: Document, following: list[str]) -> list
     if wrong:
         raise invalid(wrong + absent)
     if absent:
-        problem = missing("tool", path=absent[0][0])
-        problem.details = {"fields": [{"path": path, "message": message} for path, message in absent]}
-        raise problem
+        raise unknown("tool", [path for path, _ in absent])
     chain = {tool["id"]: tool["nextToolIds"] for tool in tools.values()} | {document["id"]: following}
     if way := cycle_through(document["id"], chain):
         names = [tools.get(tool_id, document)["name"] for tool_id in way]

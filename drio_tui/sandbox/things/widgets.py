@@ -24,7 +24,7 @@ RULES = Rules(
 
 
 async def create(store: Store, app_id: str, body: Document) -> Document:
-    """A new widget, which its tool shows from now on. Raises `Problem` 404 for a tool, 409 for the key."""
+    """A new widget, which its tool shows from now on. Raises `Problem` 409 for a tool and the key."""
     await store.app_text(app_id)
     document = RULES.new(body, id=new_id("widget"), appId=app_id)
     await _check(store, document)
