@@ -238,7 +238,7 @@ class Transport:
                 url = _redirected(method, url, response.status_code, target)
             raise RedirectRefused(f"more than {self.limits.redirects} redirects from {exchange.path}")
         except (httpx.TransportError, httpx.InvalidURL, ssl.SSLError, UnicodeError) as error:
-            raise as_ours(error, url.host, self.limits) from error
+            raise as_ours(error, _host(url), self.limits) from error
 
     async def _signed(self, request: httpx.Request, auth: httpx.Auth | None) -> httpx.Response:
         """Send `request` as `auth` wants it, perhaps more than once; gives the last answer, its body unread.
@@ -314,8 +314,16 @@ _NO_AUTH = _NoAuth()
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int]:
-    """Scheme, host and port, with the scheme's own port filled in (RFC 6454 section 4)."""
-    return url.scheme, url.host.lower(), url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
+    """Scheme, host (as it goes over the wire) and port, the scheme's own filled in (RFC 6454 section 4)."""
+    return url.scheme, _host(url).lower(), url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii", "replace")  # `url.host` fails on a broken `xn--` name
+
+
+def _is_web(url: httpx.URL) -> bool:
+    return url.scheme in ("http", "https") and bool(url.raw_host) and (url.port or 0) < 65536
 
 
 def retry_after(value: str | None) -> float | None:
@@ -340,7 +348,7 @@ def _base(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise UsageError(one_line(str(error), 200), title="The address does not work") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    if not _is_web(url):
         raise UsageError("the base URL is not an http or https address", title="The address does not work")
     if url.userinfo or url.query or url.fragment:
         raise UsageError("the base URL must hold no user, password, `?` or `#`", title="The address does not work")
@@ -355,29 +363,30 @@ def _encoded(json: Any) -> bytes:
 
 
 async def _check_location(response: httpx.Response) -> None:
-    """Refuse an unreadable redirect here; the HTTP library would call it a protocol error."""
+    """Refuse a redirect to no web address here; the HTTP library would call it a protocol error, or fail."""
     if response.status_code in REDIRECTS and "location" in response.headers:
         try:
-            httpx.URL(response.headers["location"])
+            target = httpx.URL(response.headers["location"])
         except (httpx.InvalidURL, UnicodeError) as error:
             raise RedirectRefused("the redirect's address is not a URL") from error
+        if target.scheme and not _is_web(target):
+            raise RedirectRefused(f"to {one_line(str(target), 80)}, which is no web address")
 
 
 def _redirected(method: str, url: httpx.URL, status: int, target: str) -> httpx.URL:
     """Where a redirect leads. Raises `RedirectRefused`; the method never changes."""
-    try:
-        new = url.join(target)
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise RedirectRefused("the redirect's address is not a URL") from error
-    if new.scheme not in ("http", "https") or (url.scheme == "https" and new.scheme != "https"):
-        raise RedirectRefused(f"from {url.scheme} to {one_line(new.scheme, 20)}: that would give up encryption")
+    new = url.join(target)
+    if not _is_web(new):
+        raise RedirectRefused(f"to {one_line(str(new), 80)}, which is no web address")
+    if url.scheme == "https" and new.scheme != "https":
+        raise RedirectRefused(f"from {url.scheme} to {new.scheme}: that would give up encryption")
     if method not in ("GET", "HEAD"):
         if status in (301, 302, 303):
             refused = RedirectRefused(f"the server redirects a {method} with {status}, which would turn it into a GET")
             refused.outcome_unknown = status == 303  # "see the result there": RFC 9110 section 15.4.4
             raise refused
         if origin(new) != origin(url):
-            raise RedirectRefused(f"the server redirects a {method} to {one_line(new.host, 80)}")
+            raise RedirectRefused(f"the server redirects a {method} to {one_line(_host(new), 80)}")
     return new
 
 

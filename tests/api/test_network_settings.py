@@ -1,0 +1,193 @@
+"""Proxies, certificates and base URLs: what the surroundings say, and what is said when they cannot work."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from drio_tui.api.errors import ConnectionFailed, UsageError
+from drio_tui.api.transport import Transport
+from drio_tui.api.trouble import InsecureConnection, ProxyRefused
+from drio_tui.kinds import APP
+from tests.api.conftest import TOKEN, Bench
+from tests.api.fault_server import FaultServer, answer
+from tests.api.test_connection_faults import free_port
+
+APPS = {"apps": [{"id": "app_1", "name": "One"}]}
+NEW = {"templateId": "support", "name": "One"}
+
+
+def tls(name: str = "127.0.0.1", authority: trustme.CA | None = None) -> tuple[ssl.SSLContext, trustme.CA]:
+    authority = authority or trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context, authority
+
+
+# --- proxies --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+async def test_the_local_sandbox_is_reached_past_a_proxy_that_is_down(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for variable in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
+    server = await bench.server(answer(APPS))
+    assert len(await bench.client(f"http://{name}:{server.port}/api/v1").list(APP)) == 1
+
+
+async def test_the_local_sandbox_is_reached_past_a_proxy_over_tls_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, authority = tls()
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+    with authority.cert_pem.tempfile() as trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        server = await bench.server(answer(APPS), tls=context)
+        assert len(await bench.client(server.base_url).list(APP)) == 1
+
+
+async def test_other_hosts_go_through_the_proxy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = await bench.server(answer(APPS))
+    monkeypatch.setenv("HTTP_PROXY", proxy.origin)
+    await bench.client("http://drio.test/api/v1").list(APP)
+    assert proxy.seen[0].target == "http://drio.test/api/v1/apps"
+
+
+async def test_a_proxy_that_wants_a_sign_in_is_named_and_asked_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = await bench.server(answer("<h1>sign in</h1>", status=407, media="text/html"))
+    monkeypatch.setenv("HTTP_PROXY", proxy.origin)
+    client = bench.client("http://drio.test/api/v1")
+    with pytest.raises(ProxyRefused, match="407"):
+        await client.list(APP)
+    with pytest.raises(ProxyRefused) as caught:
+        await client.create(APP, NEW)
+    assert not caught.value.outcome_unknown
+    assert len(proxy.seen) == 2
+
+
+async def test_a_proxy_that_refuses_the_tunnel_is_named_and_never_sees_the_token(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = await bench.server(answer(b"", status=407, media=None))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.origin)
+    with pytest.raises(ProxyRefused, match="407") as caught:
+        await bench.client("https://drio.test/api/v1").list(APP)
+    assert "HTTPS_PROXY" in caught.value.hint
+    assert [(seen.method, seen.target) for seen in proxy.seen] == [("CONNECT", "drio.test:443")]
+    assert TOKEN not in repr(proxy.seen)
+
+
+async def test_a_proxy_that_is_down_is_given_as_a_possible_cause(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(ConnectionFailed, match="Connection refused") as caught:
+        await bench.client("https://drio.test/api/v1").list(APP)
+    assert "proxy" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "gopher://127.0.0.1:1"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),  # needs a package that the base install leaves out
+        ("HTTPS_PROXY", "http://127.0.0.1:notaport"),
+        ("SSL_CERT_FILE", "/nonexistent/ca.pem"),
+    ],
+)
+def test_settings_that_cannot_work_are_named_when_the_client_is_made(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError) as caught:
+        Transport("https://drio.test/api/v1")
+    assert caught.value.title == "The network settings do not work"
+    assert variable in caught.value.hint
+
+
+def test_a_certificate_file_that_holds_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(UsageError):
+        Transport("https://drio.test/api/v1")
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+async def test_a_private_authority_is_trusted_when_it_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, authority = tls()
+    with authority.cert_pem.tempfile() as trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        server = await bench.server(answer(APPS), tls=context)
+        client = bench.client(server.base_url)
+        assert len(await client.list(APP)) == 1
+        assert server.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def _refused(bench: Bench, server: FaultServer, reason: str) -> None:
+    for call in ("list", "create"):
+        client = bench.client(server.base_url)
+        with pytest.raises(InsecureConnection, match=reason) as caught:
+            await (client.list(APP) if call == "list" else client.create(APP, NEW))
+        assert not caught.value.outcome_unknown
+        assert "SSL_CERT_FILE" in caught.value.hint
+    assert server.seen == []
+    assert len(server.connections) <= 2, "a refused certificate is not tried again"
+
+
+async def test_an_unknown_authority_is_refused_before_anything_is_sent(bench: Bench) -> None:
+    context, _ = tls()
+    await _refused(bench, await bench.server(tls=context), "certificate verify failed")
+
+
+async def test_a_certificate_for_another_name_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, authority = tls("other.test")
+    with authority.cert_pem.tempfile() as trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        await _refused(bench, await bench.server(tls=context), "mismatch")
+
+
+async def test_a_server_that_speaks_no_tls_is_refused(bench: Bench) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(InsecureConnection, match="127"):
+            await bench.client(f"https://127.0.0.1:{port}/api/v1").list(APP)
+
+
+# --- base URLs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "getdrio.com/api/v1", "ftp://getdrio.com/api/v1", "https://", "https:///api/v1", "http://[::1/api",
+        "https://user:pw@getdrio.com/api/v1", "https://getdrio.com/api/v1?x=1", "https://getdrio.com/api/v1#x",
+        "https://get\ndrio.com", "https://getdrio.com:99999999/api", "javascript:alert(1)",
+    ],
+)  # fmt: skip
+def test_a_base_url_that_cannot_be_meant_is_refused_when_the_client_is_made(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Transport(text)
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".test", "xn--a.test"])
+async def test_a_host_that_is_no_name_ends_in_an_error_of_ours(bench: Bench, host: str) -> None:
+    try:
+        client = bench.client(f"http://{host}/api/v1")
+    except UsageError:
+        return
+    with pytest.raises((UsageError, ConnectionFailed)):
+        await client.list(APP)

@@ -1,0 +1,137 @@
+"""Redirects: followed where that is safe, bounded, and never with the token to another origin."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+import trustme
+
+from drio_tui.api.errors import NotDrio, RedirectRefused
+from drio_tui.api.transport import Limits
+from drio_tui.kinds import APP
+from tests.api.conftest import TOKEN, Bench
+from tests.api.fault_server import answer, redirect
+
+APPS = {"apps": [{"id": "app_1", "name": "One"}]}
+NEW = {"templateId": "support", "name": "One"}
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["/api/v1/elsewhere?x=1", "elsewhere?x=1", "{origin}/api/v1/elsewhere?x=1"])
+async def test_a_get_follows_within_the_origin_with_its_token(bench: Bench, code: int, location: str) -> None:
+    server = await bench.server()
+    server.script = [redirect(code, location.format(origin=server.origin)), answer(APPS)]
+    client = bench.client(server.base_url)
+    assert len(await client.list(APP)) == 1
+    assert server.seen[1].target == "/api/v1/elsewhere?x=1"
+    assert server.seen[1].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_the_token_does_not_follow_to_another_origin(bench: Bench, host: str) -> None:
+    other = await bench.server(answer(APPS))
+    server, client = await bench.pair(redirect(307, f"http://{host}:{other.port}/api/v1/apps"))
+    assert len(await client.list(APP)) == 1
+    assert server.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert "authorization" not in other.seen[0].headers
+    assert TOKEN not in repr(other.seen)
+
+
+async def test_the_token_comes_back_only_when_the_chain_comes_home(bench: Bench) -> None:
+    other = await bench.server()
+    server, client = await bench.pair(redirect(302, f"{other.origin}/away"), answer(APPS))
+    other.script = [redirect(302, f"{server.origin}/home")]
+    await client.list(APP)
+    assert "authorization" not in other.seen[0].headers
+    assert server.seen[1].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_credentials_in_a_redirects_address_are_not_used(bench: Bench) -> None:
+    other = await bench.server(answer(APPS))
+    _, client = await bench.pair(redirect(302, f"http://eve:pw@127.0.0.1:{other.port}/"))
+    await client.list(APP)
+    assert "authorization" not in other.seen[0].headers
+
+
+@pytest.mark.parametrize("limit", [0, 1, 5])
+async def test_a_loop_is_ended(bench: Bench, limit: int) -> None:
+    server, client = await bench.pair(redirect(302, "/api/v1/apps"), limits=Limits(redirects=limit))
+    with pytest.raises(RedirectRefused, match=f"more than {limit} redirects"):
+        await client.list(APP)
+    assert len(server.seen) == limit + 1, "and it is not tried again"
+
+
+async def test_encryption_is_never_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch, isolated: object) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with authority.cert_pem.tempfile() as trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        plain = await bench.server(answer(APPS))
+        server = await bench.server(redirect(301, f"{plain.origin}/api/v1/apps"), tls=context)
+        with pytest.raises(RedirectRefused, match="from https to http"):
+            await bench.client(server.base_url).list(APP)
+    assert len(server.seen) == 1
+    assert plain.seen == []
+
+
+@pytest.mark.parametrize("code", [301, 302, 303])
+async def test_a_change_is_not_turned_into_a_get(bench: Bench, code: int) -> None:
+    server, client = await bench.pair(redirect(code, "/api/v1/apps"))
+    with pytest.raises(RedirectRefused, match=f"redirects a POST with {code}") as caught:
+        await client.create(APP, NEW)
+    assert len(server.seen) == 1
+    assert caught.value.outcome_unknown is (code == 303), "303 says that the result is elsewhere"
+
+
+@pytest.mark.parametrize("code", [307, 308])
+async def test_a_change_follows_within_the_origin_as_it_was(bench: Bench, code: int) -> None:
+    server, client = await bench.pair(redirect(code, "/api/v1/moved"), answer({"app": {"id": "a", "name": "One"}}))
+    await client.create(APP, NEW)
+    assert [(seen.method, seen.target, seen.json) for seen in server.seen] == [
+        ("POST", "/api/v1/apps", NEW),
+        ("POST", "/api/v1/moved", NEW),
+    ]
+
+
+@pytest.mark.parametrize("code", [307, 308])
+async def test_a_change_does_not_follow_to_another_origin(bench: Bench, code: int) -> None:
+    other = await bench.server(answer(APPS))
+    _, client = await bench.pair(redirect(code, f"{other.origin}/api/v1/apps"))
+    with pytest.raises(RedirectRefused, match="redirects a POST to"):
+        await client.create(APP, NEW)
+    assert other.seen == []
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "ftp://127.0.0.1/",
+        "http://[::1/",
+        "http://a:99999999/",
+        "http://\x01/",
+    ],
+)
+async def test_a_redirect_to_no_web_address_is_refused_at_once(bench: Bench, location: str) -> None:
+    server, client = await bench.pair(redirect(302, location))
+    with pytest.raises(RedirectRefused):
+        await client.list(APP)
+    assert len(server.seen) == 1
+
+
+async def test_a_redirect_without_an_address_is_not_the_api(bench: Bench) -> None:
+    _, client = await bench.pair(answer(b"", status=302, media=None))
+    with pytest.raises(NotDrio, match="HTTP 302"):
+        await client.list(APP)
+
+
+async def test_cookies_are_neither_kept_nor_sent(bench: Bench) -> None:
+    cookie = [("Set-Cookie", "session=s3cret; Path=/")]
+    server, client = await bench.pair(answer(APPS, headers=cookie))
+    await client.list(APP)
+    await client.list(APP)
+    assert "cookie" not in server.seen[1].headers
+    assert "s3cret" not in repr(bench.exchanges)
