@@ -70,9 +70,7 @@ class Person:
         try:
             return await self.sign_in(profile, **options).run()
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)  # every page arrives or is refused
 
     def see(self, event: Event) -> None:
         self.events.append(event)

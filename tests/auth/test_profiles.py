@@ -147,8 +147,15 @@ def test_resolving_knows_names_hosts_and_the_default() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\x00\xff", b"[]", b"null", b'{"profiles": 3}', b'{"profiles": [3]}', b"[" * 100_000]
-    + [
+    [
+        b"",
+        b"{",
+        b"\x00\xff",
+        b"[]",
+        b"null",
+        b'{"profiles": 3}',
+        b'{"profiles": [3]}',
+        b"[" * 100_000,
         b'{"profiles": [{"name": "x", "baseUrl": "http://evil.example"}]}',
         b'{"profiles": [{"name": 1}]}',
         b"x" * (2 << 20),

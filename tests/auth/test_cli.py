@@ -1,0 +1,314 @@
+"""`drio-tui login`, `logout` and `status` as real processes, with a real browser stand-in, a pipe or a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import socket
+import sys
+import termios
+from asyncio.subprocess import DEVNULL, PIPE
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from drio_tui import paths
+from drio_tui.auth.profiles import Profiles
+from tests.auth.conftest import FakeClock
+from tests.auth.httpd import Reply, Request, json_reply
+from tests.auth.world import REGISTER, World
+
+BROWSER = """#!{python}
+import sys, urllib.request
+urllib.request.build_opener(urllib.request.ProxyHandler({{}})).open(sys.argv[1]).read()
+"""
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """The error object: the last line on stderr, all of whose lines are JSON."""
+        lines = [json.loads(line) for line in self.err.splitlines()]
+        return lines[-1]["error"]
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> dict[str, str]:
+    path = tmp_path / "browser"
+    path.write_text(BROWSER.format(python=sys.executable))
+    path.chmod(0o755)
+    return {"BROWSER": str(path)}
+
+
+async def drio(*arguments: str, env: dict[str, str] | None = None, stdin: bytes | None = None) -> Done:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "drio_tui", *arguments,
+        stdin=DEVNULL if stdin is None else PIPE, stdout=PIPE, stderr=PIPE, env=os.environ | (env or {}),
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(stdin), 60)
+    assert process.returncode is not None
+    return Done(process.returncode, out.decode(), err.decode())
+
+
+async def test_login_status_logout(world: World, browser: dict[str, str]) -> None:
+    """B24 B59 B66: the whole way; stdout is the result, stderr tells the story, the URL is always shown."""
+    login = await drio("login", "--base-url", world.api.origin, env=browser)
+    assert login.code == 0, login.err
+    assert login.out == f"Signed in to {world.api.origin[7:]} as ada@example.com (profile {world.api.origin[7:]}).\n"
+    assert f"{world.idp.origin}/door/in?" in login.err
+    assert "file store" in login.err
+    status = await drio("status")
+    assert status.code == 0
+    for word in ("ada@example.com", world.api.origin[7:], "file store", "renewed by itself"):
+        assert word in status.out
+    state = (await drio("status", "--json")).json
+    assert state["signedIn"] is True
+    assert state["tokenStore"] == "file"
+    assert state["account"] == "ada@example.com"
+    assert state["expiresAt"].endswith("Z")
+    logout = await drio("logout")
+    assert logout.code == 0
+    assert "token revoked" in logout.out
+    assert len(world.revoked) == 1
+    after = (await drio("status", "--json")).json
+    assert after["signedIn"] is False
+    assert after["account"] is None
+    assert list((paths.state_dir() / "tokens").iterdir()) == []
+
+
+async def test_json_everywhere(world: World, browser: dict[str, str]) -> None:
+    """B41 B59: every line on stderr is JSON too, and no token is in any of it."""
+    login = await drio("login", "--base-url", world.api.origin, "--profile", "work", "--json", env=browser)
+    assert login.code == 0, login.err
+    assert login.json["profile"] == "work"
+    assert login.json["account"] == "ada@example.com"
+    events = [json.loads(line) for line in login.err.splitlines()]
+    assert "url" in [e["event"] for e in events]
+    status = await drio("status", "--json", "--profile", "work")
+    logout = await drio("logout", "--all", "--json")
+    assert logout.json == {"profiles": [{"profile": "work", "wasSignedIn": True, "revoked": True}]}
+    for secret in [s for s in world.minted if s.startswith(("at-", "rt-", "code-"))]:
+        assert not any(secret in d.out + d.err for d in (login, status, logout))
+
+
+async def test_the_environments_token_is_shown_as_the_source(
+    world: World, browser: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B64: in `status`; never the token itself."""
+    await drio("login", "--base-url", world.api.origin, env=browser)
+    monkeypatch.setenv("DRIO_TOKEN", "very-secret-token")
+    status = await drio("status")
+    state = (await drio("status", "--json")).json
+    assert "DRIO_TOKEN" in status.out
+    assert state["source"] == "DRIO_TOKEN"
+    assert "very-secret" not in status.out + status.err
+    logout = await drio("logout")
+    assert "still set" in logout.err
+
+
+async def test_a_given_client_is_used_and_remembered(world: World, browser: dict[str, str]) -> None:
+    """B14: `--client-id` where nothing can be registered."""
+    world.settings.metadata = {"registration_endpoint": None}
+    refused = await drio("login", "--base-url", world.api.origin, "--json", env=browser)
+    assert refused.code == 1
+    assert refused.error["code"] == "registration_unavailable"
+    assert refused.error["step"] == "registration"
+    assert "--client-id" in refused.error["hint"]
+    world.clients["by-hand"] = {"token_endpoint_auth_method": "none"}
+    assert (await drio("login", "--base-url", world.api.origin, "--client-id", "by-hand", env=browser)).code == 0
+    assert (await drio("login", env=browser)).code == 0
+    assert world.idp.to(REGISTER) == []
+
+
+async def test_register_again_is_an_option(world: World, browser: dict[str, str]) -> None:
+    """B35 B53."""
+    await drio("login", "--base-url", world.api.origin, env=browser)
+    await drio("login", env=browser)
+    assert len(world.idp.to(REGISTER)) == 1
+    await drio("login", "--register-again", env=browser)
+    assert len(world.idp.to(REGISTER)) == 2
+
+
+async def test_no_input_and_no_browser_ends_in_a_timeout_not_in_a_hang(world: World) -> None:
+    """B35 F49: stdin at its end from the start."""
+    for stdin in (None, b""):
+        done = await drio(
+            "login", "--base-url", world.api.origin, "--no-browser", "--timeout", "1", "--json", stdin=stdin
+        )
+        assert done.code == 1
+        assert done.error["code"] == "callback_timeout"
+        assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("login", "--base-url", "http://getdrio.com"), 2),
+        (("login", "--base-url", "ftp://x"), 2),
+        (("login", "--profile", "\x1b[2J"), 2),
+        (("login", "--timeout", "0"), 2),
+        (("logout", "--profile", "nobody"), 2),
+        (("login", "--sandbox"), 2),
+        (("logout",), 0),
+        (("logout", "--all"), 0),
+        (("status",), 0),
+    ],
+)
+async def test_exit_codes(arguments: tuple[str, ...], code: int) -> None:
+    """B65 B66: usage is 2; signing out when nobody is signed in is no failure."""
+    done = await drio(*arguments)
+    assert done.code == code, done.err
+    assert "Traceback" not in done.err
+    assert "\x1b" not in done.out + done.err
+
+
+async def test_nothing_hostile_reaches_the_terminal(world: World, browser: dict[str, str]) -> None:
+    """B31 F55: account names and error texts with control sequences are shown as symbols."""
+
+    async def me(request: Request) -> Reply:
+        if world.bearer(request) is None:
+            return world.refuse()
+        return json_reply({"user": {"id": "u", "email": "a\x1b]52;c;ZXZpbA==\x07\u202e[red]b"}})
+
+    world.api_override["/api/v1/me"] = me
+    login = await drio("login", "--base-url", world.api.origin, env=browser)
+    status = await drio("status")
+    world.settings.callback = {"code": None, "error": "access_denied", "error_description": "\x1b[2J\x9bno"}
+    denied = await drio("login", env=browser)
+    assert login.code == 0, login.err
+    assert denied.code == 1
+    assert "␛]52" in login.out
+    assert "[red]" in login.out
+    for done in (login, status, denied):
+        assert not set(done.out + done.err) & {"\x1b", "\x07", "\u202e", "\x9b"}
+
+
+async def test_a_damaged_profiles_file_is_said_aloud(world: World) -> None:
+    """F43: and kept."""
+    path = Profiles().path
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    done = await drio("status", "--json")
+    assert done.code == 0
+    assert "damaged" in done.err
+    assert path.with_name("profiles.json.damaged-1").exists()
+
+
+class Terminal:
+    """A `drio-tui` process in a terminal of its own."""
+
+    def __init__(self) -> None:
+        self.seen = ""
+        self.news = asyncio.Event()
+
+    async def start(self, *arguments: str) -> None:
+        self.master, slave = pty.openpty()
+        modes = termios.tcgetattr(slave)
+        modes[3] &= ~termios.ECHO
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "drio_tui", *arguments, stdin=slave, stdout=slave, stderr=slave
+        )
+        os.close(slave)
+        asyncio.get_running_loop().add_reader(self.master, self._read)
+
+    def _read(self) -> None:
+        try:
+            self.seen += os.read(self.master, 65536).decode()
+        except OSError:
+            asyncio.get_running_loop().remove_reader(self.master)
+        self.news.set()
+
+    async def until(self, text: str) -> None:
+        async with asyncio.timeout(30):
+            while text not in self.seen:
+                self.news.clear()
+                await self.news.wait()
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    async def url(self) -> dict[str, str]:
+        await self.until("can be pasted here")
+        line = next(part for part in self.seen.split() if "/door/in?" in part)
+        return {k: v[0] for k, v in parse_qs(urlsplit(line).query).items()}
+
+    async def end(self) -> int:
+        code = await asyncio.wait_for(self.process.wait(), 30)
+        asyncio.get_running_loop().remove_reader(self.master)
+        os.close(self.master)
+        return code
+
+
+async def test_the_address_can_be_pasted_into_the_terminal(world: World, clock: FakeClock) -> None:
+    """B36 B26: refused attempts are explained and the wait goes on; an address wrapped over lines is put together."""
+    terminal = Terminal()
+    await terminal.start("login", "--base-url", world.api.origin, "--no-browser")
+    asked = await terminal.url()
+    terminal.type(f"{asked['redirect_uri']}?code=abcd&state=of-another-attempt\n")
+    await terminal.until("another sign-in attempt")
+    code = world.mint("code")
+    world.codes[code] = asked | {"account": "ada@example.com"}
+    address = f"{asked['redirect_uri']}?code={code}&state={asked['state']}"
+    terminal.type(f"  {address[:50]}\n{address[50:90]}\n{address[90:]}\n")
+    await terminal.until("Signed in to")
+    assert await terminal.end() == 0
+
+
+async def test_the_address_can_come_through_a_pipe(world: World) -> None:
+    """B36: with `--no-browser` a pipe is read too; an unusable line and the end of input stop nothing."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "drio_tui", "login", "--base-url", world.api.origin, "--no-browser", "--json",
+        stdin=PIPE, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stderr is not None
+    asked: dict[str, str] = {}
+    while not asked:
+        event = json.loads(await asyncio.wait_for(process.stderr.readline(), 30))
+        if event["event"] == "url":
+            asked = {k: v[0] for k, v in parse_qs(urlsplit(event["text"]).query).items()}
+    code = world.mint("code")
+    world.codes[code] = asked | {"account": "ada@example.com"}
+    out, err = await asyncio.wait_for(process.communicate(f"?code={code}&state={asked['state']}".encode()), 30)
+    assert process.returncode == 0, err
+    assert json.loads(out)["account"] == "ada@example.com"
+
+
+async def test_ctrl_c_ends_the_wait_and_closes_the_port(world: World) -> None:
+    """B27: 130, no traceback, nothing listens any more, nothing was stored."""
+    terminal = Terminal()
+    await terminal.start("login", "--base-url", world.api.origin, "--no-browser")
+    asked = await terminal.url()
+    terminal.process.send_signal(signal.SIGINT)
+    assert await terminal.end() == 130
+    assert "Traceback" not in terminal.seen
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", urlsplit(asked["redirect_uri"]).port)) != 0
+    assert len(Profiles.load()) == 0
+
+
+async def test_the_sign_in_rooms_import_nothing_heavy() -> None:
+    """B57: no textual, pydantic or keyring for a command that only needs its token."""
+    code = (
+        "import sys, drio_tui.auth.bearer, drio_tui.auth.flow, drio_tui.auth.logout\n"
+        "print([n for n in ('textual', 'pydantic', 'keyring') if n in sys.modules])\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=PIPE)
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "[]"
