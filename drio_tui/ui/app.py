@@ -19,6 +19,7 @@ from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -369,14 +370,17 @@ class DrioApp(App[int], inherit_bindings=False):
     # -- the terminal -----------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        self._look_at_size()
+        self._cover(event.size)
 
-    def _look_at_size(self, _screen: object = None) -> None:
+    def _look_at_size(self, _screen: object) -> None:
+        self._cover(self.size)
+
+    def _cover(self, size: Size) -> None:
         """Below the smallest size, cover what is there with a request for room; it uncovers itself."""
         from drio_tui.ui.screens.too_small import TooSmallScreen, fits
 
         covered = not self._screen_stack or isinstance(self.screen, TooSmallScreen)
-        if not covered and not fits(self.size):
+        if not covered and not fits(size):
             self.push_screen(TooSmallScreen())
 
     def _watch_signals(self) -> None:

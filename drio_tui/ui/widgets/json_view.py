@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
+from itertools import islice
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -223,8 +224,8 @@ class JsonView(Vertical):
         self._draw()
 
     def _draw(self) -> None:
-        if not self.is_mounted:
-            return
+        if not self.query(JsonLines):
+            return  # drawn when mounted
         self._turn += 1
         cut = Cut()
         make = text_lines if self._text else lines_of
@@ -248,7 +249,7 @@ class JsonView(Vertical):
         make = text_lines(value, NO_LIMITS, Cut()) if self._text else lines_of(value, NO_LIMITS, Cut())
 
         def chunk() -> list[str]:
-            return [line for line, _ in zip(make, range(_CHUNK), strict=False)]
+            return list(islice(make, _CHUNK))
 
         first = True
         while turn == self._turn:
