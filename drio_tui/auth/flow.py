@@ -159,7 +159,11 @@ class SignIn:
                 with contextlib.suppress(SignInFailed):  # a courtesy; the tokens are thrown away either way
                     await exchange.revoke(wire, tokens)
                 raise
-            return await self._keep(tokens, account, discovery)
+            keeping = asyncio.ensure_future(self._keep(tokens, account, discovery))
+            try:
+                return await asyncio.shield(keeping)
+            except asyncio.CancelledError:
+                return await keeping  # too late to stop: half a stored sign-in would be worse
 
     async def _discover(self, wire: Wire) -> Discovery:
         self._emit(StepStarted(Step.DISCOVERY, f"Asking {self.profile.host} who signs people in"))

@@ -18,6 +18,7 @@ from drio_tui.auth.errors import (
     ClientRefused,
     GrantRefused,
     Offline,
+    ServerTrouble,
     SignedOut,
     SignInFailed,
     StoreFailed,
@@ -199,7 +200,7 @@ class TokenKeeper:
 
     async def _refresh(self, seen: TokenSet, forced: bool) -> TokenSet:
         if self._offline is not None and self._clock.monotonic() < self._not_before:
-            raise self._offline
+            raise Offline(self._offline.message)
         lock = FileLock(self._lock_path)
         try:
             async with lock.hold(LOCK_SECONDS):
@@ -207,7 +208,8 @@ class TokenKeeper:
         except LockBusy:
             raise self._fail("Another drio-tui has been refreshing the sign-in for too long.") from None
         except SignInFailed as problem:
-            raise self._fail(str(problem)) from None
+            asked = problem.retry_after if isinstance(problem, ServerTrouble) else None
+            raise self._fail(str(problem), at_least=asked or 0.0) from None
         self._failures, was_offline = 0, self._offline is not None
         self._offline = None
         if was_offline and self._hooks.online is not None:
@@ -251,11 +253,11 @@ class TokenKeeper:
         except StoreFailed as failure:
             self._note(failure.message)
 
-    def _fail(self, reason: str) -> Offline:
+    def _fail(self, reason: str, *, at_least: float = 0.0) -> Offline:
         """The refresh failed for now: keep everything, and wait longer each time before the next try."""
-        pause = min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**self._failures)
+        pause = min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         self._failures = min(self._failures + 1, 16)
-        self._not_before = self._clock.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self._not_before = self._clock.monotonic() + min(_BACKOFF_MOST, max(pause, at_least))
         first = self._offline is None
         self._offline = Offline(reason)
         if first and self._hooks.offline is not None:

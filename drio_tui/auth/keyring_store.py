@@ -48,6 +48,7 @@ class KeyringBox:
         self._tell = tell
         self._limit = limit
         self._label = "the keyring"
+        self._warning = ""
         self._broken: KeyringUnusable | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -80,7 +81,10 @@ class KeyringBox:
             if self._broken is not None:
                 raise self._broken
             try:
-                return await asyncio.wait_for(_in_daemon_thread(lambda: call(self._backend())), self._limit)
+                outcome = await asyncio.wait_for(_in_daemon_thread(lambda: call(self._backend())), self._limit)
+                if self._warning:
+                    self._tell(self._warning)
+                return outcome
             except TimeoutError:
                 failure = KeyringUnusable(
                     f"The keyring did not answer within {self._limit:g} s; it may be locked and waiting for you."
@@ -106,7 +110,7 @@ class KeyringBox:
             raise KeyringUnusable("There is no keyring on this machine.", absent=True)
         self._label = f"the keyring ({getattr(backend, 'name', kind)})"
         if "plaintext" in kind.lower() or any(m.startswith("keyrings.alt") for m in members):
-            self._tell(f"The keyring in use ({kind}) keeps passwords in clear text.")
+            self._warning = f"The keyring in use ({kind}) keeps passwords in clear text."
         return backend
 
 

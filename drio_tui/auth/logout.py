@@ -48,7 +48,7 @@ async def log_out(
             profiles.remove(profile.name)  # named after the account alone; nothing is left to keep
         else:
             profiles.add(
-                replace(profile, account=None, account_id=None, token_store=""),
+                replace(profile, account=None, account_id=None, token_store="", pinned_file=False),
                 make_current=False,
             )
     return result

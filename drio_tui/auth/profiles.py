@@ -142,14 +142,17 @@ class Profiles:
         found = [p for p in self._profiles.values() if p.base_url == base_url]
         return sorted(found, key=lambda p: p.name != self._current)
 
-    def resolve(self, name: str | None = None, base_url: str | None = None) -> Profile:
-        """The profile that is meant by `--profile` and `--base-url`; a new one, not yet kept, where there is none.
+    def resolve(self, name: str | None = None, base_url: str | None = None, *, new: bool = False) -> Profile:
+        """The profile that is meant by `--profile` and `--base-url`; one not yet kept, where the host has none.
 
-        Raises `UsageError` for a profile name that is unknown (without a base URL) or on another host.
+        Raises `UsageError` for a name that is on another host, or unknown; with `new` or a base URL an
+        unknown name is a new profile's.
         """
         base = normalize_base_url(base_url) if base_url else None
         if name is not None:
             found = self._profiles.get(check_name(name))
+            if found is None and base is None and not new:
+                raise UsageError(f"There is no profile {one_line(name, 80)}.", hint="`drio-tui status` lists them.")
             if found is None:
                 return Profile(name, base or normalize_base_url(DEFAULT_BASE_URL))
             if base is not None and found.base_url != base:

@@ -25,6 +25,7 @@ from drio_tui.auth.errors import (
     StepBroken,
     StepTimeout,
     StepUnreachable,
+    UnsafeEndpoint,
 )
 from drio_tui.auth.urls import require_safe
 from drio_tui.text import one_line
@@ -120,7 +121,10 @@ class Wire:
             if left == 0:
                 raise BadAnswer(f"{answer.host} redirects where it should answer.", step=step)
             left -= 1
-            url = require_safe(urljoin(url, target), "The redirect", step=step)
+            further = require_safe(urljoin(url, target), "The redirect", step=step)
+            if url.startswith("https:") and not further.startswith("https:"):
+                raise UnsafeEndpoint(f"{answer.host} redirects from https to {one_line(further, 200)}", step=step)
+            url = further
 
     async def post_json(self, url: str, body: Mapping[str, Any], *, step: Step) -> Answer:
         """POST a JSON object; redirects are not followed."""

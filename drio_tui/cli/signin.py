@@ -65,7 +65,8 @@ def login(
 
     wanted = inherited(profile, base_url, sandbox)
     profiles = Profiles.load()
-    chosen = profiles.resolve(wanted["profile"], _sandbox_url() if wanted["sandbox"] else wanted["base_url"])
+    url = _sandbox_url() if wanted["sandbox"] else wanted["base_url"]
+    chosen = profiles.resolve(wanted["profile"], url, new=True)
     insecure = insecure_storage or Settings.load().insecure_storage
     chosen = replace(chosen, pinned_file=insecure_storage or chosen.pinned_file)
     narrate = _narrator(as_json)

@@ -210,3 +210,12 @@ def test_each_system_has_its_opener() -> None:
     assert Surroundings({}, "win32").command(URL)[0] == "rundll32"
     with pytest.raises(BrowserRefused, match="No program"):
         Surroundings({"PATH": "/nonexistent"}, "linux").command(URL)
+
+
+def test_the_real_surroundings_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B26: `SSH_CONNECTION` of this very process."""
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+    assert "SSH" in (Surroundings.here().obstacle() or "")
+    monkeypatch.delenv("SSH_CONNECTION")
+    monkeypatch.setenv("BROWSER", "true")
+    assert Surroundings.here().obstacle() is None

@@ -163,6 +163,7 @@ async def test_no_input_and_no_browser_ends_in_a_timeout_not_in_a_hang(world: Wo
         (("login", "--profile", "\x1b[2J"), 2),
         (("login", "--timeout", "0"), 2),
         (("logout", "--profile", "nobody"), 2),
+        (("status", "--profile", "nobody"), 2),
         (("login", "--sandbox"), 2),
         (("logout",), 0),
         (("logout", "--all"), 0),

@@ -13,7 +13,7 @@ import trustme
 from drio_tui import paths
 from drio_tui.api.errors import UsageError
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
-from drio_tui.auth.errors import Step, StepUnreachable
+from drio_tui.auth.errors import Step, StepUnreachable, UnsafeEndpoint
 from drio_tui.auth.profiles import Profile
 from drio_tui.auth.wire import Wire
 from tests.auth.conftest import Person
@@ -76,14 +76,14 @@ async def test_the_environments_token_goes_to_the_profiles_host_only(monkeypatch
                 await flow.aclose()
 
 
-async def https_server(authority: trustme.CA) -> asyncio.Server:
+async def https_server(authority: trustme.CA, answer: bytes = b"200 OK\r\nContent-Length: 2") -> asyncio.Server:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+            writer.write(b"HTTP/1.1 " + answer + b"\r\nConnection: close\r\n\r\n{}")
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass
@@ -110,6 +110,25 @@ async def test_a_private_authority_is_trusted_when_named(monkeypatch: pytest.Mon
     finally:
         server.close()
         await server.wait_closed()
+
+
+async def test_a_redirect_never_gives_up_encryption(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, world: World
+) -> None:
+    """B09: https→http is refused even when it leads to this machine."""
+    authority = trustme.CA()
+    target = f"{world.idp.origin}{world.metadata_path}".encode()
+    server = await https_server(authority, b"302 Found\r\nContent-Length: 2\r\nLocation: " + target)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    try:
+        async with Wire() as wire:
+            with pytest.raises(UnsafeEndpoint, match="from https"):
+                await wire.get(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/x", step=Step.DISCOVERY)
+    finally:
+        server.close()
+        await server.wait_closed()
+    assert world.idp.requests == []
 
 
 async def test_a_proxy_is_used_for_others_and_never_for_this_machine(

@@ -139,6 +139,9 @@ def test_resolving_knows_names_hosts_and_the_default() -> None:
     assert profiles.resolve(base_url="getdrio.com").name == "work"
     assert profiles.resolve(base_url="localhost:1").base_url == "http://localhost:1/api/v1"
     assert profiles.resolve("new", "localhost:1") == Profile("new", "http://localhost:1/api/v1")
+    assert profiles.resolve("new", new=True) == Profile("new", BASE)
+    with pytest.raises(UsageError, match="no profile wrok"):
+        profiles.resolve("wrok")
     with pytest.raises(UsageError):
         profiles.resolve("work", "localhost:1")
     with pytest.raises(UsageError):

@@ -301,6 +301,25 @@ async def test_a_token_that_still_counts_is_used_while_the_server_is_away(sessio
         await session.client.get("/things")
 
 
+async def test_the_servers_wish_to_be_left_alone_is_honoured(session: Session) -> None:
+    """B52: `Retry-After` on the token endpoint, up to a minute."""
+
+    async def busy(request: Request) -> Reply:
+        return json_reply({}, 503, **{"Retry-After": "40"})
+
+    session.world.override[TOKEN] = busy
+    session.clock.pass_time(301)
+    for _ in range(13):
+        with pytest.raises(Offline):
+            await session.client.get("/things")
+        session.clock.pass_time(3)
+    assert len(session.refresh_posts()) == 1
+    session.clock.pass_time(3)
+    with pytest.raises(Offline):
+        await session.client.get("/things")
+    assert len(session.refresh_posts()) == 2
+
+
 async def test_a_server_that_is_gone_is_offline(person: Person) -> None:
     """B52: nothing listens at the token endpoint any more (DNS and refused connections look alike)."""
     session = await make(person)

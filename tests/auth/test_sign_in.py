@@ -29,6 +29,7 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.auth.events import PasteOffered, StepDone, StepStarted, UrlReady, Waiting
 from drio_tui.auth.flow import SignIn
+from drio_tui.auth.store import Vault
 from drio_tui.auth.wire import Wire
 from tests.auth.conftest import FakeClock, Person
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
@@ -271,6 +272,22 @@ async def test_being_cancelled_from_outside_closes_the_socket_too(person: Person
     with pytest.raises(asyncio.CancelledError):
         await task
     assert free(query_of(person.urls[0])["redirect_uri"])
+
+
+async def test_cancelling_while_the_tokens_are_stored_comes_too_late(person: Person, world: World) -> None:
+    """B42 B27: no half-stored sign-in: profile and tokens, or neither."""
+    sign_in = None
+    storing = person.store.save
+
+    async def save(profile, tokens):
+        sign_in.cancel()
+        return await storing(profile, tokens)
+
+    person.store.save = save
+    sign_in = person.sign_in()
+    done = await sign_in.run()
+    assert person.profiles.get(done.profile.name) == done.profile
+    assert await Vault().load(done.profile) == done.tokens
 
 
 async def test_a_silent_browser_ends_in_a_timeout_that_offers_ways_on(person: Person) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -139,9 +142,6 @@ async def test_the_time_limit_is_three_seconds() -> None:
 
 def test_a_hanging_keyring_does_not_keep_the_program_from_ending(isolated: Any) -> None:
     """B58: the thread is a daemon; a whole process with a sleeping backend ends by itself."""
-    import subprocess
-    import sys
-
     code = (
         "import asyncio, time, keyring.core\n"
         "from keyring.backend import KeyringBackend\n"
@@ -379,9 +379,6 @@ async def test_a_keyring_in_clear_text_is_warned_about(use_keyring: UseKeyring, 
 
 async def test_the_backend_named_in_the_environment_is_the_one_used() -> None:
     """B63: `PYTHON_KEYRING_BACKEND`, as the tests' own environment sets it."""
-    import subprocess
-    import sys
-
     code = (
         "import asyncio\n"
         "from drio_tui.auth.store import Vault\n"
@@ -436,3 +433,47 @@ async def test_a_keyring_that_keeps_what_was_deleted_is_reported(use_keyring: Us
     await store.save(PROFILE, token_set(clock))
     with pytest.raises(StoreFailed, match="still holds"):
         await store.delete(PROFILE)
+
+
+SECRET_SERVICE = """
+import asyncio, sys
+from jeepney import DBusAddress, message_bus
+from jeepney.io.blocking import open_dbus_connection
+bus = open_dbus_connection("SESSION")
+bus.send_and_get_reply(message_bus.RequestName("org.freedesktop.secrets"))
+print("READY", flush=True)
+while True:
+    bus.receive()  # takes every call and answers none: a person is being waited for
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("dbus-run-session") is None, reason="there is no D-Bus on this machine")
+@pytest.mark.parametrize("service", [True, False], ids=["locked for ever", "no secret service"])
+async def test_a_real_bus_whose_keyring_does_not_answer_is_no_hang(
+    clock: FakeClock, tmp_path: Any, service: bool
+) -> None:
+    """B58 B59: the Secret Service backend over a real session bus: locked, and not there at all."""
+    code = (
+        "import asyncio, subprocess, sys, time\n"
+        "from drio_tui.auth.profiles import Profile\n"
+        "from drio_tui.auth.store import Vault\n"
+        "from drio_tui.auth.tokens import TokenSet\n"
+        "tokens = TokenSet('at-x', 'c', 'https://i', 'https://i/t', 1.0)\n"
+        "other = None\n"
+        "if sys.argv[1] == 'True':\n"
+        f"    other = subprocess.Popen([sys.executable, '-c', {SECRET_SERVICE!r}], stdout=subprocess.PIPE)\n"
+        "    assert other.stdout.readline() == b'READY\\n'\n"
+        "print(asyncio.run(Vault(notice=print).save(Profile('p', 'https://getdrio.com/api/v1'), tokens)))\n"
+        "if other: other.kill(); other.wait()\n"
+    )
+    env = os.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.SecretService.Keyring"}
+    process = await asyncio.create_subprocess_exec(
+        "dbus-run-session", "--", sys.executable, "-c", code, str(service),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=env,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    lines = out.decode().splitlines()
+    assert lines, err
+    assert lines[-1] == "file", err
+    assert ("did not answer within 3 s" if service else "keyring failed") in lines[0]
