@@ -1,0 +1,593 @@
+"""The form widget: tabs that are filled when first shown, errors where they belong, a JSON view of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static, TextArea
+
+from drio_tui.api.wire import MalformedJson, loads
+from drio_tui.schema.form import FormModel, hidden, to_fields, to_json
+from drio_tui.schema.jsontext import pretty
+from drio_tui.schema.leaves import TOO_LONG, JsonNode
+from drio_tui.schema.nodes import Node
+from drio_tui.ui import keymap
+from drio_tui.ui.forms.blocks import Block, ListBlock, place_for
+from drio_tui.ui.forms.chooser import Choice, ChooserScreen
+from drio_tui.ui.forms.editors import TextEditor
+from drio_tui.ui.forms.menu import deeds
+from drio_tui.ui.forms.place import Place, Reference
+from drio_tui.ui.forms.rows import FieldRow
+from drio_tui.ui.forms.tabs import TabStrip
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.safe import safe_line
+
+if TYPE_CHECKING:
+    from drio_tui.api.errors import FieldError
+
+JSON_TAB = "JSON"
+NARROW = 60
+"""Cells of width below which labels stand over their editors."""
+
+
+class FormPage(VerticalScroll, can_focus=False):
+    """What stands on one tab."""
+
+
+class SchemaForm(Widget):
+    """A form over a model.
+
+    `references` gives, by path pattern (`binding.integrationOperationId`, `nextToolIds[]`), what a member
+    can refer to; `groups` puts members on tabs by title; `note` says where the schema is from. With
+    `json_view`, the last tab is the whole object as JSON.
+    """
+
+    DEFAULT_CSS = stylesheet("forms").read_text(encoding="utf-8")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "form",
+        "Forms",
+        Key("form.save", "ctrl+s", "save", "Save", "Check everything, then save"),
+        Key("form.menu", "f2", "menu", "Field", "What can be done with this field: reset, leave out, null, JSON, move"),
+        Key("form.previous_tab", "f3,ctrl+pageup", "tab(-1)", "Tab ←", "The tab before", show=False),
+        Key("form.next_tab", "f4,ctrl+pagedown", "tab(1)", "Tab →", "The next tab"),
+        Key("form.next_error", "f8", "next_error", "Next error", "Go to the next field with an error", show=False),
+        Key("form.editor", "e", "outside", "$EDITOR", "Edit the whole as JSON in $VISUAL or $EDITOR", show=False),
+        Key("form.item_up", "alt+up", "shift(-1)", "Item up", "Move this item up", show=False),
+        Key("form.item_down", "alt+down", "shift(1)", "Item down", "Move this item down", show=False),
+        Key("form.up", "up", "app.focus_previous", "Up", "The field before", show=False, palette=False),
+        Key("form.down", "down", "app.focus_next", "Down", "The next field", show=False, palette=False),
+        Key("form.page_up", "pageup", "page(-1)", "Page up", show=False, palette=False),
+        Key("form.page_down", "pagedown", "page(1)", "Page down", show=False, palette=False),
+    )
+
+    class Changed(Message):
+        """Something on the form was edited."""
+
+        def __init__(self, form: SchemaForm) -> None:
+            super().__init__()
+            self.form = form
+
+        @property
+        def control(self) -> SchemaForm:
+            return self.form
+
+    class Submitted(Message):
+        """The form is to be saved and nothing is wrong by the schema: `value` whole, `patch` what changed."""
+
+        def __init__(self, form: SchemaForm, value: Any, patch: dict[str, Any]) -> None:
+            super().__init__()
+            self.form = form
+            self.value = value
+            self.patch = patch
+
+        @property
+        def control(self) -> SchemaForm:
+            return self.form
+
+    class NewWanted(Message):
+        """Something new is to be made for the reference at `path` (of `pattern`); answer with `refer`."""
+
+        def __init__(self, form: SchemaForm, path: str, pattern: str) -> None:
+            super().__init__()
+            self.form = form
+            self.path = path
+            self.pattern = pattern
+
+        @property
+        def control(self) -> SchemaForm:
+            return self.form
+
+    def __init__(
+        self,
+        model: FormModel,
+        *,
+        references: Mapping[str, Reference] | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
+        note: str = "",
+        json_view: bool = True,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.model = model
+        self._references = references or {}
+        self._wanted = groups
+        self._note = note
+        self._json_view = json_view and model.field.kind == "object"
+        self._groups = model.groups(groups)
+        self._current = 0
+        self._draft: str | None = None
+        """Text of the JSON view that does not parse, kept until it does or is dropped."""
+        self._json_shown = ""
+        self._json_error = ""
+        self._last: Place | None = None
+
+    # -- building ---------------------------------------------------------------------------------
+
+    @property
+    def titles(self) -> list[str]:
+        """The titles of the tabs."""
+        return [group.title for group in self._groups] + ([JSON_TAB] if self._json_view else [])
+
+    def compose(self) -> ComposeResult:
+        if len(self.titles) > 1:
+            yield TabStrip(self.titles)
+        for number in range(len(self.titles)):
+            page = FormPage(id=f"page-{number}")
+            page.display = number == 0
+            yield page
+        yield Static(id="form-note")
+
+    def on_mount(self) -> None:
+        self._fill(0)
+        self._say()
+
+    def on_resize(self, event: events.Resize) -> None:
+        narrow = event.size.width < NARROW
+        if narrow != self.has_class("-narrow-form"):
+            self.set_class(narrow, "-narrow-form")
+            for place in self.query(Place):
+                place.refresh(layout=True)
+
+    def _page(self, number: int) -> FormPage:
+        return self.query_one(f"#page-{number}", FormPage)
+
+    def _is_json(self, number: int) -> bool:
+        return self._json_view and number == len(self._groups)
+
+    def _fill(self, number: int) -> None:
+        """Put the places on a tab, once."""
+        page = self._page(number)
+        if page.children and not self._is_json(number):
+            return
+        if self._is_json(number):
+            self._fill_json(page)
+            return
+        group = self._groups[number]
+        nodes = [node for node in self.model.nodes_of(group) if not hidden(node)]
+        alone = len(nodes) == 1 and len(self._groups) > 1
+        places: list[Widget] = [place_for(node, self._references, header=not alone) for node in nodes]
+        page.mount(*(places or [Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))]))
+
+    def _fill_json(self, page: FormPage) -> None:
+        text = self._draft if self._draft is not None else pretty(self.model.value(secrets=False))
+        self._json_shown = text
+        page.remove_children()
+        if len(text) > TOO_LONG:
+            words = f"{len(text):,} characters are too many to edit here; the fields can be edited."
+            page.mount(Static(Content(words).stylize("$foreground-muted")))
+            return
+        page.mount(
+            TextEditor(text, classes="-whole"),
+            Static(safe_line(self._json_error, 300, "$text-error"), classes="-json-error"),
+        )
+
+    def load(self, base: dict[str, Any] | None) -> None:
+        """Start over from what was loaded anew."""
+        self.model.load(base)
+        self._draft, self._json_error = None, ""
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Make the tabs anew from the model; their titles stay."""
+        groups = self.model.groups(self._wanted)
+        if [group.title for group in groups] == [group.title for group in self._groups]:
+            self._groups = groups
+        for number in range(len(self.titles)):
+            self._page(number).remove_children()
+        self._fill_fresh(self._current)
+        self._say()
+
+    def _fill_fresh(self, number: int) -> None:
+        page = self._page(number)
+        if self._is_json(number):
+            self._fill_json(page)
+        else:
+            group = self._groups[number]
+            nodes = [node for node in self.model.nodes_of(group) if not hidden(node)]
+            alone = len(nodes) == 1 and len(self._groups) > 1
+            page.mount(*(place_for(node, self._references, header=not alone) for node in nodes))
+
+    # -- tabs -------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> int:
+        """The number of the tab that is shown."""
+        return self._current
+
+    def show_tab(self, number: int, *, focus: bool = True) -> None:
+        """Show a tab, filling it when it is shown for the first time."""
+        if not 0 <= number < len(self.titles) or number == self._current:
+            return
+        changed = self._leave_json()
+        if self._is_json(self._current):
+            # The page is made anew each time, from what the fields hold then.
+            self._page(self._current).remove_children()
+        self._page(self._current).display = False
+        self._current = number
+        page = self._page(number)
+        if changed or self._is_json(number):
+            page.remove_children()
+            self._fill_fresh(number)
+        else:
+            self._fill(number)
+        page.display = True
+        for strip in self.query(TabStrip):
+            strip.chosen = number
+            had_focus = strip.has_focus
+            if focus and not had_focus:
+                self.call_after_refresh(self.focus_first)
+        self._say()
+
+    @on(TabStrip.Chosen)
+    def _tab_chosen(self, event: TabStrip.Chosen) -> None:
+        event.stop()
+        self.show_tab(event.number)
+
+    def action_tab(self, step: int) -> None:
+        self.show_tab((self._current + step) % len(self.titles))
+
+    def action_page(self, pages: int) -> None:
+        page = self._page(self._current)
+        page.scroll_relative(y=pages * max(1, page.size.height - 2), animate=False)
+
+    def focus_first(self) -> None:
+        """Take the focus to the first field of the tab."""
+        page = self._page(self._current)
+        for place in page.query(Place):
+            if isinstance(place, FieldRow) or (isinstance(place, Block) and place.has_header):
+                place.focus_editor()
+                return
+        for widget in page.query("*"):
+            if widget.focusable:
+                widget.focus()
+                return
+
+    # -- the JSON view ----------------------------------------------------------------------------
+
+    def _leave_json(self) -> bool:
+        """Take over what was typed into the JSON view; whether the fields have to be drawn anew."""
+        if not self._is_json(self._current):
+            return False
+        area = next(iter(self._page(self._current).query(TextEditor)), None)
+        if area is None:
+            return False
+        if area.text == self._json_shown and self._draft is None:
+            return False
+        return self._take_json(area.text)
+
+    def _take_json(self, text: str) -> bool:
+        """The whole object from text. What does not parse is kept, and is an error."""
+        try:
+            value = loads(text)
+            if not isinstance(value, dict):
+                raise MalformedJson("the whole must be an object in { }")
+            self.model.take(value)
+        except MalformedJson as error:
+            self._draft, self._json_error = text, f"✗ not taken over: {error}"
+            return False
+        self._draft, self._json_error = None, ""
+        self._json_shown = text
+        for number in range(len(self._groups)):
+            self._page(number).remove_children()
+        self._groups_again()
+        self.post_message(self.Changed(self))
+        return True
+
+    def _groups_again(self) -> None:
+        groups = self.model.groups(self._wanted)
+        if [group.title for group in groups] == [group.title for group in self._groups]:
+            self._groups = groups
+
+    def drop_draft(self) -> None:
+        """Forget text of the JSON view that does not parse."""
+        self._draft, self._json_error = None, ""
+        if self._is_json(self._current):
+            self._fill_json(self._page(self._current))
+        self._say()
+
+    def action_outside(self) -> None:
+        """Edit the whole as JSON in the person's own editor."""
+        from drio_tui.ui.forms.outside import NoEditor, edit_outside  # tempfile and subprocess, rarely needed
+
+        if not self._json_view:
+            return
+        text = self._draft if self._draft is not None else pretty(self.model.value(secrets=False))
+        try:
+            edited = edit_outside(self.app, text)
+        except NoEditor as error:
+            self.notify(safe_line(str(error), 300).plain, severity="warning", markup=False)
+            return
+        if edited is None or edited == text:
+            return
+        taken = self._take_json(edited)
+        if taken:
+            self._rebuild()
+        else:
+            self.show_tab(len(self._groups))
+            self._fill_json(self._page(self._current))
+        self._say()
+
+    # -- what is wrong ----------------------------------------------------------------------------
+
+    def validate(self) -> bool:
+        """Check everything; errors are shown where they belong, and the first one gets the focus."""
+        if self._leave_json():
+            self._json_shown = ""
+        wrong = bool(self.model.check()) or self._draft is not None
+        self._show_errors()
+        if wrong:
+            self._focus_error(self.model.failing())
+        return not wrong
+
+    def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
+        """Show what the server found on the fields it names; gives back what names no field."""
+        left = self.model.apply_errors(errors)
+        self._show_errors()
+        self._focus_error([node for node in self.model.failing() if node.refused])
+        return left
+
+    def _show_errors(self) -> None:
+        for place in self.query(Place):
+            place.refresh_state()
+        self._say()
+
+    def _say(self) -> None:
+        """Bring the tabs' counts and the line at the bottom up to date."""
+        failing = self.model.failing()
+        counts = [0] * len(self.titles)
+        for node in failing:
+            counts[self._tab_of(node)] += len(node.errors) if node is not self.model.root else 0
+        if self._draft is not None:
+            counts[-1] += 1
+        for strip in self.query(TabStrip):
+            strip.count(counts)
+        parts: list[Content] = []
+        parts += [safe_line(f"✗ {text}", 300, "$text-error") for text in self.model.root.errors]
+        if self._draft is not None and not self._is_json(self._current):
+            parts.append(safe_line("✗ The JSON view holds text that does not parse.", 200, "$text-error"))
+        if self._note and not parts:
+            parts.append(safe_line(self._note, 300, "$foreground-muted"))
+        note = self.query_one("#form-note", Static)
+        note.update(Content("\n").join(parts))
+        note.display = bool(parts)
+
+    def _tab_of(self, node: Node) -> int:
+        top = node
+        while top.parent is not None and top.parent is not self.model.root:
+            top = top.parent
+        for number, group in enumerate(self._groups):
+            if any(one is top for one in self.model.nodes_of(group)):
+                return number
+        return 0
+
+    def _focus_error(self, failing: list[Node]) -> None:
+        below = [node for node in failing if node is not self.model.root]
+        if below:
+            self.show_node(below[0])
+        elif self._draft is not None:
+            self.show_tab(len(self._groups))
+
+    def show_node(self, node: Node) -> None:
+        """Show the tab a node stands on, unfold what hides it, and focus its editor."""
+        self.show_tab(self._tab_of(node), focus=False)
+        self.call_after_refresh(self._focus_node, node)
+
+    def _focus_node(self, node: Node) -> None:
+        place = self.place_of(node)
+        if place is None:
+            return
+        for above in place.ancestors:
+            if isinstance(above, Block):
+                above.folded = False
+        place.focus_editor()
+
+    def place_of(self, node: Node) -> Place | None:
+        """The widget of a node, or of the nearest one above that has one; None before its tab was shown."""
+        places = {id(place.node): place for place in self.query(Place)}
+        at: Node | None = node
+        while at is not None:
+            if id(at) in places:
+                return places[id(at)]
+            at = at.parent
+        return None
+
+    def action_next_error(self) -> None:
+        failing = [node for node in self.model.failing() if node is not self.model.root]
+        if not failing:
+            return
+        here = self._focused_place()
+        numbers = {id(node): number for number, node in enumerate(failing)}
+        at = numbers.get(id(here.node), -1) if here is not None else -1
+        self.show_node(failing[(at + 1) % len(failing)])
+
+    def action_save(self) -> None:
+        if self.validate():
+            self.post_message(self.Submitted(self, self.model.value(), self.model.to_patch()))
+
+    # -- what places say --------------------------------------------------------------------------
+
+    @on(Place.Edited)
+    def _edited(self, event: Place.Edited) -> None:
+        event.stop()
+        for above in event.place.ancestors:
+            if isinstance(above, Block):
+                above.refresh_summary()
+            if above is self:
+                break
+        self._recount()
+        self.post_message(self.Changed(self))
+
+    def _recount(self) -> None:
+        """Bring the counts up to date where there is something to count, so that typing costs nothing."""
+        strip = next(iter(self.query(TabStrip)), None)
+        if (strip is not None and any(strip.counts)) or self.model.root.errors or self._last_failed():
+            self._say()
+
+    def _last_failed(self) -> bool:
+        here = self._focused_place()
+        return here is not None and any(node.errors for node in here.node.walk())
+
+    @on(Place.NewWanted)
+    def _new_wanted(self, event: Place.NewWanted) -> None:
+        event.stop()
+        node = event.place.node
+        self._last = event.place
+        path = ".".join(map(str, node.path))
+        self.post_message(self.NewWanted(self, path, node.field.pattern))
+
+    def refer(self, path: str, value: str) -> None:
+        """Refer, at `path`, to something that was just made."""
+        node, rest = self.model.nearest(path)
+        place = self.place_of(node)
+        if not rest and isinstance(place, FieldRow):
+            place.set_reference(value)
+            place.focus_editor()
+
+    @on(Place.Shifted)
+    def _shifted(self, event: Place.Shifted) -> None:
+        event.stop()
+        self._shift(event.place, event.step)
+
+    def _shift(self, place: Place, step: int) -> None:
+        holder = next((above for above in place.ancestors if isinstance(above, ListBlock)), None)
+        if holder is not None:
+            holder.shift(place, step)
+
+    def action_shift(self, step: int) -> None:
+        place = self._focused_place()
+        while place is not None and not place.is_item:
+            place = next((above for above in place.ancestors if isinstance(above, Place)), None)
+        if place is not None:
+            self._shift(place, step)
+
+    def _focused_place(self) -> Place | None:
+        focused = self.screen.focused if self.is_attached else None
+        if focused is None:
+            return None
+        return next((node for node in focused.ancestors_with_self if isinstance(node, Place)), None)
+
+    # -- the menu of a field ----------------------------------------------------------------------
+
+    @on(Place.MenuWanted)
+    def _menu_wanted(self, event: Place.MenuWanted) -> None:
+        event.stop()
+        self.open_menu(event.place)
+
+    def action_menu(self) -> None:
+        if self._is_json(self._current):
+            self._json_menu()
+            return
+        place = self._focused_place()
+        if place is not None:
+            self.open_menu(place)
+
+    def _json_menu(self) -> None:
+        choices = [Choice("outside", "Edit in $EDITOR")]
+        if self._draft is not None or self._json_error:
+            choices.insert(0, Choice("drop", "Forget this text", "back to what the fields hold"))
+
+        def done(choice: Choice[str] | None) -> None:
+            if choice is not None and choice.value == "drop":
+                self.drop_draft()
+            elif choice is not None:
+                self.action_outside()
+
+        self.app.push_screen(ChooserScreen("JSON", choices), done)
+
+    def open_menu(self, place: Place) -> None:
+        """Offer what can be done with a field."""
+        found = deeds(place)
+        if not found:
+            return
+
+        def done(choice: Choice[str] | None) -> None:
+            if choice is not None:
+                self.do(place, choice.value)
+
+        title = place.node.field.title or "Field"
+        self.app.push_screen(ChooserScreen(title, found, near=place.region), done)
+
+    def do(self, place: Place, deed: str) -> None:
+        """Do one of the things the menu offers: see `menu.deeds`."""
+        node = place.node
+        match deed:
+            case "up" | "down" | "remove" | "item-up" | "item-down" | "item-remove":
+                target: Place | None = place
+                while target is not None and not target.is_item:
+                    target = next((above for above in target.ancestors if isinstance(above, Place)), None)
+                if target is not None:
+                    self._shift(target, {"up": -1, "down": 1}.get(deed.removeprefix("item-"), 0))
+                return
+            case "add":
+                if isinstance(place, ListBlock):
+                    place.add()
+                return
+            case "reset":
+                node.reset()
+            case "clear":
+                node.clear()
+            case "null":
+                node.set_null()
+            case "json":
+                node = to_json(node)
+            case "fields" if isinstance(node, JsonNode):
+                node = to_fields(node)
+        self._redraw(place, node)
+
+    def _redraw(self, place: Place, node: Node) -> None:
+        """Show a place again after its node was changed or replaced."""
+        node.check_self()
+        if node is place.node and isinstance(place, FieldRow):
+            place.reload()
+            if any(node.children()):
+                self._replace(place, node)
+        else:
+            self._replace(place, node)
+        self._say()
+        self.post_message(self.Changed(self))
+
+    def _replace(self, place: Place, node: Node) -> None:
+        parent = place.parent
+        if not isinstance(parent, Widget):
+            return
+        bare = isinstance(place, Block) and not place.has_header
+        other = place_for(node, self._references, header=not bare)
+        parent.mount(other, before=place)
+        place.remove()
+        self.call_after_refresh(other.focus_editor)
+
+    @on(TextArea.Changed)
+    def _json_typed(self, event: TextArea.Changed) -> None:
+        if self._is_json(self._current):
+            event.stop()
+            self.post_message(self.Changed(self))
