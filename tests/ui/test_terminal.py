@@ -1,0 +1,183 @@
+"""The program in a real pseudo-terminal: what it leaves behind, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drio_tui.ui import crash
+from tests.ui.shell_pty import SIGNALS, Terminal
+
+pytestmark = pytest.mark.socket
+NOBODY = ("--base-url", "http://127.0.0.1:9")
+FIRST_FRAME = "Quit"
+
+
+def drawn(terminal: Terminal, frames: int) -> None:
+    """Read until so many synchronized updates or cursor moves were written: the program is `frames` deep in starting."""
+    terminal.until(lambda: terminal.output.count(b"\x1b[") >= frames)
+
+
+@pytest.mark.parametrize("writes", [1, 20, 60, 200, 600])
+def test_quitting_at_any_moment_of_starting_leaves_the_terminal_as_it_was(writes: int) -> None:
+    with Terminal(*NOBODY) as terminal:
+        drawn(terminal, writes)
+        terminal.press("\x11")
+        assert terminal.wait() == 0
+        assert terminal.restored == []
+        assert b"Traceback" not in terminal.output
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_ends_it_with_128_and_its_number_and_restores_the_terminal(name: str) -> None:
+    with Terminal(*NOBODY) as terminal:
+        terminal.until("Templates")
+        terminal.until(FIRST_FRAME)
+        terminal.kill(SIGNALS[name])
+        assert terminal.wait() == 128 + SIGNALS[name]
+        assert terminal.restored == []
+        assert b"Traceback" not in terminal.output
+
+
+def test_a_closed_window_ends_it() -> None:
+    with Terminal(*NOBODY) as terminal:
+        terminal.until(FIRST_FRAME)
+        terminal.hang_up()
+        assert terminal.process.wait(30) == 128 + signal.SIGHUP
+
+
+def test_it_can_be_stopped_and_brought_back() -> None:
+    with Terminal(*NOBODY) as terminal:
+        terminal.until(FIRST_FRAME)
+        terminal.press("\x1a")
+        terminal.until(lambda: os.waitpid(terminal.process.pid, os.WUNTRACED | os.WNOHANG)[0])
+        assert terminal.restored == []
+        before = len(terminal.output)
+        terminal.kill(signal.SIGCONT)
+        terminal.until(lambda: b"\x1b[?1049h" in terminal.output[before:])
+        terminal.until(FIRST_FRAME)
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert terminal.restored == []
+
+
+def test_the_sandbox_it_started_ends_with_it_even_when_it_is_killed(isolated: Path) -> None:
+    lock = isolated / "data" / "sandbox" / "sandbox.lock"
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        with Terminal("--sandbox") as terminal:
+            terminal.until("Acme Support")
+            terminal.kill(end)
+            terminal.wait()
+            # The lock is held for as long as the sandbox lives.
+            subprocess.run(["flock", "--timeout", "20", lock, "true"], check=True)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 5), (500, 200)])
+def test_it_starts_and_ends_in_a_terminal_of_any_size(size: tuple[int, int]) -> None:
+    with Terminal(*NOBODY, size=size) as terminal:
+        drawn(terminal, 60)
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert terminal.restored == []
+
+
+def test_a_terminal_that_cannot_draw_is_refused_politely() -> None:
+    with Terminal(*NOBODY, env={"TERM": "dumb"}) as terminal:
+        assert terminal.wait() == 2
+        assert b"TERM=dumb" in terminal.output
+        assert b"\x1b" not in terminal.output
+
+
+def test_without_a_terminal_it_says_what_to_do_instead() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "drio_tui", *NOBODY],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 2
+    assert "needs a terminal" in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_without_colours_it_draws_in_shades_of_grey() -> None:
+    with Terminal(*NOBODY, env={"NO_COLOR": "1"}) as terminal:
+        terminal.until(FIRST_FRAME)
+        colours = {
+            tuple(cell for cell in (char.fg, char.bg) if len(cell) == 6)
+            for line in terminal.screen.buffer.values()
+            for char in line.values()
+        }
+        for pair in colours:
+            for colour in pair:
+                assert colour[:2] == colour[2:4] == colour[4:], colour
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+CRASHING = """
+import sys
+from drio_tui.ui.app import DrioApp
+from drio_tui.ui.launch import LaunchOptions, run_tui
+
+def fail(self):
+    raise RuntimeError("broken with Bearer abc.def-ghi and access_token=s3cretS3cret")
+
+DrioApp.action_help = fail
+sys.exit(run_tui(LaunchOptions(base_url="http://127.0.0.1:9")))
+"""
+
+
+def test_a_crash_restores_the_terminal_and_leaves_a_report_without_secrets(isolated: Path) -> None:
+    with Terminal(command=[sys.executable, "-c", CRASHING], size=(120, 30)) as terminal:
+        terminal.until(FIRST_FRAME)
+        terminal.press("?")
+        assert terminal.wait() == 1
+        assert terminal.restored == []
+        said = terminal.output.split(b"\x1b[?1049l")[-1].decode()
+        assert "drio-tui had to stop" in said
+        assert "Traceback" not in said
+        (report,) = (isolated / "state" / "crashes").iterdir()
+        assert report.name in said.replace("\r\n", "")
+        assert report.stat().st_mode & 0o777 == 0o600
+        text = report.read_text()
+        assert "RuntimeError" in text
+        assert "fail" in text
+        for secret in ("abc.def-ghi", "s3cretS3cret"):
+            assert secret not in text + said
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("Authorization: Bearer abcdef", "abcdef"),
+        ("authorization: Basic dXNlcjpw", "dXNlcjpw"),
+        ("http://127.0.0.1:1/callback?code=c0de&state=st4te", "c0de"),
+        ("{'refresh_token': 'r3fresh'}", "r3fresh"),
+        ('{"client_secret":"hush"}', "hush"),
+        ("eyJhbGciOiJ.eyJzdWIi.c2ln", "eyJzdWIi"),
+        ("token dr_0123456789abcdef0123456789abcdef0123", "0123456789abcdef0123456789abcdef"),
+    ],
+)
+def test_what_looks_like_a_credential_never_stays_in_a_report(text: str, secret: str) -> None:
+    assert secret not in crash.redacted(text)
+
+
+def test_what_helps_to_find_the_fault_stays_in_a_report() -> None:
+    text = 'File "/usr/lib/python3/site-packages/textual/widgets/_a_rather_long_module_name_1.py", line 3, in compose'
+    assert crash.redacted(text) == text
+
+
+def test_a_report_that_cannot_be_written_is_no_second_crash(isolated: Path, capsys: Any) -> None:
+    (isolated / "state").write_text("in the way")
+    error = RuntimeError("x")
+    assert crash.write_report(error) is None
+    crash.tell(error, None)
+    assert "No report could be written" in capsys.readouterr().err
