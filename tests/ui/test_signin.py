@@ -88,7 +88,8 @@ async def test_signing_in_through_the_browser_ends_in_the_apps_of_that_account(s
         await until(pilot, lambda: "Acme Support" in text_of(app))
         assert "you@sandbox.local" in text_of(app)
         profile = kept(base)
-        assert profile and profile.account == "you@sandbox.local"
+        assert profile
+        assert profile.account == "you@sandbox.local"
         assert await kept_tokens(base)
 
 
@@ -164,13 +165,13 @@ async def test_a_host_without_sign_in_is_named_and_the_way_back_is_open(unused_h
 
 
 @pytest.fixture
-async def unused_host() -> AsyncIterator[str]:
+async def unused_host() -> str:
     """An address of this machine where nobody listens."""
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
-    yield f"http://127.0.0.1:{port}"
+    return f"http://127.0.0.1:{port}"
 
 
 async def test_the_address_is_there_in_full_on_a_small_terminal(sandbox_process: Any) -> None:
@@ -191,7 +192,8 @@ async def test_a_sign_in_that_ended_is_renewed_in_place_and_the_request_goes_on(
         await until(pilot, lambda: app.current_mode == "apps" and app.screen.things)
         apps = app.screen
         profile, tokens = kept(base), await kept_tokens(base)
-        assert profile and tokens
+        assert profile
+        assert tokens
         # As if drio had ended the sign-in: neither token counts any more.
         async with httpx.AsyncClient(base_url=base, trust_env=False) as http:
             discovery = (await http.get("/.well-known/oauth-authorization-server")).json()
@@ -208,4 +210,5 @@ async def test_a_sign_in_that_ended_is_renewed_in_place_and_the_request_goes_on(
         await app.workers.wait_for_complete()
         assert app.status.phase == "online"
         renewed = await kept_tokens(base)
-        assert renewed and renewed.access_token != tokens.access_token
+        assert renewed
+        assert renewed.access_token != tokens.access_token

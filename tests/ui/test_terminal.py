@@ -20,7 +20,7 @@ FIRST_FRAME = "Quit"
 
 
 def drawn(terminal: Terminal, frames: int) -> None:
-    """Read until so many synchronized updates or cursor moves were written: the program is `frames` deep in starting."""
+    """Read until so many escape sequences were written: a measure of how far starting has come."""
     terminal.until(lambda: terminal.output.count(b"\x1b[") >= frames)
 
 
