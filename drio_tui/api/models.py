@@ -15,7 +15,17 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 
@@ -32,6 +42,18 @@ class Wire(BaseModel):
         protected_namespaces=(),
         field_title_generator=lambda name, _info: name.replace("_", " ").capitalize(),
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _set_is_what_came(cls, raw: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Pydantic takes an unknown member `app_id` for the field of that name, and would then write `appId` too."""
+        made = read(raw)
+        extra = made.__pydantic_extra__
+        if extra and isinstance(raw, dict):
+            for name in extra.keys() & cls.model_fields.keys():
+                if cls.model_fields[name].alias not in raw:
+                    made.__pydantic_fields_set__.discard(name)
+        return made
 
     @classmethod
     def from_wire(cls, raw: Any) -> Self:
@@ -148,10 +170,11 @@ def _whole(number: Any) -> Any:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-Order = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=2**31 - 1)]
+Order = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
 Ids = Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderValue = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
+Headers = Annotated[dict[HeaderName, HeaderValue], Field(json_schema_extra={"additionalProperties": False})]
 JsonSchema = Annotated[dict[str, Any], Field(json_schema_extra={"format": "json-schema"})]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
@@ -305,7 +328,7 @@ class Integration(Wire):
 class IntegrationConfigInput(Wire):
     """An integration's config as a request may give it (inferred); other members are kept as they are."""
 
-    headers: dict[HeaderName, HeaderValue] | None = Field(None, description="Sent with every call.")
+    headers: Headers | None = Field(None, description="Sent with every call.")
 
 
 class IntegrationCreate(Wire):

@@ -8,13 +8,9 @@ from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from drio_tui.sandbox.guard import request_id
-from drio_tui.sandbox.problems import CODES, envelope
+from drio_tui.sandbox.problems import CODES, Problem, envelope
 
 log = logging.getLogger("drio_tui.sandbox")
-
-
-class _TooLarge(Exception):
-    pass
 
 
 class Limits:
@@ -36,7 +32,7 @@ class Limits:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self.max_body:
-                raise _TooLarge
+                raise Problem(413, self._limit)  # inside the app, whose own handler answers it
             return message
 
         async def send_noted(message: Message) -> None:
@@ -53,10 +49,6 @@ class Limits:
             return
         try:
             await self.app(scope, receive_limited, send_noted)
-        except _TooLarge:
-            if started:
-                raise
-            await fail(413, self._limit)
         except Exception:  # the last resort: whatever it is, the caller gets an answer and the log the rest
             log.exception("request %s failed: %s %s", request_id(scope), scope["method"], scope["path"])
             if started:

@@ -116,6 +116,8 @@ _PATTERNS = {
     r"^#(?": "must be a colour such as #0f172a",
     r"^[a-z0-9]+(?": "must be lower-case letters, digits and single hyphens",
     r"^https?": "must be an http or https URL",
+    r"^[!#": "is not a header name",
+    r"^[^\x00": "may not hold line breaks or other control characters",
     r"^/": "must begin with / and hold no spaces",
 }
 _TYPES = {
@@ -135,7 +137,7 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[Field]:
     """pydantic's errors as paths and plain sentences."""
     found: list[Field] = []
     for error in errors:
-        path = ".".join(str(part) for part in error["loc"] if part != "body")
+        path = ".".join(str(part) for part in error["loc"] if part not in ("body", "[key]"))
         message = _TYPES.get(error["type"])
         if error["type"] == "string_pattern_mismatch":
             pattern = error["ctx"]["pattern"]

@@ -42,7 +42,7 @@ async def create(store: Store, body: Document, *, upstream_key: str) -> Document
     if template is None:
         raise invalid([("templateId", "there is no such template")])
     document = RULES.new(
-        template.app | {name: value for name, value in body.items() if value is not None},
+        template.app | {name: value for name, value in body.items() if value is not None or name not in template.app},
         id=new_id("app"),
         publicMcpId=new_id("mcp"),
         version=FIRST_VERSION,
