@@ -68,10 +68,12 @@ async def open_session(
             running = await ensure_sandbox(data_dir, on_line=notice)
             owned = running if running.started_by_us else None
         return _sandbox_session(running, owned, on_exchange)
-    chosen = await _chosen(profile, base_url, notice)
+    chosen, kept = await _chosen(profile, base_url, notice)
+    given = token_from_environment()
+    if given is None and not kept:
+        raise SignInRequired(f"there is no sign-in for {chosen.host}")  # without waking the keyring
     settings = await asyncio.to_thread(Settings.load)
     vault = Vault(insecure=settings.insecure_storage, notice=notice)
-    given = token_from_environment()
     if given is None and await vault.load(chosen) is None:
         raise SignInRequired(f"there is no sign-in for {chosen.host}")
     auth = bearer_for(chosen, vault, hooks=hooks or Hooks(notice=notice))
@@ -87,7 +89,8 @@ async def anonymous_session(
     notice: Notice | None = None,
 ) -> Session:
     """A session without a token, for what is public: the templates."""
-    return _session(await _chosen(profile, base_url, notice), None, None, "", on_exchange)
+    chosen, _ = await _chosen(profile, base_url, notice)
+    return _session(chosen, None, None, "", on_exchange)
 
 
 @asynccontextmanager
@@ -110,14 +113,16 @@ async def connected(
         await session.aclose()
 
 
-async def _chosen(profile: str | None, base_url: str | None, notice: Notice | None) -> Profile:
+async def _chosen(profile: str | None, base_url: str | None, notice: Notice | None) -> tuple[Profile, bool]:
+    """The profile that is meant, and whether it is one that was kept (by signing in)."""
     profiles = await asyncio.to_thread(Profiles.load)
     if notice:
         for text in profiles.notices:
             notice(text)
     if profile is None and base_url is None and profiles.current is None:
-        return Profile("default", normalize_base_url(DEFAULT_BASE_URL))
-    return profiles.resolve(profile, base_url)
+        return Profile("default", normalize_base_url(DEFAULT_BASE_URL)), False
+    chosen = profiles.resolve(profile, base_url)
+    return chosen, profiles.get(chosen.name) is not None
 
 
 def _session(
