@@ -1,0 +1,97 @@
+"""Secrets are taken out of what is shown, and nothing else is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drio_tui.api.redact import HIDDEN, redact, redact_headers
+from tests.api.strategies import json_values
+
+SECRET = "hunter2hunter2hunter2"
+NAMES = [
+    "clientSecret", "client_secret", "CLIENT-SECRET", "password", "accessToken", "refresh_token", "apiKey", "X-Api-Key",
+    "x_api_key", "Authorization", "authorization", "Cookie", "privateKey", "secretAccessKey", "jwt", "token",
+    "credentials", "passphrase", "code_verifier", "sessionId", "secrets", "apiKeys",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "value", [SECRET, [SECRET], {"value": SECRET}, {"a": {"b": [SECRET]}}, {"properties": {"x": SECRET}}]
+)
+def test_everything_under_a_secret_name_is_hidden(name: str, value: Any) -> None:
+    assert SECRET not in repr(redact([{"outer": {name: value}}]))
+
+
+@given(st.sampled_from(NAMES), json_values)
+def test_no_text_or_number_under_a_secret_name_is_left(name: str, value: Any) -> None:
+    def leaves(item: Any) -> list[Any]:
+        if isinstance(item, dict):
+            return [leaf for inner in item.values() for leaf in leaves(inner)]
+        return [leaf for inner in item for leaf in leaves(inner)] if isinstance(item, list) else [item]
+
+    if name in ("secrets", "apiKeys") and isinstance(value, int | float):
+        return  # a count
+    left = leaves(redact({name: value}))
+    assert all(leaf is None or isinstance(leaf, bool) or leaf == HIDDEN for leaf in left)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"secretRef": "vault://x", "tokenEndpoint": "https://x/token", "clientId": "c", "maxTokens": 4096},
+        {"requiresToken": True, "password": None, "key": "primary-auth", "keyboard": "k", "code": "not_found"},
+        {"type": "object", "properties": {"apiKey": {"type": "string", "description": "Your key."}, "n": {}}},
+        [1, 2.5, "x", None, True, {"a": [[]]}],
+        {"url": "https://example.com/a@b", "mail": "someone@example.com", "text": "the bearer of news"},
+    ],
+)  # fmt: skip
+def test_what_is_no_secret_is_left_as_it_is(value: Any) -> None:
+    assert redact(value) == value
+
+
+def test_the_schema_of_a_secret_keeps_its_form_but_not_its_values() -> None:
+    schema = {"properties": {"apiKey": {"type": "string", "default": SECRET, "examples": [SECRET], "enum": [SECRET]}}}
+    hidden = redact(schema)["properties"]["apiKey"]
+    assert hidden["type"] == "string"
+    assert SECRET not in repr(hidden)
+
+
+def test_a_list_of_names_and_values_is_understood() -> None:
+    value = [
+        {"name": "Authorization", "value": SECRET},
+        {"key": "x-api-key", "value": SECRET},
+        {"name": "a", "value": "b"},
+    ]
+    assert redact(value) == [
+        {"name": "Authorization", "value": HIDDEN}, {"key": "x-api-key", "value": HIDDEN}, {"name": "a", "value": "b"},
+    ]  # fmt: skip
+
+
+def test_secrets_inside_texts_are_hidden() -> None:
+    assert redact({"note": f"send Bearer {SECRET} please"}) == {"note": f"send Bearer {HIDDEN} please"}
+    assert redact(["postgres://user:pw12@host/db"]) == [f"postgres://user:{HIDDEN}@host/db"]
+
+
+def test_codes_and_states_are_secret_in_oauth_messages_only() -> None:
+    assert redact({"code": "abc", "state": "xyz"}) == {"code": "abc", "state": "xyz"}
+    assert redact({"code": "abc", "state": "xyz"}, oauth=True) == {"code": HIDDEN, "state": HIDDEN}
+
+
+def test_what_came_in_is_not_changed() -> None:
+    value = {"password": SECRET, "list": [{"token": SECRET}]}
+    redact(value)
+    assert value == {"password": SECRET, "list": [{"token": SECRET}]}
+
+
+def test_secret_headers_are_hidden_in_any_case_and_order_is_kept() -> None:
+    headers = [
+        ("Authorization", "Bearer x"), ("accept", "a"), ("COOKIE", "c=1"), ("Set-Cookie", "a"), ("set-cookie", "b"),
+        ("Proxy-Authorization", "Basic x"), ("X-Auth-Token", "t"), ("x-api-key", "k"), ("Accept", "b"),
+    ]  # fmt: skip
+    assert redact_headers(headers) == [(name, value if name.lower() == "accept" else HIDDEN) for name, value in headers]
+    assert redact_headers({"Cookie": "x", "A": "b"}) == [("Cookie", HIDDEN), ("A", "b")]
