@@ -1,0 +1,82 @@
+"""What is imported when: start-up pays for nothing that it does not use, and the rooms stay apart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"textual", "httpx", "pydantic", "keyring", "drio_tui.sandbox", "drio_tui.ui"}
+
+
+def loaded_by(module: str) -> set[str]:
+    """The modules that a fresh interpreter holds after importing `module`."""
+    code = f"import sys, json, {module}\nprint(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("drio_tui.cli", HEAVY),
+        ("drio_tui.text", HEAVY),
+        ("drio_tui.paths", HEAVY | {"platformdirs"}),
+        ("drio_tui.settings", HEAVY),
+        ("drio_tui.launcher", HEAVY),
+        ("drio_tui.api.errors", HEAVY),
+        ("drio_tui.api.resource", HEAVY),
+        ("drio_tui.kinds", HEAVY),
+        ("drio_tui.api.transport", HEAVY - {"httpx"}),
+        ("drio_tui.api.client", HEAVY - {"httpx"}),
+        ("drio_tui.api.models", HEAVY - {"pydantic"}),
+        ("drio_tui.auth", HEAVY - {"httpx"}),
+        ("drio_tui.auth.bearer", HEAVY - {"httpx"}),
+        ("drio_tui.session", HEAVY - {"httpx"}),
+        ("drio_tui.workspace", HEAVY - {"httpx"}),
+        ("drio_tui.ui.app", {"drio_tui.sandbox", "httpx", "pydantic", "keyring"}),
+    ],
+)
+def test_a_module_loads_nothing_that_it_does_not_need(module: str, unwanted: set[str]) -> None:
+    if find_spec(module) is None:
+        pytest.skip(f"{module} is not in this build")
+    assert not loaded_by(module) & unwanted
+
+
+def test_nothing_outside_the_ui_loads_textual() -> None:
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted((ROOT / "drio_tui").rglob("*.py"))
+        if "ui" not in path.relative_to(ROOT).parts and path.name != "__main__.py"
+    ]
+    assert "drio_tui.api.transport" in modules
+    code = (
+        "import sys, json, importlib\n"
+        f"for name in {modules!r}:\n"
+        "    importlib.import_module(name)\n"
+        "    assert 'textual' not in sys.modules, name\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_http_library_is_imported_in_one_place() -> None:
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "drio_tui").rglob("*.py")
+        if any(line.lstrip().startswith(("import httpx", "from httpx")) for line in path.read_text().splitlines())
+    ]
+    assert found == ["drio_tui/api/http.py"]
+
+
+def test_the_rooms_import_only_what_they_may() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"],
+        capture_output=True, text=True, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,111 @@
+"""Text from elsewhere: what could act on a terminal or hide from the reader is shown instead."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drio_tui.text import one_line, visible
+
+ANYTHING = st.text(st.characters(exclude_categories=()))
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def test_no_code_point_that_acts_or_hides_comes_through() -> None:
+    for code in range(sys.maxunicode + 1):
+        shown = visible(chr(code))
+        assert shown
+        assert not any(unicodedata.category(char) in HIDDEN for char in shown), hex(code)
+
+
+@pytest.mark.parametrize("code", [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0xE0100, 0xE01EF])
+def test_letters_and_marks_that_are_drawn_as_nothing_are_shown(code: int) -> None:
+    assert visible(f"a{chr(code)}b") == f"a‹U+{code:04X}›b"
+
+
+@given(ANYTHING)
+def test_nothing_that_acts_or_hides_comes_through_in_any_text(text: str) -> None:
+    assert not {unicodedata.category(char) for char in visible(text)} & HIDDEN
+    assert not {unicodedata.category(char) for char in visible(text, multiline=True).replace("\n", "")} & HIDDEN
+
+
+@given(ANYTHING)
+def test_what_is_safe_stays_safe_and_the_same(text: str) -> None:
+    assert visible(visible(text)) == visible(text)
+
+
+@given(ANYTHING)
+def test_lines_stay_lines_when_they_may(text: str) -> None:
+    assert visible(text, multiline=True).split("\n") == [visible(line) for line in text.split("\n")]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "␛[31mred␛[0m"), ("\x1b]52;c;YQ==\x07", "␛]52;c;YQ==␇"), ("a\rb\bc\x7f", "a␍b␈c␡"),
+        ("\x9b31m\x9d0;t\x9c", "‹9B›31m‹9D›0;t‹9C›"), ("a\tb\nc", "a␉b␊c"), ("\x00", "␀"), ("a\u202eb", "a‹U+202E›b"),
+        ("pay\u200bpal", "pay‹U+200B›pal"), ("\ufeffx", "‹U+FEFF›x"), ("\u2028", "‹U+2028›"), ("\ud800", "‹U+D800›"),
+        ("so\u00adft", "so‹AD›ft"), ("\U000e0041", "‹U+E0041›"), ("\x85", "‹85›"),
+    ],
+)  # fmt: skip
+def test_each_trick_is_shown_as_what_it_is(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Acme", "Ünïcödé", "日本語", "עברית", "a [/] b", "[@click=app.quit]x[/]", "👍🏽", "❤️", "é"]
+)
+def test_ordinary_text_and_markup_are_left_alone(text: str) -> None:
+    assert visible(text) == text
+
+
+def test_a_stack_of_marks_is_cut_once_and_a_usual_one_is_not() -> None:
+    assert visible("a" + "\u0301" * 8 + "b") == "a" + "\u0301" * 8 + "b"
+    assert visible("a" + "\u0301" * 9 + "b") == "a" + "\u0301" * 8 + "…b"
+    assert visible("a" + "\u0301" * 100_000 + "b") == "a" + "\u0301" * 8 + "…b"
+
+
+def _steps(call: Callable[[], object]) -> int:
+    """How many lines of Python a call runs: a measure of work that no clock can blur."""
+    count = 0
+
+    def trace(*_: object) -> object:
+        nonlocal count
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)  # type: ignore[arg-type] # the trace function's own type is recursive
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("char", ["\u0301", "\u202e", "\ud800", "x\u0301", "é"], ids=ascii)
+def test_the_work_grows_with_the_length_and_no_faster(char: str) -> None:
+    short, long = (_steps(lambda size=size: visible(char * size)) for size in (1_000, 10_000))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+    assert long <= 11 * short
+
+
+def test_a_hundred_thousand_of_anything_are_shown_whole() -> None:
+    assert visible("\u202e" * 100_000) == "‹U+202E›" * 100_000
+    assert visible("\x1b" * 100_000) == "␛" * 100_000
+
+
+@given(ANYTHING, st.integers(0, 30))
+def test_one_line_is_never_wider_than_asked_and_never_two(text: str, width: int) -> None:
+    line = one_line(text, width)
+    assert len(line) <= width
+    assert "\n" not in line
+    assert line == visible(text) if len(visible(text)) <= width and len(text) <= width else line.endswith("…"[:width])
+
+
+def test_one_line_of_any_width_is_the_whole_text() -> None:
+    assert one_line("a\nb" * 1000) == "a␊b" * 1000
