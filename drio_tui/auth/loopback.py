@@ -131,8 +131,9 @@ class Listener:
             task.cancel()
         if self._connections:
             await asyncio.wait(list(self._connections), timeout=1.0)
-        with contextlib.suppress(OSError):
-            await self._server.wait_closed()
+        # From Python 3.12 on this waits for connections too, also for ones that were accepted this instant.
+        with contextlib.suppress(OSError, TimeoutError):
+            await asyncio.wait_for(self._server.wait_closed(), 1.0)
 
     # --- one connection ------------------------------------------------------------------------
 
