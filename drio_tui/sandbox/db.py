@@ -263,14 +263,16 @@ registry.register("sqlite.inline", __name__, _Inline.__name__)
 def _engine(url: URL) -> AsyncEngine:
     """The engine for writes, and on PostgreSQL for everything."""
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True)
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+        return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000}, hide_parameters=True)
     _prepare_connections(engine, [f"PRAGMA busy_timeout={_BUSY_MS}", *_PRAGMAS], "BEGIN IMMEDIATE")
     return engine
 
 
 def _reader(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url.set(drivername="sqlite+inline"), connect_args={"factory": _InlineConnection})
+    engine = create_async_engine(
+        url.set(drivername="sqlite+inline"), connect_args={"factory": _InlineConnection}, hide_parameters=True
+    )
     _prepare_connections(engine, [f"PRAGMA busy_timeout={_READ_BUSY_MS}", "PRAGMA query_only=ON"], "BEGIN")
     return engine
 

@@ -60,6 +60,7 @@ def serve(
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # it tells every statement's values below that
     folder = DataDir(data_dir)
     with folder.held(), _listening(port, folder.last_port()) as listener:
         taken = listener.getsockname()[1]

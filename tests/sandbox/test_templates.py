@@ -1,0 +1,147 @@
+"""The catalogue is rich, true to itself, and what it brings works."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from drio_tui.sandbox.catalogue import catalogue
+from tests.sandbox.conftest import Caller
+from tests.sandbox_fixtures import InProcess
+
+FULL = [template for template in catalogue() if template != "blank"]
+KEY = "/upstream/helpdesk/v1"
+
+
+async def test_the_catalogue_is_public_and_has_support_in_it(box: InProcess) -> None:
+    async with box.client(token=None) as nobody:
+        templates = (await nobody.get("/api/v1/templates")).json()["templates"]
+        assert len(templates) >= 8
+        assert "support" in [template["id"] for template in templates]
+        for template in templates:
+            assert (await nobody.get(f"/api/v1/templates/{template['id']}")).json() == {"template": template}
+
+
+@pytest.mark.parametrize("template", FULL)
+async def test_an_app_gets_everything_its_template_promises_and_can_be_deployed(api: Caller, template: str) -> None:
+    promised = (await api("GET", f"/templates/{template}"))["template"]
+    app = (await api("POST", "/apps", {"templateId": template, "name": "Mine"}))["app"]
+    config = (await api("GET", f"/apps/{app['id']}/config"))["config"]
+    for kind in ("auth", "integrations", "tools", "widgets"):
+        assert [part["key"] for part in promised[kind]] == [thing["key"] for thing in config[kind]]
+        assert promised[kind]
+    keys = [operation["key"] for integration in promised["integrations"] for operation in integration["operations"]]
+    assert sorted(keys) == sorted(operation["key"] for operation in config["operations"])
+    assert app["branding"] == promised["branding"]
+    assert app["serverInstructions"]
+    assert all(tool["binding"]["status"] == "ready" for tool in config["tools"])
+    assert any(tool["nextToolIds"] for tool in config["tools"])
+    assert any(widget["actions"] for widget in config["widgets"])
+    assert len({widget["primitive"] for widget in config["widgets"]}) >= 3
+    await api("POST", f"/apps/{app['id']}/deploy")
+
+
+@pytest.mark.parametrize("template", FULL)
+def test_schemas_describe_every_parameter_of_a_path_and_everything_they_name(template: str) -> None:
+    for integration in catalogue()[template].integrations:
+        for operation in integration["operations"]:
+            for schema in (operation["inputSchema"], operation["outputSchema"]):
+                Draft202012Validator.check_schema(schema)
+            given = operation["inputSchema"]
+            parameters = set(re.findall(r"\{(\w+)\}", operation["path"]))
+            assert parameters <= set(given["properties"])
+            assert parameters <= set(given.get("required", ()))
+
+
+async def test_what_the_body_says_wins_over_the_template(api: Caller) -> None:
+    body = {"templateId": "support", "name": "Mine", "description": "Ours", "branding": {"accentColor": "#abcdef"}}
+    app = (await api("POST", "/apps", body))["app"]
+    promised = (await api("GET", "/templates/support"))["template"]["branding"]
+    assert app["description"] == "Ours"
+    assert app["branding"] == {**promised, "accentColor": "#abcdef"}
+
+
+async def test_a_blank_app_is_empty(api: Caller) -> None:
+    app = await api.app()
+    config = (await api("GET", f"/apps/{app}/config"))["config"]
+    assert [config[kind] for kind in ("auth", "integrations", "operations", "tools", "widgets")] == [[]] * 5
+
+
+async def call(box: InProcess, integration: dict[str, Any], operation: dict[str, Any], arguments: Any) -> Any:
+    """Carry an operation out as a runtime would: parameters into the path, the rest as query or body."""
+    Draft202012Validator(operation["inputSchema"]).validate(arguments)
+    rest = dict(arguments)
+    path = re.sub(r"\{(\w+)\}", lambda found: str(rest.pop(found[1])), operation["path"])
+    where = "params" if operation["method"] == "GET" else "json"
+    async with box.client(token=None) as http:
+        headers = {"X-Api-Key": box.app.state.sandbox.upstream_key}
+        url = integration["baseUrl"] + path
+        answer = await http.request(operation["method"], url, headers=headers, **{where: rest})
+    assert answer.is_success, answer.text
+    Draft202012Validator(operation["outputSchema"]).validate(answer.json())
+    return answer.json()
+
+
+async def test_every_operation_of_the_support_template_works_offline(sandbox: InProcess) -> None:
+    async with sandbox.client() as client:
+        api = Caller(client)
+        app = (await api("GET", "/apps"))["apps"][0]["id"]
+        config = (await api("GET", f"/apps/{app}/config"))["config"]
+    (integration,) = config["integrations"]
+    (auth,) = config["auth"]
+    assert (integration["authId"], integration["status"], auth["status"]) == (auth["id"], "ready", "valid")
+    operations = {operation["key"]: operation for operation in config["operations"]}
+
+    async def run(key: str, **arguments: Any) -> Any:
+        return await call(sandbox, integration, operations.pop(key, None) or done[key], arguments)
+
+    done = dict(operations)
+    found = await run("search-contacts", q="ada northwind")
+    ada = found["results"][0]
+    assert (found["total"], ada["name"]) == (1, "Ada Okafor")
+    created = await run("create-ticket", subject="Printer", body="It hums", contactId=ada["id"])
+    assert (created["status"], created["priority"]) == ("open", "normal")
+    updated = await run("update-ticket", ticketId=created["id"], status="solved")
+    assert updated["status"] == "solved"
+    note = await run("add-note", ticketId=created["id"], body="Stopped humming")
+    shown = await run("get-ticket", ticketId=created["id"])
+    assert (shown["contact"]["id"], shown["notes"]) == (ada["id"], [note])
+    assert created["id"] in [ticket["id"] for ticket in (await run("get-contact", contactId=ada["id"]))["tickets"]]
+    listed = await run("search-tickets", q="printer", status="solved")
+    assert [ticket["id"] for ticket in listed["results"]] == [created["id"]]
+    assert operations == {}
+
+
+async def test_the_help_centre_and_the_directory_work_offline_too(box: InProcess, api: Caller) -> None:
+    for template, calls in (
+        ("knowledge-base", [("search-articles", {"q": "invoice address"}), ("get-article", {"articleId": "art_1003"})]),
+        ("onboarding", [("create-contact", {"name": "New", "email": "new@example.com"})]),
+    ):
+        app = (await api("POST", "/apps", {"templateId": template, "name": template}))["app"]["id"]
+        config = (await api("GET", f"/apps/{app}/config"))["config"]
+        integration = next(one for one in config["integrations"] if KEY in one["baseUrl"])
+        operations = {operation["key"]: operation for operation in config["operations"]}
+        for key, arguments in calls:
+            assert await call(box, integration, operations[key], arguments)
+
+
+async def test_the_helpdesk_wants_its_key_and_says_what_is_wrong(box: InProcess) -> None:
+    async with box.client(token=None) as http:
+        assert (await http.get(f"{KEY}/tickets")).status_code == 401
+        assert (await http.get(f"{KEY}/tickets", headers={"X-Api-Key": "guess"})).status_code == 401
+        http.headers["X-Api-Key"] = box.app.state.sandbox.upstream_key
+        assert len((await http.get(f"{KEY}/tickets?limit=3")).json()["results"]) == 3
+        for method, path, body, status in (
+            ("GET", "/tickets/tic_9", None, 404),
+            ("GET", "/tickets?limit=0", None, 400),
+            ("GET", "/tickets?limit=٣", None, 400),
+            ("POST", "/tickets", {"subject": "s", "body": "b", "contactId": "con_9"}, 404),
+            ("POST", "/contacts", {"name": "n", "email": "no"}, 422),
+            ("POST", "/contacts", {"name": "n", "email": "ADA.OKAFOR@northwind-bakery.example"}, 409),
+            ("PATCH", "/tickets/tic_1001", {"status": "eaten"}, 422),
+        ):
+            answer = await http.request(method, KEY + path, **({} if body is None else {"json": body}))
+            assert (answer.status_code, list(answer.json())) == (status, ["message"]), answer.text
