@@ -129,12 +129,16 @@ class Outline:
                 stack.extend(child for child in reversed(node.children) if child.key in shown)
         return found
 
-    def matches(self, query: str) -> list[Key]:
-        """The nodes in whose texts every word of the query stands, regardless of case, in tree order."""
+    def matches(self, query: str, among: Iterable[Key] | None = None) -> list[Key]:
+        """The nodes in whose texts every word of the query stands, regardless of case, in tree order.
+
+        `among` names the only ones to look at: the hits of a query that this one begins with.
+        """
         words = query.casefold().split()
         if not words:
             return []
-        return [node.key for node in self.walk() if all(word in _haystack(node) for word in words)]
+        nodes = self.walk() if among is None else (self.by_key[key] for key in among)
+        return [node.key for node in nodes if all(word in _haystack(node) for word in words)]
 
     def keep(self, keys: Iterable[Key]) -> set[Key]:
         """The keys with all their ancestors."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from drio_tui.kinds import KINDS, Reference
 from drio_tui.workspace.snapshot import Key, Snapshot
@@ -12,8 +12,7 @@ PROVIDER = Reference("providerId", "provider", "uses", "is used by")
 """An auth connection's provider; providers are no kind of their own since they cannot be edited."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One reference: the thing `source` holds the id of `target` at `path`.
 
     `label` completes "source … target", `reverse` "target … source". `broken` says that the target's

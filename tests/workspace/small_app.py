@@ -125,10 +125,11 @@ class Waves(httpx.AsyncBaseTransport):
         self.waves[-1].append(path)
         await self._open.wait()
         answer = self.answers.get(path, 404)
+        status = answer if isinstance(answer, int) else 200
         if isinstance(answer, int):
-            body = {"error": {"code": "refused", "message": f"no {path}", "details": None, "requestId": None}}
-            return httpx.Response(answer, json=body)
-        return httpx.Response(200, content=json.dumps(answer), headers={"Content-Type": "application/json"})
+            answer = {"error": {"code": "refused", "message": f"no {path}", "details": None, "requestId": None}}
+        stream = httpx.ByteStream(json.dumps(answer).encode())
+        return httpx.Response(status, stream=stream, headers={"Content-Type": "application/json"})
 
     async def _answer(self, gate: asyncio.Event) -> None:
         seen = -1

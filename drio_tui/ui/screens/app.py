@@ -88,6 +88,7 @@ class AppScreen(DrioScreen[None]):
         self.snapshot = Snapshot(app_id)
         self._turn = 0
         self._dirty = False
+        self._sound: bool | None = None
         self._jumps: list[ThingKey] = []
         self._read_at: datetime | None = None
 
@@ -146,7 +147,7 @@ class AppScreen(DrioScreen[None]):
         self.snapshot.apply(message.update)
         if not self._dirty:
             self._dirty = True
-            self.set_timer(_BETWEEN if self._read_at else 0.001, self._draw)
+            self.set_timer(_BETWEEN, self._draw)
 
     def on_app_screen_read(self, message: Read) -> None:
         if message.turn == self._turn:
@@ -166,7 +167,10 @@ class AppScreen(DrioScreen[None]):
         if outline is not None:
             self.tree_view.show(outline)
         self._note(self.drio.status)
-        self.refresh_bindings()
+        sound = outline is None or not outline.problems
+        if sound != self._sound:  # the footer is costly to draw
+            self._sound = sound
+            self.refresh_bindings()
 
     def watch_loading_app(self) -> None:
         self._note(self.drio.status)
@@ -203,7 +207,7 @@ class AppScreen(DrioScreen[None]):
         if not parts:
             parts.append((f"{len(self.snapshot)} things, no problems", "$foreground-muted"))
         line = Content("  ").join([Content.styled(text, style) for text, style in parts])
-        self.query_one("#note", Static).update(line)
+        self.query_one("#note", Static).update(line, layout=False)
 
     # -- acting -----------------------------------------------------------------------------------
 

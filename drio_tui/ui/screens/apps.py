@@ -154,8 +154,12 @@ class AppsScreen(DrioScreen[None]):
         if self.things is None and self.failure is None:
             return
         count = self.table.show_apps(self.things or (), self.wanted, self.order)
+        was_hidden = not self.table.display
         self.table.display = bool(count)
-        self.query_one("#filter").display = self.things is not None and bool(self.things)
+        field = self.query_one("#filter", FilterInput)
+        field.display = bool(self.things)
+        if count and was_hidden and not field.has_focus:
+            self.table.focus()
         empty = self.query_one("#empty", EmptyState)
         empty.display = not count
         if self.things is None and self.failure is not None:

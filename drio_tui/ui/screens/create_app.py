@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.widgets import Button, Input, Static
 
 from drio_tui.api.client import DrioClient
-from drio_tui.api.errors import ApiError, Conflict, DrioError
+from drio_tui.api.errors import ApiError, Conflict, DrioError, ServerError
 from drio_tui.kinds import APP
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
@@ -78,6 +78,8 @@ class CreateAppScreen(DrioScreen[None]):
         self._suggested = ""
         self._own_slug = False
         self._sent: dict[str, Any] = {}
+        self._refused: dict[str, tuple[str, str]] = {}  # by path: the value drio refused, and why
+        self._why = ""
         self._done = False
 
     def compose_body(self) -> ComposeResult:
@@ -188,8 +190,14 @@ class CreateAppScreen(DrioScreen[None]):
         else:
             slug.say(help="Part of its address; unique.")
 
-    def _problems(self) -> dict[str, str]:
-        return check(self._template_id, self.values, self._taken())
+    def _problems(self, *, sending: bool = False) -> dict[str, str]:
+        """What is wrong now. What drio refused stays wrong until it is changed, but may be sent again."""
+        values = self.values
+        found = check(self._template_id, values, self._taken())
+        for path, (value, why) in self._refused.items():
+            if not sending and values.get(path) == value:
+                found.setdefault(path, why)
+        return found
 
     @property
     def _template_id(self) -> str:
@@ -218,7 +226,7 @@ class CreateAppScreen(DrioScreen[None]):
         """Check everything; send it when nothing is wrong."""
         if self.creating or self._done:
             return
-        problems = self._problems()
+        problems = self._problems(sending=True)
         self._banner()
         if not self._complain(problems):
             self._sent = body_of(self._template_id, self.values)
@@ -257,14 +265,16 @@ class CreateAppScreen(DrioScreen[None]):
 
     def on_create_app_screen__not_created(self, message: _NotCreated) -> None:
         error = message.error
-        if error.outcome_unknown:
-            self._find_out()
+        if error.outcome_unknown or isinstance(error, ServerError):
+            self._find_out(error)
             return
         self.creating = False
         named = {field.path: field.message for field in error.field_errors} if isinstance(error, ApiError) else {}
         if isinstance(error, Conflict) and not named:
             named = {"slug": error.message or "It is taken."}
             self.run_request(_apps, self._Slugs, group="slugs", failed=self._NoSlugs)
+        values = self.values
+        self._refused = {path: (values.get(path, ""), why) for path, why in named.items()}
         if not self._complain(named) or not any(path in FIELDS for path in named):
             self._banner(error.title, "\n".join(part for part in (error.message, error.hint) if part))
 
@@ -277,8 +287,9 @@ class CreateAppScreen(DrioScreen[None]):
             self.cancel_requests()
             self.drio.back()
 
-    def _find_out(self) -> None:
+    def _find_out(self, error: DrioError | None = None) -> None:
         """The request may or may not have been carried out: look at the apps there are now."""
+        self._why = str(error) if error else "You stopped waiting."
         self.creating = True
         self._banner("It is not known whether that happened", "Looking at your apps…")
         self.run_request(_apps, self._Looked, group="look", failed=partial(self._Looked, None))
@@ -293,12 +304,12 @@ class CreateAppScreen(DrioScreen[None]):
         before = {app.get("id") for app in self._known or ()}
         made = [app for app in message.apps if self._is_the_one(app) and app.get("id") not in before]
         if made:
-            self.notify("The answer was lost, but the app was created.", markup=False)
+            self.notify("The answer did not come, but the app was created.", markup=False)
             self._open(made[-1])
             return
         self._known = message.apps
         self._judge_slug()
-        self._banner("The app was not created", "The answer was lost; no such app is there, so you can try again.")
+        self._banner("The app was not created", f"{self._why}\nNo such app is there, so you can try again.")
 
     def _is_the_one(self, app: dict[str, Any]) -> bool:
         if "slug" in self._sent:

@@ -83,7 +83,12 @@ class TemplatesScreen(DrioScreen[None]):
         with Horizontal(id="templates"):
             with Vertical(id="choice"):
                 yield FilterInput(placeholder="/ to filter", id="filter")
-                yield RowList(Column("Template"), Column("Category", 14, from_width=34), id="list")
+                yield RowList(
+                    Column("Template"),
+                    Column("Category", 14, from_width=34),
+                    Column("Brings", 19, from_width=56),
+                    id="list",
+                )
                 yield EmptyState(id="empty")
             yield Document(id="about")
 
@@ -156,7 +161,12 @@ class TemplatesScreen(DrioScreen[None]):
         self.list.show([_row(thing) for _, _, thing in ranked])
         if self.wanted and ranked:
             self.list.action_first()
+        was_hidden = not self.list.display
         self.list.display = bool(ranked)
+        field = self.query_one("#filter", FilterInput)
+        field.display = bool(self.things)
+        if ranked and was_hidden and not field.has_focus:
+            self.list.focus()
         empty = self.query_one("#empty", EmptyState)
         empty.display = not ranked
         if self.things is None and self.failure is not None:
@@ -240,7 +250,5 @@ def _row(thing: Thing) -> Row:
     name = safe_line(thing.name, 200)
     if thing.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name)
-    note = counts(thing.raw)
-    if note:
-        name = Content.assemble(name, (f"  {note}", "$foreground-muted"))
-    return Row(thing.id, (name, safe_line(thing.text("category"), 40, "$text-secondary")))
+    category = safe_line(thing.text("category"), 40, "$text-secondary")
+    return Row(thing.id, (name, category, Content.styled(counts(thing.raw), "$foreground-muted")))

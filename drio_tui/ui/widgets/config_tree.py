@@ -7,12 +7,14 @@ or typing in the filter makes a new list of visible nodes (`Outline.rows`) and r
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from rich.style import Style as RichStyle
 from textual import events
 from textual.binding import BindingType
-from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -20,9 +22,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from drio_tui.kinds import KINDS
+from drio_tui.text import visible
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key as Binding
-from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.ui.widgets.document import set_virtual_size
 from drio_tui.ui.widgets.values import TONES
 from drio_tui.workspace.outline import Node, Outline
 from drio_tui.workspace.snapshot import Key
@@ -127,6 +130,8 @@ class ConfigTree(ScrollView, can_focus=True):
         self._words: re.Pattern[str] | None = None
         self._kept: set[Key] | None = None
         self._wanted: Key | None = None
+        self._strips: dict[tuple[int, str], Strip] = {}
+        self._paints: dict[tuple[str, str], RichStyle] = {}
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -155,10 +160,11 @@ class ConfigTree(ScrollView, can_focus=True):
 
     def filter(self, query: str) -> None:
         """Show only nodes that contain every word, and their ancestors; an empty query shows all again."""
+        narrower = self._words is not None and query.startswith(self._query)
         self._query = query
         words = [re.escape(word) for word in query.split()]
         self._words = re.compile("|".join(words), re.IGNORECASE) if words else None
-        self._find()
+        self._find(narrower)
         if self.hits and self._wanted not in self._hit_set:
             self._wanted = self.hits[0]
         self._relist()
@@ -191,9 +197,10 @@ class ConfigTree(ScrollView, can_focus=True):
             at = self.hits.index(found[0]) if found else 0
         self.reveal(self.hits[at % len(self.hits)])
 
-    def _find(self) -> None:
+    def _find(self, narrower: bool = False) -> None:
         outline = self.outline
-        self.hits = outline.matches(self._query) if outline and self._words else []
+        among = self.hits if narrower else None
+        self.hits = outline.matches(self._query, among) if outline and self._words else []
         self._hit_set = set(self.hits)
         self._kept = outline.keep(self.hits) if outline and self._words else None
 
@@ -202,7 +209,8 @@ class ConfigTree(ScrollView, can_focus=True):
             return
         above = self.cursor - self.scroll_offset.y
         self.rows = self.outline.rows(self.opened, self._kept)
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.rows))
+        self._strips.clear()
+        set_virtual_size(self, Size(self.scrollable_content_region.width, len(self.rows)))
         index = next((at for at, node in enumerate(self.rows) if node.key == self._wanted), None)
         if index is None:
             index = max(0, min(self.cursor, len(self.rows) - 1))
@@ -233,16 +241,29 @@ class ConfigTree(ScrollView, can_focus=True):
     def validate_cursor(self, cursor: int) -> int:
         return max(0, min(cursor, len(self.rows) - 1))
 
-    def watch_cursor(self) -> None:
+    def watch_cursor(self, old: int, new: int) -> None:
         self._into_view()
         self._chosen()
-        self.refresh()
+        self._repaint(old, new)
 
-    def watch_hover(self) -> None:
-        self.refresh()
+    def watch_hover(self, old: int, new: int) -> None:
+        self._repaint(old, new)
+
+    def _repaint(self, *indexes: int) -> None:
+        """Only these lines changed."""
+        for index in indexes:
+            if index >= 0:
+                self.refresh_line(index)
+
+    def notify_style_update(self) -> None:
+        """The theme changed, or the focus came or went."""
+        self._strips.clear()
+        self._paints.clear()
+        super().notify_style_update()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.rows))
+        self._strips.clear()
+        set_virtual_size(self, Size(self.scrollable_content_region.width, len(self.rows)))
         self._into_view()
 
     # -- drawing ----------------------------------------------------------------------------------
@@ -252,84 +273,71 @@ class ConfigTree(ScrollView, can_focus=True):
         index = y + self.scroll_offset.y
         if index >= len(self.rows):
             return Strip.blank(width, self.visual_style.rich_style)
-        style = self.visual_style
+        name = ""
         if index == self.cursor:
-            style = self.get_visual_style(f"config-tree--cursor{'' if self.has_focus else '-blurred'}")
+            name = "config-tree--cursor" if self.has_focus else "config-tree--cursor-blurred"
         elif index == self.hover:
-            style = self.get_visual_style("config-tree--hover")
-        line = self.line_of(self.rows[index], index, width)
-        segments = [
-            Segment(text, found.rich_style)
-            for text, found in line.render(style, end="", parse_style=self.app.stylesheet.parse_style)
-        ]
-        return Strip(segments).adjust_cell_length(width, style.rich_style)
+            name = "config-tree--hover"
+        strip = self._strips.get((index, name))
+        if strip is None or strip.cell_length != width:
+            paint = self._painter(name)
+            parts = self.line_of(self.rows[index], index, width)
+            strip = Strip([Segment(text, paint(style)) for text, style in parts]).adjust_cell_length(width, paint(""))
+            self._strips[(index, name)] = strip
+        return strip
 
-    def line_of(self, node: Node, index: int, width: int) -> Content:
-        """A node's line in `width` cells: what is named first is cut last."""
+    def _painter(self, name: str) -> Callable[[str], RichStyle]:
+        """A maker of terminal styles from theme colours, on the ground of a component class (or none)."""
+        base = self.get_visual_style(name) if name else self.visual_style
+
+        def paint(style: str) -> RichStyle:
+            found = self._paints.get((name, style))
+            if found is None:
+                found = (base + self.app.stylesheet.parse_style(style)).rich_style if style else base.rich_style
+                self._paints[(name, style)] = found
+            return found
+
+        return paint
+
+    def line_of(self, node: Node, index: int, width: int) -> list[tuple[str, str]]:
+        """A node's line in `width` cells, as safe texts with their styles: what is named first is cut last."""
         indent = " " * (1 + _INDENT * min(node.depth, 12))
         if node.kind == "pending":
-            return Content.assemble(indent, "  ", (_SKELETONS[index % len(_SKELETONS)], "$foreground-disabled"))
-        closed = node.children and not self._is_open(node)
-        arrow = "▸ " if closed else "▾ " if node.children else "  "
+            return [(f"{indent}  {_SKELETONS[index % len(_SKELETONS)]}", "$foreground-disabled")]
+        arrow = "  " if not node.children else "▾ " if self._is_open(node) else "▸ "
         symbol = SYMBOLS.get(node.kind, "•")
-        marks = self._marks(node)
-        state = safe_line(node.badge, 16, TONES[node.tone]) if node.badge else Content()
-        left = Content.assemble(
-            indent,
-            (arrow, "$foreground-muted"),
-            (f"{symbol} " if symbol else "", _SYMBOL_STYLES.get(node.kind, "$foreground-muted")),
-        )
-        right = Content.assemble(*(Content.assemble(" ", part) for part in (state, marks) if part), " ")
-        room = width - left.cell_length - right.cell_length
-        if room < 8 and state:  # the name before the state word; the marks always
-            right = Content.assemble(" ", marks, " ") if marks else Content(" ")
-            room = width - left.cell_length - right.cell_length
-        title = self._title(node, max(1, room))
-        note = Content()
-        if room - title.cell_length > 4 and node.note:
-            note = Content.assemble("  ", safe_line(node.note, room - title.cell_length - 2, _NOTE_STYLE))
-            note = self._lit(node, note)
-        gap = " " * max(0, room - title.cell_length - note.cell_length)
-        return Content.assemble(left, title, note, gap, right).truncate(width)
+        left = [(indent + arrow, _QUIET), (f"{symbol} " if symbol else "", _SYMBOL_STYLES.get(node.kind, _QUIET))]
+        marks = [(f" {text}", style) for text, style in _marks(node)]
+        state = [(f" {_clip(node.badge, 16)[0]}", TONES[node.tone])] if node.badge else []
+        room = width - _cells(left) - _cells(marks) - 1
+        if room - _cells(state) >= 8:  # the name comes before the state word; the marks always stay
+            room -= _cells(state)
+        else:
+            state = []
+        title, taken = _clip(node.title or "(no name)", max(1, room))
+        middle = self._lit(node, title, _title_style(node))
+        if room - taken > 4 and node.note:
+            note, more = _clip(node.note, room - taken - 2)
+            middle += [("  ", ""), *self._lit(node, note, _QUIET)]
+            taken += more + 2
+        return [*left, *middle, (" " * max(0, room - taken), ""), *state, *marks, (" ", "")]
 
-    def _title(self, node: Node, room: int) -> Content:
-        style = (
-            "bold"
-            if node.depth == 0 or node.kind == "group"
-            else "$text-error"
-            if node.tone == "bad" and not node.badge
-            else ""
-        )
-        if node.kind in ("binding", "chain", "branding"):
-            style = "$text-secondary"
-        return self._lit(node, safe_line(node.title or "(no name)", room, style))
-
-    def _lit(self, node: Node, text: Content) -> Content:
+    def _lit(self, node: Node, text: str, style: str) -> list[tuple[str, str]]:
         """The words of the filter marked in a hit."""
         if self._words is None or node.key not in self._hit_set:
-            return text
-        for found in self._words.finditer(text.plain):
-            text = text.stylize("bold underline $text-warning", *found.span())
-        return text
+            return [(text, style)]
+        parts: list[tuple[str, str]] = []
+        at = 0
+        for found in self._words.finditer(text):
+            start, end = found.span()
+            parts += [(text[at:start], style), (text[start:end], "bold underline $text-warning")]
+            at = end
+        return [*parts, (text[at:], style)]
 
     def _is_open(self, node: Node) -> bool:
         if self._kept is None:
             return node.key in self.opened
         return node.key in self.opened or any(child.key in self._kept for child in node.children)
-
-    @staticmethod
-    def _marks(node: Node) -> Content:
-        """Its own problems as signs; of those under it the number."""
-        parts: list[tuple[str, str]] = []
-        if node.errors:
-            parts.append(("✗", "bold $text-error"))
-        elif node.errors_below:
-            parts.append((f"✗{node.errors_below}", "$text-error"))
-        if node.warnings:
-            parts.append(("▲", "bold $text-warning"))
-        elif node.warnings_below:
-            parts.append((f"▲{node.warnings_below}", "$text-warning"))
-        return Content(" ").join([Content.styled(text, style) for text, style in parts])
 
     # -- acting -----------------------------------------------------------------------------------
 
@@ -415,7 +423,7 @@ class ConfigTree(ScrollView, can_focus=True):
             self.action_enter()
 
 
-_NOTE_STYLE = "$foreground-muted"
+_QUIET = "$foreground-muted"
 _SYMBOL_STYLES = {
     "app": "$text-primary",
     "auth": "$text-warning",
@@ -425,6 +433,41 @@ _SYMBOL_STYLES = {
     "widget": "$text-success",
     "failed": "$text-error",
 }
+
+
+def _title_style(node: Node) -> str:
+    if node.kind in ("binding", "chain", "branding"):
+        return "$text-secondary"
+    if node.tone == "bad" and not node.badge:
+        return "$text-error"
+    return "bold" if node.depth == 0 or node.kind == "group" else ""
+
+
+def _marks(node: Node) -> list[tuple[str, str]]:
+    """Its own problems as signs; of those under it the number."""
+    parts: list[tuple[str, str]] = []
+    if node.errors:
+        parts.append(("✗", "bold $text-error"))
+    elif node.errors_below:
+        parts.append((f"✗{node.errors_below}", "$text-error"))
+    if node.warnings:
+        parts.append(("▲", "bold $text-warning"))
+    elif node.warnings_below:
+        parts.append((f"▲{node.warnings_below}", "$text-warning"))
+    return parts
+
+
+def _clip(text: str, room: int) -> tuple[str, int]:
+    """`text` made safe, as one line of at most `room` cells; and the cells it takes."""
+    shown = visible(text)
+    cells = cell_len(shown)
+    if cells <= room:
+        return shown, cells
+    return set_cell_size(shown, room - 1) + "…", room
+
+
+def _cells(parts: list[tuple[str, str]]) -> int:
+    return sum(cell_len(text) for text, _ in parts)
 
 
 def _keys_below(node: Node) -> set[Key]:

@@ -7,13 +7,17 @@ column of their own; where the room is too narrow for two columns the value stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
 from textual.widget import Widget
 
 from drio_tui.ui import keymap
@@ -66,7 +70,7 @@ class Gap:
 Block = Gap | Heading | Field | Entry | Paragraph
 
 
-def layout(blocks: Iterable[Block], width: int) -> Content:
+def layout(blocks: Iterable[Block], width: int) -> list[Content]:
     """The blocks as lines of at most `width` cells."""
     blocks = list(blocks)
     width = max(8, width)
@@ -95,7 +99,7 @@ def layout(blocks: Iterable[Block], width: int) -> Content:
                     lines += _hung(Content(" " * (mark.cell_length + 1)), body, width)
             case Paragraph(text, mark):
                 lines += _hung(Content.assemble(mark, " ") if mark else _EMPTY, text, width)
-    return Content("\n").join(lines)
+    return lines
 
 
 def _hung(first: Content, text: Content, width: int) -> list[Content]:
@@ -106,42 +110,15 @@ def _hung(first: Content, text: Content, width: int) -> list[Content]:
     return [Content.assemble(first if number == 0 else pad, line) for number, line in enumerate(wrapped)]
 
 
-@dataclass(slots=True)
-class _Laid:
-    width: int = -1
-    content: Content = field(default_factory=Content)
+class Document(ScrollView, can_focus=True):
+    """A scrolling page of blocks, drawn line by line. Its text can be selected with the mouse."""
 
-
-class _Page(Widget):
-    """The blocks at the width there is."""
-
-    DEFAULT_CSS = "_Page { height: auto; width: 1fr; }"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._blocks: Sequence[Block] = ()
-        self._laid = _Laid()
-
-    def show(self, blocks: Sequence[Block]) -> None:
-        self._blocks = blocks
-        self._laid = _Laid()
-        self.refresh(layout=True)
-
-    def _at(self, width: int) -> Content:
-        if self._laid.width != width:
-            self._laid = _Laid(width, layout(self._blocks, width))
-        return self._laid.content
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return self._at(width).plain.count("\n") + 1
-
-    def render(self) -> Content:
-        return self._at(self.content_size.width)
-
-
-class Document(VerticalScroll, can_focus=True):
-    """A scrolling page of blocks."""
-
+    DEFAULT_CSS = """
+    Document {
+        overflow-x: hidden;
+        padding: 0 1;
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "document",
         "Reading",
@@ -153,11 +130,73 @@ class Document(VerticalScroll, can_focus=True):
         Key("document.last", "G,end", "scroll_end", "Last", show=False, palette=False),
     )
 
-    def compose(self) -> Iterable[Widget]:
-        yield _Page()
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._blocks: Sequence[Block] = ()
+        self._lines: list[Content] = []
+        self._laid_for = -1
 
     def show(self, blocks: Sequence[Block], *, keep_place: bool = False) -> None:
         """Show other blocks, from the top unless `keep_place`."""
-        self.query_one(_Page).show(blocks)
+        self._blocks = blocks
+        self._laid_for = -1
+        self._lay_out()
         if not keep_place:
             self.scroll_home(animate=False, immediate=True)
+
+    @property
+    def text(self) -> str:
+        """What can be read here, as plain text."""
+        return "\n".join(line.plain for line in self._lines)
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width
+        if width <= 0 or width == self._laid_for:
+            return
+        self._laid_for = width
+        self._lines = layout(self._blocks, width)
+        set_virtual_size(self, Size(width, len(self._lines)))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        style = self.visual_style
+        index = y + self.scroll_offset.y
+        if index >= len(self._lines):
+            return Strip.blank(width, style.rich_style)
+        line = self._lines[index]
+        selection = self.text_selection
+        span = selection.get_span(index) if selection else None
+        if span is not None:
+            start, end = span
+            selected = Style.from_styles(self.screen.get_component_styles("screen--selection"))
+            line = line.stylize(selected, start, len(line) if end == -1 else end)
+        return strip_of(self, line, style, width).apply_offsets(0, index)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        return selection.extract(self.text), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+
+def strip_of(widget: Widget, line: Content, style: Style, width: int) -> Strip:
+    """One line of content as a strip of exactly `width` cells, theme colours resolved."""
+    segments = [
+        Segment(text, found.rich_style)
+        for text, found in line.render(style, end="", parse_style=widget.app.stylesheet.parse_style)
+    ]
+    return Strip(segments).adjust_cell_length(width, style.rich_style)
+
+
+def set_virtual_size(view: ScrollView, size: Size) -> None:
+    """Tell a view how long its content is, laying the whole screen out anew only if the scrollbar comes or goes."""
+    height = view.container_size.height
+    if (view.virtual_size.height > height) == (size.height > height) and view.is_attached:
+        view.set_reactive(Widget.virtual_size, size)
+        view._scroll_update(size)
+    else:
+        view.virtual_size = size

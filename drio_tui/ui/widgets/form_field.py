@@ -33,6 +33,7 @@ class FormField(Vertical):
             &:focus { border: none; background: $block-cursor-blurred-background; }
         }
         & Select { width: 1fr; height: auto; }
+        & Select > SelectCurrent { padding: 0 1; background: $panel; }
         & .form-field--swatch { width: 7; padding-left: 1; }
         & > .form-field--note { height: auto; padding-left: 16; color: $foreground-muted; }
         &.-invalid .form-field--label { color: $text-error; }
@@ -109,6 +110,7 @@ class FormField(Vertical):
         field = self.query_one(Input)
         with field.prevent(Input.Changed):
             field.value = value
+            field.cursor_position = len(value)
         self._paint()
 
     def focus_input(self) -> None:

@@ -17,7 +17,7 @@ class ReferenceList(RowList):
     """One row per reference, in both directions; `target(row key)` is where it leads."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(Column("This", 20), Column("", 0), Column("At", 24, from_width=60), id=id)
+        super().__init__(Column("Thing"), Column("How", 18, from_width=30), Column("At", 24, from_width=72), id=id)
         self._targets: dict[str, Key] = {}
 
     def target(self, row: str) -> Key | None:
@@ -40,12 +40,11 @@ class ReferenceList(RowList):
         self._targets[name] = to
         thing = outline.snapshot.at(to)
         kind = KINDS[to[0]].title.lower() if to[0] in KINDS else to[0]
-        symbol = Content.styled(f"{SYMBOLS.get(to[0], '•')} ", "$text-accent")
+        sign = "→ " if name.startswith("out") else "← "
+        symbol = Content.assemble((sign, "$foreground-muted"), (f"{SYMBOLS.get(to[0], '•')} ", "$text-accent"))
         if thing is None:
             note = "  not there" if link.broken else ""
             what = Content.assemble(symbol, safe_line(to[1], 200), (note, "$text-error"))
         else:
             what = Content.assemble(symbol, safe_line(thing.name, 200), (f"  {kind}", "$foreground-muted"))
-        sign = "→ " if name.startswith("out") else "← "
-        verb = Content.assemble((sign, "$foreground-muted"), words)
-        return Row(name, (verb, what, safe_line(link.path, 60, "$foreground-muted")))
+        return Row(name, (what, Content(words), safe_line(link.path, 60, "$foreground-muted")))

@@ -30,7 +30,7 @@ def counts(raw: Any) -> str:
     if not isinstance(raw, Mapping):
         return ""
     found = []
-    for member, kind in PARTS[:3]:
+    for member, kind in PARTS[:2]:
         parts = raw.get(member)
         if isinstance(parts, list) and parts:
             word = KINDS[kind].title.lower()
@@ -104,7 +104,7 @@ def _operation(operation: Mapping[str, Any]) -> Content:
     verb, path, name = operation.get("method"), operation.get("path"), operation.get("name")
     shown: list[Content | str] = []
     if isinstance(verb, str):
-        shown += [method(verb.ljust(6)), " "]
+        shown += [method(verb), " " * max(1, 7 - len(verb))]
     if isinstance(path, str):
         shown += [safe_line(path, 200), "  "]
     if isinstance(name, str):

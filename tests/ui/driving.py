@@ -1,0 +1,73 @@
+"""Driving the real app in a test: opened on a server, then pressed and looked at until it is where it should be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from drio_tui.ui.app import DrioApp
+from drio_tui.ui.options import LaunchOptions
+
+TOKEN = "a-token-of-the-tests-" + "x" * 20
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object], *, seconds: float = 30) -> None:
+    """Let the app work until `condition()` holds; fails after `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await pilot.pause()
+    except TimeoutError:
+        raise AssertionError(f"never came true; on the screen:\n{text_of(pilot.app)}") from None
+
+
+def text_of(app: Any) -> str:
+    """What is on the screen, as lines of text."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in lines)
+
+
+@asynccontextmanager
+async def running(
+    base_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    token: str = TOKEN,
+    size: tuple[int, int] = (120, 40),
+    **options: Any,
+) -> AsyncIterator[Pilot[Any]]:
+    """The app on a server, signed in with `token` (`""`: signed out), once it can make requests."""
+    if token:
+        monkeypatch.setenv("DRIO_TOKEN", token)
+    app = DrioApp(LaunchOptions(base_url=base_url, **options))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.current_mode != "start")
+        yield pilot
+
+
+async def show(pilot: Pilot[Any], area: str) -> Any:
+    """Go to an area, and give its screen once it is shown."""
+    app: Any = pilot.app
+    if app.current_mode != area:
+        await pilot.press({"templates": "1", "apps": "2", "requests": "3"}[area])
+    await until(pilot, lambda: app.current_mode == area and app.screen.is_mounted)
+    return app.screen
+
+
+async def open_first_app(pilot: Pilot[Any]) -> Any:
+    """Open the first app of the table, and give its screen once everything is read."""
+    from drio_tui.ui.screens.app import AppScreen
+
+    screen = await show(pilot, "apps")
+    await until(pilot, lambda: screen.things)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+    opened: Any = pilot.app.screen
+    await until(pilot, lambda: opened.outline is not None and not opened.loading_app)
+    await pilot.pause()
+    return opened
