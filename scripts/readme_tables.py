@@ -70,8 +70,8 @@ def main() -> int:
     """Replace what stands between the markers; gives 1 when `--check` finds a difference."""
     text = written = README.read_text(encoding="utf-8")
     for name, body in (("keys", keys()), ("commands", commands())):
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        written = pattern.sub(lambda found, body=body: found[1] + body + found[2], written)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        written = pattern.sub(lambda found, body=body: f"{found[1]}{body}\n{found[2]}", written)
     if "--check" in sys.argv:
         if written != text:
             print("README.md is behind the program; run scripts/readme_tables.py", file=sys.stderr)
