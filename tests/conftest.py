@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import HealthCheck, settings
 
 _HERE = Path(__file__).parent
 # The sandbox's fixtures are a plugin, so that a checkout without the sandbox extra still collects.
-pytest_plugins = ["tests.sandbox_fixtures"] if (_HERE / "sandbox_fixtures.py").exists() else []
+_SANDBOX = (_HERE / "sandbox_fixtures.py").exists() and find_spec("fastapi") is not None
+pytest_plugins = ["tests.sandbox_fixtures"] if _SANDBOX else []
 
 settings.register_profile("ci", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
