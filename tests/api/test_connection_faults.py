@@ -94,6 +94,7 @@ async def test_a_byte_at_a_time_is_ended_by_the_limit_on_the_whole_call(bench: B
     with pytest.raises(RequestTimeout, match=r"no complete answer within 0\.2 s"):
         await client.list(APP)
     assert len(server.seen) == 1, "the call's time is used up, so there is no second attempt"
+    assert bench.waits == []
 
 
 async def test_endless_provisional_answers_are_ended_by_the_limit_on_the_whole_call(bench: Bench) -> None:
