@@ -52,13 +52,12 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    server = oauth.install(app, database, oauth.OAuthSettings(base_url=settings.base_url))
-    sandbox = Sandbox(settings, database, server)
-    app.state.sandbox = sandbox
-    routes.install(app)
+    routes.install(app)  # first, since routes are tried in their order
     upstream.install(app)
+    server = oauth.install(app, database, oauth.OAuthSettings(base_url=settings.base_url))
+    sandbox = app.state.sandbox = Sandbox(settings, database, server)
     openapi.install(app, settings)
-    app.state.methods_at = routes.methods(app, upstream.router)
+    app.state.methods_at = routes.methods(app)
     app.add_middleware(Limits, max_body=settings.max_body)
     app.add_middleware(Guard, port=urlsplit(settings.base_url).port or 80)
     return app

@@ -108,8 +108,13 @@ class Sandbox:
 
 
 def sandbox_of(request: Request) -> Sandbox:
-    """The dependency of every route."""
+    """The sandbox that a request came to."""
     return cast(Sandbox, request.app.state.sandbox)
+
+
+async def require_sandbox(request: Request) -> Sandbox:
+    """`sandbox_of` as a dependency: a coroutine, since FastAPI calls plain functions in another thread."""
+    return sandbox_of(request)
 
 
 def as_json(value: Any) -> bytes:

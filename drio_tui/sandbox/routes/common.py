@@ -9,11 +9,12 @@ from fastapi.responses import Response
 
 from drio_tui.api.models import ErrorEnvelope
 from drio_tui.sandbox.bodies import StrictRoute
-from drio_tui.sandbox.core import Sandbox, as_json, sandbox_of
+from drio_tui.sandbox.core import Sandbox, as_json, require_sandbox
 from drio_tui.sandbox.oauth import Principal, require_user
+from drio_tui.sandbox.settings import API_PREFIX
 from drio_tui.sandbox.store import Store
 
-Box = Annotated[Sandbox, Depends(sandbox_of)]
+Box = Annotated[Sandbox, Depends(require_sandbox)]
 User = Annotated[Principal, Depends(require_user)]
 
 AppId = Annotated[str, Path(alias="appId", description="The app.")]
@@ -40,7 +41,7 @@ _ALWAYS = (500, 503)
 
 def router(*tags: str) -> APIRouter:
     """A router whose routes stand under `tags` and read their bodies strictly."""
-    return APIRouter(route_class=StrictRoute, tags=[*tags])
+    return APIRouter(prefix=API_PREFIX, route_class=StrictRoute, tags=[*tags])
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
