@@ -85,7 +85,8 @@ class FormField(Vertical):
         with Horizontal():
             yield Static(self._label, classes="form-field--label", markup=False)
             if self._kind == "choice":
-                prompt = one_line(self._placeholder, 60) or "not set"
+                # A Select reads its prompt as markup, so what the template has is only shown when it is one of ours.
+                prompt = self._placeholder if self._placeholder in self._choices else "not set"
                 yield Select([(choice, choice) for choice in self._choices], prompt=prompt, compact=True)
             else:
                 yield Input(placeholder=one_line(self._placeholder, 200), select_on_focus=False)

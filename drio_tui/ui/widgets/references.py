@@ -14,10 +14,10 @@ from drio_tui.workspace.snapshot import Key
 
 
 class ReferenceList(RowList):
-    """One row per reference, in both directions; `target(row key)` is where it leads."""
+    """One row per reference: ↗ what it uses, ↙ what uses it; `target(row key)` is where it leads."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(Column("Thing"), Column("How", 18, from_width=30), Column("At", 24, from_width=72), id=id)
+        super().__init__(Column("Thing"), Column("How", 25, from_width=46), Column("At", 24, from_width=72), id=id)
         self._targets: dict[str, Key] = {}
 
     def target(self, row: str) -> Key | None:
@@ -40,7 +40,7 @@ class ReferenceList(RowList):
         self._targets[name] = to
         thing = outline.snapshot.at(to)
         kind = KINDS[to[0]].title.lower() if to[0] in KINDS else to[0]
-        sign = "→ " if name.startswith("out") else "← "
+        sign = "↗ " if name.startswith("out") else "↙ "
         symbol = Content.assemble((sign, "$foreground-muted"), (f"{SYMBOLS.get(to[0], '•')} ", "$text-accent"))
         if thing is None:
             note = "  not there" if link.broken else ""

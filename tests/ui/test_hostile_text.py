@@ -1,0 +1,127 @@
+"""Text from the API is shown literally everywhere, does nothing, and no control byte of it reaches the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import unicodedata
+from typing import Any
+
+import pytest
+
+from drio_tui.ui.screens.create_app import CreateAppScreen
+from drio_tui.ui.widgets.document import Document
+from tests.ui.driving import TOKEN, open_first_app, running, show, text_of, until
+from tests.ui.hostile_data import HOSTILE, SEQUENCES, hostile_drio
+from tests.ui.shell_pty import Terminal
+from tests.ui.table_server import TableServer, serving
+
+# What the program itself sends: styles, cursor, modes, clearing, its own title and queries.
+_OURS = re.compile(
+    rb"\x1b\[[0-9;?<>=$]*[ -/]*[@-~]"
+    rb"|\x1b[78=>]"
+    rb"|\x1b\][0-9]*;(?!c;)[ -~]*?(?:\x07|\x1b\\)"
+    rb"|\x1bP[ -~]*?\x1b\\"
+    rb"|\x1b_[ -~]*?\x1b\\"
+)
+
+
+def unsafe(text: str) -> set[str]:
+    """The characters of a screen that act on a terminal or hide from the reader."""
+    return {c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+
+
+@pytest.mark.slow
+async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(hostile_drio())) as server, running(server.base_url, monkeypatch) as pilot:
+        seen = []
+        templates = await show(pilot, "templates")
+        await until(pilot, lambda: templates.things)
+        seen += [text_of(pilot.app), templates.query_one(Document).text]
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CreateAppScreen))
+        form: Any = pilot.app.screen
+        await until(pilot, lambda: form._known is not None)
+        form.field("name").query_one("Input").value = "Nova"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: form.field("name").error)
+        seen.append(text_of(pilot.app))
+        form._done = True  # leave without being asked
+        await pilot.press("escape")
+        screen = await open_first_app(pilot)
+        seen.append(text_of(pilot.app))
+        for node in list(screen.outline.walk()):
+            screen.tree_view.reveal(node.key)
+            for tab in ("fields", "json", "references"):
+                screen.detail.tabs.active = tab
+                await until(pilot, lambda node=node: screen.detail._node.key == node.key)
+                await pilot.pause()
+                seen.append(text_of(pilot.app))
+            seen.append(screen.query_one(Document).text)
+        screen.tree_view.focus()
+        await pilot.press("p")
+        await pilot.pause()
+        seen.append(text_of(pilot.app))
+        await pilot.press("escape")
+        await show(pilot, "requests")
+        seen.append(text_of(pilot.app))
+        assert pilot.app.is_running
+    everything = "\n".join(seen)
+    assert unsafe(everything) == set()
+    for literal in ("app [prod]", "a [/] b", "[@click=app.quit]x[/]", "[link=https://evil.example]y[/link]", "␛[2J"):
+        assert literal in everything
+
+
+@pytest.mark.parametrize("text", SEQUENCES, ids=range(len(SEQUENCES)))
+async def test_a_hostile_name_is_read_in_the_tree_and_on_its_page(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(hostile_drio(text))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        shown = text_of(pilot.app) + screen.query_one(Document).text
+        assert unsafe(shown) == set()
+        begin = re.match(r"[ -~]*", text)
+        assert begin is not None
+        assert begin[0][:12].rstrip() in shown
+        await pilot.click("#tree", offset=(8, 1))
+        await pilot.click("#detail", offset=(6, 4))
+        await pilot.pause()
+        assert pilot.app.is_running
+
+
+async def test_no_control_byte_of_the_data_reaches_the_terminal(isolated: Any) -> None:
+    async with serving(TableServer(hostile_drio())) as server:
+        output = await asyncio.to_thread(_walk_in_a_terminal, server.base_url)
+    rest = _OURS.sub(b"", output)
+    assert set(rest) & {*range(0x20), 0x7F} - {0x0A, 0x0D, 0x09} == set()
+    text = rest.decode("utf-8")
+    assert {c for c in text if unicodedata.category(c) in ("Cf", "Cs", "Zl", "Zp") or "\x80" <= c <= "\x9f"} == set()
+    for sequence in (b"]52;c;ZXZpbA", b"]8;;https://evil", b"]0;title", b"+q544e\x1b"):
+        assert b"\x1b" + sequence not in output
+    assert "app [prod]" in text
+
+
+def _walk_in_a_terminal(base_url: str) -> bytes:
+    """Templates, apps, the app opened whole with its three tabs, the request log, quit; gives all that was sent."""
+    with Terminal("--base-url", base_url, size=(120, 40), env={"DRIO_TOKEN": TOKEN}) as terminal:
+        terminal.until("app [prod]")
+        terminal.press("1")
+        terminal.until("Category")
+        terminal.press("2")
+        terminal.until("Slug")
+        terminal.press("\r")
+        terminal.until("Fields")
+        terminal.until("app [prod]")
+        terminal.press("+")
+        for keys in ("jjjjjj", "v", "\x1b", "jjjjjj", "u", "\x1b", "G"):
+            terminal.press(keys)
+            while terminal.read(0.3):
+                continue
+        terminal.press("3")
+        terminal.until("Method")
+        terminal.press("q")
+        terminal.wait()
+        return bytes(terminal.output)
+
+
+def test_the_data_is_as_hostile_as_it_is_meant_to_be() -> None:
+    assert unsafe(HOSTILE)
+    assert "\x1b" in HOSTILE
