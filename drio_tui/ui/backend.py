@@ -50,6 +50,7 @@ HEAVY = (
     "drio_tui.launcher",
     "drio_tui.session",
 )
+_PROBE_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0)  # the last one stays
 
 
 class _Closing(Exception):
@@ -75,6 +76,7 @@ class Backend:
         self._sandbox: RunningSandbox | None = None
         self._ready = asyncio.Event()
         self._closing = False
+        self._probe: asyncio.Task[None] | None = None
 
     async def ready(self) -> DrioClient:
         """The client, as soon as there is one."""
@@ -195,6 +197,8 @@ class Backend:
 
     async def _drop_session(self) -> None:
         self._ready.clear()
+        if self._probe is not None:
+            self._probe.cancel()
         client, session = self.client, self.session
         self.client = self.session = None
         if session is not None:
@@ -258,6 +262,27 @@ class Backend:
             self._set(phase="online" if self.session else "signed-out", cause="")
         elif exchange.error and exchange.error != "cancelled":
             self._set(phase="offline", cause=exchange.error)
+            if self._probe is None or self._probe.done():
+                self._probe = asyncio.create_task(self._look_for_drio())
+
+    async def _look_for_drio(self) -> None:
+        """While offline, ask for something public now and then; the first answer brings the program back online."""
+        from drio_tui.api.errors import DrioError
+        from drio_tui.api.transport import Limits, Transport
+
+        pauses = iter(_PROBE_SECONDS)
+        pause = next(pauses)
+        while self.status.phase == "offline" and self.base_url and not self._closing:
+            await asyncio.sleep(pause)
+            pause = next(pauses, pause)
+            limits = Limits(connect=5.0, read=5.0, total=8.0, retries=0)
+            transport = Transport(self.base_url, on_exchange=self._exchanged, limits=limits)
+            try:
+                await transport.request("GET", "/templates", anonymous=True)
+            except DrioError:
+                continue  # still offline, or an answer that was an error and counts as one
+            finally:
+                await transport.aclose()
 
 
 def _any_profile() -> bool:

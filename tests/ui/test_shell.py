@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from drio_tui import paths, settings
 from drio_tui.api.errors import DrioError
-from drio_tui.ui import keymap
+from drio_tui.ui import backend, keymap
 from drio_tui.ui.app import SCREENS, DrioApp
 from drio_tui.ui.options import LaunchOptions
 from drio_tui.ui.screens.too_small import SMALLEST, TooSmallScreen
@@ -110,6 +110,22 @@ async def test_no_answer_shows_as_offline_and_an_answer_as_online(monkeypatch: p
         app.backend.client.transport.base_url = good
         screen.action_refresh()
         await until(pilot, lambda: app.status.phase == "online")
+
+
+async def test_when_drio_answers_again_the_screen_recovers_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "_PROBE_SECONDS", (0.05,))
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, token="") as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        good = app.backend.base_url
+        app.backend.base_url = app.backend.client.transport.base_url = "http://127.0.0.1:9/api/v1"
+        screen.action_refresh()
+        await until(pilot, lambda: app.status.phase == "offline")
+        asked = server.asked("GET", "/templates")
+        app.backend.base_url = app.backend.client.transport.base_url = good
+        await until(pilot, lambda: app.status.phase == "signed-out")
+        await until(pilot, lambda: server.asked("GET", "/templates") >= asked + 2)
 
 
 # -- areas and keys -----------------------------------------------------------------------------------

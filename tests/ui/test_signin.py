@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -79,7 +80,7 @@ async def test_signing_in_through_the_browser_ends_in_the_apps_of_that_account(s
         app: Any = pilot.app
         screen = app.screen
         shown = text_of(app)
-        for step in ("Asking", "Opening a port", "Registering this program", "Waiting for the browser"):
+        for step in ("Asking", "Opening a port", "Regist", "Waiting for the browser", " left"):
             assert step in shown
         assert screen.url in shown.replace("\n", "").replace(" ", "").replace("│", "")
         await browser.walk(screen.url)
@@ -102,6 +103,15 @@ async def test_the_address_pasted_back_signs_in(sandbox_process: Any) -> None:
         field.focus()
         field.value = f"  {end[:40]} {end[40:]} "
         await pilot.press("enter")
+        await until(pilot, lambda: app.current_mode == "apps" and app.session is not None)
+
+
+async def test_a_paste_while_no_field_has_the_focus_signs_in(sandbox_process: Any) -> None:
+    async with signing_in(sandbox_process.base_url) as pilot, browsing(sandbox_process.base_url) as browser:
+        app: Any = pilot.app
+        end = await browser.walk(app.screen.url)
+        assert app.screen.query_one("#url").has_focus
+        app.post_message(events.Paste(f"{end[:50]}\n{end[50:]}\n"))
         await until(pilot, lambda: app.current_mode == "apps" and app.session is not None)
 
 

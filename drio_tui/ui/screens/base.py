@@ -14,7 +14,7 @@ from textual.widgets import Footer, Input
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
-from drio_tui.ui.messages import RequestFailed
+from drio_tui.ui.messages import RequestFailed, Status
 from drio_tui.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -133,12 +133,23 @@ class DrioScreen(Guarded, Requests, Screen[S]):
 
     def on_mount(self) -> None:
         self.watch(self.app, "session_count", self._session_changed, init=False)
+        self.watch(self.app, "status", self._status_changed, init=False)
 
     def _session_changed(self) -> None:
         self.session_changed()
 
     def session_changed(self) -> None:
         """Another session (or none) is in use: what is shown belongs to the old one. Override to load anew."""
+
+    def _status_changed(self, before: Status, now: Status) -> None:
+        if before.phase == "offline" and now.phase in ("online", "signed-out") and self.is_current:
+            self.reconnected()
+
+    def reconnected(self) -> None:
+        """drio answers again after it did not. By default what is shown is read anew, where that can be done."""
+        refresh = getattr(self, "action_refresh", None)
+        if refresh is not None:
+            refresh()
 
     def unsaved(self) -> str:
         """What would be lost by leaving now, as a few words (`the form`); empty when nothing would."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -15,7 +14,7 @@ from textual.reactive import reactive
 from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
-from drio_tui.auth.errors import PasteRefused, SignInCancelled
+from drio_tui.auth.errors import PasteRefused, SignInCancelled, Step
 from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, UrlReady, Waiting
 from drio_tui.auth.flow import SignedIn, SignIn
 from drio_tui.auth.profiles import Profile, Profiles
@@ -26,9 +25,6 @@ from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.copyable import Copyable
 from drio_tui.ui.widgets.safe import safe
-
-if TYPE_CHECKING:
-    from drio_tui.auth.errors import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +101,11 @@ class SignInScreen(DrioScreen[SignedIn]):
             card.border_title = "Sign in"
             yield Static(id="steps")
             with Vertical(id="address"):
-                yield Static("Open this address in your browser:", classes="label")
+                yield Static("Open this address in your browser (y copies it):", classes="label")
                 yield Copyable(what="the address", id="url")
             with Vertical(id="answer"):
-                yield Static(id="countdown")
-                yield Input(
-                    placeholder="Did it not come back by itself? Paste the address the browser ended at", id="pasted"
-                )
+                yield Static(id="offer")
+                yield Input(placeholder="Paste the address the browser ended at", id="pasted")
                 yield Static(id="refused")
             with Vertical(id="failure"):
                 yield Static(id="why")
@@ -122,14 +116,14 @@ class SignInScreen(DrioScreen[SignedIn]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.set_interval(1.0, self._count_down)
+        self.set_interval(1.0, self._tell_steps)
         self._begin()
 
     def _begin(self, *, register_again: bool = False) -> None:
         """Begin a new attempt; what an older one still tells is not listened to."""
         self._turn += 1
         self.lines, self.url, self.deadline, self.failure = (), "", 0.0, None
-        for part in ("#address", "#answer", "#failure", "#refused"):
+        for part in ("#address", "#answer", "#failure", "#refused", "#offer"):
             self.query_one(part).display = False
         if self._flow is not None:
             self._flow.cancel()
@@ -184,8 +178,10 @@ class SignInScreen(DrioScreen[SignedIn]):
             case Waiting(deadline, _):
                 self.deadline = deadline
             case PasteOffered(reason):
-                self.notify(safe(f"{reason}. Open the address yourself.").plain, markup=False, timeout=8)
-                self.query_one("#pasted").focus()
+                offer = self.query_one("#offer", Static)
+                advice = f"{reason}. Open the address where you have one, then paste where it ended."
+                offer.update(safe(advice, "$text-warning"))
+                offer.display = True
             case Notice(text):
                 self.notify(safe(text).plain, markup=False, timeout=10)
 
@@ -204,12 +200,18 @@ class SignInScreen(DrioScreen[SignedIn]):
 
     # -- showing ----------------------------------------------------------------------------------
 
-    def watch_lines(self, lines: tuple[Line, ...]) -> None:
+    def watch_lines(self) -> None:
+        self._tell_steps()
+
+    def _tell_steps(self) -> None:
         symbols = {"going": ("◌", "$text-warning"), "done": ("✓", "$text-success"), "failed": ("✗", "$text-error")}
         shown = []
-        for line in lines:
+        for line in self.lines:
             symbol, colour = symbols[line.state]
             detail = safe(f"  {line.detail}", "$foreground-muted") if line.detail else Content()
+            if line.step == Step.CALLBACK and line.state == "going" and self.deadline:
+                left = max(0, round(self.deadline - time.monotonic()))
+                detail = Content.assemble("  ", (f"{left // 60}:{left % 60:02}", "bold $text-accent"), " left")
             shown.append(Content.assemble((f"{symbol} ", colour), safe(line.text), detail))
         self.query_one("#steps", Static).update(Content("\n").join(shown))
 
@@ -223,13 +225,7 @@ class SignInScreen(DrioScreen[SignedIn]):
 
     def watch_deadline(self, deadline: float) -> None:
         self.query_one("#answer").display = bool(deadline)
-        self._count_down()
-
-    def _count_down(self) -> None:
-        if self.deadline:
-            left = max(0, round(self.deadline - time.monotonic()))
-            clock = (f"{left // 60}:{left % 60:02}", "bold $text-accent")
-            self.query_one("#countdown", Static).update(Content.assemble("Waiting for the browser  ", clock, " left"))
+        self._tell_steps()
 
     def watch_failure(self, failure: DrioError | None) -> None:
         self.query_one("#failure").display = failure is not None
@@ -244,10 +240,10 @@ class SignInScreen(DrioScreen[SignedIn]):
 
     # -- acting -----------------------------------------------------------------------------------
 
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        if action in ("copy_url", "paste_field") and not self.url:
-            return "The address is not there yet."
-        return None
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("copy_url", "paste_field") and not (self.url and self.failure is None):
+            return False
+        return super().check_action(action, parameters)
 
     @on(Input.Submitted, "#pasted")
     def _paste(self, event: Input.Submitted) -> None:
@@ -261,6 +257,14 @@ class SignInScreen(DrioScreen[SignedIn]):
             refused.display = True
         else:
             refused.display = False
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste that no field took is the address the browser ended at."""
+        if self.deadline:
+            field = self.query_one("#pasted", Input)
+            field.value = " ".join(event.text.split())
+            field.focus()
+            field.post_message(Input.Submitted(field, field.value))
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -29,7 +29,7 @@ class Copyable(Static, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "copyable",
         "Copyable text",
-        Key("copyable.copy", "y,enter", "copy", "Copy", show=False, palette=False),
+        Key("copyable.copy", "y,enter", "copy", "Copy", "Copy the text under the cursor", palette=False),
     )
 
     class Wanted(Message):

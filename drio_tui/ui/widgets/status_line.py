@@ -92,16 +92,13 @@ class StatusLine(Widget):
             state = Content.assemble(("◆ read-only ", "$text-accent"), " ", state)
         if state.cell_length > room:
             return Content.assemble((symbol, colour), " ")
-        names = [status.host, status.account]
-        if status.profile and status.profile not in (status.host, "sandbox"):
-            names.insert(0, status.profile)
-        shown = state
-        for name in reversed([name for name in names if name]):
-            longer = Content.assemble(safe_line(name, 40, "$foreground-muted"), "  ", shown)
-            if longer.cell_length > room:
-                break
-            shown = longer
-        return shown
+        profile = "" if status.profile in (status.host, "sandbox") else status.profile
+        names = {"host": status.host, "account": status.account, "profile": profile}
+        parts = {key: safe_line(name, 40, "$foreground-muted") for key, name in names.items() if name}
+        while parts and sum(part.cell_length + 2 for part in parts.values()) + state.cell_length > room:
+            parts.popitem()
+        shown = [parts[key] for key in ("profile", "host", "account") if key in parts]
+        return Content("  ").join([*shown, state])
 
     def on_click(self, event: events.Click) -> None:
         for start, end, name in self._spots:
