@@ -10,8 +10,8 @@ import itertools
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -50,7 +50,7 @@ class Limits:
 
     connect: float = 10.0
     read: float = 30.0
-    total: float = 60.0  # one call, all its attempts together, without the waits between them
+    total: float = 60.0  # one call, all its attempts together, without the waits between them and for a token
     response_bytes: int = 64 << 20  # after decompression
     retries: int = 3
     retry_after: float = 60.0  # a longer wait is not waited for: the caller is told
@@ -136,6 +136,7 @@ class Transport:
                 # A proxy set for the network at large has no business between us and the local sandbox.
                 mounts=None if http else dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")),
                 event_hooks={"response": [_check_location]},
+                verify=True if self._origin[0] == "https" else _trusting_nobody(),
             )
         except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
             raise UsageError(
@@ -158,7 +159,7 @@ class Transport:
         if self._client.is_closed:
             raise ConnectionFailed("the program is closing its connections")
         content = None if json is _UNSET else _encoded(json)
-        left = self.limits.total
+        budget = _Budget(self.limits.total)
         maybe_done = False  # an earlier attempt of this DELETE may have been carried out
         for attempt in itertools.count(1):
             exchange = Exchange(
@@ -171,12 +172,11 @@ class Transport:
                 request_body=None if json is _UNSET else redact(json),
             )
             try:
-                return await self._attempt(exchange, content, anonymous, left)
+                return await self._attempt(exchange, content, anonymous, budget)
             except DrioError as error:
                 if maybe_done and isinstance(error, ApiError) and error.status == 404:
                     return Reply(None, 404, {}, error.request_id)
-                left -= exchange.elapsed or 0.0
-                again = method in REPEATABLE and attempt <= self.limits.retries and left > 0
+                again = method in REPEATABLE and attempt <= self.limits.retries and budget.left > 0
                 delay = self._delay(error, attempt) if again else None
                 if delay is None:
                     raise settled(error, method, path) from error.__cause__
@@ -199,12 +199,12 @@ class Transport:
         backoff: float = min(8.0, 0.25 * 2 ** (attempt - 1))
         return backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
-    async def _attempt(self, exchange: Exchange, content: bytes | None, anonymous: bool, seconds: float) -> Reply:
+    async def _attempt(self, exchange: Exchange, content: bytes | None, anonymous: bool, budget: _Budget) -> Reply:
         started = time.perf_counter()
         self._tell(exchange)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._send(exchange, content, anonymous)
+            async with budget.running():
+                return await self._send(exchange, content, anonymous, budget)
         except TimeoutError as error:
             exchange.error = f"no complete answer within {self.limits.total:g} s"
             raise RequestTimeout(exchange.error) from error
@@ -219,7 +219,7 @@ class Transport:
             exchange.elapsed = time.perf_counter() - started
             self._tell(exchange)
 
-    async def _send(self, exchange: Exchange, content: bytes | None, anonymous: bool) -> Reply:
+    async def _send(self, exchange: Exchange, content: bytes | None, anonymous: bool, budget: _Budget) -> Reply:
         method, url = exchange.method, httpx.URL()
         try:
             url = httpx.URL(exchange.url)
@@ -228,7 +228,7 @@ class Transport:
                 request = self._client.build_request(method, url, content=content, headers=headers)
                 exchange.request_headers = redact_headers(request.headers.multi_items())
                 own = origin(url) == self._origin
-                response = await self._signed(request, self.auth if own and not anonymous else None)
+                response = await self._signed(request, self.auth if own and not anonymous else None, budget)
                 # What `auth` added is listed by name, its value never.
                 exchange.request_headers = redact_headers(response.request.headers.multi_items())
                 async with aclosing(response):
@@ -240,7 +240,7 @@ class Transport:
         except (httpx.TransportError, httpx.InvalidURL, ssl.SSLError, UnicodeError) as error:
             raise as_ours(error, _host(url), self.limits) from error
 
-    async def _signed(self, request: httpx.Request, auth: httpx.Auth | None) -> httpx.Response:
+    async def _signed(self, request: httpx.Request, auth: httpx.Auth | None, budget: _Budget) -> httpx.Response:
         """Send `request` as `auth` wants it, perhaps more than once; gives the last answer, its body unread.
 
         The HTTP library would do the same, but holds each body in between whole, however large it is.
@@ -248,11 +248,13 @@ class Transport:
         if auth is None:
             return await self._client.send(request, stream=True, auth=_NO_AUTH)
         async with aclosing(auth.async_auth_flow(request)) as flow:
-            wanted = await anext(flow)
+            async with budget.paused():
+                wanted = await anext(flow)
             while True:
                 response = await self._client.send(wanted, stream=True, auth=_NO_AUTH)
                 try:
-                    wanted = await flow.asend(response)
+                    async with budget.paused():
+                        wanted = await flow.asend(response)
                 except StopAsyncIteration:
                     return response
                 except BaseException:
@@ -304,6 +306,46 @@ class Transport:
     def _tell(self, exchange: Exchange) -> None:
         if self._on_exchange:
             self._on_exchange(exchange)
+
+
+class _Budget:
+    """The seconds that one call may still take. The clock stands still while `auth` gets a token: that has limits
+    of its own, and may wait for a person who signs in again in the middle of an edit.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+        self._timeout: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Raises `TimeoutError` in the block when the seconds are used up."""
+        timeout = self._timeout = asyncio.timeout(self.left)
+        try:
+            async with timeout:
+                yield
+        finally:
+            self.left = (timeout.when() or 0.0) - asyncio.get_running_loop().time()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Inside `running`: time that does not count."""
+        assert self._timeout
+        loop = asyncio.get_running_loop()
+        left = (self._timeout.when() or 0.0) - loop.time()
+        self._timeout.reschedule(None)
+        try:
+            yield
+        finally:
+            self._timeout.reschedule(loop.time() + left)
+
+
+def _trusting_nobody() -> ssl.SSLContext:
+    """For a base without TLS: loading the certificate authorities takes longer than the first request.
+
+    Should such a server redirect to https all the same, the connection fails rather than going unchecked.
+    """
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class _NoAuth(httpx.Auth):
