@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import signal
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
 from textual.actions import ActionParseResult
-from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.command import Provider
 from textual.dom import DOMNode
-from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -42,8 +39,9 @@ from drio_tui.ui.messages import (
 from drio_tui.ui.options import LaunchOptions
 from drio_tui.ui.screens.start import StartScreen
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.terminal import TerminalApp
 from drio_tui.ui.themes import DEFAULT_THEME, THEMES
-from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.ui.widgets.safe import safe
 from drio_tui.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -75,13 +73,20 @@ def make_screen(name: str, /, *arguments: Any, **options: Any) -> Screen[Any]:
     return made
 
 
-class DrioApp(App[int], inherit_bindings=False):
+def _commands() -> type[Provider]:
+    from drio_tui.ui.commands import Commands  # the palette opens long after the first frame
+
+    return Commands
+
+
+class DrioApp(TerminalApp, inherit_bindings=False):
     """drio in the terminal."""
 
     TITLE = "drio"
     CSS_PATH = stylesheet("app")
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = {_commands}
     DEFAULT_MODE = "start"
     MODES = {
         "start": StartScreen,
@@ -126,7 +131,6 @@ class DrioApp(App[int], inherit_bindings=False):
         options = options or LaunchOptions()
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.backend = Backend(self.options, self.post_message)
-        self.crashed: BaseException | None = None
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.backend.start
         self.set_reactive(DrioApp.status, self.backend.status)
         for theme in THEMES:
@@ -143,9 +147,7 @@ class DrioApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, self._remember_theme)
-        self.screen_change_signal.subscribe(self, self._look_at_size)
-        if not self.is_headless:
-            self._watch_signals()
+        self.look_after_the_terminal()
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -157,6 +159,11 @@ class DrioApp(App[int], inherit_bindings=False):
         self._connect = self.backend.use_sandbox if sandbox else use_profile
         self.retry()
         self.switch_mode("start")
+        for area in ("templates", "apps"):
+            if area in self._screen_stacks:
+                # What is open there belongs to the old connection.
+                self.remove_mode(area)
+                self.add_mode(area, partial(make_screen, area))
 
     def retry(self) -> None:
         """Connect again in the way that was last asked for."""
@@ -189,6 +196,8 @@ class DrioApp(App[int], inherit_bindings=False):
 
     def on_startup_failed(self, message: StartupFailed) -> None:
         self.failure = message.error
+        if self.current_mode != "start":
+            self.switch_mode("start")
 
     async def _preload(self) -> None:
         """Import the screens not shown yet, so that showing them is quick and every binding is known."""
@@ -286,32 +295,6 @@ class DrioApp(App[int], inherit_bindings=False):
             return True
         return await super().run_action(action, default_namespace, namespaces)
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The command palette: every key that works on this screen, by its name."""
-        seen = set()
-        for node, binding, enabled, _tooltip in screen.active_bindings.values():
-            key = keymap.find(binding.id)
-            if key is None or not key.palette or key.id in seen or not enabled:
-                continue
-            seen.add(key.id)
-            title = f"{key.description}  ({keymap.display(binding.key)})"
-            yield SystemCommand(title, key.tooltip or key.description, partial(self._command, key.action, node))
-        yield SystemCommand("Use the local sandbox", "Start or join it", partial(self.restart, sandbox=True))
-        yield SystemCommand("Sign in to another host", "Choose the host first", partial(self.switch_mode, "welcome"))
-        yield from self._profile_commands()
-        yield SystemCommand("Save a screenshot", "As an SVG file in the current folder", self.deliver_screenshot)
-
-    def _profile_commands(self) -> Iterable[SystemCommand]:
-        from drio_tui.auth.profiles import Profiles  # the palette opens long after the first frame
-
-        for profile in Profiles.load():
-            title = safe_line(f"Use profile {profile.name}", 60).plain
-            help_text = safe_line(f"{profile.host}, {profile.account or 'not signed in'}", 70).plain
-            yield SystemCommand(title, help_text, partial(self.restart, profile=profile.name))
-
-    async def _command(self, action: str, node: DOMNode) -> None:
-        await self.run_action(action, node)
-
     def action_go(self, area: str) -> None:
         """Switch to an area; each keeps the screens it had."""
         self.switch_mode(area)
@@ -366,41 +349,6 @@ class DrioApp(App[int], inherit_bindings=False):
 
     def _remember_theme(self, _theme: object) -> None:
         self.run_worker(asyncio.to_thread(stored.remember, theme=self.theme), group="remember")
-
-    # -- the terminal -----------------------------------------------------------------------------
-
-    def on_resize(self, event: events.Resize) -> None:
-        self._cover(event.size)
-
-    def _look_at_size(self, _screen: object) -> None:
-        self._cover(self.size)
-
-    def _cover(self, size: Size) -> None:
-        """Below the smallest size, cover what is there with a request for room; it uncovers itself."""
-        from drio_tui.ui.screens.too_small import TooSmallScreen, fits
-
-        covered = not self._screen_stack or isinstance(self.screen, TooSmallScreen)
-        if not covered and not fits(size):
-            self.push_screen(TooSmallScreen())
-
-    def _watch_signals(self) -> None:
-        """End in good order on SIGINT, SIGTERM and SIGHUP, with 128 + the signal's number."""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None:
-                loop.add_signal_handler(number, self.exit, 128 + number)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Keep the error for `launch`, which writes the report once the terminal is itself again."""
-        if self.is_headless:
-            super()._handle_exception(error)
-            return
-        self._return_code = 1
-        self.crashed = self.crashed or error
-        self._exception = self._exception or error
-        self._exception_event.set()
-        self._close_messages_no_wait()
 
     async def on_unmount(self) -> None:
         await self.backend.close()

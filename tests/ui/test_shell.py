@@ -14,12 +14,13 @@ from textual.widgets import Input
 
 from drio_tui import paths, settings
 from drio_tui.api.errors import DrioError
+from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.ui import backend, keymap
 from drio_tui.ui.app import SCREENS, DrioApp
 from drio_tui.ui.options import LaunchOptions
 from drio_tui.ui.screens.too_small import SMALLEST, TooSmallScreen
 from drio_tui.ui.widgets.rows import RowList
-from tests.ui.driving import running, show, text_of, until
+from tests.ui.driving import open_first_app, running, show, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 
 
@@ -213,6 +214,33 @@ async def test_the_palette_finds_a_command_by_name(monkeypatch: pytest.MonkeyPat
         await until(pilot, lambda: "What was asked of drio" in text_of(app))
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "requests")
+
+
+async def test_a_profile_is_offered_in_the_palette_by_its_literal_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles = Profiles.load()
+    profiles.add(Profile("[@click=app.quit]p[/]", "http://127.0.0.1:9/api/v1", account="[bold]a[/] \x1b[31m"))
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "apps")
+        await pilot.press("ctrl+p")
+        await pilot.press(*"Use profile")
+        await until(pilot, lambda: "Use profile [@click=app.quit]p[/]" in text_of(app))
+        assert "[bold]a[/] ␛[31m" in text_of(app)
+
+
+async def test_another_connection_shows_nothing_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        serving(TableServer(drio_of())) as server,
+        serving(TableServer({})) as other,
+        running(server.base_url, monkeypatch) as pilot,
+    ):
+        app: Any = pilot.app
+        opened = await open_first_app(pilot)
+        app.restart(base_url=other.base_url)
+        await until(pilot, lambda: app.current_mode == "apps" and app.screen is not opened)
+        await until(pilot, lambda: other.asked("GET", "/apps"))
+        assert len(app.screen_stack) == 1
+        assert app.backend.base_url.startswith(other.base_url)
 
 
 # -- looks --------------------------------------------------------------------------------------------

@@ -1,0 +1,54 @@
+"""What any program owes its terminal: it fits, it ends in good order on signals, and a crash leaves it usable."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from textual import events
+from textual.app import App
+from textual.geometry import Size
+
+
+class TerminalApp(App[int], inherit_bindings=False):
+    """An app that asks for room where there is too little, and ends with 128 + n on signal n."""
+
+    crashed: BaseException | None = None
+    """What broke it, for `launch`, which writes the report once the terminal is itself again."""
+
+    def look_after_the_terminal(self) -> None:
+        """To be called when mounted."""
+        self.screen_change_signal.subscribe(self, self._look_at_size)
+        if not self.is_headless:
+            self._watch_signals()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._cover(event.size)
+
+    def _look_at_size(self, _screen: object) -> None:
+        self._cover(self.size)
+
+    def _cover(self, size: Size) -> None:
+        """Below the smallest size, cover what is there with a request for room; it uncovers itself."""
+        from drio_tui.ui.screens.too_small import TooSmallScreen, fits  # most terminals never need it
+
+        covered = not self._screen_stack or isinstance(self.screen, TooSmallScreen)
+        if not covered and not fits(size):
+            self.push_screen(TooSmallScreen())
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                loop.add_signal_handler(number, self.exit, 128 + number)
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        self._return_code = 1
+        self.crashed = self.crashed or error
+        self._exception = self._exception or error
+        self._exception_event.set()
+        self._close_messages_no_wait()
