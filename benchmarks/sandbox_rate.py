@@ -135,6 +135,8 @@ def first_after_a_write(port: int, path: str, token: str) -> float:
     """Seconds of a GET of which nothing is remembered, since something was just written."""
     app = path.split("/")[4]
     patch = b'{"companyUrl":"https://acme.com"}'  # what it is already: a write all the same
+    connection = Connection(port, path, token)
+    connection.rate(5)
     with socket.create_connection(("127.0.0.1", port)) as writer:
         head = (
             f"PATCH /api/v1/apps/{app} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
@@ -143,8 +145,6 @@ def first_after_a_write(port: int, path: str, token: str) -> float:
         writer.sendall(head.encode() + patch)
         while writer.recv(1 << 20):
             pass
-    connection = Connection(port, path, token)
-    connection.socket.setblocking(True)
     begun = time.perf_counter()
     connection.get()
     elapsed = time.perf_counter() - begun

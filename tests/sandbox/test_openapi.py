@@ -1,0 +1,103 @@
+"""The OpenAPI document is valid, whole, and true to the routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from drio_tui.sandbox.catalogue import catalogue
+from drio_tui.sandbox.providers import providers
+from tests.sandbox_fixtures import API, InProcess
+
+# The contract's table of routes.
+ITEMS = ["auth/{authId}", "integrations/{integrationId}", "operations/{operationId}", "tools/{toolId}",
+         "widgets/{widgetId}"]  # fmt: skip
+COLLECTIONS = ["auth", "integrations", "integrations/{integrationId}/operations", "tools", "widgets"]
+ROUTES = {
+    ("GET", "/templates"), ("GET", "/templates/{templateId}"), ("GET", "/me"), ("GET", "/apps"), ("POST", "/apps"),
+    ("GET", "/apps/{appId}"), ("PATCH", "/apps/{appId}"), ("GET", "/apps/{appId}/config"),
+    ("POST", "/apps/{appId}/deploy"), ("PUT", "/apps/{appId}/tools/{toolId}/binding"),
+    ("PUT", "/apps/{appId}/tools/{toolId}/chain"), ("PUT", "/apps/{appId}/widgets/{widgetId}/actions"),
+    *((method, f"/apps/{{appId}}/{path}") for path in COLLECTIONS for method in ("GET", "POST")),
+    *((method, f"/apps/{{appId}}/{path}") for path in ITEMS for method in ("GET", "PATCH", "DELETE")),
+}  # fmt: skip
+TAGS = {"Apps", "Auth", "Integrations", "Operations", "Tools", "Widgets", "Templates", "Me", "Discovery"}
+
+
+@pytest.fixture
+async def document(box: InProcess) -> Any:
+    async with box.client(token=None) as nobody:
+        return (await nobody.get("/api/openapi.json")).json()
+
+
+def operations(document: Any) -> list[tuple[str, str, Any]]:
+    return [(method, path, one) for path, of in document["paths"].items() for method, one in of.items()]
+
+
+def test_it_is_valid_and_names_all_37_routes(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+    named = {
+        (method.upper(), path.removeprefix(API))
+        for method, path, operation in operations(document)
+        if operation["tags"] != ["Discovery"]
+    }
+    assert len(ROUTES) == 37
+    assert named == ROUTES
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+    assert {tag for _, _, operation in operations(document) for tag in operation["tags"]} == TAGS
+
+
+def test_every_error_carries_the_envelope_and_every_write_says_what_it_takes(document: Any) -> None:
+    for method, path, operation in operations(document):
+        responses = operation["responses"]
+        assert "422" not in responses
+        for status, response in responses.items():
+            assert "X-Request-Id" in response["headers"]
+            if status >= "400":
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/ErrorEnvelope"}
+        if method in ("post", "put", "patch") and not path.endswith("/deploy"):
+            assert "application/json" in operation["requestBody"]["content"]
+            assert {"400", "401", "413", "415", "500", "507"} <= set(responses)
+        assert ("201" in responses) == (method == "post" and not path.endswith("/deploy"))
+        assert ("204" in responses) == (method == "delete")
+
+
+def test_what_is_public_is_marked_so_and_the_rest_wants_a_bearer(document: Any) -> None:
+    public = {operation["operationId"] for _, _, operation in operations(document) if operation["security"] == []}
+    assert public == {
+        "listTemplates", "getTemplate", "getAuthorizationServer", "getProtectedResource", "getOpenApi", "getOpenApiV1",
+    }  # fmt: skip
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["bearer"]["scheme"] == "bearer"
+    assert schemes["oauth2"]["flows"]["authorizationCode"]["tokenUrl"].endswith("/api/v1/auth/token")
+
+
+def test_choices_that_the_server_knows_are_in_the_forms(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["AppCreate"]["properties"]["templateId"]["enum"] == list(catalogue())
+    assert schemas["AuthConnectionCreate"]["properties"]["providerKey"]["enum"] == list(providers())
+
+
+def test_creating_links_to_reading_changing_and_deleting(document: Any) -> None:
+    for method, path, operation in operations(document):
+        if "201" in operation["responses"] and method == "post":
+            links = operation["responses"]["201"]["links"]
+            kinds = {"get", "update"} if path == f"{API}/apps" else {"get", "update", "delete"}
+            assert {kind for kind in kinds if any(name.startswith(kind) for name in links)} == kinds
+
+
+async def test_it_is_the_same_at_both_addresses_and_is_not_sent_twice(box: InProcess) -> None:
+    async with box.client(token=None) as nobody:
+        first = await nobody.get("/api/openapi.json")
+        second = await nobody.get("/api/v1/openapi.json")
+        assert first.content == second.content
+        etag = first.headers["etag"]
+        for known in (etag, f'"other", {etag}', f"W/{etag}", "*"):
+            again = await nobody.get("/api/openapi.json", headers={"If-None-Match": known})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+        assert (await nobody.get("/api/openapi.json", headers={"If-None-Match": '"other"'})).status_code == 200

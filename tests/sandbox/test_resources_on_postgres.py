@@ -1,0 +1,76 @@
+"""The same resources over PostgreSQL, where writers really run at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.conftest import Caller, token_of
+from tests.sandbox.postgres import postgres_url  # noqa: F401 - a fixture
+from tests.sandbox_fixtures import InProcess, in_process
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def shared(postgres_url: str, tmp_path: Path) -> AsyncIterator[InProcess]:  # noqa: F811 - imported above
+    async with in_process(tmp_path, database_url=postgres_url) as box:
+        yield box
+        await box.database.drop_all()
+
+
+async def test_an_app_is_made_changed_deployed_and_read_back(shared: InProcess) -> None:
+    async with shared.client() as client:
+        api = Caller(client)
+        app = (await api("GET", "/apps"))["apps"][0]
+        assert app["name"] == "Acme Support"
+        config = (await api("GET", f"/apps/{app['id']}/config"))["config"]
+        for kind in ("tools", "widgets"):
+            assert config[kind] == (await api("GET", f"/apps/{app['id']}/{kind}"))[kind]
+        tool = config["tools"][0]
+        text = "nul \0 and 10 kB " + "x" * 10_000
+        assert (await api("PATCH", f"/apps/{app['id']}", {"more": [text]}))["app"]["more"] == [text]
+        body = b'{"more": "half a pair \\ud800"}'
+        headers = {"Content-Type": "application/json"}
+        answer = await client.patch(f"/api/v1/apps/{app['id']}", content=body, headers=headers)
+        assert b'"half a pair \\ud800"' in answer.content
+        await api("DELETE", f"/apps/{app['id']}/tools/{tool['id']}", expect=409)
+        operation = config["operations"][0]
+        await api("PATCH", f"/apps/{app['id']}/operations/{operation['id']}", {"path": "/moved"})
+        await api("POST", f"/apps/{app['id']}/deploy", expect=400)
+        await api("PUT", f"/apps/{app['id']}/tools/{tool['id']}/binding", tool["binding"])
+        assert (await api("POST", f"/apps/{app['id']}/deploy"))["app"]["status"] == "published"
+
+
+async def test_many_writers_at_once_never_share_a_key_or_close_a_chain(shared: InProcess) -> None:
+    async with shared.client() as client:
+        api = Caller(client)
+        app = await api.app()
+        made = await asyncio.gather(*(api.new(app, "tools", name="Same") for _ in range(12)))
+        assert len({tool["key"] for tool in made}) == 12
+        one, two = made[0]["id"], made[1]["id"]
+        answers = await asyncio.gather(
+            *(
+                client.put(f"/api/v1/apps/{app}/tools/{left}/chain", json={"nextToolIds": [right]})
+                for left, right in ((one, two), (two, one))
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 400]
+        apps = await asyncio.gather(*(api.app(name="Same app") for _ in range(6)))
+        slugs = {(await api("GET", f"/apps/{ident}"))["app"]["slug"] for ident in apps}
+        assert len(slugs) == 6
+
+
+async def test_ids_that_the_database_could_not_hold_are_simply_not_there(shared: InProcess) -> None:
+    async with shared.client() as client:
+        for ident in ("%00", "app_%00", "%ED%A0%80", "x" * 3000):
+            assert (await client.get(f"/api/v1/apps/{ident}")).status_code == 404
+            assert (await client.get(f"/api/v1/apps/{ident}/tools/{ident}")).status_code == 404
+
+
+async def test_users_see_only_their_own(shared: InProcess) -> None:
+    async with shared.client(await token_of(shared, "other@example.com")) as client:
+        assert (await Caller(client)("GET", "/apps"))["apps"] == []
