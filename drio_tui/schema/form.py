@@ -7,6 +7,7 @@ model.value(), model.to_patch(), model.check(), model.apply_errors(error.field_e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +107,7 @@ class FormModel:
 
     def nearest(self, path: str) -> tuple[Node, str]:
         """The place that a dotted path names, or the nearest one above, with the rest of the path."""
-        steps = [step for step in path.replace("[", ".").replace("]", "").split(".") if step]
+        steps = [step for step in re.sub(r"\[([0-9]+)\]", r".\1", path).split(".") if step]
         node, at = self.root, 0
         while at < len(steps):
             found = _step(node, steps, at)

@@ -24,7 +24,7 @@ from drio_tui.schema.objects import ChoiceNode, ObjectNode
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.forms.editors import LineEditor, Picker
-from drio_tui.ui.forms.place import CONTROLS, Place, Reference, message_line
+from drio_tui.ui.forms.place import CONTROLS, Place, Reference, message_line, once_mounted
 from drio_tui.ui.forms.rows import FieldRow, on_one_line
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.widgets.safe import safe_line
@@ -192,11 +192,12 @@ class Block(Place):
             header.refresh()
 
     def refill(self) -> None:
-        """Make the body anew, since other nodes stand in it now."""
+        """Make the body anew, since other nodes stand in it now, and take the focus into it."""
         body = self.body
         body.remove_children()
-        body.mount(*self._all_parts())
+        mounting = body.mount(*self._all_parts())
         self.refresh_state()
+        once_mounted(self, mounting, self.focus_inside)
 
     def focus_editor(self) -> None:
         for header in self.query_children(BlockHeader):
@@ -259,7 +260,6 @@ class ObjectBlock(Block):
         event.stop()
         self.node.make_present()
         self.refill()
-        self.call_after_refresh(self.focus_inside)
         self.post_message(self.Edited(self))
 
 
@@ -327,9 +327,9 @@ class ListBlock(Block):
         """Add one at the end, ready to be filled in."""
         place = self.place(self.added())
         body = self.body
-        body.mount(place, before=len(body.children) - 1)
+        mounting = body.mount(place, before=len(body.children) - 1)
         self.refresh_state()
-        self.call_after_refresh(_focus_in, place)
+        once_mounted(self, mounting, lambda: _focus_in(place))
         self.post_message(self.Edited(self))
 
     def shift(self, place: Place, step: int) -> None:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
-from drio_tui.api.wire import MalformedJson, loads
 from drio_tui.schema.form import FormModel, hidden, to_fields, to_json
-from drio_tui.schema.jsontext import pretty
-from drio_tui.schema.leaves import TOO_LONG, JsonNode
+from drio_tui.schema.leaves import JsonNode
 from drio_tui.schema.nodes import Node
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.blocks import Block, ListBlock, place_for
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
-from drio_tui.ui.forms.editors import TextEditor
 from drio_tui.ui.forms.menu import deeds
-from drio_tui.ui.forms.place import Place, Reference
+from drio_tui.ui.forms.place import Place, Reference, once_mounted
 from drio_tui.ui.forms.rows import FieldRow
 from drio_tui.ui.forms.tabs import TabStrip
+from drio_tui.ui.forms.whole import FormPage, WholeJson
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.safe import safe_line
@@ -37,10 +35,6 @@ if TYPE_CHECKING:
 JSON_TAB = "JSON"
 NARROW = 60
 """Cells of width below which labels stand over their editors."""
-
-
-class FormPage(VerticalScroll, can_focus=False):
-    """What stands on one tab."""
 
 
 class SchemaForm(Widget):
@@ -125,11 +119,9 @@ class SchemaForm(Widget):
         self._json_view = json_view and model.field.kind == "object"
         self._groups = model.groups(groups)
         self._current = 0
-        self._draft: str | None = None
-        """Text of the JSON view that does not parse, kept until it does or is dropped."""
-        self._json_shown = ""
-        self._json_error = ""
-        self._last: Place | None = None
+        self._filled: set[int] = set()
+        self._whole: WholeJson | None = None
+        self._mounting: Awaitable[object] = AwaitComplete()
 
     # -- building ---------------------------------------------------------------------------------
 
@@ -142,7 +134,10 @@ class SchemaForm(Widget):
         if len(self.titles) > 1:
             yield TabStrip(self.titles)
         for number in range(len(self.titles)):
-            page = FormPage(id=f"page-{number}")
+            name = f"page-{number}"
+            page = FormPage(id=name)
+            if self._is_json(number):
+                page = self._whole = WholeJson(self.model, id=name)
             page.display = number == 0
             yield page
         yield Static(id="form-note")
@@ -165,59 +160,46 @@ class SchemaForm(Widget):
         return self._json_view and number == len(self._groups)
 
     def _fill(self, number: int) -> None:
-        """Put the places on a tab, once."""
+        """Put the places on a tab, once; the JSON view is made anew each time."""
         page = self._page(number)
-        if page.children and not self._is_json(number):
+        if isinstance(page, WholeJson):
+            self._mounting = page.show()
             return
-        if self._is_json(number):
-            self._fill_json(page)
+        if number in self._filled:
             return
-        group = self._groups[number]
-        nodes = [node for node in self.model.nodes_of(group) if not hidden(node)]
+        self._filled.add(number)
+        nodes = [node for node in self.model.nodes_of(self._groups[number]) if not hidden(node)]
         alone = len(nodes) == 1 and len(self._groups) > 1
         places: list[Widget] = [place_for(node, self._references, header=not alone) for node in nodes]
-        page.mount(*(places or [Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))]))
-
-    def _fill_json(self, page: FormPage) -> None:
-        text = self._draft if self._draft is not None else pretty(self.model.value(secrets=False))
-        self._json_shown = text
-        page.remove_children()
-        if len(text) > TOO_LONG:
-            words = f"{len(text):,} characters are too many to edit here; the fields can be edited."
-            page.mount(Static(Content(words).stylize("$foreground-muted")))
-            return
-        page.mount(
-            TextEditor(text, classes="-whole"),
-            Static(safe_line(self._json_error, 300, "$text-error"), classes="-json-error"),
-        )
+        nothing = Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))
+        self._mounting = page.mount(*(places or [nothing]))
 
     def load(self, base: dict[str, Any] | None) -> None:
         """Start over from what was loaded anew."""
         self.model.load(base)
-        self._draft, self._json_error = None, ""
+        if self._whole is not None:
+            self._whole.drop()
         self._rebuild()
 
     def _rebuild(self) -> None:
         """Make the tabs anew from the model; their titles stay."""
+        self._empty_pages()
+        self._fill(self._current)
+        self._say()
+
+    def _empty_pages(self) -> None:
         groups = self.model.groups(self._wanted)
         if [group.title for group in groups] == [group.title for group in self._groups]:
             self._groups = groups
-        for number in range(len(self.titles)):
+        self._filled.clear()
+        for number in range(len(self._groups)):
             self._page(number).remove_children()
-        self._fill_fresh(self._current)
-        self._say()
-
-    def _fill_fresh(self, number: int) -> None:
-        page = self._page(number)
-        if self._is_json(number):
-            self._fill_json(page)
-        else:
-            group = self._groups[number]
-            nodes = [node for node in self.model.nodes_of(group) if not hidden(node)]
-            alone = len(nodes) == 1 and len(self._groups) > 1
-            page.mount(*(place_for(node, self._references, header=not alone) for node in nodes))
 
     # -- tabs -------------------------------------------------------------------------------------
+
+    @property
+    def _has_draft(self) -> bool:
+        return self._whole is not None and self._whole.draft is not None
 
     @property
     def current(self) -> int:
@@ -228,30 +210,28 @@ class SchemaForm(Widget):
         """Show a tab, filling it when it is shown for the first time."""
         if not 0 <= number < len(self.titles) or number == self._current:
             return
-        changed = self._leave_json()
-        if self._is_json(self._current):
-            # The page is made anew each time, from what the fields hold then.
-            self._page(self._current).remove_children()
+        self._leave_json()
         self._page(self._current).display = False
         self._current = number
         page = self._page(number)
-        if changed or self._is_json(number):
-            page.remove_children()
-            self._fill_fresh(number)
-        else:
-            self._fill(number)
+        self._fill(number)
         page.display = True
         for strip in self.query(TabStrip):
             strip.chosen = number
-            had_focus = strip.has_focus
-            if focus and not had_focus:
-                self.call_after_refresh(self.focus_first)
+        if focus:
+            self._soon(self.focus_first)
         self._say()
+
+    def _soon(self, do: Callable[[], None]) -> None:
+        """Call `do` when what the current tab was filled with is there."""
+        once_mounted(self, self._mounting, do)
 
     @on(TabStrip.Chosen)
     def _tab_chosen(self, event: TabStrip.Chosen) -> None:
         event.stop()
-        self.show_tab(event.number)
+        self.show_tab(event.number, focus=False)
+        if event.enter:
+            self._soon(self.focus_first)
 
     def action_tab(self, step: int) -> None:
         self.show_tab((self._current + step) % len(self.titles))
@@ -276,52 +256,30 @@ class SchemaForm(Widget):
 
     def _leave_json(self) -> bool:
         """Take over what was typed into the JSON view; whether the fields have to be drawn anew."""
-        if not self._is_json(self._current):
+        if self._whole is None or not self._is_json(self._current) or not self._whole.take_edits():
             return False
-        area = next(iter(self._page(self._current).query(TextEditor)), None)
-        if area is None:
-            return False
-        if area.text == self._json_shown and self._draft is None:
-            return False
-        return self._take_json(area.text)
-
-    def _take_json(self, text: str) -> bool:
-        """The whole object from text. What does not parse is kept, and is an error."""
-        try:
-            value = loads(text)
-            if not isinstance(value, dict):
-                raise MalformedJson("the whole must be an object in { }")
-            self.model.take(value)
-        except MalformedJson as error:
-            self._draft, self._json_error = text, f"✗ not taken over: {error}"
-            return False
-        self._draft, self._json_error = None, ""
-        self._json_shown = text
-        for number in range(len(self._groups)):
-            self._page(number).remove_children()
-        self._groups_again()
+        self._empty_pages()
         self.post_message(self.Changed(self))
         return True
 
-    def _groups_again(self) -> None:
-        groups = self.model.groups(self._wanted)
-        if [group.title for group in groups] == [group.title for group in self._groups]:
-            self._groups = groups
-
     def drop_draft(self) -> None:
         """Forget text of the JSON view that does not parse."""
-        self._draft, self._json_error = None, ""
+        if self._whole is None:
+            return
+        self._whole.drop()
         if self._is_json(self._current):
-            self._fill_json(self._page(self._current))
+            self._fill(self._current)
+            self._soon(self.focus_first)
         self._say()
 
     def action_outside(self) -> None:
         """Edit the whole as JSON in the person's own editor."""
         from drio_tui.ui.forms.outside import NoEditor, edit_outside  # tempfile and subprocess, rarely needed
 
-        if not self._json_view:
+        if self._whole is None:
             return
-        text = self._draft if self._draft is not None else pretty(self.model.value(secrets=False))
+        self._leave_json()
+        text = self._whole.text
         try:
             edited = edit_outside(self.app, text)
         except NoEditor as error:
@@ -329,12 +287,13 @@ class SchemaForm(Widget):
             return
         if edited is None or edited == text:
             return
-        taken = self._take_json(edited)
-        if taken:
+        if self._whole.take(edited):
             self._rebuild()
+            self.post_message(self.Changed(self))
+        elif self._is_json(self._current):
+            self._fill(self._current)
         else:
             self.show_tab(len(self._groups))
-            self._fill_json(self._page(self._current))
         self._say()
 
     # -- what is wrong ----------------------------------------------------------------------------
@@ -342,8 +301,8 @@ class SchemaForm(Widget):
     def validate(self) -> bool:
         """Check everything; errors are shown where they belong, and the first one gets the focus."""
         if self._leave_json():
-            self._json_shown = ""
-        wrong = bool(self.model.check()) or self._draft is not None
+            self._fill(self._current)
+        wrong = bool(self.model.check()) or self._has_draft
         self._show_errors()
         if wrong:
             self._focus_error(self.model.failing())
@@ -367,13 +326,13 @@ class SchemaForm(Widget):
         counts = [0] * len(self.titles)
         for node in failing:
             counts[self._tab_of(node)] += len(node.errors) if node is not self.model.root else 0
-        if self._draft is not None:
+        if self._has_draft:
             counts[-1] += 1
         for strip in self.query(TabStrip):
             strip.count(counts)
         parts: list[Content] = []
         parts += [safe_line(f"✗ {text}", 300, "$text-error") for text in self.model.root.errors]
-        if self._draft is not None and not self._is_json(self._current):
+        if self._has_draft and not self._is_json(self._current):
             parts.append(safe_line("✗ The JSON view holds text that does not parse.", 200, "$text-error"))
         if self._note and not parts:
             parts.append(safe_line(self._note, 300, "$foreground-muted"))
@@ -394,13 +353,13 @@ class SchemaForm(Widget):
         below = [node for node in failing if node is not self.model.root]
         if below:
             self.show_node(below[0])
-        elif self._draft is not None:
+        elif self._has_draft:
             self.show_tab(len(self._groups))
 
     def show_node(self, node: Node) -> None:
         """Show the tab a node stands on, unfold what hides it, and focus its editor."""
         self.show_tab(self._tab_of(node), focus=False)
-        self.call_after_refresh(self._focus_node, node)
+        self._soon(lambda: self._focus_node(node))
 
     def _focus_node(self, node: Node) -> None:
         place = self.place_of(node)
@@ -444,24 +403,17 @@ class SchemaForm(Widget):
                 above.refresh_summary()
             if above is self:
                 break
-        self._recount()
-        self.post_message(self.Changed(self))
-
-    def _recount(self) -> None:
-        """Bring the counts up to date where there is something to count, so that typing costs nothing."""
-        strip = next(iter(self.query(TabStrip)), None)
-        if (strip is not None and any(strip.counts)) or self.model.root.errors or self._last_failed():
+        # Typing costs no walk over the form while there is nothing wrong.
+        here = event.place.node
+        counted = any(any(strip.counts) for strip in self.query(TabStrip)) or bool(self.model.root.errors)
+        if counted or here.errors or any(child.errors for child in here.children()):
             self._say()
-
-    def _last_failed(self) -> bool:
-        here = self._focused_place()
-        return here is not None and any(node.errors for node in here.node.walk())
+        self.post_message(self.Changed(self))
 
     @on(Place.NewWanted)
     def _new_wanted(self, event: Place.NewWanted) -> None:
         event.stop()
         node = event.place.node
-        self._last = event.place
         path = ".".join(map(str, node.path))
         self.post_message(self.NewWanted(self, path, node.field.pattern))
 
@@ -513,7 +465,7 @@ class SchemaForm(Widget):
 
     def _json_menu(self) -> None:
         choices = [Choice("outside", "Edit in $EDITOR")]
-        if self._draft is not None or self._json_error:
+        if self._has_draft:
             choices.insert(0, Choice("drop", "Forget this text", "back to what the fields hold"))
 
         def done(choice: Choice[str] | None) -> None:
@@ -582,9 +534,9 @@ class SchemaForm(Widget):
             return
         bare = isinstance(place, Block) and not place.has_header
         other = place_for(node, self._references, header=not bare)
-        parent.mount(other, before=place)
+        mounting = parent.mount(other, before=place)
         place.remove()
-        self.call_after_refresh(other.focus_editor)
+        once_mounted(self, mounting, other.focus_editor)
 
     @on(TextArea.Changed)
     def _json_typed(self, event: TextArea.Changed) -> None:

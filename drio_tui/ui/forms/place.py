@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -108,6 +108,16 @@ class Place(Widget):
             return None
         at = event.x - (width - len(CONTROLS))
         return {1: -1, 3: 1, 5: 0}.get(at)
+
+
+def once_mounted(owner: Widget, mounting: Awaitable[object], do: Callable[[], None]) -> None:
+    """Call `do` when what was mounted, with everything in it, is there."""
+
+    async def go() -> None:
+        await mounting
+        do()
+
+    owner.call_later(go)
 
 
 def message_line(node: Node, *, more: tuple[str, ...] = (), help_text: str = "") -> Content:

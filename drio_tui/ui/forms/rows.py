@@ -213,10 +213,10 @@ class FieldRow(Place):
     def on_descendant_blur(self) -> None:
         if not self.is_mounted or not self.is_attached:
             return
-        self.node.check_self()
         leaf = self.leaf
-        if leaf is not None and leaf is not self.node:
-            leaf.check_self()
+        for node in {id(node): node for node in (self.node, leaf) if node is not None}.values():
+            if node.touched or node.errors or node.value() is not MISSING:
+                node.check_self()  # an empty field that was only passed by is asked for when saving
         if isinstance(self.node.parent, MapNode) and self.node.touched:
             self.node.parent.check()
         self.refresh_state()

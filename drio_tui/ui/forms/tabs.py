@@ -25,17 +25,19 @@ class TabStrip(Widget, can_focus=True):
         "Tabs of a form",
         Key("form_tabs.next", "right,l", "go(1)", "Next tab", show=False, palette=False),
         Key("form_tabs.previous", "left,h", "go(-1)", "Previous tab", show=False, palette=False),
+        Key("form_tabs.enter", "enter,down,j", "enter", "Into the tab", show=False, palette=False),
     )
 
     chosen: reactive[int] = reactive(0)
     """The number of the tab that is shown."""
 
     class Chosen(Message):
-        """Another tab is wanted."""
+        """Another tab is wanted; with `enter`, the focus goes into it."""
 
-        def __init__(self, number: int) -> None:
+        def __init__(self, number: int, *, enter: bool = False) -> None:
             super().__init__()
             self.number = number
+            self.enter = enter
 
     def __init__(self, titles: Sequence[str]) -> None:
         super().__init__()
@@ -80,11 +82,14 @@ class TabStrip(Widget, can_focus=True):
     def action_go(self, step: int) -> None:
         self.post_message(self.Chosen((self.chosen + step) % len(self._titles)))
 
+    def action_enter(self) -> None:
+        self.post_message(self.Chosen(self.chosen, enter=True))
+
     def on_click(self, event: events.Click) -> None:
         labels = self._labels()
         at = 0
         for number in range(self._first(labels), len(labels)):
             at += labels[number].cell_length
             if event.x < at:
-                self.post_message(self.Chosen(number))
+                self.post_message(self.Chosen(number, enter=True))
                 return

@@ -1,0 +1,108 @@
+"""A program with one form on it, and ways to look at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.widgets import Footer
+
+from drio_tui.schema.form import FormModel
+from drio_tui.ui.forms.form import SchemaForm
+from drio_tui.ui.forms.place import Place, Reference
+from drio_tui.ui.themes import THEMES
+
+
+class Stage(App[None]):
+    """Shows one form, and remembers what it said."""
+
+    def __init__(self, model: FormModel, **options: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.options = options
+        self.submitted: list[SchemaForm.Submitted] = []
+        self.new_wanted: list[SchemaForm.NewWanted] = []
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = "drio"
+
+    def compose(self) -> ComposeResult:
+        yield SchemaForm(self.model, **self.options)
+        yield Footer()
+
+    def on_schema_form_submitted(self, event: SchemaForm.Submitted) -> None:
+        self.submitted.append(event)
+
+    def on_schema_form_new_wanted(self, event: SchemaForm.NewWanted) -> None:
+        self.new_wanted.append(event)
+
+
+class Hand:
+    """A person at the keyboard and the mouse."""
+
+    def __init__(self, app: Stage, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def form(self) -> SchemaForm:
+        return self.app.screen_stack[0].query_one(SchemaForm)
+
+    @property
+    def model(self) -> FormModel:
+        return self.app.model
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        names = {" ": "space", ".": "full_stop", "$": "dollar_sign", "#": "number_sign", "{": "left_curly_bracket"}
+        await self.pilot.press(*(names.get(char, char) for char in text))
+
+    async def settle(self) -> None:
+        for _ in range(4):
+            await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        try:
+            async with asyncio.timeout(20):
+                while not condition():
+                    await self.pilot.pause()
+        except TimeoutError:
+            raise AssertionError(f"never came true; on the screen:\n{self.screen}") from None
+
+    @property
+    def screen(self) -> str:
+        return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
+
+    def place(self, path: str) -> Place:
+        node, rest = self.model.nearest(path)
+        assert not rest, f"there is no {path}"
+        place = self.form.place_of(node)
+        assert place is not None, f"{path} is not on the screen"
+        return place
+
+    async def focus(self, path: str) -> None:
+        self.place(path).focus_editor()
+        await self.pilot.pause()
+
+
+@asynccontextmanager
+async def staged(
+    model: FormModel,
+    *,
+    size: tuple[int, int] = (80, 24),
+    references: Mapping[str, Reference] | None = None,
+    **options: Any,
+) -> AsyncIterator[Hand]:
+    app = Stage(model, references=references, **options)
+    async with app.run_test(size=size) as pilot:
+        hand = Hand(app, pilot)
+        await hand.settle()
+        hand.form.focus_first()
+        await hand.settle()
+        yield hand

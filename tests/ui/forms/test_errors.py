@@ -1,0 +1,146 @@
+"""Errors stand under their fields and are counted on the tab; the first one gets the focus."""
+
+from __future__ import annotations
+
+from drio_tui.api.errors import FieldError
+from drio_tui.ui.forms.blocks import Block
+from drio_tui.ui.forms.editors import TextEditor
+from drio_tui.ui.forms.tabs import TabStrip
+from tests.schema.editing import form, form_of
+from tests.ui.forms.stage import staged
+
+
+async def test_saving_shows_every_error_and_goes_to_the_first() -> None:
+    async with staged(form_of("AppCreate")) as hand:
+        hand.form.show_tab(1)
+        await hand.settle()
+        await hand.type("red")
+        await hand.press("ctrl+s")
+        await hand.settle()
+        assert hand.app.submitted == []
+        assert hand.form.current == 0
+        assert hand.place("templateId").has_focus_within
+        assert hand.form.query_one(TabStrip).counts == (2, 1, 0)
+        assert hand.screen.count("✗ is required") == 2
+        await hand.press("f8", "f8")
+        await hand.settle()
+        assert hand.place("branding.primaryColor").has_focus_within
+        assert "must be a colour" in hand.screen
+
+
+async def test_a_field_is_checked_when_it_is_left_and_cleared_while_it_is_put_right() -> None:
+    async with staged(form_of("AppCreate")) as hand:
+        await hand.focus("slug")
+        await hand.type("A")
+        assert "✗" not in hand.screen
+        await hand.press("tab")
+        await hand.settle()
+        assert "✗ must be lower-case" in hand.screen
+        assert hand.form.query_one(TabStrip).counts[0] == 1
+        await hand.press("shift+tab", "backspace")
+        await hand.type("a")
+        await hand.settle()
+        assert "✗" not in hand.screen
+        assert hand.form.query_one(TabStrip).counts[0] == 0
+
+
+async def test_the_server_s_errors_land_on_tabs_that_were_never_opened() -> None:
+    async with staged(form_of("AppPatch", {"name": "n"}), size=(80, 24)) as hand:
+        left = hand.form.apply_errors(
+            [FieldError("branding.fontFamily", "is not licensed"), FieldError("x.y", "is odd")]
+        )
+        await hand.settle()
+        assert [error.path for error in left] == ["x.y"]
+        assert hand.form.current == 1
+        assert hand.place("branding.fontFamily").has_focus_within
+        assert "✗ is not licensed" in hand.screen
+        assert "✗ x.y is odd" in hand.screen
+        await hand.type("a")
+        await hand.settle()
+        assert "✗" not in hand.screen
+
+
+async def test_an_error_in_a_folded_group_unfolds_it() -> None:
+    async with staged(form_of("WidgetPatch", {"config": {"fieldMappings": {"rows": "$.a"}}})) as hand:
+        config = hand.place("config")
+        assert isinstance(config, Block)
+        config.folded = True
+        await hand.settle()
+        assert "rows" not in hand.screen
+        hand.form.apply_errors([FieldError("config.fieldMappings.rows", "matches nothing")])
+        await hand.settle()
+        assert not config.folded
+        assert "✗ matches nothing" in hand.screen
+
+
+async def test_the_json_view_edits_the_whole_with_the_same_checks() -> None:
+    async with staged(form_of("AppPatch", {"name": "n", "later": {"a": 1}})) as hand:
+        await hand.press("f3")
+        await hand.settle()
+        area = hand.form.query_one(TextEditor)
+        assert '"later"' in area.text
+        area.load_text('{"name": "m", "later": {"a": 2}, "slug": "Bad Slug"}')
+        await hand.press("ctrl+s")
+        await hand.settle()
+        assert hand.model.to_patch() == {"name": "m", "later": {"a": 2}, "slug": "Bad Slug"}
+        assert hand.app.submitted == []
+        assert "✗ must be lower-case" in hand.screen
+        assert hand.place("slug").has_focus_within
+
+
+async def test_json_that_does_not_parse_is_kept_and_stops_the_save() -> None:
+    async with staged(form_of("AppPatch", {"name": "n"})) as hand:
+        await hand.press("f3")
+        await hand.settle()
+        hand.form.query_one(TextEditor).load_text('{"name": ')
+        await hand.press("f4")
+        await hand.settle()
+        assert "JSON view holds text that does not parse" in hand.screen
+        await hand.press("ctrl+s")
+        await hand.settle()
+        assert hand.app.submitted == []
+        assert hand.form.query_one("TextEditor.-whole", TextEditor).text == '{"name": '
+        hand.form.drop_draft()
+        await hand.settle()
+        await hand.press("ctrl+s")
+        await hand.settle()
+        assert [event.patch for event in hand.app.submitted] == [{}]
+
+
+async def test_a_form_from_a_newer_server_edits_what_our_models_never_heard_of() -> None:
+    from drio_tui.api import models
+
+    schema = models.AppCreate.model_json_schema(by_alias=True)
+    schema["required"].append("region")
+    schema["properties"]["region"] = {"type": "string", "enum": ["eu", "mars"], "title": "Region"}
+    schema["properties"]["billing"] = {
+        "type": "object",
+        "title": "Billing",
+        "properties": {"plan": {"type": "string"}, "seats": {"type": "integer"}, "vat": {"type": "string"}},
+    }
+    schema["$defs"]["BrandingInput"]["properties"]["borderRadius"] = {"enum": ["lg", "hexagonal"]}
+    async with staged(form(schema), note="Fields from the server's OpenAPI document") as hand:
+        assert "server's OpenAPI document" in hand.screen
+        await hand.type("support")
+        await hand.press("tab")
+        await hand.type("n")
+        await hand.press("ctrl+s")
+        await hand.settle()
+        assert hand.place("region").has_focus_within
+        await hand.press("right", "right", "f4")
+        await hand.settle()
+        await hand.focus("branding.borderRadius")
+        await hand.press("left")
+        await hand.press("f4")
+        await hand.settle()
+        await hand.press("p", "tab", "3", "ctrl+s")
+        await hand.settle()
+        assert [event.value for event in hand.app.submitted] == [
+            {
+                "templateId": "support",
+                "name": "n",
+                "branding": {"borderRadius": "hexagonal"},
+                "region": "mars",
+                "billing": {"plan": "p", "seats": 3},
+            }
+        ]
