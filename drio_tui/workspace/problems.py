@@ -37,8 +37,12 @@ def find_problems(snapshot: Snapshot, links: Links) -> list[Problem]:
 
 
 def _parts(snapshot: Snapshot) -> Iterator[Problem]:
+    told: set[str] = set()
     for name, part in snapshot.parts.items():
         for parent, error in part.failures.items():
+            if not parent and str(error) in told:
+                continue  # one failure can take all parts with it
+            told.add(str(error))
             what = KINDS[name].plural.lower() if name in KINDS else f"{name}s"
             key = ("integration", parent) if parent else ("group", name)
             yield Problem("error", "part_unread", f"The {what} could not be read. {error}", key)

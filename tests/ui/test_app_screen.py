@@ -244,18 +244,54 @@ async def test_on_a_narrow_terminal_the_details_take_the_trees_place_and_give_it
         assert pilot.app.screen is screen
 
 
-async def test_leaving_while_it_loads_is_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_stands_at_the_right_edge_is_not_covered_by_the_scrollbar(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    config["tools"] += [{"id": f"t{n}", "name": f"Tool {n}", "isEnabled": False} for n in range(60)]
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        tree = screen.tree_view
+        await until(pilot, lambda: tree.show_vertical_scrollbar)
+        width = tree.scrollable_content_region.width
+        assert width < tree.outer_size.width
+        lines = [tree.render_line(y).text for y in range(tree.size.height)]
+        assert {len(line) for line in lines} == {width}
+        assert any(line.endswith(" off ") for line in lines)
+
+
+async def test_another_theme_repaints_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        before = screen.tree_view.render_line(3)
+        pilot.app.theme = "drio-light"
+        await until(pilot, lambda: screen.tree_view.render_line(3) != before)
+        assert screen.tree_view.render_line(3).text == before.text
+
+
+async def test_esc_stops_the_reading_then_leaves_and_late_answers_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         apps = await show(pilot, "apps")
         await until(pilot, lambda: apps.things)
         server.gate.clear()
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
-        await pilot.press("escape", "escape")
+        await until(pilot, lambda: server.asked("GET", "/apps/app_1/config"))
+        await pilot.press("escape")
+        await until(pilot, lambda: "You stopped the reading" in text_of(pilot.app))
+        assert "▒▒▒" not in text_of(pilot.app)
+        await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is apps)
         server.gate.set()
         await pilot.pause()
         assert pilot.app.screen is apps
+
+
+async def test_an_app_that_is_gone_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {name: answer for name, answer in drio_of().items() if not name.startswith("GET /apps/")}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        assert screen.outline.root.title == "The app could not be read"
+        assert [problem.code for problem in screen.outline.problems] == ["part_unread"]
+        assert "Press r to read it again." in page(screen)
 
 
 async def test_copying_names_what_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:

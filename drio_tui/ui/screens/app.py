@@ -14,6 +14,7 @@ from textual.reactive import reactive
 from textual.widgets import Input, Static
 
 from drio_tui.api import wire
+from drio_tui.api.errors import DrioError
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Status
@@ -25,8 +26,8 @@ from drio_tui.ui.widgets.detail import DetailPane, json_of
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.workspace.loader import load_app
 from drio_tui.workspace.outline import Node, Outline
+from drio_tui.workspace.snapshot import Failed, Snapshot, Update
 from drio_tui.workspace.snapshot import Key as ThingKey
-from drio_tui.workspace.snapshot import Snapshot, Update
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -89,6 +90,7 @@ class AppScreen(DrioScreen[None]):
         self._turn = 0
         self._dirty = False
         self._sound: bool | None = None
+        self._foreign = False
         self._jumps: list[ThingKey] = []
         self._read_at: datetime | None = None
 
@@ -103,6 +105,7 @@ class AppScreen(DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self.watch(self.app, "status", self._note)
+        self._opened_for = self._speaks_for()
         self.outline = Outline(self.snapshot)
         self.tree_view.focus()
         self.action_refresh()
@@ -123,9 +126,21 @@ class AppScreen(DrioScreen[None]):
         return self.tree_view.node
 
     def session_changed(self) -> None:
-        """The app belongs to another account or host: leave it."""
+        """Signed in again as the same: read again. As someone else, or elsewhere: the app is not theirs, leave it."""
+        if self._speaks_for() == self._opened_for:
+            self.action_refresh()
+            return
         self.cancel_requests()
-        self.dismiss()
+        self._foreign = True
+        self.on_screen_resume()
+
+    def on_screen_resume(self) -> None:
+        if self._foreign and self.is_active:
+            self.call_later(self.dismiss)
+
+    def _speaks_for(self) -> tuple[str, str | None] | None:
+        session = self.drio.session
+        return (session.base_url, session.account) if session else None
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -301,14 +316,20 @@ class AppScreen(DrioScreen[None]):
             self.refresh_bindings()
 
     def action_back(self) -> None:
-        """Out of the details, out of the filter, then out of the app."""
+        """Out of the details, out of the filter, stop reading, then out of the app."""
         if not self.tree_view.has_focus:
             self.remove_class("-detail")
             self.tree_view.focus()
         elif self.wanted:
             self.query_one("#filter", FilterInput).value = ""
+        elif self.cancel_requests():
+            stopped = DrioError("You stopped the reading.", title="Not read")
+            for kind, part in self.snapshot.parts.items():
+                if part.state == "waiting":
+                    self.snapshot.apply(Failed(kind, stopped))
+            self.on_app_screen_read(self.Read(self._turn))
         else:
-            super().action_back()
+            self.drio.back()
 
     def action_copy_id(self) -> None:
         node = self.chosen

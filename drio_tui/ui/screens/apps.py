@@ -139,6 +139,13 @@ class AppsScreen(DrioScreen[None]):
         if self.things is not None:
             self.drio.show_error(message.error)
 
+    def action_back(self) -> None:
+        """Stop reading, and say so where nothing was read yet; with nothing under way, go back."""
+        if not self.cancel_requests():
+            self.drio.back()
+        elif self.things is None:
+            self.failure = DrioError("You stopped the reading.", title="Not read")
+
     # -- showing ----------------------------------------------------------------------------------
 
     def watch_wanted(self) -> None:

@@ -138,6 +138,13 @@ class TemplatesScreen(DrioScreen[None]):
         self._whole[message.thing.id] = message.thing
         self._show_chosen()
 
+    def action_back(self) -> None:
+        """Stop reading, and say so where nothing was read yet; with nothing under way, go back."""
+        if not self.cancel_requests():
+            self.drio.back()
+        elif self.things is None:
+            self.failure = DrioError("You stopped the reading.", title="Not read")
+
     # -- showing ----------------------------------------------------------------------------------
 
     def watch_things(self) -> None:

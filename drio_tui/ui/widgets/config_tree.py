@@ -269,7 +269,7 @@ class ConfigTree(ScrollView, can_focus=True):
     # -- drawing ----------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         index = y + self.scroll_offset.y
         if index >= len(self.rows):
             return Strip.blank(width, self.visual_style.rich_style)

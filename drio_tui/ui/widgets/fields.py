@@ -96,8 +96,10 @@ def _body(node: Node, outline: Outline) -> Iterator[Block]:
             yield from _members(value, {path.removeprefix(place): shown for path, shown in found.items()})
         case _ if thing is None:
             yield Gap()
-            gone = "It is referred to, but it is not there." if node.target else "On its way…"
-            yield Paragraph(Content.styled(gone, _LABEL))
+            words = "It is referred to, but it is not there." if node.target else "On its way…"
+            if node.errors:
+                words = "Press r to read it again."
+            yield Paragraph(Content.styled(words, _LABEL))
         case _:
             yield from _thing(thing, outline)
 
@@ -152,7 +154,10 @@ def _members(
     if not top or raw.get("name") is None or not isinstance(raw.get("name"), str):
         plain = [(member, raw[member]) for member in ("name",) if top and member in raw] + plain
     for member, value in (*plain, *ids):
-        yield Field(safe_line(label_of(member), 40, _LABEL), _value(member, value, member, references))
+        label = label_of(member)
+        if member in references:  # shown by name
+            label = label.removesuffix(" ID")
+        yield Field(safe_line(label, 40, _LABEL), _value(member, value, member, references))
     for member, value in groups:
         yield from _group(member, value, references)
 

@@ -33,7 +33,7 @@ class FormField(Vertical):
             &:focus { border: none; background: $block-cursor-blurred-background; }
         }
         & Select { width: 1fr; height: auto; }
-        & Select > SelectCurrent { padding: 0 1; background: $panel; }
+        & Select > SelectCurrent { padding: 0 1 !important; background: $panel; }
         & .form-field--swatch { width: 7; padding-left: 1; }
         & > .form-field--note { height: auto; padding-left: 16; color: $foreground-muted; }
         &.-invalid .form-field--label { color: $text-error; }
