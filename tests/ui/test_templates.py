@@ -81,6 +81,14 @@ async def test_a_template_listed_in_short_is_read_whole_once(monkeypatch: pytest
         assert server.asked("GET", "/templates/support") == 1
 
 
+async def test_a_template_that_cannot_be_read_whole_says_so_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of(templates=[{"id": "support", "name": "Customer support"}])
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        await show(pilot, "templates")
+        await until(pilot, lambda: "What it brings could not be read" in text_of(pilot.app))
+        assert "Customer support" in text_of(pilot.app)
+
+
 async def test_a_degraded_template_is_shown_with_its_reason_beside_the_sound_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

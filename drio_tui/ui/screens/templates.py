@@ -21,11 +21,11 @@ from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.document import Document
+from drio_tui.ui.widgets.document import Document, Paragraph
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rows import Column, Row, RowList
-from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.ui.widgets.template_detail import counts, is_whole, template_blocks
 from drio_tui.workspace.search import rank
 from drio_tui.workspace.snapshot import Thing, things_of
@@ -79,6 +79,12 @@ class TemplatesScreen(DrioScreen[None]):
             super().__init__()
             self.thing = thing
 
+    class _NotOne(Message):
+        def __init__(self, thing: Thing, error: DrioError) -> None:
+            super().__init__()
+            self.thing = thing
+            self.error = error
+
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="templates"):
             with Vertical(id="choice"):
@@ -96,6 +102,7 @@ class TemplatesScreen(DrioScreen[None]):
         super().on_mount()
         self._whole: dict[str, Thing] = {}
         self._shown: str | None = None
+        self._asked_for: str | None = None
         self.query_one("#empty").display = False
         self.list.show(_WAITING)
         self.list.focus()
@@ -125,7 +132,7 @@ class TemplatesScreen(DrioScreen[None]):
 
     def on_templates_screen__read(self, message: _Read) -> None:
         self._whole.clear()
-        self._shown = None
+        self._shown = self._asked_for = None
         self.failure = None
         self.things = message.things
 
@@ -144,6 +151,11 @@ class TemplatesScreen(DrioScreen[None]):
             self.drio.back()
         elif self.things is None:
             self.failure = DrioError("You stopped the reading.", title="Not read")
+
+    def on_templates_screen__not_one(self, message: _NotOne) -> None:
+        if self.chosen is message.thing:
+            said = safe(f"What it brings could not be read. {message.error}", "$text-warning")
+            self.query_one("#about", Document).show([*template_blocks(message.thing), Paragraph(said, Content("▲"))])
 
     # -- showing ----------------------------------------------------------------------------------
 
@@ -194,8 +206,12 @@ class TemplatesScreen(DrioScreen[None]):
         else:
             page.show(template_blocks(thing), keep_place=self._shown == thing.id)
             self._shown = thing.id
-            if not is_whole(thing.raw) and not thing.made_up and thing.id not in self._whole:
-                self.run_request(partial(_read_one, id=thing.id), self._One, group="template")
+            in_short = not is_whole(thing.raw) and not thing.made_up and thing.id not in self._whole
+            if in_short and self._asked_for != thing.id:
+                self._asked_for = thing.id
+                self.run_request(
+                    partial(_read_one, id=thing.id), self._One, group="template", failed=partial(self._NotOne, thing)
+                )
         self.refresh_bindings()
 
     # -- acting -----------------------------------------------------------------------------------
