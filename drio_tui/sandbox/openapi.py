@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from typing import Any
 
@@ -92,7 +93,7 @@ def install(app: FastAPI, settings: Settings) -> None:
 
 def document(app: FastAPI, settings: Settings) -> Document:
     """The document of `app`, whose addresses are those of `settings`."""
-    made = app.openapi()
+    made = copy.deepcopy(app.openapi())  # which FastAPI keeps
     made["servers"] = [{"url": settings.base_url, "description": "This sandbox"}]
     made["info"]["description"] = "drio's management API v1, as the local sandbox serves it."
     made["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]

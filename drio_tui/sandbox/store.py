@@ -6,6 +6,7 @@ follows from other rows filled in (see `view`). Another user's app is not there 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from drio_tui.sandbox.naming import could_be_id
 from drio_tui.sandbox.problems import missing, unknown
 from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.tables import AppRow, ThingRow
-from drio_tui.sandbox.view import needed, view
+from drio_tui.sandbox.view import SHOWN_AS_STORED, needed, view
 
 Document = dict[str, Any]
 
@@ -29,6 +30,16 @@ LABELS = {
     "widget": "widget",
 }
 """The kinds of thing an app holds, in the order in which they can be built, as messages call them."""
+
+
+PLURALS = {
+    "auth": "auth",
+    "integration": "integrations",
+    "operation": "operations",
+    "tool": "tools",
+    "widget": "widgets",
+}
+"""The names under which lists of them go over the wire."""
 
 
 class Store:
@@ -111,20 +122,24 @@ class Store:
             raise unknown(LABELS[kind], [path])
         return found
 
-    async def all(self, app_id: str, kind: str, *, parent: str | None = None) -> list[Document]:
+    async def all(self, app_id: str, kind: str) -> list[Document]:
         """The things of one kind in their order. Raises `Problem` 404 for the app."""
+        return [_read(text) for text in await self.texts(app_id, kind)]
+
+    async def texts(self, app_id: str, kind: str, *, parent: str | None = None) -> list[str]:
+        """The things of one kind in their order, as they are stored. Raises `Problem` 404 for the app."""
         wanted = self._mine(app_id).where(ThingRow.kind == kind)
         if parent is not None:
             wanted = wanted.where(ThingRow.parent == parent)
         rows = await self._rows(app_id, wanted.order_by(ThingRow.rank, ThingRow.seq))
-        return [_read(row[1]) for row in rows]
+        return [text for _, text in rows]
 
-    async def everything(self, app_id: str) -> dict[str, list[Document]]:
-        """Every thing of the app by kind, each list in its order. Raises `Problem` 404 for the app."""
+    async def everything(self, app_id: str) -> dict[str, list[str]]:
+        """Every thing of the app by kind, as stored, each list in its order. Raises `Problem` 404 for the app."""
         rows = await self._rows(app_id, self._mine(app_id).order_by(ThingRow.rank, ThingRow.seq))
-        found: dict[str, list[Document]] = {kind: [] for kind in LABELS}
+        found: dict[str, list[str]] = {kind: [] for kind in LABELS}
         for kind, text in rows:
-            found[kind].append(_read(text))
+            found[kind].append(text)
         return found
 
     async def _rows(self, app_id: str, wanted: Select[str, str]) -> Sequence[Row[str, str]]:
@@ -184,8 +199,21 @@ class Store:
         around: dict[str, Document] = {}
         if ids:
             rows = await self.session.scalars(select(ThingRow.document).where(ThingRow.id.in_(ids)))
-            around = by_id(map(_read, rows))
+            around = by_id(map(json.loads, rows))  # of these only texts are looked at, so the quick reader will do
         return [view(kind, document, around) for document in documents]
+
+    async def view_texts(self, kind: str, texts: list[str]) -> list[str]:
+        """The same from stored to shown JSON; what is shown as it is stored is not even read."""
+        if kind in SHOWN_AS_STORED:
+            return texts
+        return [dumps(document) for document in await self.views(kind, [_read(text) for text in texts])]
+
+    async def config_text(self, app_id: str, app: str) -> str:
+        """The authoring config as JSON: `app` and every thing, each part as its own route gives it."""
+        parts = [f'"app":{app}']
+        for kind, texts in (await self.everything(app_id)).items():
+            parts.append(f'"{PLURALS[kind]}":[{",".join(await self.view_texts(kind, texts))}]')
+        return f"{{{','.join(parts)}}}"
 
     async def view(self, kind: str, document: Document) -> Document:
         """One document as the API shows it."""

@@ -15,6 +15,9 @@ from typing import Any
 
 Document = dict[str, Any]
 
+SHOWN_AS_STORED = frozenset({"auth", "operation"})
+"""The kinds of which `view` changes nothing."""
+
 
 def bound_to(tool: Document) -> str | None:
     """The id of the operation that a tool is bound to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from drio_tui.api.models import AppCreate, AppPatch, DeployResult
-from drio_tui.sandbox.core import as_json, reply
+from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import READ, WRITE, AppId, Box, User, errors
 from drio_tui.sandbox.store import Store
@@ -55,10 +55,8 @@ async def get_config(box: Box, user: User, app_id: AppId) -> Response:
     """Show an app's whole authoring config."""
 
     async def load(store: Store) -> bytes:
-        app = await store.app(app_id)
-        everything = await store.everything(app_id)
-        views = {kind: await store.views(kind, things) for kind, things in everything.items()}
-        return as_json({"config": apps.config_of(app, views)})
+        config = await store.config_text(app_id, await store.app_text(app_id))
+        return f'{{"config":{config}}}'.encode("ascii")
 
     return await box.show(user, (app_id, "config"), load)
 

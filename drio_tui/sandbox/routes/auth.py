@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from drio_tui.api.models import AuthConnectionCreate, AuthConnectionPatch
-from drio_tui.sandbox.core import as_json, reply
+from drio_tui.api.wire import dumps
+from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.providers import providers
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, AuthId, Box, User, one_of
@@ -20,7 +21,8 @@ async def list_auth(box: Box, user: User, app_id: AppId) -> Response:
     """List an app's auth connections, and the providers that there are."""
 
     async def load(store: Store) -> bytes:
-        return as_json({"auth": await store.all(app_id, "auth"), "providers": list(providers().values())})
+        texts = ",".join(await store.texts(app_id, "auth"))
+        return f'{{"auth":[{texts}],"providers":{dumps(list(providers().values()))}}}'.encode("ascii")
 
     return await box.show(user, (app_id, "auth"), load)
 

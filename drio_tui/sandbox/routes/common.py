@@ -12,7 +12,7 @@ from drio_tui.sandbox.bodies import StrictRoute
 from drio_tui.sandbox.core import Sandbox, as_json, require_sandbox
 from drio_tui.sandbox.oauth import Principal, require_user
 from drio_tui.sandbox.settings import API_PREFIX
-from drio_tui.sandbox.store import Store
+from drio_tui.sandbox.store import PLURALS, Store
 
 Box = Annotated[Sandbox, Depends(require_sandbox)]
 User = Annotated[Principal, Depends(require_user)]
@@ -56,11 +56,12 @@ WRITE = errors(400, 401, 404, 409, 413, 415, 507)
 DELETE = errors(401, 404, 409, 507)
 
 
-async def list_of(box: Sandbox, user: Principal, app_id: str, kind: str, member: str) -> Response:
+async def list_of(box: Sandbox, user: Principal, app_id: str, kind: str) -> Response:
     """The answer that lists an app's things of one kind."""
 
     async def load(store: Store) -> bytes:
-        return as_json({member: await store.views(kind, await store.all(app_id, kind))})
+        texts = await store.view_texts(kind, await store.texts(app_id, kind))
+        return f'{{"{PLURALS[kind]}":[{",".join(texts)}]}}'.encode("ascii")
 
     return await box.show(user, (app_id, kind), load)
 

@@ -21,7 +21,7 @@ router = common.router("Integrations")
 )
 async def list_integrations(box: Box, user: User, app_id: AppId) -> Response:
     """List an app's integrations."""
-    return await list_of(box, user, app_id, "integration", "integrations")
+    return await list_of(box, user, app_id, "integration")
 
 
 @router.post(

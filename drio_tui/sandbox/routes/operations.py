@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from drio_tui.api.models import OperationCreate, OperationPatch
-from drio_tui.sandbox.core import as_json, reply
+from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, IntegrationId, OperationId, User, one_of
 from drio_tui.sandbox.store import Store
@@ -25,7 +25,8 @@ async def list_operations(box: Box, user: User, app_id: AppId, integration_id: I
 
     async def load(store: Store) -> bytes:
         await store.one(app_id, "integration", integration_id)
-        return as_json({"operations": await store.all(app_id, "operation", parent=integration_id)})
+        texts = await store.texts(app_id, "operation", parent=integration_id)
+        return f'{{"operations":[{",".join(texts)}]}}'.encode("ascii")
 
     return await box.show(user, (app_id, integration_id, "operations"), load)
 

@@ -16,7 +16,7 @@ router = common.router("Tools")
 @router.get("/apps/{appId}/tools", operation_id="listTools", response_model=envelopes.ToolList, responses=READ)
 async def list_tools(box: Box, user: User, app_id: AppId) -> Response:
     """List an app's tools."""
-    return await list_of(box, user, app_id, "tool", "tools")
+    return await list_of(box, user, app_id, "tool")
 
 
 @router.post(

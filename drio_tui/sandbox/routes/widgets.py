@@ -16,7 +16,7 @@ router = common.router("Widgets")
 @router.get("/apps/{appId}/widgets", operation_id="listWidgets", response_model=envelopes.WidgetList, responses=READ)
 async def list_widgets(box: Box, user: User, app_id: AppId) -> Response:
     """List an app's widgets."""
-    return await list_of(box, user, app_id, "widget", "widgets")
+    return await list_of(box, user, app_id, "widget")
 
 
 @router.post(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from drio_tui.api.wire import dumps
+from drio_tui.api.wire import dumps, loads
 from drio_tui.sandbox.catalogue import Template, find
 from drio_tui.sandbox.naming import kebab, new_id, unused
 from drio_tui.sandbox.patching import Rules
@@ -69,7 +69,8 @@ async def deploy(store: Store, document: Document) -> tuple[Document, str]:
     Raises `Problem` 400 with `details.problems` where the app could not work; nothing is changed then.
     """
     everything = {
-        kind: await store.views(kind, things) for kind, things in (await store.everything(document["id"])).items()
+        kind: await store.views(kind, [loads(text) for text in texts])
+        for kind, texts in (await store.everything(document["id"])).items()
     }
     found = problems_of(everything)
     if found:
@@ -89,22 +90,10 @@ async def deploy(store: Store, document: Document) -> tuple[Document, str]:
             public_mcp_id=document["publicMcpId"],
             version=result["version"],
             deployed_at=time.time(),
-            snapshot=dumps(config_of(result, everything)),
+            snapshot=await store.config_text(document["id"], dumps(result)),
         )
     )
     return result, endpoint
-
-
-def config_of(app: Document, everything: dict[str, list[Document]]) -> Document:
-    """The authoring config: each part as its own route gives it."""
-    return {
-        "app": app,
-        "auth": everything["auth"],
-        "integrations": everything["integration"],
-        "operations": everything["operation"],
-        "tools": everything["tool"],
-        "widgets": everything["widget"],
-    }
 
 
 async def _settle_slug(store: Store, document: Document, before: str | None = None) -> None:
