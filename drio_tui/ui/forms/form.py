@@ -121,7 +121,8 @@ class SchemaForm(Widget):
         self._current = 0
         self._filled: set[int] = set()
         self._whole: WholeJson | None = None
-        self._mounting: Awaitable[object] = AwaitComplete()
+        self._removing: list[Awaitable[object]] = []
+        self._mounting: Awaitable[object] | None = None
 
     # -- building ---------------------------------------------------------------------------------
 
@@ -172,7 +173,8 @@ class SchemaForm(Widget):
         alone = len(nodes) == 1 and len(self._groups) > 1
         places: list[Widget] = [place_for(node, self._references, header=not alone) for node in nodes]
         nothing = Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))
-        self._mounting = page.mount(*(places or [nothing]))
+        self._mounting = AwaitComplete(*self._removing, page.mount(*(places or [nothing])))
+        self._removing = []
 
     def load(self, base: dict[str, Any] | None) -> None:
         """Start over from what was loaded anew."""
@@ -192,8 +194,7 @@ class SchemaForm(Widget):
         if [group.title for group in groups] == [group.title for group in self._groups]:
             self._groups = groups
         self._filled.clear()
-        for number in range(len(self._groups)):
-            self._page(number).remove_children()
+        self._removing = [self._page(number).remove_children() for number in range(len(self._groups))]
 
     # -- tabs -------------------------------------------------------------------------------------
 
@@ -224,7 +225,8 @@ class SchemaForm(Widget):
 
     def _soon(self, do: Callable[[], None]) -> None:
         """Call `do` when what the current tab was filled with is there."""
-        once_mounted(self, self._mounting, do)
+        if self._mounting is not None:
+            once_mounted(self, self._mounting, do)
 
     @on(TabStrip.Chosen)
     def _tab_chosen(self, event: TabStrip.Chosen) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 
+from textual.await_complete import AwaitComplete
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -38,17 +38,17 @@ class WholeJson(FormPage):
         """What would be edited: the draft, or the object as the fields hold it."""
         return self.draft if self.draft is not None else pretty(self._model.value(secrets=False))
 
-    def show(self) -> Awaitable[object]:
+    def show(self) -> AwaitComplete:
         """Fill the page anew; awaiting it waits until it is there."""
         self._shown = text = self.text
-        self.remove_children()
+        gone = self.remove_children()
         if len(text) > TOO_LONG:
             self._area = None
             words = f"{len(text):,} characters are too many to edit here; the fields can be edited."
-            return self.mount(Static(Content(words).stylize("$foreground-muted")))
+            return AwaitComplete(gone, self.mount(Static(Content(words).stylize("$foreground-muted"))))
         self._area = TextEditor(text, classes="-whole")
         error = safe_line(f"✗ not taken over: {self._error}", 300, "$text-error") if self._error else Content()
-        return self.mount(self._area, Static(error, classes="-json-error"))
+        return AwaitComplete(gone, self.mount(self._area, Static(error, classes="-json-error")))
 
     def drop(self) -> None:
         """Forget the draft."""
