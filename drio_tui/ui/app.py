@@ -88,10 +88,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS = {_commands}
     DEFAULT_MODE = "start"
-    MODES = {
-        "start": StartScreen,
-        **{name: partial(make_screen, name) for name in ("welcome", "templates", "apps", "requests")},
-    }
+    MODES = {name: partial(make_screen, name) for name in ("welcome", "templates", "apps", "requests")}
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "app",
         "Everywhere",
@@ -145,7 +142,12 @@ class DrioApp(TerminalApp, inherit_bindings=False):
                 self.theme = name
                 return
 
+    def get_default_screen(self) -> Screen[Any]:
+        # Not one of MODES: textual reads the styles once more for each of those, before the first frame.
+        return StartScreen()
+
     def on_mount(self) -> None:
+        self.add_mode("start", StartScreen)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.look_after_the_terminal()
         self.call_after_refresh(self._start)

@@ -10,16 +10,17 @@ from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Step
 from drio_tui.ui.screens.base import DrioScreen
-from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.safe import safe, safe_line
 
 _LINE = 120
 
 
 class StartScreen(DrioScreen[None]):
-    """Shown until the backend is ready; when it cannot be, it stays with the cause and the ways on."""
+    """Shown until the backend is ready; when it cannot be, it stays with the cause and the ways on.
 
-    CSS_PATH = stylesheet("start")
+    Its styles are in `app.tcss`, which is read anyway: the first frame waits for one file less.
+    """
+
     BINDINGS = keymap.section(
         "start",
         "Starting",

@@ -58,8 +58,8 @@ class JsonLines(ScrollView, can_focus=True):
         Key("json.up", "up,k", "scroll_up", "Up", show=False, palette=False),
         Key("json.left", "left,h", "sideways(-8)", "Left", show=False, palette=False),
         Key("json.right", "right,l", "sideways(8)", "Right", show=False, palette=False),
-        Key("json.first", "home,g", "scroll_home", "First", show=False, palette=False),
-        Key("json.last", "end,G", "scroll_end", "Last", show=False, palette=False),
+        Key("json.first", "home,g", "first", "First", show=False, palette=False),
+        Key("json.last", "end,G", "last", "Last", show=False, palette=False),
         Key("json.find", "slash", "find", "Find", "Find text in the JSON", show=False),
         Key("json.next", "n", "step(1)", "Next match", show=False, palette=False),
         Key("json.previous", "N", "step(-1)", "Previous match", show=False, palette=False),
@@ -143,6 +143,12 @@ class JsonLines(ScrollView, can_focus=True):
                     spans.append(Span(max(0, where - start), min(end, stop) - start, found))
         shown = Content(line[start:end], spans)
         return Strip(shown.render_segments(style)).adjust_cell_length(width, style.rich_style)
+
+    def action_first(self) -> None:
+        self.scroll_to(0, 0, animate=False)
+
+    def action_last(self) -> None:
+        self.scroll_to(y=self.max_scroll_y, animate=False)
 
     def action_sideways(self, step: int) -> None:
         self.scroll_relative(x=step, animate=False)
