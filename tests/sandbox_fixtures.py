@@ -18,11 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
-
 import httpx
+import pytest
 import pytest_asyncio
 
 if TYPE_CHECKING:
@@ -53,6 +50,7 @@ class InProcess:
 @asynccontextmanager
 async def in_process(folder: Path, **options: Any) -> AsyncIterator[InProcess]:
     """A sandbox with its data in `folder`; `options` are those of its `Settings`."""
+    pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
     from drio_tui.sandbox.app import create_app
     from drio_tui.sandbox.oauth import mint_local_token
     from drio_tui.sandbox.settings import Settings
@@ -107,6 +105,7 @@ class Process:
 
 def start_sandbox(data_dir: Path, *arguments: str, **options: Any) -> Process:
     """A sandbox process that is ready; fails with what it wrote if it does not get there."""
+    pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
     command = [sys.executable, "-m", "drio_tui", "sandbox", "serve", "--data", str(data_dir), *arguments]
     stderr = data_dir.with_name(f"{data_dir.name}.stderr")
     with stderr.open("a") as log:

@@ -15,12 +15,16 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from drio_tui.api.errors import DrioError
 from drio_tui.files import NotOurs, private_dir, read_private, write_private
+
+_TRIES = 5
+_PAUSE = 0.06  # seconds
 
 
 class SandboxError(DrioError):
@@ -53,8 +57,12 @@ class DataDir:
             private_dir(self.path)
             handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
-            if not _lock(handle):
-                raise AlreadyRunning(self._who())
+            for attempt in range(_TRIES):
+                if _lock(handle):
+                    break
+                if attempt == _TRIES - 1:
+                    raise AlreadyRunning(self._who())
+                time.sleep(_PAUSE)  # someone may only be looking whether the lock is held
             yield
         finally:
             os.close(handle)

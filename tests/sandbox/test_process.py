@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -9,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -159,6 +162,36 @@ def test_where_its_port_is_taken_it_moves_and_its_helpdesk_is_found_there(start:
         app = client.get(f"{API}/apps").json()["apps"][0]["id"]
         (integration,) = client.get(f"{API}/apps/{app}/integrations").json()["integrations"]
     assert integration["baseUrl"].startswith(second.base_url + "/")
+
+
+async def test_its_connections_do_not_wait_for_acknowledgements() -> None:
+    from drio_tui.sandbox.serve import _bound
+
+    seen: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with _bound(0) as listener:
+        async with await asyncio.start_server(greet, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            assert await seen
+            writer.close()
+            await writer.wait_closed()
+
+
+def test_someone_who_only_looks_at_the_lock_does_not_keep_it_from_starting(data: Path) -> None:
+    from drio_tui.sandbox.datadir import AlreadyRunning, DataDir
+
+    folder = DataDir(data)
+    with folder.held():
+        pass
+    with (data / "sandbox.lock").open("rb+") as looker:
+        fcntl.flock(looker, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (looker, fcntl.LOCK_UN)).start()
+        with folder.held(), pytest.raises(AlreadyRunning), folder.held():
+            pass
 
 
 def test_another_host_name_is_turned_away_over_the_socket(start: Any) -> None:
