@@ -3,7 +3,9 @@
     python -m benchmarks.app_tree [--runs 11] [--tools 500]
 
 Everything runs in the real screen of the real program, without a terminal. Times are milliseconds from
-the event to the end of the repaint it causes; medians are reported, the limits beside them.
+the event to the end of the repaint it causes; medians are reported, the limits beside them. A repaint
+waits for textual's next frame (1/60 s), which is part of the time; the processor's time is told apart, since
+a busy machine stretches the other.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from drio_tui.api.transport import Transport
 from drio_tui.ui.app import DrioApp
 from drio_tui.ui.options import LaunchOptions
 from drio_tui.ui.screens.app import AppScreen
+
+Times = dict[str, list[tuple[float, float]]]
+"""By what was done: milliseconds on the clock and of the processor, run by run."""
 
 LIMITS = {"usable": 300.0, "open a tool": 30.0, "open a group": 30.0, "filter keystroke": 50.0, "cursor": 30.0}
 
@@ -110,10 +115,10 @@ class Held(httpx.AsyncBaseTransport):
         return httpx.Response(200, stream=httpx.ByteStream(body), headers={"Content-Type": "application/json"})
 
 
-async def measure(runs: int, tools: int) -> tuple[dict[str, list[float]], int]:
+async def measure(runs: int, tools: int) -> tuple[Times, int]:
     """Milliseconds of each run, by what was done; and how many nodes the tree had."""
     config = json.dumps({"config": large_config(tools)}).encode()
-    times: dict[str, list[float]] = {name: [] for name in LIMITS}
+    times: Times = {name: [] for name in LIMITS}
     nodes = 0
     app = DrioApp(LaunchOptions(base_url="http://127.0.0.1:9"))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -124,24 +129,27 @@ async def measure(runs: int, tools: int) -> tuple[dict[str, list[float]], int]:
         app.screen.action_refresh()
         await pilot.pause(0.5)  # the failed attempts at the first address end here
 
+        def took(name: str, began: float, worked: float) -> None:
+            times[name].append(((time.perf_counter() - began) * 1000, (time.process_time() - worked) * 1000))
+
         async def timed(name: str, act: Callable[[], Any]) -> None:
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             act()
             await painted(screen)
-            times[name].append((time.perf_counter() - began) * 1000)
+            took(name, began, worked)
 
         for _ in range(runs):
             screen = AppScreen("app_1")
             server.let_go.clear()
             await app.push_screen(screen)
             await pilot.pause(0.3)  # the frame with its waiting rows stands before the data come
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             server.let_go.set()
             arrived = asyncio.Event()
             app.call_later(watch, screen, arrived)
             await arrived.wait()
             await painted(screen)
-            times["usable"].append((time.perf_counter() - began) * 1000)
+            took("usable", began, worked)
             tree = screen.tree_view
             tree.reveal(("tool", f"tool_{tools // 2}"))
             await pilot.pause(0.1)
@@ -181,7 +189,13 @@ def rows(runs: int, tools: int) -> list[Row]:
     """The report's lines."""
     times, nodes = asyncio.run(measure(runs, tools))
     return [
-        Row(f"{nodes:,} nodes: {name}", statistics.median(found), "ms", LIMITS[name], note=f"worst {max(found):.0f}")
+        Row(
+            f"{nodes:,} nodes: {name}",
+            statistics.median(wall for wall, _ in found),
+            "ms",
+            LIMITS[name],
+            note=f"of the processor {statistics.median(cpu for _, cpu in found):.0f} ms, worst {max(found)[0]:.0f} ms",
+        )
         for name, found in times.items()
     ]
 

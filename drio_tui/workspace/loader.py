@@ -67,22 +67,25 @@ async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
 
 
 async def _from_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
-    """Deliver the parts of a config whose shape is known, and the rest as `Extra`; gives the kinds found."""
-    found: set[str] = set()
+    """Deliver the parts of a config whose shape is known, and the rest as `Extra`; gives the kinds found.
+
+    All at once, since they came at once: whoever draws them draws the tree a single time.
+    """
+    found: dict[str, tuple[Thing, ...]] = {}
     rest = dict(config)
     app = config.get("app")
     if isinstance(app, dict) and isinstance(app.get("id"), str):
-        deliver(Loaded("app", await _things(APP, [rest.pop("app")])))
-        found.add("app")
+        found["app"] = await _things(APP, [rest.pop("app")])
     for kind in (AUTH, INTEGRATION, OPERATION, TOOL, WIDGET):
         members = config.get(kind.list_key)
         if isinstance(members, list) and (not members or any(isinstance(member, dict) for member in members)):
-            deliver(Loaded(kind.name, await _things(kind, rest.pop(kind.list_key))))
-            found.add(kind.name)
+            found[kind.name] = await _things(kind, rest.pop(kind.list_key))
     if isinstance(rest.get("providers"), list):
         del rest["providers"]  # the auth route gives them too
+    for name, things in found.items():
+        deliver(Loaded(name, things))
     deliver(Extra(rest))
-    return found
+    return set(found)
 
 
 async def _app(client: DrioClient, app_id: str, deliver: Deliver) -> None:

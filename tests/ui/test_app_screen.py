@@ -250,12 +250,31 @@ async def test_what_stands_at_the_right_edge_is_not_covered_by_the_scrollbar(mon
     async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         tree = screen.tree_view
-        await until(pilot, lambda: tree.show_vertical_scrollbar)
+        await until(pilot, lambda: tree.max_scroll_y)
         width = tree.scrollable_content_region.width
         assert width < tree.outer_size.width
         lines = [tree.render_line(y).text for y in range(tree.size.height)]
         assert {len(line) for line in lines} == {width}
         assert any(line.endswith(" off ") for line in lines)
+
+
+async def test_nothing_of_a_long_page_is_cut_off_at_its_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    words = " ".join(f"word{n}" for n in range(2000))
+    config["app"]["serverInstructions"] = words
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        document = screen.query_one(Document)
+        await until(pilot, lambda: document.max_scroll_y)
+        assert words.split()[-1] in document.text
+        await pilot.press("tab", "G")
+        await until(pilot, lambda: document.scroll_offset.y == document.max_scroll_y)
+        height, width = document.size.height, document.scrollable_content_region.width
+        shown = [document.render_line(y) for y in range(height)]
+        assert {strip.cell_length for strip in shown} == {width}
+        assert [strip.text.rstrip() for strip in shown] == [
+            line.rstrip() for line in document.text.splitlines()[document.scroll_offset.y :][:height]
+        ]
 
 
 async def test_another_theme_repaints_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:

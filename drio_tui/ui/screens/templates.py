@@ -91,7 +91,7 @@ class TemplatesScreen(DrioScreen[None]):
                 yield FilterInput(placeholder="/ to filter", id="filter")
                 yield RowList(
                     Column("Template"),
-                    Column("Category", 14, from_width=34),
+                    Column("Category", 18, from_width=40),
                     Column("Brings", 19, from_width=56),
                     id="list",
                 )

@@ -48,6 +48,8 @@ SYMBOLS = {
 
 _SKELETONS = ("▒▒▒▒▒▒▒▒▒▒▒▒▒▒", "▒▒▒▒▒▒▒▒▒▒", "▒▒▒▒▒▒▒▒▒▒▒▒")
 _INDENT = 2
+_STRIPS_MAX = 2000
+"""Drawn lines that are kept: some dozens of screens."""
 
 
 class ConfigTree(ScrollView, can_focus=True):
@@ -63,6 +65,8 @@ class ConfigTree(ScrollView, can_focus=True):
         background: $background;
         color: $foreground;
         overflow-x: hidden;
+        overflow-y: scroll;  /* a bar that comes and goes would lay the whole screen out anew */
+        scrollbar-size-vertical: 1;
         & > .config-tree--cursor { color: $block-cursor-foreground; background: $block-cursor-background; }
         & > .config-tree--cursor-blurred {
             color: $block-cursor-blurred-foreground;
@@ -130,7 +134,7 @@ class ConfigTree(ScrollView, can_focus=True):
         self._words: re.Pattern[str] | None = None
         self._kept: set[Key] | None = None
         self._wanted: Key | None = None
-        self._strips: dict[tuple[int, str], Strip] = {}
+        self._strips: dict[tuple[Key, str, bool, str], Strip] = {}
         self._paints: dict[tuple[str, str], RichStyle] = {}
 
     # -- what is shown ----------------------------------------------------------------------------
@@ -151,6 +155,7 @@ class ConfigTree(ScrollView, can_focus=True):
             self.opened = outline.default_open()
         old = self.outline
         self.outline = outline
+        self._strips.clear()
         if self._wanted is not None and old is not None and self._wanted not in outline.by_key:
             gone = old.by_key.get(self._wanted)
             above = (node.key for node in gone.ancestors()) if gone else ()
@@ -209,7 +214,6 @@ class ConfigTree(ScrollView, can_focus=True):
             return
         above = self.cursor - self.scroll_offset.y
         self.rows = self.outline.rows(self.opened, self._kept)
-        self._strips.clear()
         set_virtual_size(self, Size(self.scrollable_content_region.width, len(self.rows)))
         index = next((at for at, node in enumerate(self.rows) if node.key == self._wanted), None)
         if index is None:
@@ -262,7 +266,6 @@ class ConfigTree(ScrollView, can_focus=True):
         super().notify_style_update()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._strips.clear()
         set_virtual_size(self, Size(self.scrollable_content_region.width, len(self.rows)))
         self._into_view()
 
@@ -278,12 +281,17 @@ class ConfigTree(ScrollView, can_focus=True):
             name = "config-tree--cursor" if self.has_focus else "config-tree--cursor-blurred"
         elif index == self.hover:
             name = "config-tree--hover"
-        strip = self._strips.get((index, name))
-        if strip is None or strip.cell_length != width:
+        node = self.rows[index]
+        lit = self._query if node.key in self._hit_set else ""
+        look = (node.key, name, self._is_open(node), lit)
+        strip = self._strips.get(look)
+        if strip is None or strip.cell_length != width or node.kind == "pending":
+            if len(self._strips) > _STRIPS_MAX:
+                self._strips.clear()
             paint = self._painter(name)
-            parts = self.line_of(self.rows[index], index, width)
+            parts = self.line_of(node, index, width)
             strip = Strip([Segment(text, paint(style)) for text, style in parts]).adjust_cell_length(width, paint(""))
-            self._strips[(index, name)] = strip
+            self._strips[look] = strip
         return strip
 
     def _painter(self, name: str) -> Callable[[str], RichStyle]:

@@ -116,6 +116,8 @@ class Document(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     Document {
         overflow-x: hidden;
+        overflow-y: scroll;  /* a bar that comes and goes would change the width the text was laid out for */
+        scrollbar-size-vertical: 1;
         padding: 0 1;
     }
     """
@@ -195,7 +197,8 @@ def strip_of(widget: Widget, line: Content, style: Style, width: int) -> Strip:
 def set_virtual_size(view: ScrollView, size: Size) -> None:
     """Tell a view how long its content is, laying the whole screen out anew only if the scrollbar comes or goes."""
     height = view.container_size.height
-    if (view.virtual_size.height > height) == (size.height > height) and view.is_attached:
+    always = view.styles.overflow_y == "scroll"
+    if view.is_attached and (always or (view.virtual_size.height > height) == (size.height > height)):
         view.set_reactive(Widget.virtual_size, size)
         view._scroll_update(size)
     else:
