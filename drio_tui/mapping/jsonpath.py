@@ -402,10 +402,11 @@ class _Reader:
         if word := self.take(_WORD):
             known = _LITERALS[word[0]]
             return (lambda _value, _budget: known), None
-        if number := self.take(_NUMBER):
-            read = json.loads(number[0])
-            return (lambda _value, _budget: read), None
-        self.wrong("@, $, a value or a function is missing")
+        number = self.take(_NUMBER)
+        if number is None:
+            self.wrong("@, $, a value or a function is missing")
+        read = json.loads(number[0])
+        return (lambda _value, _budget: read), None
 
     def call(self, name: str, depth: int) -> Operand:
         if name not in ("length", "count", "value"):
