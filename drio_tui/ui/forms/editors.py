@@ -14,8 +14,9 @@ from rich.text import Text
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import Reactive, reactive
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
@@ -42,6 +43,9 @@ def drawn(text: str) -> str:
 
 class LineEditor(Input):
     """A line of text."""
+
+    virtual_size = Reactive(Size(0, 0), layout=False)
+    """textual lays the whole screen out anew for every letter that makes a line longer; a line's box never grows."""
 
     def __init__(self, value: str, *, placeholder: str = "", password: bool = False, classes: str = "") -> None:
         super().__init__(

@@ -119,6 +119,7 @@ class SchemaForm(Widget):
         self._json_view = json_view and model.field.kind == "object"
         self._groups = model.groups(groups)
         self._current = 0
+        self._said = Content()
         self._filled: set[int] = set()
         self._whole: WholeJson | None = None
         self._removing: list[Awaitable[object]] = []
@@ -141,7 +142,15 @@ class SchemaForm(Widget):
                 page = self._whole = WholeJson(self.model, id=name)
             page.display = number == 0
             yield page
-        yield Static(id="form-note")
+        note = Static(id="form-note")
+        note.display = False
+        yield note
+
+    @property
+    def _strip(self) -> TabStrip | None:
+        """The line of tabs, where there is more than one; it is always the first child."""
+        first = self.children[0] if self.children else None
+        return first if isinstance(first, TabStrip) else None
 
     def on_mount(self) -> None:
         self._fill(0)
@@ -151,8 +160,8 @@ class SchemaForm(Widget):
         narrow = event.size.width < NARROW
         if narrow != self.has_class("-narrow-form"):
             self.set_class(narrow, "-narrow-form")
-            for place in self.query(Place):
-                place.refresh(layout=True)
+            for row in self.query(FieldRow):
+                row.rearrange()
 
     def _page(self, number: int) -> FormPage:
         return self.query_one(f"#page-{number}", FormPage)
@@ -217,8 +226,8 @@ class SchemaForm(Widget):
         page = self._page(number)
         self._fill(number)
         page.display = True
-        for strip in self.query(TabStrip):
-            strip.chosen = number
+        if self._strip is not None:
+            self._strip.chosen = number
         if focus:
             self._soon(self.focus_first)
         self._say()
@@ -330,17 +339,20 @@ class SchemaForm(Widget):
             counts[self._tab_of(node)] += len(node.errors) if node is not self.model.root else 0
         if self._has_draft:
             counts[-1] += 1
-        for strip in self.query(TabStrip):
-            strip.count(counts)
+        if self._strip is not None:
+            self._strip.count(counts)
         parts: list[Content] = []
         parts += [safe_line(f"✗ {text}", 300, "$text-error") for text in self.model.root.errors]
         if self._has_draft and not self._is_json(self._current):
             parts.append(safe_line("✗ The JSON view holds text that does not parse.", 200, "$text-error"))
         if self._note and not parts:
             parts.append(safe_line(self._note, 300, "$foreground-muted"))
-        note = self.query_one("#form-note", Static)
-        note.update(Content("\n").join(parts))
-        note.display = bool(parts)
+        said = Content("\n").join(parts)
+        if said != self._said:  # it would lay out the whole screen anew
+            self._said = said
+            note = self.query_one("#form-note", Static)
+            note.update(said)
+            note.display = bool(parts)
 
     def _tab_of(self, node: Node) -> int:
         top = node
@@ -407,7 +419,8 @@ class SchemaForm(Widget):
                 break
         # Typing costs no walk over the form while there is nothing wrong.
         here = event.place.node
-        counted = any(any(strip.counts) for strip in self.query(TabStrip)) or bool(self.model.root.errors)
+        strip = self._strip
+        counted = (strip is not None and any(strip.counts)) or bool(self.model.root.errors)
         if counted or here.errors or any(child.errors for child in here.children()):
             self._say()
         self.post_message(self.Changed(self))
