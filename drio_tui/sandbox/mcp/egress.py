@@ -1,0 +1,285 @@
+"""The way out: which hosts a deployed app may talk to, and at which addresses they may be found.
+
+Only hosts and ports that the app's integrations name (and the token endpoints of their auth connections) are
+spoken to. A name is resolved once, every address it has is judged, and the connection is made to an address
+that was judged, so a name that changes its mind in between changes nothing. Private, loopback, link-local
+(cloud metadata with it) and otherwise special addresses are refused unless `allow_private`; the helpdesk that
+the sandbox itself serves is always allowed, and nothing else of the sandbox ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpcore
+import httpx
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Origin = tuple[str, int]
+"""A host in lower case (an IPv6 address without brackets) and a port."""
+
+_PORTS = {"http": 80, "https": 443}
+_RESOLVE_SECONDS = 5.0
+_ADDRESSES_TRIED = 3
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?", re.IGNORECASE)
+_NAME = re.compile(
+    r"(?=.{1,253}\.?\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)*\.?"
+)
+_EMBEDDING = (
+    ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
+    ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291
+)
+
+
+class Refused(Exception):
+    """The request may not go there; the message is a sentence without the URL's query."""
+
+
+class Unreachable(Exception):
+    """The host's name has no address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`own` is where the sandbox itself listens; of it only what lies below `own_prefix` may be reached."""
+
+    own: Origin
+    own_prefix: str
+    allow_private: bool = False
+
+
+def origin_of(url: httpx.URL) -> Origin:
+    """The host and port that a URL names."""
+    return url.host.lower().rstrip("."), url.port or _PORTS.get(url.scheme, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What one app may ask for."""
+
+    policy: Policy
+    origins: frozenset[Origin]
+
+    @classmethod
+    def for_urls(cls, policy: Policy, urls: Iterable[str]) -> Gate:
+        """A gate that lets through what the URLs name; one that cannot be read names nothing."""
+        found = set()
+        for url in urls:
+            try:
+                found.add(origin_of(httpx.URL(url)))
+            except (httpx.InvalidURL, ValueError):
+                continue
+        return cls(policy, frozenset(found))
+
+    def check(self, url: httpx.URL) -> None:
+        """Raise `Refused` where the URL's scheme, host or port is not the app's to use."""
+        if url.scheme not in _PORTS:
+            raise Refused(f"Only http and https are spoken, not {url.scheme or 'nothing'}.")
+        if url.userinfo:
+            raise Refused("An address may not carry a user name or password.")
+        host, port = origin = origin_of(url)
+        _check_host(host)
+        if origin not in self.origins:
+            raise Refused(f"{host}:{port} is not a host that this app's integrations name.")
+        if origin == self.policy.own:
+            path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
+            if not (path + "/").startswith(self.policy.own_prefix + "/"):
+                raise Refused("The sandbox does not call itself.")
+
+
+def _check_host(host: str) -> None:
+    """Refuse what is neither a plain name nor an address in its usual spelling."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not host or _NUMBERS.fullmatch(host) or not _NAME.fullmatch(host):
+            raise Refused("The host is neither a name nor an address in its usual spelling.") from None
+
+
+def why_refused(address: Address, *, allow_private: bool = False) -> str:
+    """Why nothing may be sent to an address, as the end of a sentence; empty where it may."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address.teredo is not None:
+            inner = address.teredo[1]
+        if inner is None and any(address in network for network in _EMBEDDING) and int(address) > 1:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return why_refused(inner, allow_private=allow_private)
+    if address.is_unspecified or address.is_multicast or int(address) == 0xFFFFFFFF:
+        return "is no address of a server"
+    if allow_private:
+        return ""
+    if address.is_loopback:
+        return "is this machine"
+    if address.is_link_local:
+        return "is link-local, where clouds keep their metadata"
+    if address.is_private or address.is_reserved or not address.is_global:
+        return "is in a private or special network"
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return "is in a private network"
+    return ""
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections only to addresses that were judged."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface's own
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """As httpcore wants it. Raises `Refused` and `Unreachable` besides its own errors."""
+        failure: Exception | None = None
+        for address in (await self.addresses(host, port))[:_ADDRESSES_TRIED]:
+            try:
+                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure or Unreachable(f"{host} has no address.")
+
+    async def connect_unix_socket(self, *_args: Any, **_options: Any) -> httpcore.AsyncNetworkStream:
+        raise Refused("Local sockets are not spoken to.")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host, all of which may be connected to. Raises `Refused` if one may not."""
+        host = host.lower().rstrip(".")
+        _check_host(host)
+        found = await self._resolve(host, port)
+        own_host, own_port = self.policy.own
+        for text in found:
+            address = ipaddress.ip_address(text.partition("%")[0])
+            if (host, port) == self.policy.own:
+                if address.is_loopback:
+                    continue
+                raise Refused("The sandbox's own address is not this machine.")
+            if port == own_port and _is_loopback(address):
+                raise Refused(f"The sandbox does not call itself; its helpdesk is at {own_host}:{own_port}.")
+            if why := why_refused(address, allow_private=self.policy.allow_private):
+                raise Refused(f"{host} is at {address}, which {why}.")
+        return found
+
+    async def _resolve(self, host: str, port: int) -> list[str]:
+        try:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            pass
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_RESOLVE_SECONDS):
+                infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        except TimeoutError:
+            raise Unreachable(f"The name {host} could not be looked up in time.") from None
+        except (OSError, UnicodeError):
+            raise Unreachable(f"The name {host} has no address.") from None
+        return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
+def _is_loopback(address: Address) -> bool:
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
+    (httpcore.ConnectTimeout, httpx.ConnectTimeout),
+    (httpcore.TimeoutException, httpx.ReadTimeout),
+    (httpcore.ConnectError, httpx.ConnectError),
+    (httpcore.ProtocolError, httpx.RemoteProtocolError),
+    (httpcore.NetworkError, httpx.ReadError),
+    (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol),
+)
+
+
+def _as_httpx(error: Exception) -> httpx.TransportError:
+    for theirs, ours in _ERRORS:
+        if isinstance(error, theirs):
+            return ours(str(error))
+    return httpx.NetworkError(str(error))
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """httpx's way onto the network, over `GuardedBackend`; certificates are loaded when TLS is first spoken."""
+
+    def __init__(self, policy: Policy, *, connections: int = 64) -> None:
+        self._backend = GuardedBackend(policy)
+        self._connections = connections
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+
+    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+        pool = self._pools.get(scheme)
+        if pool is None:
+            pool = self._pools[scheme] = httpcore.AsyncConnectionPool(
+                ssl_context=httpx.create_ssl_context()
+                if scheme == "https"
+                else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+                max_connections=self._connections,
+                max_keepalive_connections=self._connections // 2,
+                keepalive_expiry=15.0,
+                network_backend=self._backend,
+            )
+        return pool
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        outgoing = httpcore.Request(
+            request.method,
+            url,
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        try:
+            answer = await self._pool(request.url.scheme).handle_async_request(outgoing)
+        except _HTTPCORE as error:
+            raise _as_httpx(error) from error
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
+
+    async def aclose(self) -> None:
+        for pool in self._pools.values():
+            await pool.aclose()
+        self._pools.clear()
+
+
+_HTTPCORE = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+@dataclass(slots=True)
+class _Body(httpx.AsyncByteStream):
+    answer: httpcore.Response = field(repr=False)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for part in self.answer.aiter_stream():
+                yield part
+        except _HTTPCORE as error:
+            raise _as_httpx(error) from error
+
+    async def aclose(self) -> None:
+        await self.answer.aclose()
