@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 
 from textual import events
@@ -21,6 +22,12 @@ class TerminalApp(App[int], inherit_bindings=False):
         self.screen_change_signal.subscribe(self, self._look_at_size)
         if not self.is_headless:
             self._watch_signals()
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        """Why an action cannot be done now: stopping needs a shell that can bring the program back."""
+        if action == "suspend_process" and not _has_job_control():
+            return "There is no shell to go back to."
+        return None
 
     def on_resize(self, event: events.Resize) -> None:
         self._cover(event.size)
@@ -52,3 +59,14 @@ class TerminalApp(App[int], inherit_bindings=False):
         self._exception = self._exception or error
         self._exception_event.set()
         self._close_messages_no_wait()
+
+
+def _has_job_control() -> bool:
+    """Whether a parent in our session, but of another process group, could continue us (POSIX: not orphaned)."""
+    if not hasattr(os, "getpgid"):
+        return False
+    try:
+        parent = os.getppid()
+        return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
+    except OSError:
+        return False

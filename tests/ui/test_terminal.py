@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,9 +56,9 @@ def test_a_closed_window_ends_it() -> None:
 def test_it_can_be_stopped_and_brought_back() -> None:
     with Terminal(*NOBODY) as terminal:
         terminal.until(FIRST_FRAME)
-        terminal.press("\x1a")
+        terminal.kill(signal.SIGTSTP)
         terminal.until(lambda: os.waitpid(terminal.process.pid, os.WUNTRACED | os.WNOHANG)[0])
-        assert terminal.restored == []
+        terminal.until(lambda: terminal.restored == [])
         before = len(terminal.output)
         terminal.kill(signal.SIGCONT)
         terminal.until(lambda: b"\x1b[?1049h" in terminal.output[before:])
@@ -65,6 +66,33 @@ def test_it_can_be_stopped_and_brought_back() -> None:
         terminal.press("q")
         assert terminal.wait() == 0
         assert terminal.restored == []
+
+
+def test_it_does_not_stop_where_no_shell_could_bring_it_back() -> None:
+    with Terminal(*NOBODY) as terminal:
+        terminal.until(FIRST_FRAME)
+        terminal.press("\x1a")
+        terminal.until("There is no shell to go back to")
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_ctrl_z_goes_to_the_shell_and_fg_comes_back() -> None:
+    with Terminal(command=["bash", "--norc", "--noprofile", "-i"], env={"PS1": "shell> "}) as terminal:
+        terminal.until("shell>")
+        terminal.press(f"{sys.executable} -m drio_tui {' '.join(NOBODY)}\n")
+        terminal.until("Templates")
+        terminal.until(lambda: terminal.text.rstrip().endswith(FIRST_FRAME))
+        terminal.press("\x1a")
+        terminal.until("Stopped")
+        before = len(terminal.output)
+        terminal.press("fg\n")
+        terminal.until(lambda: FIRST_FRAME.encode() in terminal.output[before:])
+        terminal.press("q")
+        terminal.until(lambda: b"shell>" in terminal.output[before:].partition(b"\x1b[?1049l")[2])
+        terminal.press("exit $?\n")
+        assert terminal.wait() == 0
 
 
 def test_the_sandbox_it_started_ends_with_it_even_when_it_is_killed(isolated: Path) -> None:

@@ -179,6 +179,9 @@ class RowList(ScrollView, can_focus=True):
         if index == self.cursor:
             name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
             style = self.get_visual_style(name)
+            if self.app.current_theme.ansi:
+                # The terminal's own colours may be the cursor's too; plain text is always readable on it.
+                return self._line([Content(cell.plain) for cell in self._rows[index].cells], width, style)
         elif index == self.hover:
             style = self.get_visual_style("row-list--hover")
         return self._line(self._rows[index].cells, width, style)
