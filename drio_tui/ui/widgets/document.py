@@ -75,7 +75,7 @@ def layout(blocks: Iterable[Block], width: int) -> list[Content]:
     blocks = list(blocks)
     width = max(8, width)
     longest = max((block.label.cell_length for block in blocks if isinstance(block, Field)), default=0)
-    labels = min(longest, max(10, width // 3), 24)
+    labels = min(longest, max(10, width * 2 // 5), 24)
     lines: list[Content] = []
     for number, block in enumerate(blocks):
         match block:
