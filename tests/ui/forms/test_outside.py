@@ -1,0 +1,93 @@
+"""Editing the whole in the person's own editor."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drio_tui.ui.forms import outside
+from drio_tui.ui.forms.outside import NoEditor, edit_outside
+from tests.schema.editing import form, type_into
+from tests.ui.forms.stage import staged
+
+
+class Lending:
+    """What `edit_outside` needs of the program: a terminal that can be lent. (A test has none to lend.)"""
+
+    @contextmanager
+    def suspend(self) -> Any:
+        yield
+
+
+def editor(folder: Path, code: str) -> str:
+    script = folder / "an editor.py"
+    script.write_text(f"import sys, os, stat, pathlib\npath = pathlib.Path(sys.argv[-1])\n{code}\n")
+    return f"{sys.executable} '{script}'"
+
+
+def test_the_editor_gets_a_private_file_that_is_gone_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = tmp_path / "seen"
+    code = (
+        f"pathlib.Path({str(seen)!r}).write_text(f'{{path}} {{stat.S_IMODE(path.stat().st_mode):o}} "
+        f"{{stat.S_IMODE(path.parent.stat().st_mode):o}}')\npath.write_text('changed')"
+    )
+    monkeypatch.setenv("EDITOR", editor(tmp_path, code))
+    app: Any = Lending()
+    assert edit_outside(app, "before") == "changed"
+    name, mode, folder = seen.read_text().split()
+    assert (mode, folder) == ("600", "700")
+    assert not Path(name).parent.exists()
+
+
+def test_an_editor_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", editor(tmp_path, "path.write_text('x'); sys.exit(1)"))
+    app: Any = Lending()
+    assert edit_outside(app, "before") is None
+
+
+@pytest.mark.parametrize("command", ["", "no-such-editor-anywhere", "'unclosed"])
+def test_no_editor_is_said_plainly(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDITOR", command)
+    app: Any = Lending()
+    with pytest.raises(NoEditor, match="EDITOR"):
+        edit_outside(app, "before")
+
+
+async def test_what_comes_back_is_taken_over_and_secrets_never_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = {"properties": {"name": {"type": "string"}, "token": {"type": "string", "writeOnly": True}}}
+    async with staged(form(schema, {"name": "n"})) as hand:
+        type_into(hand.model, "token", "s3cret")
+        given: list[str] = []
+
+        def edited(app: Any, text: str) -> str:
+            given.append(text)
+            return '{"name": "m", "later": 1}'
+
+        monkeypatch.setattr(outside, "edit_outside", edited)
+        hand.form.action_outside()
+        await hand.settle()
+        assert "s3cret" not in given[0]
+        assert hand.model.to_patch() == {"name": "m", "later": 1, "token": "s3cret"}
+
+
+async def test_text_that_does_not_parse_is_kept_on_the_json_tab(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged(form({"properties": {"name": {"type": "string"}}}, {"name": "n"})) as hand:
+        monkeypatch.setattr(outside, "edit_outside", lambda app, text: "{oops")
+        hand.form.action_outside()
+        await hand.settle()
+        assert "{oops" in hand.screen
+        assert "not taken over" in hand.screen
+        assert hand.model.to_patch() == {}
+
+
+async def test_a_terminal_that_cannot_be_lent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDITOR", editor(tmp_path, ""))
+    async with staged(form({"properties": {"name": {"type": "string"}}}, {})) as hand:
+        hand.form.action_outside()
+        await hand.until(lambda: any("cannot be lent" in notice.message for notice in hand.app._notifications))
