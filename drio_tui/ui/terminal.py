@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 
 from textual import events
 from textual.app import App
 from textual.geometry import Size
+
+_HANG_UP_SECONDS = 5.0
 
 
 class TerminalApp(App[int], inherit_bindings=False):
@@ -48,7 +51,16 @@ class TerminalApp(App[int], inherit_bindings=False):
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None:
-                loop.add_signal_handler(number, self.exit, 128 + number)
+                loop.add_signal_handler(number, self._end, number)
+
+    def _end(self, number: int) -> None:
+        self.exit(128 + number)
+        if number == getattr(signal, "SIGHUP", None):
+            # With the terminal gone, textual's writer thread has died or will, and waiting for it to take more
+            # output never ends. Nothing is left to restore then; the sandbox ends when its parent does.
+            watchdog = threading.Timer(_HANG_UP_SECONDS, os._exit, (128 + number,))
+            watchdog.daemon = True
+            watchdog.start()
 
     def _handle_exception(self, error: Exception) -> None:
         if self.is_headless:
