@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -18,10 +19,14 @@ from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.db import Database
 from drio_tui.sandbox.guard import Guard
 from drio_tui.sandbox.limits import Limits
+from drio_tui.sandbox.mcp import deployments
+from drio_tui.sandbox.secrets import SecretsUnavailable, vault_in
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX, Settings
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import NoteRow, ThingRow
 from drio_tui.sandbox.things import apps
+
+log = logging.getLogger("drio_tui.sandbox")
 
 EXAMPLE = {
     "templateId": "support",
@@ -68,14 +73,31 @@ async def _prepare(sandbox: Sandbox) -> None:
     settings = sandbox.settings
     async with sandbox.alone("start") as session:
         user = await oauth.local_user(session, sandbox.oauth.settings)
-        sandbox.upstream_key, fresh = await _remember(session, "upstream_key", f"helpdesk_{secrets.token_urlsafe(24)}")
+        sandbox.upstream_key, fresh = await _upstream_key(sandbox, session)
         if fresh and settings.example_app:
             store = Store(session, user.id, settings)
             await apps.create(store, EXAMPLE, upstream_key=sandbox.upstream_key)
         before, fresh = await _remember(session, "base_url", settings.base_url)
         if not fresh and before != settings.base_url:
             await _follow_helpdesk(session, before + UPSTREAM_PREFIX, settings.upstream_url)
+            await deployments.move_own_upstream(session, before + UPSTREAM_PREFIX, settings.upstream_url)
             await session.execute(update(NoteRow).where(NoteRow.name == "base_url").values(value=settings.base_url))
+
+
+async def _upstream_key(sandbox: Sandbox, session: AsyncSession) -> tuple[str, bool]:
+    """The helpdesk's API key, and whether it is new; one for this run only while the secrets cannot be read."""
+    vault = vault_in(sandbox.settings.data_dir)
+    value = f"helpdesk_{secrets.token_urlsafe(24)}"
+    known = await session.scalar(select(NoteRow.value).where(NoteRow.name == "upstream_key"))
+    try:
+        found = await deployments.secret_note(session, vault, "upstream_key", value)
+        await deployments.seal_what_is_open(session, vault, sqlite=sandbox.database.path is not None)
+        return found
+    except SecretsUnavailable as error:
+        if known is None:  # a new sandbox without a place for its key is of no use
+            raise
+        log.warning("%s: %s. Calls that sign in will fail. %s", error.title, error.message, error.hint)
+        return value, False
 
 
 async def _follow_helpdesk(session: AsyncSession, before: str, now: str) -> None:

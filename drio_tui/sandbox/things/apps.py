@@ -9,6 +9,7 @@ from sqlalchemy import insert
 
 from drio_tui.api.wire import dumps, loads
 from drio_tui.sandbox.catalogue import Template, find
+from drio_tui.sandbox.mcp.deployments import keep_secrets, restore
 from drio_tui.sandbox.naming import kebab, new_id, unused
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import Problem, clash, invalid
@@ -82,7 +83,7 @@ async def deploy(store: Store, document: Document) -> tuple[Document, str]:
             details={"problems": found},
         )
     result = document | {"version": _next_minor(document["version"]), "status": "published"}
-    endpoint = f"{store.settings.base_url}/mcp/{document['publicMcpId']}"
+    endpoint = endpoint_of(store, document)
     await store.save_app(result)
     await store.session.execute(
         insert(DeploymentRow).values(
@@ -93,7 +94,23 @@ async def deploy(store: Store, document: Document) -> tuple[Document, str]:
             snapshot=await store.config_text(document["id"], dumps(result)),
         )
     )
+    await keep_secrets(store, document["id"], result["version"])
     return result, endpoint
+
+
+async def redeploy(store: Store, app_id: str, version: str | None) -> tuple[Document, str]:
+    """Publish an earlier deployment again, as the next version: the one before the live one unless told.
+
+    The draft stays as it is. Raises `Problem` 404 and 409.
+    """
+    document = await store.app(app_id)
+    result = await restore(store, app_id, _next_minor(document["version"]), version)
+    return result, endpoint_of(store, result)
+
+
+def endpoint_of(store: Store, app: Document) -> str:
+    """Where an app answers MCP clients once it is deployed."""
+    return f"{store.settings.base_url}/mcp/{app['publicMcpId']}"
 
 
 async def _settle_slug(store: Store, document: Document, before: str | None = None) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from drio_tui.api.wire import dumps, loads
+from drio_tui.sandbox.mcp.deployments import open_members, sealed_members
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import invalid, unknown
 from drio_tui.sandbox.providers import providers, split, verdict
 from drio_tui.sandbox.references import refuse_if_referred
+from drio_tui.sandbox.secrets import vault_in
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import SecretRow
 from drio_tui.sandbox.things.common import settle_key
@@ -125,14 +126,15 @@ async def _own_reference(store: Store, document: Document) -> str | None:
 
 
 async def _secrets(store: Store, document: Document) -> Document:
-    text = await store.session.scalar(select(SecretRow.members).where(SecretRow.auth_id == document["id"]))
-    members: Document = {} if text is None else loads(text)
-    return members
+    kept = select(SecretRow.id, SecretRow.members).where(SecretRow.auth_id == document["id"])
+    row = (await store.session.execute(kept)).first()
+    return {} if row is None else await open_members(vault_in(store.settings.data_dir), row[0], row[1])
 
 
 async def _keep(store: Store, document: Document, secrets: Document) -> None:
     await store.session.execute(delete(SecretRow).where(SecretRow.auth_id == document["id"]))
     if secrets:
+        sealed = await sealed_members(store, document["secretRef"], secrets)
         await store.session.execute(
-            insert(SecretRow).values(id=document["secretRef"], auth_id=document["id"], members=dumps(secrets))
+            insert(SecretRow).values(id=document["secretRef"], auth_id=document["id"], members=sealed)
         )

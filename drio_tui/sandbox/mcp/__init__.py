@@ -1,0 +1,15 @@
+"""The MCP endpoint of deployed apps: what a deploy publishes at `/mcp/{publicMcpId}`.
+
+| module        | what                                                                     |
+|---------------|--------------------------------------------------------------------------|
+| `endpoint`    | the route: finds the newest deployment and hands the request to its server |
+| `server`      | a deployment as a server of the official SDK                             |
+| `runtime`     | calling a tool: arguments, request, answer, chain                        |
+| `snapshot`    | a deployment's config, read into tools                                   |
+| `deployments` | history, restoring, and the secrets that were deployed                   |
+| `requests`, `credentials`, `fetch`, `egress` | the way to the upstream           |
+| `arguments`   | JSON Schemas, checked with limits                                        |
+| `widgets`     | widgets as self-contained HTML                                           |
+
+The SDK is imported when the first MCP request comes: a sandbox that nobody connects to starts without it.
+"""
