@@ -276,3 +276,35 @@ async def test_a_secret_is_masked_and_never_on_the_screen() -> None:
         await hand.settle()
         assert "secret" not in hand.screen
         assert hand.model.to_patch() == {"token": "typed-secret"}
+
+
+async def test_a_form_made_narrower_keeps_its_text_and_puts_labels_above() -> None:
+    async with staged(form_of("AppPatch", {"name": "n"}), size=(100, 30)) as hand:
+        await hand.focus("slug")
+        await hand.type("abc")
+        await hand.pilot.resize_terminal(44, 30)
+        await hand.settle()
+        lines = hand.screen.splitlines()
+        label = next(number for number, line in enumerate(lines) if "Slug" in line)
+        assert "abc" not in lines[label]
+        assert "abc" in lines[label + 1]
+        await hand.type("d")
+        assert hand.model.to_patch() == {"slug": "abcd"}
+        await hand.pilot.resize_terminal(100, 30)
+        await hand.settle()
+        assert any("Slug" in line and "abcd" in line for line in hand.screen.splitlines())
+
+
+async def test_a_hint_makes_a_free_map_a_map_of_checked_paths() -> None:
+    from drio_tui.api import models
+    from drio_tui.schema.fields import Hints
+
+    schema = models.WidgetPatch.model_json_schema(by_alias=True)
+    hints = Hints(extra={"config.fieldMappings{}": {"type": "string", "format": "jsonpath"}})
+    async with staged(form(schema, {"config": {"fieldMappings": {"rows": "$.a"}}}, hints=hints)) as hand:
+        await hand.focus("config.fieldMappings.rows")
+        await hand.press("tab", "end")
+        await hand.type("[")
+        await hand.press("tab")
+        await hand.settle()
+        assert "✗ is no JSONPath" in hand.screen
