@@ -14,13 +14,12 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
-from drio_tui.schema.form import FormModel, hidden, to_fields, to_json
-from drio_tui.schema.leaves import JsonNode
+from drio_tui.schema.form import FormModel, hidden
 from drio_tui.schema.nodes import Node
 from drio_tui.ui import keymap
+from drio_tui.ui.forms import menu
 from drio_tui.ui.forms.blocks import Block, ListBlock, place_for
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
-from drio_tui.ui.forms.menu import deeds
 from drio_tui.ui.forms.place import Place, Reference, once_mounted
 from drio_tui.ui.forms.rows import FieldRow
 from drio_tui.ui.forms.tabs import TabStrip
@@ -208,7 +207,8 @@ class SchemaForm(Widget):
     # -- tabs -------------------------------------------------------------------------------------
 
     @property
-    def _has_draft(self) -> bool:
+    def has_draft(self) -> bool:
+        """Whether the JSON view holds text that does not parse."""
         return self._whole is not None and self._whole.draft is not None
 
     @property
@@ -313,7 +313,7 @@ class SchemaForm(Widget):
         """Check everything; errors are shown where they belong, and the first one gets the focus."""
         if self._leave_json():
             self._fill(self._current)
-        wrong = bool(self.model.check()) or self._has_draft
+        wrong = bool(self.model.check()) or self.has_draft
         self._show_errors()
         if wrong:
             self._focus_error(self.model.failing())
@@ -337,13 +337,13 @@ class SchemaForm(Widget):
         counts = [0] * len(self.titles)
         for node in failing:
             counts[self._tab_of(node)] += len(node.errors) if node is not self.model.root else 0
-        if self._has_draft:
+        if self.has_draft:
             counts[-1] += 1
         if self._strip is not None:
             self._strip.count(counts)
         parts: list[Content] = []
         parts += [safe_line(f"✗ {text}", 300, "$text-error") for text in self.model.root.errors]
-        if self._has_draft and not self._is_json(self._current):
+        if self.has_draft and not self._is_json(self._current):
             parts.append(safe_line("✗ The JSON view holds text that does not parse.", 200, "$text-error"))
         if self._note and not parts:
             parts.append(safe_line(self._note, 300, "$foreground-muted"))
@@ -367,7 +367,7 @@ class SchemaForm(Widget):
         below = [node for node in failing if node is not self.model.root]
         if below:
             self.show_node(below[0])
-        elif self._has_draft:
+        elif self.has_draft:
             self.show_tab(len(self._groups))
 
     def show_node(self, node: Node) -> None:
@@ -443,19 +443,20 @@ class SchemaForm(Widget):
     @on(Place.Shifted)
     def _shifted(self, event: Place.Shifted) -> None:
         event.stop()
-        self._shift(event.place, event.step)
+        self.shift(event.place, event.step)
 
-    def _shift(self, place: Place, step: int) -> None:
-        holder = next((above for above in place.ancestors if isinstance(above, ListBlock)), None)
-        if holder is not None:
-            holder.shift(place, step)
+    def shift(self, place: Place, step: int) -> None:
+        """Move the item that a place stands in, or is, by `step`; take it away when `step` is 0."""
+        around = (one for one in (place, *place.ancestors) if isinstance(one, Place))
+        item = next((one for one in around if one.is_item), None)
+        holder = next((one for one in around if isinstance(one, ListBlock)), None)
+        if item is not None and holder is not None:
+            holder.shift(item, step)
 
     def action_shift(self, step: int) -> None:
         place = self._focused_place()
-        while place is not None and not place.is_item:
-            place = next((above for above in place.ancestors if isinstance(above, Place)), None)
         if place is not None:
-            self._shift(place, step)
+            self.shift(place, step)
 
     def _focused_place(self) -> Place | None:
         focused = self.screen.focused if self.is_attached else None
@@ -472,72 +473,34 @@ class SchemaForm(Widget):
 
     def action_menu(self) -> None:
         if self._is_json(self._current):
-            self._json_menu()
+            self.app.push_screen(ChooserScreen("JSON", menu.json_deeds(self.has_draft)), self._json_deed)
             return
         place = self._focused_place()
         if place is not None:
             self.open_menu(place)
 
-    def _json_menu(self) -> None:
-        choices = [Choice("outside", "Edit in $EDITOR")]
-        if self._has_draft:
-            choices.insert(0, Choice("drop", "Forget this text", "back to what the fields hold"))
-
-        def done(choice: Choice[str] | None) -> None:
-            if choice is not None and choice.value == "drop":
-                self.drop_draft()
-            elif choice is not None:
-                self.action_outside()
-
-        self.app.push_screen(ChooserScreen("JSON", choices), done)
+    def _json_deed(self, choice: Choice[str] | None) -> None:
+        if choice is not None:
+            menu.do_json(self, choice.value)
 
     def open_menu(self, place: Place) -> None:
         """Offer what can be done with a field."""
-        found = deeds(place)
+        found = menu.deeds(place)
         if not found:
             return
 
         def done(choice: Choice[str] | None) -> None:
             if choice is not None:
-                self.do(place, choice.value)
+                menu.do(self, place, choice.value)
 
         title = place.node.field.title or "Field"
         self.app.push_screen(ChooserScreen(title, found, near=place.region), done)
 
-    def do(self, place: Place, deed: str) -> None:
-        """Do one of the things the menu offers: see `menu.deeds`."""
-        node = place.node
-        match deed:
-            case "up" | "down" | "remove" | "item-up" | "item-down" | "item-remove":
-                target: Place | None = place
-                while target is not None and not target.is_item:
-                    target = next((above for above in target.ancestors if isinstance(above, Place)), None)
-                if target is not None:
-                    self._shift(target, {"up": -1, "down": 1}.get(deed.removeprefix("item-"), 0))
-                return
-            case "add":
-                if isinstance(place, ListBlock):
-                    place.add()
-                return
-            case "reset":
-                node.reset()
-            case "clear":
-                node.clear()
-            case "null":
-                node.set_null()
-            case "json":
-                node = to_json(node)
-            case "fields" if isinstance(node, JsonNode):
-                node = to_fields(node)
-        self._redraw(place, node)
-
-    def _redraw(self, place: Place, node: Node) -> None:
-        """Show a place again after its node was changed or replaced."""
+    def redraw(self, place: Place, node: Node) -> None:
+        """Show a place again after its node was changed, or `node` was put in its stead."""
         node.check_self()
-        if node is place.node and isinstance(place, FieldRow):
+        if node is place.node and isinstance(place, FieldRow) and not any(node.children()):
             place.reload()
-            if any(node.children()):
-                self._replace(place, node)
         else:
             self._replace(place, node)
         self._say()

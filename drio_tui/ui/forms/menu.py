@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from drio_tui.schema.fields import MISSING
-from drio_tui.schema.form import has_secret
+from drio_tui.schema.form import has_secret, to_fields, to_json
 from drio_tui.schema.leaves import JsonNode, SecretLeaf
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
+from drio_tui.ui.forms.blocks import ListBlock
 from drio_tui.ui.forms.chooser import Choice
 from drio_tui.ui.forms.place import Place
 
+if TYPE_CHECKING:
+    from drio_tui.ui.forms.form import SchemaForm
+
+_STEPS = {"up": -1, "down": 1, "remove": 0}
+
 
 def deeds(place: Place) -> list[Choice[str]]:
-    """The menu of a place, for `SchemaForm.do`: only what would change something."""
+    """The menu of a place, for `do`: only what would change something."""
     node = place.node
     found: list[Choice[str]] = []
     if isinstance(node, ArrayNode | MapNode):
@@ -34,11 +42,51 @@ def deeds(place: Place) -> list[Choice[str]]:
     if item is not None:
         what = "this" if item is place else "the whole item"
         found += [
-            Choice("item-up", f"Move {what} up", "Alt+↑"),
-            Choice("item-down", f"Move {what} down", "Alt+↓"),
-            Choice("item-remove", f"Remove {what}"),
+            Choice("up", f"Move {what} up", "Alt+↑"),
+            Choice("down", f"Move {what} down", "Alt+↓"),
+            Choice("remove", f"Remove {what}"),
         ]
     return found
+
+
+def do(form: SchemaForm, place: Place, deed: str) -> None:
+    """Do one of the things that `deeds` offered."""
+    node = place.node
+    if deed in _STEPS:
+        form.shift(place, _STEPS[deed])
+        return
+    if deed == "add":
+        if isinstance(place, ListBlock):
+            place.add()
+        return
+    match deed:
+        case "reset":
+            node.reset()
+        case "clear":
+            node.clear()
+        case "null":
+            node.set_null()
+        case "json":
+            node = to_json(node)
+        case "fields" if isinstance(node, JsonNode):
+            node = to_fields(node)
+    form.redraw(place, node)
+
+
+def json_deeds(draft: bool) -> list[Choice[str]]:
+    """The menu of the JSON view."""
+    found = [Choice("outside", "Edit in $EDITOR")]
+    if draft:
+        found.insert(0, Choice("drop", "Forget this text", "back to what the fields hold"))
+    return found
+
+
+def do_json(form: SchemaForm, deed: str) -> None:
+    """Do one of the things that `json_deeds` offered."""
+    if deed == "drop":
+        form.drop_draft()
+    else:
+        form.action_outside()
 
 
 def _item(place: Place) -> Place | None:
