@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from drio_tui.api import shapes
 from drio_tui.api.resource import Resource
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ APP: Kind[App] = Kind(
     model_name="App",
     create_name="AppCreate",
     patch_name="AppPatch",
+    shape=shapes.APP,
     deletable=False,
     title="App",
     plural="Apps",

@@ -23,7 +23,10 @@ Notice = Callable[[str], None]
 
 @dataclass(slots=True)
 class Session:
-    """A client and who it speaks for. `source` says where the token comes from; `account` may be unknown."""
+    """A client and who it speaks for. `source` says where the token comes from; `account` may be unknown.
+
+    Without `auth` it is anonymous; `first_run` then says that no sign-in was ever kept on this machine.
+    """
 
     client: DrioClient
     profile: str
@@ -32,6 +35,7 @@ class Session:
     account: str | None
     source: str
     auth: BearerAuth | None = field(default=None, repr=False)
+    first_run: bool = False
     _sandbox: RunningSandbox | None = field(default=None, repr=False)
 
     async def aclose(self) -> None:
@@ -53,12 +57,13 @@ async def open_session(
     on_exchange: Callable[[Exchange], None] | None = None,
     notice: Notice | None = None,
     hooks: Hooks | None = None,
+    or_anonymous: bool = False,
 ) -> Session:
     """A session for the sandbox's local user, for `DRIO_TOKEN`, or for a profile's kept sign-in.
 
     With `sandbox`, `running` is the sandbox to use; without it one is found or started, and a started one
-    ends with the session. Raises `SignInRequired` when the profile has no sign-in, `UsageError` for a
-    profile or URL that cannot be.
+    ends with the session. Raises `SignInRequired` when the profile has no sign-in (with `or_anonymous`,
+    gives a session without a token instead), `UsageError` for a profile or URL that cannot be.
     """
     if sandbox:
         if base_url or profile:
@@ -68,14 +73,21 @@ async def open_session(
             running = await ensure_sandbox(data_dir, on_line=notice)
             owned = running if running.started_by_us else None
         return _sandbox_session(running, owned, on_exchange)
-    chosen, kept = await _chosen(profile, base_url, notice)
+    profiles = await _profiles(notice)
+    chosen = _meant(profiles, profile, base_url)
     given = token_from_environment()
-    if given is None and not kept:
-        raise SignInRequired(f"there is no sign-in for {chosen.host}")  # without waking the keyring
-    settings = await asyncio.to_thread(Settings.load)
-    vault = Vault(insecure=settings.insecure_storage, notice=notice)
-    if given is None and await vault.load(chosen) is None:
-        raise SignInRequired(f"there is no sign-in for {chosen.host}")
+    signed_in = given is not None
+    vault = Vault(notice=notice)
+    if not signed_in and profiles.get(chosen.name):  # else without waking the keyring
+        settings = await asyncio.to_thread(Settings.load)
+        vault = Vault(insecure=settings.insecure_storage, notice=notice)
+        signed_in = await vault.load(chosen) is not None
+    if not signed_in:
+        if not or_anonymous:
+            raise SignInRequired(f"there is no sign-in for {chosen.host}")
+        session = _session(chosen, None, None, "", on_exchange)
+        session.first_run = not len(profiles)
+        return session
     auth = bearer_for(chosen, vault, hooks=hooks or Hooks(notice=notice))
     account = None if given else chosen.account
     return _session(chosen, auth, account, given.source if given else (await vault.place(chosen))[1], on_exchange)
@@ -89,7 +101,7 @@ async def anonymous_session(
     notice: Notice | None = None,
 ) -> Session:
     """A session without a token, for what is public: the templates."""
-    chosen, _ = await _chosen(profile, base_url, notice)
+    chosen = _meant(await _profiles(notice), profile, base_url)
     return _session(chosen, None, None, "", on_exchange)
 
 
@@ -113,16 +125,18 @@ async def connected(
         await session.aclose()
 
 
-async def _chosen(profile: str | None, base_url: str | None, notice: Notice | None) -> tuple[Profile, bool]:
-    """The profile that is meant, and whether it is one that was kept (by signing in)."""
+async def _profiles(notice: Notice | None) -> Profiles:
     profiles = await asyncio.to_thread(Profiles.load)
     if notice:
         for text in profiles.notices:
             notice(text)
+    return profiles
+
+
+def _meant(profiles: Profiles, profile: str | None, base_url: str | None) -> Profile:
     if profile is None and base_url is None and profiles.current is None:
-        return Profile("default", normalize_base_url(DEFAULT_BASE_URL)), False
-    chosen = profiles.resolve(profile, base_url)
-    return chosen, profiles.get(chosen.name) is not None
+        return Profile("default", normalize_base_url(DEFAULT_BASE_URL))
+    return profiles.resolve(profile, base_url)
 
 
 def _session(

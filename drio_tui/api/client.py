@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from drio_tui.api import shapes
 from drio_tui.api.errors import NotDrio, OutcomeUnknown, UsageError
 from drio_tui.api.resource import Item, Listing, Resource, path_of
 from drio_tui.api.transport import Reply, Transport
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="Wire")
 
 TEMPLATES: Resource[Template] = Resource(
-    "template", "/templates", "/templates/{id}", "templates", "template", "Template", deletable=False
+    "template",
+    "/templates",
+    "/templates/{id}",
+    "templates",
+    "template",
+    "Template",
+    deletable=False,
+    shape=shapes.TEMPLATE,
 )
 ME: Resource[User] = Resource("user", "/me", "/me", "users", "user", "User", deletable=False, also=("me",))
 _TOOL: Resource[Tool] = Resource("tool", "/apps/{app}/tools", "/apps/{app}/tools/{id}", "tools", "tool", "Tool")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 from drio_tui.api.errors import NotDrio, UsageError
+from drio_tui.api.shapes import Shape, fits
 
 if TYPE_CHECKING:
     from drio_tui.api.models import Wire
@@ -22,7 +23,8 @@ class Resource(Generic[T]):
 
     `collection` and `item` are paths below `/api/v1` with `{app}`, `{parent}` and `{id}`; `list_key` and
     `item_key` name the member of the envelope that holds the things or the thing, `also` other names
-    under which a server may give it. The models are named, not held, so that naming a kind is cheap.
+    under which a server may give it, `shape` what can be told without a model.
+    The models are named, not held, so that naming a kind is cheap.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Resource(Generic[T]):
     patch_name: str | None = None
     deletable: bool = True
     also: tuple[str, ...] = ()
+    shape: Shape | None = None
 
     @property
     def model(self) -> type[T]:
@@ -127,6 +130,8 @@ def typed(resource: Resource[T], raw: Any) -> T | Degraded:
 
 def why_degraded(resource: Resource[Any], raw: Any) -> str:
     """Why `raw` is not a thing of this kind as documented: `name: Input should be a valid string`, or ``."""
+    if resource.shape is not None and fits(raw, resource.shape):
+        return ""
     model = typed(resource, raw)
     return model.reason if isinstance(model, Degraded) else ""
 

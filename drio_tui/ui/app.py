@@ -7,6 +7,7 @@ in the first screen: the first frame waits for nothing else.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -52,6 +53,12 @@ if TYPE_CHECKING:
     from drio_tui.ui.widgets.json_view import JsonView
 
 # Every screen, by the name it is opened with; imported when first shown, or in the background before.
+GARBAGE_SECONDS = 3.0
+"""How long the program starts without looking for garbage (see `launch.run_tui`)."""
+
+PRELOAD_SECONDS = 1.5
+"""After the connection stands; by then the first list is on the screen."""
+
 SCREENS: dict[str, tuple[str, str]] = {
     "welcome": ("welcome", "WelcomeScreen"),
     "templates": ("templates", "TemplatesScreen"),
@@ -150,6 +157,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.add_mode("start", StartScreen)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.look_after_the_terminal()
+        self.set_timer(GARBAGE_SECONDS, gc.enable, name="collect garbage again")
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -191,7 +199,8 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.notify(safe(message.text).plain, title=safe(message.title).plain, markup=False)
 
     def on_backend_ready(self, message: BackendReady) -> None:
-        self.run_worker(self._preload(), name="preload", group="preload", exclusive=True)
+        # Later, or it would hold up the first list.
+        self.set_timer(PRELOAD_SECONDS, self._start_preloading, name="preload")
         if self.current_mode in ("start", "welcome"):
             signed_in = self.backend.session is not None
             self.switch_mode("welcome" if message.first_run else "apps" if signed_in else "templates")
@@ -200,6 +209,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.failure = message.error
         if self.current_mode != "start":
             self.switch_mode("start")
+
+    def _start_preloading(self) -> None:
+        self.run_worker(self._preload(), name="preload", group="preload", exclusive=True)
 
     async def _preload(self) -> None:
         """Import the screens not shown yet, so that showing them is quick and every binding is known."""

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from drio_tui.api.client import DrioClient
-    from drio_tui.api.errors import SignInRequired
     from drio_tui.api.transport import Exchange
     from drio_tui.auth.errors import SignedOut
     from drio_tui.auth.keeper import Hooks
@@ -40,16 +39,7 @@ if TYPE_CHECKING:
     from drio_tui.session import Session
 
 # One by one, so that quitting while they load waits for one of them at most.
-HEAVY = (
-    "drio_tui.api.http",
-    "drio_tui.api.errors",
-    "drio_tui.api.transport",
-    "drio_tui.kinds",
-    "drio_tui.api.client",
-    "drio_tui.auth.profiles",
-    "drio_tui.launcher",
-    "drio_tui.session",
-)
+HEAVY = ("drio_tui.api.http", "drio_tui.api.client", "drio_tui.session")
 _PROBE_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0)  # the last one stays
 
 
@@ -129,9 +119,10 @@ class Backend:
                 on_exchange=self._exchanged,
                 notice=self._notice,
                 hooks=self._hooks(),
+                or_anonymous=True,
             )
 
-        await self._connect(connect, profile=profile, base_url=base_url)
+        await self._connect(connect, asked=bool(profile or base_url))
 
     async def close(self) -> None:
         """End the session, and the sandbox if it was started here."""
@@ -141,35 +132,32 @@ class Backend:
             await self._sandbox.stop()
         self._sandbox = None
 
-    async def _connect(
-        self,
-        connect: Callable[[], Coroutine[Any, Any, Session]],
-        *,
-        profile: str | None = None,
-        base_url: str | None = None,
-    ) -> None:
-        from drio_tui.api.errors import DrioError, SignInRequired
+    async def _connect(self, connect: Callable[[], Coroutine[Any, Any, Session]], *, asked: bool = True) -> None:
+        """Take over a new session; `asked` says that someone named what to connect to."""
+        from drio_tui.api.errors import DrioError
 
         await self._drop_session()
         try:
             session = await connect()
-        except SignInRequired as error:
-            self._end()
-            await self._anonymous(error, profile, base_url)
         except DrioError as error:
             self._end(failed=error.message or error.title)
             self._set(phase="failed", cause=error.title)
             self._post(StartupFailed(error))
-        else:
-            self._end()
-            self.session, self.client, self.base_url = session, session.client, session.base_url
-            host = "local sandbox" if self.status.sandbox else session.host
+            return
+        self._end()
+        self.client, self.base_url = session.client, session.base_url
+        self.session = session if session.auth else None
+        host = "local sandbox" if self.status.sandbox else session.host
+        if self.session:
             self._set(phase="online", profile=session.profile, host=host, account=session.account or "")
-            self._ready.set()
-            self._post(SessionChanged(session))
-            self._post(BackendReady())
-            if not session.account:
-                await self._introduce(session)
+        else:
+            # Signed out: templates can still be browsed, with no token.
+            self._set(phase="signed-out", profile=session.profile, host=host)
+        self._ready.set()
+        self._post(SessionChanged(self.session))
+        self._post(BackendReady(first_run=session.first_run and not asked))
+        if self.session and not session.account:
+            await self._introduce(session)
 
     async def _introduce(self, session: Session) -> None:
         """Ask who a token belongs to that came without a name; not knowing is no error."""
@@ -182,18 +170,6 @@ class Backend:
         name = next((user[key] for key in ("email", "name", "id") if isinstance(user.get(key), str)), "")
         if self.session is session:
             self._set(account=name)
-
-    async def _anonymous(self, error: SignInRequired, profile: str | None, base_url: str | None) -> None:
-        """Signed out: templates can still be browsed, with no token."""
-        from drio_tui.session import anonymous_session
-
-        session = await anonymous_session(profile=profile, base_url=base_url, on_exchange=self._exchanged)
-        self.client, self.base_url = session.client, session.base_url
-        self._set(phase="signed-out", profile=session.profile, host=session.host, cause=error.message)
-        self._ready.set()
-        self._post(SessionChanged(None))
-        known = await asyncio.to_thread(_any_profile)
-        self._post(BackendReady(first_run=not (profile or base_url or known)))
 
     async def _drop_session(self) -> None:
         self._ready.clear()
@@ -283,12 +259,6 @@ class Backend:
                 continue  # still offline, or an answer that was an error and counts as one
             finally:
                 await transport.aclose()
-
-
-def _any_profile() -> bool:
-    from drio_tui.auth.profiles import Profiles
-
-    return len(Profiles.load()) > 0
 
 
 def _ended(steps: tuple[Step, ...], failed: str = "") -> tuple[Step, ...]:

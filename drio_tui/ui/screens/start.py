@@ -13,6 +13,8 @@ from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.widgets.safe import safe, safe_line
 
 _LINE = 120
+_QUIET_SECONDS = 0.3
+"""A start that takes no longer is not told step by step: each telling would delay it."""
 
 
 class StartScreen(DrioScreen[None]):
@@ -33,8 +35,10 @@ class StartScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.watch(self.app, "steps", self._tell)
-        self.watch(self.app, "failure", self._tell)
+        self._telling = False
+        self.set_timer(_QUIET_SECONDS, self._begin_to_tell)
+        self.watch(self.app, "steps", self._tell, init=False)
+        self.watch(self.app, "failure", self._tell, init=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("retry", "sandbox") and self.drio.failure is None:
@@ -43,7 +47,13 @@ class StartScreen(DrioScreen[None]):
             return False
         return super().check_action(action, parameters)
 
+    def _begin_to_tell(self) -> None:
+        self._telling = True
+        self._tell()
+
     def _tell(self) -> None:
+        if not (self._telling or self.drio.failure):
+            return
         self.query_one("#story", Static).update(self._story())
         self.refresh_bindings()
 
