@@ -1,0 +1,480 @@
+"""Writing changes so that nobody's work is lost: read again, compare, merge, send what changed, note how to undo it.
+
+The API documents no ETag, so a write is preceded by a read, and only the time between that read and the
+write is left to chance; a PATCH sends changed members only, so that even then members changed by others
+stay. Within one `Saver` writes to the same thing wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from drio_tui.api import wire
+from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import ApiError, DrioError, NotFound, PreconditionFailed
+from drio_tui.api.models import DeployResult
+from drio_tui.api.resource import Item
+from drio_tui.kinds import APP, Kind
+from drio_tui.schema.fields import MISSING
+from drio_tui.workspace import journal as journals
+from drio_tui.workspace.intents import Intents
+from drio_tui.workspace.journal import Entry, Journal, State, strip
+from drio_tui.workspace.merge import FieldChange, Merge, Object, at, diff, merge, same
+from drio_tui.workspace.outcomes import (
+    Changed,
+    Conflicted,
+    CreateOutcome,
+    Deleted,
+    DeletedElsewhere,
+    DeleteOutcome,
+    Edit,
+    Failed,
+    Refused,
+    Saved,
+    SaveOutcome,
+    Unknown,
+    Verdict,
+)
+from drio_tui.workspace.writes import Write, comparable, identity_lists, writes
+
+_ROUNDS = 3
+"""How often an edit is merged again when the server says (412) that it moved on in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What saving an edit would do now, for review: nothing was sent."""
+
+    edit: Edit
+    merge: Merge
+    theirs: Object
+
+    @property
+    def diff(self) -> tuple[FieldChange, ...]:
+        """What would be written."""
+        return self.merge.mine
+
+
+class Saver:
+    """Writes to one drio. `journal_of` gives the journal of an app, or None to keep none.
+
+    Every method gives an outcome and raises only `asyncio.CancelledError`: a caller that goes away does not
+    end a write under way, which is finished and noted all the same (`intents.settle` waits for it).
+    """
+
+    def __init__(self, client: DrioClient, journal_of: Callable[[str], Journal | None] | None = None) -> None:
+        self.client = client
+        self._journal_of = journal_of
+        self.intents = Intents()
+
+    def journal(self, app: str) -> Journal | None:
+        """The journal in which changes of this app are noted, if one is kept."""
+        return self._journal_of(app) if self._journal_of and app else None
+
+    # --- changing --------------------------------------------------------------------------------
+
+    async def preview(self, edit: Edit) -> Preview | DeletedElsewhere | Failed | Refused:
+        """Read again and merge, without writing."""
+        theirs = await self._now(edit.kind, edit.app, edit.id)
+        if theirs is None:
+            return DeletedElsewhere(edit, edit.mine)
+        if isinstance(theirs, DrioError):
+            return _not_done(theirs)
+        return Preview(edit, _merged(edit, theirs), theirs)
+
+    async def save(self, edit: Edit, *, group: str = "", undoes: str = "") -> SaveOutcome:
+        """Write what `edit.mine` changed, merged with what others have changed since `edit.base`.
+
+        A tool's binding and chain and a widget's actions go by their own routes, after the PATCH of the rest.
+        """
+        intent = (edit.app, "save", edit.kind.name, edit.id, _digest(edit.base, edit.mine, [*edit.again]))
+        key = (edit.app, edit.kind.name, edit.id)
+        return await self.intents.once(intent, lambda: self.intents.alone(key, lambda: self._save(edit, group, undoes)))
+
+    async def _save(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
+        group = group or journals.new_id()
+        for _ in range(_ROUNDS):
+            outcome = await self._save_once(edit, group, undoes)
+            if not (isinstance(outcome, Refused) and isinstance(outcome.error, PreconditionFailed)):
+                return outcome
+        return outcome
+
+    async def _save_once(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
+        theirs = await self._now(edit.kind, edit.app, edit.id)
+        if theirs is None:
+            return DeletedElsewhere(edit, edit.mine)
+        if isinstance(theirs, DrioError):
+            return _not_done(theirs)
+        found = _merged(edit, theirs)
+        if found.conflicts:
+            return Conflicted(edit, found, theirs)
+        before = comparable(edit.kind, theirs)
+        raw = theirs
+        written: list[FieldChange] = []
+        ids: list[str] = []
+        for write in writes(edit.kind, before, found.merged, edit.again, theirs, edit.mine):
+            item = await self._send(edit, write, theirs, found.merged, group, undoes)
+            if isinstance(item, DrioError):
+                return await self._not_saved(edit, write, item, before, found.merged, tuple(written), group)
+            raw = item.raw
+            if item.request_id:
+                ids.append(item.request_id)
+            written += [change for change in found.mine if change.path[0] in write.members]
+        return Saved(raw, tuple(written), found.theirs, tuple(ids), group)
+
+    async def _send(
+        self, edit: Edit, write: Write, theirs: Object, wanted: Object, group: str, undoes: str
+    ) -> Item[Any] | DrioError:
+        """One request with its entry in the journal."""
+        kind = edit.kind
+        before, lost = strip(_only(comparable(kind, theirs), write.members))
+        after, sent_lost = strip(_only(wanted, write.members))
+        entry = journals.entry(
+            "update", edit.app, kind.name, edit.id, kind.label(theirs), group=group, part=write.part,
+            before=before, after=_known(before, after), lost=_union(lost, sent_lost), undoes=undoes,
+        )  # fmt: skip
+        journal = self.journal(edit.app)
+        await _note(journal, "begin", entry)
+        try:
+            item = await write.send(self.client, kind, edit.app, edit.id)
+        except DrioError as error:
+            # What may have happened stays unknown in the journal; undoing looks at what is there.
+            if not error.outcome_unknown:
+                await _note(journal, "end", replace(entry, state="failed"))
+            return error
+        given, given_lost = strip(_only(comparable(kind, item.raw), write.members))
+        # What was sent and does not come back is write-only: a secret by whatever name.
+        unseen = tuple(
+            change.dotted
+            for change in diff(_only(comparable(kind, theirs), write.members), _only(wanted, write.members))
+            if change.after is not MISSING and change.after is not None and at(item.raw, change.path) is MISSING
+        )
+        done = replace(entry, state="done", after=given, lost=_union(entry.lost, given_lost, unseen))
+        await _note(journal, "end", done)
+        return item
+
+    async def _not_saved(
+        self,
+        edit: Edit,
+        write: Write,
+        error: DrioError,
+        before: Object,
+        wanted: Object,
+        written: tuple[FieldChange, ...],
+        group: str,
+    ) -> SaveOutcome:
+        """What an error on the way means, after looking where that helps."""
+        if error.outcome_unknown:
+            now = await self._now(edit.kind, edit.app, edit.id)
+            raw = now if isinstance(now, dict) else None
+            verdict = _verdict(edit.kind, write, before, wanted, now)
+            await self._settle_entry(edit.app, group, verdict)
+            return Unknown(error, verdict, raw, written, group)
+        if isinstance(error, NotFound) and await self._now(edit.kind, edit.app, edit.id) is None:
+            return DeletedElsewhere(edit, edit.mine)
+        return Refused(error, written) if isinstance(error, ApiError) else Failed(error, written)
+
+    # --- making ----------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        kind: Kind[Any],
+        app: str,
+        body: Object,
+        *,
+        parent: str = "",
+        intent: str = "",
+        group: str = "",
+        undoes: str = "",
+        known: Collection[str] | None = None,
+    ) -> CreateOutcome:
+        """POST a new thing. `known` are the ids that are there already; they are read when not given.
+
+        `intent` names what the person asked for (a form, say), so that asking twice makes one thing; without
+        it the body does. When the outcome is unknown the list is read again: a new thing that has everything
+        the body says is the one (`applied`), none with its key, slug or name means that it did not happen.
+        """
+        key = (app, "create", kind.name, parent, intent or _digest(body))
+        return await self.intents.once(key, lambda: self._create(kind, app, body, parent, group, undoes, known))
+
+    async def _create(
+        self,
+        kind: Kind[Any],
+        app: str,
+        body: Object,
+        parent: str,
+        group: str,
+        undoes: str,
+        known: Collection[str] | None,
+    ) -> CreateOutcome:
+        if known is None:
+            listed = await self._listed(kind, app, parent)
+            if isinstance(listed, DrioError):
+                return _not_done(listed)
+            known = {str(raw.get("id")) for raw in listed}
+        group = group or journals.new_id()
+        # The body may hold write-only members by any name; what the answer shows is noted at the end.
+        entry = journals.entry(
+            "create", app, kind.name, "", kind.label(body), group=group, parent=parent, undoes=undoes
+        )
+        journal = self.journal(app)
+        await _note(journal, "begin", entry)
+        try:
+            item = await self.client.create(kind, body, app=app, parent=parent)
+        except DrioError as error:
+            if not error.outcome_unknown:
+                await _note(journal, "end", replace(entry, state="failed"))
+                return _not_done(error)
+            verdict, raw = await self._was_made(kind, app, parent, body, known)
+            if verdict != "cannot tell":
+                await _note(journal, "end", _made(entry, kind, raw, "done" if raw else "failed"))
+            return Unknown(error, verdict, raw, group=group)
+        made = _made(entry, kind, item.raw, "done")
+        if kind is APP:  # its journal has a name only now
+            made = replace(made, app=made.thing)
+            journal = self.journal(made.thing)
+            await _note(journal, "begin", made)
+        await _note(journal, "end", made)
+        ids = (item.request_id,) if item.request_id else ()
+        return Saved(item.raw, tuple(diff({}, _only(item.raw, tuple(body)))), (), ids, group)
+
+    async def _was_made(
+        self, kind: Kind[Any], app: str, parent: str, body: Object, known: Collection[str]
+    ) -> tuple[Verdict, Object | None]:
+        listed = await self._listed(kind, app, parent)
+        if isinstance(listed, DrioError):
+            return "cannot tell", None
+        fresh = [raw for raw in listed if str(raw.get("id")) not in known]
+        named = [raw for raw in fresh if any(name in body and body[name] == raw.get(name) for name in _NAMES)]
+        exact = [raw for raw in named if _holds(comparable(kind, raw), comparable(kind, body))]
+        if len(exact) == 1:
+            return "applied", exact[0]
+        return ("cannot tell", None) if named else ("not applied", None)
+
+    # --- deleting --------------------------------------------------------------------------------
+
+    async def delete(
+        self,
+        kind: Kind[Any],
+        app: str,
+        id: str,
+        *,
+        base: Object | None = None,
+        links: Sequence[tuple[str, str, str]] = (),
+        group: str = "",
+        undoes: str = "",
+    ) -> DeleteOutcome:
+        """DELETE a thing, noting all of it first.
+
+        With `base`, what was seen when the person decided, nothing is deleted that others have changed since.
+        `links` are the single references to it that may be cleared with it: `(kind, id, member)`.
+        """
+        intent = (app, "delete", kind.name, id)
+        key = (app, kind.name, id)
+        return await self.intents.once(
+            intent,
+            lambda: self.intents.alone(key, lambda: self._delete(kind, app, id, base, tuple(links), group, undoes)),
+        )
+
+    async def _delete(
+        self,
+        kind: Kind[Any],
+        app: str,
+        id: str,
+        base: Object | None,
+        links: tuple[tuple[str, str, str], ...],
+        group: str,
+        undoes: str,
+    ) -> DeleteOutcome:
+        now = await self._now(kind, app, id)
+        if now is None:
+            return Deleted(kind.label(base or {"id": id}), already=True)
+        if isinstance(now, DrioError):
+            return _not_done(now)
+        if base is not None and (since := _others(kind, base, now)):
+            return Changed(tuple(since), now)
+        before, lost = strip(now)
+        group = group or journals.new_id()
+        parent = now.get(kind.parent[0], "") if kind.parent else ""
+        if isinstance(now.get("secretRef"), str):
+            lost = _union(lost, ("secretRef",))
+        entry = journals.entry(
+            "delete", app, kind.name, id, kind.label(now), group=group, before=before, lost=lost, links=links,
+            parent=parent if isinstance(parent, str) else "", undoes=undoes,
+        )  # fmt: skip
+        journal = self.journal(app)
+        await _note(journal, "begin", entry)
+        try:
+            request_id = await self.client.delete(kind, id, app=app)
+        except DrioError as error:
+            if not error.outcome_unknown:
+                gone = isinstance(error, NotFound)
+                await _note(journal, "end", replace(entry, state="failed"))
+                return Deleted(kind.label(now), already=True) if gone else _not_done(error)
+            left = await self._now(kind, app, id)
+            verdict: Verdict = "applied" if left is None else "cannot tell"
+            if isinstance(left, dict):
+                verdict = "not applied"
+            if verdict != "cannot tell":
+                await _note(journal, "end", replace(entry, state="done" if left is None else "failed"))
+            return Unknown(error, verdict, left if isinstance(left, dict) else None, group=group)
+        await _note(journal, "end", replace(entry, state="done"))
+        return Deleted(kind.label(now), request_id, group=group)
+
+    # --- deploying -------------------------------------------------------------------------------
+
+    async def deploy(self, app: str) -> Item[DeployResult] | Refused | Failed | Unknown:
+        """POST …/deploy once every write to the app that is under way has ended; one deploy at a time."""
+        return await self.intents.once((app, "deploy"), lambda: self._deploy(app))
+
+    async def _deploy(self, app: str) -> Item[DeployResult] | Refused | Failed | Unknown:
+        await self.intents.settle(app)
+        before = await self._now(APP, app, app)
+        if before is None or isinstance(before, DrioError):
+            return _not_done(before or NotFound("the app is not there any more", status=404))
+        entry = journals.entry("deploy", app, APP.name, app, APP.label(before))
+        journal = self.journal(app)
+        await _note(journal, "begin", entry)
+        try:
+            item = await self.client.deploy(app)
+        except DrioError as error:
+            if not error.outcome_unknown:
+                await _note(journal, "end", replace(entry, state="failed"))
+                return _not_done(error)
+            now = await self._now(APP, app, app)
+            moved = isinstance(now, dict) and not same(now.get("version"), before.get("version"))
+            raw = now if isinstance(now, dict) else None
+            return Unknown(error, "applied" if moved else "cannot tell", raw, group=entry.group)
+        await _note(journal, "end", replace(entry, state="done"))
+        return item
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    async def now(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
+        """The thing as it is, None when it is not there (any more)."""
+        return await self._now(kind, app, id)
+
+    async def _now(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
+        try:
+            return (await self.client.get(kind, id, app=app)).raw
+        except NotFound:
+            return None
+        except DrioError as error:
+            return error
+
+    async def _listed(self, kind: Kind[Any], app: str, parent: str) -> list[Object] | DrioError:
+        try:
+            return (await self.client.list(kind, app=app, parent=parent)).items
+        except DrioError as error:
+            return error
+
+    async def _settle_entry(self, app: str, group: str, verdict: Verdict) -> None:
+        """Note what reading again showed of the last entry of a group."""
+        journal = self.journal(app)
+        if journal is None or verdict == "cannot tell":
+            return
+        history = await asyncio.to_thread(journal.read)
+        for entry in reversed(history.entries):
+            if entry.group == group and entry.state == "unknown":
+                state: State = "done" if verdict == "applied" else "failed"
+                await _note(journal, "end", replace(entry, state=state))
+                return
+
+
+_NAMES = ("key", "slug", "name")
+
+
+def _merged(edit: Edit, theirs: Object) -> Merge:
+    return merge(
+        comparable(edit.kind, edit.base),
+        comparable(edit.kind, theirs),
+        comparable(edit.kind, edit.mine),
+        lists=identity_lists(edit.kind),
+    )
+
+
+def _others(kind: Kind[Any], base: Object, now: Object) -> list[FieldChange]:
+    """What differs from what was seen, apart from what the server sets by itself."""
+    return [
+        change for change in diff(comparable(kind, base), comparable(kind, now)) if change.path[0] not in kind.fixed
+    ]
+
+
+def _not_done(error: DrioError) -> Refused | Failed:
+    return Refused(error) if isinstance(error, ApiError) else Failed(error)
+
+
+def _verdict(kind: Kind[Any], write: Write, before: Object, wanted: Object, now: Object | DrioError | None) -> Verdict:
+    if not isinstance(now, dict):
+        return "cannot tell"
+    there = comparable(kind, now)
+    seen = [
+        (at(there, change.path), change) for change in diff(_only(before, write.members), _only(wanted, write.members))
+    ]
+    # A write-only member shows neither before nor after.
+    seen = [(value, change) for value, change in seen if not (value is MISSING and change.before is MISSING)] or seen
+    if seen and all(same(value, change.after, len(change.path)) for value, change in seen):
+        return "applied"
+    if seen and all(same(value, change.before, len(change.path)) for value, change in seen):
+        only_secrets = all(value is MISSING and change.before is MISSING for value, change in seen)
+        return "cannot tell" if only_secrets else "not applied"
+    return "cannot tell"
+
+
+def _made(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> Entry:
+    if raw is None:
+        return replace(entry, state=state)
+    after, lost = strip(raw)
+    return replace(
+        entry,
+        state=state,
+        thing=str(raw.get("id", "")),
+        name=kind.label(raw),
+        after=after,
+        lost=_union(entry.lost, lost),
+    )
+
+
+def _holds(raw: Object, body: Object) -> bool:
+    """Whether the thing has everything that the body says, as far as it shows it."""
+    return all(
+        _holds(raw[name], value)
+        if isinstance(value, dict) and isinstance(raw[name], dict)
+        else same(raw[name], value, 1)
+        for name, value in body.items()
+        if name in raw
+    )
+
+
+def _only(raw: Object, members: tuple[str, ...]) -> Object:
+    return {name: raw[name] for name in members if name in raw}
+
+
+def _known(before: Object, after: Object) -> Object:
+    """What is wanted as far as it may be kept before the answer shows which members are write-only.
+
+    New members of objects that are no known field could be secrets by any name: they wait for the answer.
+    """
+    return {
+        name: {key: item for key, item in value.items() if key in before[name]}
+        if isinstance(value, dict) and isinstance(before.get(name), dict) and name == "config"
+        else value
+        for name, value in after.items()
+    }
+
+
+def _union(*parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for part in parts for each in part))
+
+
+def _digest(*values: Any) -> str:
+    return journals.digest(wire.dumps([*values]))
+
+
+async def _note(journal: Journal | None, line: str, entry: Entry) -> None:
+    """Write to the journal without holding up the screen."""
+    if journal is not None:
+        await asyncio.to_thread(journal.begin if line == "begin" else journal.end, entry)

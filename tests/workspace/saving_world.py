@@ -1,0 +1,125 @@
+"""An app on the sandbox, its two editors, and a network that can lose answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.http import httpx
+from drio_tui.api.transport import Exchange, Limits, Transport
+from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET, Kind
+from drio_tui.workspace.journal import Journal
+from drio_tui.workspace.outcomes import Edit
+from drio_tui.workspace.saving import Saver
+
+if TYPE_CHECKING:
+    from tests.sandbox_fixtures import InProcess
+
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"q": {"type": "string"}}}
+
+
+class Token(httpx.Auth):
+    """A token that is simply there."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    async def async_auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def] # httpx's own has the type
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        yield request
+
+
+class Network(httpx.AsyncBaseTransport):
+    """The way to the sandbox. `lose` says what happens to the next request of a method: its `answer` is lost after
+    it was carried out, or the `request` itself is on the way; `offline` refuses every connection.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.lose: dict[str, str] = {}
+        self.offline = False
+        self.before: list[Any] = []  # awaited, one before each request that changes something
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.offline:
+            raise httpx.ConnectError("refused", request=request)
+        if request.method != "GET" and self.before:
+            await self.before.pop(0)()
+        lost = self.lose.pop(request.method, "")
+        if lost == "request":
+            raise httpx.ReadError("lost", request=request)
+        response = await self.inner.handle_async_request(request)
+        if lost:
+            await response.aread()
+            raise httpx.ReadError("lost", request=request)
+        return response
+
+
+class Editor:
+    """One person: a client, a saver with a journal, and what went over the wire."""
+
+    def __init__(self, sandbox: InProcess, profile: str = "me", *, retries: int = 0) -> None:
+        self.sandbox = sandbox
+        self.profile = profile
+        self.network = Network(sandbox.transport)
+        self.exchanges: list[Exchange] = []
+        self.client = DrioClient(
+            Transport(
+                f"{sandbox.base_url}/api/v1", auth=Token(sandbox.token), http=self.network,
+                on_exchange=self.exchanges.append, limits=Limits(retries=retries),
+            )
+        )  # fmt: skip
+        self.saver = Saver(self.client, self.journal)
+
+    def journal(self, app: str) -> Journal:
+        """As a new process would open it."""
+        return Journal(self.profile, self.sandbox.base_url, app)
+
+    @property
+    def sent(self) -> list[tuple[str, str, Any]]:
+        """What changed something: method, last part of the path, body."""
+        seen = {each.number: each for each in self.exchanges if each.method != "GET"}
+        return [(each.method, each.path.rpartition("/")[2], each.request_body) for each in seen.values()]
+
+    async def raw(self, kind: Kind[Any], app: str, id: str) -> dict[str, Any]:
+        return (await self.client.get(kind, id, app=app)).raw
+
+    async def edit(self, kind: Kind[Any], app: str, id: str, **members: Any) -> Edit:
+        """An edit begun now."""
+        base = await self.raw(kind, app, id)
+        return Edit(kind, app, id, base, {**base, **members})
+
+
+class World:
+    """An app with one or two of everything: auth ← integration ← operation ← tool a → tool b, widget of a."""
+
+    def __init__(self, one: Editor) -> None:
+        self.one = one
+        self.ids: dict[str, str] = {}
+
+    @classmethod
+    async def made(cls, sandbox: InProcess) -> World:
+        world = cls(Editor(sandbox))
+        client = world.one.client
+        for name in ("support",):
+            item = await client.create(APP, {"templateId": name, "name": "Wired"})
+        app = world.ids["app"] = item.raw["id"]
+
+        async def add(name: str, kind: Kind[Any], parent: str = "", **body: Any) -> None:
+            world.ids[name] = (await client.create(kind, {"name": name, **body}, app=app, parent=parent)).raw["id"]
+
+        ids = world.ids
+        await add("auth", AUTH, providerKey="none")
+        await add("integration", INTEGRATION, baseUrl="https://api.example.com", authId=ids["auth"])
+        await add("operation", OPERATION, ids["integration"], method="GET", path="/search", inputSchema=SCHEMA)
+        await add("tool b", TOOL)
+        await add("tool c", TOOL)
+        binding = {"type": "integration_operation", "integrationOperationId": ids["operation"]}
+        await add("tool a", TOOL, binding=binding, nextToolIds=[ids["tool b"]], description="first")
+        action = {"trigger": "row.select", "type": "callTool", "targetToolId": ids["tool b"], "callMode": "once"}
+        await add("widget", WIDGET, toolId=ids["tool a"], primitive="data-table", actions=[action])
+        return world
+
+    @property
+    def app(self) -> str:
+        return self.ids["app"]
