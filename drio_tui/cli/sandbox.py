@@ -16,8 +16,12 @@ import click
 
 from drio_tui import paths
 from drio_tui.cli.common import echo_json, guarded, say
+from drio_tui.text import visible
 
-_EXTRA = ("fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "jinja2", "jsonschema", "multipart")
+_EXTRA = (
+    "fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "jinja2", "jsonschema", "multipart",
+    "cryptography", "mcp", "regex",
+)  # fmt: skip
 
 
 def _options(*, database: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -76,9 +80,19 @@ def sandbox() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; any free one unless given.")
 @_options()
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
+@click.option(
+    "--allow-private-egress", is_flag=True, help="Let deployed apps call this machine and private networks too."
+)
 @guarded
 @_with_extra
-def serve(port: int, data: Path | None, database_url: str | None, exit_with_parent: bool, as_json: bool) -> None:  # noqa: ARG001 - `guarded` reads it
+def serve(
+    port: int,
+    data: Path | None,
+    database_url: str | None,
+    exit_with_parent: bool,
+    allow_private_egress: bool,
+    as_json: bool,  # noqa: ARG001 - `guarded` reads it
+) -> None:
     """Serve in the foreground, on this machine only.
 
     Prints one line of JSON when it is ready; narrates on stderr. Ctrl+C ends it.
@@ -93,7 +107,12 @@ def serve(port: int, data: Path | None, database_url: str | None, exit_with_pare
 
     try:
         code = serve_sandbox(
-            _folder(data), port=port, database_url=database_url, exit_with_parent=exit_with_parent, on_ready=on_ready
+            _folder(data),
+            port=port,
+            database_url=database_url,
+            exit_with_parent=exit_with_parent,
+            allow_private_egress=allow_private_egress,
+            on_ready=on_ready,
         )
     except KeyboardInterrupt:
         code = 130
@@ -113,6 +132,48 @@ def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
         echo_json({"token": found})
     else:
         click.echo(found)
+
+
+@sandbox.command()
+@click.argument("app")
+@_options()
+@guarded
+@_with_extra
+def deployments(app: str, data: Path | None, database_url: str | None, as_json: bool) -> None:
+    """List what was deployed of APP (id or slug), the live version first."""
+    from drio_tui.sandbox.mcp.history import deployments as sandbox_deployments
+
+    found = sandbox_deployments(_folder(data), app, database_url=database_url)
+    if as_json:
+        echo_json({"deployments": found})
+        return
+    for each in found:
+        origin = f", again {each['restoredFrom']}" if each["restoredFrom"] else ""
+        mark = " (live)" if each["live"] else ""
+        click.echo(visible(f"{each['version']}  {each['deployedAt']}  {each['tools']} tools{origin}{mark}"))
+    if not found:
+        say("Nothing was deployed yet.")
+
+
+@sandbox.command()
+@click.argument("app")
+@click.option("--version", metavar="V", help="Which version, instead of the one before the live one.")
+@_options()
+@guarded
+@_with_extra
+def restore(app: str, version: str | None, data: Path | None, database_url: str | None, as_json: bool) -> None:
+    """Publish what was deployed of APP (id or slug) before. The draft stays as it is."""
+    from drio_tui.sandbox.mcp.history import restore as sandbox_restore
+
+    done = sandbox_restore(_folder(data), app, version, database_url=database_url)
+    if as_json:
+        echo_json(done)
+    else:
+        say(
+            visible(
+                f"{done['app']['name']} is live as it was, as version {done['app']['version']}, at {done['endpoint']}"
+            )
+        )
 
 
 @sandbox.command()

@@ -19,7 +19,7 @@ from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.db import Database
 from drio_tui.sandbox.guard import Guard
 from drio_tui.sandbox.limits import Limits
-from drio_tui.sandbox.mcp import deployments
+from drio_tui.sandbox.mcp import deployments, endpoint
 from drio_tui.sandbox.secrets import SecretsUnavailable, vault_in
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX, Settings
 from drio_tui.sandbox.store import Store
@@ -45,7 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with database:
             await _prepare(sandbox)
-            yield
+            async with live.running():
+                yield
 
     app = FastAPI(
         title="drio management API",
@@ -61,10 +62,11 @@ def create_app(settings: Settings) -> FastAPI:
     upstream.install(app)
     server = oauth.install(app, database, oauth.OAuthSettings(base_url=settings.base_url))
     sandbox = app.state.sandbox = Sandbox(settings, database, server)
+    live = endpoint.install(app, sandbox)
     openapi.install(app, settings)
     app.state.methods_at = routes.methods(app)
     app.add_middleware(Limits, max_body=settings.max_body)
-    app.add_middleware(Guard, port=urlsplit(settings.base_url).port or 80)
+    app.add_middleware(Guard, port=urlsplit(settings.base_url).port or 80, json_only=("/api/", "/mcp/", "/sandbox/"))
     return app
 
 

@@ -51,10 +51,12 @@ def serve(
     port: int = 0,
     database_url: str | None = None,
     exit_with_parent: bool = False,
+    allow_private_egress: bool = False,
     on_ready: Callable[[dict[str, Any]], None] = lambda _told: None,
 ) -> int:
     """Serve until a signal comes, or standard input ends when `exit_with_parent`.
 
+    `allow_private_egress` lets deployed apps call addresses of this machine and of private networks.
     `on_ready` is told once it answers. The result is an exit code: 0, or 128 + the signal's number.
     Raises `SandboxError` (the port is taken, another process has the folder) and `StorageError`.
     """
@@ -66,7 +68,7 @@ def serve(
         taken = listener.getsockname()[1]
         folder.keep_port(taken)
         base_url = f"http://{HOST}:{taken}"
-        settings = Settings(folder.path, base_url, database_url)
+        settings = Settings(folder.path, base_url, database_url, allow_private_egress=allow_private_egress)
         try:
             return asyncio.run(_serve(settings, folder, listener, on_ready, exit_with_parent))
         finally:

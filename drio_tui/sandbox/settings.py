@@ -13,7 +13,8 @@ UPSTREAM_PREFIX = "/upstream/helpdesk/v1"
 class Settings:
     """`base_url` is the sandbox's own origin (`http://127.0.0.1:PORT`, no slash at its end), known before
     the app is made because the port is bound first. `database_url` takes the place of the file in
-    `data_dir`. `max_body` is in bytes.
+    `data_dir`. `max_body` is in bytes. `allow_private_egress` lets deployed apps call private, loopback and
+    link-local addresses too.
     """
 
     data_dir: Path
@@ -21,6 +22,7 @@ class Settings:
     database_url: str | None = None
     max_body: int = 4 << 20
     example_app: bool = True
+    allow_private_egress: bool = False
 
     @property
     def api_url(self) -> str:

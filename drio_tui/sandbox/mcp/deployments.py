@@ -125,14 +125,25 @@ async def keep_secrets(store: Store, app_id: str, version: str) -> None:
         )
 
 
-async def deployed_secrets(session: AsyncSession, vault: Vault, app_id: str, version: str) -> dict[str, Document]:
-    """The secret members that a version was deployed with, by auth connection. Raises `SecretsUnavailable`."""
+async def deployed_secrets(session: AsyncSession, vault: Vault, snapshot: Document) -> dict[str, Document]:
+    """The secret members that a snapshot was deployed with, by auth connection. Raises `SecretsUnavailable`.
+
+    A deployment from before they were kept with it has those of now.
+    """
+    app_id, version = snapshot["app"]["id"], snapshot["app"]["version"]
     rows = await session.execute(
         select(DeployedSecretRow.auth_id, DeployedSecretRow.members).where(
             DeployedSecretRow.app_id == app_id, DeployedSecretRow.version == version
         )
     )
-    return {auth_id: loads(await vault.unseal(stored, _about_deployed(auth_id))) for auth_id, stored in rows.all()}
+    found = {auth_id: loads(await vault.unseal(stored, _about_deployed(auth_id))) for auth_id, stored in rows.all()}
+    for auth in snapshot["auth"]:
+        reference = auth.get("secretRef")
+        if auth["id"] not in found and reference:
+            members = await session.scalar(select(SecretRow.members).where(SecretRow.id == reference))
+            if members is not None:
+                found[auth["id"]] = await open_members(vault, reference, members)
+    return found
 
 
 async def newest(session: AsyncSession, public_mcp_id: str) -> tuple[int, str] | None:

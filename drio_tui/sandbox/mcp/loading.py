@@ -1,0 +1,38 @@
+"""From a snapshot to something that answers; the one module through which the SDK comes in."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+from drio_tui.sandbox.mcp import snapshot as snapshots
+from drio_tui.sandbox.mcp.egress import Origin, Policy
+from drio_tui.sandbox.mcp.runtime import Runtime
+from drio_tui.sandbox.mcp.server import serve
+
+# They tell every request's whole URL at INFO, and a key can stand in its query.
+for _chatty in ("httpx", "httpcore", "mcp"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
+
+def load(
+    number: int,
+    snapshot: dict[str, Any],
+    secrets: dict[str, dict[str, Any]] | None,
+    own: Origin,
+    own_prefix: str,
+    *,
+    allow_private: bool,
+    max_body: int,
+) -> tuple[StreamableHTTPSessionManager, Runtime]:
+    """The deployment's HTTP side and its runtime; whoever runs the first closes the second."""
+    deployment = snapshots.read(number, snapshot)
+    runtime = Runtime(deployment, Policy(own, own_prefix, allow_private), secrets)
+    server = serve(runtime)
+    # Host and Origin are the sandbox's guard's to judge, before anything is routed.
+    manager = StreamableHTTPSessionManager(
+        server, json_response=True, stateless=True, max_request_body_size=max_body, security_settings=None
+    )
+    return manager, runtime

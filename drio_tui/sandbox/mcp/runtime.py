@@ -1,0 +1,251 @@
+"""Calling a deployed tool: its arguments checked, its operation run, its chain followed.
+
+The chain: when a tool has answered, the tools of its `nextToolIds` are run after it, then theirs, breadth
+first. Each takes, for every argument it has, the first value of that name and of a fitting kind in the newest
+result of the chain, then in older ones, then among the arguments of the call; one whose required arguments
+cannot all be found that way is left out. A tool that changes something is never run by itself: only those
+that only read (GET, HEAD and OPTIONS unless annotated otherwise, others where `readOnlyHint` says so). At most
+`MOST_STEPS` are run, for `CHAIN_SECONDS` together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from drio_tui.api.wire import MalformedJson, loads
+from drio_tui.mapping.slots import fill
+from drio_tui.sandbox.mcp.arguments import Checker, Undecided
+from drio_tui.sandbox.mcp.credentials import Keyring, SignInFailed
+from drio_tui.sandbox.mcp.egress import Gate, GuardedTransport, Policy
+from drio_tui.sandbox.mcp.fetch import Answer, FetchFailed, FetchLimits, fetch
+from drio_tui.sandbox.mcp.requests import BadArgument, Outgoing, build
+from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
+from drio_tui.text import one_line, visible
+
+Document = dict[str, Any]
+
+MOST_STEPS = 8
+CHAIN_SECONDS = 30.0
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_TEXT_TYPES = ("text/", "application/xml", "application/xhtml+xml", "application/javascript")
+_LONGEST_ERROR = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call went. `text` is for models; `structured` an object for programs, None where it failed.
+
+    `steps` tell what the chain did: `{"tool", "status": "done" | "failed" | "skipped", "reason" | "result"}`.
+    """
+
+    text: str
+    structured: Document | None = None
+    failed: bool = False
+    view: Document | None = None
+    steps: list[Document] = field(default_factory=list)
+
+
+class Runtime:
+    """One deployment that can be called, with its connections to upstreams. Close it with `aclose`."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        policy: Policy,
+        secrets: dict[str, Document] | None,
+        limits: FetchLimits | None = None,
+    ) -> None:
+        self.deployment = deployment
+        self.limits = limits or FetchLimits()
+        self._gate = Gate.for_urls(policy, deployment.urls)
+        self._client = httpx.AsyncClient(transport=GuardedTransport(policy), trust_env=False)
+        self._keyring = Keyring(self._client, self._gate, secrets)
+
+    async def aclose(self) -> None:
+        """Close the connections to upstreams."""
+        await self._client.aclose()
+
+    async def call(self, tool: DeployedTool, arguments: Document) -> Outcome:
+        """Call a tool as a client asked for it, and what follows it."""
+        first = await self._run(tool, arguments)
+        if first.failed or not tool.next_ids or first.structured is None:
+            return first
+        steps: list[Document] = []
+        try:
+            async with asyncio.timeout(CHAIN_SECONDS):
+                await self._follow(tool, arguments, first.structured, steps)
+        except TimeoutError:
+            steps.append({"tool": None, "status": "skipped", "reason": f"{CHAIN_SECONDS:g} seconds are over"})
+        return Outcome(first.text, first.structured, False, first.view, steps)
+
+    async def _follow(self, tool: DeployedTool, arguments: Document, result: Document, steps: list[Document]) -> None:
+        results = [result]
+        seen = {tool.id}
+        waiting = deque(tool.next_ids)
+        while waiting:
+            following = self.deployment.by_id.get(waiting.popleft())
+            if following is None or following.id in seen:
+                continue
+            seen.add(following.id)
+            step: Document = {"tool": following.name}
+            steps.append(step)
+            if len(seen) > MOST_STEPS + 1:
+                step |= {"status": "skipped", "reason": f"a chain has {MOST_STEPS} steps at most"}
+                return
+            taken, absent = _handed_on(following, [*reversed(results), arguments])
+            if absent:
+                step |= {"status": "skipped", "reason": f"no result gives {', '.join(absent)}"}
+                continue
+            step["arguments"] = taken
+            if not following.only_reads:
+                step |= {"status": "skipped", "reason": "it changes something, so it is yours to call"}
+                continue
+            outcome = await self._run(following, taken)
+            if outcome.failed or outcome.structured is None:
+                step |= {"status": "failed", "reason": outcome.text}
+                continue
+            step |= {"status": "done", "result": outcome.structured}
+            results.append(outcome.structured)
+            waiting.extend(following.next_ids)
+
+    async def _run(self, tool: DeployedTool, arguments: Document) -> Outcome:
+        try:
+            wrong = tool.arguments.problems(arguments)
+        except Undecided as error:
+            return _failure(f"The arguments cannot be checked: {error}.")
+        if wrong:
+            return _failure(f"The arguments of {tool.name} are not right: " + "; ".join(wrong) + ".")
+        try:
+            outgoing = build(tool.integration, tool.operation, arguments)
+        except BadArgument as error:
+            return _failure(f"The arguments of {tool.name} are not right: {error.name} {error}.")
+        try:
+            answer = await self._ask(tool, outgoing)
+        except SignInFailed as error:
+            return _failure(str(error))
+        except FetchFailed as error:
+            unknown = error.sent and tool.method not in ("GET", "HEAD", "OPTIONS")
+            return _failure(f"{error} Whether it took effect is not known." if unknown else str(error))
+        return _outcome(tool, answer)
+
+    async def _ask(self, tool: DeployedTool, outgoing: Outgoing) -> Answer:
+        credentials = await self._keyring.credentials(tool.auth)
+        answer = await fetch(self._client, self._gate, outgoing, credentials, self.limits)
+        if answer.status == 401 and self._keyring.forget(tool.auth):
+            credentials = await self._keyring.credentials(tool.auth)
+            answer = await fetch(self._client, self._gate, outgoing, credentials, self.limits)
+        return answer
+
+
+def _handed_on(tool: DeployedTool, sources: Sequence[Document]) -> tuple[Document, list[str]]:
+    """The arguments that `sources` (the first one first) have for a tool, and the required ones they lack."""
+    taken: Document = {}
+    for name, schema in tool.properties.items():
+        for source in sources:
+            if name in source and source[name] is not None and _fits(schema, source[name]):
+                taken[name] = source[name]
+                break
+    return taken, [name for name in tool.required if name not in taken]
+
+
+def _fits(schema: Any, value: Any) -> bool:
+    if not isinstance(schema, dict) or "$ref" in schema:
+        return True  # the tool's own check decides
+    try:
+        return not Checker(schema).problems(value)
+    except Undecided:
+        return False
+
+
+def _failure(text: str) -> Outcome:
+    return Outcome(text, failed=True)
+
+
+def _outcome(tool: DeployedTool, answer: Answer) -> Outcome:
+    value, is_json = _read(answer)
+    if not 200 <= answer.status < 300:
+        said = as_text(value) if is_json else visible(str(value or ""), multiline=True)
+        return _failure(f"The upstream answered {answer.status}{': ' + said[:_LONGEST_ERROR] if said else ''}")
+    if not answer.body:
+        value = {"status": answer.status}
+    if value is None and not is_json:
+        kind = one_line(answer.content_type or "an unknown kind", 60)
+        return Outcome(
+            f"The upstream answered {answer.status} with {len(answer.body)} bytes of {kind}, which are not shown.",
+            {"status": answer.status, "contentType": answer.content_type, "bytes": len(answer.body)},
+        )
+    if isinstance(value, dict) and not tool.wraps:
+        structured: Document = value
+    else:
+        structured = {"result": value}
+    if tool.result is not None and (wrong := _against_schema(tool, structured)):
+        done = "" if tool.only_reads else " It took effect: do not repeat it."
+        return _failure(
+            f"The upstream answered {answer.status}, but not as the operation's outputSchema says ({wrong}).{done} "
+            f"The answer: {as_text(value)}"
+        )
+    text = as_text(value) if is_json or not answer.body else str(value)
+    return Outcome(text, structured, view=_view(tool, value, wrapped=structured is not value))
+
+
+def _against_schema(tool: DeployedTool, structured: Document) -> str:
+    assert tool.result is not None
+    try:
+        return "; ".join(tool.result.problems(structured)[:3])
+    except Undecided as error:
+        return str(error)
+
+
+def _view(tool: DeployedTool, value: Any, *, wrapped: bool) -> Document | None:
+    """What the tool's widget shows; places in it are below `result` where the value is wrapped."""
+    if tool.widget is None:
+        return None
+    config = tool.widget.get("config") or {}
+    return fill(config.get("fieldMappings"), value).as_wire() | {"wrapped": wrapped}
+
+
+def _read(answer: Answer) -> tuple[Any, bool]:
+    """The answer's value, and whether it was JSON; None for what is neither JSON nor text."""
+    kind = answer.content_type
+    if not answer.body:
+        return None, False
+    if kind.endswith(("/json", "+json")) or kind in ("", "text/plain"):
+        try:
+            return _plain(loads(answer.body)), True
+        except MalformedJson:
+            pass
+    if kind == "" or kind.startswith(_TEXT_TYPES) or kind.endswith(("/json", "+json", "+xml")):
+        try:
+            text = answer.body.decode(answer.charset or "utf-8", "replace")
+        except LookupError:
+            text = answer.body.decode("utf-8", "replace")
+        return _SURROGATES.sub("\ufffd", text.replace("\x00", "\ufffd")), False
+    return None, False
+
+
+def _plain(value: Any) -> Any:
+    """JSON that every client can take: numbers beyond a double as the nearest one, no lone surrogates."""
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, Decimal):
+        number = float(value)
+        return number if number not in (float("inf"), float("-inf")) else str(value)
+    if isinstance(value, dict):
+        return {_SURROGATES.sub("\ufffd", name): _plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def as_text(value: Any) -> str:
+    """A value as JSON that people and models read."""
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

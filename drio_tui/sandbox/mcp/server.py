@@ -1,0 +1,128 @@
+"""A deployment as a server of the official MCP SDK: its instructions, tools and widgets.
+
+Imports the SDK, so it is itself imported when the first MCP request comes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mcp_types as types
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from drio_tui.sandbox.mcp.runtime import Outcome, Runtime, as_text
+from drio_tui.sandbox.mcp.snapshot import DeployedTool
+from drio_tui.sandbox.mcp.widgets import APPS_EXTENSION, MIME_TYPE, VIEW_META, Widget, widgets_of
+
+Context = Any  # the SDK's, generic over a lifespan we have none of
+
+CHAIN_META = "drio/chain"
+"""In a result's `_meta`: what the chain did, step by step."""
+
+
+def serve(runtime: Runtime) -> Server[dict[str, Any]]:
+    """A server for one deployment."""
+    deployment = runtime.deployment
+    widgets = widgets_of(deployment)
+    tools = [_tool(tool, widgets) for tool in deployment.tools.values()]
+    resources = [_resource(widget) for widget in widgets.values()]
+    by_uri = {widget.uri: widget for widget in widgets.values()}
+
+    async def list_tools(_context: Context, _params: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=tools)
+
+    async def call_tool(_context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = deployment.tools.get(params.name)
+        if tool is None:
+            raise MCPError(types.INVALID_PARAMS, f"There is no tool {params.name[:80]!r}.")
+        return _result(await runtime.call(tool, params.arguments or {}))
+
+    async def list_resources(_context: Context, _params: Any) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=resources)
+
+    async def read_resource(_context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        widget = by_uri.get(params.uri)
+        if widget is None:
+            raise MCPError(types.INVALID_PARAMS, f"There is no resource {params.uri[:200]!r}.")
+        contents = types.TextResourceContents(
+            uri=widget.uri, mime_type=MIME_TYPE, text=widget.html, _meta=widget.resource_meta
+        )
+        return types.ReadResourceResult(contents=[contents])
+
+    app = deployment.app
+    server: Server[dict[str, Any]] = Server(
+        app.get("slug") or app["id"],
+        version=app.get("version") or "",
+        title=app["name"],
+        description=app.get("description"),
+        instructions=app.get("serverInstructions"),
+        website_url=app.get("companyUrl"),
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_read_resource=read_resource,
+        get_tool_input_schema=lambda name: deployment.tools[name].input_schema if name in deployment.tools else None,
+    )
+    if widgets:
+        server.extensions[APPS_EXTENSION] = {"mimeTypes": [MIME_TYPE]}
+    return server
+
+
+def _tool(tool: DeployedTool, widgets: dict[str, Widget]) -> types.Tool:
+    widget = widgets.get(tool.id)
+    hints = tool.annotations
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema,
+        annotations=types.ToolAnnotations(
+            title=_of(hints, "title", str) or tool.title,
+            read_only_hint=_of(hints, "readOnlyHint", bool),
+            destructive_hint=_of(hints, "destructiveHint", bool),
+            idempotent_hint=_of(hints, "idempotentHint", bool),
+            open_world_hint=_of(hints, "openWorldHint", bool),
+        ),
+        _meta=widget.tool_meta if widget else None,
+    )
+
+
+def _of(hints: dict[str, Any], name: str, kind: type) -> Any:
+    value = hints.get(name)
+    return value if isinstance(value, kind) else None
+
+
+def _resource(widget: Widget) -> types.Resource:
+    return types.Resource(
+        uri=widget.uri,
+        name=widget.key,
+        title=widget.title,
+        description=widget.description,
+        mime_type=MIME_TYPE,
+        size=len(widget.html.encode()),
+        _meta=widget.resource_meta,
+    )
+
+
+def _result(outcome: Outcome) -> types.CallToolResult:
+    content: list[Any] = [types.TextContent(text=outcome.text)]
+    meta: dict[str, Any] = {}
+    if outcome.view is not None:
+        meta[VIEW_META] = outcome.view
+    if outcome.steps:
+        meta[CHAIN_META] = outcome.steps
+        content.append(types.TextContent(text=_chain_text(outcome.steps)))
+    extra: dict[str, Any] = {} if outcome.structured is None else {"structured_content": outcome.structured}
+    return types.CallToolResult(content=content, is_error=outcome.failed, _meta=meta or None, **extra)
+
+
+def _chain_text(steps: list[dict[str, Any]]) -> str:
+    lines = []
+    for step in steps:
+        if step["status"] == "done":
+            lines.append(f"Then {step['tool']} with {as_text(step['arguments'])}: {as_text(step['result'])}")
+        else:
+            lines.append(f"Not done after it: {step['tool'] or 'the rest'} ({step['reason']})")
+    return "\n".join(lines)
