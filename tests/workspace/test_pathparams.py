@@ -1,0 +1,57 @@
+"""Parameters of paths, and the schema they belong to."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drio_tui.workspace import pathparams
+from tests.schema import strategies
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "tags": {"type": "array"}, "q": {"type": "string"}},
+    "required": ["tags"],
+    "x-other": 1,
+}
+
+
+@given(st.text(alphabet="/{}ab.1- ", max_size=20))
+def test_the_pieces_are_the_path(path: str) -> None:
+    assert "".join(piece.text for piece in pathparams.pieces(path)) == path
+
+
+@given(st.text(alphabet="/{}ab", max_size=20), strategies.SCHEMAS | strategies.JSON)
+def test_a_completed_schema_has_every_parameter(path: str, schema: object) -> None:
+    made = pathparams.completed(path, schema)
+    assert pathparams.missing(path, made) == []
+    assert pathparams.optional(path, made) == []
+
+
+def test_missing_optional_and_unsuitable_parameters_are_told_apart() -> None:
+    path = "/a/{id}/{tags}/{gone}"
+    assert pathparams.missing(path, SCHEMA) == ["gone"]
+    assert pathparams.optional(path, SCHEMA) == ["id"]
+    assert pathparams.unsuitable(path, SCHEMA) == ["tags"]
+    assert pathparams.completed(path, SCHEMA)["x-other"] == 1
+
+
+def test_what_is_not_in_the_path_goes_to_the_query_or_the_body() -> None:
+    def places(method: str, schema: object = SCHEMA) -> dict[str, str]:
+        return {one.name: one.place for one in pathparams.arguments(method, "/a/{id}", schema)}
+
+    assert places("get") == {"id": "path", "tags": "query", "q": "query"}
+    assert places("POST") == {"id": "path", "tags": "body", "q": "body"}
+    assert places("POST", {"properties": {"h": {"x-in": "header"}}}) == {"id": "path", "h": "header"}
+
+
+def test_every_mistake_in_a_path_is_named() -> None:
+    assert pathparams.mistakes("/a/{id}/b") == []
+    assert pathparams.mistakes("a/{}/{b c}/{d}{d}/{") == [
+        "must begin with /",
+        "has a brace without its partner",
+        "has a parameter without a name",
+        "has {b c}, which is no name of a parameter",
+        "has two parameters with nothing between them",
+        "has {d} more than once",
+    ]
