@@ -53,8 +53,9 @@ class Entry:
     `thing` and `parent` are ids, `name` what the thing was called (not yet safe to show). `before` and
     `after` are the JSON of what changed: for an update only the members that were sent, for a create and a
     delete the whole thing. `lost` are dotted paths of secrets that were left out and cannot be brought back,
-    `links` the single references to a deleted thing that a server may have cleared: `[kind, id, member]`.
-    `undoes` names the entry that this one undid, `part` the route that carried an update.
+    `added` the paths (name by name) of those that were not there before. `links` are the single references
+    to a deleted thing that a server may have cleared: `[kind, id, member]`. `undoes` names the entry that
+    this one undid, `part` the route that carried an update.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Entry:
     before: dict[str, Any] | None = field(default=None, repr=False)
     after: dict[str, Any] | None = field(default=None, repr=False)
     lost: tuple[str, ...] = ()
+    added: tuple[tuple[str, ...], ...] = ()
     links: tuple[tuple[str, str, str], ...] = ()
     undoes: str = ""
     state: State = "unknown"
@@ -273,19 +275,21 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def strip(value: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The object without its secrets, and the dotted paths at which they stood.
+def strip(value: dict[str, Any]) -> tuple[dict[str, Any], tuple[tuple[str, ...], ...]]:
+    """The object without its secrets, and the paths (name by name) at which they stood.
 
     A list with a secret inside goes whole: half a list would be put back as if it were all.
     """
-    lost: list[str] = []
-    return _strip(value, redact(value), "", lost), tuple(lost)
+    lost: list[tuple[str, ...]] = []
+    return _strip(value, redact(value), (), lost), tuple(lost)
 
 
-def _strip(value: dict[str, Any], shown: dict[str, Any], path: str, lost: list[str]) -> dict[str, Any]:
+def _strip(
+    value: dict[str, Any], shown: dict[str, Any], path: tuple[str, ...], lost: list[tuple[str, ...]]
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, item in value.items():
-        here = f"{path}.{name}" if path else name
+        here = (*path, name)
         safe = shown.get(name)
         if isinstance(item, dict) and isinstance(safe, dict):
             found[name] = _strip(item, safe, here, lost)
@@ -296,12 +300,13 @@ def _strip(value: dict[str, Any], shown: dict[str, Any], path: str, lost: list[s
     return found
 
 
-_TOLD = frozenset({"state", "thing", "name", "after", "lost"})
+_TOLD = frozenset({"state", "thing", "name", "after", "lost", "added"})
 
 
 def _line(entry: Entry) -> dict[str, Any]:
     line = asdict(entry)
     line["lost"] = [*entry.lost]
+    line["added"] = [[*path] for path in entry.added]
     line["links"] = [[*link] for link in entry.links]
     return line
 
@@ -318,11 +323,16 @@ def _entry(line: Mapping[str, Any]) -> Entry:
         before=before if isinstance(before, dict) else None,
         after=after if isinstance(after, dict) else None,
         lost=tuple(_str(each) for each in line.get("lost", ())),
+        added=_paths(line),
         links=tuple((_str(kind), _str(id), _str(member)) for kind, id, member in line.get("links", ())),
     )
 
 
 _TEXTS = ("id", "group", "what", "app", "kind", "thing", "name", "parent", "part", "undoes")
+
+
+def _paths(line: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(_str(name) for name in path) for path in line.get("added", ()))
 
 
 def _str(value: Any) -> str:
@@ -352,6 +362,7 @@ def _take(history: History, places: dict[str, int], line: Mapping[str, Any]) -> 
                     name=_str(line.get("name", entry.name)),
                     after=after if isinstance(after, dict) else entry.after,
                     lost=tuple(_str(each) for each in line.get("lost", entry.lost)),
+                    added=_paths(line),
                 )
         elif "alias" in line:
             old, new = line["alias"]

@@ -22,7 +22,7 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.workspace import journal as journals
 from drio_tui.workspace.intents import Intents
 from drio_tui.workspace.journal import Entry, Journal, State, strip
-from drio_tui.workspace.merge import FieldChange, Merge, Object, at, diff, merge, same
+from drio_tui.workspace.merge import FieldChange, Merge, Object, Path, at, diff, dotted, merge, same
 from drio_tui.workspace.outcomes import (
     Changed,
     Conflicted,
@@ -134,7 +134,7 @@ class Saver:
         after, sent_lost = strip(_only(wanted, write.members))
         entry = journals.entry(
             "update", edit.app, kind.name, edit.id, kind.label(theirs), group=group, part=write.part,
-            before=before, after=_known(before, after), lost=_union(lost, sent_lost), undoes=undoes,
+            before=before, after=_known(before, after), lost=_dotted(lost, sent_lost), undoes=undoes,
         )  # fmt: skip
         journal = self.journal(edit.app)
         await _note(journal, "begin", entry)
@@ -152,7 +152,9 @@ class Saver:
             for change in diff(_only(comparable(kind, theirs), write.members), _only(wanted, write.members))
             if change.after is not MISSING and change.after is not None and at(item.raw, change.path) is MISSING
         )
-        done = replace(entry, state="done", after=given, lost=_union(entry.lost, given_lost, unseen))
+        added = tuple(path for path in given_lost if at(theirs, path) is MISSING)
+        told = dict.fromkeys((*entry.lost, *_dotted(given_lost), *unseen))
+        done = replace(entry, state="done", after=given, lost=tuple(told), added=added)
         await _note(journal, "end", done)
         return item
 
@@ -211,7 +213,7 @@ class Saver:
         known: Collection[str] | None,
     ) -> CreateOutcome:
         if known is None:
-            listed = await self._listed(kind, app, parent)
+            listed = await self.listed(kind, app, parent)
             if isinstance(listed, DrioError):
                 return _not_done(listed)
             known = {str(raw.get("id")) for raw in listed}
@@ -244,7 +246,7 @@ class Saver:
     async def _was_made(
         self, kind: Kind[Any], app: str, parent: str, body: Object, known: Collection[str]
     ) -> tuple[Verdict, Object | None]:
-        listed = await self._listed(kind, app, parent)
+        listed = await self.listed(kind, app, parent)
         if isinstance(listed, DrioError):
             return "cannot tell", None
         fresh = [raw for raw in listed if str(raw.get("id")) not in known]
@@ -264,19 +266,23 @@ class Saver:
         *,
         base: Object | None = None,
         links: Sequence[tuple[str, str, str]] = (),
+        ignoring: Collection[str] = (),
         group: str = "",
         undoes: str = "",
     ) -> DeleteOutcome:
         """DELETE a thing, noting all of it first.
 
         With `base`, what was seen when the person decided, nothing is deleted that others have changed since.
-        `links` are the single references to it that may be cleared with it: `(kind, id, member)`.
+        `ignoring` are dotted paths that `base` does not know. `links` are the single references to it that may
+        be cleared with it: `(kind, id, member)`.
         """
         intent = (app, "delete", kind.name, id)
         key = (app, kind.name, id)
         return await self.intents.once(
             intent,
-            lambda: self.intents.alone(key, lambda: self._delete(kind, app, id, base, tuple(links), group, undoes)),
+            lambda: self.intents.alone(
+                key, lambda: self._delete(kind, app, id, base, ignoring, tuple(links), group, undoes)
+            ),
         )
 
     async def _delete(
@@ -285,6 +291,7 @@ class Saver:
         app: str,
         id: str,
         base: Object | None,
+        ignoring: Collection[str],
         links: tuple[tuple[str, str, str], ...],
         group: str,
         undoes: str,
@@ -294,13 +301,14 @@ class Saver:
             return Deleted(kind.label(base or {"id": id}), already=True)
         if isinstance(now, DrioError):
             return _not_done(now)
-        if base is not None and (since := _others(kind, base, now)):
+        if base is not None and (since := [each for each in _others(kind, base, now) if each.dotted not in ignoring]):
             return Changed(tuple(since), now)
-        before, lost = strip(now)
+        before, stripped = strip(now)
+        lost = _dotted(stripped)
         group = group or journals.new_id()
         parent = now.get(kind.parent[0], "") if kind.parent else ""
         if isinstance(now.get("secretRef"), str):
-            lost = _union(lost, ("secretRef",))
+            lost = tuple(dict.fromkeys((*lost, "secretRef")))
         entry = journals.entry(
             "delete", app, kind.name, id, kind.label(now), group=group, before=before, lost=lost, links=links,
             parent=parent if isinstance(parent, str) else "", undoes=undoes,
@@ -365,7 +373,8 @@ class Saver:
         except DrioError as error:
             return error
 
-    async def _listed(self, kind: Kind[Any], app: str, parent: str) -> list[Object] | DrioError:
+    async def listed(self, kind: Kind[Any], app: str, parent: str = "") -> list[Object] | DrioError:
+        """All things of a kind, as they are."""
         try:
             return (await self.client.list(kind, app=app, parent=parent)).items
         except DrioError as error:
@@ -434,7 +443,7 @@ def _made(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> En
         thing=str(raw.get("id", "")),
         name=kind.label(raw),
         after=after,
-        lost=_union(entry.lost, lost),
+        lost=_dotted(lost),
     )
 
 
@@ -466,8 +475,8 @@ def _known(before: Object, after: Object) -> Object:
     }
 
 
-def _union(*parts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each for part in parts for each in part))
+def _dotted(*parts: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(dotted(path) for part in parts for path in part))
 
 
 def _digest(*values: Any) -> str:
