@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drio_tui.sandbox.mcp.requests import mapping_errors
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import invalid
@@ -55,6 +56,7 @@ def _check(document: Document) -> None:
         if document[member] is not None
         for error in schema_errors(document[member], member)
     ]
+    wrong += mapping_errors(document)
     if wrong:
         raise invalid(wrong)
     document["schemaHash"] = schema_hash(document)

@@ -1,0 +1,205 @@
+"""A sandbox on a real socket in this process, upstreams that record what they get, and shorthands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI
+from mcp import Client
+
+from drio_tui.sandbox.app import create_app
+from drio_tui.sandbox.oauth import mint_local_token
+from drio_tui.sandbox.settings import Settings
+from tests.sandbox.conftest import Caller
+
+
+@dataclass
+class Served:
+    """A sandbox that listens."""
+
+    app: FastAPI
+    base_url: str
+    data_dir: Path
+    api: Caller
+
+    def client(self, endpoint: str, mode: str = "auto") -> Client:
+        """The official SDK's client."""
+        return Client(endpoint, mode=mode)
+
+    async def deploy(self, app: str) -> str:
+        return str((await self.api("POST", f"/apps/{app}/deploy"))["endpoint"])
+
+    async def call(self, endpoint: str, tool: str, arguments: dict[str, Any] | None = None) -> Any:
+        async with self.client(endpoint) as client:
+            return await client.call_tool(tool, arguments or {})
+
+    async def tool(
+        self,
+        base_url: str,
+        *,
+        app: str = "",
+        name: str = "Do it",
+        method: str = "GET",
+        path: str = "/",
+        auth: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        integration: str = "",
+        tool: dict[str, Any] | None = None,
+        widget: dict[str, Any] | None = None,
+        **operation: Any,
+    ) -> tuple[str, dict[str, Any]]:
+        """An app (a new one unless given) with one more tool bound to a new operation; the app's id and the tool."""
+        app = app or await self.api.app(slug=f"app-{base_url.rpartition(':')[2].partition('/')[0]}-{id(operation)}")
+        if not integration:
+            more: dict[str, Any] = {}
+            if auth is not None:
+                more["authId"] = (await self.api.new(app, "auth", name="Sign-in", **auth))["id"]
+            if headers is not None:
+                more["config"] = {"headers": headers}
+            integration = (await self.api.new(app, "integrations", name="API", baseUrl=base_url, **more))["id"]
+        body = {"name": name, "method": method, "path": path, **operation}
+        made = await self.api.new(app, f"integrations/{integration}/operations", **body)
+        binding = {"type": "integration_operation", "integrationOperationId": made["id"]}
+        built = await self.api.new(app, "tools", name=name, binding=binding, **(tool or {}))
+        if widget is not None:
+            await self.api.new(app, "widgets", name=f"{name} widget", toolId=built["id"], **widget)
+        return app, built
+
+
+@contextlib.asynccontextmanager
+async def served(folder: Path, **options: Any) -> AsyncIterator[Served]:
+    """A sandbox at a free port of this machine; `options` are those of its `Settings`."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app = create_app(Settings(folder, base_url, **options))
+    async with app.router.lifespan_context(app), _uvicorn(app, listener):
+        box = app.state.sandbox
+        token = await mint_local_token(box.database, box.oauth.settings)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as http:
+            yield Served(app, base_url, folder, Caller(http))
+
+
+@contextlib.asynccontextmanager
+async def _uvicorn(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        app, lifespan="off", http="h11", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=3
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # they are pytest's
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+@pytest_asyncio.fixture
+async def strict(tmp_path: Path) -> AsyncIterator[Served]:
+    """A sandbox as it is by default: deployed apps may not call private addresses."""
+    async with served(tmp_path / "strict", example_app=False) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def lax(tmp_path: Path) -> AsyncIterator[Served]:
+    """A sandbox that lets deployed apps call upstreams on this machine."""
+    async with served(tmp_path / "lax", example_app=False, allow_private_egress=True) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def helpdesk(tmp_path: Path) -> AsyncIterator[Served]:
+    """A sandbox with the example app, whose upstream is its own helpdesk."""
+    async with served(tmp_path / "helpdesk") as running:
+        yield running
+
+
+@dataclass
+class Seen:
+    """One request as an upstream got it."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+Reply = bytes | Awaitable[bytes]
+
+
+@dataclass
+class Upstream:
+    """A server that says what it is told to, byte for byte, and keeps what it was asked."""
+
+    base_url: str = ""
+    port: int = 0
+    seen: list[Seen] = field(default_factory=list)
+    answer: Callable[[Seen], bytes] = lambda _seen: respond(b'{"ok": true}')
+    on_connection: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            if self.on_connection is not None:
+                await self.on_connection(reader, writer)
+            else:
+                while True:
+                    seen = await read_request(reader)
+                    self.seen.append(seen)
+                    writer.write(self.answer(seen))
+                    await writer.drain()
+        writer.close()
+
+
+async def read_request(reader: asyncio.StreamReader) -> Seen:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.rstrip().split("\r\n")
+    method, target, _ = first.split(" ")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Seen(method, target, headers, body)
+
+
+def respond(body: bytes, status: str = "200 OK", kind: str = "application/json", **headers: str) -> bytes:
+    """An HTTP answer."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@contextlib.asynccontextmanager
+async def upstream_at(host: str = "127.0.0.1") -> AsyncIterator[Upstream]:
+    upstream = Upstream()
+    server = await asyncio.start_server(upstream.serve, host, 0)
+    upstream.port = server.sockets[0].getsockname()[1]
+    upstream.base_url = f"http://{host}:{upstream.port}"
+    try:
+        yield upstream
+    finally:
+        server.close()
+
+
+@pytest_asyncio.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with upstream_at() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def other() -> AsyncIterator[Upstream]:
+    """Another upstream, at another port."""
+    async with upstream_at() as running:
+        yield running

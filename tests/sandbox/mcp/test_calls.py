@@ -1,0 +1,374 @@
+"""What a call of a tool sends upstream, what comes back of it, and what follows it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl
+
+import pytest
+
+from tests.sandbox.mcp.conftest import Seen, Served, Upstream, respond
+
+pytestmark = pytest.mark.socket
+
+
+def properties(**members: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": members}
+
+
+async def test_arguments_go_into_path_query_and_body_by_the_stated_rule(lax: Served, upstream: Upstream) -> None:
+    text = {"type": "string"}
+    app, _ = await lax.tool(
+        upstream.base_url + "/v1/?key=fixed", name="Read", path="/people/{personId}/notes",
+        inputSchema=properties(personId=text, q=text, tags={"type": "array"}, deep={"type": "boolean"}),
+        headers={"X-Company": "Acme"},
+    )  # fmt: skip
+    await lax.tool(
+        upstream.base_url, app=app, name="Write", method="PUT", path="/people/{personId}",
+        inputSchema=properties(personId=text, name=text, age={"type": "integer"}, note={"type": ["string", "null"]}),
+    )  # fmt: skip
+    await lax.tool(upstream.base_url, app=app, name="Remove", method="DELETE", path="/people/{personId}",
+                   inputSchema=properties(force={"type": "boolean"}))  # fmt: skip
+    endpoint = await lax.deploy(app)
+    async with lax.client(endpoint) as client:
+        await client.call_tool("read", {"personId": "a/b ?#%é", "q": "x & y", "tags": ["p", 2], "deep": True})
+        await client.call_tool("write", {"personId": "7", "name": "Zoë", "age": 3, "note": None})
+        await client.call_tool("remove", {"personId": "7", "force": False})
+    read, write, remove = upstream.seen
+    path, _, query = read.target.partition("?")
+    assert path == "/v1/people/a%2Fb%20%3F%23%25%C3%A9/notes"
+    assert parse_qsl(query) == [("key", "fixed"), ("q", "x & y"), ("tags", "p"), ("tags", "2"), ("deep", "true")]
+    assert read.headers["x-company"] == "Acme"
+    assert (write.method, write.target) == ("PUT", "/people/7")
+    assert json.loads(write.body) == {"name": "Zoë", "age": 3, "note": None}
+    assert write.headers["content-type"] == "application/json"
+    assert (remove.method, remove.target, remove.body) == ("DELETE", "/people/7?force=false", b"")
+
+
+async def test_hints_say_where_an_argument_goes_and_stay_hidden_from_models(lax: Served, upstream: Upstream) -> None:
+    schema = properties(
+        dryRun={"type": "boolean", "x-in": "query", "x-name": "dry-run"},
+        trace={"type": "string", "x-in": "header", "x-name": "X-Trace"},
+        person={"type": "string", "x-in": "path", "x-name": "id"},
+        payload={"type": "array", "x-in": "body", "x-whole": True},
+    )
+    app, _ = await lax.tool(upstream.base_url, method="POST", path="/people/{id}", inputSchema=schema)
+    endpoint = await lax.deploy(app)
+    async with lax.client(endpoint) as client:
+        (tool,) = (await client.list_tools()).tools
+        assert "x-" not in json.dumps(tool.input_schema)
+        await client.call_tool("do-it", {"dryRun": True, "trace": "abc", "person": "p 1", "payload": [1, "two"]})
+    (seen,) = upstream.seen
+    assert seen.target == "/people/p%201?dry-run=true"
+    assert seen.headers["x-trace"] == "abc"
+    assert json.loads(seen.body) == [1, "two"]
+
+
+async def test_a_parameter_of_the_path_that_the_schema_forgot_is_asked_for(lax: Served, upstream: Upstream) -> None:
+    app, _ = await lax.tool(upstream.base_url, path="/a/{one}/{two}", inputSchema=properties(one={"type": "string"}))
+    endpoint = await lax.deploy(app)
+    async with lax.client(endpoint) as client:
+        (tool,) = (await client.list_tools()).tools
+        assert tool.input_schema["required"] == ["two"]
+        missing = await client.call_tool("do-it", {"two": "2"})
+        assert missing.is_error
+        assert "one is missing" in missing.content[0].text
+        await client.call_tool("do-it", {"one": "1", "two": "2"})
+    assert [seen.target for seen in upstream.seen] == ["/a/1/2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"id": "a\r\nX-Evil: 1"}, "id"),
+        ({"id": "a\x00b"}, "id"),
+        ({"id": ".."}, "id"),
+        ({"id": "."}, "id"),
+        ({"id": ""}, "id"),
+        ({"id": "ok", "q": "a\r\nb"}, "q"),
+        ({"id": "ok", "q": "a\x00"}, "q"),
+        ({"id": "ok", "h": "a\r\nX-Evil: 1"}, "h"),
+        ({"id": "ok", "h": "a\nb"}, "h"),
+        ({"id": "ok", "h": "a\x00b"}, "h"),
+        ({"id": "ok", "h": "é"}, "h"),
+        ({"id": "ok", "h": " a"}, "h"),
+    ],
+)
+async def test_injections_into_path_query_and_headers_are_never_sent(
+    lax: Served, upstream: Upstream, arguments: dict[str, str], why: str
+) -> None:
+    text = {"type": "string"}
+    schema = properties(id=text, q=text, h={"type": "string", "x-in": "header", "x-name": "X-H"})
+    app, _ = await lax.tool(upstream.base_url, path="/things/{id}", inputSchema=schema)
+    result = await lax.call(await lax.deploy(app), "do-it", arguments)
+    assert result.is_error
+    assert f"not right: {why} " in result.content[0].text
+    assert upstream.seen == []
+
+
+@pytest.mark.parametrize("name", ["Host", "Authorization", "content-length", "Transfer-Encoding", "X Bad", "X\r\nY"])
+async def test_headers_that_are_not_its_to_set_are_refused_when_an_operation_is_saved(lax: Served, name: str) -> None:
+    app = await lax.api.app()
+    integration = await lax.api.new(app, "integrations", name="API", baseUrl="https://api.example.com")
+    schema = properties(h={"type": "string", "x-in": "header", "x-name": name})
+    body = {"name": "Op", "method": "GET", "path": "/x", "inputSchema": schema}
+    error = await lax.api("POST", f"/apps/{app}/integrations/{integration['id']}/operations", body, expect=400)
+    assert error["details"]["fields"][0]["path"] == "inputSchema.properties.h"
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a/%2e%2e/b", "/./a", "/a/{", "/a/{}", "/{a"])
+async def test_paths_that_leave_the_base_or_name_nothing_are_refused_when_saved(lax: Served, path: str) -> None:
+    app = await lax.api.app()
+    integration = await lax.api.new(app, "integrations", name="API", baseUrl="https://api.example.com")
+    body = {"name": "Op", "method": "GET", "path": path}
+    error = await lax.api("POST", f"/apps/{app}/integrations/{integration['id']}/operations", body, expect=400)
+    assert error["details"]["fields"][0]["path"] == "path"
+
+
+def auth(key: str, **config: Any) -> dict[str, Any]:
+    return {"providerKey": key, "config": config}
+
+
+@pytest.mark.parametrize(
+    ("connection", "header", "value"),
+    [
+        (auth("api-key", name="X-Api-Key", apiKey="k3y-secret"), "x-api-key", "k3y-secret"),
+        (auth("bearer", token="t0k-secret"), "authorization", "Bearer t0k-secret"),
+        (
+            auth("basic", username="ada", password="pä:ss-secret"),
+            "authorization",
+            "Basic " + base64.b64encode("ada:pä:ss-secret".encode()).decode(),
+        ),
+    ],
+)
+async def test_the_connection_signs_each_call_in(
+    lax: Served, upstream: Upstream, caplog: pytest.LogCaptureFixture, connection: Any, header: str, value: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    app, _ = await lax.tool(upstream.base_url, auth=connection)
+    result = await lax.call(await lax.deploy(app), "do-it")
+    assert not result.is_error
+    assert upstream.seen[0].headers[header] == value
+    assert "-secret" not in caplog.text
+
+
+async def test_an_api_key_in_the_query_is_sent_and_stands_in_no_log_or_message(
+    lax: Served, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    connection = auth("api-key", **{"in": "query", "name": "key", "apiKey": "k3y-secret"})
+    app, _ = await lax.tool(upstream.base_url, auth=connection, inputSchema=properties(q={"type": "string"}))
+    endpoint = await lax.deploy(app)
+    await lax.call(endpoint, "do-it", {"q": "1"})
+    assert parse_qs(upstream.seen[0].target.partition("?")[2]) == {"q": ["1"], "key": ["k3y-secret"]}
+    upstream.answer = lambda _seen: b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nab"
+    upstream.on_connection = hang_up
+    failed = await lax.call(endpoint, "do-it", {"q": "1"})
+    assert failed.is_error
+    assert "k3y-secret" not in failed.content[0].text + caplog.text
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+
+
+async def test_client_credentials_give_one_token_for_many_calls_and_another_when_it_is_refused(
+    lax: Served, upstream: Upstream, other: Upstream
+) -> None:
+    issued = 0
+
+    def token(seen: Seen) -> bytes:
+        nonlocal issued
+        issued += 1
+        body = {"access_token": f"at-{issued}", "token_type": "Bearer", "expires_in": 3600}
+        return respond(json.dumps(body).encode())
+
+    other.answer = token
+    connection = auth(
+        "custom-oauth", authorizationEndpoint="https://id.example.com/authorize", tokenEndpoint=f"{other.base_url}/token",
+        clientId="client:1", clientSecret="s3cret/+", scopes=["contacts:read", "openid"],
+    )  # fmt: skip
+    app, _ = await lax.tool(upstream.base_url, auth=connection)
+    endpoint = await lax.deploy(app)
+    async with lax.client(endpoint) as client:
+        await asyncio.gather(*(client.call_tool("do-it", {}) for _ in range(5)))
+        assert {seen.headers["authorization"] for seen in upstream.seen} == {"Bearer at-1"}
+        (asked,) = other.seen
+        assert asked.target == "/token"
+        assert parse_qs(asked.body.decode()) == {
+            "grant_type": ["client_credentials"],
+            "scope": ["contacts:read openid"],
+        }
+        pair = base64.b64decode(asked.headers["authorization"].removeprefix("Basic ")).decode()
+        assert pair == "client%3A1:s3cret%2F%2B"
+        good = "Bearer at-2"
+        upstream.answer = lambda seen: (
+            respond(b"{}") if seen.headers["authorization"] == good else respond(b"{}", "401 Unauthorized")
+        )
+        assert not (await client.call_tool("do-it", {})).is_error
+    assert issued == 2
+
+
+async def test_a_token_endpoint_that_refuses_is_told_without_its_secret(
+    lax: Served, upstream: Upstream, other: Upstream
+) -> None:
+    other.answer = lambda _seen: respond(b'{"error": "invalid_client"}', "401 Unauthorized")
+    connection = auth(
+        "custom-oauth", authorizationEndpoint="https://id.example.com/a", tokenEndpoint=f"{other.base_url}/token",
+        clientId="c", clientSecret="s3cret",
+    )  # fmt: skip
+    app, _ = await lax.tool(upstream.base_url, auth=connection)
+    result = await lax.call(await lax.deploy(app), "do-it")
+    assert result.is_error
+    assert "invalid_client" in result.content[0].text
+    assert "s3cret" not in result.content[0].text
+    assert [("client_secret" in seen.body.decode()) for seen in other.seen] == [False, True]  # Basic, then in the form
+    assert upstream.seen == []
+
+
+async def test_an_upstream_error_is_an_error_of_the_tool_with_what_it_said(lax: Served, upstream: Upstream) -> None:
+    upstream.answer = lambda _seen: respond(b'{"message": "no such contact"}', "404 Not Found")
+    app, _ = await lax.tool(upstream.base_url, outputSchema={"type": "object", "required": ["id"]})
+    result = await lax.call(await lax.deploy(app), "do-it")
+    assert result.is_error
+    assert result.content[0].text == 'The upstream answered 404: {"message": "no such contact"}'
+
+
+async def test_results_that_are_no_objects_are_wrapped_and_their_schema_with_them(
+    lax: Served, upstream: Upstream
+) -> None:
+    upstream.answer = lambda _seen: respond(b"[1, 2]")
+    app, _ = await lax.tool(upstream.base_url, outputSchema={"type": "array", "items": {"type": "integer"}})
+    endpoint = await lax.deploy(app)
+    async with lax.client(endpoint) as client:
+        (tool,) = (await client.list_tools()).tools
+        assert tool.output_schema["properties"]["result"]["type"] == "array"
+        assert (await client.call_tool("do-it", {})).structured_content == {"result": [1, 2]}
+
+
+async def test_an_answer_against_its_schema_says_so_and_that_it_took_effect(lax: Served, upstream: Upstream) -> None:
+    upstream.answer = lambda _seen: respond(b'{"id": 5}', "201 Created")
+    schema = {"type": "object", "properties": {"id": {"type": "string"}}}
+    app, _ = await lax.tool(upstream.base_url, method="POST", outputSchema=schema)
+    result = await lax.call(await lax.deploy(app), "do-it")
+    assert result.is_error
+    assert "id: must be string" in result.content[0].text
+    assert "It took effect: do not repeat it." in result.content[0].text
+
+
+async def test_schemas_that_cannot_be_relied_on_are_not_published(lax: Served, upstream: Upstream) -> None:
+    app, _ = await lax.tool(upstream.base_url, name="Far", outputSchema={"$ref": "https://example.com/s.json"})
+    await lax.tool(upstream.base_url, app=app, name="Open", outputSchema={"description": "anything"})
+    endpoint = await lax.deploy(app)
+    async with lax.client(endpoint) as client:
+        assert [tool.output_schema for tool in (await client.list_tools()).tools] == [None, None]
+        assert not (await client.call_tool("far", {})).is_error
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "structured"),
+    [
+        (respond(b"", "204 No Content"), '{"status": 204}', {"status": 204}),
+        (respond(b"plain words", kind="text/plain"), "plain words", {"result": "plain words"}),
+        (respond(b"<b>hi</b>\xff", kind="text/html; charset=nonsense"), "<b>hi</b>�", {"result": "<b>hi</b>�"}),
+        (
+            respond(b"\x89PNG", kind="image/png"),
+            "The upstream answered 200 with 4 bytes of image/png, which are not shown.",
+            {"status": 200, "contentType": "image/png", "bytes": 4},
+        ),
+        (respond(b'{"a": NaN}'), '{"a": NaN}', {"result": '{"a": NaN}'}),
+        (respond(b'"\\ud800"'), '"�"', {"result": "�"}),
+        (respond(b'{"n": 123456789012345678901234567890}'), None, {"n": 123456789012345678901234567890}),
+        (respond(b'{"n": 1e999}'), None, {"n": "1E+999"}),
+    ],
+)
+async def test_whatever_an_upstream_answers_can_be_passed_on(
+    lax: Served, upstream: Upstream, answer: bytes, text: str | None, structured: Any
+) -> None:
+    upstream.answer = lambda _seen: answer
+    app, _ = await lax.tool(upstream.base_url)
+    result = await lax.call(await lax.deploy(app), "do-it")
+    assert not result.is_error
+    assert result.structured_content == structured
+    if text is not None:
+        assert result.content[0].text == text
+
+
+# --- chains -------------------------------------------------------------------------------------------
+
+
+async def chain(lax: Served, upstream: Upstream, *specs: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """Tools in a row, each handing on to the next; the app and the tools."""
+    app, made = "", []
+    for spec in specs:
+        app, tool = await lax.tool(upstream.base_url, app=app, **spec)
+        made.append(tool)
+    for tool, following in zip(made, made[1:], strict=False):
+        await lax.api("PUT", f"/apps/{app}/tools/{tool['id']}/chain", {"nextToolIds": [following["id"]]})
+    return app, made
+
+
+async def test_a_chain_hands_results_on_by_the_names_of_arguments(lax: Served, upstream: Upstream) -> None:
+    said = {
+        "/find": {"customerId": "c1", "total": 1},
+        "/customers/c1": {"planId": 7, "total": "many"},
+        "/plans/7?customerId=c1&limit=3": {"price": 9},
+    }
+    upstream.answer = lambda seen: respond(json.dumps(said[seen.target.replace("/find?limit=3", "/find")]).encode())
+    text = {"type": "string"}
+    app, _ = await chain(
+        lax, upstream,
+        {"name": "Find", "path": "/find", "inputSchema": properties(limit={"type": "integer"})},
+        {"name": "Customer", "path": "/customers/{customerId}", "inputSchema": properties(customerId=text)},
+        {"name": "Plan", "path": "/plans/{planId}", "inputSchema": properties(
+            planId={"type": "integer"}, customerId=text, limit={"type": "integer"}, total={"type": "integer"})},
+    )  # fmt: skip
+    said["/plans/7?customerId=c1&limit=3&total=1"] = {"price": 9}  # `total` of the newest result does not fit
+    result = await lax.call(await lax.deploy(app), "find", {"limit": 3})
+    assert result.structured_content == {"customerId": "c1", "total": 1}
+    steps = result.meta["drio/chain"]
+    assert [(step["tool"], step["status"]) for step in steps] == [("customer", "done"), ("plan", "done")]
+    assert steps[1]["arguments"] == {"planId": 7, "customerId": "c1", "limit": 3, "total": 1}
+    assert steps[1]["result"] == {"price": 9}
+    assert '"price": 9' in result.content[1].text
+
+
+async def test_a_chain_runs_nothing_that_changes_something_unless_it_is_annotated_to_only_read(
+    lax: Served, upstream: Upstream
+) -> None:
+    app, _ = await chain(
+        lax, upstream,
+        {"name": "Start"},
+        {"name": "Query", "method": "POST", "path": "/query", "tool": {"annotations": {"readOnlyHint": True}}},
+        {"name": "Write", "method": "POST", "path": "/write"},
+        {"name": "Never", "path": "/never"},
+    )  # fmt: skip
+    result = await lax.call(await lax.deploy(app), "start")
+    assert [(step["tool"], step["status"]) for step in result.meta["drio/chain"]] == [
+        ("query", "done"),
+        ("write", "skipped"),
+    ]
+    assert [seen.target for seen in upstream.seen] == ["/", "/query"]
+
+
+async def test_a_chain_has_a_length_it_cannot_exceed(lax: Served, upstream: Upstream) -> None:
+    app, _ = await chain(lax, upstream, *({"name": f"Step {number}", "path": f"/{number}"} for number in range(12)))
+    result = await lax.call(await lax.deploy(app), "step-0")
+    assert len(upstream.seen) == 1 + 8
+    assert result.meta["drio/chain"][-1]["status"] == "skipped"
+
+
+async def test_a_step_that_fails_leaves_the_result_and_says_why(lax: Served, upstream: Upstream) -> None:
+    upstream.answer = lambda seen: (
+        respond(b'{"message": "down"}', "503 Service Unavailable") if seen.target == "/second" else respond(b'{"a": 1}')
+    )
+    app, _ = await chain(lax, upstream, {"name": "First"}, {"name": "Second", "path": "/second"})
+    result = await lax.call(await lax.deploy(app), "first")
+    assert not result.is_error
+    assert result.structured_content == {"a": 1}
+    (step,) = result.meta["drio/chain"]
+    assert (step["status"], "503" in step["reason"]) == ("failed", True)

@@ -1,0 +1,260 @@
+"""What MCP clients find at a deployed app's address."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+from drio_tui.sandbox.mcp.snapshot import tool_name
+from tests.sandbox.mcp.conftest import Served, Upstream, respond
+
+pytestmark = pytest.mark.socket
+
+
+async def example(helpdesk: Served) -> tuple[str, str]:
+    """The example app's id, and where it is live."""
+    (app,) = (await helpdesk.api("GET", "/apps"))["apps"]
+    return app["id"], await helpdesk.deploy(app["id"])
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_the_official_client_lists_tools_calls_one_and_reads_its_widget(helpdesk: Served, mode: str) -> None:
+    app, endpoint = await example(helpdesk)
+    config = (await helpdesk.api("GET", f"/apps/{app}/config"))["config"]
+    async with helpdesk.client(endpoint, mode) as client:
+        assert client.instructions == config["app"]["serverInstructions"]
+        assert client.server_info.name == "acme-support"
+        assert client.server_info.version == config["app"]["version"] == "1.1.0"
+        tools = (await client.list_tools()).tools
+        assert [tool.name for tool in tools] == [tool["key"] for tool in config["tools"]]
+        operations = {operation["id"]: operation for operation in config["operations"]}
+        for tool, configured in zip(tools, config["tools"], strict=True):
+            operation = operations[configured["binding"]["integrationOperationId"]]
+            assert (tool.title, tool.description) == (configured["name"], configured["description"])
+            assert tool.input_schema == operation["inputSchema"]
+            assert tool.output_schema == operation["outputSchema"]
+            assert tool.annotations
+            assert tool.annotations.read_only_hint == configured["annotations"]["readOnlyHint"]
+        result = await client.call_tool("search-contacts", {"q": "northwind"})
+        assert not result.is_error
+        assert [row["name"] for row in result.structured_content["results"]] == ["Ada Okafor", "Ines Moreau"]
+        assert json.loads(result.content[0].text) == result.structured_content
+        uri = tools[0].meta["ui"]["resourceUri"]
+        assert tools[0].meta["openai/outputTemplate"] == uri
+        (contents,) = (await client.read_resource(uri)).contents
+        assert contents.mime_type == "text/html;profile=mcp-app"
+        assert contents.text.startswith("<!doctype html>")
+        assert uri in {resource.uri for resource in (await client.list_resources()).resources}
+
+
+async def test_another_client_does_the_same(helpdesk: Served) -> None:
+    fastmcp = pytest.importorskip("fastmcp", reason="the other client is not installed")
+    _, endpoint = await example(helpdesk)
+    async with fastmcp.Client(endpoint) as client:
+        tools = await client.list_tools()
+        assert "show-contact" in {tool.name for tool in tools}
+        result = await client.call_tool("show-contact", {"contactId": "con_1001"})
+        assert result.structured_content["name"] == "Ada Okafor"
+        resources = await client.list_resources()
+        contents = await client.read_resource(str(resources[0].uri))
+        assert "Content-Security-Policy" in contents[0].text
+
+
+async def test_later_edits_stay_out_until_the_next_deploy(helpdesk: Served) -> None:
+    app, endpoint = await example(helpdesk)
+    tools = (await helpdesk.api("GET", f"/apps/{app}/tools"))["tools"]
+    async with helpdesk.client(endpoint) as client:
+        await helpdesk.api("PATCH", f"/apps/{app}/tools/{tools[0]['id']}", {"description": "Changed."})
+        await helpdesk.api("PATCH", f"/apps/{app}/tools/{tools[-1]['id']}", {"isEnabled": False, "name": "Gone"})
+        before = (await client.list_tools(cache_mode="bypass")).tools
+        assert len(before) == len(tools)
+        assert before[0].description == tools[0]["description"]
+    with pytest.raises(AssertionError, match="not_deployable"):  # another tool hands its result to the disabled one
+        await helpdesk.deploy(app)
+    await helpdesk.api("PUT", f"/apps/{app}/tools/{tools[3]['id']}/chain", {"nextToolIds": []})
+    assert await helpdesk.deploy(app) == endpoint
+    async with helpdesk.client(endpoint) as client:
+        after = (await client.list_tools()).tools
+        assert [tool.name for tool in after] == [tool["key"] for tool in tools[:-1]]
+        assert after[0].description == "Changed."
+
+
+async def test_the_deployment_before_can_be_restored_with_the_secrets_it_had(lax: Served, upstream: Upstream) -> None:
+    auth = {"providerKey": "bearer", "config": {"type": "bearer", "token": "first"}}
+    app, _ = await lax.tool(upstream.base_url, auth=auth, tool={"description": "First."})
+    endpoint = await lax.deploy(app)
+    (connection,) = (await lax.api("GET", f"/apps/{app}/auth"))["auth"]
+    (tool,) = (await lax.api("GET", f"/apps/{app}/tools"))["tools"]
+    await lax.api("PATCH", f"/apps/{app}/auth/{connection['id']}", {"config": {"token": "second"}})
+    await lax.api("PATCH", f"/apps/{app}/tools/{tool['id']}", {"description": "Second."})
+    await lax.call(endpoint, "do-it")
+    assert upstream.seen[-1].headers["authorization"] == "Bearer first"  # a secret is part of what was deployed
+    await lax.deploy(app)
+    await lax.call(endpoint, "do-it")
+    assert upstream.seen[-1].headers["authorization"] == "Bearer second"
+
+    http = lax.api.http
+    restored = (await http.post(f"/sandbox/apps/{app}/restore", json={})).json()
+    assert restored == {"app": (await lax.api("GET", f"/apps/{app}"))["app"], "endpoint": endpoint}
+    assert restored["app"]["version"] == "1.3.0"
+    async with lax.client(endpoint) as client:
+        assert (await client.list_tools()).tools[0].description == "First."
+        await client.call_tool("do-it", {})
+    assert upstream.seen[-1].headers["authorization"] == "Bearer first"
+    draft = (await lax.api("GET", f"/apps/{app}/tools"))["tools"][0]
+    assert draft["description"] == "Second."
+    told = (await http.get(f"/sandbox/apps/{app}/deployments")).json()["deployments"]
+    assert [(each["version"], each["live"], each["restoredFrom"]) for each in told] == [
+        ("1.3.0", True, "1.1.0"), ("1.2.0", False, None), ("1.1.0", False, None),
+    ]  # fmt: skip
+    named = await http.post(f"/sandbox/apps/{app}/restore", json={"version": "1.2.0"})
+    assert named.json()["app"]["version"] == "1.4.0"
+    assert (await http.post(f"/sandbox/apps/{app}/restore", json={"version": "9.9.9"})).status_code == 404
+
+
+async def test_there_is_nothing_to_restore_after_one_deploy(lax: Served, upstream: Upstream) -> None:
+    app, _ = await lax.tool(upstream.base_url)
+    await lax.deploy(app)
+    answer = await lax.api.http.post(f"/sandbox/apps/{app}/restore", json={})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "nothing_to_restore")
+    async with httpx.AsyncClient(base_url=lax.base_url) as nobody:
+        assert (await nobody.post(f"/sandbox/apps/{app}/restore", json={})).status_code == 401
+
+
+async def test_the_endpoint_survives_a_restart_at_another_port(tmp_path: Any) -> None:
+    from tests.sandbox.mcp.conftest import served
+
+    async with served(tmp_path / "moving") as first:
+        (app,) = (await first.api("GET", "/apps"))["apps"]
+        endpoint = await first.deploy(app["id"])
+    async with served(tmp_path / "moving") as second:
+        assert second.base_url != first.base_url
+        moved = endpoint.replace(first.base_url, second.base_url)
+        result = await second.call(moved, "show-contact", {"contactId": "con_1001"})
+        assert result.structured_content["id"] == "con_1001"
+
+
+async def test_fifty_calls_at_once_all_succeed(helpdesk: Served) -> None:
+    _, endpoint = await example(helpdesk)
+    async with helpdesk.client(endpoint) as client:
+        calls = [client.call_tool("show-contact", {"contactId": f"con_10{number % 9 + 1:02}"}) for number in range(50)]
+        results = await asyncio.gather(*calls)
+    assert [result.structured_content["id"] for result in results] == [f"con_10{n % 9 + 1:02}" for n in range(50)]
+
+
+async def test_a_call_under_way_ends_with_the_deployment_it_began_with(lax: Served, upstream: Upstream) -> None:
+    app, tool = await lax.tool(upstream.base_url)
+    endpoint = await lax.deploy(app)
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await may_answer.wait()
+        writer.write(respond(b'{"slow": true}'))
+        await writer.drain()
+
+    upstream.on_connection = slowly
+    async with lax.client(endpoint) as client:
+        call = asyncio.create_task(client.call_tool("do-it", {}))
+        await asked.wait()
+        await lax.api("PATCH", f"/apps/{app}/tools/{tool['id']}", {"description": "Newer."})
+        await lax.deploy(app)
+        async with lax.client(endpoint) as newer:
+            assert (await newer.list_tools()).tools[0].description == "Newer."
+        may_answer.set()
+        assert (await call).structured_content == {"slow": True}
+
+
+async def test_bad_arguments_are_told_by_name_and_nothing_is_sent(lax: Served, upstream: Upstream) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"count": {"type": "integer"}, "kind": {"enum": ["a", "b"]}},
+        "required": ["count"],
+        "additionalProperties": False,
+    }
+    app, _ = await lax.tool(upstream.base_url, inputSchema=schema)
+    result = await lax.call(await lax.deploy(app), "do-it", {"kind": "c", "more": 1})
+    assert result.is_error
+    text = result.content[0].text
+    assert "count: is required" in text
+    assert "kind: must be one of 'a', 'b'" in text
+    assert "'more'" in text
+    assert upstream.seen == []
+
+
+async def test_unknown_tools_resources_and_apps_are_refused(helpdesk: Served) -> None:
+    from mcp.shared.exceptions import MCPError
+
+    _, endpoint = await example(helpdesk)
+    async with helpdesk.client(endpoint) as client:
+        with pytest.raises(MCPError, match="There is no tool"):
+            await client.call_tool("nonsense", {})
+        with pytest.raises(MCPError, match="There is no resource"):
+            await client.read_resource("ui://acme-support/../../etc/passwd")
+    for public_id in ("mcp_0000000000000000", "x" * 5000, "..%2f..", "%00"):
+        answer = await helpdesk.api.http.post(f"/mcp/{public_id}", json={})
+        assert answer.status_code == 404, public_id
+    answer = await helpdesk.api.http.get(endpoint)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "evil.example:80"}, 421),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    ],
+)
+async def test_pages_of_elsewhere_cannot_use_the_endpoint(
+    helpdesk: Served, headers: dict[str, str], status: int
+) -> None:
+    _, endpoint = await example(helpdesk)
+    async with httpx.AsyncClient() as client:
+        sent = {"Content-Type": "application/json", **ACCEPT, **headers}
+        answer = await client.post(endpoint, content=json.dumps(PING), headers=sent)
+    assert answer.status_code == status, answer.text
+
+
+async def test_bodies_that_are_too_large_or_no_json_are_refused(helpdesk: Served) -> None:
+    _, endpoint = await example(helpdesk)
+    async with httpx.AsyncClient(headers=ACCEPT | {"Content-Type": "application/json"}) as client:
+        assert (await client.post(endpoint, content=b" " * (5 << 20))).status_code == 413
+        assert (await client.post(endpoint, content=b"{")).status_code == 400
+        assert (await client.post(endpoint, content=b"[" * 100_000)).status_code == 400
+
+
+def test_the_sdk_is_imported_only_when_somebody_connects() -> None:
+    import subprocess
+
+    source = (
+        "import sys, drio_tui.sandbox.serve; print([n for n in sys.modules if n.split('.')[0] in ('mcp', 'keyring')])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", source], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "key", ["search-contacts", "a" * 64, "a" * 65, "a" * 100, "b" * 100, "Ünï cødé!", "", "x/y", "under_score"]
+)
+def test_every_key_gives_a_name_that_clients_take(key: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", tool_name(key))
+    assert tool_name(key) == key or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key)
+
+
+def test_keys_that_differ_only_past_the_limit_keep_different_names() -> None:
+    assert tool_name("a" * 70 + "b") != tool_name("a" * 70 + "c")
