@@ -1,0 +1,155 @@
+"""An editor that is a form with something to say beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+
+from drio_tui.api import models
+from drio_tui.api.errors import FieldError
+from drio_tui.schema.fields import Field, Hints, Reader
+from drio_tui.schema.form import FormModel
+from drio_tui.schema.leaves import Leaf
+from drio_tui.schema.resolve import Beyond, Json
+from drio_tui.ui.editors.base import Context, Editor, Notes
+from drio_tui.ui.forms.form import SchemaForm
+from drio_tui.ui.forms.rows import FieldRow
+from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.snapshot import Snapshot
+
+
+class FormEditor(Editor):
+    """A form of the editor's members, or of what is in the only one of them (`inner`)."""
+
+    schema_of: ClassVar[str] = ""
+    """Our own model of the request, by name, for a server that does not describe it."""
+
+    inner: ClassVar[bool] = False
+    """Whether the form shows the members of the editor's one member, which is an object."""
+
+    hints: ClassVar[Hints] = Hints()
+    groups: ClassVar[Mapping[str, Sequence[str]] | None] = None
+
+    model: FormModel
+
+    def field(self) -> Field:
+        """What the form is drawn from: the server's own schema where it describes all the members, else ours."""
+        if self.context.body is not None:
+            reader, schema = self.context.body
+            found = self._only(reader.schemas.root, schema)
+            if found is not None:
+                return found
+        root = getattr(models, self.schema_of).model_json_schema(by_alias=True)
+        own = self._only(root, root)
+        assert own is not None
+        return own
+
+    def _only(self, root: Json, schema: Json) -> Field | None:
+        reader = Reader(root, self.hints)
+        try:
+            flat, _ = reader.schemas.flat(schema)
+        except Beyond:
+            return None
+        properties = flat.get("properties")
+        if not isinstance(properties, Mapping) or not all(name in properties for name in self.members):
+            return None
+        needed = flat.get("required")
+        required = [name for name in needed if name in self.members] if isinstance(needed, list) else []
+        shown = {name: properties[name] for name in self.members}
+        whole = reader.field({"type": "object", "properties": shown, "required": required})
+        if not self.inner:
+            return whole
+        member = whole.members.get(self.members[0])
+        return member if member is not None and member.kind == "object" else None
+
+    def reset(self) -> None:
+        self.model = FormModel(self.field(), self._start())
+
+    def _start(self) -> dict[str, Any] | None:
+        if not self.inner:
+            return dict(self.base) if self.whole else None
+        value = self.base.get(self.members[0])
+        return value if isinstance(value, dict) else None
+
+    def value(self) -> dict[str, Any]:
+        found = self.model.value()
+        if not self.inner:
+            return found if isinstance(found, dict) else {}
+        name = self.members[0]
+        if not found and not isinstance(self.base.get(name), dict):
+            return {key: self.base[key] for key in (name,) if key in self.base}
+        return {name: found}
+
+    def problems(self) -> list[FieldError]:
+        prefix = f"{self.members[0]}." if self.inner else ""
+        wrong = [FieldError(f"{prefix}{error.path}".rstrip("."), error.message) for error in self.model.check()]
+        return [*wrong, *self.refused]
+
+    # -- on the screen ----------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield self.new_form()
+        with VerticalScroll(classes="-aside", can_focus=False):
+            yield Notes(id="notes")
+
+    def new_form(self) -> SchemaForm:
+        """A form over the model as it is."""
+        return SchemaForm(self.model, groups=self.groups, json_view=False, classes="-main")
+
+    @property
+    def form(self) -> SchemaForm:
+        """The form on the screen."""
+        return self.query_one(SchemaForm)
+
+    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: Context | None = None) -> None:
+        super().load(raw, snapshot, context)
+        if self.is_mounted:
+            self.renew()
+
+    def renew(self) -> None:
+        """Put a form over the present model in the place of the one that is there."""
+        old = self.form
+        self.mount(self.new_form(), before=old)
+        old.remove()
+
+    def show(self) -> None:
+        self.query_one("#notes", Notes).say(self.notes())
+
+    def notes(self) -> list[Content]:
+        """What is said beside the form."""
+        return [Content.assemble(("✗ ", "$text-error"), safe_line(f"{e.path} {e.message}", 300)) for e in self.refused]
+
+    def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
+        left = super().apply_errors(errors)
+        if self.is_mounted and self.refused:
+            prefix = f"{self.members[0]}." if self.inner else ""
+            named = [FieldError(error.path.removeprefix(prefix), error.message) for error in self.refused]
+            self.form.apply_errors(named)
+        return left
+
+    def put(self, path: str, value: Any) -> None:
+        """Put a value on a field as if it had been typed, and show it."""
+        node, rest = self.model.nearest(path)
+        if rest:
+            return
+        if isinstance(node, Leaf):
+            node.set_value(value)
+        else:
+            node = node.take(value)
+        place = self.form.place_of(node) if self.is_mounted else None
+        if isinstance(place, FieldRow):
+            self.form.redraw(place, place.node)  # it tells that it changed
+        else:
+            self.changed()
+
+    def on_schema_form_changed(self, event: SchemaForm.Changed) -> None:
+        event.stop()
+        self.changed()
+
+    def on_schema_form_submitted(self, event: SchemaForm.Submitted) -> None:
+        event.stop()
+        self.post_message(self.SaveWanted(self))
