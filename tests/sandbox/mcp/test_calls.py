@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
@@ -189,7 +190,7 @@ async def test_client_credentials_give_one_token_for_many_calls_and_another_when
 
     other.answer = token
     connection = auth(
-        "custom-oauth", authorizationEndpoint="https://id.example.com/authorize", tokenEndpoint=f"{other.base_url}/token",
+        "custom-oauth", authorizationEndpoint="https://id.example.com/a", tokenEndpoint=f"{other.base_url}/token",
         clientId="client:1", clientSecret="s3cret/+", scopes=["contacts:read", "openid"],
     )  # fmt: skip
     app, _ = await lax.tool(upstream.base_url, auth=connection)
@@ -307,7 +308,7 @@ async def chain(lax: Served, upstream: Upstream, *specs: dict[str, Any]) -> tupl
     for spec in specs:
         app, tool = await lax.tool(upstream.base_url, app=app, **spec)
         made.append(tool)
-    for tool, following in zip(made, made[1:], strict=False):
+    for tool, following in pairwise(made):
         await lax.api("PUT", f"/apps/{app}/tools/{tool['id']}/chain", {"nextToolIds": [following["id"]]})
     return app, made
 

@@ -1,0 +1,324 @@
+"""Where deployed apps cannot get to, however they ask, and how much of an answer they take."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ipaddress
+import socket
+import zlib
+from typing import Any
+
+import httpx
+import pytest
+
+from drio_tui.sandbox.mcp.egress import (
+    Gate,
+    GuardedBackend,
+    GuardedTransport,
+    Policy,
+    Refused,
+    Unreachable,
+    why_refused,
+)
+from drio_tui.sandbox.mcp.fetch import Credentials, FetchFailed, FetchLimits, fetch
+from drio_tui.sandbox.mcp.requests import Outgoing
+from tests.sandbox.mcp.conftest import Served, Upstream, respond
+
+STRICT = Policy(("127.0.0.1", 1), "/upstream")
+LAX = Policy(("127.0.0.1", 1), "/upstream", allow_private=True)
+
+INNER = [
+    "127.0.0.1", "127.1.2.3", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.2.1",
+    "198.18.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "240.0.0.1",
+    "::1", "::", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
+    "fe80::1", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "2001:db8::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", INNER)
+def test_addresses_that_are_not_of_the_public_internet_are_refused(address: str) -> None:
+    assert why_refused(ipaddress.ip_address(address)) != ""
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"])
+def test_public_addresses_are_not(address: str) -> None:
+    assert why_refused(ipaddress.ip_address(address)) == ""
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"])
+def test_what_is_no_address_of_a_server_is_refused_whatever_is_allowed(address: str) -> None:
+    assert why_refused(ipaddress.ip_address(address), allow_private=True) != ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://127.1/", "http://0x7f.1/",
+        "http://127.0.0.1.:80/", "http://[::ffff:127.0.0.1]/", "http://[::1]/", "http://localhost/",
+        "http://169.254.169.254/latest/meta-data/", "http://user@api.example.com/", "http://api.example.com:pw@10.0.0.1/",
+        "file:///etc/passwd", "gopher://api.example.com/", "ftp://api.example.com/", "http:///x", "http://api.example.com:22/",
+        "https://api.example.com.evil.example/", "http://a_b..c/", "http://api.example.com%00.evil.example/",
+    ],
+)  # fmt: skip
+async def test_nothing_is_sent_to_a_host_that_no_integration_names(url: str) -> None:
+    gate = Gate.for_urls(STRICT, ["https://api.example.com/v1", "http://api.example.com"])
+    async with httpx.AsyncClient(transport=GuardedTransport(STRICT), trust_env=False) as client:
+        with pytest.raises(FetchFailed) as failure:
+            await fetch(client, gate, Outgoing("GET", url))
+        assert not failure.value.sent
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]", "localhost", "0.0.0.0"],
+)
+async def test_an_integration_that_names_this_machine_is_refused_when_it_is_called(
+    strict: Served, upstream: Upstream, host: str
+) -> None:
+    app, _ = await strict.tool(f"http://{host}:{upstream.port}")
+    result = await strict.call(await strict.deploy(app), "do-it")
+    assert result.is_error
+    reasons = ("this machine", "usual spelling", "no address of a server", "cannot be made")
+    assert any(why in result.content[0].text for why in reasons)
+    assert upstream.seen == []
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("path", ["/api/v1/templates", "/mcp/x", "/upstream/helpdesk/v2", "/upstream/helpdesk/v1x", ""])
+async def test_the_sandbox_does_not_call_itself_but_for_its_helpdesk(lax: Served, path: str) -> None:
+    app, _ = await lax.tool(lax.base_url + path)
+    own = lax.base_url.replace("127.0.0.1", "localhost")
+    await lax.tool(own + "/api/v1", app=app, name="By another name")
+    endpoint = await lax.deploy(app)
+    for tool in ("do-it", "by-another-name"):
+        result = await lax.call(endpoint, tool)
+        assert result.is_error
+        assert "does not call itself" in result.content[0].text
+
+
+@pytest.mark.socket
+async def test_redirects_are_judged_like_first_addresses(lax: Served, upstream: Upstream, other: Upstream) -> None:
+    targets = [
+        f"http://127.0.0.1:{other.port}/", f"http://127.1:{other.port}/", "http://169.254.169.254/", "file:///etc/passwd",
+        "gopher://127.0.0.1/", f"http://a@127.0.0.1:{upstream.port}/", f"{lax.base_url}/api/v1/templates",
+    ]  # fmt: skip
+    app, _ = await lax.tool(upstream.base_url)
+    endpoint = await lax.deploy(app)
+    async with lax.client(endpoint) as client:
+        for target in targets:
+            upstream.answer = lambda _seen, target=target: respond(b"", "302 Found", Location=target)
+            result = await client.call_tool("do-it", {})
+            assert result.is_error, target
+    assert other.seen == []
+    assert len(upstream.seen) == len(targets)
+
+
+@pytest.mark.socket
+async def test_a_redirect_to_another_named_host_carries_no_credentials(
+    lax: Served, upstream: Upstream, other: Upstream
+) -> None:
+    upstream.answer = lambda _seen: respond(b"", "307 Temporary Redirect", Location=f"{other.base_url}/moved")
+    auth = {"providerKey": "bearer", "config": {"token": "secret"}}
+    app, _ = await lax.tool(upstream.base_url, auth=auth, headers={"X-Private": "key"})
+    await lax.tool(other.base_url, app=app, name="Other")
+    result = await lax.call(await lax.deploy(app), "do-it")
+    assert result.structured_content == {"ok": True}
+    assert upstream.seen[0].headers["authorization"] == "Bearer secret"
+    assert other.seen[0].target == "/moved"
+    assert not {"authorization", "x-private"} & other.seen[0].headers.keys()
+
+
+@pytest.mark.socket
+async def test_redirects_that_go_round_end(lax: Served, upstream: Upstream) -> None:
+    upstream.answer = lambda seen: respond(b"", "302 Found", Location=seen.target + "x")
+    app, _ = await lax.tool(upstream.base_url)
+    result = await lax.call(await lax.deploy(app), "do-it")
+    assert "redirected more than 5 times" in result.content[0].text
+    assert len(upstream.seen) == 6
+
+
+class Names:
+    """A resolver that gives each name the answers it was told, one after the other, and counts."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
+        self.asked = 0
+        self._answers = list(answers)
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._getaddrinfo)
+
+    async def _getaddrinfo(self, host: str, port: int, **_options: Any) -> list[Any]:
+        answer = self._answers[min(self.asked, len(self._answers) - 1)]
+        self.asked += 1
+        if not answer:
+            raise socket.gaierror(-2, "unknown")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answer]
+
+
+async def test_a_name_is_resolved_once_and_what_was_judged_is_what_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream
+) -> None:
+    names = Names(monkeypatch, ["127.0.0.1"], ["10.9.9.9"])
+    gate = Gate.for_urls(LAX, [f"http://rebind.example:{upstream.port}"])
+    async with httpx.AsyncClient(transport=GuardedTransport(LAX), trust_env=False) as client:
+        answer = await fetch(client, gate, Outgoing("GET", f"http://rebind.example:{upstream.port}/x"))
+    assert answer.status == 200
+    assert names.asked == 1
+    assert upstream.seen[0].headers["host"] == f"rebind.example:{upstream.port}"
+
+
+async def test_a_name_that_turns_private_after_a_good_answer_is_refused_at_the_next_connection(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream
+) -> None:
+    Names(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
+    backend = GuardedBackend(STRICT)
+    assert await backend.addresses("rebind.example", upstream.port) == ["93.184.216.34"]
+    with pytest.raises(Refused, match="this machine"):
+        await backend.connect_tcp("rebind.example", upstream.port, 5)
+    assert upstream.seen == []
+
+
+async def test_one_bad_address_among_good_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    Names(monkeypatch, ["93.184.216.34", "169.254.169.254"])
+    with pytest.raises(Refused, match="link-local"):
+        await GuardedBackend(STRICT).addresses("mixed.example", 80)
+
+
+async def test_a_name_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    Names(monkeypatch, [])
+    with pytest.raises(Unreachable, match=r"nowhere\.example"):
+        await GuardedBackend(STRICT).addresses("nowhere.example", 80)
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+async def fetched(upstream: Upstream, path: str = "/", **limits: Any) -> Any:
+    gate = Gate.for_urls(LAX, [upstream.base_url])
+    async with httpx.AsyncClient(transport=GuardedTransport(LAX), trust_env=False) as client:
+        return await fetch(
+            client, gate, Outgoing("GET", upstream.base_url + path), Credentials(), FetchLimits(**limits)
+        )
+
+
+async def test_an_answer_without_end_is_cut_at_the_limit(upstream: Upstream) -> None:
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n")
+        while True:
+            writer.write(b"x" * 65536)
+            sent += 65536
+            await writer.drain()
+
+    upstream.on_connection = flood
+    with pytest.raises(FetchFailed, match="larger than 256 KiB"):
+        await fetched(upstream, body=256 << 10)
+    assert sent < 32 << 20  # what buffers took, not a gigabyte
+
+
+async def test_a_compressed_bomb_is_not_inflated_beyond_the_limit(upstream: Upstream) -> None:
+    import tracemalloc
+
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.flush()
+    assert len(bomb) < 1 << 20
+    upstream.answer = lambda _seen: respond(bomb, Content_Encoding="gzip")
+    tracemalloc.start()
+    try:
+        with pytest.raises(FetchFailed, match="larger than"):
+            await fetched(upstream)
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_compressed_answer_is_read_and_a_damaged_one_told(upstream: Upstream) -> None:
+    packed = gzip.compress(b'{"a": 1}')
+    upstream.answer = lambda _seen: respond(packed, Content_Encoding="gzip")
+    assert (await fetched(upstream)).body == b'{"a": 1}'
+    upstream.answer = lambda _seen: respond(packed[:-8], Content_Encoding="gzip")
+    with pytest.raises(FetchFailed, match="cut off"):
+        await fetched(upstream)
+    upstream.answer = lambda _seen: respond(b"nonsense", Content_Encoding="gzip")
+    with pytest.raises(FetchFailed, match="damaged"):
+        await fetched(upstream)
+    upstream.answer = lambda _seen: respond(b"x", Content_Encoding="br")
+    with pytest.raises(FetchFailed, match="not asked for"):
+        await fetched(upstream)
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"])
+async def test_an_upstream_that_drips_or_is_silent_is_given_up_on(upstream: Upstream, head: bytes) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        while head:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        await reader.read()
+
+    upstream.on_connection = drip
+    with pytest.raises(FetchFailed, match=r"did not answer within 0\.3 seconds") as failure:
+        await fetched(upstream, total=0.3)
+    assert failure.value.sent
+
+
+@pytest.mark.parametrize("raw", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort", b""])
+async def test_an_upstream_that_breaks_the_protocol_is_told(upstream: Upstream, raw: bytes) -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
+        await writer.drain()
+
+    upstream.on_connection = break_off
+    with pytest.raises(FetchFailed, match="broke off") as failure:
+        await fetched(upstream)
+    assert failure.value.sent
+
+
+async def test_an_upstream_that_is_not_there_was_sent_nothing() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(FetchFailed, match="cannot be reached") as failure:
+        await fetched(Upstream(f"http://127.0.0.1:{port}", port))
+    assert not failure.value.sent
+
+
+async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch, upstream: Upstream) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert (await fetched(upstream)).status == 200
+
+
+async def test_tls_is_verified_against_the_name_though_an_address_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    import ssl
+
+    import trustme
+
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("good.example").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    Names(monkeypatch, ["127.0.0.1"])
+    upstream = Upstream()
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        for name, good in (("good.example", True), ("other.example", False)):
+            gate = Gate.for_urls(LAX, [f"https://{name}:{port}"])
+            async with httpx.AsyncClient(transport=GuardedTransport(LAX), trust_env=False) as client:
+                if good:
+                    assert (await fetch(client, gate, Outgoing("GET", f"https://{name}:{port}/"))).status == 200
+                else:
+                    with pytest.raises(FetchFailed, match="certificate"):
+                        await fetch(client, gate, Outgoing("GET", f"https://{name}:{port}/"))
+    finally:
+        server.close()
