@@ -1,0 +1,114 @@
+"""Unsaved edits outlive the program: private, whole, without secrets, and never in the way."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from drio_tui.workspace import recovery
+from drio_tui.workspace.recovery import Buffer
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "x y"]), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def buffer(**more: object) -> Buffer:
+    fields = {"profile": "me", "base_url": "http://x", "app": "app_1", "kind": "tool", "thing": "tool_1",
+              "label": "Search", "mine": {"name": "new"}, "base": {"name": "old"}}  # fmt: skip
+    return Buffer(**{**fields, **more})  # type: ignore[arg-type] # each has its own type
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(mine=st.dictionaries(st.text(max_size=5), JSON, max_size=4))
+def test_what_is_kept_comes_back_exactly(isolated: Path, mine: dict[str, object]) -> None:
+    kept = recovery.save(buffer(mine=mine, base=None))
+    (found,) = [each for each in recovery.load("me").buffers if each.id == kept.id]
+    assert found == kept
+    if not kept.lost:
+        assert found.mine == mine
+    recovery.discard(kept.id)
+
+
+def test_files_and_folder_are_private() -> None:
+    kept = recovery.save(buffer())
+    (path,) = recovery.folder().iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(recovery.folder().stat().st_mode) == 0o700
+    assert recovery.load().buffers == [kept]
+
+
+def test_secrets_are_left_out_and_named() -> None:
+    mine = {"name": "new", "config": {"clientSecret": "hunter2", "clientId": "c"}}
+    kept = recovery.save(buffer(kind="auth", mine=mine, base={"name": "old", "config": {"clientId": "c"}}))
+    assert kept.lost == ("config.clientSecret",)
+    assert kept.mine == {"name": "new", "config": {"clientId": "c"}}
+    assert "hunter2" not in next(recovery.folder().iterdir()).read_text()
+    assert "hunter2" not in repr(buffer(mine=mine))
+
+
+def test_a_draft_is_kept_unless_it_speaks_of_a_secret() -> None:
+    assert recovery.save(buffer(draft='{"name": "hal')).draft == '{"name": "hal'
+    assert recovery.save(buffer(draft='{"clientSecret": "hunter2", ')).draft == ""
+
+
+def test_newest_come_first_and_only_those_of_the_profile() -> None:
+    old = recovery.save(buffer(at=10.0))
+    new = recovery.save(buffer(at=20.0))
+    other = recovery.save(buffer(profile="other", at=30.0))
+    assert recovery.load("me").buffers == [new, old]
+    assert recovery.load().buffers == [other, new, old]
+
+
+def test_keeping_the_same_edit_again_replaces_it() -> None:
+    first = recovery.save(buffer())
+    second = recovery.save(buffer(id=first.id, mine={"name": "newer"}))
+    assert recovery.load().buffers == [second]
+
+
+def test_a_discarded_edit_is_gone_and_discarding_twice_is_no_matter() -> None:
+    kept = recovery.save(buffer())
+    recovery.discard(kept.id)
+    recovery.discard(kept.id)
+    assert recovery.load().buffers == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff", b"[]", b"{}", b'{"v": 1}', b'{"v": 1, "mine": 3'])
+def test_a_broken_file_is_kept_aside_and_the_others_are_found(content: bytes) -> None:
+    kept = recovery.save(buffer())
+    broken = recovery.folder() / f"{'0' * 24}.json"
+    broken.write_bytes(content)
+    broken.chmod(0o600)
+    found = recovery.load()
+    assert found.buffers == [kept]
+    assert len(found.problems) == 1
+    assert broken.with_name(f"{broken.name}.corrupt").read_bytes() == content
+    assert recovery.load().problems == []
+
+
+def test_a_file_of_a_newer_version_is_left_alone() -> None:
+    recovery.save(buffer())
+    (path,) = recovery.folder().iterdir()
+    path.write_text('{"v": 2, "something": "else"}')
+    assert recovery.load() == recovery.Kept([], [])
+    assert path.exists()
+
+
+def test_where_nothing_can_be_kept_it_is_said(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIO_STATE_DIR", str(isolated / "file"))
+    (isolated / "file").write_text("not a folder")
+    kept, problems = recovery.save_all([buffer(), buffer(label="Other")])
+    assert kept == []
+    assert [problem.partition(" could")[0] for problem in problems] == ["Search", "Other"]
+    assert recovery.load().buffers == []
+
+
+def test_an_id_cannot_lead_out_of_the_folder() -> None:
+    with pytest.raises(ValueError, match="not the id"):
+        recovery.discard("../../etc/passwd")
