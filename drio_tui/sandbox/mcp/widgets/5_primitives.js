@@ -120,7 +120,7 @@ const primitives = {
     const drawing = charts[kind](names, series);
     drawing.setAttribute("role", "img");
     drawing.setAttribute("aria-label", series.map(([name, values]) =>
-      `${label(name)}: ${values.map((value, index) => `${names[index] ?? index + 1} ${show(value)}`).join(", ")}`).join("; "));
+      `${label(name === "y" ? config.yName : name)}: ${values.map((value, index) => `${names[index] ?? index + 1} ${show(value)}`).join(", ")}`).join("; "));
     const legend = series.length > 1 ? el("div", "legend small", ...series.map(([name], index) =>
       el("span", "", el("i", `c${index % 4}`), label(name === "y" ? config.yName : name)))) : null;
     const points = names.map((name, index) => ({ x: name, y: series[0][1][index] }));
