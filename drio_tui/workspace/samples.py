@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drio_tui.schema.resolve import Beyond, Json, Schemas, types
+from drio_tui.workspace.snapshot import Snapshot
 
 DEEPEST = 8
 MOST = 2_000
@@ -29,6 +30,32 @@ _FORMATS = {
     "ipv4": "192.0.2.1",
     "color": "#0f172a",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a tool's call might bring: `result` and `given` (its input), made from schemas. `about` names the operation.
+
+    `about` is empty, and there is no result, where the tool is bound to nothing that is known.
+    """
+
+    result: Json = None
+    given: Json = None
+    about: str = ""
+
+
+def sample_of(snapshot: Snapshot, tool_id: Any) -> Sample:
+    """A sample of the operation that a tool is bound to."""
+    tool = snapshot.thing("tool", tool_id) if isinstance(tool_id, str) else None
+    binding = tool.get("binding") if tool is not None else None
+    id = binding.get("integrationOperationId") if isinstance(binding, dict) else None
+    operation = snapshot.thing("operation", id) if isinstance(id, str) else None
+    if operation is None:
+        return Sample()
+    result, given = operation.get("outputSchema"), operation.get("inputSchema")
+    if result is None:
+        return Sample(given=example_of(given) if given is not None else None)
+    return Sample(example_of(result), example_of(given) if given is not None else None, operation.name)
 
 
 @dataclass(slots=True)

@@ -151,6 +151,13 @@ class Editor(Widget):
         """What is wrong, with the paths of the members it is wrong with; what keeps it from being saved."""
         return list(self.refused)
 
+    def focus_first(self) -> None:
+        """Take the focus to where editing begins."""
+        for widget in self.query("*"):
+            if widget.focusable and not widget.has_class("-aside"):
+                widget.focus()
+                return
+
     # -- for the editors --------------------------------------------------------------------------
 
     def reset(self) -> None:

@@ -93,7 +93,7 @@ class FormEditor(Editor):
 
     def compose(self) -> ComposeResult:
         yield self.new_form()
-        with VerticalScroll(classes="-aside", can_focus=False):
+        with VerticalScroll(classes="-aside"):
             yield Notes(id="notes")
 
     def new_form(self) -> SchemaForm:
@@ -115,6 +115,9 @@ class FormEditor(Editor):
         old = self.form
         self.mount(self.new_form(), before=old)
         old.remove()
+
+    def focus_first(self) -> None:
+        self.form.focus_first()
 
     def show(self) -> None:
         self.query_one("#notes", Notes).say(self.notes())
