@@ -32,6 +32,7 @@ def deployment(primitive: str, mappings: Any = None, **more: Any) -> Deployment:
     """One tool `do` with a widget."""
     schema = more.pop("schema", {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]})
     config = {"fieldMappings": mappings or {}, "style": more.pop("style", {})}
+    widget = {"id": "w", "toolId": "t", "key": "w", "name": "W", "primitive": primitive, "config": config}
     return read(1, {
         "app": {"id": "app_1", "slug": "acme", "name": more.pop("app", "Acme"), "version": "1.1.0",
                 "branding": more.pop("branding", {"primaryColor": "#0f172a", "backgroundColor": "#ffffff"})},
@@ -40,7 +41,7 @@ def deployment(primitive: str, mappings: Any = None, **more: Any) -> Deployment:
         "operations": [{"id": "o", "integrationId": "i", "method": "GET", "path": "/", "inputSchema": schema}],
         "tools": [{"id": "t", "key": "do", "name": "Do It", "isEnabled": True,
                    "binding": {"integrationOperationId": "o"}}],
-        "widgets": [{"id": "w", "toolId": "t", "key": "w", "name": "W", "primitive": primitive, "config": config} | more],
+        "widgets": [widget | more],
     })  # fmt: skip
 
 
@@ -233,8 +234,9 @@ ACTIONS = [
 @needs_chromium
 def test_a_form_sends_what_was_typed_even_when_a_result_comes_meanwhile(page: Page, tmp_path: Path) -> None:
     found = deployment("form", {"fields.id": "$.id"}, actions=ACTIONS, displayMode="fullscreen")
-    result = {"structuredContent": {"id": "old", "url": "javascript:document.title='pwned'"}, "content": [], "_meta": {
-        "drio/view": {"slots": {"fields.id": "old"}, "items": None, "columns": [], "cut": 0, "wrapped": False}}}  # fmt: skip
+    view = {"slots": {"fields.id": "old"}, "items": None, "columns": [], "cut": 0, "wrapped": False}
+    structured = {"id": "old", "url": "javascript:document.title='pwned'"}
+    result = {"structuredContent": structured, "content": [], "_meta": {"drio/view": view}}
     file = tmp_path / "host.html"
     file.write_text(host_page(document_of(found, found.by_id["t"]), result))
     page.open(file.as_uri())

@@ -1,0 +1,79 @@
+"""Schemas that other people wrote are checked against, but do not get to keep the sandbox busy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drio_tui.sandbox.mcp.arguments import Checker, Undecided, is_schema
+
+
+def test_problems_are_told_by_path() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "who": {"type": "object", "properties": {"age": {"type": ["integer", "null"]}}, "required": ["name"]},
+            "tags": {"type": "array", "items": {"enum": ["a", "b"]}},
+            "code": {"type": "string", "pattern": "^[a-z]+$"},
+        },
+        "patternProperties": {"^x-": {"type": "boolean"}},
+        "additionalProperties": False,
+    }
+    assert Checker(schema).problems({"who": {"age": "1"}, "tags": ["a", "c"], "code": "a\n", "x-y": 1, "z": 0}) == [
+        "who.age: must be integer or null",
+        "who.name: is required",
+        "tags.1: must be one of 'a', 'b'",
+        "code: does not match ^[a-z]+$",
+        "x-y: must be boolean",
+        "has 'z', which is not expected",
+    ]
+    assert Checker(schema).problems({"who": {"name": "n", "age": None}, "tags": [], "code": "a", "x-y": True}) == []
+
+
+def test_definitions_in_the_schema_are_followed() -> None:
+    schema = {"$defs": {"node": {"properties": {"next": {"$ref": "#/$defs/node"}, "v": {"type": "integer"}}}},
+              "$ref": "#/$defs/node"}  # fmt: skip
+    assert Checker(schema).problems({"next": {"next": {"v": "x"}}}) == ["next.next.v: must be integer"]
+
+
+BOMB = r"(.*a){12}[b-d]q"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"pattern": BOMB}, "a" * 400),
+        ({"patternProperties": {BOMB: {}}}, {"a" * 400: 1}),
+        ({"patternProperties": {BOMB: {}}, "additionalProperties": False}, {"a" * 400: 1}),
+        ({"$defs": {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)} | {"d40": True},
+          "$ref": "#/$defs/d0"}, {}),
+        ({"$ref": "#"}, {}),
+        ({"$ref": "http://127.0.0.1:9/schema.json"}, {}),
+        ({"$ref": "file:///etc/passwd"}, {}),
+        ({"$ref": "#/$defs/nothing"}, {}),
+    ],
+)  # fmt: skip
+def test_a_schema_that_asks_for_too_much_is_given_up_on(schema: dict[str, Any], value: Any) -> None:
+    with pytest.raises(Undecided):
+        Checker(schema).problems(value)
+
+
+def test_a_pattern_that_only_ecma_knows_is_left_to_the_upstream() -> None:
+    assert Checker({"pattern": r"^\cA(?<name>x"}).problems("y") == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "good"),
+    [
+        ({"type": "object"}, True),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {}}}, True),
+        ({"type": "nonsense"}, False),
+        ({"properties": 5}, False),
+        ({"properties": {"a": {"$ref": "https://example.com/x"}}}, False),
+        (None, False),
+        (True, False),
+    ],
+)
+def test_only_whole_schemas_count_as_such(schema: Any, good: bool) -> None:
+    assert is_schema(schema) is good
