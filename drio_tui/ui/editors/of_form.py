@@ -22,6 +22,38 @@ from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.snapshot import Snapshot
 
 
+def field_of(members: Sequence[str], schema_of: str, hints: Hints, context: Context, *, inner: bool = False) -> Field:
+    """The members as an object to draw: by the server's own schema where it describes them all, else by our model.
+
+    With `inner`, the first member has to be an object itself.
+    """
+    if context.body is not None:
+        reader, schema = context.body
+        found = _only(members, reader.schemas.root, schema, hints)
+        if found is not None and (not inner or found.members[members[0]].kind == "object"):
+            return found
+    root = getattr(models, schema_of).model_json_schema(by_alias=True)
+    own = _only(members, root, root, hints)
+    assert own is not None
+    return own
+
+
+def _only(members: Sequence[str], root: Json, schema: Json, hints: Hints) -> Field | None:
+    reader = Reader(root, hints)
+    try:
+        flat, _ = reader.schemas.flat(schema)
+    except Beyond:
+        return None
+    properties = flat.get("properties")
+    if not isinstance(properties, Mapping) or not all(name in properties for name in members):
+        return None
+    needed = flat.get("required")
+    required = [name for name in needed if name in members] if isinstance(needed, list) else []
+    shown = {name: properties[name] for name in members}
+    found = reader.field({"type": "object", "properties": shown, "required": required})
+    return found if all(name in found.members for name in members) else None
+
+
 class FormEditor(Editor):
     """A form of the editor's members, or of what is in the only one of them (`inner`)."""
 
@@ -37,34 +69,9 @@ class FormEditor(Editor):
     model: FormModel
 
     def field(self) -> Field:
-        """What the form is drawn from: the server's own schema where it describes all the members, else ours."""
-        if self.context.body is not None:
-            reader, schema = self.context.body
-            found = self._only(reader.schemas.root, schema)
-            if found is not None:
-                return found
-        root = getattr(models, self.schema_of).model_json_schema(by_alias=True)
-        own = self._only(root, root)
-        assert own is not None
-        return own
-
-    def _only(self, root: Json, schema: Json) -> Field | None:
-        reader = Reader(root, self.hints)
-        try:
-            flat, _ = reader.schemas.flat(schema)
-        except Beyond:
-            return None
-        properties = flat.get("properties")
-        if not isinstance(properties, Mapping) or not all(name in properties for name in self.members):
-            return None
-        needed = flat.get("required")
-        required = [name for name in needed if name in self.members] if isinstance(needed, list) else []
-        shown = {name: properties[name] for name in self.members}
-        whole = reader.field({"type": "object", "properties": shown, "required": required})
-        if not self.inner:
-            return whole
-        member = whole.members.get(self.members[0])
-        return member if member is not None and member.kind == "object" else None
+        """What the form is drawn from."""
+        whole = field_of(self.members, self.schema_of, self.hints, self.context, inner=self.inner)
+        return whole.members[self.members[0]] if self.inner else whole
 
     def reset(self) -> None:
         self.model = FormModel(self.field(), self._start())

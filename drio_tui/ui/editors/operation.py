@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from drio_tui.api.errors import FieldError
+from drio_tui.schema.fields import Hints
 from drio_tui.schema.resolve import Beyond, Json, Schemas
 from drio_tui.ui import keymap
 from drio_tui.ui.editors.base import verdict
@@ -31,6 +32,13 @@ class OperationEditor(FormEditor):
 
     members = ("method", "path", "inputSchema", "outputSchema")
     schema_of = "OperationPatch"
+    hints = Hints(
+        extra={
+            "path": {"description": "Added to the integration's base URL; {name} stands for a parameter."},
+            "inputSchema": {"title": "Input schema", "description": "JSON Schema of the call's arguments."},
+            "outputSchema": {"title": "Output schema", "description": "JSON Schema of the answer; samples follow it."},
+        }
+    )
     groups = {"Call": ("method", "path"), "Input": ("inputSchema",), "Output": ("outputSchema",)}
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "operation",
