@@ -1,0 +1,121 @@
+"""The endpoint of a sandbox that is a process of its own, and its deployments from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from tests.sandbox_fixtures import Process, close, start_sandbox
+
+pytestmark = pytest.mark.socket
+
+
+def command(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "drio_tui", "sandbox", *arguments, "--data", str(data)]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def deploy_twice(process: Process) -> tuple[str, str]:
+    """The example app's id and endpoint, deployed with two descriptions of its first tool."""
+    with process.client() as client:
+        (app,) = client.get("/api/v1/apps").json()["apps"]
+        base = f"/api/v1/apps/{app['id']}"
+        first = client.get(f"{base}/tools").json()["tools"][0]
+        endpoint = ""
+        for description in ("One.", "Two."):
+            client.patch(f"{base}/tools/{first['id']}", json={"description": description}).raise_for_status()
+            endpoint = client.post(f"{base}/deploy").raise_for_status().json()["endpoint"]
+    return app["id"], endpoint
+
+
+async def first_description(endpoint: str) -> Any:
+    async with Client(endpoint) as client:
+        return (await client.list_tools()).tools[0].description
+
+
+async def test_a_running_sandbox_restores_at_a_command_and_lists_its_deployments(tmp_path: Path) -> None:
+    process = start_sandbox(tmp_path / "data")
+    try:
+        app, endpoint = deploy_twice(process)
+        assert await first_description(endpoint) == "Two."
+        done = command(tmp_path / "data", "restore", "acme-support", "--json")
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["app"]["id"], told["app"]["version"], told["endpoint"]) == (app, "1.3.0", endpoint)
+        assert await first_description(endpoint) == "One."
+        listed = command(tmp_path / "data", "deployments", app)
+        assert [line.split()[0] for line in listed.stdout.splitlines()] == ["1.3.0", "1.2.0", "1.1.0"]
+        assert "again 1.1.0 (live)" in listed.stdout.splitlines()[0]
+        missing = command(tmp_path / "data", "restore", "no-such-app")
+        assert missing.returncode == 1
+        assert "no-such-app" in missing.stderr
+    finally:
+        close(process)
+
+
+async def test_it_works_while_no_sandbox_runs_and_survives_a_kill(tmp_path: Path) -> None:
+    process = start_sandbox(tmp_path / "data")
+    _, endpoint = deploy_twice(process)
+    close(process)  # by SIGKILL
+    done = command(tmp_path / "data", "restore", "acme-support", "--version", "1.1.0", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["endpoint"] == endpoint
+    process = start_sandbox(tmp_path / "data")
+    try:
+        assert await first_description(process.base_url + endpoint[endpoint.index("/mcp/") :]) == "One."
+    finally:
+        close(process)
+
+
+async def test_the_log_of_a_call_tells_no_key_and_ends_with_the_process(tmp_path: Path) -> None:
+    process = start_sandbox(tmp_path / "data")
+    try:
+        _, endpoint = deploy_twice(process)
+        async with Client(endpoint) as client:
+            assert not (await client.call_tool("search-contacts", {"q": "ada"})).is_error
+        assert process.end() == 128 + 15
+        log = process.stderr.read_text()
+        assert "helpdesk_" not in log
+        assert "q=ada" not in log
+        assert "Traceback" not in log
+    finally:
+        close(process)
+
+
+async def test_private_upstreams_are_a_matter_of_a_flag(tmp_path: Path, upstream: Any) -> None:
+    import asyncio
+
+    answers = {}
+    for flags in ((), ("--allow-private-egress",)):
+        data = tmp_path / f"data{len(flags)}"
+        process = await asyncio.to_thread(start_sandbox, data, *flags)
+        try:
+            endpoint = await asyncio.to_thread(_app_calling, process, upstream.base_url)
+            async with Client(endpoint) as client:
+                answers[flags] = await client.call_tool("ask", {})
+        finally:
+            close(process)
+    assert "this machine" in answers[()].content[0].text
+    assert answers["--allow-private-egress",].structured_content == {"ok": True}
+
+
+def _app_calling(process: Process, base_url: str) -> str:
+    with process.client() as client:
+
+        def made(path: str, body: dict[str, Any]) -> dict[str, Any]:
+            (thing,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
+            return dict(thing)
+
+        app = made("", {"templateId": "blank", "name": "Private"})["id"]
+        integration = made(f"/{app}/integrations", {"name": "API", "baseUrl": base_url})["id"]
+        body = {"name": "Ask", "method": "GET", "path": "/"}
+        operation = made(f"/{app}/integrations/{integration}/operations", body)["id"]
+        binding = {"type": "integration_operation", "integrationOperationId": operation}
+        made(f"/{app}/tools", {"name": "Ask", "binding": binding})
+        return str(client.post(f"/api/v1/apps/{app}/deploy").raise_for_status().json()["endpoint"])
