@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-import httpx
-
+from drio_tui.api.http import httpx
 from drio_tui.api.wire import MalformedJson, loads
 from drio_tui.sandbox.mcp.egress import Gate
 from drio_tui.sandbox.mcp.fetch import NO_CREDENTIALS, Answer, Credentials, FetchFailed, fetch

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpcore
-import httpx
+
+from drio_tui.api.http import httpx
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Origin = tuple[str, int]

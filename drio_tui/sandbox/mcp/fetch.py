@@ -8,8 +8,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import httpx
-
+from drio_tui.api.http import httpx
 from drio_tui.sandbox.mcp.egress import Gate, Refused, Unreachable, origin_of
 from drio_tui.sandbox.mcp.requests import SAFE, Outgoing
 from drio_tui.text import one_line

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from drio_tui.api.errors import NotFound, api_error
+from drio_tui.api.http import httpx
 from drio_tui.api.wire import MalformedJson, loads
 from drio_tui.sandbox.app import create_app
 from drio_tui.sandbox.datadir import AlreadyRunning, DataDir, SandboxError

@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-import httpx
-
+from drio_tui.api.http import httpx
 from drio_tui.api.wire import MalformedJson, loads
 from drio_tui.mapping.slots import fill
 from drio_tui.sandbox.mcp.arguments import Checker, Undecided
