@@ -298,6 +298,34 @@ async def test_a_terminal_that_is_too_small_asks_for_room_and_gives_everything_b
         assert (screen.list.key, screen.focused) == (chosen, focused)
 
 
+async def test_no_key_goes_anywhere_while_the_terminal_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await pilot.resize_terminal(20, 5)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+        await pilot.press("2", "3", "L", "T", "question_mark", "ctrl+p")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_what_opens_by_itself_while_there_is_no_room_is_there_when_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await pilot.resize_terminal(20, 5)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+        covered = app.screen
+        await app.run_action("help")
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen) and app.screen is not covered)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "Esc closes" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+
+
 async def test_a_storm_of_sizes_ends_in_a_screen_of_the_last_size(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.geometry import Size
-from textual.screen import Screen
+from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
 
 SMALLEST = Size(44, 12)
 
@@ -16,8 +22,11 @@ def fits(size: Size) -> bool:
     return size.width >= SMALLEST.width and size.height >= SMALLEST.height
 
 
-class TooSmallScreen(Screen[None]):
-    """Asks for more room and goes away by itself when there is some."""
+class TooSmallScreen(ModalScreen[None]):
+    """Asks for more room and goes away by itself when there is some.
+
+    Modal, so that no key does anything that cannot be seen.
+    """
 
     DEFAULT_CSS = """
     TooSmallScreen {
@@ -27,6 +36,17 @@ class TooSmallScreen(Screen[None]):
         & > Static { width: 100%; height: auto; text-align: center; color: $text-warning; }
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "too_small",
+        "Too little room",
+        Key("too_small.quit", "q,ctrl+q", "app.quit", "Leave the program", palette=False),
+        Key("too_small.suspend", "ctrl+z", "app.suspend_process", "Back to the shell", palette=False),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._leaving = False
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
@@ -38,7 +58,11 @@ class TooSmallScreen(Screen[None]):
         self._look(self.app.size)
 
     def _look(self, size: Size) -> None:
-        if fits(size) and self.is_current:
+        if self._leaving:  # a screen that comes back is told of its return and of its new size
+            return
+        # Not `is_current`, which also holds under a dialog: `dismiss` would close that instead.
+        if fits(size) and self.is_active:
+            self._leaving = True
             self.dismiss()
             return
         words = "Make it bigger"
