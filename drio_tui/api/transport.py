@@ -34,7 +34,7 @@ from drio_tui.api.errors import (
 )
 from drio_tui.api.http import httpx
 from drio_tui.api.redact import redact, redact_headers
-from drio_tui.api.trouble import REPEATABLE, ProxyRefused, as_ours, is_transient, settled
+from drio_tui.api.trouble import LOOPBACK, REPEATABLE, ProxyRefused, as_ours, is_transient, settled
 from drio_tui.text import one_line
 
 USER_AGENT = f"drio-tui/{__version__}"
@@ -137,6 +137,8 @@ class Transport:
                 mounts=None if http else dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")),
                 event_hooks={"response": [_check_location]},
                 verify=True if self._origin[0] == "https" else _trusting_nobody(),
+                # Nor may a setting that cannot work (SOCKS needs another package) keep us from it.
+                trust_env=self._origin[0] == "https" or self._origin[1] not in LOOPBACK,
             )
         except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
             raise UsageError(

@@ -41,6 +41,15 @@ async def test_the_local_sandbox_is_reached_past_a_proxy_that_is_down(
     assert len(await bench.client(f"http://{name}:{server.port}/api/v1").list(APP)) == 1
 
 
+@pytest.mark.parametrize("value", ["socks5h://127.0.0.1:1", "gopher://127.0.0.1:1", "http://127.0.0.1:notaport"])
+async def test_the_local_sandbox_is_reached_past_a_proxy_setting_that_cannot_work(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", value)
+    server = await bench.server(answer(APPS))
+    assert len(await bench.client(server.base_url).list(APP)) == 1
+
+
 async def test_the_local_sandbox_is_reached_past_a_proxy_over_tls_too(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
