@@ -85,13 +85,14 @@ class Wire:
     """The connection to the sign-in servers, opened when first used. Use as an async context manager.
 
     `total` is the most seconds one request may take, from connecting to the last byte. `SSL_CERT_FILE`,
-    `HTTPS_PROXY` and `NO_PROXY` are honoured; this machine is never reached through a proxy.
+    `HTTPS_PROXY` and `NO_PROXY` are honoured; this machine is never reached through a proxy. Settings that
+    cannot work raise `StepUnreachable` when another machine is asked.
     """
 
     def __init__(self, *, total: float = TOTAL_SECONDS, connect: float = 10.0, read: float = 20.0) -> None:
         self._total = total
         self._timeout = httpx.Timeout(read, connect=connect)
-        self._client: httpx.AsyncClient | None = None
+        self._clients: dict[bool, httpx.AsyncClient] = {}  # for plain http on this machine, and for the rest
 
     async def __aenter__(self) -> Self:
         return self
@@ -103,9 +104,32 @@ class Wire:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
+        while self._clients:
+            _, client = self._clients.popitem()
             await client.aclose()
+
+    def _client(self, url: str, step: Step) -> httpx.AsyncClient:
+        """The client for `url`, made when first used."""
+        near = url.startswith("http:")  # `require_safe` lets http through for this machine only
+        if near not in self._clients:
+            try:
+                self._clients[near] = httpx.AsyncClient(
+                    timeout=self._timeout,
+                    follow_redirects=False,
+                    mounts=dict.fromkeys(_LOOPBACK),
+                    # Where there is neither proxy nor TLS, settings for them must not stand in the way.
+                    trust_env=not near,
+                    headers={
+                        "User-Agent": f"drio-tui/{__version__}",
+                        "Accept": "application/json",
+                        "Accept-Encoding": "identity",
+                    },
+                )
+            except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
+                problem = StepUnreachable(f"The network settings do not work: {one_line(str(error), 200)}", step=step)
+                problem.hint = "Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
+                raise problem from error
+        return self._clients[near]
 
     async def get(
         self, url: str, *, step: Step, bearer: str | None = None, redirects: int = _METADATA_REDIRECTS
@@ -153,21 +177,11 @@ class Wire:
     async def _send(
         self, method: str, url: str, step: Step, *, headers: dict[str, str], total: float, content: bytes | None = None
     ) -> Answer:
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                timeout=self._timeout,
-                follow_redirects=False,
-                mounts=dict.fromkeys(_LOOPBACK),
-                headers={
-                    "User-Agent": f"drio-tui/{__version__}",
-                    "Accept": "application/json",
-                    "Accept-Encoding": "identity",
-                },
-            )
+        client = self._client(url, step)
         problem: SignInFailed
         try:
             async with asyncio.timeout(total):
-                async with self._client.stream(method, url, headers=headers, content=content) as response:
+                async with client.stream(method, url, headers=headers, content=content) as response:
                     body = await _read(response, step)
                     return Answer(step, url, response.status_code, response.headers, body)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):

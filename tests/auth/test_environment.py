@@ -164,6 +164,22 @@ async def test_a_proxy_is_used_for_others_and_never_for_this_machine(
         await proxy.wait_closed()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("ALL_PROXY", "socks5h://127.0.0.1:1"), ("SSL_CERT_FILE", "/nonexistent/ca.pem")]
+)
+async def test_settings_that_cannot_work_are_named_and_do_not_keep_us_from_this_machine(
+    monkeypatch: pytest.MonkeyPatch, world: World, variable: str, value: str
+) -> None:
+    """F17: SOCKS needs a package that the base install leaves out; the sandbox needs no proxy."""
+    monkeypatch.setenv(variable, value)
+    async with Wire() as wire:
+        assert (await wire.get(world.idp.origin + world.metadata_path, step=Step.DISCOVERY)).status == 200
+        with pytest.raises(StepUnreachable) as caught:
+            await wire.get("https://id.example/x", step=Step.DISCOVERY)
+    assert "network settings" in str(caught.value)
+    assert variable in caught.value.hint
+
+
 def test_there_is_no_way_to_switch_verification_off() -> None:
     """B70: nothing in the sign-in code disables certificate checks."""
     import drio_tui.auth
