@@ -31,6 +31,7 @@ class PathError(ValueError):
 
 
 _NAME = re.compile(r"[A-Za-z_\u0080-\U0010FFFF][A-Za-z0-9_\u0080-\U0010FFFF]*")
+_ONLY_NAMES = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?![0-9])")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _FUNCTION = re.compile(r"([a-z][a-z0-9_]*)\(")
@@ -83,10 +84,18 @@ class Path:
 
     text: str
     segments: tuple[_Segment, ...] = field(repr=False)
+    names: tuple[str, ...] | None = field(default=None, repr=False)  # where it is nothing but names, as most are
 
     def find(self, value: Any, steps: Steps | None = None) -> list[Node]:
         """Every node of `value` that the path finds, in its order. Raises `PathError` beyond the budget."""
         budget = _Budget(steps or Steps(), value)
+        if self.names is not None:
+            budget.spend(len(self.names) + 1)
+            for name in self.names:
+                if not isinstance(value, dict) or name not in value:
+                    return []
+                value = value[name]
+            return [(self.names, value)]
         found: list[Node] = []
         for node in _walk(self.segments, ((), value), budget):
             found.append(node)
@@ -107,7 +116,7 @@ def parse(text: str) -> Path:
     segments = reader.segments(0)
     if reader.at != len(text):
         reader.wrong("something that is no step of a path")
-    return Path(text, segments)
+    return Path(text, segments, tuple(text.split(".")[1:]) if _ONLY_NAMES.fullmatch(text) else None)
 
 
 def _walk(segments: tuple[_Segment, ...], start: Node, budget: _Budget) -> Iterator[Node]:

@@ -51,8 +51,8 @@ class _Token:
 class Keyring:
     """The credentials of one deployment. `secrets` are by auth connection; None where they cannot be read."""
 
-    def __init__(self, client: httpx.AsyncClient, gate: Gate, secrets: dict[str, Document] | None) -> None:
-        self._client = client
+    def __init__(self, transport: httpx.AsyncBaseTransport, gate: Gate, secrets: dict[str, Document] | None) -> None:
+        self._transport = transport
         self._gate = gate
         self._secrets = secrets
         self._tokens: dict[str, _Token] = {}
@@ -130,7 +130,7 @@ class Keyring:
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         outgoing = Outgoing("POST", endpoint, {"Accept": headers.pop("Accept")}, urlencode(form).encode())
         try:
-            return await fetch(self._client, self._gate, outgoing, Credentials(headers))
+            return await fetch(self._transport, self._gate, outgoing, Credentials(headers))
         except FetchFailed as error:
             raise SignInFailed(f"{_name(auth)}: no token could be had. {error}") from error
 

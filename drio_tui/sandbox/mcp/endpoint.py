@@ -193,5 +193,6 @@ def _loader() -> Any:
 def install(app: FastAPI, sandbox: Sandbox) -> Endpoint:
     """Add the route to `app`; the caller keeps the endpoint `running`."""
     endpoint = Endpoint(sandbox)
-    app.router.routes.append(Route("/mcp/{public_id}", endpoint=endpoint, include_in_schema=False))
+    # First, since routes are tried in their order and nothing else is under this prefix.
+    app.router.routes.insert(0, Route("/mcp/{public_id}", endpoint=endpoint, include_in_schema=False))
     return endpoint

@@ -1,4 +1,8 @@
-"""Sending one request to an upstream, and reading its answer with a limit on everything."""
+"""Sending one request to an upstream, and reading its answer with a limit on everything.
+
+httpx's transport is used without its client: that one would keep an upstream's cookies from one call to the
+next, look for proxies and `.netrc`, and follow redirects by rules of its own.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +66,7 @@ class FetchFailed(Exception):
 
 
 async def fetch(
-    client: httpx.AsyncClient,
+    transport: httpx.AsyncBaseTransport,
     gate: Gate,
     outgoing: Outgoing,
     credentials: Credentials = NO_CREDENTIALS,
@@ -74,7 +78,7 @@ async def fetch(
     progress = _Progress()
     try:
         async with asyncio.timeout(limits.total):
-            return await _follow(client, gate, outgoing, credentials, limits, progress, began)
+            return await _follow(transport, gate, outgoing, credentials, limits, progress, began)
     except TimeoutError:
         raise FetchFailed(f"The upstream did not answer within {limits.total:g} seconds.", sent=progress.sent) from None
     except Refused as error:
@@ -96,7 +100,7 @@ class _Progress:
 
 
 async def _follow(
-    client: httpx.AsyncClient,
+    transport: httpx.AsyncBaseTransport,
     gate: Gate,
     outgoing: Outgoing,
     credentials: Credentials,
@@ -112,14 +116,14 @@ async def _follow(
         at_home = (url.scheme, origin_of(url)) == home
         sent_headers = headers | dict(credentials.headers) if at_home else _only_plain(headers)
         target = url.copy_merge_params(dict(credentials.query)) if at_home and credentials.query else url
-        request = client.build_request(
+        request = httpx.Request(
             method,
             target,
             headers=sent_headers | {"Accept-Encoding": "gzip"},
             content=body,
-            timeout=httpx.Timeout(limits.total, connect=limits.connect),
+            extensions={"timeout": httpx.Timeout(limits.total, connect=limits.connect).as_dict()},
         )
-        response = await _send(client, request, progress)
+        response = await _send(transport, request, progress)
         try:
             location = response.headers.get("location")
             if response.status_code not in REDIRECTS or not location:
@@ -139,9 +143,9 @@ async def _follow(
     raise Refused(f"The upstream redirected more than {limits.redirects} times.")
 
 
-async def _send(client: httpx.AsyncClient, request: httpx.Request, progress: _Progress) -> httpx.Response:
+async def _send(transport: httpx.AsyncBaseTransport, request: httpx.Request, progress: _Progress) -> httpx.Response:
     try:
-        response = await client.send(request, stream=True, follow_redirects=False, auth=None)
+        response = await transport.handle_async_request(request)
     except (Refused, Unreachable, httpx.ConnectError, httpx.ConnectTimeout):
         raise
     except BaseException:

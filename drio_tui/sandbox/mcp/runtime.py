@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from drio_tui.api.http import httpx
 from drio_tui.api.wire import MalformedJson, loads
 from drio_tui.mapping.slots import fill
 from drio_tui.sandbox.mcp.arguments import Checker, Undecided
@@ -66,12 +65,12 @@ class Runtime:
         self.deployment = deployment
         self.limits = limits or FetchLimits()
         self._gate = Gate.for_urls(policy, deployment.urls)
-        self._client = httpx.AsyncClient(transport=GuardedTransport(policy), trust_env=False)
-        self._keyring = Keyring(self._client, self._gate, secrets)
+        self._transport = GuardedTransport(policy)
+        self._keyring = Keyring(self._transport, self._gate, secrets)
 
     async def aclose(self) -> None:
         """Close the connections to upstreams."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def call(self, tool: DeployedTool, arguments: Document) -> Outcome:
         """Call a tool as a client asked for it, and what follows it."""
@@ -138,10 +137,10 @@ class Runtime:
 
     async def _ask(self, tool: DeployedTool, outgoing: Outgoing) -> Answer:
         credentials = await self._keyring.credentials(tool.auth)
-        answer = await fetch(self._client, self._gate, outgoing, credentials, self.limits)
+        answer = await fetch(self._transport, self._gate, outgoing, credentials, self.limits)
         if answer.status == 401 and self._keyring.forget(tool.auth):
             credentials = await self._keyring.credentials(tool.auth)
-            answer = await fetch(self._client, self._gate, outgoing, credentials, self.limits)
+            answer = await fetch(self._transport, self._gate, outgoing, credentials, self.limits)
         return answer
 
 

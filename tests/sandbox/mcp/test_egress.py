@@ -9,7 +9,6 @@ import socket
 import zlib
 from typing import Any
 
-import httpx
 import pytest
 
 from drio_tui.sandbox.mcp.egress import (
@@ -63,9 +62,9 @@ def test_what_is_no_address_of_a_server_is_refused_whatever_is_allowed(address: 
 )  # fmt: skip
 async def test_nothing_is_sent_to_a_host_that_no_integration_names(url: str) -> None:
     gate = Gate.for_urls(STRICT, ["https://api.example.com/v1", "http://api.example.com"])
-    async with httpx.AsyncClient(transport=GuardedTransport(STRICT), trust_env=False) as client:
+    async with GuardedTransport(STRICT) as transport:
         with pytest.raises(FetchFailed) as failure:
-            await fetch(client, gate, Outgoing("GET", url))
+            await fetch(transport, gate, Outgoing("GET", url))
         assert not failure.value.sent
 
 
@@ -131,6 +130,16 @@ async def test_a_redirect_to_another_named_host_carries_no_credentials(
 
 
 @pytest.mark.socket
+async def test_cookies_of_an_upstream_are_not_kept(lax: Served, upstream: Upstream) -> None:
+    upstream.answer = lambda _seen: respond(b"{}", Set_Cookie="session=1; Path=/")
+    app, _ = await lax.tool(upstream.base_url)
+    endpoint = await lax.deploy(app)
+    await lax.call(endpoint, "do-it")
+    await lax.call(endpoint, "do-it")
+    assert ["cookie" in seen.headers for seen in upstream.seen] == [False, False]
+
+
+@pytest.mark.socket
 async def test_redirects_that_go_round_end(lax: Served, upstream: Upstream) -> None:
     upstream.answer = lambda seen: respond(b"", "302 Found", Location=seen.target + "x")
     app, _ = await lax.tool(upstream.base_url)
@@ -160,8 +169,8 @@ async def test_a_name_is_resolved_once_and_what_was_judged_is_what_is_connected_
 ) -> None:
     names = Names(monkeypatch, ["127.0.0.1"], ["10.9.9.9"])
     gate = Gate.for_urls(LAX, [f"http://rebind.example:{upstream.port}"])
-    async with httpx.AsyncClient(transport=GuardedTransport(LAX), trust_env=False) as client:
-        answer = await fetch(client, gate, Outgoing("GET", f"http://rebind.example:{upstream.port}/x"))
+    async with GuardedTransport(LAX) as transport:
+        answer = await fetch(transport, gate, Outgoing("GET", f"http://rebind.example:{upstream.port}/x"))
     assert answer.status == 200
     assert names.asked == 1
     assert upstream.seen[0].headers["host"] == f"rebind.example:{upstream.port}"
@@ -195,10 +204,9 @@ async def test_a_name_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch
 
 async def fetched(upstream: Upstream, path: str = "/", **limits: Any) -> Any:
     gate = Gate.for_urls(LAX, [upstream.base_url])
-    async with httpx.AsyncClient(transport=GuardedTransport(LAX), trust_env=False) as client:
-        return await fetch(
-            client, gate, Outgoing("GET", upstream.base_url + path), Credentials(), FetchLimits(**limits)
-        )
+    async with GuardedTransport(LAX) as transport:
+        outgoing = Outgoing("GET", upstream.base_url + path)
+        return await fetch(transport, gate, outgoing, Credentials(), FetchLimits(**limits))
 
 
 async def test_an_answer_without_end_is_cut_at_the_limit(upstream: Upstream) -> None:
@@ -314,11 +322,11 @@ async def test_tls_is_verified_against_the_name_though_an_address_is_connected_t
     try:
         for name, good in (("good.example", True), ("other.example", False)):
             gate = Gate.for_urls(LAX, [f"https://{name}:{port}"])
-            async with httpx.AsyncClient(transport=GuardedTransport(LAX), trust_env=False) as client:
+            async with GuardedTransport(LAX) as transport:
                 if good:
-                    assert (await fetch(client, gate, Outgoing("GET", f"https://{name}:{port}/"))).status == 200
+                    assert (await fetch(transport, gate, Outgoing("GET", f"https://{name}:{port}/"))).status == 200
                 else:
                     with pytest.raises(FetchFailed, match="certificate"):
-                        await fetch(client, gate, Outgoing("GET", f"https://{name}:{port}/"))
+                        await fetch(transport, gate, Outgoing("GET", f"https://{name}:{port}/"))
     finally:
         server.close()
