@@ -74,17 +74,19 @@ def judge(mappings: Any, sample: Any) -> list[Outcome]:
     """Every mapping tried on the sample, in order."""
     if not isinstance(mappings, dict):
         return []
-    view = _slots.fill(mappings, sample)
     collection = collection_of(mappings)
+    # Under names of their own, so that a column whose path finds nothing does not get the member of its name.
+    names = {slot: slot if slot in (collection, "columns") else f"#{n}" for n, slot in enumerate(mappings)}
+    view = _slots.fill({names[slot]: path for slot, path in mappings.items()}, sample)
     found: list[Outcome] = []
     for slot, path in mappings.items():
         written = path if isinstance(path, str) else dumps(path)
-        problem = view.problems.get(slot)
+        problem = view.problems.get(names[slot])
         if problem is not None:
             state: State = "nothing" if problem == "matches nothing" else "wrong"
             found.append(Outcome(slot, written, state, problem))
             continue
-        values = [item["slots"][slot] for item in view.items or () if slot in item["slots"]]
+        values = [item["slots"][names[slot]] for item in view.items or () if names[slot] in item["slots"]]
         if slot == collection:
             count = len(view.items or ()) + view.cut
             state = "found" if count else "nothing"
@@ -93,8 +95,8 @@ def judge(mappings: Any, sample: Any) -> list[Outcome]:
             found.append(Outcome(slot, written, "found", ", ".join(view.columns[:8])))
         elif collection is not None and slot != "columns":
             found.append(_of_items(slot, written, values, len(view.items or ())))
-        elif slot in view.slots:
-            found.append(Outcome(slot, written, "found", brief(view.slots[slot])))
+        elif names[slot] in view.slots:
+            found.append(Outcome(slot, written, "found", brief(view.slots[names[slot]])))
         else:
             found.append(Outcome(slot, written, "nothing", "finds null"))
     return found

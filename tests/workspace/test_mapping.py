@@ -36,6 +36,10 @@ def test_what_is_found_is_shown_and_what_finds_nothing_is_said() -> None:
     }
 
 
+def test_a_column_whose_path_finds_nothing_is_not_saved_by_its_name() -> None:
+    assert states({"rows": "$.results", "columns.name": "$.names"})["columns.name"] == ("nothing", "matches nothing")
+
+
 def test_without_a_collection_paths_start_at_the_top() -> None:
     assert states({"value": "$.total", "title": "$.name"}) == {
         "value": ("found", "2"),

@@ -22,6 +22,7 @@ from drio_tui.ui.editors.base import Context, Editor, Notes, verdict
 from drio_tui.ui.forms.blocks import AddLine
 from drio_tui.ui.forms.form import SchemaForm
 from drio_tui.ui.forms.place import Reference
+from drio_tui.ui.forms.rows import FieldRow
 from drio_tui.ui.keymap import Key, movement
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace import mapping
@@ -167,12 +168,20 @@ class ActionsEditor(Editor):
 
     def renew(self) -> None:
         """Show the fields of the marked action."""
-        box = self.query_one("#one", Vertical)
-        box.remove_children()
-        if self.models:
-            references = {_TARGET: Reference(self._tools, "new tool…")}
-            box.mount(SchemaForm(self.models[self.at], references=references, json_view=False))
         self.show()
+        self.call_later(self._put_form)
+
+    async def _put_form(self) -> None:
+        """One form after the other: one that went before it was there would be half made."""
+        box = self.query_one("#one", Vertical)
+        wanted = self.models[self.at] if self.models else None
+        there = next((form.model for form in self.query(SchemaForm)), None)
+        if there is wanted and not self.refused:
+            return
+        await box.remove_children()
+        if wanted is not None:
+            references = {_TARGET: Reference(self._tools, "new tool…")}
+            await box.mount(SchemaForm(wanted, references=references, json_view=False))
 
     def _tools(self) -> list[Option]:
         return [
@@ -253,7 +262,8 @@ class ActionsEditor(Editor):
     @on(OptionList.OptionHighlighted, "#table")
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        if event.option_index != self.at and event.option_index < len(self.models):
+        marked = self.query_one(ActionList).highlighted  # the message may be about what was marked before
+        if event.option_index == marked and marked != self.at and marked < len(self.models):
             self.at = event.option_index
             self.renew()
 
@@ -279,21 +289,21 @@ class ActionsEditor(Editor):
                 node.take(text)
         self.models.append(model)
         self.at = len(self.models) - 1
-        self.renew()
         self.changed()
-        self.call_after_refresh(self._into)
+        self.renew()
+        self.call_later(self._into)
 
     def _into(self) -> None:
         for form in self.query(SchemaForm):
-            form.focus_first()
+            form.call_after_refresh(form.focus_first)
 
     def remove_marked(self) -> None:
         """Take the marked action away."""
         if self.models:
             del self.models[self.at]
             self.at = max(0, min(self.at, len(self.models) - 1))
-            self.renew()
             self.changed()
+            self.renew()
 
     def shift_marked(self, step: int) -> None:
         """Move the marked action up or down."""
@@ -311,8 +321,11 @@ class ActionsEditor(Editor):
             if not rest:
                 node.take(id)
                 self.at = number
-                self.renew()
                 self.changed()
+                for place in self.query(FieldRow):
+                    if place.node is node:
+                        place.reload()
+                self.renew()
 
     def on_schema_form_changed(self, event: SchemaForm.Changed) -> None:
         event.stop()

@@ -143,11 +143,6 @@ class AuthEditor(FormEditor):
         with VerticalScroll(classes="-aside"):
             yield Notes(id="notes")
 
-    def renew(self) -> None:
-        old = self.form
-        self.query_one(".-main", Vertical).mount(self.new_form(), before=old)
-        old.remove()
-
     def _shown(self) -> Content:
         if self.provider is None:
             key = self.whole.get("providerKey") or self.whole.get("providerName")

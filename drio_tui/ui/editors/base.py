@@ -154,7 +154,7 @@ class Editor(Widget):
     def focus_first(self) -> None:
         """Take the focus to where editing begins."""
         for widget in self.query("*"):
-            if widget.focusable and not widget.has_class("-aside"):
+            if widget.focusable and widget.display and not widget.has_class("-aside"):
                 widget.focus()
                 return
 

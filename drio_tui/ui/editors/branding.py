@@ -59,7 +59,7 @@ class BrandingEditor(FormEditor):
         lines += [Content.styled("Contrast", "bold $text-primary")]
         for pair in colours.pairs(branding):
             sample = Content.styled(" Aa ", _style(pair.front, pair.ground))
-            said = verdict(_MARK[pair.grade], f"{pair.ratio:4.1f} : 1  {pair.grade:<15}  {pair.what}", 60)
+            said = verdict(_MARK[pair.grade], f"{pair.ratio:4.1f}:1 {pair.grade:<3}  {pair.what}", 60)
             lines.append(Content.assemble(sample, " ", said))
             if pair.better:
                 better = colours.parse(pair.better) or colours.BLACK

@@ -102,6 +102,9 @@ class ChainEditor(Editor):
         with VerticalScroll(classes="-aside"):
             yield Notes(id="notes")
 
+    def focus_first(self) -> None:
+        self.query_one(SearchList).focus_line()
+
     def show(self) -> None:
         chains = self.chains()
         title = Content.assemble(safe_line(chains.name(self.tool), 40, "bold"), " hands its result to")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.widget import Widget
 
 from drio_tui.api import models
 from drio_tui.api.errors import FieldError
@@ -119,9 +120,15 @@ class FormEditor(Editor):
 
     def renew(self) -> None:
         """Put a form over the present model in the place of the one that is there."""
+        self.call_later(self._put_form)
+
+    async def _put_form(self) -> None:
+        """One form after the other: one that went before it was there would be half made."""
         old = self.form
-        self.mount(self.new_form(), before=old)
-        old.remove()
+        parent = old.parent
+        if old.model is not self.model and isinstance(parent, Widget):
+            await parent.mount(self.new_form(), before=old)
+            await old.remove()
 
     def focus_first(self) -> None:
         self.form.focus_first()

@@ -79,6 +79,10 @@ class SearchList(Widget):
         """What stands in the line."""
         return self.query_one(LineEditor).value if self.is_mounted else ""
 
+    def focus_line(self) -> None:
+        """Take the focus to the line."""
+        self.query_one(LineEditor).focus()
+
     def clear(self) -> None:
         """Empty the line."""
         self.query_one(LineEditor).value = ""
