@@ -271,8 +271,9 @@ def _joined(base: list[Any], theirs: list[Any], mine: list[Any]) -> _Joined:
 def _aligned(base: list[Any], other: list[Any], fresh: Iterable[int]) -> dict[int, Any]:
     """The members of `other` in order, each under its place in `base`, or under a fresh number when it is new.
 
-    Equal members belong together first; of the rest, objects that do the same thing (trigger and type)
-    belong together, nearest place first.
+    Equal members belong together first; of the rest, objects that say the same in all of `_IDENTITY`, nearest
+    place first. One that says something else there is another one: a guess here could hide that it was
+    removed and not changed.
     """
     free = list(range(len(base)))
     found: list[int | None] = []
@@ -292,9 +293,13 @@ def _aligned(base: list[Any], other: list[Any], fresh: Iterable[int]) -> dict[in
     return {next(numbers) if token is None else token: value for token, value in zip(found, other, strict=True)}
 
 
+_IDENTITY = ("trigger", "type", "template", "targetToolId")
+"""The members of an action that say which one it is."""
+
+
 def _alike(left: Any, right: Object) -> bool:
     return isinstance(left, dict) and all(
-        same_json(left.get(name), right.get(name)) for name in ("trigger", "type") if name in left or name in right
+        same_json(left.get(name, MISSING), right.get(name, MISSING)) for name in _IDENTITY
     )
 
 

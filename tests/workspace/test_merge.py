@@ -135,18 +135,26 @@ def action(template: str, **more: Any) -> dict[str, Any]:
 def test_changes_to_different_actions_and_members_come_together() -> None:
     base = {"actions": [action("a"), action("b", callMode="once")]}
     theirs = {"actions": [action("a"), action("b", callMode="always"), action("t")]}
-    mine = {"actions": [action("A"), action("B", callMode="once")]}
+    mine = {"actions": [action("A"), action("b", callMode="once", odd=1)]}
     result = merge(base, theirs, mine, lists=ACTIONS)
     assert result.conflicts == ()
-    assert result.merged == {"actions": [action("A"), action("B", callMode="always"), action("t")]}
+    assert result.merged == {"actions": [action("A"), action("b", callMode="always", odd=1), action("t")]}
 
 
 def test_an_action_changed_here_and_removed_there_is_a_conflict() -> None:
     base = {"actions": [action("a"), action("b")]}
-    result = merge(base, {"actions": [action("b")]}, {"actions": [action("A"), action("b")]}, lists=ACTIONS)
+    changed = action("a", callMode="always")
+    result = merge(base, {"actions": [action("b")]}, {"actions": [changed, action("b")]}, lists=ACTIONS)
     (conflict,) = result.conflicts
     assert conflict.reason == "Both changed the same entry"
-    assert conflict.both == [action("A"), action("b")]
+    assert conflict.both == [changed, action("b")]
+
+
+def test_a_new_action_in_the_place_of_a_removed_one_does_not_inherit_what_others_did_to_that() -> None:
+    base = {"actions": [action("a")]}
+    result = merge(base, {"actions": [action("a", callMode="always")]}, {"actions": [action("new")]}, lists=ACTIONS)
+    (conflict,) = result.conflicts
+    assert action("new") in conflict.both
 
 
 @given(OBJECTS, OBJECTS)
