@@ -71,7 +71,8 @@ class _Tree:
                         what = _joined(shown(operation.get("method")), shown(operation.get("path")), sep=" ")
                         branch.add(self._text(operation, what))
             if name == "widget":
-                for action in thing.get("actions") or []:
+                actions = thing.get("actions")
+                for action in actions if isinstance(actions, list) else []:
                     if isinstance(action, dict):
                         members = ("trigger", "type", "targetToolName", "template")
                         branch.add(_joined(*(shown(action.get(member)) for member in members if action.get(member))))

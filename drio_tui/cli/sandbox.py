@@ -16,7 +16,7 @@ import click
 
 from drio_tui import paths
 from drio_tui.cli.common import echo_json, guarded, say
-from drio_tui.text import visible
+from drio_tui.text import one_line, visible
 
 _EXTRA = (
     "fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "jinja2", "jsonschema", "multipart",
@@ -66,9 +66,15 @@ def _with_extra(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _folder(data: Path | None) -> Path:
-    """The data folder: given here, before the command, or the platform's."""
+    """The data folder: given here, before the command, or the platform's. Raises `UsageError`."""
     outer = click.get_current_context().find_root().params.get("data")
-    return data or (Path(outer) if outer else paths.sandbox_dir())
+    folder = data or (Path(outer) if outer else paths.sandbox_dir())
+    try:
+        return folder.expanduser().absolute()
+    except (RuntimeError, OSError) as error:  # `~` of nobody, or a working folder that is gone
+        from drio_tui.api.errors import UsageError
+
+        raise UsageError(f"{one_line(str(folder), 200)} is no folder: {error}") from error
 
 
 @click.group()
@@ -205,7 +211,7 @@ def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool)
 @guarded
 def path(data: Path | None, as_json: bool) -> None:
     """Print where the sandbox keeps its data."""
-    folder = _folder(data).expanduser().absolute()
+    folder = _folder(data)
     if as_json:
         echo_json({"dataDir": str(folder)})
     else:

@@ -58,3 +58,15 @@ def test_a_sandbox_and_a_profile_cannot_both_be_meant(drio: Runner) -> None:
     ran = drio("apps", "--sandbox", "--base-url", "https://getdrio.com")
     assert ran.code == 2
     assert "--sandbox" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["sandbox", "path"], ["sandbox", "token"], ["sandbox", "serve"], ["sandbox", "reset", "--yes"]],
+    ids=lambda arguments: arguments[1],
+)
+def test_a_folder_in_a_home_that_nobody_has_is_a_usage_error(drio: Runner, arguments: list[str]) -> None:
+    ran = drio(*arguments, "--data", "~no-such-user/sandbox")
+    assert ran.code == 2
+    assert "~no-such-user/sandbox" in ran.err
+    assert "Traceback" not in ran.err
