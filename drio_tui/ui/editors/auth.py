@@ -30,6 +30,7 @@ _WORDS = {
     "none": "no sign-in", "customer_managed": "you manage it", "drio_managed": "drio manages it",
     "manual": "set up by hand", "automatic": "set up by drio",
 }  # fmt: skip
+_NOTHING = object()
 _ASKED = {
     "authorizationEndpoint": ("Authorization endpoint", "requiresAuthorizationEndpoint"),
     "tokenEndpoint": ("Token endpoint", "requiresTokenEndpoint"),
@@ -77,7 +78,7 @@ class AuthEditor(FormEditor):
 
     def _base_scopes(self) -> list[str]:
         found = (self._config or {}).get("scopes")
-        if self._config is None:
+        if self._config is None and self.is_new:
             found = self._offered()
         return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
@@ -111,7 +112,9 @@ class AuthEditor(FormEditor):
         schema["required"] = [name for name in needed if name != "scopes"] if isinstance(needed, list) else []
         schema["type"] = "object"
         schema.pop("scopes", None)
-        base = None if self._config is None else {k: v for k, v in self._config.items() if k != "scopes"}
+        base = None if self._config is None and self.is_new else dict(self._config or {})
+        if base is not None:
+            base.pop("scopes", None)
         self.model = FormModel(Reader(schema).field(schema), base)
 
     def value(self) -> dict[str, Any]:
@@ -119,7 +122,11 @@ class AuthEditor(FormEditor):
         if self.is_new and self.provider is not None:
             found["providerKey"] = self.provider.text("key")
         config = dict(self.model.value())
-        if self.has_scopes and (self.scopes or "scopes" in (self._config or {})):
+        had = (self._config or {}).get("scopes", _NOTHING)
+        if self._config is not None and self.scopes == self._base_scopes():
+            if had is not _NOTHING:
+                config["scopes"] = had
+        elif self.has_scopes and (self.scopes or had is not _NOTHING):
             config["scopes"] = list(self.scopes)
         if config or self._config is not None:
             found["config"] = config

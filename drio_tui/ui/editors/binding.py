@@ -43,6 +43,7 @@ class BindingEditor(Editor):
         found = self.base.get("binding")
         self.binding: dict[str, Any] | None = dict(found) if isinstance(found, dict) else None
         self._rebound = False
+        self._unbound = False
 
     @property
     def operation_id(self) -> str:
@@ -61,7 +62,7 @@ class BindingEditor(Editor):
 
     def value(self) -> dict[str, Any]:
         if self.binding is None:
-            return {"binding": None} if "binding" in self.base else {}
+            return {"binding": None} if self._unbound and "binding" in self.base else dict(self.base)
         return {"binding": dict(self.binding)}
 
     def problems(self) -> list[FieldError]:
@@ -73,7 +74,7 @@ class BindingEditor(Editor):
     def bind(self, operation: str) -> None:
         """Bind to an operation. What else is in the binding stays; hash and status are the server's."""
         base = self.base.get("binding")
-        self._rebound = False
+        self._rebound = self._unbound = False
         if isinstance(base, dict) and base.get("integrationOperationId") == operation:
             self.binding = dict(base)
         else:
@@ -211,7 +212,7 @@ class BindingEditor(Editor):
             self.changed()
 
     def action_unbind(self) -> None:
-        self._rebound = False
+        self._rebound, self._unbound = False, True
         self.binding = None
         self.changed()
 

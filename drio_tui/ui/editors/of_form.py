@@ -81,7 +81,9 @@ class FormEditor(Editor):
         if not self.inner:
             return dict(self.base) if self.whole else None
         value = self.base.get(self.members[0])
-        return value if isinstance(value, dict) else None
+        if isinstance(value, dict):
+            return value
+        return {} if isinstance(self.whole.get("id"), str) else None  # defaults are for what is new
 
     def value(self) -> dict[str, Any]:
         found = self.model.value()
