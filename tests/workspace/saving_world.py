@@ -31,13 +31,15 @@ class Token(httpx.Auth):
 
 class Network(httpx.AsyncBaseTransport):
     """The way to the sandbox. `lose` says what happens to the next request of a method: its `answer` is lost after
-    it was carried out, or the `request` itself is on the way; `offline` refuses every connection.
+    it was carried out, or the `request` itself is on the way; `refuse` are statuses that the next requests that
+    change something get from a server on the way; `offline` refuses every connection.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
         self.lose: dict[str, str] = {}
         self.offline = False
+        self.refuse: list[int] = []
         self.before: list[Any] = []  # awaited, one before each request that changes something
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -45,6 +47,9 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("refused", request=request)
         if request.method != "GET" and self.before:
             await self.before.pop(0)()
+        if request.method != "GET" and self.refuse:
+            body = {"error": {"code": "refused", "message": "no", "details": None, "requestId": None}}
+            return httpx.Response(self.refuse.pop(0), json=body, request=request)
         lost = self.lose.pop(request.method, "")
         if lost == "request":
             raise httpx.ReadError("lost", request=request)
@@ -101,8 +106,7 @@ class World:
     async def made(cls, sandbox: InProcess) -> World:
         world = cls(Editor(sandbox))
         client = world.one.client
-        for name in ("support",):
-            item = await client.create(APP, {"templateId": name, "name": "Wired"})
+        item = await client.create(APP, {"templateId": "support", "name": "Wired"})
         app = world.ids["app"] = item.raw["id"]
 
         async def add(name: str, kind: Kind[Any], parent: str = "", **body: Any) -> None:

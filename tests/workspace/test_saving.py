@@ -214,6 +214,34 @@ async def test_a_refusal_names_the_fields_and_what_had_got_through(world: World)
     assert [error.path for error in taken.fields] == ["key"]
 
 
+async def test_a_server_that_says_it_moved_on_is_read_again_and_merged(world: World, two: Editor) -> None:
+    """412: between the read and the write; the second round sees what came."""
+    app, tool = world.app, world.ids["tool a"]
+    edit = await world.one.edit(TOOL, app, tool, description="mine")
+    world.one.network.before = [lambda: two.client.update(TOOL, tool, {"description": "theirs"}, app=app)]
+    world.one.network.refuse = [412]
+    outcome = await world.one.saver.save(edit)
+    assert isinstance(outcome, Conflicted)
+    assert [(field.dotted, field.theirs) for field in outcome.fields] == [("description", "theirs")]
+    world.one.network.refuse = [412, 412, 412]
+    third = await world.one.saver.save(outcome.resolved({("description",): "both"}))
+    assert isinstance(third, Refused)
+    assert third.error.status == 412
+
+
+@pytest.mark.parametrize("status", [400, 403, 413, 415, 422, 429, 431, 503])
+async def test_a_refusal_of_any_kind_is_told_and_nothing_is_sent_again(world: World, status: int) -> None:
+    before = len(world.one.sent)
+    world.one.network.refuse = [status]
+    outcome = await world.one.saver.save(
+        await world.one.edit(TOOL, world.app, world.ids["tool a"], description="kept by the form")
+    )
+    assert isinstance(outcome, Refused)
+    assert outcome.error.status == status
+    assert len(world.one.sent) == before + 1
+    assert [entry.state for entry in world.one.journal(world.app).read().entries] == ["failed"]
+
+
 async def test_being_offline_changes_nothing_and_says_so(world: World) -> None:
     edit = await world.one.edit(TOOL, world.app, world.ids["tool a"], description="later")
     world.one.network.offline = True
