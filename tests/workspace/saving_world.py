@@ -48,8 +48,8 @@ class Network(httpx.AsyncBaseTransport):
         if request.method != "GET" and self.before:
             await self.before.pop(0)()
         if request.method != "GET" and self.refuse:
-            body = {"error": {"code": "refused", "message": "no", "details": None, "requestId": None}}
-            return httpx.Response(self.refuse.pop(0), json=body, request=request)
+            body = httpx.ByteStream(b'{"error":{"code":"refused","message":"no","details":null,"requestId":null}}')
+            return httpx.Response(self.refuse.pop(0), stream=body, headers={"Content-Type": "application/json"})
         lost = self.lose.pop(request.method, "")
         if lost == "request":
             raise httpx.ReadError("lost", request=request)
