@@ -7,6 +7,7 @@ in the first screen: the first frame waits for nothing else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 from collections.abc import Callable, Coroutine
@@ -65,6 +66,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "apps": ("apps", "AppsScreen"),
     "requests": ("log", "LogScreen"),
     "app": ("app", "AppScreen"),
+    "edit": ("edit", "EditScreen"),
     "create": ("create_app", "CreateAppScreen"),
     "sign_in": ("signin", "SignInScreen"),
     "confirm": ("confirm", "ConfirmScreen"),
@@ -135,6 +137,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         options = options or LaunchOptions()
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.backend = Backend(self.options, self.post_message)
+        self._offered = False
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.backend.start
         self.set_reactive(DrioApp.status, self.backend.status)
         for theme in THEMES:
@@ -218,6 +221,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         for module, _ in SCREENS.values():
             await asyncio.to_thread(importlib.import_module, f"drio_tui.ui.screens.{module}")
         self.call_later(self._tell_problems)
+        self.call_later(self._offer_kept)
 
     def _tell_problems(self) -> None:
         """What is wrong with the configuration, once, when every binding is known."""
@@ -225,6 +229,49 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.settings = replace(self.settings, problems=())
         for problem in problems[:5]:
             self.notify(safe(problem).plain, title="config.toml", severity="warning", timeout=10, markup=False)
+
+    # -- unsaved edits ----------------------------------------------------------------------------
+
+    def keep_unsaved(self, why: str) -> None:
+        """Keep what is being edited in files of its own, without asking: the program ends."""
+        buffers = [
+            kept
+            for stack in self._screen_stacks.values()
+            for screen in stack
+            if (make := getattr(screen, "buffer", None)) and (kept := make(why)) is not None
+        ]
+        if buffers:
+            from drio_tui.workspace import recovery  # only when there is something to keep
+
+            recovery.save_all(buffers)
+
+    def forget_kept(self, id: str) -> None:
+        """Forget a kept edit: it is saved now."""
+        from drio_tui.workspace import recovery
+
+        with contextlib.suppress(OSError):  # it is offered once more, no harm
+            recovery.discard(id)
+
+    def _offer_kept(self) -> None:
+        """Offer what was kept at the last end, for the connection in use, once."""
+        if self._offered or self.session is None or self.options.read_only:
+            return
+        self._offered = True
+        from drio_tui.ui.screens.recovery import RecoveryScreen, target_of
+        from drio_tui.workspace import recovery
+
+        kept = recovery.load(self.status.profile)
+        for problem in kept.problems[:3]:
+            self.notify(safe(problem).plain, severity="warning", markup=False)
+        buffers = [buffer for buffer in kept.buffers if buffer.base_url == (self.backend.base_url or "")]
+
+        def go_on(buffer: Any) -> None:
+            if buffer is not None:
+                self.switch_mode("apps")
+                self.push_screen(make_screen("edit", target_of(buffer)))
+
+        if buffers:
+            self.push_screen(RecoveryScreen(buffers), go_on)
 
     # -- for the screens --------------------------------------------------------------------------
 

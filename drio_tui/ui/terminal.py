@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -53,7 +54,16 @@ class TerminalApp(App[int], inherit_bindings=False):
             if number is not None:
                 loop.add_signal_handler(number, self._end, number)
 
+    def keep_unsaved(self, why: str) -> None:
+        """Keep what is being edited: the program ends without asking. Override it; it must not wait."""
+
+    def _keep(self, why: str) -> None:
+        # Whatever goes wrong here must not stand in the way of ending.
+        with contextlib.suppress(Exception):
+            self.keep_unsaved(why)
+
     def _end(self, number: int) -> None:
+        self._keep(f"the program was ended by signal {number}")
         self.exit(128 + number)
         if number == getattr(signal, "SIGHUP", None):
             # With the terminal gone, textual's writer thread has died or will, and waiting for it to take more
@@ -66,6 +76,7 @@ class TerminalApp(App[int], inherit_bindings=False):
         if self.is_headless:
             super()._handle_exception(error)
             return
+        self._keep("the program failed")
         self._return_code = 1
         self.crashed = self.crashed or error
         self._exception = self._exception or error

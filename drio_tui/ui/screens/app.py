@@ -18,6 +18,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Status
+from drio_tui.ui.screens import editing
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.problems import ProblemsScreen
 from drio_tui.ui.stylesheets import stylesheet
@@ -36,7 +37,7 @@ _BETWEEN = 0.05
 """Seconds between two drawings of a tree that is still filling."""
 
 
-class AppScreen(DrioScreen[None]):
+class AppScreen(editing.Editing, DrioScreen[None]):
     """Inspects one app. Parts are drawn as they arrive; a refresh keeps the cursor and what is open."""
 
     AREA = "apps"
@@ -57,7 +58,7 @@ class AppScreen(DrioScreen[None]):
         Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen"),
         Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of what is chosen", show=False),
         Key("app_screen.other", "tab", "other_pane", "Other side", "Between the tree and the details", show=False),
-    )  # fmt: skip
+    ) + editing.BINDINGS  # fmt: skip
 
     outline: reactive[Outline | None] = reactive(None, init=False)
     """The tree as far as it is known."""
@@ -93,6 +94,8 @@ class AppScreen(DrioScreen[None]):
         self._foreign = False
         self._jumps: list[ThingKey] = []
         self._read_at: datetime | None = None
+        self.marked = {}
+        self.go_to_when_read: ThingKey | None = None
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="app"):
@@ -170,6 +173,13 @@ class AppScreen(DrioScreen[None]):
             self.loading_app = False
             self._dirty = True
             self._draw()
+            if self.go_to_when_read is not None:
+                self.tree_view.reveal(self.go_to_when_read)
+                self.go_to_when_read = None
+
+    def say_marked(self) -> None:
+        """Show how many things are marked."""
+        self._note(self.drio.status)
 
     def _draw(self) -> None:
         if self._dirty and self.is_mounted:
@@ -208,6 +218,8 @@ class AppScreen(DrioScreen[None]):
         if self.wanted:
             hits = len(self.tree_view.hits)
             parts.append((f"{hits} hit{'s' if hits != 1 else ''}", "$foreground-muted" if hits else "$text-warning"))
+        if self.marked:
+            parts.append((f"● {len(self.marked)} marked", "$text-accent"))
         root = self.outline.root
         errors, warnings = root.errors + root.errors_below, root.warnings + root.warnings_below
         if self.loading_app:
@@ -234,7 +246,7 @@ class AppScreen(DrioScreen[None]):
                 return "No problem was found in this app."
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
-        return None
+        return self.why_not_changed(action)
 
     def action_filter(self) -> None:
         self.remove_class("-detail")

@@ -1,0 +1,93 @@
+"""What the screens that change things share: the saver, and the server's own description of requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError
+from drio_tui.kinds import KINDS, Kind
+from drio_tui.schema.fields import Field, Hints, Option, Reader
+from drio_tui.schema.openapi import reader
+from drio_tui.schema.resolve import Json
+from drio_tui.ui.forms.place import Reference
+from drio_tui.workspace.journal import Journal
+from drio_tui.workspace.saving import Saver
+from drio_tui.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from drio_tui.ui.backend import Backend
+
+DOCUMENT_SECONDS = 3.0
+"""How long a form waits for the server's document; after that it uses our own models."""
+
+_savers: WeakKeyDictionary[DrioClient, Saver] = WeakKeyDictionary()
+_documents: WeakKeyDictionary[DrioClient, asyncio.Task[Json | None]] = WeakKeyDictionary()
+
+
+def saver_of(backend: Backend, client: DrioClient) -> Saver:
+    """The one saver of a connection, so that the same intent is known again whichever screen it comes from."""
+    found = _savers.get(client)
+    if found is None:
+        profile, base_url = backend.status.profile, backend.base_url or ""
+        found = _savers[client] = Saver(client, lambda app: Journal(profile, base_url, app))
+    return found
+
+
+async def document_of(client: DrioClient) -> Json | None:
+    """The server's OpenAPI document, read once for a connection; None where there is none in time."""
+    task = _documents.get(client)
+    if task is None or (task.done() and task.result() is None):
+        task = _documents[client] = asyncio.create_task(_read(client))
+    try:
+        return await asyncio.wait_for(asyncio.shield(task), DOCUMENT_SECONDS)
+    except TimeoutError:
+        return None
+
+
+async def _read(client: DrioClient) -> Json | None:
+    try:
+        return (await client.transport.request("GET", "/openapi.json", anonymous=True)).data
+    except DrioError:
+        return None
+
+
+def body_of(kind: Kind[Any], document: Json | None, *, new: bool) -> tuple[Reader, Json, bool]:
+    """A reader and the schema of the body that makes or changes a thing, and whether it is the server's own."""
+    hints = Hints(multiline=frozenset(kind.multiline))
+    method, path = ("POST", kind.collection) if new else ("PATCH", kind.item)
+    found = reader(document, method, path, hints) if document is not None else None
+    if found is not None:
+        return (*found, True)
+    model = kind.create_model if new else kind.patch_model
+    schema = model.model_json_schema(by_alias=True) if model else {"type": "object", "properties": {}}
+    return Reader(schema, hints), schema, False
+
+
+def without_members(made: Reader, schema: Json, left_out: frozenset[str]) -> Field:
+    """The body as a field to draw, without the members that have an editor of their own."""
+    flat, _ = made.schemas.flat(schema)
+    properties: Mapping[str, Any] = flat.get("properties") or {}
+    needed = flat.get("required") or []
+    return made.field(
+        {
+            "type": "object",
+            "properties": {name: value for name, value in properties.items() if name not in left_out},
+            "required": [name for name in needed if name not in left_out],
+        }
+    )
+
+
+def references_of(kind: Kind[Any], snapshot: Snapshot) -> dict[str, Reference]:
+    """What the members of a kind can refer to, by name, from what the app has."""
+
+    def options(to: str) -> list[Option]:
+        return [Option(thing.id, thing.name, thing.id) for thing in snapshot.things(to) if not thing.made_up]
+
+    return {
+        one.path: Reference(lambda to=one.to: options(to), f"new {KINDS[one.to].title.lower()}…")  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        for one in kind.references
+    }

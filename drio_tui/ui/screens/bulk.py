@@ -1,0 +1,153 @@
+"""Several steps under one question: what they are, a confirmation, a result for each, and a retry of the failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.saving import saver_of
+from drio_tui.ui.screens.base import Requests
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.rows import Column, Row, RowList
+from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.workspace.bulk import Batch, Result
+from drio_tui.workspace.saving import Saver
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+
+class BatchScreen(Requests, ModalScreen[bool]):
+    """Gives whether anything was done. `steps` are the words of the tasks, `make` the tasks for a saver.
+
+    With `name` it has to be typed before the button works. Cancel has the focus at first.
+    """
+
+    CSS_PATH = stylesheet("editing")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "batch",
+        "Deleting, and many at once",
+        Key("batch.close", "escape", "close", "Close", "Close; what is under way is finished, nothing more is begun"),
+        Key("batch.left", "left", "app.focus_previous", "Left", show=False, palette=False),
+        Key("batch.right", "right", "app.focus_next", "Right", show=False, palette=False),
+    )
+
+    class Progress(Message):
+        """One task ended."""
+
+        def __init__(self, result: Result) -> None:
+            super().__init__()
+            self.result = result
+
+    class Ended(Message):
+        """No task is left to be begun."""
+
+    def __init__(
+        self,
+        title: str,
+        body: str,
+        steps: Sequence[str],
+        make: Callable[[Saver], Batch],
+        *,
+        agree: str,
+        name: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._title, self._body, self._steps, self._make = title, body, list(steps), make
+        self._agree, self._called = agree, name
+        self.work: Batch | None = None
+        self._running = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="editing-box") as box:
+            box.border_title = safe_line(self._title, 90)
+            yield Static(safe(self._body, multiline=True), id="body")
+            yield RowList(Column("", 3), Column("Step", 54), Column("Result"))
+            if self._called is not None:
+                yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")
+                yield Input(id="typed")
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel")
+                yield Button(self._agree, id="go", variant="error", disabled=self._called is not None)
+
+    def on_mount(self) -> None:
+        self._show()
+        self.query_one("#cancel").focus()
+
+    def _show(self) -> None:
+        rows = []
+        results = self.work.results if self.work else [None] * len(self._steps)
+        for number, (step, result) in enumerate(zip(self._steps, results, strict=True)):
+            mark = (
+                Content("·")
+                if result is None
+                else Content.styled(*(("✓", "$text-success") if result.ok else ("✗", "$text-error")))
+            )
+            said = "" if result is None else "done" if result.ok else result.problem
+            rows.append(Row(str(number), (mark, safe_line(step, 200), safe_line(said, 300))))
+        self.query_one(RowList).show(rows)
+
+    @on(Input.Changed, "#typed")
+    def _compare(self, event: Input.Changed) -> None:
+        self.query_one("#go", Button).disabled = event.value != self._called
+
+    @on(Input.Submitted, "#typed")
+    def _typed(self, event: Input.Submitted) -> None:
+        if event.value == self._called:
+            self.go()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "go":
+            self.go()
+        else:
+            self.action_close()
+
+    def go(self) -> None:
+        """Do what is not done yet."""
+        if self._running:
+            return
+        self._running = True
+        self.query_one("#go", Button).disabled = True
+
+        async def run(client: DrioClient) -> BatchScreen.Ended:
+            if self.work is None:
+                self.work = self._make(saver_of(self.backend, client))
+            await self.work.run(on_result=lambda result: self.post_message(self.Progress(result)))
+            return self.Ended()
+
+        self.run_request(run, lambda ended: ended, group="batch", once=True)
+
+    def on_batch_screen_progress(self, message: Progress) -> None:
+        self._show()
+
+    def on_batch_screen_ended(self, message: Ended) -> None:
+        self._running = False
+        self._show()
+        if self.work is not None and self.work.done:
+            self.notify(
+                f"{len(self._steps)} of {len(self._steps)} done. z takes it back.",
+                title=safe_line(self._title, 80).plain,
+                markup=False,
+            )
+            self.dismiss(True)
+            return
+        button = self.query_one("#go", Button)
+        button.label, button.disabled = "Retry the failed", False
+        self.query_one("#cancel", Button).label = "Close"
+
+    def action_close(self) -> None:
+        if self.work is not None:
+            self.work.stop()
+        self.dismiss(self.work is not None)

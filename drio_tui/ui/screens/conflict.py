@@ -1,0 +1,130 @@
+"""Two people changed the same members: three values each, and a choice for every one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from drio_tui.schema.fields import MISSING
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.screens.review import shown
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.rows import Column, Row, RowList
+from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.merge import FieldConflict, Path
+
+_SIDES = {"theirs": "theirs", "mine": "mine", "both": "both together"}
+
+
+class ConflictScreen(ModalScreen[dict[Path, Any] | None]):
+    """Gives the value decided on for each member, None when the person goes back to editing.
+
+    Nothing is decided beforehand: saving is possible once every member has its choice.
+    """
+
+    CSS_PATH = stylesheet("editing")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "conflict",
+        "Both changed it",
+        Key("conflict.theirs", "t,left", "take('theirs')", "Theirs", "Keep what the other one wrote"),
+        Key("conflict.mine", "m,right", "take('mine')", "Mine", "Write what you typed over it"),
+        Key("conflict.both", "b", "take('both')", "Both", "Put both together, where that can be done"),
+        Key("conflict.save", "ctrl+s", "save", "Save", "Save with these choices"),
+        Key("conflict.back", "escape", "back", "Back", "Back to editing; nothing is written"),
+    )
+
+    def __init__(self, name: str, conflicts: Sequence[FieldConflict]) -> None:
+        super().__init__()
+        self._called, self._conflicts = name, list(conflicts)
+        self.taken: dict[int, str] = {}
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="editing-box") as box:
+            box.border_title = safe_line(f"Someone else changed {self._called} too", 90)
+            yield RowList(Column("Member", 28), Column("Taken", 14), Column("Why"))
+            yield Static(id="about")
+            with Horizontal(classes="buttons"):
+                yield Button("Back", id="back")
+                yield Button("Theirs", id="theirs")
+                yield Button("Mine", id="mine")
+                yield Button("Save", id="save", variant="primary", disabled=True)
+
+    def on_mount(self) -> None:
+        self._show()
+        self.query_one(RowList).focus()
+
+    def _show(self) -> None:
+        rows = []
+        for number, one in enumerate(self._conflicts):
+            choice = self.taken.get(number)
+            taken = (
+                Content.styled(f"✓ {_SIDES[choice]}", "$text-success")
+                if choice
+                else Content.styled("? choose", "$text-warning")
+            )
+            rows.append(Row(str(number), (safe_line(one.dotted, 60), taken, safe_line(one.reason, 200))))
+        self.query_one(RowList).show(rows)
+        self.query_one("#save", Button).disabled = len(self.taken) < len(self._conflicts)
+        self._explain(self._here())
+
+    def _here(self) -> int | None:
+        key = self.query_one(RowList).key
+        return int(key) if key else None
+
+    @on(RowList.Moved)
+    def _moved(self, event: RowList.Moved) -> None:
+        self._explain(int(event.key) if event.key else None)
+
+    def _explain(self, number: int | None) -> None:
+        if number is None:
+            return
+        one = self._conflicts[number]
+        lines = [
+            safe_line(f"{word:7}{shown(one.path, value)}", 300, style)
+            for word, value, style in (
+                ("base", one.base, "$foreground-muted"),
+                ("theirs", one.theirs, "$text-warning"),
+                ("mine", one.mine, "$text-success"),
+            )
+        ]
+        if one.both is not MISSING:
+            lines.append(safe_line(f"both   {shown(one.path, one.both)}", 300, "$text-primary"))
+        self.query_one("#about", Static).update(Content("\n").join(lines))
+
+    def action_take(self, side: str) -> None:
+        number = self._here()
+        if number is None:
+            return
+        if side == "both" and self._conflicts[number].both is MISSING:
+            self.notify("These two cannot be put together.", severity="warning", markup=False)
+            return
+        self.taken[number] = side
+        self._show()
+
+    def action_save(self) -> None:
+        if len(self.taken) < len(self._conflicts):
+            self.notify("Choose theirs or mine for every member first.", severity="warning", markup=False)
+            return
+        self.dismiss({one.path: getattr(one, self.taken[number]) for number, one in enumerate(self._conflicts)})
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "save":
+                self.action_save()
+            case "back":
+                self.dismiss(None)
+            case side:
+                self.action_take(str(side))

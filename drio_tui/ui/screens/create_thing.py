@@ -1,0 +1,40 @@
+"""Where a new thing goes: its kind and its parent, from where the cursor is in the tree."""
+
+from __future__ import annotations
+
+from drio_tui.kinds import KINDS
+from drio_tui.ui.forms.chooser import Choice
+from drio_tui.workspace.outline import Node
+from drio_tui.workspace.snapshot import Snapshot
+
+_INSIDE = {"auth": "auth", "provider": "auth", "integration": "integration", "operation": "operation"}
+_GROUPS = {"auth": "auth", "providers": "auth", "integrations": "integration", "tools": "tool"}
+
+
+def kinds_to_add(node: Node | None) -> list[Choice[tuple[str, str]]]:
+    """What can be made here as `(kind, parent id)`: what the cursor suggests first, then the others."""
+    first: list[tuple[str, str]] = []
+    path = [node, *node.ancestors()] if node is not None else []
+    for one in path:
+        if one.kind == "integration" and one.about:
+            first.append(("operation", one.about[1]))
+            break
+    kinds = [_INSIDE.get(one.kind, one.kind if one.kind in ("tool", "widget") else "") for one in path[:1]]
+    kinds += [_GROUPS.get(one.key[-1].lower(), "") for one in path if one.kind == "group"]
+    wanted = [kind for kind in kinds if kind in KINDS and kind not in ("app",)]
+    if wanted and wanted[0] == "operation":
+        wanted = wanted[1:]
+    parents = dict(first)
+    order = [*wanted, *parents, *(kind for kind in KINDS if kind != "app")]
+    return [
+        Choice((kind, parents.get(kind, "")), f"{KINDS[kind].symbol} {KINDS[kind].title}")
+        for kind in dict.fromkeys(order)
+    ]
+
+
+def parents_of(kind: str, snapshot: Snapshot) -> list[Choice[str]]:
+    """What a new thing of this kind can stand under, by name; empty where it needs nothing."""
+    parent = KINDS[kind].parent
+    if parent is None:
+        return []
+    return [Choice(thing.id, thing.name, thing.id) for thing in snapshot.things(parent[1]) if not thing.made_up]

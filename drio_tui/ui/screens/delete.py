@@ -1,0 +1,39 @@
+"""Deleting: everything that refers to it, what becomes of that, and the steps in a safe order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drio_tui.kinds import KINDS
+from drio_tui.ui.screens.bulk import BatchScreen
+from drio_tui.workspace.blast import blast_radius, plan_delete
+from drio_tui.workspace.references import Links
+from drio_tui.workspace.snapshot import Key, Snapshot
+
+
+def delete_screen(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = False) -> BatchScreen:
+    """The question about deleting things. Raises `UsageError` for what cannot be deleted.
+
+    Without `cascade`, references are taken out where their holder can live without them.
+    """
+    links = Links(snapshot)
+    plan = plan_delete(snapshot, links, keys, cascade=cascade)
+    hits = blast_radius(snapshot, links, keys)
+    things = [thing for key in keys if (thing := snapshot.at(key))]
+    one = things[0] if len(things) == 1 else None
+    title = f"Delete the {KINDS[one.kind].title.lower()} {one.name}?" if one else f"Delete {len(things)} things?"
+    lines = []
+    if hits:
+        names = ", ".join(f"{hit.name} ({KINDS[hit.key[0]].title.lower()})" for hit in hits[:12])
+        lines.append(f"{len(hits)} refer to it, directly or through others: {names}{' …' if len(hits) > 12 else ''}")
+    if plan.along:
+        lines.append(f"{len(plan.along)} of them cannot be without it and go too.")
+    if not hits:
+        lines.append("Nothing refers to it.")
+    if plan.unread:
+        lines.append(f"Not read: {', '.join(plan.unread)}. More may refer to it.")
+    name = one.name if one else f"delete {len(things)}"
+    return BatchScreen(
+        title, "\n".join(lines), [step.about for step in plan.steps],
+        lambda saver: plan.batch(saver, snapshot.app_id), agree="Delete", name=name,
+    )  # fmt: skip

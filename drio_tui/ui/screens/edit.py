@@ -1,0 +1,466 @@
+"""Editing one thing, or making a new one: form, special editors, the whole as JSON, and saving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Static
+
+from drio_tui.api.errors import DrioError, FieldError, NotFound
+from drio_tui.api.models import same_json
+from drio_tui.kinds import KINDS
+from drio_tui.schema.form import FormModel
+from drio_tui.ui import keymap
+from drio_tui.ui.editors import SPECIAL, special_members
+from drio_tui.ui.editors.base import Context, Editor
+from drio_tui.ui.forms.form import SchemaForm
+from drio_tui.ui.forms.tabs import TabStrip
+from drio_tui.ui.forms.whole import WholeJson
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.saving import body_of, document_of, references_of, saver_of, without_members
+from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.conflict import ConflictScreen
+from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.workspace.loader import load_app
+from drio_tui.workspace.outcomes import (
+    Conflicted,
+    DeletedElsewhere,
+    Edit,
+    Failed,
+    Outcome,
+    Refused,
+    Saved,
+    Unknown,
+)
+from drio_tui.workspace.recovery import Buffer
+from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.writes import comparable, needs_review
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is edited. No `id`: something new, under `parent` where its kind needs one.
+
+    `base` and `mine` are those of an edit to go on with (a kept buffer, a copy); without them the thing is
+    edited as the server has it. `outside` begins in the person's own editor. `recovered` is the kept buffer's id.
+    """
+
+    app: str
+    kind: str
+    id: str = ""
+    parent: str = ""
+    base: dict[str, Any] | None = field(default=None, repr=False)
+    mine: dict[str, Any] | None = field(default=None, repr=False)
+    draft: str = field(default="", repr=False)
+    outside: bool = False
+    recovered: str = ""
+
+
+class EditScreen(DrioScreen[str | None]):
+    """Ends with the id of what was saved, None when nothing was."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("editing")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "edit",
+        "Editing",
+        Key(
+            "edit.save", "ctrl+s", "write", "Save", "Check everything, show what changes, then write it", priority=True
+        ),
+        Key("edit.page", "f5", "page(1)", "Page →", "The next page", priority=True),
+        Key("edit.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The page before", show=False, priority=True),
+        Key("edit.outside", "ctrl+o", "outside", "$EDITOR", "Edit the whole as JSON in $VISUAL or $EDITOR"),
+    )
+
+    class Ready(Message):
+        """Everything that the forms are made from is there."""
+
+        def __init__(self, snapshot: Snapshot, raw: dict[str, Any] | None, document: Any) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+            self.raw = raw
+            self.document = document
+
+    class Done(Message):
+        """A save ended; `outcome` is None when the person went back to editing."""
+
+        def __init__(self, outcome: Outcome | None) -> None:
+            super().__init__()
+            self.outcome = outcome
+
+    def __init__(self, target: Target, snapshot: Snapshot | None = None) -> None:
+        super().__init__()
+        self.target = target
+        self.kind = KINDS[target.kind]
+        self.snapshot = snapshot
+        self.base: dict[str, Any] = target.base or {}
+        self.is_new = not target.id
+        self.form: SchemaForm | None = None
+        self.editors: list[Editor] = []
+        self.gone = False
+        self._parent_id = target.parent
+        self._whole: WholeJson | None = None
+        self._whole_model: FormModel | None = None
+        self._page = 0
+        self._filled = False
+        self._saving = False
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical():
+            yield Static(self._heading("reading…"), id="heading")
+            yield Static(id="banner")
+            yield ContentSwitcher(id="pages")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        target, snapshot = self.target, self.snapshot
+
+        async def read(client: DrioClient) -> EditScreen.Ready:
+            known = snapshot
+            if known is None:
+                known = Snapshot(target.app)
+                await load_app(client, target.app, known.apply)
+            raw = None
+            if target.id:
+                try:
+                    raw = (await client.get(self.kind, target.id, app=target.app)).raw
+                except NotFound:
+                    raw = None
+            return self.Ready(known, raw, await document_of(client))
+
+        self.run_request(read, lambda ready: ready, group="read")
+
+    def _heading(self, note: str = "") -> Content:
+        title = self.kind.title
+        name = f"new {title.lower()}" if self.is_new else f"{title}  {self.kind.label(self.base)}"
+        return Content.assemble(safe_line(f"{self.kind.symbol} {name}", 120, "bold"), safe_line(f"   {note}", 120))
+
+    # -- building ---------------------------------------------------------------------------------
+
+    async def on_edit_screen_ready(self, message: Ready) -> None:
+        self.snapshot = message.snapshot
+        if not self.is_new and self.target.base is None:
+            if message.raw is None:
+                self.drio.show_error(NotFound("it was deleted elsewhere", status=404))
+                self.dismiss(None)
+                return
+            self.base = message.raw
+        made, schema, theirs = body_of(self.kind, message.document, new=self.is_new)
+        special = special_members(self.kind.name)
+        whole = self.base if self.target.mine is None else self.target.mine
+        start = None if self.is_new else self._main(self.base)
+        model = FormModel(without_members(made, schema, special), start)
+        if self.target.mine is not None:
+            model.take(self._main(whole))
+        self.form = SchemaForm(
+            model, references=references_of(self.kind, message.snapshot), json_view=False, id="page-form"
+        )
+        context = Context(body=(made, schema) if theirs else None)
+        titles = ["Form"]
+        pages: list[Any] = [self.form]
+        for number, one in enumerate(SPECIAL.get(self.kind.name, ())):
+            if self.is_new and not one.create:
+                continue
+            editor = one.make()
+            editor.id = f"page-editor-{number}"
+            editor.load(None if self.is_new and not whole else whole, message.snapshot, context)
+            if self.target.mine is not None:
+                editor.base = {name: self.base[name] for name in editor.members if name in self.base}
+            self.editors.append(editor)
+            titles.append(one.title)
+            pages.append(editor)
+        self._whole_model = FormModel(made.field(schema), None if self.is_new else self._open(self.base))
+        self._whole = WholeJson(self._whole_model, id="page-json")
+        if self.target.draft:
+            self._whole.take(self.target.draft)
+        pages.append(self._whole)
+        titles.append("JSON")
+        switcher = self.query_one("#pages", ContentSwitcher)
+        await self.mount(TabStrip(titles), before=switcher)
+        await switcher.mount(*pages)
+        switcher.current = "page-form"
+        self._pages = [str(page.id) for page in pages]
+        self._filled = True
+        note = "fields as this server describes them" if theirs else "fields as this version knows them"
+        self.query_one("#heading", Static).update(self._heading(note))
+        self.form.focus_first()
+        if self.target.outside:
+            self.call_after_refresh(self.action_outside)
+
+    def _open(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The members that a person can change."""
+        return {name: value for name, value in raw.items() if name not in self.kind.fixed}
+
+    def _main(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of them on the plain form."""
+        special = special_members(self.kind.name)
+        return {name: value for name, value in self._open(raw).items() if name not in special}
+
+    # -- what has become of it --------------------------------------------------------------------
+
+    def mine(self, *, secrets: bool = True) -> dict[str, Any]:
+        """The whole thing as it is wanted now."""
+        if self.form is None:
+            return dict(self.base)
+        found = {name: value for name, value in self.base.items() if name in self.kind.fixed}
+        found |= self.form.model.value(secrets=secrets)
+        for editor in self.editors:
+            if editor.is_mounted:
+                found |= editor.value()
+        return found
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is anything to lose."""
+        if not self._filled or self.form is None:
+            return self.target.mine is not None
+        if self._whole is not None:
+            self._take_json()
+            if self._whole.draft is not None:
+                return True
+        if self.target.mine is not None and self.is_new:
+            return True
+        return self.form.model.dirty or any(editor.dirty for editor in self.editors)
+
+    def unsaved(self) -> str:
+        return f"the {self.kind.title.lower()}" if self.dirty else ""
+
+    def buffer(self, why: str) -> Buffer | None:
+        """What has to be kept when the program ends now; None when nothing was edited."""
+        if not self.dirty:
+            return None
+        backend = self.backend
+        return Buffer(
+            profile=backend.status.profile, base_url=backend.base_url or "", app=self.target.app, kind=self.kind.name,
+            thing=self.target.id, label=self.kind.label(self.base or self.mine(secrets=False)),
+            mine=self.mine(secrets=False), base=None if self.is_new else self.base, parent=self._parent_id,
+            draft=(self._whole.draft or "") if self._whole else "", why=why, id=self.target.recovered,
+        )  # fmt: skip
+
+    # -- pages ------------------------------------------------------------------------------------
+
+    def action_page(self, step: int) -> None:
+        if self._filled:
+            self.show_page((self._page + step) % len(self._pages))
+
+    @on(TabStrip.Chosen)
+    def _page_chosen(self, event: TabStrip.Chosen) -> None:
+        event.stop()
+        self.show_page(event.number, focus=event.enter)
+
+    def show_page(self, number: int, *, focus: bool = True) -> None:
+        """Show a page; what the others hold by now is told to it."""
+        if not self._take_json() and number == self._page:
+            return
+        self._page = number
+        name = self._pages[number]
+        self.query_one(TabStrip).chosen = number
+        self.query_one("#pages", ContentSwitcher).current = name
+        page = self.query_one(f"#{name}")
+        if isinstance(page, WholeJson):
+            self._fill_json(page)
+        elif isinstance(page, Editor):
+            page.see(self.mine())
+            if focus:
+                self.call_after_refresh(page.focus_first)
+        elif self.form is not None and focus:
+            self.form.focus_first()
+
+    def _fill_json(self, page: WholeJson) -> None:
+        if page.draft is None and self._whole_model is not None:
+            self._whole_model.take(self._open(self.mine()))
+        page.show()
+        self.call_after_refresh(lambda: self.set_focus(next((one for one in page.query("*") if one.focusable), None)))
+
+    def _take_json(self) -> bool:
+        """Take over what was typed as JSON into the other pages; false while its text does not parse."""
+        page = self._whole
+        if page is None or self._whole_model is None or self._pages[self._page] != "page-json":
+            return True
+        if page.take_edits():
+            self._spread(self._whole_model.value())
+        return page.draft is None
+
+    def _spread(self, value: dict[str, Any]) -> None:
+        if self.form is None or self.snapshot is None:
+            return
+        self.form.model.take(self._main(value))
+        self.form._rebuild()
+        for editor in self.editors:
+            now = editor.value()
+            wanted = {name: value[name] for name in editor.members if name in value}
+            if not same_json(now, wanted):
+                base, context = editor.base, editor.context
+                editor.load({**self.mine(), **wanted}, self.snapshot, context)
+                editor.base = base
+
+    def action_outside(self) -> None:
+        from drio_tui.ui.forms.outside import NoEditor, edit_outside  # tempfile and subprocess, rarely needed
+
+        page = self._whole
+        if page is None or self._whole_model is None:
+            return
+        self._take_json()
+        if page.draft is None:
+            self._whole_model.take(self._open(self.mine()))
+        text = page.text
+        try:
+            edited = edit_outside(self.app, text)
+        except NoEditor as error:
+            self.notify(safe_line(str(error), 300).plain, severity="warning", markup=False)
+            return
+        if edited is not None and edited != text:
+            if page.take(edited):
+                self._spread(self._whole_model.value())
+            else:
+                self.show_page(len(self._pages) - 1)
+        if self._pages[self._page] == "page-json":
+            self._fill_json(page)
+
+    # -- saving -----------------------------------------------------------------------------------
+
+    @on(SchemaForm.Submitted)
+    @on(Editor.SaveWanted)
+    def _asked_to_save(self, event: Message) -> None:
+        event.stop()
+        self.action_write()
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        if action == "write" and not self._filled:
+            return "It is still being read."
+        return None
+
+    def action_write(self) -> None:
+        if self._saving or self.form is None:
+            return
+        if not self._take_json():
+            self._say("The JSON does not parse; nothing was written.")
+            self._fill_json(self.query_one("#page-json", WholeJson))
+            return
+        if self._whole is not None and self._whole.draft is not None:
+            self.show_page(len(self._pages) - 1)
+            return
+        if not self.form.validate():
+            self.show_page(0)
+            self._say("Some fields are not right yet.")
+            return
+        for number, editor in enumerate(self.editors, start=1):
+            found = editor.problems() if editor.is_mounted else []
+            if found and (self.is_new or editor.dirty):
+                self.show_page(number)
+                self._say(f"{found[0].path}: {found[0].message}")
+                return
+        if not self.is_new and not self.dirty and not self.gone:
+            self.notify("Nothing was changed.", markup=False)
+            return
+        self._say("")
+        self._saving = True
+        mine = self.mine()
+        again = tuple(name for editor in self.editors if editor.is_mounted for name in editor.again)
+        call = self._create if self.is_new or self.gone else self._save
+
+        def failed(error: DrioError) -> Message:
+            return self.Done(Failed(error))
+
+        self.run_request(lambda client: call(client, mine, again), self.Done, group="save", failed=failed, once=True)
+
+    async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
+        also = set(special_members(self.kind.name)) | {"providerKey"}
+        body = {
+            name: value
+            for name, value in comparable(self.kind, mine).items()
+            if value is not None and (name not in self.kind.fixed or name in also)
+        }
+        saver = saver_of(self.backend, client)
+        return await saver.create(self.kind, self.target.app, body, parent=self._parent_id, intent=f"{id(self)}")
+
+    async def _save(self, client: DrioClient, mine: dict[str, Any], again: tuple[str, ...]) -> Outcome | None:
+        """Read again, ask where there is something to decide, write."""
+        saver = saver_of(self.backend, client)
+        edit = Edit(self.kind, self.target.app, self.target.id, self.base, mine, again)
+        while True:
+            preview = await saver.preview(edit)
+            if isinstance(preview, DeletedElsewhere | Failed | Refused):
+                return preview
+            if preview.merge.conflicts:
+                values = await self.app.push_screen_wait(ConflictScreen(edit.name, preview.merge.conflicts))
+                if values is None:
+                    return None
+                edit = Conflicted(edit, preview.merge, preview.theirs).resolved(values)
+                continue
+            if needs_review(self.kind, preview.diff) or preview.merge.stale:
+                screen = ReviewScreen(edit.name, self.kind, preview.diff, preview.merge.theirs)
+                if not await self.app.push_screen_wait(screen):
+                    return None
+            outcome = await saver.save(edit)
+            if not isinstance(outcome, Conflicted):
+                return outcome
+
+    def on_edit_screen_done(self, message: Done) -> None:
+        self._saving = False
+        match message.outcome:
+            case None:
+                return
+            case Saved() as saved:
+                self._saved(saved.raw, ", ".join(change.dotted for change in saved.diff), saved.request_id)
+            case DeletedElsewhere():
+                self.gone = True
+                self._say(
+                    "It was deleted elsewhere. What you typed is still here: Ctrl+S makes it anew, under a new id."
+                )
+            case Refused(error=error):
+                self._refused(error, error.field_errors)
+            case Unknown(verdict="applied", raw=raw) if raw is not None:
+                self._saved(raw, "the answer was lost, but it is there", None)
+            case Unknown(verdict=verdict, error=error):
+                told = "did not happen" if verdict == "not applied" else "may or may not have happened"
+                self._say(f"{error.title}. Reading again shows that it {told}. Nothing you typed is lost.")
+            case Failed(error=error):
+                self._say(f"{error}. Nothing you typed is lost.")
+
+    def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
+        if self.target.recovered:
+            self.drio.forget_kept(self.target.recovered)
+        text = what or "nothing was left to write"
+        told = f"{text}\nrequest {request_id}" if request_id else text
+        title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
+        self.notify(safe(told, multiline=True).plain, title=safe_line(title, 100).plain, markup=False)
+        self.dismiss(str(raw.get("id", "")))
+
+    def _refused(self, error: DrioError, fields: Iterable[FieldError]) -> None:
+        left = list(fields)
+        if self.form is None:
+            return
+        for number, editor in enumerate(self.editors, start=1):
+            before = len(left)
+            left = editor.apply_errors(left)
+            if len(left) < before:
+                self.show_page(number)
+        on_form = [one for one in left if one.path.partition(".")[0].partition("[")[0] in self._form_members()]
+        left = [one for one in left if one not in on_form]
+        if on_form:
+            self.show_page(0)
+            self.form.apply_errors(on_form)
+        rest = "; ".join(f"{one.path} {one.message}" for one in left)
+        self._say(f"{error}{': ' if rest else ''}{rest}")
+
+    def _form_members(self) -> set[str]:
+        return set(self.form.model.field.members) if self.form is not None else set()
+
+    def _say(self, text: str) -> None:
+        banner = self.query_one("#banner", Static)
+        banner.update(safe_line(f"✗ {text}", 400) if text else "")
+        banner.set_class(bool(text), "-said")

@@ -1,0 +1,246 @@
+"""What the app screen can change: the keys that lead to the screens for editing, adding, deleting and undoing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.binding import BindingType
+from textual.message import Message
+
+from drio_tui.api.errors import UsageError
+from drio_tui.kinds import KINDS
+from drio_tui.ui import keymap
+from drio_tui.ui.forms.chooser import Choice, ChooserScreen
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.saving import saver_of
+from drio_tui.ui.screens.bulk import BatchScreen
+from drio_tui.ui.screens.create_thing import kinds_to_add, parents_of
+from drio_tui.ui.screens.delete import delete_screen
+from drio_tui.ui.screens.edit import EditScreen, Target
+from drio_tui.ui.screens.history import HistoryScreen, told
+from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.workspace.bulk import can_be_switched, enable_all
+from drio_tui.workspace.duplicate import Copy, copy_body, duplicate, why_not_copied
+from drio_tui.workspace.outcomes import problem
+from drio_tui.workspace.snapshot import Thing
+from drio_tui.workspace.undo import Step, undo_last
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.ui.screens.app import AppScreen
+
+BINDINGS: list[BindingType] = keymap.section(
+    "editing",
+    "Changing an app",
+    Key("editing.edit", "e", "edit_thing", "Edit", "Edit what is chosen", dangerous=True),
+    Key(
+        "editing.outside",
+        "E",
+        "edit_outside",
+        "$EDITOR",
+        "Edit its JSON in $VISUAL or $EDITOR",
+        dangerous=True,
+        show=False,
+    ),
+    Key("editing.add", "a", "add_thing", "Add", "Make something new here", dangerous=True),
+    Key("editing.delete", "D", "delete_things", "Delete", "Delete what is marked or chosen", dangerous=True),
+    Key("editing.copy", "c", "duplicate_thing", "Duplicate", "Make a copy of it", dangerous=True, show=False),
+    Key(
+        "editing.switch", "x", "switch_things", "Enable/disable", "Switch it, or all marked", dangerous=True, show=False
+    ),
+    Key("editing.mark", "m", "mark", "Mark", "Mark it, to do something to many at once", dangerous=True, show=False),
+    Key("editing.undo", "z", "undo_change", "Undo", "Undo the last change", dangerous=True),
+    Key("editing.history", "H", "show_history", "History", "Every change made here", dangerous=True, show=False),
+)
+
+
+class Copied(Message):
+    """A copy was tried."""
+
+    def __init__(self, copy: Copy, name: str) -> None:
+        super().__init__()
+        self.copy = copy
+        self.name = name
+
+
+class Undone(Message):
+    """An undo was tried."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        super().__init__()
+        self.steps = steps
+
+
+class Editing:
+    """Mixed into the app screen."""
+
+    marked: dict[tuple[str, ...], None]
+    """The things that are marked, in the order in which they were."""
+
+    @property
+    def _screen(self) -> AppScreen:
+        return cast("AppScreen", self)
+
+    def _thing(self) -> Thing | None:
+        node = self._screen.chosen
+        if node is None or node.about is None:
+            return None
+        thing = self._screen.snapshot.at(node.about)
+        return thing if thing is not None and thing.kind in KINDS and not thing.made_up else None
+
+    def _things(self) -> list[Thing]:
+        """What is marked, else what is chosen."""
+        marked = [thing for key in self.marked if (thing := self._screen.snapshot.at(key))]
+        one = self._thing()
+        return marked or ([one] if one else [])
+
+    def why_not_changed(self, action: str) -> str | None:
+        """Why one of these actions cannot be done now, None when it can (or it is none of these)."""
+        match action:
+            case "edit_thing" | "edit_outside" | "mark" if self._thing() is None:
+                return "This is nothing that can be edited: choose a thing of the app."
+            case "duplicate_thing":
+                thing = self._thing()
+                return "There is nothing to copy here." if thing is None else why_not_copied(KINDS[thing.kind])
+            case "delete_things":
+                things = self._things()
+                if not things or not all(KINDS[thing.kind].deletable for thing in things):
+                    return "drio has no way to delete this."
+            case "switch_things":
+                things = self._things()
+                if not things or not all(can_be_switched(KINDS[thing.kind]) for thing in things):
+                    return "Only tools and apps can be enabled and disabled."
+        return None
+
+    # -- editing and adding -----------------------------------------------------------------------
+
+    def action_edit_thing(self) -> None:
+        self._edit(outside=False)
+
+    def action_edit_outside(self) -> None:
+        self._edit(outside=True)
+
+    def _edit(self, *, outside: bool) -> None:
+        thing = self._thing()
+        if thing is not None:
+            self.open_edit(Target(self._screen.app_id, thing.kind, thing.id, outside=outside))
+
+    def open_edit(self, target: Target) -> None:
+        """Show the edit screen; what was saved is read anew and the cursor put on what is new."""
+        self._screen.app.push_screen(EditScreen(target, self._screen.snapshot), lambda id: self._edited(target, id))
+
+    def _edited(self, target: Target, id: str | None) -> None:
+        if id:
+            if not target.id:
+                self._screen.go_to_when_read = (target.kind, id)
+            self._screen.action_refresh()
+
+    def action_add_thing(self) -> None:
+        choices = kinds_to_add(self._screen.chosen)
+        self._screen.app.push_screen(ChooserScreen("Make a new", choices), self._kind_chosen)
+
+    def _kind_chosen(self, choice: Choice[Any] | None) -> None:
+        if choice is None:
+            return
+        kind, parent = choice.value
+        parents = parents_of(kind, self._screen.snapshot)
+        target = Target(self._screen.app_id, kind, parent=parent)
+        if KINDS[kind].parent is None or parent:
+            self.open_edit(target)
+        elif not parents:
+            self._screen.notify("Make an integration first: operations stand in one.", severity="warning", markup=False)
+        elif len(parents) == 1:
+            self._parent_chosen(kind, parents[0])
+        else:
+            title = "In which integration?"
+            self._screen.app.push_screen(ChooserScreen(title, parents), lambda one: self._parent_chosen(kind, one))
+
+    def _parent_chosen(self, kind: str, choice: Choice[Any] | None) -> None:
+        if choice is not None:
+            self.open_edit(Target(self._screen.app_id, kind, parent=choice.value))
+
+    def action_duplicate_thing(self) -> None:
+        thing = self._thing()
+        screen = self._screen
+        if thing is None or not isinstance(thing.raw, dict):
+            return
+        kind, raw = KINDS[thing.kind], thing.raw
+        siblings = [one.raw for one in screen.snapshot.things(thing.kind) if isinstance(one.raw, dict)]
+        if kind.name in ("widget", "auth"):
+            # A tool has one widget, and secrets are not copied: the person says what is missing.
+            self.open_edit(Target(screen.app_id, kind.name, mine=copy_body(kind, raw, siblings)))
+            return
+
+        async def copy(client: DrioClient) -> Message:
+            return Copied(await duplicate(saver_of(screen.backend, client), kind, screen.app_id, raw), thing.name)
+
+        screen.run_request(copy, lambda message: message, group="change", once=True)
+
+    def on_copied(self, message: Copied) -> None:
+        copy = message.copy
+        text = problem(copy.outcome) or "\n".join(["Copied.", *copy.left_out])
+        severity = "information" if copy.ok else "warning"
+        title = safe_line(message.name, 80).plain
+        self._screen.notify(safe(text, multiline=True).plain, title=title, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
+        raw = getattr(copy.outcome, "raw", None)
+        if isinstance(raw, dict) and self._thing() is not None:
+            thing = self._thing()
+            self._screen.go_to_when_read = (thing.kind if thing else "", str(raw.get("id")))
+        self._screen.action_refresh()
+
+    # -- many at once -----------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        thing = self._thing()
+        if thing is None:
+            return
+        if thing.key in self.marked:
+            del self.marked[thing.key]
+        else:
+            self.marked[thing.key] = None
+        self._screen.say_marked()
+
+    def action_delete_things(self) -> None:
+        things = self._things()
+        try:
+            screen = delete_screen(self._screen.snapshot, [thing.key for thing in things])
+        except UsageError as error:
+            self._screen.drio.show_error(error)
+            return
+        self._screen.app.push_screen(screen, self._batch_ended)
+
+    def action_switch_things(self) -> None:
+        things = self._things()
+        on = not all(thing.get("isEnabled") is not False for thing in things)
+        word = "Enable" if on else "Disable"
+        app = self._screen.app_id
+        steps = [f"{word} {thing.name}" for thing in things]
+        title = f"{word} {things[0].name}?" if len(things) == 1 else f"{word} {len(things)} things?"
+        screen = BatchScreen(title, "", steps, lambda saver: enable_all(saver, app, things, on), agree=word)
+        self._screen.app.push_screen(screen, self._batch_ended)
+
+    def _batch_ended(self, anything: bool | None) -> None:
+        if anything:
+            self.marked.clear()
+            self._screen.say_marked()
+            self._screen.action_refresh()
+
+    # -- taking back ------------------------------------------------------------------------------
+
+    def action_undo_change(self) -> None:
+        screen = self._screen
+
+        async def take_back(client: DrioClient) -> Message:
+            return Undone(await undo_last(saver_of(screen.backend, client), screen.app_id))
+
+        screen.run_request(take_back, lambda message: message, group="change", once=True)
+
+    def on_undone(self, message: Undone) -> None:
+        text, fine = told(message.steps)
+        severity = "information" if fine else "warning"
+        self._screen.notify(safe(text, multiline=True).plain, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
+        if message.steps:
+            self._screen.action_refresh()
+
+    def action_show_history(self) -> None:
+        self._screen.app.push_screen(HistoryScreen(self._screen.app_id), self._batch_ended)

@@ -1,0 +1,88 @@
+"""What a save is going to write, field by field, before it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from drio_tui.api import wire
+from drio_tui.api.redact import is_secret
+from drio_tui.kinds import Kind
+from drio_tui.schema.fields import MISSING
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.merge import FieldChange, Path
+from drio_tui.workspace.writes import danger_of
+
+_WIDTH = 160
+
+
+def shown(path: Path, value: Any) -> str:
+    """A value as one text, secrets by name never; not yet safe to show."""
+    if value is MISSING or value is None:
+        return "—"
+    if any(is_secret(name) for name in path):
+        return "••••••"
+    return value if isinstance(value, str) else wire.dumps(value)
+
+
+class ReviewScreen(ModalScreen[bool]):
+    """Gives True when it is to be written. `theirs` are changes of others that are kept."""
+
+    CSS_PATH = stylesheet("editing")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "review",
+        "Before saving",
+        Key("review.write", "ctrl+s", "answer(True)", "Write", "Write these changes"),
+        Key("review.back", "escape", "answer(False)", "Back", "Back to editing; nothing is written"),
+    )
+
+    def __init__(self, name: str, kind: Kind[Any], diff: Sequence[FieldChange], theirs: Sequence[FieldChange]) -> None:
+        super().__init__()
+        self._called, self._kind, self._diff, self._theirs = name, kind, diff, theirs
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="editing-box") as box:
+            box.border_title = safe_line(f"Write to {self._called}?", 80)
+            with VerticalScroll(id="lines"):
+                yield Static(Content("\n").join(self._lines()))
+            with Horizontal(classes="buttons"):
+                yield Button("Back", id="back")
+                yield Button("Write", id="write", variant="primary")
+
+    def _lines(self) -> list[Content]:
+        lines: list[Content] = []
+        for change in self._diff:
+            danger = danger_of(self._kind, change)
+            lines.append(
+                Content.assemble(
+                    safe_line(change.dotted, _WIDTH, "bold"),
+                    safe_line(f"  ▲ {danger}" if danger else "", 80, "$text-warning"),
+                )
+            )
+            lines.append(safe_line(f"  - {shown(change.path, change.before)}", _WIDTH, "$text-error"))
+            lines.append(safe_line(f"  + {shown(change.path, change.after)}", _WIDTH, "$text-success"))
+        if self._theirs:
+            names = ", ".join(change.dotted for change in self._theirs)
+            lines.append(safe_line(f"Others changed {names} meanwhile; that is kept.", 400, "$foreground-muted"))
+        return lines
+
+    def on_mount(self) -> None:
+        self.query_one("#write").focus()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "write")
+
+    def action_answer(self, agreed: bool) -> None:
+        self.dismiss(agreed)
