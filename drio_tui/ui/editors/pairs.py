@@ -21,11 +21,12 @@ from drio_tui.ui.forms.editors import LineEditor
 
 @dataclass(eq=False)
 class Pair:
-    """A name and its value. `loose` values may be any JSON scalar; others are text."""
+    """A name and its value. `loose` values may be any JSON scalar, others are text; `given` came with it."""
 
     name: str
     start: Any = ""
     loose: bool = False
+    given: bool = False
     text: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,12 +53,14 @@ def shown(value: Any) -> str:
 
 def pairs_of(value: Any, *, loose: bool = False) -> list[Pair]:
     """The pairs in an object; none where it is no object."""
-    return [Pair(str(name), inner, loose) for name, inner in value.items()] if isinstance(value, dict) else []
+    return (
+        [Pair(str(name), inner, loose, given=True) for name, inner in value.items()] if isinstance(value, dict) else []
+    )
 
 
 def object_of(pairs: list[Pair]) -> dict[str, Any]:
-    """The object that the pairs make; those without a name are not in it yet."""
-    return {pair.name: pair.value for pair in pairs if pair.name}
+    """The object that the pairs make; new ones without a name are not in it yet."""
+    return {pair.name: pair.value for pair in pairs if pair.name or pair.given}
 
 
 class _Cross(Static):

@@ -104,7 +104,7 @@ class WidgetEditor(Editor):
         for member, pairs in (("config.fieldMappings", self.mappings), ("config.style", self.style_pairs)):
             names = [pair.name for pair in pairs]
             found += [FieldError(f"{member}.{name}", "is there twice") for name in sorted(_twice(names)) if name]
-            found += [FieldError(member, "has a line without a name") for pair in pairs if not pair.name and pair.text]
+            found += [FieldError(member, "has a line without a name") for pair in pairs if not pair.name]
         for one in mapping.judge(object_of(self.mappings), self.sample):
             if one.state == "wrong":
                 found.append(FieldError(f"config.fieldMappings.{one.slot}", one.shown))

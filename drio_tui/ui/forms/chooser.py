@@ -20,6 +20,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.forms.editors import LineEditor
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.search import rank
 
 T = TypeVar("T")
 _WIDTH = 56
@@ -132,15 +133,13 @@ class ChooserScreen(ModalScreen[Choice[Any] | None]):
         box.styles.offset = (x, y)
 
     def _fill(self, typed: str) -> None:
-        words = typed.casefold().split()
-        matches = [
-            choice
-            for choice in self._choices
-            if all(word in f"{choice.label} {choice.note}".casefold() for word in words)
-        ]
-        if words:
-            first = words[0]
-            matches.sort(key=lambda choice: (choice.quiet, not choice.label.casefold().startswith(first)))
+        ranked = [(rank(typed, choice.label, choice.note), choice) for choice in self._choices]
+        if self._free:  # where anything can be typed, letters here and there in a name mean something else
+            ranked = [(fit, choice) for fit, choice in ranked if _holds(typed, choice)]
+        fitting = [(fit, choice) for fit, choice in ranked if fit is not None]
+        if typed.strip():
+            fitting.sort(key=lambda found: (found[1].quiet, found[0]))
+        matches = [choice for _, choice in fitting]
         self._found = matches[:_SHOWN]
         if self._free and typed and not any(choice.label == typed for choice in matches):
             self._found.append(Choice(typed, typed, "as typed"))
@@ -192,3 +191,8 @@ class ChooserScreen(ModalScreen[Choice[Any] | None]):
         """A click beside the list leaves it."""
         if event.widget is self:
             self.dismiss(None)
+
+
+def _holds(typed: str, choice: Choice[Any]) -> bool:
+    said = f"{choice.label} {choice.note}".casefold()
+    return all(word in said for word in typed.casefold().split())

@@ -33,6 +33,11 @@ def test_whatever_is_loaded_is_given_back_as_it_was(kind: str, member: str, data
     for name in members:
         if data.draw(st.booleans()):
             raw[name] = data.draw(strategies.JSON)
+        elif isinstance(raw.get(name), dict) and raw[name]:
+            inner = data.draw(st.sampled_from(sorted(raw[name])))
+            raw[name][inner] = data.draw(strategies.JSON)
+        elif isinstance(raw.get(name), list) and raw[name] and isinstance(raw[name][0], dict):
+            raw[name][0][data.draw(st.sampled_from(sorted(raw[name][0])))] = data.draw(strategies.JSON)
     editor = editor_for(kind, member)
     editor.load(raw, world())
     assert editor.changes() == {}
