@@ -67,7 +67,7 @@ class BatchScreen(Requests, ModalScreen[bool]):
         self._title, self._body, self._steps, self._make = title, body, list(steps), make
         self._agree, self._called = agree, name
         self.work: Batch | None = None
-        self._running = False
+        self._busy = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
@@ -82,6 +82,7 @@ class BatchScreen(Requests, ModalScreen[bool]):
                 yield Button(self._agree, id="go", variant="error", disabled=self._called is not None)
 
     def on_mount(self) -> None:
+        self.query_one(RowList).styles.height = min(len(self._steps) + 1, 16)
         self._show()
         self.query_one("#cancel").focus()
 
@@ -116,9 +117,9 @@ class BatchScreen(Requests, ModalScreen[bool]):
 
     def go(self) -> None:
         """Do what is not done yet."""
-        if self._running:
+        if self._busy:
             return
-        self._running = True
+        self._busy = True
         self.query_one("#go", Button).disabled = True
 
         async def run(client: DrioClient) -> BatchScreen.Ended:
@@ -133,7 +134,7 @@ class BatchScreen(Requests, ModalScreen[bool]):
         self._show()
 
     def on_batch_screen_ended(self, message: Ended) -> None:
-        self._running = False
+        self._busy = False
         self._show()
         if self.work is not None and self.work.done:
             self.notify(
