@@ -88,7 +88,7 @@ class ActionsEditor(Editor):
             self._kept = False
         self.at = 0
 
-    def value(self) -> dict[str, Any]:
+    def value(self, *, secrets: bool = True) -> dict[str, Any]:
         if self._kept or (not self.models and not isinstance(self.base.get("actions"), list)):
             return dict(self.base)
         return {"actions": [self._action(model) for model in self.models]}

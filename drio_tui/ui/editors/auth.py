@@ -63,6 +63,7 @@ class AuthEditor(FormEditor):
         self._config: dict[str, Any] | None = config if isinstance(config, dict) else None
         self.provider = self._provider()
         self.scopes = self._base_scopes()
+        self._without_scopes = False
         self._make()
 
     def _provider(self) -> Thing | None:
@@ -117,22 +118,34 @@ class AuthEditor(FormEditor):
             base.pop("scopes", None)
         self.model = FormModel(Reader(schema).field(schema), base)
 
-    def value(self) -> dict[str, Any]:
+    def value(self, *, secrets: bool = True) -> dict[str, Any]:
         found: dict[str, Any] = {name: self.base[name] for name in ("providerKey",) if name in self.base}
         if self.is_new and self.provider is not None:
             found["providerKey"] = self.provider.text("key")
-        config = dict(self.model.value())
+        config = dict(self.model.value(secrets=secrets))
         had = (self._config or {}).get("scopes", _NOTHING)
         if self._config is not None and self.scopes == self._base_scopes():
             if had is not _NOTHING:
                 config["scopes"] = had
-        elif self.has_scopes and (self.scopes or had is not _NOTHING):
+        elif self.has_scopes and (self.scopes or (had is not _NOTHING and not self._without_scopes)):
             config["scopes"] = list(self.scopes)
         if config or self._config is not None:
             found["config"] = config
         elif "config" in self.base:
             found["config"] = self.base["config"]
         return found
+
+    def take(self, value: Mapping[str, Any]) -> None:
+        config = value.get("config")
+        same = value.get("providerKey") == self.value().get("providerKey")
+        if not isinstance(config, dict) or not same:
+            super().take(value)
+            return
+        scopes = config.get("scopes")
+        self.scopes = [one for one in scopes if isinstance(one, str)] if isinstance(scopes, list) else []
+        self._without_scopes = "scopes" not in config
+        self.model.take({name: inner for name, inner in config.items() if name != "scopes"})
+        self.retell()
 
     def problems(self) -> list[FieldError]:
         found = [FieldError(f"config.{error.path}".rstrip("."), error.message) for error in self.model.check()]
@@ -238,6 +251,7 @@ class AuthEditor(FormEditor):
     def _scoped(self, event: Chips.Changed) -> None:
         event.stop()
         self.scopes = list(event.words)
+        self._without_scopes = False
         self.changed()
 
 

@@ -113,6 +113,13 @@ class Editor(Widget):
         if self.is_mounted:
             self.show()
 
+    def take(self, value: Mapping[str, Any]) -> None:
+        """Hold these as its members, as if they had been typed; what it was loaded with stays the base."""
+        base = self.base
+        others = {name: inner for name, inner in self.whole.items() if name not in self.members}
+        self.load(others | {name: value[name] for name in self.members if name in value}, self.snapshot, self.context)
+        self.base = base
+
     def refer(self, path: str, id: str) -> None:
         """Refer, at `path`, to something that was just made."""
 
@@ -129,8 +136,11 @@ class Editor(Widget):
 
     # -- what it gives back -----------------------------------------------------------------------
 
-    def value(self) -> dict[str, Any]:
-        """Its members as they are now; one that is not there is left out of the thing."""
+    def value(self, *, secrets: bool = True) -> dict[str, Any]:
+        """Its members as they are now; one that is not there is left out of the thing.
+
+        Without `secrets`, what was typed into write-only fields is left out, too.
+        """
         raise NotImplementedError
 
     def changes(self) -> dict[str, Any]:

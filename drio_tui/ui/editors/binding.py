@@ -60,7 +60,7 @@ class BindingEditor(Editor):
     def again(self) -> tuple[str, ...]:
         return ("binding",) if self._rebound else ()
 
-    def value(self) -> dict[str, Any]:
+    def value(self, *, secrets: bool = True) -> dict[str, Any]:
         if self.binding is None:
             return {"binding": None} if self._unbound and "binding" in self.base else dict(self.base)
         return {"binding": dict(self.binding)}

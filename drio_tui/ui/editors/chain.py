@@ -72,7 +72,7 @@ class ChainEditor(Editor):
             self.tool, ids(self.next), name if isinstance(name, str) and name else "this tool"
         )
 
-    def value(self) -> dict[str, Any]:
+    def value(self, *, secrets: bool = True) -> dict[str, Any]:
         if not self.next and not isinstance(self.base.get("nextToolIds"), list):
             return dict(self.base)
         return {"nextToolIds": list(self.next)}

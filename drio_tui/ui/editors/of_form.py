@@ -85,14 +85,30 @@ class FormEditor(Editor):
             return value
         return {} if isinstance(self.whole.get("id"), str) else None  # defaults are for what is new
 
-    def value(self) -> dict[str, Any]:
-        found = self.model.value()
+    def value(self, *, secrets: bool = True) -> dict[str, Any]:
+        found = self.model.value(secrets=secrets)
         if not self.inner:
             return found if isinstance(found, dict) else {}
         name = self.members[0]
         if not found and not isinstance(self.base.get(name), dict):
             return {key: self.base[key] for key in (name,) if key in self.base}
         return {name: found}
+
+    def take(self, value: Mapping[str, Any]) -> None:
+        wanted = (
+            value.get(self.members[0]) if self.inner else {name: value[name] for name in self.members if name in value}
+        )
+        if not isinstance(wanted, dict):
+            super().take(value)  # the form has no place for what is no object
+            return
+        self.model.take(wanted)
+        self.retell()
+
+    def retell(self) -> None:
+        """Show the fields anew after their model was changed from elsewhere."""
+        if self.is_mounted:
+            self.call_later(self._put_form, anew=True)
+            self.show()
 
     def problems(self) -> list[FieldError]:
         prefix = f"{self.members[0]}." if self.inner else ""
@@ -124,11 +140,11 @@ class FormEditor(Editor):
         """Put a form over the present model in the place of the one that is there."""
         self.call_later(self._put_form)
 
-    async def _put_form(self) -> None:
+    async def _put_form(self, *, anew: bool = False) -> None:
         """One form after the other: one that went before it was there would be half made."""
         old = self.form
         parent = old.parent
-        if old.model is not self.model and isinstance(parent, Widget):
+        if (anew or old.model is not self.model) and isinstance(parent, Widget):
             await parent.mount(self.new_form(), before=old)
             await old.remove()
 

@@ -82,7 +82,7 @@ class WidgetEditor(Editor):
             return self._pasted_value
         return sample_of(self.snapshot, self.picked.get("toolId")).result
 
-    def value(self) -> dict[str, Any]:
+    def value(self, *, secrets: bool = True) -> dict[str, Any]:
         config = dict(self._config)
         for name, pairs in (("fieldMappings", self.mappings), ("style", self.style_pairs)):
             made = object_of(pairs)

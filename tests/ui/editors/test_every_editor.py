@@ -20,7 +20,8 @@ from tests.ui.editors.stage import editor_for, staged
 from tests.ui.hostile_data import HOSTILE, SEQUENCES, hostile
 
 THINGS: dict[str, dict[str, Any]] = {
-    "app": APP, "auth": AUTH, "operation": OPERATIONS[1], "tool": tool("t_get"), "widget": WIDGET,
+    "app": APP, "auth": AUTH, "operation": OPERATIONS[1], "widget": WIDGET,
+    "tool": tool("t_get") | {"annotations": {"readOnlyHint": True, "x-new": [1]}},
 }  # fmt: skip
 EDITORS = [(kind, one.members[0]) for kind, found in SPECIAL.items() for one in found]
 
@@ -88,6 +89,21 @@ async def test_loading_another_thing_shows_that_one_and_forgets_the_first(kind: 
         alive = [ref() for ref in before if ref() is not None and ref().is_attached]  # type: ignore[union-attr]
         assert len(hand.editor.query("SchemaForm")) <= 1
         assert len(alive) <= 1
+
+
+@pytest.mark.parametrize(("kind", "member"), EDITORS)
+async def test_what_is_taken_from_elsewhere_counts_as_typed(kind: str, member: str) -> None:
+    async with staged(kind, member, THINGS[kind], world()) as hand:
+        before = hand.editor.value()
+        name = hand.editor.members[-1]
+        wanted = {**before, name: [] if isinstance(before.get(name), list) else {}}
+        hand.editor.take(wanted)
+        await hand.settle()
+        assert hand.editor.value() == wanted
+        assert hand.editor.dirty
+        hand.editor.take(before)
+        await hand.settle()
+        assert not hand.editor.dirty
 
 
 def test_the_registry_names_members_that_the_editors_edit() -> None:

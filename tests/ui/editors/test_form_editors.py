@@ -162,6 +162,19 @@ async def test_a_provider_is_chosen_by_name_and_its_form_is_drawn() -> None:
         assert "s3cret" not in hand.screen
         assert hand.editor.value() == {"providerKey": "api-key", "config": {"apiKey": "s3cret"}}
         assert "s3cret" not in repr(hand.editor)
+        assert hand.editor.value(secrets=False) == {"providerKey": "api-key"}
+
+
+async def test_json_from_elsewhere_leaves_a_typed_secret_and_the_base_as_they_are() -> None:
+    raw = {"id": "a_2", "providerKey": "api-key", "config": {"name": "X-Key"}}
+    async with staged("auth", "config", raw, world()) as hand:
+        await focus(hand, "apiKey")
+        await hand.type("s3cret")
+        hand.editor.take({"providerKey": "api-key", "config": {"name": "X-Other"}})
+        await hand.settle()
+        assert hand.editor.changes() == {"config": {"name": "X-Other", "apiKey": "s3cret"}}
+        assert "X-Other" in hand.screen
+        assert "s3cret" not in hand.screen
 
 
 async def test_state_and_last_error_are_shown_and_the_provider_of_a_connection_stays() -> None:
