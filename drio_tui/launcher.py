@@ -77,7 +77,7 @@ async def ensure_sandbox(
     `on_line` is told what happens, one short sentence at a time. Raises `SandboxFailed`.
     """
     tell = on_line or (lambda _line: None)
-    folder = Path(data_dir) if data_dir else paths.sandbox_dir()
+    folder = _folder(data_dir)
     running = await _join(folder)
     if running:
         tell("Found a running sandbox")
@@ -90,6 +90,13 @@ async def ensure_sandbox(
         if running := await _join(folder):
             return running
         raise
+
+
+def _folder(data_dir: Path | str | None) -> Path:
+    try:
+        return Path(data_dir).expanduser().absolute() if data_dir else paths.sandbox_dir()
+    except (RuntimeError, OSError) as error:  # `~` of nobody, or a working folder that is gone
+        raise SandboxFailed(f"{data_dir} is no folder: {error}", hint="Name another folder with --data.") from error
 
 
 async def _join(folder: Path) -> RunningSandbox | None:

@@ -111,14 +111,23 @@ async def connected(
     profile: str | None = None,
     base_url: str | None = None,
     sandbox: bool = False,
+    data_dir: Path | str | None = None,
     anonymous: bool = False,
     notice: Notice | None = None,
 ) -> AsyncIterator[Session]:
-    """The session of one command, closed at its end. With `anonymous` no sign-in is needed."""
+    """The session of one command, closed at its end. With `anonymous` no sign-in is needed.
+
+    `notice` is told what is wrong with the settings: a setting that fell out of force must not do so unseen.
+    """
+    if notice:
+        for problem in (await asyncio.to_thread(Settings.load)).problems:
+            notice(problem)
     if anonymous and not sandbox:
         session = await anonymous_session(profile=profile, base_url=base_url, notice=notice)
     else:
-        session = await open_session(profile=profile, base_url=base_url, sandbox=sandbox, notice=notice)
+        session = await open_session(
+            profile=profile, base_url=base_url, sandbox=sandbox, data_dir=data_dir, notice=notice
+        )
     try:
         yield session
     finally:

@@ -84,7 +84,8 @@ def _checked(found: dict[str, Any], path: Path) -> Settings:
     keys = kept.get("keys", {})
     kept["keys"] = {name: value for name, value in keys.items() if isinstance(value, str) and value.strip()}
     problems.extend(
-        f'{path}: the keys of `{name}` have to be text such as "ctrl+r".' for name in keys.keys() - kept["keys"].keys()
+        f'{path}: below [keys], `{name}` has to be keys as text, such as "ctrl+r"; settings stand above [keys].'
+        for name in keys.keys() - kept["keys"].keys()
     )
     return Settings(**kept, problems=tuple(problems))
 

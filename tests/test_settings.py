@@ -36,7 +36,7 @@ def test_what_is_set_is_in_force(config: Path) -> None:
         (b"login_timeout = true\n", "`login_timeout` has to be a number"),
         (b"login_timeout = 0\n", "between 1 and 3600"),
         (b"keys = 3\n", "`keys` has to be a table"),
-        (b'[keys]\n"app.help" = 3\n', "the keys of `app.help`"),
+        (b'[keys]\n"app.help" = 3\n', "below [keys], `app.help`"),
         (b'colour_of_the_moon = "blue"\n', "`colour_of_the_moon` is not a setting"),
         (b"a" * ((1 << 20) + 1), "larger than 1 MiB"),
         (b"a = " + b"[" * 5000, "defaults are in force"),

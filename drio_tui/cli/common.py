@@ -40,6 +40,7 @@ def inherited(profile: str | None, base_url: str | None, sandbox: bool) -> dict[
         "profile": profile or outer.get("profile"),
         "base_url": base_url or outer.get("base_url"),
         "sandbox": sandbox or bool(outer.get("sandbox")),
+        "data_dir": outer.get("data"),
     }
 
 

@@ -210,9 +210,14 @@ def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool)
 @_options(database=False)
 @guarded
 def path(data: Path | None, as_json: bool) -> None:
-    """Print where the sandbox keeps its data."""
+    """Print where the sandbox keeps its data, and on stderr (with --json beside it) where it listens if it runs."""
+    from drio_tui.launcher import find_running  # help does not need it
+
     folder = _folder(data)
+    running = find_running(folder)
     if as_json:
-        echo_json({"dataDir": str(folder)})
+        echo_json({"dataDir": str(folder), "baseUrl": running.base_url if running else None})
     else:
         click.echo(str(folder))
+        if running:
+            say(f"It is running at {running.base_url}")

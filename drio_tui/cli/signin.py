@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from drio_tui.auth.flow import SignedIn, SignIn
     from drio_tui.auth.profiles import Profile, Profiles
     from drio_tui.auth.store import Vault
+    from drio_tui.settings import Settings
 
 _profile = click.option("--profile", metavar="NAME", help="The profile (host and account) to use.")
 _PASTE_SECONDS = 0.15
@@ -61,15 +63,14 @@ def login(
     from drio_tui.auth.flow import SignIn
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.store import Vault
-    from drio_tui.settings import Settings
 
     wanted = inherited(profile, base_url, sandbox)
     profiles = Profiles.load()
-    url = _sandbox_url() if wanted["sandbox"] else wanted["base_url"]
+    url = _sandbox_url(wanted["data_dir"]) if wanted["sandbox"] else wanted["base_url"]
     chosen = profiles.resolve(wanted["profile"], url, new=True)
-    insecure = insecure_storage or Settings.load().insecure_storage
     chosen = replace(chosen, pinned_file=insecure_storage or chosen.pinned_file)
     narrate = _narrator(as_json)
+    insecure = insecure_storage or _settings(narrate).insecure_storage
     _flush(profiles, narrate)
     if os.environ.get(TOKEN_VARIABLE):
         narrate("notice", f"{TOKEN_VARIABLE} is set and overrides this sign-in until you unset it.")
@@ -167,9 +168,9 @@ def status(profile: str | None, as_json: bool) -> None:
     """Say which profile, host and account are in use, where the token is kept and when it expires."""
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.store import Vault
-    from drio_tui.settings import Settings
 
     narrate = _narrator(as_json)
+    insecure = _settings(narrate).insecure_storage
     profiles = Profiles.load()
     _flush(profiles, narrate)
     chosen = profiles.resolve(inherited(profile, None, False)["profile"])
@@ -179,7 +180,7 @@ def status(profile: str | None, as_json: bool) -> None:
         shown = [*shown, chosen]
 
     async def work() -> list[dict[str, Any]]:
-        store = Vault(insecure=Settings.load().insecure_storage, notice=lambda text: narrate("notice", text))
+        store = Vault(insecure=insecure, notice=lambda text: narrate("notice", text))
         return [await _state(one, store, is_current=one.name == chosen.name) for one in shown]
 
     states = run(work())
@@ -273,15 +274,25 @@ def _signed_in_json(done: SignedIn) -> dict[str, Any]:
     }
 
 
-def _sandbox_url() -> str:
+def _sandbox_url(data_dir: str | None) -> str:
     from drio_tui import paths
     from drio_tui.api.errors import UsageError
     from drio_tui.launcher import find_running
 
-    running = find_running(paths.sandbox_dir())
+    running = find_running(Path(data_dir).expanduser() if data_dir else paths.sandbox_dir())
     if running is None:
         raise UsageError("No sandbox is running.", hint="Start one with `drio-tui sandbox serve`.")
     return running.base_url
+
+
+def _settings(narrate: Callable[[str, str], None]) -> Settings:
+    """The settings in force, with what is wrong with them told: none may fall out of force unseen."""
+    from drio_tui.settings import Settings
+
+    settings = Settings.load()
+    for problem in settings.problems:
+        narrate("notice", problem)
+    return settings
 
 
 def _narrator(as_json: bool) -> Callable[[str, str], None]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
+from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Section:
     keys: tuple[Key, ...]
 
 
+_KEY_NAMES = frozenset({*(key.value for key in Keys), *KEY_NAME_REPLACEMENTS.values()})
 _sections: dict[str, Section] = {}
 _by_id: dict[str, Key] = {}
 _dangerous: set[str] = set()
@@ -109,8 +111,14 @@ def movement(prefix: str) -> tuple[Key, ...]:
 
 
 def problems(wanted: Mapping[str, str]) -> list[str]:
-    """What is wrong with a user's `[keys]` table: ids nobody knows, one key for two things in one section."""
+    """What is wrong with a user's `[keys]` table: unknown ids, unknown keys, one key for two things in one section."""
     found = [f"[keys] {name}: there is no such binding" for name in wanted if name not in _by_id]
+    found += [
+        f"[keys] {name}: there is no key {key}"
+        for name, keys in wanted.items()
+        for key in _split(keys)
+        if not _is_key(key)
+    ]
     for part in _sections.values():
         taken: dict[str, str] = {}
         for key in part.keys:
@@ -119,6 +127,12 @@ def problems(wanted: Mapping[str, str]) -> list[str]:
                     found.append(f"[keys] {name} is used by both {taken[name]} and {key.id}")
                 taken.setdefault(name, key.id)
     return found
+
+
+def _is_key(name: str) -> bool:
+    """Whether textual can ever report a key of this name: `f1`, `ctrl+r`, `question_mark`, `x`."""
+    last = name.rpartition("+")[2] or name
+    return " " not in name and (last in _KEY_NAMES or key_to_character(last) is not None)
 
 
 def _split(keys: str) -> Iterator[str]:

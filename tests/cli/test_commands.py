@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from drio_tui import __version__
 from drio_tui.cli import COMMANDS
 from tests.cli.conftest import Runner
+from tests.sandbox_fixtures import Process
 
 
 def test_help_names_every_command_and_the_exit_codes(drio: Runner) -> None:
@@ -70,3 +73,24 @@ def test_a_folder_in_a_home_that_nobody_has_is_a_usage_error(drio: Runner, argum
     assert ran.code == 2
     assert "~no-such-user/sandbox" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_setting_that_fell_out_of_force_is_told(drio: Runner, isolated: Path) -> None:
+    (isolated / "config").mkdir()
+    (isolated / "config" / "config.toml").write_text("insecure_storage = yes\n")
+    for command in (["status"], ["apps"], ["templates", "--base-url", "http://127.0.0.1:9"]):
+        ran = drio(*command)
+        assert "config.toml" in ran.err
+        assert "line 1" in ran.err
+
+
+def test_a_folder_that_cannot_be_is_said_wherever_it_is_given(drio: Runner) -> None:
+    ran = drio("--sandbox", "--data", "~nobody-of-this-name/x", "apps")
+    assert ran.code in (1, 2)
+    assert "Traceback" not in ran.err
+
+
+def test_the_sandbox_s_address_can_be_asked_for(drio: Runner, sandbox_process: Process) -> None:
+    ran = drio("sandbox", "path", "--json", "--data", str(sandbox_process.data_dir))
+    assert ran.json == {"dataDir": str(sandbox_process.data_dir), "baseUrl": sandbox_process.base_url}
+    assert drio("sandbox", "path", "--json").json["baseUrl"] is None
