@@ -13,8 +13,7 @@ from pathlib import Path
 
 import click
 
-import drio_tui.ui.screens
-import drio_tui.ui.widgets
+import drio_tui.ui
 from drio_tui.cli import COMMANDS, cli
 from drio_tui.ui import keymap
 
@@ -23,10 +22,8 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 def keys() -> str:
     """Every key, section by section: importing a screen or widget registers its keys."""
-    for package in (drio_tui.ui.screens, drio_tui.ui.widgets):
-        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-            importlib.import_module(module.name)
-    importlib.import_module("drio_tui.ui.app")
+    for module in pkgutil.walk_packages(drio_tui.ui.__path__, drio_tui.ui.__name__ + "."):
+        importlib.import_module(module.name)
     return keymap.markdown_table().strip()
 
 
