@@ -219,7 +219,7 @@ class EditScreen(DrioScreen[str | None]):
         found |= self.form.model.value(secrets=secrets)
         for editor in self.editors:
             if editor.is_mounted:
-                found |= editor.value()
+                found |= editor.value(secrets=secrets)
         return found
 
     @property
@@ -281,7 +281,7 @@ class EditScreen(DrioScreen[str | None]):
 
     def _fill_json(self, page: WholeJson) -> None:
         if page.draft is None and self._whole_model is not None:
-            self._whole_model.take(self._open(self.mine()))
+            self._whole_model.take(self._open(self.mine(secrets=False)))
         page.show()
         self.call_after_refresh(lambda: self.set_focus(next((one for one in page.query("*") if one.focusable), None)))
 
@@ -300,12 +300,10 @@ class EditScreen(DrioScreen[str | None]):
         self.form.model.take(self._main(value))
         self.form._rebuild()
         for editor in self.editors:
-            now = editor.value()
+            now = editor.value(secrets=False)
             wanted = {name: value[name] for name in editor.members if name in value}
             if not same_json(now, wanted):
-                base, context = editor.base, editor.context
-                editor.load({**self.mine(), **wanted}, self.snapshot, context)
-                editor.base = base
+                editor.take(wanted)
 
     def action_outside(self) -> None:
         from drio_tui.ui.forms.outside import NoEditor, edit_outside  # tempfile and subprocess, rarely needed
@@ -315,7 +313,7 @@ class EditScreen(DrioScreen[str | None]):
             return
         self._take_json()
         if page.draft is None:
-            self._whole_model.take(self._open(self.mine()))
+            self._whole_model.take(self._open(self.mine(secrets=False)))
         text = page.text
         try:
             edited = edit_outside(self.app, text)
