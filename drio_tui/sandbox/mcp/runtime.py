@@ -233,12 +233,12 @@ def _read(answer: Answer) -> tuple[Any, bool]:
 def _plain(value: Any) -> Any:
     """JSON that every client can take: numbers beyond a double as the nearest one, no lone surrogates."""
     if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
+        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
     if isinstance(value, Decimal):
         number = float(value)
         return number if number not in (float("inf"), float("-inf")) else str(value)
     if isinstance(value, dict):
-        return {_SURROGATES.sub("\ufffd", name): _plain(member) for name, member in value.items()}
+        return {_plain(name): _plain(member) for name, member in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value

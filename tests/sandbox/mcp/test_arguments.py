@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from drio_tui.sandbox.mcp import fast
 from drio_tui.sandbox.mcp.arguments import Checker, Undecided, is_schema
 
 
@@ -77,3 +81,51 @@ def test_a_pattern_that_only_ecma_knows_is_left_to_the_upstream() -> None:
 )
 def test_only_whole_schemas_count_as_such(schema: Any, good: bool) -> None:
     assert is_schema(schema) is good
+
+
+SMALL = st.integers(0, 3)
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.floats(-3, 3), st.sampled_from(["", "a", "ab", "abcd"])
+)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+)
+KEYWORDS = {
+    "type": st.sampled_from(["string", "integer", "number", "boolean", "object", "array", "null"]),
+    "required": st.lists(st.sampled_from("abc"), max_size=2, unique=True),
+    "additionalProperties": st.booleans(),
+    "enum": st.lists(st.sampled_from(["", "a", 1, True]), min_size=1, max_size=3),
+    "minLength": SMALL,
+    "maxLength": SMALL,
+    "minimum": SMALL,
+    "maximum": SMALL,
+    "pattern": st.just("^a"),
+    "not": st.just({}),
+    "title": st.just("T"),
+}
+SCHEMAS = st.recursive(
+    st.booleans() | st.fixed_dictionaries({}, optional=KEYWORDS),
+    lambda inner: st.fixed_dictionaries(
+        {"type": st.sampled_from(["object", "array"])},
+        optional={name: member for name, member in KEYWORDS.items() if name != "type"}
+        | {"items": inner, "properties": st.dictionaries(st.sampled_from("abc"), inner, max_size=3)},
+    ),
+)
+
+
+@given(SCHEMAS, VALUES)
+def test_the_quick_yes_is_never_wrong(schema: Any, value: Any) -> None:
+    fits = fast.compiled(schema)
+    if fits is not None and fits(value):
+        assert Draft202012Validator(schema).is_valid(value)
+
+
+def test_the_quick_yes_is_said_for_what_tools_usually_have() -> None:
+    schema = {"type": "object", "properties": {"q": {"type": "string", "maxLength": 5}, "n": {"type": "integer"}},
+              "required": ["q"], "additionalProperties": False}  # fmt: skip
+    fits = fast.compiled(schema)
+    assert fits is not None
+    assert fits({"q": "abc", "n": 1})
+    assert not fits({"q": "abcdef"})
+    assert not fits({"n": 1})
+    assert not fits({"q": "a", "z": 1})
