@@ -35,6 +35,8 @@ def loaded_by(module: str) -> set[str]:
         ("drio_tui.api.transport", HEAVY - {"httpx"}),
         ("drio_tui.api.client", HEAVY - {"httpx"}),
         ("drio_tui.api.models", HEAVY - {"pydantic"}),
+        ("drio_tui.calls.requests", HEAVY),
+        ("drio_tui.calls.credentials", HEAVY - {"httpx"}),
         ("drio_tui.auth", HEAVY - {"httpx"}),
         ("drio_tui.auth.bearer", HEAVY - {"httpx"}),
         ("drio_tui.session", HEAVY - {"httpx"}),

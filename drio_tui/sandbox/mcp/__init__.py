@@ -7,9 +7,9 @@
 | `runtime`     | calling a tool: arguments, request, answer, chain                        |
 | `snapshot`    | a deployment's config, read into tools                                   |
 | `deployments` | history, restoring, and the secrets that were deployed                   |
-| `requests`, `credentials`, `fetch`, `egress` | the way to the upstream           |
 | `arguments`   | JSON Schemas, checked with limits                                        |
 | `widgets`     | widgets as self-contained HTML                                           |
 
-The SDK is imported when the first MCP request comes: a sandbox that nobody connects to starts without it.
+The way to the upstream is `drio_tui.calls`. The SDK is imported when the first MCP request comes: a sandbox that
+nobody connects to starts without it.
 """

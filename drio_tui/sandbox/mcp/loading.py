@@ -7,8 +7,8 @@ from typing import Any
 
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
+from drio_tui.calls.egress import Origin, Policy
 from drio_tui.sandbox.mcp import snapshot as snapshots
-from drio_tui.sandbox.mcp.egress import Origin, Policy
 from drio_tui.sandbox.mcp.runtime import Runtime
 from drio_tui.sandbox.mcp.server import serve
 

@@ -11,21 +11,18 @@ that only read (GET, HEAD and OPTIONS unless annotated otherwise, others where `
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from drio_tui.api.wire import MalformedJson, loads
+from drio_tui.calls.answers import as_text, read
+from drio_tui.calls.chain import handed_on
+from drio_tui.calls.credentials import Keyring, SignInFailed
+from drio_tui.calls.egress import Gate, GuardedTransport, Policy
+from drio_tui.calls.fetch import Answer, FetchFailed, FetchLimits, fetch
+from drio_tui.calls.requests import BadArgument, Outgoing, build
 from drio_tui.mapping.slots import fill
 from drio_tui.sandbox.mcp.arguments import Checker, Undecided
-from drio_tui.sandbox.mcp.credentials import Keyring, SignInFailed
-from drio_tui.sandbox.mcp.egress import Gate, GuardedTransport, Policy
-from drio_tui.sandbox.mcp.fetch import Answer, FetchFailed, FetchLimits, fetch
-from drio_tui.sandbox.mcp.requests import BadArgument, Outgoing, build
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.text import one_line, visible
 
@@ -33,8 +30,6 @@ Document = dict[str, Any]
 
 MOST_STEPS = 8
 CHAIN_SECONDS = 30.0
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
-_TEXT_TYPES = ("text/", "application/xml", "application/xhtml+xml", "application/javascript")
 _LONGEST_ERROR = 2_000
 
 
@@ -99,15 +94,15 @@ class Runtime:
             if len(seen) > MOST_STEPS + 1:
                 step |= {"status": "skipped", "reason": f"a chain has {MOST_STEPS} steps at most"}
                 return
-            taken, absent = _handed_on(following, [*reversed(results), arguments])
-            if absent:
-                step |= {"status": "skipped", "reason": f"no result gives {', '.join(absent)}"}
+            given = handed_on(following.input_schema, [*reversed(results), arguments], _fits)
+            if given.absent:
+                step |= {"status": "skipped", "reason": f"no result gives {', '.join(given.absent)}"}
                 continue
-            step["arguments"] = taken
+            step["arguments"] = given.arguments
             if not following.only_reads:
                 step |= {"status": "skipped", "reason": "it changes something, so it is yours to call"}
                 continue
-            outcome = await self._run(following, taken)
+            outcome = await self._run(following, given.arguments)
             if outcome.failed or outcome.structured is None:
                 step |= {"status": "failed", "reason": outcome.text}
                 continue
@@ -123,7 +118,7 @@ class Runtime:
         if wrong:
             return _failure(f"The arguments of {tool.name} are not right: " + "; ".join(wrong) + ".")
         try:
-            outgoing = build(tool.integration, tool.operation, arguments)
+            outgoing = build(tool.integration, tool.operation, arguments, agent="drio-sandbox")
         except BadArgument as error:
             return _failure(f"The arguments of {tool.name} are not right: {error.name} {error}.")
         try:
@@ -144,17 +139,6 @@ class Runtime:
         return answer
 
 
-def _handed_on(tool: DeployedTool, sources: Sequence[Document]) -> tuple[Document, list[str]]:
-    """The arguments that `sources` (the first one first) have for a tool, and the required ones they lack."""
-    taken: Document = {}
-    for name, schema in tool.properties.items():
-        for source in sources:
-            if name in source and source[name] is not None and _fits(schema, source[name]):
-                taken[name] = source[name]
-                break
-    return taken, [name for name in tool.required if name not in taken]
-
-
 def _fits(schema: Any, value: Any) -> bool:
     if not isinstance(schema, dict) or "$ref" in schema:
         return True  # the tool's own check decides
@@ -169,7 +153,7 @@ def _failure(text: str) -> Outcome:
 
 
 def _outcome(tool: DeployedTool, answer: Answer) -> Outcome:
-    value, is_json = _read(answer)
+    value, is_json = read(answer)
     if not 200 <= answer.status < 300:
         said = as_text(value) if is_json else visible(str(value or ""), multiline=True)
         return _failure(f"The upstream answered {answer.status}{': ' + said[:_LONGEST_ERROR] if said else ''}")
@@ -209,41 +193,3 @@ def _view(tool: DeployedTool, value: Any, *, wrapped: bool) -> Document | None:
         return None
     config = tool.widget.get("config") or {}
     return fill(config.get("fieldMappings"), value).as_wire() | {"wrapped": wrapped}
-
-
-def _read(answer: Answer) -> tuple[Any, bool]:
-    """The answer's value, and whether it was JSON; None for what is neither JSON nor text."""
-    kind = answer.content_type
-    if not answer.body:
-        return None, False
-    if kind.endswith(("/json", "+json")) or kind in ("", "text/plain"):
-        try:
-            return _plain(loads(answer.body)), True
-        except MalformedJson:
-            pass
-    if kind == "" or kind.startswith(_TEXT_TYPES) or kind.endswith(("/json", "+json", "+xml")):
-        try:
-            text = answer.body.decode(answer.charset or "utf-8", "replace")
-        except LookupError:
-            text = answer.body.decode("utf-8", "replace")
-        return _SURROGATES.sub("\ufffd", text.replace("\x00", "\ufffd")), False
-    return None, False
-
-
-def _plain(value: Any) -> Any:
-    """JSON that every client can take: numbers beyond a double as the nearest one, no lone surrogates."""
-    if isinstance(value, str):
-        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, Decimal):
-        number = float(value)
-        return number if number not in (float("inf"), float("-inf")) else str(value)
-    if isinstance(value, dict):
-        return {_plain(name): _plain(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def as_text(value: Any) -> str:
-    """A value as JSON that people and models read."""
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

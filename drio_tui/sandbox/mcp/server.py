@@ -11,7 +11,8 @@ import mcp_types as types
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
-from drio_tui.sandbox.mcp.runtime import Outcome, Runtime, as_text
+from drio_tui.calls.answers import as_text
+from drio_tui.sandbox.mcp.runtime import Outcome, Runtime
 from drio_tui.sandbox.mcp.snapshot import DeployedTool
 from drio_tui.sandbox.mcp.widgets import APPS_EXTENSION, MIME_TYPE, VIEW_META, Widget, widgets_of
 

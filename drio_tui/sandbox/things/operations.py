@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drio_tui.sandbox.mcp.requests import mapping_errors
+from drio_tui.calls.requests import mapping_errors
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import invalid

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.sandbox.mcp.egress import (
+from drio_tui.calls.egress import (
     Gate,
     GuardedBackend,
     GuardedTransport,
@@ -20,8 +20,8 @@ from drio_tui.sandbox.mcp.egress import (
     Unreachable,
     why_refused,
 )
-from drio_tui.sandbox.mcp.fetch import Credentials, FetchFailed, FetchLimits, fetch
-from drio_tui.sandbox.mcp.requests import Outgoing
+from drio_tui.calls.fetch import Credentials, FetchFailed, FetchLimits, fetch
+from drio_tui.calls.requests import Outgoing
 from tests.sandbox.mcp.conftest import Served, Upstream, respond
 
 STRICT = Policy(("127.0.0.1", 1), "/upstream")

@@ -110,12 +110,12 @@ def mapping_errors(operation: Document) -> Iterator[tuple[str, str]]:
             yield where, "may not hold control characters"
 
 
-def build(integration: Document, operation: Document, arguments: Document) -> Outgoing:
-    """The request that the arguments make. Raises `BadArgument`."""
+def build(integration: Document, operation: Document, arguments: Document, *, agent: str = "drio-tui") -> Outgoing:
+    """The request that the arguments make, in the name of `agent`. Raises `BadArgument`."""
     method = operation["method"].upper()
     into_path: dict[str, str] = {}
     query: list[tuple[str, str]] = []
-    headers = {"Accept": "application/json, text/*;q=0.5, */*;q=0.1", "User-Agent": "drio-sandbox"}
+    headers = {"Accept": "application/json, text/*;q=0.5, */*;q=0.1", "User-Agent": agent}
     headers |= _fixed_headers(integration)
     body: Any = None
     has_body = False

@@ -3,8 +3,8 @@
 Only hosts and ports that the app's integrations name (and the token endpoints of their auth connections) are
 spoken to. A name is resolved once, every address it has is judged, and the connection is made to an address
 that was judged, so a name that changes its mind in between changes nothing. Private, loopback, link-local
-(cloud metadata with it) and otherwise special addresses are refused unless `allow_private`; the helpdesk that
-the sandbox itself serves is always allowed, and nothing else of the sandbox ever.
+(cloud metadata with it) and otherwise special addresses are refused unless `allow_private`. Of whoever calls
+from a server of its own (the sandbox), only what lies below one path may be reached (its helpdesk), and that always.
 """
 
 from __future__ import annotations
@@ -40,7 +40,14 @@ _EMBEDDING = (
 
 
 class Refused(Exception):
-    """The request may not go there; the message is a sentence without the URL's query."""
+    """The request may not go there; the message is a sentence without the URL's query.
+
+    `private` is the origin where only its private address is in the way.
+    """
+
+    def __init__(self, message: str, *, private: Origin | None = None) -> None:
+        super().__init__(message)
+        self.private = private
 
 
 class Unreachable(Exception):
@@ -49,11 +56,14 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`own` is where the sandbox itself listens; of it only what lies below `own_prefix` may be reached."""
+    """What may be called. `own` is where the caller itself listens, if it does: of it only what lies below
+    `own_prefix` may be reached. Private addresses may be called by all (`allow_private`) or at `private` origins.
+    """
 
-    own: Origin
-    own_prefix: str
+    own: Origin | None = None
+    own_prefix: str = ""
     allow_private: bool = False
+    private: frozenset[Origin] = frozenset()
 
 
 def origin_of(url: httpx.URL) -> Origin:
@@ -164,17 +174,20 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         host = host.lower().rstrip(".")
         _check_host(host)
         found = await self._resolve(host, port)
-        own_host, own_port = self.policy.own
+        policy = self.policy
+        own_port = policy.own[1] if policy.own else None
+        allow_private = policy.allow_private or (host, port) in policy.private
         for text in found:
             address = ipaddress.ip_address(text.partition("%")[0])
-            if (host, port) == self.policy.own:
+            if (host, port) == policy.own:
                 if address.is_loopback:
                     continue
                 raise Refused("The sandbox's own address is not this machine.")
-            if port == own_port and _is_loopback(address):
-                raise Refused(f"The sandbox does not call itself; its helpdesk is at {own_host}:{own_port}.")
-            if why := why_refused(address, allow_private=self.policy.allow_private):
-                raise Refused(f"{host} is at {address}, which {why}.")
+            if policy.own and port == own_port and _is_loopback(address):
+                raise Refused(f"The sandbox does not call itself; its helpdesk is at {policy.own[0]}:{own_port}.")
+            if why := why_refused(address, allow_private=allow_private):
+                private = not why_refused(address, allow_private=True)
+                raise Refused(f"{host} is at {address}, which {why}.", private=(host, port) if private else None)
         return found
 
     async def _resolve(self, host: str, port: int) -> list[str]:

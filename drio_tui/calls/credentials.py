@@ -23,9 +23,9 @@ from urllib.parse import quote_plus, urlencode
 
 from drio_tui.api.http import httpx
 from drio_tui.api.wire import MalformedJson, loads
-from drio_tui.sandbox.mcp.egress import Gate
-from drio_tui.sandbox.mcp.fetch import NO_CREDENTIALS, Answer, Credentials, FetchFailed, fetch
-from drio_tui.sandbox.mcp.requests import OWN_HEADERS, Outgoing
+from drio_tui.calls.egress import Gate
+from drio_tui.calls.fetch import NO_CREDENTIALS, Answer, Credentials, FetchFailed, fetch
+from drio_tui.calls.requests import OWN_HEADERS, Outgoing
 from drio_tui.text import one_line
 
 Document = dict[str, Any]
@@ -74,7 +74,7 @@ class Keyring:
             return _bearer(auth, await self._token(auth, config, secrets))
         if kind in (None, "none"):
             return NO_CREDENTIALS
-        raise SignInFailed(f"The connection {_name(auth)} is of a kind that the sandbox does not know.")
+        raise SignInFailed(f"The connection {_name(auth)} is of a kind that is not known here.")
 
     def forget(self, auth: Document | None) -> bool:
         """Drop a token that the upstream did not take; whether there was one, so that a new one may help."""
@@ -84,10 +84,10 @@ class Keyring:
         reference = auth.get("secretRef")
         if self._secrets is None:
             if reference:
-                raise SignInFailed("The sandbox cannot read its secrets now; its log says why.")
+                raise SignInFailed("The secrets cannot be read now; the sandbox's log says why.")
             return {}
         if reference and auth["id"] not in self._secrets:
-            raise SignInFailed(f"The secret of {_name(auth)} is kept elsewhere, where the sandbox cannot read it.")
+            raise SignInFailed(f"The secret of {_name(auth)} is kept elsewhere, where it cannot be read.")
         return self._secrets.get(auth["id"], {})
 
     async def _token(self, auth: Document, config: Document, secrets: Document) -> str:

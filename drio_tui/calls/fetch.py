@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drio_tui.api.http import httpx
-from drio_tui.sandbox.mcp.egress import Gate, Refused, Unreachable, origin_of
-from drio_tui.sandbox.mcp.requests import SAFE, Outgoing
+from drio_tui.calls.egress import Gate, Origin, Refused, Unreachable, origin_of
+from drio_tui.calls.requests import SAFE, Outgoing
 from drio_tui.text import one_line
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -57,12 +57,14 @@ NO_CREDENTIALS = Credentials()
 class FetchFailed(Exception):
     """There is no answer to use. The message is a sentence; nothing secret is in it.
 
-    `sent` tells whether the request may have had its effect.
+    `sent` tells whether the request may have had its effect; `private` is the origin where only its private
+    address is in the way.
     """
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    def __init__(self, message: str, *, sent: bool, private: Origin | None = None) -> None:
         super().__init__(message)
         self.sent = sent
+        self.private = private
 
 
 async def fetch(
@@ -82,7 +84,7 @@ async def fetch(
     except TimeoutError:
         raise FetchFailed(f"The upstream did not answer within {limits.total:g} seconds.", sent=progress.sent) from None
     except Refused as error:
-        raise FetchFailed(str(error), sent=progress.sent) from None
+        raise FetchFailed(str(error), sent=progress.sent, private=error.private) from None
     except Unreachable as error:
         raise FetchFailed(str(error), sent=progress.sent) from None
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
