@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -41,6 +42,7 @@ def loaded_by(module: str) -> set[str]:
         ("drio_tui.auth.bearer", HEAVY - {"httpx"}),
         ("drio_tui.session", HEAVY - {"httpx"}),
         ("drio_tui.workspace", HEAVY - {"httpx"}),
+        ("drio_tui.endpoint", (HEAVY - {"httpx"}) | {"mcp", "httpx2"}),
         ("drio_tui.ui.app", {"drio_tui.sandbox", "httpx", "pydantic", "keyring"}),
     ],
 )
@@ -67,13 +69,18 @@ def test_nothing_outside_the_ui_loads_textual() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_the_http_library_is_imported_in_one_place() -> None:
-    found = [
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "drio_tui").rglob("*.py")
-        if any(line.lstrip().startswith(("import httpx", "from httpx")) for line in path.read_text().splitlines())
-    ]
-    assert found == ["drio_tui/api/http.py"]
+@pytest.mark.parametrize(
+    ("library", "places"),
+    [
+        ("httpx", ["drio_tui/api/http.py"]),
+        # The MCP SDK's own. What is there for types only is not counted.
+        ("httpx2", ["drio_tui/endpoint/net.py", "drio_tui/endpoint/sdk.py"]),
+    ],
+)
+def test_an_http_library_is_imported_where_it_is_dealt_with_and_nowhere_else(library: str, places: list[str]) -> None:
+    importing = re.compile(rf"^(?:import|from) {library}\b", re.MULTILINE)
+    found = [path for path in (ROOT / "drio_tui").rglob("*.py") if importing.search(path.read_text())]
+    assert sorted(path.relative_to(ROOT).as_posix() for path in found) == places
 
 
 def test_the_rooms_import_only_what_they_may() -> None:

@@ -44,6 +44,11 @@ _UNSET: Any = object()
 _numbers = itertools.count(1)
 
 
+def exchange_number() -> int:
+    """A number for an exchange that no other has."""
+    return next(_numbers)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds and bytes that bound one request."""
@@ -165,7 +170,7 @@ class Transport:
         maybe_done = False  # an earlier attempt of this DELETE may have been carried out
         for attempt in itertools.count(1):
             exchange = Exchange(
-                number=next(_numbers),
+                number=exchange_number(),
                 method=method,
                 url=self.base_url + path,
                 path=path,

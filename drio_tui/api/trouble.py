@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
 from drio_tui.api.errors import (
@@ -45,23 +45,26 @@ class InsecureConnection(ConnectionFailed):
     hint = "For a private CA, set SSL_CERT_FILE; check the clock too."
 
 
-def as_ours(error: Exception, host: str, limits: Limits) -> DrioError:
-    """The error of ours for one of the HTTP library's, met while speaking to `host`."""
+def as_ours(error: Exception, host: str, limits: Limits, http: Any = httpx) -> DrioError:
+    """The error of ours for one of the HTTP library's, met while speaking to `host`.
+
+    `http` is that library: ours, or its continuation that the MCP SDK brings.
+    """
     text = one_line(str(error) or type(error).__name__, 300)
     host = one_line(host, 100)
-    if isinstance(error, httpx.ConnectTimeout):
+    if isinstance(error, http.ConnectTimeout):
         return ConnectionFailed(f"no connection to {host} within {limits.connect:g} s")
-    if isinstance(error, httpx.ProxyError):
+    if isinstance(error, http.ProxyError):
         return ProxyRefused(text)
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, http.ConnectError):
         if _cause(error, ssl.SSLError):
             return InsecureConnection(f"{host}: {text}")
         return ConnectionFailed(f"{host}: {_reason(error) or text}", hint=_proxy_hint(host))
-    if isinstance(error, httpx.PoolTimeout):
+    if isinstance(error, http.PoolTimeout):
         return ConnectionFailed("too many requests are waiting for a connection")
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, http.TimeoutException):
         return RequestTimeout(f"nothing came from {host} for {limits.read:g} s")
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError | UnicodeError):
+    if isinstance(error, http.UnsupportedProtocol | http.InvalidURL | http.LocalProtocolError | UnicodeError):
         return UsageError(text, title="The address does not work", hint="Check the base URL of the profile.")
     return ConnectionLost(f"{host}: {_reason(error) or text}")
 
