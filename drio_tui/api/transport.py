@@ -34,7 +34,7 @@ from drio_tui.api.errors import (
 )
 from drio_tui.api.http import httpx
 from drio_tui.api.redact import redact, redact_headers
-from drio_tui.api.trouble import LOOPBACK, REPEATABLE, ProxyRefused, as_ours, is_transient, settled
+from drio_tui.api.trouble import LOOPBACK, REPEATABLE, ProxyRefused, as_ours, is_transient, settled, unusable_network
 from drio_tui.text import one_line
 
 USER_AGENT = f"drio-tui/{__version__}"
@@ -146,11 +146,7 @@ class Transport:
                 trust_env=self._origin[0] == "https" or self._origin[1] not in LOOPBACK,
             )
         except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
-            raise UsageError(
-                one_line(str(error), 200),
-                title="The network settings do not work",
-                hint="Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
-            ) from error
+            raise unusable_network(error) from error
 
     async def aclose(self) -> None:
         """Close the connections; requests under way are cancelled by their owners, not here."""

@@ -69,6 +69,15 @@ def as_ours(error: Exception, host: str, limits: Limits, http: Any = httpx) -> D
     return ConnectionLost(f"{host}: {_reason(error) or text}")
 
 
+def unusable_network(error: Exception) -> UsageError:
+    """What is said when the settings of the network do not even allow a client to be made."""
+    return UsageError(
+        one_line(str(error), 200),
+        title="The network settings do not work",
+        hint="Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+    )
+
+
 def settled(error: DrioError, method: str, path: str) -> DrioError:
     """The error as the caller sees it once no further attempt is made.
 

@@ -24,7 +24,7 @@ from drio_tui.api.body import ACCEPT_ENCODING, read_body
 from drio_tui.api.errors import DrioError, NotDrio, RedirectRefused, ResponseTooLarge, UsageError
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.transport import USER_AGENT, Exchange, Limits, exchange_number
-from drio_tui.api.trouble import LOOPBACK, as_ours
+from drio_tui.api.trouble import LOOPBACK, as_ours, unusable_network
 from drio_tui.endpoint.errors import EndpointFailed, EndpointWantsSignIn, NotAnEndpoint, of_endpoint
 from drio_tui.text import one_line
 
@@ -78,11 +78,7 @@ class BoundedClient(httpx2.AsyncClient):
                 trust_env=not local,
             )
         except (ValueError, ImportError, OSError, httpx2.InvalidURL) as error:
-            raise UsageError(
-                one_line(str(error), 200),
-                title="The network settings do not work",
-                hint="Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
-            ) from error
+            raise unusable_network(error) from error
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """As the HTTP library does, but for what this module is about. Raises nothing of the network's."""

@@ -226,9 +226,13 @@ class Backend:
     def _notice(self, text: str) -> None:
         self._post(Notice(text))
 
-    def _exchanged(self, exchange: Exchange) -> None:
+    def note_exchange(self, exchange: Exchange) -> None:
+        """Show an exchange in the request log; one with a deployed endpoint says nothing about drio itself."""
         self.log.add(exchange)
         self._post(ExchangeLogged(exchange))
+
+    def _exchanged(self, exchange: Exchange) -> None:
+        self.note_exchange(exchange)
         if exchange.done and self.status.phase in ("online", "offline", "signed-out"):
             self._judge(exchange)
 
