@@ -189,6 +189,8 @@ class EditScreen(DrioScreen[str | None]):
         pages.append(self._whole)
         titles.append("JSON")
         switcher = self.query_one("#pages", ContentSwitcher)
+        for page in pages:
+            page.display = False  # only what was composed into a switcher is hidden by it
         await self.mount(TabStrip(titles), before=switcher)
         await switcher.mount(*pages)
         switcher.current = "page-form"

@@ -277,6 +277,9 @@ async def test_every_page_of_every_kind_opens_and_nothing_is_changed_by_looking(
         for _ in editing._pages:
             await pilot.press("f5")
             await pilot.pause()
+            page = editing.query_one("#pages").visible_content
+            assert page.region.height >= size[1] - 7, f"{page.id} is not in sight"
+            assert editing.focused is None or editing.region.contains_region(editing.focused.region)
         assert not editing.dirty
         assert not editing.form.model.check()
 

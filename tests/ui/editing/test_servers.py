@@ -1,0 +1,144 @@
+"""Editing against servers that are newer than we are, refuse, lose answers, or fail for some of many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.widgets import Button
+
+from drio_tui.schema.leaves import Leaf
+from drio_tui.ui.screens.bulk import BatchScreen
+from drio_tui.ui.screens.edit import EditScreen
+from drio_tui.ui.screens.review import ReviewScreen
+from tests.ui.driving import open_first_app, running, text_of, until
+from tests.ui.editing.test_saving import edit_of
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import INTEGRATION, small_config
+
+ITEM = "/apps/app_1/integrations/integration_1"
+BODY = {
+    "type": "object",
+    "required": ["region"],
+    "properties": {
+        "name": {"type": "string"},
+        "baseUrl": {"type": "string"},
+        "kind": {"enum": ["rest", "hologram"]},
+        "region": {"type": "string"},
+        "limits": {"type": "object", "properties": {"burst": {"type": "integer"}}},
+    },
+}
+
+
+def newer() -> dict[str, Any]:
+    operation = {"requestBody": {"content": {"application/json": {"schema": BODY}}}}
+    return {"openapi": "3.1.0", "paths": {"/api/v1/apps/{a}/integrations/{b}": {"patch": operation}}}
+
+
+async def edit_integration(pilot: Any) -> Any:
+    screen = await open_first_app(pilot)
+    screen.tree_view.reveal(("integration", "integration_1"))
+    await until(pilot, lambda: screen.chosen.about == ("integration", "integration_1"))
+    await pilot.press("e")
+    return await edit_of(pilot)
+
+
+def leaf(editing: Any, *path: str) -> Leaf:
+    node = editing.form.model.root
+    for name in path:
+        node = node.members[name]
+    assert isinstance(node, Leaf)
+    return node
+
+
+async def test_what_only_the_servers_document_knows_is_edited_and_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of()
+    answers["GET /openapi.json"] = newer()
+    answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
+    answers[f"PATCH {ITEM}"] = {"integration": INTEGRATION}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        editing = await edit_integration(pilot)
+        assert "as this server describes them" in text_of(pilot.app)
+        for words in ("Region*", "Limits", "Burst", "Kind"):
+            assert words in text_of(pilot.app)
+        leaf(editing, "region").set_value("eu")
+        leaf(editing, "kind").set_value("hologram")
+        editing.form.model.root.members["limits"].make_present()
+        leaf(editing, "limits", "burst").set_value(7)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: server.asked("PATCH", ITEM))
+        sent = next(body for method, _, body in server.requests if method == "PATCH")
+        assert sent == {"region": "eu", "kind": "hologram", "limits": {"burst": 7}}
+
+
+@pytest.mark.parametrize("document", [404, {"openapi": "3.1.0", "paths": 3}, b"<html>", {}])
+async def test_without_a_usable_document_our_own_fields_are_shown(
+    monkeypatch: pytest.MonkeyPatch, document: Any
+) -> None:
+    answers = drio_of()
+    answers["GET /openapi.json"] = document
+    answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        editing = await edit_integration(pilot)
+        assert "as this version knows them" in text_of(pilot.app)
+        assert "baseUrl" in editing.form.model.root.members
+
+
+async def test_what_the_server_refuses_lands_on_its_field_and_the_text_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of()
+    answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
+    details = [{"path": "name", "message": "is taken already"}]
+    answers[f"PATCH {ITEM}"] = (422, {"error": {"code": "invalid", "message": "No.", "details": details}})
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        editing = await edit_integration(pilot)
+        leaf(editing, "name").set_value("Mine")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: leaf(editing, "name").refused)
+        await until(pilot, lambda: "is taken already" in text_of(pilot.app))
+        assert editing.mine()["name"] == "Mine"
+
+
+async def test_a_save_whose_outcome_is_unknown_says_so_and_keeps_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of()
+    answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
+    answers[f"PATCH {ITEM}"] = 502
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        editing = await edit_integration(pilot)
+        leaf(editing, "name").set_value("Mine")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Nothing you typed is lost" in text_of(pilot.app))
+        assert "did not happen" in text_of(pilot.app)
+        assert server.asked("PATCH", ITEM) == 1
+        assert isinstance(pilot.app.screen, EditScreen)
+        assert editing.mine()["name"] == "Mine"
+
+
+async def test_of_many_only_the_failed_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    answers = drio_of(config)
+    tools = [one for one in config["tools"] if isinstance(one, dict)][:2]
+    paths = [f"/apps/app_1/tools/{one['id']}" for one in tools]
+    for path, one in zip(paths, tools, strict=True):
+        answers[f"GET {path}"] = {"tool": {**one, "isEnabled": False}}
+        answers[f"PATCH {path}"] = {"tool": {**one, "isEnabled": True}}
+    answers[f"PATCH {paths[0]}"] = 403
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        for one in tools:
+            screen.tree_view.reveal(("tool", one["id"]))
+            await until(pilot, lambda wanted=one["id"]: screen.chosen.about == ("tool", wanted))
+            await pilot.press("m")
+        assert "2 marked" in text_of(pilot.app)
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.focused)
+        asked: Any = pilot.app.screen
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: asked.work is not None and all(asked.work.results) and not asked._busy)
+        assert [result.ok for result in asked.work.results] == [False, True]
+        assert str(asked.query_one("#go", Button).label) == "Retry the failed"
+        server.answers[f"PATCH {paths[0]}"] = {"tool": {**tools[0], "isEnabled": True}}
+        await pilot.click("#go")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert [server.asked("PATCH", path) for path in paths] == [2, 1]
