@@ -40,6 +40,7 @@ from drio_tui.text import one_line
 USER_AGENT = f"drio-tui/{__version__}"
 RETRY_STATUSES = frozenset({408, 429, *range(500, 600)})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SOON_PARSED = 256 << 10  # bytes of JSON that hold up the event loop for some milliseconds at most
 _UNSET: Any = object()
 _numbers = itertools.count(1)
 
@@ -67,7 +68,8 @@ class Exchange:
     """One attempt of one request, as the request log shows it. Nothing secret is in it.
 
     `elapsed` is in seconds, `started_at` in seconds since the epoch; `status` and `elapsed` are None while
-    it is under way, `error` says why there is no answer, `retry_in` how many seconds until the next attempt.
+    it is under way, `error` says why there is no answer, `retry_in` how many seconds until the next attempt;
+    `waiting` is true for as long as that is waited for.
     """
 
     number: int
@@ -86,6 +88,7 @@ class Exchange:
     response_size: int = 0
     error: str | None = None
     retry_in: float | None = None
+    waiting: bool = False
 
     @property
     def done(self) -> bool:
@@ -108,9 +111,9 @@ class Transport:
 
     `base_url` ends in `/api/v1`, without a slash. `auth` is applied only to requests to the base's own
     origin; it sees an answer's status and headers, not its body. `on_exchange` is called when an attempt
-    starts, when it ends, and when another is going to follow, with the same object; it runs on the event
-    loop and must not block. `http` replaces the network (an ASGI application in tests). Cookies are not
-    kept: the API has none, and a jar on 127.0.0.1 would be shared by every port.
+    starts, when it ends, when another is going to follow and when the wait for that is over, with the same
+    object; it runs on the event loop and must not block. `http` replaces the network (an ASGI application in
+    tests). Cookies are not kept: the API has none, and a jar on 127.0.0.1 would be shared by every port.
 
     Raises `UsageError` for a base URL or for proxy or certificate settings that cannot work.
     """
@@ -185,10 +188,17 @@ class Transport:
                     raise settled(error, method, path) from error.__cause__
                 if method == "DELETE" and not isinstance(error, ConnectionFailed | RateLimited):
                     maybe_done = True
-                exchange.retry_in = delay
-                self._tell(exchange)
-                await self._sleep(delay)
+                await self._wait(exchange, delay)
         raise AssertionError("unreachable")
+
+    async def _wait(self, exchange: Exchange, delay: float) -> None:
+        exchange.retry_in, exchange.waiting = delay, True
+        self._tell(exchange)
+        try:
+            await self._sleep(delay)
+        finally:
+            exchange.waiting = False
+            self._tell(exchange)
 
     def _delay(self, error: DrioError, attempt: int) -> float | None:
         """Seconds to wait before trying again, or None when trying again is not for this error."""
@@ -271,9 +281,12 @@ class Transport:
         exchange.request_id = response.headers.get("x-request-id")
         body = await read_body(response, self.limits.response_bytes)
         exchange.response_size = len(body)
-        return self._parse(exchange, response, body)
+        if len(body) <= _SOON_PARSED:
+            return self._parse(exchange, response, body)
+        return await asyncio.to_thread(self._parse, exchange, response, body)
 
     def _parse(self, exchange: Exchange, response: httpx.Response, body: bytes) -> Reply:
+        """The answer of a body. Large ones are parsed in a thread: seconds, for tens of megabytes of small objects."""
         status = response.status_code
         media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         is_json = media == "application/json" or media.endswith("+json")

@@ -67,6 +67,7 @@ class Backend:
         self._ready = asyncio.Event()
         self._closing = False
         self._probe: asyncio.Task[None] | None = None
+        self._waits: dict[int, float] = {}
 
     async def ready(self) -> DrioClient:
         """The client, as soon as there is one."""
@@ -233,8 +234,13 @@ class Backend:
 
     def _exchanged(self, exchange: Exchange) -> None:
         self.note_exchange(exchange)
-        if exchange.done and self.status.phase in ("online", "offline", "signed-out"):
-            self._judge(exchange)
+        if exchange.waiting:
+            self._waits[exchange.number] = exchange.retry_in or 0.0
+        else:
+            self._waits.pop(exchange.number, None)
+            if exchange.done and self.status.phase in ("online", "offline", "signed-out"):
+                self._judge(exchange)
+        self._set(waiting=max(self._waits.values(), default=0.0))
 
     def _judge(self, exchange: Exchange) -> None:
         """An answer of any kind means online; an attempt without one means offline, with its cause."""

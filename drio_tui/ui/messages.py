@@ -17,7 +17,10 @@ Phase = Literal["starting", "first-run", "signed-out", "connecting", "online", "
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the status line shows. Texts are as they came: show them through `safe_line`."""
+    """What the status line shows. Texts are as they came: show them through `safe_line`.
+
+    `waiting` are the seconds after which a request that failed is sent again, 0 when none waits.
+    """
 
     phase: Phase = "starting"
     profile: str = ""
@@ -26,6 +29,7 @@ class Status:
     cause: str = ""
     sandbox: bool = False
     read_only: bool = False
+    waiting: float = 0.0
 
 
 class SessionChanged(Message):

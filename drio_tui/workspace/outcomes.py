@@ -87,10 +87,14 @@ class DeletedElsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server said no. `fields` are the members it names; `written` is what had got through before."""
+    """The server said no. `fields` are the members it names; `written` is what had got through before.
+
+    `read` is the thing as it was when the refused request was made, where there was one.
+    """
 
     error: ApiError
     written: tuple[FieldChange, ...] = ()
+    read: Object | None = field(default=None, repr=False)
 
     @property
     def fields(self) -> list[FieldError]:
@@ -115,7 +119,8 @@ class Failed:
 class Unknown:
     """The request went out and no usable answer came. `verdict` is what reading again said of it.
 
-    `raw` is the thing as it was read again, None where that failed or it is not there.
+    `raw` is the thing as it was read again, None where that failed or it is not there. `known` are the ids that
+    were there before something was to be made.
     """
 
     error: DrioError
@@ -123,6 +128,7 @@ class Unknown:
     raw: Object | None = field(default=None, repr=False)
     written: tuple[FieldChange, ...] = ()
     group: str = ""
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drio_tui.api import wire
 from drio_tui.api.client import DrioClient
-from drio_tui.api.errors import ApiError, DrioError, NotFound, PreconditionFailed
+from drio_tui.api.errors import ApiError, Conflict, DrioError, NotFound, PreconditionFailed
 from drio_tui.api.models import DeployResult
 from drio_tui.api.resource import Item
 from drio_tui.kinds import APP, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace import journal as journals
+from drio_tui.workspace.asking import Asking, Stopped
+from drio_tui.workspace.evidence import before_the_answer, dotted_all, ended, holds, only, verdict_of
 from drio_tui.workspace.intents import Intents
 from drio_tui.workspace.journal import Entry, Journal, State, strip
-from drio_tui.workspace.merge import FieldChange, Merge, Object, Path, at, diff, dotted, merge, same
+from drio_tui.workspace.merge import FieldChange, Merge, Object, at, diff, merge, same
 from drio_tui.workspace.outcomes import (
     Changed,
     Conflicted,
@@ -58,17 +60,37 @@ class Preview:
         return self.merge.mine
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A create that may have happened: what was sent, and the ids that were there before."""
+
+    body: Object = field(repr=False)
+    known: Collection[str]
+    error: DrioError
+
+
 class Saver:
     """Writes to one drio. `journal_of` gives the journal of an app, or None to keep none.
 
     Every method gives an outcome and raises only `asyncio.CancelledError`: a caller that goes away does not
-    end a write under way, which is finished and noted all the same (`intents.settle` waits for it).
+    end a write under way, which is finished and noted all the same (`intents.settle` waits for it). A person
+    who does not want to wait any longer calls `stop`.
     """
 
     def __init__(self, client: DrioClient, journal_of: Callable[[str], Journal | None] | None = None) -> None:
         self.client = client
         self._journal_of = journal_of
         self.intents = Intents()
+        self._asking = Asking()
+        self._open: dict[tuple[str, ...], _Attempt] = {}
+
+    def stop(self, app: str) -> bool:
+        """Give up the request under way for an app; whether there was one.
+
+        What was only being read ends in `Failed`, with nothing written. What was being written is looked up,
+        as after a lost answer, and ends in `Unknown`; a second `stop` gives up the looking.
+        """
+        return self._asking.stop(app)
 
     def journal(self, app: str) -> Journal | None:
         """The journal in which changes of this app are noted, if one is kept."""
@@ -96,11 +118,23 @@ class Saver:
 
     async def _save(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
         group = group or journals.new_id()
-        for _ in range(_ROUNDS):
+        for rounds_left in reversed(range(_ROUNDS)):
             outcome = await self._save_once(edit, group, undoes)
-            if not (isinstance(outcome, Refused) and isinstance(outcome.error, PreconditionFailed)):
-                return outcome
+            if not rounds_left or not isinstance(outcome, Refused) or not await self._moved_on(edit, outcome):
+                break
         return outcome
+
+    async def _moved_on(self, edit: Edit, outcome: Refused) -> bool:
+        """Whether a write was refused because the thing is not any more what was read just before it.
+
+        412 says so. 409 can mean that, or a clash with something else, which no second try would mend.
+        """
+        if isinstance(outcome.error, PreconditionFailed):
+            return True
+        if not isinstance(outcome.error, Conflict) or outcome.fields or outcome.referrers or outcome.read is None:
+            return False
+        now = await self._now(edit.kind, edit.app, edit.id)
+        return isinstance(now, dict) and bool(diff(comparable(edit.kind, outcome.read), comparable(edit.kind, now)))
 
     async def _save_once(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
         theirs = await self._now(edit.kind, edit.app, edit.id)
@@ -118,7 +152,7 @@ class Saver:
         for write in writes(edit.kind, before, found.merged, edit.again, theirs, edit.mine):
             item = await self._send(edit, write, theirs, found.merged, group, undoes)
             if isinstance(item, DrioError):
-                return await self._not_saved(edit, write, item, before, found.merged, tuple(written), group)
+                return await self._not_saved(edit, write, item, before, raw, found.merged, tuple(written), group)
             raw = item.raw
             if item.request_id:
                 ids.append(item.request_id)
@@ -130,30 +164,31 @@ class Saver:
     ) -> Item[Any] | DrioError:
         """One request with its entry in the journal."""
         kind = edit.kind
-        before, lost = strip(_only(comparable(kind, theirs), write.members))
-        after, sent_lost = strip(_only(wanted, write.members))
+        before, lost = strip(only(comparable(kind, theirs), write.members))
+        after, sent_lost = strip(only(wanted, write.members))
         entry = journals.entry(
             "update", edit.app, kind.name, edit.id, kind.label(theirs), group=group, part=write.part,
-            before=before, after=_known(before, after), lost=_dotted(lost, sent_lost), undoes=undoes,
+            before=before, after=before_the_answer(before, after), lost=dotted_all(lost, sent_lost), undoes=undoes,
         )  # fmt: skip
         journal = self.journal(edit.app)
         await _note(journal, "begin", entry)
         try:
-            item = await write.send(self.client, kind, edit.app, edit.id)
+            sending = write.send(self.client, kind, edit.app, edit.id)
+            item = await self._asking.ask(edit.app, sending, changes=True)
         except DrioError as error:
             # What may have happened stays unknown in the journal; undoing looks at what is there.
             if not error.outcome_unknown:
                 await _note(journal, "end", replace(entry, state="failed"))
             return error
-        given, given_lost = strip(_only(comparable(kind, item.raw), write.members))
+        given, given_lost = strip(only(comparable(kind, item.raw), write.members))
         # What was sent and does not come back is write-only: a secret by whatever name.
         unseen = tuple(
             change.dotted
-            for change in diff(_only(comparable(kind, theirs), write.members), _only(wanted, write.members))
+            for change in diff(only(comparable(kind, theirs), write.members), only(wanted, write.members))
             if change.after is not MISSING and change.after is not None and at(item.raw, change.path) is MISSING
         )
         added = tuple(path for path in given_lost if at(theirs, path) is MISSING)
-        told = dict.fromkeys((*entry.lost, *_dotted(given_lost), *unseen))
+        told = dict.fromkeys((*entry.lost, *dotted_all(given_lost), *unseen))
         done = replace(entry, state="done", after=given, lost=tuple(told), added=added)
         await _note(journal, "end", done)
         return item
@@ -164,6 +199,7 @@ class Saver:
         write: Write,
         error: DrioError,
         before: Object,
+        read: Object,
         wanted: Object,
         written: tuple[FieldChange, ...],
         group: str,
@@ -172,12 +208,14 @@ class Saver:
         if error.outcome_unknown:
             now = await self._now(edit.kind, edit.app, edit.id)
             raw = now if isinstance(now, dict) else None
-            verdict = _verdict(edit.kind, write, before, wanted, now)
-            await self._settle_entry(edit.app, group, verdict)
+            verdict = verdict_of(edit.kind, write, before, wanted, now)
+            # What was given up may still arrive: the journal leaves it open, and undoing looks at what is there.
+            late = verdict == "not applied" and isinstance(error, Stopped)
+            await self._settle_entry(edit.app, group, "cannot tell" if late else verdict)
             return Unknown(error, verdict, raw, written, group)
         if isinstance(error, NotFound) and await self._now(edit.kind, edit.app, edit.id) is None:
             return DeletedElsewhere(edit, edit.mine)
-        return Refused(error, written) if isinstance(error, ApiError) else Failed(error, written)
+        return Refused(error, written, read) if isinstance(error, ApiError) else Failed(error, written)
 
     # --- making ----------------------------------------------------------------------------------
 
@@ -198,9 +236,30 @@ class Saver:
         `intent` names what the person asked for (a form, say), so that asking twice makes one thing; without
         it the body does. When the outcome is unknown the list is read again: a new thing that has everything
         the body says is the one (`applied`), none with its key, slug or name means that it did not happen.
+        Asked again with the same intent, it looks first for what the attempt before may have made since; what
+        is found is brought up to what the body says now.
         """
         key = (app, "create", kind.name, parent, intent or _digest(body))
-        return await self.intents.once(key, lambda: self._create(kind, app, body, parent, group, undoes, known))
+
+        async def make() -> CreateOutcome:
+            before = self._open.pop(key, None)
+            if before is not None:
+                verdict, raw = await self._was_made(kind, app, parent, before.body, before.known)
+                if raw is not None:
+                    edit = Edit(kind, app, str(raw.get("id", "")), raw, {**raw, **body})
+                    found = await self._save(edit, group, undoes)
+                    if isinstance(found, Conflicted | DeletedElsewhere):  # others, within this moment
+                        return Unknown(before.error, "applied", raw, group=group)
+                    return found
+                if verdict == "cannot tell":
+                    self._open[key] = before
+                    return Unknown(before.error, verdict, group=group)
+            outcome = await self._create(kind, app, body, parent, group, undoes, known)
+            if isinstance(outcome, Unknown) and outcome.verdict != "applied":
+                self._open[key] = _Attempt(body, outcome.known, outcome.error)
+            return outcome
+
+        return await self.intents.once(key, make)
 
     async def _create(
         self,
@@ -225,23 +284,24 @@ class Saver:
         journal = self.journal(app)
         await _note(journal, "begin", entry)
         try:
-            item = await self.client.create(kind, body, app=app, parent=parent)
+            sending = self.client.create(kind, body, app=app, parent=parent)
+            item = await self._asking.ask(app, sending, changes=True)
         except DrioError as error:
             if not error.outcome_unknown:
                 await _note(journal, "end", replace(entry, state="failed"))
                 return _not_done(error)
             verdict, raw = await self._was_made(kind, app, parent, body, known)
             if verdict != "cannot tell":
-                await _note(journal, "end", _made(entry, kind, raw, "done" if raw else "failed"))
-            return Unknown(error, verdict, raw, group=group)
-        made = _made(entry, kind, item.raw, "done")
+                await _note(journal, "end", ended(entry, kind, raw, "done" if raw else "failed"))
+            return Unknown(error, verdict, raw, group=group, known=frozenset(known))
+        made = ended(entry, kind, item.raw, "done")
         if kind is APP:  # its journal has a name only now
             made = replace(made, app=made.thing)
             journal = self.journal(made.thing)
             await _note(journal, "begin", made)
         await _note(journal, "end", made)
         ids = (item.request_id,) if item.request_id else ()
-        return Saved(item.raw, tuple(diff({}, _only(item.raw, tuple(body)))), (), ids, group)
+        return Saved(item.raw, tuple(diff({}, only(item.raw, tuple(body)))), (), ids, group)
 
     async def _was_made(
         self, kind: Kind[Any], app: str, parent: str, body: Object, known: Collection[str]
@@ -251,7 +311,7 @@ class Saver:
             return "cannot tell", None
         fresh = [raw for raw in listed if str(raw.get("id")) not in known]
         named = [raw for raw in fresh if any(name in body and body[name] == raw.get(name) for name in _NAMES)]
-        exact = [raw for raw in named if _holds(comparable(kind, raw), comparable(kind, body))]
+        exact = [raw for raw in named if holds(comparable(kind, raw), comparable(kind, body))]
         if len(exact) == 1:
             return "applied", exact[0]
         return ("cannot tell", None) if named else ("not applied", None)
@@ -304,7 +364,7 @@ class Saver:
         if base is not None and (since := [each for each in _others(kind, base, now) if each.dotted not in ignoring]):
             return Changed(tuple(since), now)
         before, stripped = strip(now)
-        lost = _dotted(stripped)
+        lost = dotted_all(stripped)
         group = group or journals.new_id()
         parent = now.get(kind.parent[0], "") if kind.parent else ""
         if isinstance(now.get("secretRef"), str):
@@ -316,7 +376,7 @@ class Saver:
         journal = self.journal(app)
         await _note(journal, "begin", entry)
         try:
-            request_id = await self.client.delete(kind, id, app=app)
+            request_id = await self._asking.ask(app, self.client.delete(kind, id, app=app), changes=True)
         except DrioError as error:
             if not error.outcome_unknown:
                 gone = isinstance(error, NotFound)
@@ -347,7 +407,7 @@ class Saver:
         journal = self.journal(app)
         await _note(journal, "begin", entry)
         try:
-            item = await self.client.deploy(app)
+            item = await self._asking.ask(app, self.client.deploy(app), changes=True)
         except DrioError as error:
             if not error.outcome_unknown:
                 await _note(journal, "end", replace(entry, state="failed"))
@@ -367,7 +427,7 @@ class Saver:
 
     async def _now(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
         try:
-            return (await self.client.get(kind, id, app=app)).raw
+            return (await self._asking.ask(app, self.client.get(kind, id, app=app), changes=False)).raw
         except NotFound:
             return None
         except DrioError as error:
@@ -376,7 +436,8 @@ class Saver:
     async def listed(self, kind: Kind[Any], app: str, parent: str = "") -> list[Object] | DrioError:
         """All things of a kind, as they are."""
         try:
-            return (await self.client.list(kind, app=app, parent=parent)).items
+            listing = self.client.list(kind, app=app, parent=parent)
+            return (await self._asking.ask(app, listing, changes=False)).items
         except DrioError as error:
             return error
 
@@ -414,69 +475,6 @@ def _others(kind: Kind[Any], base: Object, now: Object) -> list[FieldChange]:
 
 def _not_done(error: DrioError) -> Refused | Failed:
     return Refused(error) if isinstance(error, ApiError) else Failed(error)
-
-
-def _verdict(kind: Kind[Any], write: Write, before: Object, wanted: Object, now: Object | DrioError | None) -> Verdict:
-    if not isinstance(now, dict):
-        return "cannot tell"
-    there = comparable(kind, now)
-    seen = [
-        (at(there, change.path), change) for change in diff(_only(before, write.members), _only(wanted, write.members))
-    ]
-    # A write-only member shows neither before nor after.
-    seen = [(value, change) for value, change in seen if not (value is MISSING and change.before is MISSING)] or seen
-    if seen and all(same(value, change.after, len(change.path)) for value, change in seen):
-        return "applied"
-    if seen and all(same(value, change.before, len(change.path)) for value, change in seen):
-        only_secrets = all(value is MISSING and change.before is MISSING for value, change in seen)
-        return "cannot tell" if only_secrets else "not applied"
-    return "cannot tell"
-
-
-def _made(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> Entry:
-    if raw is None:
-        return replace(entry, state=state)
-    after, lost = strip(raw)
-    return replace(
-        entry,
-        state=state,
-        thing=str(raw.get("id", "")),
-        name=kind.label(raw),
-        after=after,
-        lost=_dotted(lost),
-    )
-
-
-def _holds(raw: Object, body: Object) -> bool:
-    """Whether the thing has everything that the body says, as far as it shows it."""
-    return all(
-        _holds(raw[name], value)
-        if isinstance(value, dict) and isinstance(raw[name], dict)
-        else same(raw[name], value, 1)
-        for name, value in body.items()
-        if name in raw
-    )
-
-
-def _only(raw: Object, members: tuple[str, ...]) -> Object:
-    return {name: raw[name] for name in members if name in raw}
-
-
-def _known(before: Object, after: Object) -> Object:
-    """What is wanted as far as it may be kept before the answer shows which members are write-only.
-
-    New members of objects that are no known field could be secrets by any name: they wait for the answer.
-    """
-    return {
-        name: {key: item for key, item in value.items() if key in before[name]}
-        if isinstance(value, dict) and isinstance(before.get(name), dict) and name == "config"
-        else value
-        for name, value in after.items()
-    }
-
-
-def _dotted(*parts: tuple[Path, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(dotted(path) for part in parts for path in part))
 
 
 def _digest(*values: Any) -> str:

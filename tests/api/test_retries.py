@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import ApiError, DrioError, NotFound, OutcomeUnknown, RateLimited, ServerError
-from drio_tui.api.transport import Limits, retry_after
+from drio_tui.api.transport import Exchange, Limits, Transport, retry_after
 from drio_tui.kinds import APP, TOOL
 from tests.api.conftest import Bench
 from tests.api.fault_server import answer, reset, status
@@ -86,10 +87,31 @@ async def test_the_waits_double_from_a_quarter_second_and_are_jittered_downwards
 
 async def test_the_wait_is_told_before_it_begins(bench: Bench) -> None:
     _, client = await bench.pair(status(503), answer(APPS))
+    seen: list[tuple[int, bool]] = []
+    client.transport._on_exchange = lambda exchange: seen.append((exchange.attempt, exchange.waiting))
     await client.list(APP)
-    assert [exchange.retry_in for exchange in bench.exchanges] == [bench.waits[0], None]
-    assert [exchange.number for exchange in bench.told] == sorted(exchange.number for exchange in bench.told)
-    assert len(bench.told) == 2 + 1 + 2  # begun, ended, to be repeated; begun, ended
+    # begun, ended, to be repeated, no longer waiting; begun, ended
+    assert seen == [(1, False), (1, False), (1, True), (1, False), (2, False), (2, False)]
+
+
+async def test_a_wait_that_is_given_up_is_told_too(bench: Bench) -> None:
+    _, client = await bench.pair(status(503, headers=[("Retry-After", "60")]))
+    waiting = asyncio.Event()
+    seen: list[bool] = []
+
+    def told(exchange: Exchange) -> None:
+        seen.append(exchange.waiting)
+        if exchange.waiting:
+            waiting.set()
+
+    transport = Transport(client.transport.base_url, on_exchange=told)
+    asking = asyncio.create_task(transport.request("GET", "/apps"))
+    await waiting.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert seen == [False, False, True, False]
+    await transport.aclose()
 
 
 @pytest.mark.parametrize("code", [429, 503])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.client import DrioClient
@@ -32,12 +33,15 @@ class Token(httpx.Auth):
 class Network(httpx.AsyncBaseTransport):
     """The way to the sandbox. `lose` says what happens to the next request of a method: its `answer` is lost after
     it was carried out, or the `request` itself is on the way; `refuse` are statuses that the next requests that
-    change something get from a server on the way; `offline` refuses every connection.
+    change something get from a server on the way; `offline` refuses every connection. `hang` is like `lose`, but
+    nothing comes until the caller gives up; `hung` is set then.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
         self.lose: dict[str, str] = {}
+        self.hang: dict[str, str] = {}
+        self.hung = asyncio.Event()
         self.offline = False
         self.refuse: list[int] = []
         self.before: list[Any] = []  # awaited, one before each request that changes something
@@ -50,6 +54,11 @@ class Network(httpx.AsyncBaseTransport):
         if request.method != "GET" and self.refuse:
             body = httpx.ByteStream(b'{"error":{"code":"refused","message":"no","details":null,"requestId":null}}')
             return httpx.Response(self.refuse.pop(0), stream=body, headers={"Content-Type": "application/json"})
+        if hanging := self.hang.pop(request.method, ""):
+            if hanging == "answer":
+                await (await self.inner.handle_async_request(request)).aread()
+            self.hung.set()
+            await asyncio.Event().wait()
         lost = self.lose.pop(request.method, "")
         if lost == "request":
             raise httpx.ReadError("lost", request=request)

@@ -13,6 +13,9 @@ from drio_tui.ui.widgets.safe import safe_line
 
 AREAS: tuple[tuple[str, str], ...] = (("templates", "Templates"), ("apps", "Apps"), ("requests", "Requests"))
 
+_WORTH_TELLING = 1.0
+"""Seconds of waiting below which nothing is said: it would only flicker."""
+
 _PHASES: dict[Phase, tuple[str, str, str]] = {
     # phase: symbol, word, colour by meaning; the word alone says it where there is no colour
     "starting": ("◌", "starting", "$text-warning"),
@@ -87,6 +90,8 @@ class StatusLine(Widget):
         """The right side in `room` cells: the state always, then host, account and profile as they fit."""
         status = self.status
         symbol, word, colour = _PHASES[status.phase]
+        if status.waiting >= _WORTH_TELLING:
+            symbol, word, colour = "◌", f"again in {status.waiting:.0f} s, Esc stops", "$text-warning"
         state = Content.assemble((f"{symbol} {word} ", colour))
         if status.read_only:
             state = Content.assemble(("◆ read-only ", "$text-accent"), " ", state)
