@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,9 +14,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
-from drio_tui.api.errors import DrioError, FieldError, NotFound
+from drio_tui.api.errors import NotFound
 from drio_tui.api.models import same_json
-from drio_tui.kinds import KINDS
 from drio_tui.schema.form import FormModel
 from drio_tui.ui import keymap
 from drio_tui.ui.editors import SPECIAL, special_members
@@ -25,26 +24,14 @@ from drio_tui.ui.forms.form import SchemaForm
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.forms.whole import WholeJson
 from drio_tui.ui.keymap import Key
-from drio_tui.ui.saving import body_of, document_of, references_of, saver_of, without_members
-from drio_tui.ui.screens.base import DrioScreen
-from drio_tui.ui.screens.conflict import ConflictScreen
-from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.messages import RequestFailed
+from drio_tui.ui.saving import body_of, document_of, references_of, without_members
+from drio_tui.ui.screens.writing import WritingScreen
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.loader import load_app
-from drio_tui.workspace.outcomes import (
-    Conflicted,
-    DeletedElsewhere,
-    Edit,
-    Failed,
-    Outcome,
-    Refused,
-    Saved,
-    Unknown,
-)
 from drio_tui.workspace.recovery import Buffer
 from drio_tui.workspace.snapshot import Snapshot
-from drio_tui.workspace.writes import comparable, needs_review
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -69,7 +56,7 @@ class Target:
     recovered: str = ""
 
 
-class EditScreen(DrioScreen[str | None]):
+class EditScreen(WritingScreen):
     """Ends with the id of what was saved, None when nothing was."""
 
     AREA = "apps"
@@ -94,29 +81,11 @@ class EditScreen(DrioScreen[str | None]):
             self.raw = raw
             self.document = document
 
-    class Done(Message):
-        """A save ended; `outcome` is None when the person went back to editing."""
-
-        def __init__(self, outcome: Outcome | None) -> None:
-            super().__init__()
-            self.outcome = outcome
-
     def __init__(self, target: Target, snapshot: Snapshot | None = None) -> None:
-        super().__init__()
-        self.target = target
-        self.kind = KINDS[target.kind]
+        super().__init__(target)
         self.snapshot = snapshot
-        self.base: dict[str, Any] = target.base or {}
-        self.is_new = not target.id
-        self.form: SchemaForm | None = None
-        self.editors: list[Editor] = []
-        self.gone = False
-        self._parent_id = target.parent
-        self._whole: WholeJson | None = None
         self._whole_model: FormModel | None = None
         self._page = 0
-        self._filled = False
-        self._saving = False
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
@@ -126,6 +95,19 @@ class EditScreen(DrioScreen[str | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self._read()
+
+    def reconnected(self) -> None:
+        """What could not be read is read now; an edit that has begun goes on as it is."""
+        if not self._filled:
+            self._read()
+
+    def on_request_failed(self, message: RequestFailed) -> None:
+        message.stop()
+        self._say(f"{message.error}. F5 reads it again.")
+
+    def _read(self) -> None:
+        self._say("")
         target, snapshot = self.target, self.snapshot
 
         async def read(client: DrioClient) -> EditScreen.Ready:
@@ -141,7 +123,7 @@ class EditScreen(DrioScreen[str | None]):
                     raw = None
             return self.Ready(known, raw, await document_of(client))
 
-        self.run_request(read, lambda ready: ready, group="read")
+        self.run_request(read, lambda ready: ready, group="read", once=True)
 
     def _heading(self, note: str = "") -> Content:
         title = self.kind.title
@@ -158,6 +140,8 @@ class EditScreen(DrioScreen[str | None]):
                 self.dismiss(None)
                 return
             self.base = message.raw
+        if self.kind.parent and not self._parent_id:
+            self._parent_id = str(self.base.get(self.kind.parent[0]) or "")
         made, schema, theirs = body_of(self.kind, message.document, new=self.is_new)
         special = special_members(self.kind.name)
         whole = self.base if self.target.mine is None else self.target.mine
@@ -255,7 +239,9 @@ class EditScreen(DrioScreen[str | None]):
     # -- pages ------------------------------------------------------------------------------------
 
     def action_page(self, step: int) -> None:
-        if self._filled:
+        if not self._filled:
+            self._read()
+        else:
             self.show_page((self._page + step) % len(self._pages))
 
     @on(TabStrip.Chosen)
@@ -307,6 +293,12 @@ class EditScreen(DrioScreen[str | None]):
             if not same_json(now, wanted):
                 editor.take(wanted)
 
+    def show_json(self) -> None:
+        if self._pages[self._page] == "page-json":
+            self._fill_json(self.query_one("#page-json", WholeJson))
+        else:
+            self.show_page(len(self._pages) - 1)
+
     def action_outside(self) -> None:
         from drio_tui.ui.forms.outside import NoEditor, edit_outside  # tempfile and subprocess, rarely needed
 
@@ -329,138 +321,3 @@ class EditScreen(DrioScreen[str | None]):
                 self.show_page(len(self._pages) - 1)
         if self._pages[self._page] == "page-json":
             self._fill_json(page)
-
-    # -- saving -----------------------------------------------------------------------------------
-
-    @on(SchemaForm.Submitted)
-    @on(Editor.SaveWanted)
-    def _asked_to_save(self, event: Message) -> None:
-        event.stop()
-        self.action_write()
-
-    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        if action == "write" and not self._filled:
-            return "It is still being read."
-        return None
-
-    def action_write(self) -> None:
-        if self._saving or self.form is None:
-            return
-        if not self._take_json():
-            self._say("The JSON does not parse; nothing was written.")
-            self._fill_json(self.query_one("#page-json", WholeJson))
-            return
-        if self._whole is not None and self._whole.draft is not None:
-            self.show_page(len(self._pages) - 1)
-            return
-        if not self.form.validate():
-            self.show_page(0)
-            self._say("Some fields are not right yet.")
-            return
-        for number, editor in enumerate(self.editors, start=1):
-            found = editor.problems() if editor.is_mounted else []
-            if found and (self.is_new or editor.dirty):
-                self.show_page(number)
-                self._say(f"{found[0].path}: {found[0].message}")
-                return
-        if not self.is_new and not self.dirty and not self.gone:
-            self.notify("Nothing was changed.", markup=False)
-            return
-        self._say("")
-        self._saving = True
-        mine = self.mine()
-        again = tuple(name for editor in self.editors if editor.is_mounted for name in editor.again)
-        call = self._create if self.is_new or self.gone else self._save
-
-        def failed(error: DrioError) -> Message:
-            return self.Done(Failed(error))
-
-        self.run_request(lambda client: call(client, mine, again), self.Done, group="save", failed=failed, once=True)
-
-    async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
-        also = set(special_members(self.kind.name)) | {"providerKey"}
-        body = {
-            name: value
-            for name, value in comparable(self.kind, mine).items()
-            if value is not None and (name not in self.kind.fixed or name in also)
-        }
-        saver = saver_of(self.backend, client)
-        return await saver.create(self.kind, self.target.app, body, parent=self._parent_id, intent=f"{id(self)}")
-
-    async def _save(self, client: DrioClient, mine: dict[str, Any], again: tuple[str, ...]) -> Outcome | None:
-        """Read again, ask where there is something to decide, write."""
-        saver = saver_of(self.backend, client)
-        edit = Edit(self.kind, self.target.app, self.target.id, self.base, mine, again)
-        while True:
-            preview = await saver.preview(edit)
-            if isinstance(preview, DeletedElsewhere | Failed | Refused):
-                return preview
-            if preview.merge.conflicts:
-                values = await self.app.push_screen_wait(ConflictScreen(edit.name, preview.merge.conflicts))
-                if values is None:
-                    return None
-                edit = Conflicted(edit, preview.merge, preview.theirs).resolved(values)
-                continue
-            if needs_review(self.kind, preview.diff) or preview.merge.stale:
-                screen = ReviewScreen(edit.name, self.kind, preview.diff, preview.merge.theirs)
-                if not await self.app.push_screen_wait(screen):
-                    return None
-            outcome = await saver.save(edit)
-            if not isinstance(outcome, Conflicted):
-                return outcome
-
-    def on_edit_screen_done(self, message: Done) -> None:
-        self._saving = False
-        match message.outcome:
-            case None:
-                return
-            case Saved() as saved:
-                self._saved(saved.raw, ", ".join(change.dotted for change in saved.diff), saved.request_id)
-            case DeletedElsewhere():
-                self.gone = True
-                self._say(
-                    "It was deleted elsewhere. What you typed is still here: Ctrl+S makes it anew, under a new id."
-                )
-            case Refused(error=error):
-                self._refused(error, error.field_errors)
-            case Unknown(verdict="applied", raw=raw) if raw is not None:
-                self._saved(raw, "the answer was lost, but it is there", None)
-            case Unknown(verdict=verdict, error=error):
-                told = "did not happen" if verdict == "not applied" else "may or may not have happened"
-                self._say(f"{error.title}. Reading again shows that it {told}. Nothing you typed is lost.")
-            case Failed(error=error):
-                self._say(f"{error}. Nothing you typed is lost.")
-
-    def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
-        if self.target.recovered:
-            self.drio.forget_kept(self.target.recovered)
-        text = what or "nothing was left to write"
-        told = f"{text}\nrequest {request_id}" if request_id else text
-        title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
-        self.notify(safe(told, multiline=True).plain, title=safe_line(title, 100).plain, markup=False)
-        self.dismiss(str(raw.get("id", "")))
-
-    def _refused(self, error: DrioError, fields: Iterable[FieldError]) -> None:
-        left = list(fields)
-        if self.form is None:
-            return
-        for number, editor in enumerate(self.editors, start=1):
-            before = len(left)
-            left = editor.apply_errors(left)
-            if len(left) < before:
-                self.show_page(number)
-        on_form = [one for one in left if one.path.partition(".")[0].partition("[")[0] in self._form_members()]
-        left = [one for one in left if one not in on_form]
-        if on_form:
-            self.show_page(0)
-            self.form.apply_errors(on_form)
-        rest = "; ".join(f"{one.path} {one.message}" for one in left)
-        self._say(f"{error}{': ' if rest else ''}{rest}")
-
-    def _form_members(self) -> set[str]:
-        return set(self.form.model.field.members) if self.form is not None else set()
-
-    def _say(self, text: str) -> None:
-        banner = self.query_one("#banner", Static)
-        banner.update(safe_line(f"✗ {text}", 400) if text else "")
-        banner.set_class(bool(text), "-said")
