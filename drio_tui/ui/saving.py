@@ -57,7 +57,8 @@ async def _read(client: DrioClient) -> Json | None:
 
 def body_of(kind: Kind[Any], document: Json | None, *, new: bool) -> tuple[Reader, Json, bool]:
     """A reader and the schema of the body that makes or changes a thing, and whether it is the server's own."""
-    hints = Hints(multiline=frozenset(kind.multiline))
+    names = {one.path: {"title": KINDS[one.to].title} for one in kind.references}
+    hints = Hints(multiline=frozenset(kind.multiline), extra=names)
     method, path = ("POST", kind.collection) if new else ("PATCH", kind.item)
     found = reader(document, method, path, hints) if document is not None else None
     if found is not None:

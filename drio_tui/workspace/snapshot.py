@@ -110,9 +110,11 @@ class Snapshot:
         self.app_id = app_id
         self.parts: dict[str, Part] = {kind: Part() for kind in KIND_ORDER}
         self.extra: dict[str, Any] = {}
+        self.added = False
 
     def begin(self) -> None:
         """Everything is about to be read again: what is there stays until its successor arrives."""
+        self.added = False
         for part in self.parts.values():
             part.state = "waiting"
             part.failures.clear()
@@ -136,6 +138,11 @@ class Snapshot:
                     part.state = "failed"
             case Extra(members=members):
                 self.extra = dict(members)
+
+    def add(self, thing: Thing) -> None:
+        """Take in one thing that was just made, without waiting for it to be read; `added` tells until then."""
+        self.parts[thing.kind].things[thing.id] = thing
+        self.added = True
 
     @property
     def complete(self) -> bool:

@@ -140,6 +140,8 @@ class AppScreen(editing.Editing, DrioScreen[None]):
     def on_screen_resume(self) -> None:
         if self._foreign and self.is_active:
             self.call_later(self.dismiss)
+        elif self.snapshot.added:
+            self.action_refresh()
 
     def _speaks_for(self) -> tuple[str, str | None] | None:
         session = self.drio.session

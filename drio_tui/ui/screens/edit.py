@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +26,7 @@ from drio_tui.ui.forms.whole import WholeJson
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import RequestFailed
 from drio_tui.ui.saving import body_of, document_of, references_of, without_members
+from drio_tui.ui.screens.making import begin_of, make_new
 from drio_tui.ui.screens.writing import WritingScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.safe import safe_line
@@ -43,6 +44,8 @@ class Target:
 
     `base` and `mine` are those of an edit to go on with (a kept buffer, a copy); without them the thing is
     edited as the server has it. `outside` begins in the person's own editor. `recovered` is the kept buffer's id.
+    `begin` are members that the special editors of something new begin with; `wanted_by` names what is to
+    refer to it.
     """
 
     app: str
@@ -54,6 +57,8 @@ class Target:
     draft: str = field(default="", repr=False)
     outside: bool = False
     recovered: str = ""
+    begin: dict[str, Any] = field(default_factory=dict, repr=False)
+    wanted_by: str = ""
 
 
 class EditScreen(WritingScreen):
@@ -125,10 +130,18 @@ class EditScreen(WritingScreen):
 
         self.run_request(read, lambda ready: ready, group="read", once=True)
 
+    def _new(self) -> str:
+        return f"new {self.kind.title.lower()}"
+
     def _heading(self, note: str = "") -> Content:
         title = self.kind.title
-        name = f"new {title.lower()}" if self.is_new else f"{title}  {self.kind.label(self.base)}"
-        return Content.assemble(safe_line(f"{self.kind.symbol} {name}", 120, "bold"), safe_line(f"   {note}", 120))
+        name = self._new() if self.is_new else f"{title}  {self.kind.label(self.base)}"
+        purpose = f"  for {self.target.wanted_by}" if self.target.wanted_by else ""
+        return Content.assemble(
+            safe_line(f"{self.kind.symbol} {name}", 120, "bold"),
+            safe_line(purpose, 80, "$text-accent"),
+            safe_line(f"   {note}", 120),
+        )
 
     # -- building ---------------------------------------------------------------------------------
 
@@ -144,7 +157,7 @@ class EditScreen(WritingScreen):
             self._parent_id = str(self.base.get(self.kind.parent[0]) or "")
         made, schema, theirs = body_of(self.kind, message.document, new=self.is_new)
         special = special_members(self.kind.name)
-        whole = self.base if self.target.mine is None else self.target.mine
+        whole = self.base or self.target.begin if self.target.mine is None else self.target.mine
         start = None if self.is_new else self._main(self.base)
         model = FormModel(without_members(made, schema, special), start)
         if self.target.mine is not None:
@@ -321,3 +334,34 @@ class EditScreen(WritingScreen):
                 self.show_page(len(self._pages) - 1)
         if self._pages[self._page] == "page-json":
             self._fill_json(page)
+
+    # -- new things to refer to -------------------------------------------------------------------
+
+    @on(SchemaForm.NewWanted)
+    def _wanted_on_form(self, event: SchemaForm.NewWanted) -> None:
+        event.stop()
+        kinds = [one.to for one in self.kind.references if one.path == event.pattern]
+        if kinds:
+            self._make(kinds[0], lambda id: event.form.refer(event.path, id))
+
+    @on(Editor.NewWanted)
+    def _wanted_in_editor(self, event: Editor.NewWanted) -> None:
+        event.stop()
+        self._make(event.kind, lambda id: event.editor.refer(event.path, id))
+
+    def _make(self, kind: str, refer: Callable[[str], None]) -> None:
+        """Make a thing over this screen, then refer to it where it was asked for."""
+        snapshot = self.snapshot
+        if snapshot is None:
+            return
+        mine = self.mine(secrets=False)
+        wanted_by = f"{self.kind.title.lower()} {self.kind.label(mine)}" if not self.is_new else f"the {self._new()}"
+        begin = begin_of(kind, self.kind.name, self.base)
+        target = Target(self.target.app, kind, begin=begin, wanted_by=wanted_by)
+
+        async def make() -> None:
+            made = await make_new(self.drio, target, snapshot)
+            if made is not None:
+                refer(made.id)
+
+        self.run_worker(make(), name="new", group="new", exclusive=True)

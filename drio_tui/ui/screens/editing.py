@@ -14,10 +14,11 @@ from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.bulk import BatchScreen
-from drio_tui.ui.screens.create_thing import kinds_to_add, parents_of
+from drio_tui.ui.screens.create_thing import kinds_to_add
 from drio_tui.ui.screens.delete import delete_screen
 from drio_tui.ui.screens.edit import EditScreen, Target
 from drio_tui.ui.screens.history import HistoryScreen, told
+from drio_tui.ui.screens.making import make_new
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.bulk import can_be_switched, enable_all
 from drio_tui.workspace.duplicate import Copy, copy_body, duplicate, why_not_copied
@@ -143,21 +144,15 @@ class Editing:
         if choice is None:
             return
         kind, parent = choice.value
-        parents = parents_of(kind, self._screen.snapshot)
-        target = Target(self._screen.app_id, kind, parent=parent)
-        if KINDS[kind].parent is None or parent:
-            self.open_edit(target)
-        elif not parents:
-            self._screen.notify("Make an integration first: operations stand in one.", severity="warning", markup=False)
-        elif len(parents) == 1:
-            self._parent_chosen(kind, parents[0])
-        else:
-            title = "In which integration?"
-            self._screen.app.push_screen(ChooserScreen(title, parents), lambda one: self._parent_chosen(kind, one))
+        screen = self._screen
 
-    def _parent_chosen(self, kind: str, choice: Choice[Any] | None) -> None:
-        if choice is not None:
-            self.open_edit(Target(self._screen.app_id, kind, parent=choice.value))
+        async def make() -> None:
+            made = await make_new(screen.drio, Target(screen.app_id, kind, parent=parent), screen.snapshot)
+            if made is not None:
+                screen.go_to_when_read = made.key
+                screen.action_refresh()
+
+        screen.run_worker(make(), name="new", group="new", exclusive=True)
 
     def action_duplicate_thing(self) -> None:
         thing = self._thing()

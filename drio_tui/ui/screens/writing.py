@@ -69,6 +69,7 @@ class WritingScreen(DrioScreen[str | None]):
         self.form: SchemaForm | None = None
         self.editors: list[Editor] = []
         self.gone = False
+        self.saved: dict[str, Any] | None = None
         self._intent = journal.new_id()
         self._parent_id = target.parent
         self._whole: WholeJson | None = None
@@ -267,6 +268,7 @@ class WritingScreen(DrioScreen[str | None]):
         told = f"{text}\nrequest {request_id}" if request_id else text
         title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
         self.notify(safe(told, multiline=True).plain, title=safe_line(title, 100).plain, markup=False)
+        self.saved = dict(raw)
         self.dismiss(str(raw.get("id", "")))
 
     def _deleted_elsewhere(self) -> None:

@@ -1,0 +1,147 @@
+"""A reference to something that does not exist yet: it is made on the way, and what was being edited goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.widgets import OptionList
+
+from drio_tui.kinds import AUTH, INTEGRATION, OPERATION, TOOL
+from drio_tui.ui.editors.binding import BindingEditor
+from drio_tui.ui.editors.search_list import SearchList
+from drio_tui.ui.editors.widget import WidgetEditor
+from drio_tui.ui.forms.chooser import ChooserScreen
+from drio_tui.ui.forms.editors import Picker
+from drio_tui.ui.forms.rows import FieldRow
+from drio_tui.ui.screens.confirm import ConfirmScreen
+from drio_tui.ui.screens.edit import EditScreen
+from drio_tui.ui.screens.review import ReviewScreen
+from tests.ui.driving import text_of, until
+from tests.ui.editing.test_saving import app_of, edit, edit_of, put
+
+
+async def new_of(pilot: Any, kind: str) -> Any:
+    await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen.kind.name == kind)
+    return await edit_of(pilot)
+
+
+async def choose(pilot: Any, title: str, *keys: str) -> None:
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen) and pilot.app.screen.focused)
+    assert title in text_of(pilot.app)
+    await pilot.press(*keys)
+
+
+async def take_last(pilot: Any) -> None:
+    """Click on the last line of the list that is open: `new …`."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen) and pilot.app.screen.focused)
+    options = pilot.app.screen.query_one(OptionList)
+    await pilot.pause()
+    await pilot.click(options, offset=(4, options.option_count - 1 - options.scroll_offset.y))
+
+
+async def test_a_tool_is_bound_to_an_operation_of_an_integration_neither_of_which_was_there(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        editing, id = await edit(pilot, screen, "tool")
+        put(editing, "name", "Bound anew")
+        await pilot.press("f5")
+        binding = editing.query_one(BindingEditor)
+        await until(pilot, lambda: binding.query_one(SearchList).is_mounted and editing.focused)
+        before = binding.operation_id
+        await pilot.press(*"zzz", "enter")
+        await choose(pilot, "In which integration?", "n", "e", "w", "enter")
+        integration = await new_of(pilot, "integration")
+        assert "for the operation to come" in text_of(pilot.app)
+        put(integration, "name", "Weather")
+        put(integration, "baseUrl", "https://weather.test")
+        await pilot.press("ctrl+s")
+        operation = await new_of(pilot, "operation")
+        assert "for tool Bound anew" in text_of(pilot.app)
+        put(operation, "name", "Forecast")
+        call = operation.editors[0]
+        call.put("method", "GET")
+        call.put("path", "/forecast")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is editing and binding.operation_id != before)
+        await until(pilot, lambda: "Will be bound to Forecast" in text_of(pilot.app))
+        assert editing.mine()["name"] == "Bound anew"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
+        tool = (await client.get(TOOL, id, app=screen.app_id)).raw
+        bound = (await client.get(OPERATION, tool["binding"]["integrationOperationId"], app=screen.app_id)).raw
+        under = (await client.get(INTEGRATION, bound["integrationId"], app=screen.app_id)).raw
+        assert (tool["name"], bound["name"], under["name"]) == ("Bound anew", "Forecast", "Weather")
+
+
+async def test_by_mouse_and_who_goes_back_finds_everything_as_it_was(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        editing, _ = await edit(pilot, screen, "integration")
+        put(editing, "name", "Renamed")
+        row = editing.form.place_of(editing.form.model.root.members["authId"])
+        assert isinstance(row, FieldRow)
+        shown = row.query_one(Picker).shown
+        await pilot.click(row.query_one(Picker))
+        await take_last(pilot)
+        auth = await new_of(pilot, "auth")
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is editing)
+        assert (row.query_one(Picker).shown, editing.mine()["name"]) == (shown, "Renamed")
+        assert auth.saved is None
+        await pilot.click(row.query_one(Picker))
+        await take_last(pilot)
+        auth = await new_of(pilot, "auth")
+        put(auth, "name", "Weather key")
+        provider = next(one for one in auth.snapshot.things("provider") if one.text("key") == "api-key")
+        auth.editors[0]._take(type("Taken", (), {"value": provider})())
+        await pilot.pause()
+        auth.editors[0].put("apiKey", "not-in-the-log")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is editing and row.query_one(Picker).shown == "Weather key")
+        # What was made stays when the edit that asked for it is given up, and the tree shows it.
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
+        assert "Weather key" in [one["name"] for one in (await client.list(AUTH, app=screen.app_id)).items]
+        assert "Weather key" in [one.name for one in screen.snapshot.things("auth")]
+
+
+async def test_a_widget_made_for_a_tool_shows_that_tool_and_a_tool_made_for_a_widget_is_the_one_it_shows(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        made = (await client.create(TOOL, {"name": "Without", "kind": "function"}, app=screen.app_id)).raw
+        screen.action_refresh()
+        await until(pilot, lambda: screen.snapshot.thing("tool", made["id"]) and not screen.loading_app)
+        number = [one.id for one in screen.snapshot.things("tool")].index(made["id"])
+        editing, id = await edit(pilot, screen, "tool", number)
+        row = editing.form.place_of(editing.form.model.root.members["widgetId"])
+        await pilot.click(row.query_one(Picker))
+        await take_last(pilot)
+        widget = await new_of(pilot, "widget")
+        assert not widget.dirty
+        put(widget, "name", "Table of it")
+        await pilot.press("f5")
+        mappings = widget.query_one(WidgetEditor)
+        assert mappings.picked["toolId"] == id
+        mappings.picked["primitive"] = "data-table"
+        await pilot.click(mappings.query_one(".-toolId"))
+        await take_last(pilot)
+        await until(pilot, lambda: pilot.app.screen is not widget and isinstance(pilot.app.screen, EditScreen))
+        other = await edit_of(pilot)
+        put(other, "name", "Another")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is widget and "Another" in text_of(pilot.app))
+        mappings.picked["toolId"] = id
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is editing)
+        await until(pilot, lambda: row.query_one(Picker).shown == "Table of it")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert (await client.get(TOOL, id, app=screen.app_id)).raw["widgetId"] == widget.saved["id"]
