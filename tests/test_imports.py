@@ -43,6 +43,9 @@ def loaded_by(module: str) -> set[str]:
         ("drio_tui.session", HEAVY - {"httpx"}),
         ("drio_tui.workspace", HEAVY - {"httpx"}),
         ("drio_tui.endpoint", (HEAVY - {"httpx"}) | {"mcp", "httpx2"}),
+        ("drio_tui.importing", HEAVY),
+        ("drio_tui.importing.document", HEAVY | {"yaml", "openapi_spec_validator"}),
+        ("drio_tui.importing.worker", HEAVY | {"yaml", "openapi_spec_validator", "asyncio"}),
         ("drio_tui.ui.app", {"drio_tui.sandbox", "httpx", "pydantic", "keyring"}),
     ],
 )

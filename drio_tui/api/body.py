@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 from drio_tui.api.errors import NotDrio, ResponseTooLarge
 from drio_tui.api.http import httpx
@@ -13,8 +14,8 @@ from drio_tui.text import one_line
 ACCEPT_ENCODING = "gzip"
 
 
-async def read_body(response: httpx.Response, limit: int) -> bytes:
-    """The whole body, unpacked, of at most `limit` bytes.
+async def read_body(response: httpx.Response, limit: int, progress: Callable[[int], object] | None = None) -> bytes:
+    """The whole body, unpacked, of at most `limit` bytes; `progress` is told how many there are so far.
 
     Raises `ResponseTooLarge` as soon as the limit is passed, `NotDrio` for compression that is broken, cut
     short or of a kind not asked for, and the HTTP library's own errors for a broken connection.
@@ -41,6 +42,8 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
                 raise NotDrio("the answer's compression is broken: more follows its end")
         if len(body) > limit:
             raise _too_large(limit)
+        if progress is not None:
+            progress(len(body))
     if unpack is not None and packed and not unpack.eof:
         raise NotDrio("the answer's compression is broken: it ends early")
     return bytes(body)

@@ -1,0 +1,283 @@
+"""An OpenAPI document that is open: what it offers, and what the chosen operations become.
+
+    async with await open_document("~/petstore.yaml") as document:
+        print(document.title, len(document.operations), document.problems)
+        plan = await document.plan(["GET /pets", "POST /pets"], base_url=document.base_url)
+
+The document is read by a process of its own (`worker`), which answers as long as this is open: nothing here
+holds up the event loop, whatever the document is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Self
+
+from drio_tui.importing import frames
+from drio_tui.importing.errors import EXTRA, ImportFailed, Problem
+from drio_tui.importing.model import Detail, Head, Offered, Scheme, Server, detail_from, head_from, offered_from
+from drio_tui.importing.planning import Plan, Target, make_plan
+from drio_tui.importing.source import Source, fetch
+from drio_tui.text import one_line
+
+READ_SECONDS = 120.0
+CHECK_SECONDS = 180.0
+
+Progress = Callable[[str], object]
+"""Told in a few words what is being done (`1.3 MB read`, `400 of 1,000 operations`)."""
+
+
+async def open_document(where: str, progress: Progress | None = None) -> Document:
+    """The document at a path, an address or `-` (standard input), read; `close` it, or use it in `async with`.
+
+    Raises `ImportFailed` (a `DrioError`) with what is wrong and where. Cancelling ends all of it at once.
+    """
+    tell = progress or (lambda _: None)
+    tell("looking")
+    source = await fetch(where, lambda size: tell(f"{_size(size)} read"))
+    return await read_document(source, progress)
+
+
+async def read_document(source: Source, progress: Progress | None = None) -> Document:
+    """The same of bytes that are here already."""
+    tell = progress or (lambda _: None)
+    tell(f"reading {_size(len(source.data))}")
+    document = Document(source)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            await document._begin(tell)
+    except TimeoutError:
+        await document.close()
+        raise ImportFailed(f"It takes longer than {READ_SECONDS:g} s to read.") from None
+    except BaseException:
+        await document.close()
+        raise
+    return document
+
+
+class Document:
+    """One document. `operations` are all it has, in its own order; `problems` what is odd and was passed over.
+
+    Texts in it come from elsewhere and are not safe to show.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.head = Head("", "", "")
+        self.operations: tuple[Offered, ...] = ()
+        self.problems: tuple[Problem, ...] = ()
+        self._by_id: dict[str, Offered] = {}
+        self._details: dict[str, Detail] = {}
+        self._reader: _Reader | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def title(self) -> str:
+        """The API's name, never empty."""
+        return self.head.title
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Where it says the API is, never empty; one that cannot be used has an empty `url` and a `problem`."""
+        return self.head.servers
+
+    @property
+    def base_url(self) -> str:
+        """The first server that can be used, empty where there is none and a person has to say."""
+        return next((server.url for server in self.servers if server.url), "")
+
+    @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """The ways to sign in that it names."""
+        return self.head.schemes
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Every tag of its operations, in the order in which they come."""
+        return tuple(dict.fromkeys(tag for offered in self.operations for tag in offered.tags))
+
+    def offered(self, id: str) -> Offered | None:
+        """The operation with this id (`GET /pets`)."""
+        return self._by_id.get(id)
+
+    def proposal(self, chosen: Iterable[str]) -> Scheme | None:
+        """The way to sign in that most of the chosen operations want and that can be had; None where none is wanted."""
+        wanted: dict[str, int] = {}
+        for id in chosen:
+            for name in self._by_id[id].schemes if id in self._by_id else ():
+                wanted[name] = wanted.get(name, 0) + 1
+        found = [scheme for scheme in self.schemes if scheme.name in wanted]
+        return max(found, key=lambda one: (bool(one.provider), not one.problem, wanted[one.name]), default=None)
+
+    async def details(self, ids: Iterable[str]) -> dict[str, Detail]:
+        """What operations become, by id, in the order asked for; ids that are not there are left out.
+
+        Raises `ImportFailed` when the document is closed or its reader has died.
+        """
+        wanted = [id for id in dict.fromkeys(ids) if id in self._by_id]
+        async with self._turn:
+            missing = [id for id in wanted if id not in self._details]
+            if missing:
+                if self._reader is None:
+                    raise ImportFailed("The document is closed.")
+                answer = await self._reader.ask({"details": missing})
+                for value in answer["details"]:
+                    self._details[value["id"]] = detail_from(value)
+        return {id: self._details[id] for id in wanted}
+
+    async def plan(
+        self,
+        chosen: Iterable[str],
+        *,
+        base_url: str = "",
+        integration: Target | str = "",
+        auth: str = "",
+        tools: bool = True,
+        taken: Mapping[str, Collection[str]] | None = None,
+    ) -> Plan:
+        """What is to be made for the chosen operations, in order: integration, then each operation with its tool.
+
+        `integration` is the `Target` integration to add to, or the name of the new one (the document's title
+        unless given), which gets `base_url` (the document's first usable server unless given) and `auth`: the id
+        of an auth connection, or a name of your own that `Planned.resolved` will be given an id for. With
+        `tools` false only operations are made. `taken` are the keys that the app has, by kind: `{"tool": […],
+        "operation": […], "integration": […]}`.
+
+        Operations with an obstacle are left out and told of in `Plan.problems`. Raises `ImportFailed` where there
+        is no usable base URL.
+        """
+        ids = [id for id in dict.fromkeys(chosen) if id in self._by_id]
+        details = await self.details(id for id in ids if not self._by_id[id].obstacle)
+        offered = [self._by_id[id] for id in ids]
+        base_url = base_url.strip().rstrip("/") or self.base_url
+        return make_plan(
+            self.title, offered, details,
+            base_url=base_url, integration=integration, auth=auth, tools=tools, taken=taken or {},
+        )  # fmt: skip
+
+    async def check(
+        self, chosen: Iterable[str] | None = None, on_problem: Callable[[Problem], object] | None = None
+    ) -> tuple[Problem, ...]:
+        """What is not valid OpenAPI, in the whole document or in what the chosen operations need of it.
+
+        The whole of a large document takes half a minute, ten operations of it two seconds. Where the validator is
+        not installed that is the one problem given. Cancelling ends it at once.
+        """
+        order = {"chosen": None if chosen is None else list(chosen)}
+        found: list[Problem] = []
+
+        def note(problem: Problem) -> None:
+            found.append(problem)
+            if on_problem:
+                on_problem(problem)
+
+        reader = _Reader()
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await reader.start("check", self.source, **order)
+                while "ready" not in (answer := await reader.next()):
+                    note(Problem(**answer["problem"]))
+        except TimeoutError:
+            note(Problem(f"checking it against the specification takes longer than {CHECK_SECONDS:g} s: stopped"))
+        except ImportFailed as failed:
+            if EXTRA in failed.hint:
+                note(Problem(f"it was not checked against the specification: that takes `pip install '{EXTRA}'`"))
+            else:
+                note(Problem(f"it could not be checked: {failed.message}"))
+        finally:
+            await reader.close()
+        return tuple(found)
+
+    async def close(self) -> None:
+        """End the process that reads it."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _begin(self, tell: Progress) -> None:
+        self._reader = _Reader()
+        await self._reader.start("read", self.source, chosen=None)
+        operations: list[Offered] = []
+        while "ready" not in (answer := await self._reader.next()):
+            if "head" in answer:
+                self.head = head_from(answer["head"])
+            else:
+                operations += [offered_from(value) for value in answer["operations"]]
+                tell(f"{len(operations):,} of {answer['total']:,} operations")
+        self.operations = tuple(operations)
+        self.problems = tuple(Problem(**value) for value in answer["problems"])
+        self._by_id = {offered.id: offered for offered in operations}
+
+
+class _Reader:
+    """The other end of `worker`."""
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._feeding: asyncio.Task[None] | None = None
+
+    async def start(self, task: str, source: Source, *, chosen: list[str] | None) -> None:
+        command = (sys.executable, "-m", "drio_tui.importing.worker")
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+        except OSError as error:
+            raise ImportFailed(f"{one_line(sys.executable, 200)} cannot be run: {error}") from error
+        order = {"bytes": len(source.data), "url": source.url, "task": task, "chosen": chosen}
+        self._feeding = asyncio.create_task(self._feed(frames.packed(order), source.data))
+
+    async def _feed(self, *parts: bytes) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it ended early; what it said last tells why
+            for part in parts:
+                self._process.stdin.write(part)
+                await self._process.stdin.drain()
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a request. One at a time."""
+        await self._feed(frames.packed(request))
+        return await self.next()
+
+    async def next(self) -> dict[str, Any]:
+        """The next frame. Raises `ImportFailed` for one that tells of a failure, and when the process has died."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            answer: dict[str, Any] = await frames.receive(self._process.stdout)
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
+            raise ImportFailed(
+                "The program that reads it ended unexpectedly: the document is too much for it."
+            ) from error
+        if "failed" in answer:
+            raise ImportFailed(answer["failed"], hint=answer["hint"])
+        return answer
+
+    async def close(self) -> None:
+        """End the process, whatever it is doing."""
+        process = self._process
+        if self._feeding is not None:
+            self._feeding.cancel()
+            await asyncio.gather(self._feeding, return_exceptions=True)
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()
+
+
+def _size(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{max(1, round(size / 1000))} kB"

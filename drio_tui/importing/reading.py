@@ -1,0 +1,311 @@
+"""A document read: what it offers, and what each operation becomes. Runs in a process of its own (`worker`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from drio_tui.calls.requests import SAFE
+from drio_tui.calls.tools import tool_name, without_hints
+from drio_tui.importing import servers as places
+from drio_tui.importing.arguments import Arguments, arguments, json_of
+from drio_tui.importing.errors import BadDocument, Problem
+from drio_tui.importing.model import Detail, Head, Offered, Server
+from drio_tui.importing.references import Lost, References
+from drio_tui.importing.schemas import Converter, Schema
+from drio_tui.importing.text import parse
+from drio_tui.importing.tidy import compact, key_of, shortened, title_of, tokens, words_of
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+MOST_OPERATIONS = 20_000
+TOOL_DESCRIPTION = 1_024
+"""Characters: what the strictest client takes as a tool's description."""
+
+_SENT = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"})
+_OPERATION_DESCRIPTION = 10_000
+_ANSWER_BUDGET = 3_000
+_LARGEST = 512 << 10
+_MOST_PROBLEMS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An operation as it stands in the document."""
+
+    method: str
+    path: str
+    item: dict[str, Any]
+    operation: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class Reading:
+    """A document. `url` is where it came from, empty for a file. Raises `BadDocument` when it is none."""
+
+    def __init__(self, data: bytes, url: str = "") -> None:
+        root, self.problems = parse(data)
+        self.root = _checked(root)
+        self.references = References(self.root)
+        self._url = url
+        self._old = self.version.startswith("3.0")
+        self._global = self.root.get("security")
+        self._found: dict[str, _Found] = {}
+        for found in self._operations():
+            self._found[found.id] = found
+            if len(self._found) >= MOST_OPERATIONS:
+                self._problem(f"it has more than {MOST_OPERATIONS:,} operations: the rest is not shown")
+                break
+        if not self._found:
+            self._problem("it describes no operation")
+
+    @property
+    def version(self) -> str:
+        """The version of OpenAPI it is written in."""
+        return str(self.root["openapi"])
+
+    @property
+    def total(self) -> int:
+        """How many operations it offers."""
+        return len(self._found)
+
+    def parts(self, chosen: Collection[str]) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+        """Of each chosen operation its path, its method as the document spells it, its path item and itself."""
+        for id in chosen:
+            if found := self._found.get(id):
+                yield found.path, found.method.lower(), found.item, found.operation
+
+    def head(self) -> Head:
+        """What it says of itself."""
+        info = self.root.get("info")
+        told = {name: _text(info, name) for name in ("title", "version", "description")}
+        if not told["title"].strip():
+            self._problem("it has no title", "info")
+        found = places.servers(self.root.get("servers"), self._url)
+        if not found:
+            found = places.servers([{"url": "/"}], self._url)
+        return Head(
+            title=title_of(told["title"]) or "Untitled API",
+            version=told["version"][:100],
+            openapi=self.version,
+            description=shortened(told["description"], _OPERATION_DESCRIPTION),
+            servers=found,
+            schemes=places.schemes(self.root.get("components"), self.references, self._url),
+        )
+
+    def offered(self) -> Iterator[Offered]:
+        """Every operation, in the document's order."""
+        for found in self._found.values():
+            yield self._offer(found)
+
+    def detail(self, id: str) -> Detail:
+        """What one operation becomes. Raises `KeyError`."""
+        found = self._found[id]
+        made, converter, schema = self._input(found)
+        answer = self._answer(found)
+        notes = list(made.notes) + [f"Its input {note}." for note in converter.notes]
+        if isinstance(answer, str):
+            notes.append(answer)
+            answer = None
+        name, key = _name(found), _key(found)
+        operation = {
+            "name": name,
+            "method": found.method,
+            "path": made.path,
+            "description": shortened(_about(found), _OPERATION_DESCRIPTION),
+            "inputSchema": schema,
+        }
+        if answer is not None:
+            operation["outputSchema"] = answer
+        description = _tool_description(found)
+        tool = {"name": name, "description": description, "kind": "function", "annotations": hints_of(found.method)}
+        seen = _seen(key, description, schema)
+        return Detail(id, key, operation, tool, seen, tokens(compact(seen)), tuple(notes))
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _problem(self, message: str, where: str = "", operation: str = "") -> None:
+        problem = Problem(message, where, operation)
+        if problem not in self.problems and len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(problem)
+
+    def _operations(self) -> Iterator[_Found]:
+        paths = self.root.get("paths")
+        if paths is None:
+            return
+        if not isinstance(paths, dict):
+            raise BadDocument("Its `paths` are not an object.")
+        for path, item in paths.items():
+            where = f"paths.{path}"
+            if path.startswith("x-"):
+                continue
+            try:
+                target = self.references.follow(item)
+            except Lost as lost:
+                self._problem(f"{lost}: its operations are not known", where)
+                continue
+            if not isinstance(target, dict):
+                self._problem("is not an object", where)
+                continue
+            if target is not item:
+                target = target | {name: value for name, value in item.items() if name != "$ref"}
+            if not path.startswith("/"):
+                self._problem("does not begin with a slash; one is put before it", where)
+            for method, operation in _methods(target):
+                if isinstance(operation, dict):
+                    yield _Found(method, path, target, operation)
+                else:
+                    self._problem("is not an object", f"{where}.{method.lower()}")
+
+    def _input(self, found: _Found) -> tuple[Arguments, Converter, Schema]:
+        converter = Converter(self.references, old=self._old)
+        made = arguments(found.path, found.item, found.operation, self.references, converter)
+        if found.method not in _SENT:
+            made.obstacle = f"drio cannot send {found.method[:20]} requests."
+        return made, converter, converter.finished(made.schema())
+
+    def _answer(self, found: _Found) -> Schema | str | None:
+        """The schema of a successful answer, or a sentence about why there is none."""
+        responses = found.operation.get("responses")
+        if not isinstance(responses, dict):
+            return None
+        for status in sorted(
+            (status for status in responses if re.fullmatch(r"2(?:\d\d|[xX]{2})", status)), key=str.upper
+        ):
+            try:
+                response = self.references.follow(responses[status])
+            except Lost as lost:
+                return f"Its answer {lost}."
+            content = response.get("content") if isinstance(response, dict) else None
+            media = json_of(content) if isinstance(content, dict) else None
+            if media is None or "schema" not in media:
+                continue
+            converter = Converter(self.references, old=self._old, answers=True, budget=_ANSWER_BUDGET)
+            schema = converter.convert(media["schema"])
+            if not isinstance(schema, dict):
+                return None
+            schema = converter.finished(converter.plain(schema))
+            if len(compact(schema)) > _LARGEST:
+                return "The schema of its answer is too large, and left out."
+            if converter.notes:
+                return schema if schema.keys() - {"description"} else None
+            return schema or None
+        return None
+
+    def _offer(self, found: _Found) -> Offered:
+        made, converter, schema = self._input(found)
+        operation = found.operation
+        seen = _seen(_key(found), _tool_description(found), schema)
+        tags = operation.get("tags")
+        own = operation.get("servers") or found.item.get("servers")
+        servers: tuple[Server, ...] = places.servers(own, self._url) if own else ()
+        return Offered(
+            id=found.id,
+            method=found.method,
+            path=found.path,
+            summary=title_of(_text(operation, "summary")) or title_of(_text(operation, "description")) or _name(found),
+            tags=tuple(tag for tag in tags[:20] if isinstance(tag, str)) if isinstance(tags, list) else (),
+            deprecated=operation.get("deprecated") is True,
+            tokens=tokens(compact(seen)),
+            arguments=len(schema["properties"]),
+            obstacle=made.obstacle,
+            notes=tuple(made.notes) + tuple(f"Its input {note}." for note in converter.notes),
+            schemes=places.wanted(operation.get("security", self._global)),
+            servers=servers,
+        )
+
+
+def hints_of(method: str) -> dict[str, Any]:
+    """MCP's hints for a method (RFC 9110 section 9.2): what only reads, what may destroy, what may be repeated.
+
+    A POST may do anything, so it is said to be able to destroy; a person who knows better says so.
+    """
+    if method in SAFE:
+        return {"readOnlyHint": True, "openWorldHint": True}
+    return {
+        "readOnlyHint": False,
+        "destructiveHint": True,
+        "idempotentHint": method in ("PUT", "DELETE"),
+        "openWorldHint": True,
+    }
+
+
+def _checked(found: Any) -> dict[str, Any]:
+    """The document, if it is OpenAPI 3.x."""
+    if not isinstance(found, dict):
+        what = "a list" if isinstance(found, list) else "a single value"
+        raise BadDocument(f"It is {what}, not an OpenAPI document.")
+    root: dict[str, Any] = found
+    version = root.get("openapi")
+    if isinstance(version, int | float) and not isinstance(version, bool):
+        root = root | {"openapi": str(version)}
+        version = str(version)
+    if isinstance(version, str):
+        if re.match(r"3\.\d", version):
+            return root
+        raise BadDocument(f"It is written in OpenAPI {version[:40]}; what is read is 3.0 and 3.1.")
+    if "swagger" in root:
+        raise BadDocument(
+            f"It is a Swagger {str(root['swagger'])[:20]} document, and only OpenAPI 3.x is read.",
+            "Convert it to OpenAPI 3 (the Swagger Editor does, under Edit), then try again.",
+        )
+    if "asyncapi" in root:
+        raise BadDocument("It is an AsyncAPI document, not an OpenAPI one.")
+    info = root.get("info")
+    if isinstance(info, dict) and "_postman_id" in info:
+        raise BadDocument("It is a Postman collection, not an OpenAPI document.")
+    names = ", ".join(str(name)[:40] for name in list(root)[:5]) or "nothing"
+    raise BadDocument(f"It is not an OpenAPI document: it has no `openapi` at its top, but {names}.")
+
+
+def _methods(item: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in item.items():
+        if name in METHODS:
+            yield name.upper(), value
+    more = item.get("additionalOperations")
+    if isinstance(more, dict):
+        yield from ((str(name), value) for name, value in more.items())
+
+
+def _name(found: _Found) -> str:
+    return (
+        title_of(_text(found.operation, "summary"))
+        or title_of(words_of(_text(found.operation, "operationId")))
+        or title_of(f"{found.method} {found.path}")
+    )
+
+
+def _key(found: _Found) -> str:
+    id = _text(found.operation, "operationId")
+    if id and (key := key_of(id, "")):
+        return key
+    path = re.sub(r"\{([^{}]*)\}", r"by \1", found.path)
+    return key_of(f"{found.method.lower()} {path}")
+
+
+def _about(found: _Found) -> str:
+    summary, description = _text(found.operation, "summary").strip(), _text(found.operation, "description").strip()
+    if summary and description and not description.startswith(summary):
+        return f"{summary}\n\n{description}"
+    return description or summary or f"{found.method} {found.path}"
+
+
+def _tool_description(found: _Found) -> str:
+    about = _about(found)
+    if found.operation.get("deprecated") is True:
+        about = f"Deprecated. {about}"
+    return shortened(about, TOOL_DESCRIPTION)
+
+
+def _seen(key: str, description: str, schema: Schema) -> dict[str, Any]:
+    """The tool as a model gets it: without the hints of where arguments go."""
+    return {"name": tool_name(key), "description": description, "inputSchema": without_hints(schema)}
+
+
+def _text(holder: Any, name: str) -> str:
+    value = holder.get(name) if isinstance(holder, dict) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,219 @@
+"""Getting a document: from a file or an address, whole, in bounded time and size, without credentials.
+
+A reference to another document is never followed, so this is all that is ever read of the outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urljoin, urlsplit
+
+from drio_tui import __version__
+from drio_tui.api.errors import DrioError
+from drio_tui.importing.errors import ImportFailed
+from drio_tui.text import one_line
+
+if TYPE_CHECKING:
+    from drio_tui.api.http import httpx
+
+LARGEST = 64 << 20
+"""Bytes, unpacked."""
+
+SECONDS = 60.0
+"""For one address, redirects and all."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+_PORTION = 1 << 20
+
+Progress = Callable[[int], object]
+"""Told how many bytes there are so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document's bytes. `name` is what people call where it came from; `url` is the address that gave it, if one."""
+
+    name: str
+    data: bytes = field(repr=False)
+    url: str = ""
+
+
+async def fetch(where: str, progress: Progress | None = None) -> Source:
+    """The document at a path (with `~`, or as a `file:` address, perhaps in quotes), an http(s) address, or `-`.
+
+    `-` is standard input. Raises `ImportFailed`; cancelling it ends it at once.
+    """
+    where = _unquoted(where.strip())
+    if not where:
+        raise ImportFailed("No file or address is given.")
+    tell = progress or (lambda _: None)
+    if where == "-":
+        return Source("standard input", await asyncio.to_thread(_from_stream))
+    scheme = where.partition(":")[0].lower()
+    if scheme in ("http", "https"):
+        return await _from_address(where, tell)
+    if scheme == "file":
+        where = unquote(urlsplit(where).path)
+    elif "://" in where:
+        raise ImportFailed(f"{one_line(scheme, 20)} addresses are not read; give a file, https:// or http://.")
+    return await asyncio.to_thread(_from_file, where, tell)
+
+
+def _unquoted(where: str) -> str:
+    """A path as terminals paste it: without its quotes, without backslashes before blanks."""
+    if len(where) > 1 and where[0] == where[-1] and where[0] in "'\"":
+        return where[1:-1]
+    return where.replace("\\ ", " ") if os.sep == "/" else where
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _from_file(where: str, tell: Progress) -> Source:
+    shown = one_line(where, 200)
+    try:
+        path = Path(where).expanduser()
+        # A pipe in the file's place must not hold us up.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        raise ImportFailed(
+            f"There is no file {shown}.", hint="Check the path; ~ stands for your home folder."
+        ) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ImportFailed(f"{shown} cannot be opened: {_reason(error)}.") from error
+    with os.fdopen(handle, "rb") as file:
+        info = os.fstat(file.fileno())
+        if stat.S_ISDIR(info.st_mode):
+            raise ImportFailed(f"{shown} is a folder; give the document in it.")
+        if not stat.S_ISREG(info.st_mode):
+            raise ImportFailed(f"{shown} is no plain file.")
+        if info.st_size > LARGEST:
+            raise _too_large(shown)
+        data = bytearray()
+        try:
+            while part := file.read(_PORTION):
+                data += part
+                if len(data) > LARGEST:
+                    raise _too_large(shown)
+                tell(len(data))
+        except OSError as error:
+            raise ImportFailed(f"{shown} cannot be read: {_reason(error)}.") from error
+    return Source(where, bytes(data))
+
+
+def _from_stream() -> bytes:
+    data = sys.stdin.buffer.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise _too_large("Standard input")
+    return data
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return one_line(text[:1].lower() + text[1:], 200)
+
+
+def _too_large(what: str) -> ImportFailed:
+    return ImportFailed(
+        f"{what} is larger than {LARGEST >> 20} MiB, the most that is read.",
+        hint="Take the operations that are wanted into a document of their own.",
+    )
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+async def _from_address(address: str, tell: Progress) -> Source:
+    from drio_tui.api.http import httpx  # a file does not need it
+
+    host = _host(address)
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _download(address, tell)
+    except TimeoutError:
+        raise ImportFailed(f"{host} did not send the whole document within {SECONDS:g} s.") from None
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, ImportError) as error:
+        text = one_line(" ".join(str(error).split()) or type(error).__name__, 200)
+        raise ImportFailed(f"{host}: {text}", hint="Check the address and the network, then try again.") from error
+    except ImportFailed:
+        raise
+    except DrioError as error:
+        raise ImportFailed(f"{host}: {error.message}") from error
+
+
+async def _download(address: str, tell: Progress) -> Source:
+    from drio_tui.api.body import ACCEPT_ENCODING
+    from drio_tui.api.http import httpx
+
+    headers = {
+        "User-Agent": f"drio-tui/{__version__}",
+        "Accept": "application/json, application/yaml;q=0.9, */*;q=0.5",
+        "Accept-Encoding": ACCEPT_ENCODING,
+    }
+    nothing_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    url = address.partition("#")[0]
+    async with httpx.AsyncClient(
+        follow_redirects=False, headers=headers, timeout=httpx.Timeout(30.0, connect=10.0), cookies=nothing_kept
+    ) as client:
+        for _ in range(_MOST_REDIRECTS + 1):
+            _check(url)
+            response = await client.send(client.build_request("GET", url), stream=True)
+            async with aclosing(response):
+                target = response.headers.get("location") if response.status_code in _REDIRECTS else None
+                if target is None:
+                    return Source(address, await _body(response, tell), url)
+            url = _redirected(url, target)
+    raise ImportFailed(f"{_host(address)} sends from one address to the next without end.")
+
+
+async def _body(response: httpx.Response, tell: Progress) -> bytes:
+    from drio_tui.api.body import read_body
+
+    if response.status_code in (401, 403):
+        raise ImportFailed(
+            f"{_host(str(response.url))} wants a sign-in (HTTP {response.status_code}), and no credentials are sent.",
+            hint="Save the document to a file, then import that.",
+        )
+    if response.status_code != 200:
+        raise ImportFailed(f"{_host(str(response.url))} answered with HTTP {response.status_code}.")
+    return await read_body(response, LARGEST, tell)
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        credentials = parts.username is not None or parts.password is not None
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ImportFailed(f"{one_line(url, 200)} is no web address.") from None
+    if credentials:
+        raise ImportFailed(
+            "The address holds a user name or password, and no credentials are sent.",
+            hint="Take them out, or save the document to a file and import that.",
+        )
+    if not host or parts.scheme.lower() not in ("http", "https"):
+        raise ImportFailed(f"{one_line(url, 200)} is no web address.")
+
+
+def _redirected(url: str, target: str) -> str:
+    new = urljoin(url, target).partition("#")[0]
+    if urlsplit(url).scheme.lower() == "https" and urlsplit(new).scheme.lower() != "https":
+        raise ImportFailed(f"{_host(url)} sends on to an address without encryption, which is not followed.")
+    return new
+
+
+def _host(url: str) -> str:
+    try:
+        return one_line(urlsplit(url).hostname or "", 100) or "The server"
+    except ValueError:
+        return "The server"
