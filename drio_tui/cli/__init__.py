@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "me": ("read", "me", "Say who is signed in."),
     "inspect": ("read", "inspect", "Show an app's config as a tree or as JSON."),
     "create": ("create", "create", "Create an app from a template."),
+    "check": ("deploy", "check", "Say what would break if an app were deployed."),
+    "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),
     "login": ("signin", "login", "Sign in through the browser."),
     "logout": ("signin", "logout", "Sign out: revoke and forget the tokens."),
     "status": ("signin", "status", "Say which profile, host and account are in use, and where tokens are kept."),

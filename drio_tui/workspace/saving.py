@@ -8,7 +8,8 @@ stay. Within one `Saver` writes to the same thing wait for each other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -80,6 +81,7 @@ class Saver:
     def __init__(self, client: DrioClient, journal_of: Callable[[str], Journal | None] | None = None) -> None:
         self.client = client
         self._journal_of = journal_of
+        self._deploying: dict[str, asyncio.Event] = {}
         self.intents = Intents()
         self._asking = Asking()
         self._open: dict[tuple[str, ...], _Attempt] = {}
@@ -117,6 +119,7 @@ class Saver:
         return await self.intents.once(intent, lambda: self.intents.alone(key, lambda: self._save(edit, group, undoes)))
 
     async def _save(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
+        await self._after_deploy(edit.app)
         group = group or journals.new_id()
         for rounds_left in reversed(range(_ROUNDS)):
             outcome = await self._save_once(edit, group, undoes)
@@ -271,6 +274,7 @@ class Saver:
         undoes: str,
         known: Collection[str] | None,
     ) -> CreateOutcome:
+        await self._after_deploy(app)
         if known is None:
             listed = await self.listed(kind, app, parent)
             if isinstance(listed, DrioError):
@@ -356,6 +360,7 @@ class Saver:
         group: str,
         undoes: str,
     ) -> DeleteOutcome:
+        await self._after_deploy(app)
         now = await self._now(kind, app, id)
         if now is None:
             return Deleted(kind.label(base or {"id": id}), already=True)
@@ -394,12 +399,40 @@ class Saver:
 
     # --- deploying -------------------------------------------------------------------------------
 
-    async def deploy(self, app: str) -> Item[DeployResult] | Refused | Failed | Unknown:
-        """POST …/deploy once every write to the app that is under way has ended; one deploy at a time."""
-        return await self.intents.once((app, "deploy"), lambda: self._deploy(app))
+    async def deploy(
+        self, app: str, look: Callable[[], Awaitable[object]] | None = None
+    ) -> Item[DeployResult] | Refused | Failed | Unknown:
+        """POST …/deploy once every write to the app that is under way has ended; one deploy at a time.
+
+        `look` is awaited right before it, and again after it unless it was refused: what it reads is what is sent,
+        since writes that begin meanwhile wait until the deploy has ended. A `DrioError` of the first ends the deploy.
+        """
+        return await self.intents.once((app, "deploy"), lambda: self._deploy_alone(app, look))
+
+    async def _deploy_alone(
+        self, app: str, look: Callable[[], Awaitable[object]] | None
+    ) -> Item[DeployResult] | Refused | Failed | Unknown:
+        await self.intents.settle(app)
+        over = self._deploying[app] = asyncio.Event()
+        try:
+            if look is not None:
+                await look()
+            outcome = await self._deploy(app)
+            if look is not None and not isinstance(outcome, Refused | Failed):
+                with contextlib.suppress(DrioError):
+                    await look()
+            return outcome
+        except DrioError as error:
+            return _not_done(error)
+        finally:
+            del self._deploying[app]
+            over.set()
+
+    async def _after_deploy(self, app: str) -> None:
+        while (over := self._deploying.get(app)) is not None:
+            await over.wait()
 
     async def _deploy(self, app: str) -> Item[DeployResult] | Refused | Failed | Unknown:
-        await self.intents.settle(app)
         before = await self._now(APP, app, app)
         if before is None or isinstance(before, DrioError):
             return _not_done(before or NotFound("the app is not there any more", status=404))

@@ -1,0 +1,196 @@
+"""`check`, `deploy`, `connect`: what keeps an app from going live, taking it live, and where AI clients find it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drio_tui.api.errors import DrioError, OutcomeUnknown
+from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say, style
+from drio_tui.cli.read import find_app
+from drio_tui.cli.render import plain, shown
+from drio_tui.session import Session, connected
+from drio_tui.text import one_line
+
+if TYPE_CHECKING:
+    from drio_tui.workspace.deployed import Change
+    from drio_tui.workspace.deploying import Deployed
+    from drio_tui.workspace.finding import Finding
+    from drio_tui.workspace.preflight import Preflight
+
+
+class NotReady(DrioError):
+    """The preflight found errors."""
+
+    title = "Not deployed"
+    hint = "Mend them, or deploy all the same with --force."
+
+    def __init__(self, report: Preflight) -> None:
+        count = report.errors
+        super().__init__(f"the preflight found {count} error{'s' if count != 1 else ''}")
+        self.report = report
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "details": self.report.as_dict()}
+
+
+@click.command(
+    epilog="Exit codes: 0 no errors (with --strict: and no warnings), 1 errors found or the app could not be read, "
+    "2 usage, 4 sign-in needed."
+)
+@click.argument("app", metavar="APP")
+@click.option("--strict", is_flag=True, help="Let warnings count as errors.")
+@connection_options
+@guarded
+def check(app: str, strict: bool, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) -> None:
+    """Say what would break or embarrass if APP (id or slug) were deployed as it is."""
+
+    async def work() -> Preflight:
+        async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
+            return await _report(session, await find_app(session.client, app))
+
+    report = run(work())
+    if as_json:
+        echo_json(report.as_dict())
+    else:
+        _show_report(report)
+    if report.errors or (strict and report.warnings):
+        raise SystemExit(1)
+
+
+async def _report(session: Session, app_id: str) -> Preflight:
+    from drio_tui.workspace.deploying import read
+    from drio_tui.workspace.preflight import preflight
+    from drio_tui.workspace.saving import Saver
+
+    snapshot = await read(Saver(session.client), app_id)
+    return preflight(snapshot, base_url=session.base_url)
+
+
+def _show_report(report: Preflight, *, err: bool = False) -> None:
+    for finding in report.findings:
+        for line in _finding_lines(finding):
+            click.echo(line, err=err)
+    tools = f"{report.tools} tool{'s' if report.tools != 1 else ''}"
+    counts = f"{report.errors} errors, {report.warnings} warnings"
+    tail = f" {tools}, about {report.tokens:,} tokens of a model's context."
+    click.echo(f"{counts if report.findings else 'Nothing was found.'}{'.' if report.findings else ''}{tail}", err=err)
+
+
+def _finding_lines(finding: Finding) -> Iterable[str]:
+    good, ascii_only, colour = ("✗", "x", "red") if finding.severity == "error" else ("▲", "!", "yellow")
+    sign = ascii_only if plain() else good
+    where = f"{finding.key[0]} {finding.name}"
+    yield f"{style(sign, fg=colour)} {style(one_line(where, 80), bold=True)}: {one_line(finding.message, 300)}"
+    yield f"  {one_line(finding.advice, 200)} [{finding.code}]"
+
+
+@click.command(
+    epilog="Exit codes: 0 deployed, 1 not deployed (errors found, refused, or not known whether it happened), 2 usage, "
+    "4 sign-in needed."
+)
+@click.argument("app", metavar="APP")
+@click.option("--force", is_flag=True, help="Deploy though the preflight finds errors.")
+@click.option("--no-verify", is_flag=True, help="Do not connect to the endpoint afterwards.")
+@connection_options
+@guarded
+def deploy(
+    app: str, force: bool, no_verify: bool, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool
+) -> None:
+    """Deploy APP (id or slug) after a preflight, and look at the result as an AI client does."""
+
+    async def work() -> None:
+        async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
+            app_id = await find_app(session.client, app)
+            report = await _report(session, app_id)
+            if report.errors and not as_json:
+                _show_report(report, err=True)
+            if report.errors and not force:
+                raise NotReady(report)
+            done = await _deploy(session, app_id)
+            seen = {} if no_verify or not done.endpoint else await _verify(done)
+        if as_json:
+            echo_json({"app": app_id, **done.as_dict(), "preflight": report.as_dict(), "seen": seen or None})
+        else:
+            _show_deploy(done, seen)
+
+    run(work())
+
+
+async def _deploy(session: Session, app_id: str) -> Deployed:
+    from drio_tui.workspace.deployed import Records
+    from drio_tui.workspace.deploying import Deployed as Done
+    from drio_tui.workspace.deploying import deploy as deploy_now
+    from drio_tui.workspace.deploying import refusal_lines
+    from drio_tui.workspace.journal import Journal
+    from drio_tui.workspace.outcomes import Unknown
+    from drio_tui.workspace.saving import Saver
+
+    saver = Saver(session.client, lambda one: Journal(session.profile, session.base_url, one))
+    outcome = await deploy_now(saver, app_id, Records(session.base_url, app_id), lambda text: say(f"{text}…"))
+    if isinstance(outcome, Done):
+        for notice in outcome.notices:
+            say(notice)
+        return outcome
+    if isinstance(outcome, Unknown):
+        raise OutcomeUnknown(
+            f"{outcome.error}; reading the app again does not show whether it happened",
+            hint="Look at its version: drio-tui inspect. Deploying again does no harm.",
+        ) from outcome.error
+    lines = refusal_lines(outcome.error)
+    if lines:
+        outcome.error.message = "\n  ".join([outcome.error.message, *lines])
+    raise outcome.error
+
+
+async def _verify(done: Deployed) -> dict[str, Any]:
+    """What a model sees at the endpoint, beside the config; an error where it cannot be seen."""
+    from drio_tui.endpoint import connect as connect_to
+    from drio_tui.workspace.model_view import differences
+
+    say("Looking at it as an AI client does…")
+    try:
+        async with connect_to(done.endpoint) as live:
+            tools = await live.tools()
+    except DrioError as error:
+        return {"error": error.as_dict()}
+    found = differences(done.snapshot, live.server, tools)
+    return {
+        "server": {"name": live.server.name, "version": live.server.version, "protocol": live.server.protocol},
+        "tools": [tool.name for tool in tools],
+        "differences": [one.as_dict() for one in found],
+    }
+
+
+def _show_deploy(done: Deployed, seen: dict[str, Any]) -> None:
+    click.echo(done.endpoint or "(the endpoint is not known: the answer was lost)")
+    before = f"{shown(done.before)} {'->' if plain() else '→'} " if done.before else ""
+    say(f"Deployed: version {before}{shown(done.version)}, config {done.revision}.")
+    if done.moved:
+        say("Someone else changed the app meanwhile: what went live may be either of the two.")
+    for line in _change_lines(done.changes):
+        say(line)
+    if "error" in seen:
+        say(f"It could not be looked at: {seen['error']['title']}: {seen['error']['message']}")
+        say(seen["error"].get("hint", ""))
+    elif seen:
+        count = len(seen["tools"])
+        tools = f"{count} tool{'s' if count != 1 else ''}"
+        say(f"A model sees {tools}{', as the config says.' if not seen['differences'] else '. It differs:'}")
+        for one in seen["differences"]:
+            say(f"  {one_line(one['tool'] or 'server', 64)}: {one_line(one['message'], 200)}")
+
+
+def _change_lines(changes: Sequence[Change] | None) -> Iterable[str]:
+    if changes is None:
+        yield "It is the first deploy of it from here."
+    elif not changes:
+        yield "Nothing has changed since the last deploy from here."
+    else:
+        yield "Since the last deploy from here:"
+        for change in changes:
+            sign = {"added": "+", "removed": "-", "changed": "~"}[change.what]
+            fields = ", ".join(one.dotted for one in change.fields)
+            yield one_line(f"  {sign} {change.kind} {change.name}{': ' if fields else ''}{fields}", 200)

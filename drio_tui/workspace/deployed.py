@@ -1,0 +1,162 @@
+"""What was deployed last, kept on this machine for each app, and what has changed since.
+
+A record holds the config that went live, without secrets, so that the next deploy can say what it brings.
+Deploys by other people or from elsewhere are not in it; the version tells whether there was one. Records
+are private files, written whole or not at all; of a config too large to keep, fingerprints are kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from drio_tui import paths
+from drio_tui.api import wire
+from drio_tui.files import private_dir, read_private, write_private
+from drio_tui.kinds import KINDS
+from drio_tui.schema.fields import MISSING
+from drio_tui.workspace.journal import digest, file_name, strip
+from drio_tui.workspace.merge import FieldChange, Object, diff
+from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.writes import comparable
+
+VERSION = 1
+LARGEST = 4 << 20
+"""Bytes of a config that is kept whole."""
+_READ = 8 << 20
+_KEPT_MEMBERS = frozenset({"id", "integrationId"})
+_PRINT = "fingerprint"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A deploy. `things` are the JSON of all things by `kind/id`; of a large config `{"fingerprint": …}` each."""
+
+    version: str
+    endpoint: str
+    revision: str
+    at: float
+    things: Mapping[str, Object] = field(default_factory=dict, repr=False)
+
+
+def things_of(snapshot: Snapshot) -> dict[str, Object]:
+    """What makes up a revision: every thing by `kind/id`, without secrets and without what only the server sets."""
+    found: dict[str, Object] = {}
+    for thing in snapshot:
+        kind = KINDS.get(thing.kind)
+        if kind is None or not isinstance(thing.raw, dict):
+            continue
+        fixed = set(kind.fixed) - _KEPT_MEMBERS
+        raw = {name: value for name, value in comparable(kind, thing.raw).items() if name not in fixed}
+        found[f"{thing.kind}/{thing.id}"] = strip(raw)[0]
+    return found
+
+
+def revision_of(things: Mapping[str, Object]) -> str:
+    """A short name for a config: the same for the same config, in whatever order its parts came."""
+    return digest(wire.dumps(dict(sorted(things.items()))))[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How one thing differs from what was deployed. `fields` is empty for what is new, gone or not known closer."""
+
+    what: Literal["added", "removed", "changed"]
+    kind: str
+    id: str
+    name: str
+    fields: tuple[FieldChange, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        fields = [
+            {"field": one.dotted, "before": _json(one.before), "after": _json(one.after)} for one in self.fields
+        ]  # fmt: skip
+        return {"what": self.what, "kind": self.kind, "id": self.id, "name": self.name, "fields": fields}
+
+
+def changes_since(record: Record, things: Mapping[str, Object]) -> list[Change]:
+    """What a deploy of `things` brings, kind by kind."""
+    return list(_changes(record.things, things))
+
+
+def _changes(before: Mapping[str, Object], now: Mapping[str, Object]) -> Iterator[Change]:
+    order = {name: number for number, name in enumerate(KINDS)}
+    for key in sorted({*before, *now}, key=lambda one: (order.get(one.partition("/")[0], len(order)), one)):
+        kind, _, id = key.partition("/")
+        old, new = before.get(key), now.get(key)
+        name = KINDS[kind].label(new or old or {}) if kind in KINDS else id
+        if old is None:
+            yield Change("added", kind, id, name)
+        elif new is None:
+            yield Change("removed", kind, id, old.get("name") or name)
+        elif _PRINT in old:
+            if old[_PRINT] != digest(wire.dumps(new)):
+                yield Change("changed", kind, id, name)
+        elif fields := tuple(diff(old, new)):
+            yield Change("changed", kind, id, name, fields)
+
+
+class Records:
+    """The last deploy of one app at one drio. Blocking. `notices` says what could not be kept or read."""
+
+    def __init__(self, base_url: str, app: str) -> None:
+        name = file_name("deployed", base_url, app).removesuffix("l")
+        self.path: Path = paths.state_dir() / "deployed" / name
+        self.notices: list[str] = []
+
+    def read(self) -> Record | None:
+        """The last deploy, None where none is known. Never raises."""
+        try:
+            raw = wire.loads(read_private(self.path, limit=_READ))
+        except FileNotFoundError:
+            return None
+        except (OSError, wire.MalformedJson) as error:
+            self.notices.append(f"What was deployed last cannot be read: {error}")
+            return None
+        return _record(raw)
+
+    def keep(self, record: Record) -> None:
+        """Put it in the place of the one before. Never raises."""
+        things: Mapping[str, Object] = record.things
+        text = wire.dumps(things)
+        if len(text) > LARGEST:
+            things = {
+                key: {"name": thing.get("name"), _PRINT: digest(wire.dumps(thing))} for key, thing in things.items()
+            }
+        body = {
+            "v": VERSION, "version": record.version, "endpoint": record.endpoint, "revision": record.revision,
+            "at": record.at, "things": things,
+        }  # fmt: skip
+        try:
+            private_dir(self.path.parent.parent)
+            private_dir(self.path.parent)
+            write_private(self.path, wire.dumps(body).encode("ascii"))
+        except (OSError, ValueError) as error:
+            self.notices.append(f"What was deployed could not be kept for comparing: {error}")
+
+
+def record_of(version: str, endpoint: str, things: Mapping[str, Object]) -> Record:
+    """The record of a deploy made now."""
+    return Record(version, endpoint, revision_of(things), time.time(), things)
+
+
+def _record(raw: Any) -> Record | None:
+    """A record as it was written; None for anything else, a newer version's too."""
+    with contextlib.suppress(KeyError, TypeError, AttributeError):
+        things = raw["things"]
+        if raw["v"] == VERSION and all(isinstance(thing, dict) for thing in things.values()):
+            version, endpoint, revision = (
+                raw[name] if isinstance(raw[name], str) else "" for name in ("version", "endpoint", "revision")
+            )
+            at = raw["at"]
+            return Record(version, endpoint, revision, float(at) if isinstance(at, int | float) else 0.0, things)
+    return None
+
+
+def _json(value: Any) -> Any:
+    return None if value is MISSING else value

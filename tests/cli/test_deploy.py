@@ -1,0 +1,57 @@
+"""`check` and `deploy`: for scripts and CI, by exit code and JSON."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Runner
+from tests.sandbox_fixtures import Process
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def app(sandbox_process: Process) -> dict[str, Any]:
+    """An app of its own."""
+    with sandbox_process.client() as client:
+        body = {"templateId": "support", "name": "Shipped", "slug": f"shipped-{uuid.uuid4().hex[:8]}"}
+        made: dict[str, Any] = client.post(f"{API}/apps", json=body).raise_for_status().json()["app"]
+    return made
+
+
+def test_an_app_is_deployed_and_looked_at(on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]) -> None:
+    shipped = on_sandbox("deploy", app["slug"])
+    assert shipped.code == 0, shipped.err
+    endpoint = shipped.out.strip()
+    assert endpoint.startswith(f"{sandbox_process.base_url}/mcp/")
+    assert "1.0.0 → 1.1.0" in shipped.err
+    assert "as the config says" in shipped.err
+    told = on_sandbox("deploy", app["slug"], "--json").json
+    assert (told["versionBefore"], told["version"], told["endpoint"]) == ("1.1.0", "1.2.0", endpoint)
+    assert told["changes"] == []
+    assert told["preflight"]["errors"] == 0
+    assert (len(told["seen"]["tools"]), told["seen"]["differences"]) == (told["preflight"]["tools"], [])
+
+
+def test_errors_block_a_deploy_and_the_server_has_the_last_word(
+    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+) -> None:
+    with sandbox_process.client() as client:
+        body = {"name": "Loose \x1b[31mend"}
+        client.post(f"{API}/apps/{app['id']}/tools", json=body).raise_for_status()
+    checked = on_sandbox("check", app["id"])
+    assert checked.code == 1
+    assert "[unbound_tool]" in checked.out
+    assert "\x1b" not in checked.out
+    blocked = on_sandbox("deploy", app["id"], "--json")
+    assert (blocked.code, blocked.out) == (1, "")
+    assert blocked.error["code"] == "not_ready"
+    assert blocked.error["details"]["findings"][0]["code"] == "unbound_tool"
+    forced = on_sandbox("deploy", app["id"], "--force")
+    assert (forced.code, forced.out) == (1, "")
+    assert "the tool is not bound to an operation" in forced.err
+    with sandbox_process.client() as client:
+        assert client.get(f"{API}/apps/{app['id']}").json()["app"]["version"] == "1.0.0"
