@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -400,7 +400,7 @@ class Saver:
     # --- deploying -------------------------------------------------------------------------------
 
     async def deploy(
-        self, app: str, look: Callable[[], Awaitable[object]] | None = None
+        self, app: str, look: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> Item[DeployResult] | Refused | Failed | Unknown:
         """POST …/deploy once every write to the app that is under way has ended; one deploy at a time.
 
@@ -410,17 +410,17 @@ class Saver:
         return await self.intents.once((app, "deploy"), lambda: self._deploy_alone(app, look))
 
     async def _deploy_alone(
-        self, app: str, look: Callable[[], Awaitable[object]] | None
+        self, app: str, look: Callable[[], Coroutine[Any, Any, None]] | None
     ) -> Item[DeployResult] | Refused | Failed | Unknown:
         await self.intents.settle(app)
         over = self._deploying[app] = asyncio.Event()
         try:
             if look is not None:
-                await look()
+                await self._asking.ask(app, look(), changes=False)
             outcome = await self._deploy(app)
             if look is not None and not isinstance(outcome, Refused | Failed):
                 with contextlib.suppress(DrioError):
-                    await look()
+                    await self._asking.ask(app, look(), changes=False)
             return outcome
         except DrioError as error:
             return _not_done(error)
