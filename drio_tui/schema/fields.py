@@ -269,7 +269,7 @@ class Reader:
             reader=self,
             kind="json",
             name=name,
-            title=title if isinstance(title, str) and title.strip() else humanise(name),
+            title=humanise(name) if not isinstance(title, str) or _says_nothing(title, name) else title,
             pattern=pattern,
             flat={},
             required=required,
@@ -418,10 +418,26 @@ def any_json() -> dict[str, Any]:
     }
 
 
+_SPELLED = {"url": "URL", "uri": "URI", "id": "ID", "ids": "IDs", "api": "API", "mcp": "MCP", "json": "JSON"}
+
+
 def humanise(name: str) -> str:
-    """`primaryColor` → `Primary color`."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+", " ", name).split()
-    return " ".join(words).capitalize() if words else ""
+    """`primaryColor` → `Primary color`, `baseUrl` → `Base URL`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+", " ", name).lower().split()
+    text = " ".join(_SPELLED.get(word, word) for word in words)
+    return text[:1].upper() + text[1:]
+
+
+def _says_nothing(title: str, name: str) -> bool:
+    """Whether a title is empty, or the name once more as generators write it (`Base Url`, `Baseurl`)."""
+    if not title.strip():
+        return True
+    made = title in (title.capitalize(), title.title())
+    return made and bool(name) and _letters(title) == _letters(name)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\s_\-.]", "", text).casefold()
 
 
 def compact(value: Json) -> str:

@@ -98,6 +98,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     COMMANDS = {_commands}
     DEFAULT_MODE = "start"
     MODES = {name: partial(make_screen, name) for name in ("welcome", "templates", "apps", "requests")}
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "app",
         "Everywhere",

@@ -182,7 +182,15 @@ class AuthEditor(FormEditor):
         chips.display = self.has_scopes
         if chips.words != self.scopes:
             chips.put(self.scopes)
+        self.form.display = self.provider is not None or not self.is_new
         super().show()
+
+    def focus_first(self) -> None:
+        """What there is to fill in depends on the provider, so it comes first."""
+        if self.is_new and self.provider is None:
+            self.query_one(Picker).focus()
+        else:
+            super().focus_first()
 
     def notes(self) -> list[Content]:
         lines = super().notes()

@@ -152,6 +152,7 @@ class PairList(Widget):
     def put(self, pairs: list[Pair]) -> None:
         """Show these pairs; the list is the caller's and is changed in place by `add`, `take` and `shift`."""
         self.pairs = pairs
+        self.display = bool(pairs)
         if [row.pair for row in self.rows] == pairs:
             self.say()
             return
@@ -168,6 +169,7 @@ class PairList(Widget):
     def add(self, pair: Pair) -> None:
         """One more, with the focus on it."""
         self.pairs.append(pair)
+        self.display = True
         row = PairRow(pair, self._placeholder)
         self.mount(row)
         row.call_after_refresh(row.focus_value)
@@ -177,6 +179,7 @@ class PairList(Widget):
         rows = self.rows
         at = rows.index(row)
         self.pairs.remove(row.pair)
+        self.display = bool(self.pairs)
         other = rows[at + 1] if at + 1 < len(rows) else rows[at - 1] if at else None
         if other is not None:
             other.focus_value()

@@ -244,6 +244,10 @@ class SchemaForm(Widget):
         if event.enter:
             self._soon(self.focus_first)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys for other tabs are none where there are none."""
+        return action != "tab" or len(self.titles) > 1
+
     def action_tab(self, step: int) -> None:
         self.show_tab((self._current + step) % len(self.titles))
 

@@ -90,11 +90,16 @@ class Place(Widget):
     def focus_editor(self) -> None:
         """Take the focus to where this place is edited."""
 
+    @property
+    def called(self) -> str:
+        """What people call the member."""
+        return self.node.field.title
+
     def title(self, room: int = 40) -> Content:
         """The label in at most `room` cells: a mark when changed, the name, a star when required."""
         field = self.node.field
         parent = self.node.parent
-        text = field.title
+        text = self.called
         if isinstance(parent, ArrayNode):
             text = str(parent.items.index(self.node) + 1) if self.node in parent.items else ""
         mark = ("• ", "$text-accent") if self.node.touched else ""

@@ -43,6 +43,11 @@ class FieldRow(Place):
         self._reference = reference
 
     @property
+    def called(self) -> str:
+        """A reference goes by what it refers to, since no id is seen or typed."""
+        return super().called.removesuffix(" ID") if self._reference is not None else super().called
+
+    @property
     def leaf(self) -> Node | None:
         """The node that holds the value: the chosen alternative's, for a choice."""
         return self.node.body if isinstance(self.node, ChoiceNode) else self.node

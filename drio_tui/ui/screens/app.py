@@ -51,11 +51,11 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         Key("app_screen.previous", "N", "hit(-1)", "Previous hit", "Previous hit of the filter", show=False),
         Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's members, readable", show=False),
         Key("app_screen.json", "v", "tab('json')", "JSON", "The node's JSON", show=False),
-        Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it"),
+        Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it", show=False),
         Key("app_screen.problems", "p", "problems", "Problems", "What is wrong with the app"),
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
         Key("app_screen.refresh", "r", "refresh", "Refresh", "Read the app again"),
-        Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen"),
+        Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen", show=False),
         Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of what is chosen", show=False),
         Key("app_screen.other", "tab", "other_pane", "Other side", "Between the tree and the details", show=False),
     ) + editing.BINDINGS  # fmt: skip
@@ -180,7 +180,8 @@ class AppScreen(editing.Editing, DrioScreen[None]):
                 self.go_to_when_read = None
 
     def say_marked(self) -> None:
-        """Show how many things are marked."""
+        """Show which things are marked, and how many."""
+        self.tree_view.mark(self.marked)
         self._note(self.drio.status)
 
     def _draw(self) -> None:

@@ -10,11 +10,12 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import RequestFailed, Status
+from drio_tui.ui.widgets.key_line import KeyLine
 from drio_tui.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -114,8 +115,6 @@ class DrioScreen(Guarded, Requests, Screen[S]):
     AUTO_FOCUS = ""  # a text field that takes the focus by itself would swallow q and the other keys
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
-
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "screen",
         "Every screen",
@@ -125,7 +124,7 @@ class DrioScreen(Guarded, Requests, Screen[S]):
     def compose(self) -> ComposeResult:
         yield StatusLine(self.AREA)
         yield from self.compose_body()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def compose_body(self) -> ComposeResult:
         """The content between the status line and the footer."""

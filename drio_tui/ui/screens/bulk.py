@@ -19,7 +19,7 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.base import Requests
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.rows import Column, Row, RowList
+from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.bulk import Batch, Result
 from drio_tui.workspace.saving import Saver
@@ -72,17 +72,17 @@ class BatchScreen(Requests, ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = safe_line(self._title, 90)
-            yield Static(safe(self._body, multiline=True), id="body")
-            yield RowList(Column("", 3), Column("Step", 54), Column("Result"))
+            if self._body:
+                yield Static(safe(self._body, multiline=True), id="body")
+            yield RowList(Column("", 1), Column("Step"), Column("Result"))
             if self._called is not None:
                 yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")
-                yield Input(id="typed")
+                yield Input(id="typed", compact=True)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")
                 yield Button(self._agree, id="go", variant="error", disabled=self._called is not None)
 
     def on_mount(self) -> None:
-        self.query_one(RowList).styles.height = min(len(self._steps) + 1, 16)
         self._show()
         self.query_one("#cancel").focus()
 
@@ -97,7 +97,7 @@ class BatchScreen(Requests, ModalScreen[bool]):
             )
             said = "" if result is None else "done" if result.ok else result.problem
             rows.append(Row(str(number), (mark, safe_line(step, 200), safe_line(said, 300))))
-        self.query_one(RowList).show(rows)
+        show_rows(self.query_one(RowList), rows)
 
     @on(Input.Changed, "#typed")
     def _compare(self, event: Input.Changed) -> None:

@@ -18,7 +18,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.review import shown
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.rows import Column, Row, RowList
+from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.merge import FieldConflict, Path
 
@@ -50,12 +50,13 @@ class ConflictScreen(ModalScreen[dict[Path, Any] | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = safe_line(f"Someone else changed {self._called} too", 90)
-            yield RowList(Column("Member", 28), Column("Taken", 14), Column("Why"))
+            yield RowList(Column("Member"), Column("Taken", 15), Column("Why"))
             yield Static(id="about")
             with Horizontal(classes="buttons"):
                 yield Button("Back", id="back")
-                yield Button("Theirs", id="theirs")
-                yield Button("Mine", id="mine")
+                yield Button("Theirs (t)", id="theirs")
+                yield Button("Mine (m)", id="mine")
+                yield Button("Both (b)", id="both")
                 yield Button("Save", id="save", variant="primary", disabled=True)
 
     def on_mount(self) -> None:
@@ -72,7 +73,7 @@ class ConflictScreen(ModalScreen[dict[Path, Any] | None]):
                 else Content.styled("? choose", "$text-warning")
             )
             rows.append(Row(str(number), (safe_line(one.dotted, 60), taken, safe_line(one.reason, 200))))
-        self.query_one(RowList).show(rows)
+        show_rows(self.query_one(RowList), rows)
         self.query_one("#save", Button).disabled = len(self.taken) < len(self._conflicts)
         self._explain(self._here())
 
@@ -88,6 +89,7 @@ class ConflictScreen(ModalScreen[dict[Path, Any] | None]):
         if number is None:
             return
         one = self._conflicts[number]
+        self.query_one("#both", Button).disabled = one.both is MISSING
         lines = [
             safe_line(f"{word:7}{shown(one.path, value)}", 300, style)
             for word, value, style in (

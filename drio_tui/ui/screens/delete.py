@@ -25,9 +25,13 @@ def delete_screen(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = Fa
     lines = []
     if hits:
         names = ", ".join(f"{hit.name} ({KINDS[hit.key[0]].title.lower()})" for hit in hits[:12])
-        lines.append(f"{len(hits)} refer to it, directly or through others: {names}{' …' if len(hits) > 12 else ''}")
+        count = "1 thing refers" if len(hits) == 1 else f"{len(hits)} things refer"
+        what = "it" if one else "them"
+        lines.append(f"{count} to {what}, directly or through others: {names}{' …' if len(hits) > 12 else ''}")
     if plan.along:
-        lines.append(f"{len(plan.along)} of them cannot be without it and go too.")
+        along = len(plan.along)
+        who = "It" if len(hits) == 1 else f"{along} of them"
+        lines.append(f"{who} cannot be without {what} and {'goes' if along == 1 else 'go'} too.")
     if not hits:
         lines.append("Nothing refers to it.")
     if plan.unread:

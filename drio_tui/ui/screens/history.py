@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Button, Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.base import Requests
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.rows import Column, Row, RowList
+from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.journal import Entry, History
 from drio_tui.workspace.undo import Step, can_undo, notes, undo
@@ -81,11 +81,11 @@ class HistoryScreen(Requests, ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = "History"
-            yield RowList(Column("When", 12), Column("What", 52), Column("Undo"))
+            yield RowList(Column("When", 11), Column("What"), Column("Undo", 16))
             yield Static("reading…", id="about")
-            yield Static(
-                Content.assemble(("z", "bold $text-accent"), " undo it   ", ("Esc", "bold $text-accent"), " close")
-            )
+            with Horizontal(classes="buttons"):
+                yield Button("Close", id="close")
+                yield Button("Undo it (z)", id="undo", variant="primary", disabled=True)
 
     def on_mount(self) -> None:
         self.query_one(RowList).focus()
@@ -105,19 +105,31 @@ class HistoryScreen(Requests, ModalScreen[bool]):
             why = can_undo(self._history, entry)
             can = safe_line(why, 80, "$foreground-muted") if why else Content.styled("✓ can be undone", "$text-success")
             rows.append(Row(entry.id, (Content(_when(entry.at)), safe_line(what_of(entry), 120), can)))
-        self.query_one(RowList).show(rows)
+        show_rows(self.query_one(RowList), rows)
+        self._explain_key(self.query_one(RowList).key)
         if not rows:
             self.query_one("#about", Static).update("Nothing was changed with this program yet.")
 
     @on(RowList.Moved)
     def _explain(self, event: RowList.Moved) -> None:
-        entry = self._history.get(event.key or "")
+        self._explain_key(event.key)
+
+    def _explain_key(self, key: str | None) -> None:
+        entry = self._history.get(key or "")
+        self.query_one("#undo", Button).disabled = entry is None or can_undo(self._history, entry) is not None
         if entry is not None:
             why = can_undo(self._history, entry)
             text = (
                 f"It cannot be undone: {why}." if why else "\n".join(notes(entry)) or "Everything can be brought back."
             )
             self.query_one("#about", Static).update(safe(text, multiline=True))
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "undo":
+            self.action_undo()
+        else:
+            self.action_close()
 
     def action_undo(self) -> None:
         entry = self._history.get(self.query_one(RowList).key or "")

@@ -10,16 +10,16 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Button, Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.edit import Target
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.rows import Column, Row, RowList
+from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace import recovery
 from drio_tui.workspace.recovery import Buffer
@@ -51,11 +51,12 @@ class RecoveryScreen(ModalScreen[Buffer | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = "Edits that were not saved"
-            yield RowList(Column("When", 12), Column("What", 40), Column("Why it was kept"))
+            yield RowList(Column("When", 11), Column("What"), Column("Why it was kept", 34, from_width=90))
             yield Static(id="about")
-            keys = [("Enter", "go on with it"), ("D", "forget it"), ("Esc", "later")]
-            parts = [Content.assemble((key, "bold $text-accent"), f" {what}   ") for key, what in keys]
-            yield Static(Content("").join(parts))
+            with Horizontal(classes="buttons"):
+                yield Button("Later", id="later")
+                yield Button("Forget it (D)", id="forget", variant="error")
+                yield Button("Go on with it", id="go", variant="primary")
 
     def on_mount(self) -> None:
         self._show()
@@ -68,17 +69,32 @@ class RecoveryScreen(ModalScreen[Buffer | None]):
                 when = f"{datetime.fromtimestamp(buffer.at):%m-%d %H:%M}"
                 what = f"{buffer.kind} {buffer.label}"
                 rows.append(Row(buffer.id, (Content(when), safe_line(what, 100), safe_line(buffer.why, 100))))
-        self.query_one(RowList).show(rows)
+        show_rows(self.query_one(RowList), rows)
 
     @on(RowList.Moved)
     def _explain(self, event: RowList.Moved) -> None:
         buffer = self._buffers.get(event.key or "")
-        lost = f"Not kept, to be typed again: {', '.join(buffer.lost)}" if buffer and buffer.lost else ""
-        self.query_one("#about", Static).update(safe_line(lost, 300))
+        if buffer is None:
+            return
+        said = [f"Kept because {buffer.why}."] if buffer.why else []
+        if buffer.lost:
+            said.append(f"Not kept, to be typed again: {', '.join(buffer.lost)}")
+        self.query_one("#about", Static).update(Content("\n").join(safe_line(line, 300) for line in said))
 
     @on(RowList.Opened)
     def _open(self, event: RowList.Opened) -> None:
         self.dismiss(self._buffers[event.key])
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        key = self.query_one(RowList).key
+        match event.button.id:
+            case "go" if key is not None:
+                self.dismiss(self._buffers[key])
+            case "forget":
+                self.action_forget()
+            case _:
+                self.action_close()
 
     def action_forget(self) -> None:
         key = self.query_one(RowList).key

@@ -7,7 +7,7 @@ or typing in the filter makes a new list of visible nodes (`Outline.rows`) and r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -127,6 +127,7 @@ class ConfigTree(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.outline: Outline | None = None
         self.opened: set[Key] = set()
+        self.marked: frozenset[Key] = frozenset()
         self.rows: list[Node] = []
         self.hits: list[Key] = []
         self._hit_set: set[Key] = set()
@@ -186,6 +187,15 @@ class ConfigTree(ScrollView, can_focus=True):
         self._wanted = node.key
         self._relist()
         return True
+
+    def mark(self, keys: Iterable[Key]) -> None:
+        """Draw a mark at the things of these keys."""
+        self.marked = frozenset(keys)
+        self._strips.clear()
+        self.refresh()
+
+    def _is_marked(self, node: Node) -> bool:
+        return node.about is not None and node.about in self.marked and node.kind == node.about[0]
 
     def step_hit(self, step: int) -> None:
         """The next (1) or previous (-1) hit of the filter."""
@@ -314,7 +324,13 @@ class ConfigTree(ScrollView, can_focus=True):
             return [(f"{indent}  {_SKELETONS[index % len(_SKELETONS)]}", "$foreground-disabled")]
         arrow = "  " if not node.children else "▾ " if self._is_open(node) else "▸ "
         symbol = SYMBOLS.get(node.kind, "•")
-        left = [(indent + arrow, _QUIET), (f"{symbol} " if symbol else "", _SYMBOL_STYLES.get(node.kind, _QUIET))]
+        mark = ("●", "bold $text-accent") if self._is_marked(node) else (" ", "")
+        left = [
+            (indent[:-1], ""),
+            mark,
+            (arrow, _QUIET),
+            (f"{symbol} " if symbol else "", _SYMBOL_STYLES.get(node.kind, _QUIET)),
+        ]
         marks = [(f" {text}", style) for text, style in _marks(node)]
         state = [(f" {_clip(node.badge, 16)[0]}", TONES[node.tone])] if node.badge else []
         room = width - _cells(left) - _cells(marks) - 1

@@ -230,3 +230,9 @@ class RowList(ScrollView, can_focus=True):
         self.cursor = index
         if event.chain > 1:
             self.action_open()
+
+
+def show_rows(table: RowList, rows: Sequence[Row], most: int = 16) -> None:
+    """Show rows in a dialog: as high as they need under the header, up to `most` lines, where styles allow it."""
+    table.styles.height = min(len(rows) + 1, most)
+    table.show(rows)

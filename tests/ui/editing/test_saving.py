@@ -216,7 +216,7 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
         assert tool.name in names
         await pilot.press("H")
         await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen) and pilot.app.screen._history.entries)
-        assert "undone already" in text_of(pilot.app)
+        await until(pilot, lambda: "undone already" in text_of(pilot.app))
 
 
 async def test_leaving_with_something_unsaved_asks_first(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:

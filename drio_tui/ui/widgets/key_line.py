@@ -1,0 +1,49 @@
+"""The line of keys at the bottom: as many as there is room for, Help always among them."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual import events
+from textual.app import ComposeResult
+from textual.widget import Widget
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+_ALWAYS = "help"
+"""The action that tells of every key, also of those there is no room for."""
+_PADDING = 3
+"""Cells around a key and its word."""
+
+
+class KeyLine(Footer):
+    """textual's footer, without the keys that would be cut off at the right."""
+
+    def __init__(self) -> None:
+        super().__init__(show_command_palette=False)
+        self._width = 0
+
+    def compose(self) -> ComposeResult:
+        found = list(super().compose())
+        self._width = self.app.size.width
+        yield from fitting(found, self._width)
+
+    def on_resize(self, event: events.Resize) -> None:
+        if self._bindings_ready and event.size.width != self._width:
+            self.call_after_refresh(self.recompose)
+
+
+def fitting(found: list[Widget], width: int) -> list[Widget]:
+    """Those of the footer's keys that fit into `width` cells, in their order; the one for Help before all others."""
+    always = [one for one in found if isinstance(one, FooterKey) and one.action.endswith(_ALWAYS)]
+    room = width - sum(map(_cells, always))
+    kept: list[Widget] = []
+    for one in found:
+        if one not in always:
+            room -= _cells(one)
+        if room >= 0 or one in always:
+            kept.append(one)
+    return kept
+
+
+def _cells(one: Widget) -> int:
+    return cell_len(one.key_display) + cell_len(one.description) + _PADDING if isinstance(one, FooterKey) else 0
