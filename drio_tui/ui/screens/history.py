@@ -102,8 +102,12 @@ class HistoryScreen(Requests, ModalScreen[bool]):
         self._history = message.history
         rows = []
         for entry in reversed(self._history.entries):
-            why = can_undo(self._history, entry)
-            can = safe_line(why, 80, "$foreground-muted") if why else Content.styled("✓ can be undone", "$text-success")
+            if self._history.undone(entry):
+                can = Content.styled("undone already", "$foreground-muted")
+            elif can_undo(self._history, entry) is None:
+                can = Content.styled("✓ can be undone", "$text-success")
+            else:  # why not is said below the list
+                can = Content.styled("✗ cannot be", "$foreground-muted")
             rows.append(Row(entry.id, (Content(_when(entry.at)), safe_line(what_of(entry), 120), can)))
         show_rows(self.query_one(RowList), rows)
         self._explain_key(self.query_one(RowList).key)
