@@ -281,6 +281,13 @@ class SignedOut(SignInRequired):
     register_again: bool = False
 
 
+class OtherAccount(SignedOut):
+    """Requests waited for a new sign-in, and someone else signed in: they are not sent in that one's name."""
+
+    title = "Signed in as someone else"
+    hint = "Try again and sign in as before, or press `L` to go over to the other account."
+
+
 class Offline(ConnectionFailed):
     """The token ran out and the sign-in server cannot be reached now; the sign-in itself is kept."""
 

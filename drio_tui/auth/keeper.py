@@ -120,7 +120,9 @@ class TokenKeeper:
             return tokens.access_token
         suspect, until = self._refused
         if refused == suspect and self._clock.monotonic() < until:
-            return None  # fresh from the server and refused all the same: more of them will not help
+            # Fresh from the server and refused all the same: more of them will not help, but a new sign-in may.
+            kept = await self._reload()
+            return kept.access_token if kept is not None and kept.access_token != refused else None
         renewed = (await self._shared(tokens, forced=True)).access_token
         if renewed == refused:
             return None
@@ -136,6 +138,10 @@ class TokenKeeper:
             return None
         tokens = await self._reload()
         return tokens.access_token if tokens is not None and tokens.access_token != used else None
+
+    async def reload(self) -> None:
+        """Use what is in the store now: someone signed in again."""
+        await self._reload()
 
     async def aclose(self) -> None:
         """Wait for a refresh under way: its answer must be stored, or the sign-in is lost."""

@@ -171,6 +171,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         """Connect anew: to the sandbox, or to a profile or host."""
         use_profile = partial(self.backend.use_profile, profile, base_url=base_url)
         self._connect = self.backend.use_sandbox if sandbox else use_profile
+        if self.keep_unsaved("drio-tui went over to another sign-in"):
+            self.notify("What you were editing is kept, and offered when that account is in use again.", markup=False)
+        self._offered = False
         self.retry()
         self.switch_mode("start")
         for area in ("templates", "apps"):
@@ -233,8 +236,8 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     # -- unsaved edits ----------------------------------------------------------------------------
 
-    def keep_unsaved(self, why: str) -> None:
-        """Keep what is being edited in files of its own, without asking: the program ends."""
+    def keep_unsaved(self, why: str) -> bool:
+        """Keep what is being edited in files of its own, without asking; whether there was anything."""
         buffers = [
             kept
             for stack in self._screen_stacks.values()
@@ -245,6 +248,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
             from drio_tui.workspace import recovery  # only when there is something to keep
 
             recovery.save_all(buffers)
+        return bool(buffers)
 
     def forget_kept(self, id: str) -> None:
         """Forget a kept edit: it is saved now."""
@@ -379,7 +383,11 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         """Show the sign-in screen, for a host (normalized) or the one in use; then use what was signed in to."""
 
         def use(signed_in: SignedIn | None) -> None:
-            if signed_in is not None:
+            if signed_in is None:
+                return
+            if self.session is not None and signed_in.profile.name == self.session.profile:
+                self.run_worker(self.backend.renew(), name="renew", group="connect")  # what is open stays as it is
+            else:
                 self.restart(profile=signed_in.profile.name)
 
         if self.screen.id != "sign-in":
@@ -390,7 +398,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
         def tell(signed_in: SignedIn | None) -> None:
             if not message.answer.done():
-                message.answer.set_result(signed_in is not None)
+                message.answer.set_result(signed_in)
 
         if self.screen.id == "sign-in":
             tell(None)

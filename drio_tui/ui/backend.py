@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.api.transport import Exchange
     from drio_tui.auth.errors import SignedOut
+    from drio_tui.auth.flow import SignedIn
     from drio_tui.auth.keeper import Hooks
     from drio_tui.launcher import RunningSandbox
     from drio_tui.session import Session
@@ -67,6 +68,7 @@ class Backend:
         self._ready = asyncio.Event()
         self._closing = False
         self._probe: asyncio.Task[None] | None = None
+        self._asked: asyncio.Future[SignedIn | None] | None = None
         self._waits: dict[int, float] = {}
 
     async def ready(self) -> DrioClient:
@@ -176,6 +178,8 @@ class Backend:
         self._ready.clear()
         if self._probe is not None:
             self._probe.cancel()
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)  # nobody answers any more, and what waits for it would never end
         client, session = self.client, self.session
         self.client = self.session = None
         if session is not None:
@@ -195,17 +199,51 @@ class Backend:
         from drio_tui.auth.keeper import Hooks
 
         return Hooks(
-            signed_out=self._sign_in_again,
+            signed_out=self.sign_in_again,
             offline=lambda error: self._set(phase="offline", cause=error.message or error.title),
             online=lambda: self._set(phase="online", cause=""),
             notice=self._notice,
         )
 
-    async def _sign_in_again(self, _error: SignedOut) -> bool:
-        """The sign-in ended while requests wait: ask for a new one in place; they go on when it is there."""
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    async def sign_in_again(self, _error: SignedOut | None = None) -> bool:
+        """The sign-in ended while something waits: ask for a new one in place; whether there is one now.
+
+        Raises `OtherAccount` when it is someone else's: what waits does not go on in that one's name.
+        """
+        from drio_tui.auth.errors import OtherAccount
+
+        session = self.session
+        self._asked = answer = asyncio.get_running_loop().create_future()
         self._post(SignInWanted(answer))
-        return await answer
+        signed_in = await answer
+        if signed_in is None or session is None or session is not self.session:
+            return False
+        if signed_in.profile.name != session.profile:
+            before, now = session.account or session.profile, signed_in.account.label or signed_in.profile.name
+            raise OtherAccount(f"{now} is signed in now; what {before} had begun was not sent")
+        await self._use_kept(session)
+        return True
+
+    async def renew(self) -> None:
+        """Go on with the same session and the sign-in that is kept for it now."""
+        session = self.session
+        if session is not None:
+            await self._use_kept(session)
+            self._post(SessionChanged(session))
+
+    async def _use_kept(self, session: Session) -> None:
+        from drio_tui.auth.keeper import TokenKeeper
+
+        if session.auth is not None and isinstance(session.auth.source, TokenKeeper):
+            await session.auth.source.reload()
+
+    @property
+    def can_sign_in_again(self) -> bool:
+        """Whether a new sign-in would be used: a token from outside stays what it is."""
+        from drio_tui.auth.keeper import TokenKeeper
+
+        auth = self.session.auth if self.session is not None else None
+        return auth is not None and isinstance(auth.source, TokenKeeper)
 
     # -- telling ----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from drio_tui.api.errors import DrioError
+    from drio_tui.auth.flow import SignedIn
     from drio_tui.session import Session
 
 Phase = Literal["starting", "first-run", "signed-out", "connecting", "online", "offline", "failed"]
@@ -99,9 +100,9 @@ class RequestFailed(Message):
 
 
 class SignInWanted(Message):
-    """The sign-in ended while requests wait; `answer` is to be told whether there is a new one."""
+    """The sign-in ended while requests wait; `answer` is to be told the new one, None when there is none."""
 
-    def __init__(self, answer: asyncio.Future[bool]) -> None:
+    def __init__(self, answer: asyncio.Future[SignedIn | None]) -> None:
         super().__init__()
         self.answer = answer
 

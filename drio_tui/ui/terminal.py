@@ -54,8 +54,9 @@ class TerminalApp(App[int], inherit_bindings=False):
             if number is not None:
                 loop.add_signal_handler(number, self._end, number)
 
-    def keep_unsaved(self, why: str) -> None:
-        """Keep what is being edited: the program ends without asking. Override it; it must not wait."""
+    def keep_unsaved(self, why: str) -> bool:
+        """Keep what is being edited, without asking; whether there was anything. Override it; it must not wait."""
+        return False
 
     def _keep(self, why: str) -> None:
         # Whatever goes wrong here must not stand in the way of ending.

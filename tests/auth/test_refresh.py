@@ -21,7 +21,7 @@ from drio_tui.auth.store import Place, Vault
 from drio_tui.auth.wire import Wire
 from tests.auth.conftest import FakeClock, Person
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
-from tests.auth.world import TOKEN, World
+from tests.auth.world import AUTHORIZE, TOKEN, World
 
 
 @dataclass
@@ -362,6 +362,23 @@ async def test_a_fresh_token_that_is_refused_is_not_renewed_again(session: Sessi
     session.clock.pass_time(61)
     await session.client.get("/never")
     assert len(session.refresh_posts()) == 2
+
+
+async def test_a_new_sign_in_ends_the_refusal_of_a_fresh_token(session: Session) -> None:
+    async def only_the_newest(request: Request) -> Reply:
+        newest = list(session.world.access)[-1]
+        fits = (
+            len(session.world.idp.to(AUTHORIZE)) > 1
+            and session.world.bearer(request)
+            and newest in str(request.headers)
+        )
+        return json_reply({"done": True}) if fits else session.world.refuse()
+
+    session.world.api_override["/api/v1/guarded"] = only_the_newest
+    assert (await session.client.patch("/guarded", json={})).status_code == 401
+    await session.person.signs_in(session.signed_in.profile)
+    assert (await session.client.patch("/guarded", json={})).status_code == 200
+    assert len(session.refresh_posts()) == 1
 
 
 async def test_insufficient_scope_steps_up_a_limited_number_of_times(person: Person) -> None:

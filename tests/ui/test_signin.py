@@ -74,6 +74,17 @@ async def kept_tokens(base_url: str) -> TokenSet | None:
     return await Vault().load(profile) if profile else None
 
 
+async def revoke(base_url: str) -> None:
+    """End the kept sign-in as drio would: neither token counts any more."""
+    tokens = await kept_tokens(base_url)
+    assert tokens
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False) as http:
+        discovery = (await http.get("/.well-known/oauth-authorization-server")).json()
+        for token in (tokens.refresh_token, tokens.access_token):
+            form = {"token": token, "client_id": tokens.client_id}
+            (await http.post(discovery["revocation_endpoint"], data=form)).raise_for_status()
+
+
 async def test_signing_in_through_the_browser_ends_in_the_apps_of_that_account(sandbox_process: Any) -> None:
     base = sandbox_process.base_url
     async with signing_in(base) as pilot, browsing(base) as browser:
@@ -204,12 +215,7 @@ async def test_a_sign_in_that_ended_is_renewed_in_place_and_the_request_goes_on(
         profile, tokens = kept(base), await kept_tokens(base)
         assert profile
         assert tokens
-        # As if drio had ended the sign-in: neither token counts any more.
-        async with httpx.AsyncClient(base_url=base, trust_env=False) as http:
-            discovery = (await http.get("/.well-known/oauth-authorization-server")).json()
-            for token in (tokens.refresh_token, tokens.access_token):
-                form = {"token": token, "client_id": tokens.client_id}
-                (await http.post(discovery["revocation_endpoint"], data=form)).raise_for_status()
+        await revoke(base)
         apps.action_refresh()
         await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
         again = SocketBrowser(base)

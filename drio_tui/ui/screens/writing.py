@@ -13,7 +13,7 @@ from textual import on
 from textual.message import Message
 from textual.widgets import Static
 
-from drio_tui.api.errors import ApiError, DrioError, FieldError, Forbidden, NotFound, UsageError
+from drio_tui.api.errors import ApiError, DrioError, FieldError, Forbidden, NotFound, Unauthorized, UsageError
 from drio_tui.kinds import KINDS
 from drio_tui.ui.editors import special_members
 from drio_tui.ui.editors.base import Editor
@@ -60,6 +60,9 @@ class WritingScreen(DrioScreen[str | None]):
             super().__init__()
             self.outcome = outcome
 
+    class SignedIn(Message):
+        """There is a new sign-in for a save that was refused without one."""
+
     def __init__(self, target: Target) -> None:
         super().__init__()
         self.target = target
@@ -77,6 +80,7 @@ class WritingScreen(DrioScreen[str | None]):
         self._saving = False
         self._barred = ""
         self._orphaned = False
+        self._signed_in_again = False
 
     @property
     @abstractmethod
@@ -241,6 +245,7 @@ class WritingScreen(DrioScreen[str | None]):
         if not self._saving:
             return  # given up already
         self._saving = False
+        again, self._signed_in_again = self._signed_in_again, False
         match message.outcome:
             case None:
                 self._say("")
@@ -252,6 +257,8 @@ class WritingScreen(DrioScreen[str | None]):
                 self._deleted_elsewhere()
             case Refused(error=NotFound() as error) if not error.field_errors and (self.is_new or self.gone):
                 self._nowhere_to_go(error)
+            case Refused(error=Unauthorized() as error):
+                self._not_signed_in(error, again)
             case Refused(error=error) as refused:
                 if isinstance(error, Forbidden):
                     self._bar(error)
@@ -270,6 +277,32 @@ class WritingScreen(DrioScreen[str | None]):
         self.notify(safe(told, multiline=True).plain, title=safe_line(title, 100).plain, markup=False)
         self.saved = dict(raw)
         self.dismiss(str(raw.get("id", "")))
+
+    def _not_signed_in(self, error: ApiError, again: bool) -> None:
+        """The token is refused and cannot be renewed: ask for a new sign-in over this screen, then go on, once."""
+        if not self.backend.can_sign_in_again:
+            source = self.backend.session.source if self.backend.session else "the sign-in"
+            self._say(f"{error}. Start again with another token than that of {source}. {_KEPT}")
+            self._keep_now("the token was refused")
+        elif again:
+            self._say(f"{error}, although you have just signed in. {_KEPT}")
+        else:
+            self._saving = True
+            self._say(f"{error}. Sign in to go on. {_KEPT}", "warning")
+            self.run_worker(self._sign_in(error), name="sign-in", group="sign-in", exclusive=True)
+
+    async def _sign_in(self, refused: ApiError) -> None:
+        try:
+            again = await self.backend.sign_in_again()
+        except DrioError as error:
+            self.post_message(self.Done(Failed(error)))
+        else:
+            self.post_message(self.SignedIn() if again else self.Done(Failed(refused)))
+
+    def on_writing_screen_signed_in(self) -> None:
+        self._saving = False
+        self._signed_in_again = True
+        self.action_write()
 
     def _deleted_elsewhere(self) -> None:
         if self.kind.name == "app":

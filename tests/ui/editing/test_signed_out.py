@@ -1,0 +1,189 @@
+"""A sign-in that ends while something is being edited: it is renewed over the edit, and the save goes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from textual.pilot import Pilot
+
+from drio_tui.kinds import APP
+from drio_tui.ui.app import DrioApp
+from drio_tui.ui.options import LaunchOptions
+from drio_tui.ui.screens.confirm import ConfirmScreen
+from drio_tui.ui.screens.signin import SignInScreen
+from drio_tui.workspace import recovery
+from tests.auth.httpd import Raw, Reply, Request, json_reply
+from tests.auth.world import AUTHORIZE, World, browse
+from tests.ui.driving import running, text_of, until
+from tests.ui.editing.test_saving import edit, opened, put
+from tests.ui.editing.test_servers import ITEM, edit_integration, leaf
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.ui.test_signin import browsing, revoke
+from tests.workspace.small_app import INTEGRATION
+
+
+async def walk_in(pilot: Pilot[Any], base: str, email: str | None = None) -> None:
+    """Sign in through the browser at the sign-in screen that is shown."""
+    app: Any = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
+    async with browsing(base) as browser:
+        await browser.open(app.screen.url)
+        await browser.sign_in(email)
+        await browser.submit(0, decision="allow")
+        await browser.follow()
+
+
+@asynccontextmanager
+async def editing_a_tool(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any], Any, Any, str]]:
+    """Signed in through the browser, a tool of a new app open, its name typed over."""
+    base = sandbox.base_url
+    app = DrioApp(LaunchOptions(base_url=base))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: app.current_mode != "start")
+        await pilot.press("L")
+        await walk_in(pilot, base)
+        await until(pilot, lambda: app.session is not None and app.current_mode == "apps")
+        client = await app.backend.ready()
+        made = await client.create(APP, {"templateId": "support", "name": "Signed out"})
+        app.open_app(made.raw["id"])
+        screen = await opened(pilot)
+        form, id = await edit(pilot, screen, "tool")
+        put(form, "name", "Typed before")
+        yield pilot, screen, form, id
+
+
+@asynccontextmanager
+async def signed_out_while_saving(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any], Any, Any, str]]:
+    """The same, with the sign-in revoked and a save under way, which asks for a new one."""
+    async with editing_a_tool(sandbox) as (pilot, screen, form, id):
+        await revoke(sandbox.base_url)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SignInScreen) and pilot.app.screen.deadline)
+        yield pilot, screen, form, id
+
+
+def patches(app: Any) -> list[int | None]:
+    """The status of every PATCH that was sent."""
+    return [one.status for one in app.backend.log if one.method == "PATCH"]
+
+
+async def name_of(sandbox: Any, app: str, id: str) -> str:
+    """The tool's name as the server has it, asked as the local user."""
+    headers = {"Authorization": f"Bearer {sandbox.token}"}
+    async with httpx.AsyncClient(base_url=sandbox.base_url, headers=headers, trust_env=False) as http:
+        answer = await http.get(f"/api/v1/apps/{app}/tools/{id}")
+        return str(answer.json()["tool"]["name"])
+
+
+async def test_the_save_goes_on_when_the_same_account_has_signed_in_again(sandbox_process: Any) -> None:
+    async with signed_out_while_saving(sandbox_process) as (pilot, screen, form, id):
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is form and "Nothing you typed is lost" in text_of(pilot.app))
+        assert form.mine()["name"] == "Typed before"
+        await pilot.press("ctrl+s")
+        await walk_in(pilot, sandbox_process.base_url)
+        await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
+        assert await name_of(sandbox_process, screen.app_id, id) == "Typed before"
+        assert patches(pilot.app) == [200]
+
+
+async def test_someone_else_signing_in_stops_the_save_and_keeps_the_edit(sandbox_process: Any) -> None:
+    async with signed_out_while_saving(sandbox_process) as (pilot, screen, form, id):
+        await walk_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
+        await until(
+            pilot, lambda: pilot.app.screen is form and "eve@sandbox.local is signed in now" in text_of(pilot.app)
+        )
+        assert form.mine()["name"] == "Typed before"
+        assert patches(pilot.app) == []
+        await pilot.press("ctrl+s")
+        await walk_in(pilot, sandbox_process.base_url)
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert await name_of(sandbox_process, screen.app_id, id) == "Typed before"
+
+
+async def test_the_program_can_be_left_while_a_save_waits_for_the_sign_in(sandbox_process: Any) -> None:
+    async with signed_out_while_saving(sandbox_process) as (pilot, _, form, _):
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: not pilot.app.is_running)
+    assert form.mine()["name"] == "Typed before"
+
+
+async def test_signing_in_as_the_same_leaves_the_edit_open_and_as_someone_else_keeps_it_in_a_file(
+    sandbox_process: Any,
+) -> None:
+    async with editing_a_tool(sandbox_process) as (pilot, _, form, _):
+        app: Any = pilot.app
+        session = app.session
+        app.action_sign_in()
+        await walk_in(pilot, sandbox_process.base_url)
+        await until(pilot, lambda: app.screen is form)
+        assert app.session is session
+        assert form.mine()["name"] == "Typed before"
+        app.action_sign_in()
+        await walk_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
+        await until(pilot, lambda: app.session is not None and app.session is not session)
+        assert [buffer.mine["name"] for buffer in recovery.load(session.profile).buffers] == ["Typed before"]
+        assert recovery.load(app.session.profile).buffers == []
+
+
+async def test_a_token_from_outside_that_is_refused_keeps_the_edit_for_the_next_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = drio_of()
+    answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        editing = await edit_integration(pilot)
+        leaf(editing, "name").set_value("Typed before")
+        server.answers[f"GET {ITEM}"] = 401
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "another token than that of DRIO_TOKEN" in text_of(pilot.app))
+        await until(pilot, lambda: recovery.load().buffers)
+        assert recovery.load().buffers[0].mine["name"] == "Typed before"
+
+
+def as_drio(world: World, answers: dict[str, Any]) -> None:
+    """Let the API of `world` answer a drio's routes, each for whoever is signed in."""
+    for path in {route.partition(" ")[2] for route in answers}:
+
+        async def answer(request: Request, path: str = path) -> Reply:
+            if world.bearer(request) is None:
+                return world.refuse()
+            return json_reply(answers.get(f"{request.method} {path}", {}))
+
+        world.api_override[f"/api/v1{path}"] = answer
+
+
+async def test_a_fresh_token_that_is_refused_asks_for_a_new_sign_in_once_and_goes_on() -> None:
+    """The server lets a refreshed token read, and wants a person to have signed in anew for what is written."""
+    answers = drio_of()
+    answers |= {f"GET {ITEM}": {"integration": INTEGRATION}, f"PATCH {ITEM}": {"integration": INTEGRATION}}
+    async with World() as world:
+        as_drio(world, answers)
+        reading = world.api_override[f"/api/v1{ITEM}"]
+
+        async def guarded(request: Request) -> Reply | Raw:
+            anew = len(world.idp.to(AUTHORIZE)) > 1
+            return world.refuse() if request.method == "PATCH" and not anew else await reading(request)
+
+        world.api_override[f"/api/v1{ITEM}"] = guarded
+        app = DrioApp(LaunchOptions(base_url=world.base_url))
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await until(pilot, lambda: app.current_mode != "start")
+            await pilot.press("L")
+            await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
+            await browse(app.screen.url)
+            await until(pilot, lambda: app.session is not None and app.current_mode == "apps")
+            editing = await edit_integration(pilot)
+            leaf(editing, "name").set_value("Typed before")
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
+            await browse(app.screen.url)
+            await until(pilot, lambda: not isinstance(app.screen, SignInScreen) and app.screen is not editing)
+            sent = [request.json for request in world.api.to(f"/api/v1{ITEM}") if request.method == "PATCH"]
+            assert sent == [{"name": "Typed before"}] * 3  # refused, refused after a refresh, taken
