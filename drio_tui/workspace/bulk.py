@@ -78,6 +78,11 @@ class Batch:
                 break
         return found
 
+    def after(self, result: Result) -> int:
+        """How many of those behind this one are not done."""
+        here = self.tasks.index(result.task)
+        return sum(not self._ok(place) for place in range(here + 1, len(self.tasks)))
+
     def stop(self) -> None:
         """Begin no further task; the one under way is finished."""
         self._stopped = True

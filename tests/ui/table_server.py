@@ -17,12 +17,17 @@ from tests.workspace.small_app import list_routes, small_config
 class TableServer:
     """Answers `METHOD path` (below `/api/v1`) from `answers`: JSON, a status number, or a pair of both.
 
-    `requests` lists what was asked, as `(method, path, JSON body)`. While `gate` is not set, answers wait.
+    Headers may follow in a third place. What `next_answers` lists for a route comes first, one for each request.
+    `requests` lists what was asked, as `(method, path, JSON body)`, `targets` the paths as they stood on the wire.
+    While `gate` is not set, answers wait; so do those of a route that `hold` names, until `release`.
     """
 
     def __init__(self, answers: dict[str, Any] | None = None) -> None:
         self.answers: dict[str, Any] = dict(answers or {})
+        self.next_answers: dict[str, list[Any]] = {}
         self.requests: list[tuple[str, str, Any]] = []
+        self.targets: list[str] = []
+        self._held: dict[str, asyncio.Event] = {}
         self.gate = asyncio.Event()
         self.gate.set()
         self.base_url = ""
@@ -38,8 +43,17 @@ class TableServer:
                 break
         path = scope["path"].removeprefix("/api/v1")
         self.requests.append((scope["method"], path, json.loads(body) if body else None))
+        self.targets.append(scope["raw_path"].decode("ascii"))
         await self.gate.wait()
-        answer = self.answers.get(f"{scope['method']} {path}", 404)
+        route = f"{scope['method']} {path}"
+        if route in self._held:
+            await self._held[route].wait()
+        turns = self.next_answers.get(route)
+        answer = turns.pop(0) if turns else self.answers.get(route, 404)
+        more: list[tuple[str, str]] = []
+        if isinstance(answer, tuple) and len(answer) == 3:
+            *answer, more = answer
+            answer = tuple(answer)
         status, data = (
             answer if isinstance(answer, tuple) else (answer, None) if isinstance(answer, int) else (200, answer)
         )
@@ -47,8 +61,20 @@ class TableServer:
             data = {"error": {"code": f"e{status}", "message": f"refused with {status}", "details": None}}
         text = data if isinstance(data, bytes) else json.dumps(data).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in more]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text})
+
+    def hold(self, route: str) -> None:
+        """Answer this route (`GET /apps`) only after `release`."""
+        self._held[route] = asyncio.Event()
+
+    def release(self) -> None:
+        """Answer everything."""
+        self.gate.set()
+        for event in self._held.values():
+            event.set()
+        self._held.clear()
 
     def asked(self, method: str, path: str) -> int:
         """How often a route was asked."""
@@ -56,10 +82,11 @@ class TableServer:
 
 
 @asynccontextmanager
-async def serving(server: TableServer) -> AsyncIterator[TableServer]:
-    """Serve on a loopback port of the system's choice; `server.base_url` is set inside."""
+async def serving(server: TableServer, port: int = 0) -> AsyncIterator[TableServer]:
+    """Serve on a loopback port of the system's choice, or this one; `server.base_url` is set inside."""
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
     server.base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     config = uvicorn.Config(server, log_level="critical", lifespan="off", access_log=False)
     http = uvicorn.Server(config)
@@ -70,7 +97,7 @@ async def serving(server: TableServer) -> AsyncIterator[TableServer]:
     try:
         yield server
     finally:
-        server.gate.set()
+        server.release()
         http.should_exit = True
         await task
         listening.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +15,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from drio_tui.text import one_line
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
@@ -21,7 +23,7 @@ from drio_tui.ui.screens.base import Requests
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe, safe_line
-from drio_tui.workspace.bulk import Batch, Result
+from drio_tui.workspace.bulk import Batch, Choice, Result
 from drio_tui.workspace.saving import Saver
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 class BatchScreen(Requests, ModalScreen[bool]):
     """Gives whether anything was done. `steps` are the words of the tasks, `make` the tasks for a saver.
 
-    With `name` it has to be typed before the button works. Cancel has the focus at first.
+    With `name` it has to be typed before the button works. Cancel has the focus at first. When a step fails and
+    others are left, the person says whether to go on.
     """
 
     CSS_PATH = stylesheet("editing")
@@ -39,6 +42,8 @@ class BatchScreen(Requests, ModalScreen[bool]):
         "batch",
         "Deleting, and many at once",
         Key("batch.close", "escape", "close", "Close", "Close; what is under way is finished, nothing more is begun"),
+        Key("batch.go_on", "g", "decide('continue')", "Go on", "After a failure: go on with the others", show=False),
+        Key("batch.stop", "s", "decide('stop')", "Stop", "After a failure: leave the others alone", show=False),
         Key("batch.left", "left", "app.focus_previous", "Left", show=False, palette=False),
         Key("batch.right", "right", "app.focus_next", "Right", show=False, palette=False),
     )
@@ -49,6 +54,15 @@ class BatchScreen(Requests, ModalScreen[bool]):
         def __init__(self, result: Result) -> None:
             super().__init__()
             self.result = result
+
+    class Failed(Message):
+        """A task failed and others are left; the batch waits for `answer`."""
+
+        def __init__(self, result: Result, left: int, answer: asyncio.Future[Choice]) -> None:
+            super().__init__()
+            self.result = result
+            self.left = left
+            self.answer = answer
 
     class Ended(Message):
         """No task is left to be begun."""
@@ -68,6 +82,7 @@ class BatchScreen(Requests, ModalScreen[bool]):
         self._agree, self._called = agree, name
         self.work: Batch | None = None
         self._busy = False
+        self._answer: asyncio.Future[Choice] | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
@@ -78,13 +93,25 @@ class BatchScreen(Requests, ModalScreen[bool]):
             if self._called is not None:
                 yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")
                 yield Input(id="typed", compact=True)
-            with Horizontal(classes="buttons"):
+            yield Static(id="failed")
+            with Horizontal(classes="buttons", id="choice"):
+                yield Button("Stop", id="stop")
+                yield Button("Go on", id="continue", variant="warning")
+            with Horizontal(classes="buttons", id="answers"):
                 yield Button("Cancel", id="cancel")
                 yield Button(self._agree, id="go", variant="error", disabled=self._called is not None)
 
     def on_mount(self) -> None:
         self._show()
+        self._ask("")
         self.query_one("#cancel").focus()
+
+    def _ask(self, text: str) -> None:
+        """Show the question after a failure in place of the buttons; without text, the buttons again."""
+        self.query_one("#failed", Static).update(safe(text, "$text-warning"))
+        for name in ("failed", "choice"):
+            self.query_one(f"#{name}").display = bool(text)
+        self.query_one("#answers").display = not text
 
     def _show(self) -> None:
         rows = []
@@ -110,10 +137,13 @@ class BatchScreen(Requests, ModalScreen[bool]):
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "go":
-            self.go()
-        else:
-            self.action_close()
+        match event.button.id:
+            case "go":
+                self.go()
+            case "stop" | "continue" as choice:
+                self.action_decide(choice)
+            case _:
+                self.action_close()
 
     def go(self) -> None:
         """Do what is not done yet."""
@@ -125,13 +155,41 @@ class BatchScreen(Requests, ModalScreen[bool]):
         async def run(client: DrioClient) -> BatchScreen.Ended:
             if self.work is None:
                 self.work = self._make(saver_of(self.backend, client))
-            await self.work.run(on_result=lambda result: self.post_message(self.Progress(result)))
+            work = self.work
+
+            async def ask(result: Result) -> Choice:
+                left = work.after(result)
+                if not left:
+                    return "continue"
+                answer: asyncio.Future[Choice] = asyncio.get_running_loop().create_future()
+                self.post_message(self.Failed(result, left, answer))
+                return await answer
+
+            await work.run(on_result=lambda result: self.post_message(self.Progress(result)), on_failure=ask)
             return self.Ended()
 
         self.run_request(run, lambda ended: ended, group="batch", once=True)
 
     def on_batch_screen_progress(self, message: Progress) -> None:
         self._show()
+
+    def on_batch_screen_failed(self, message: Failed) -> None:
+        self._answer = message.answer
+        others = "the other one" if message.left == 1 else f"the other {message.left}"
+        result = message.result
+        self._ask(f"{one_line(result.task.about, 60)} failed: {one_line(result.problem, 120)} – Go on with {others}?")
+        self.query_one("#stop").focus()
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        return "Nothing has failed." if action == "decide" and self._answer is None else None
+
+    def action_decide(self, choice: Choice) -> None:
+        """Answer the question after a failure."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(choice)
+        self._answer = None
+        self._ask("")
+        self.query_one("#cancel").focus()
 
     def on_batch_screen_ended(self, message: Ended) -> None:
         self._busy = False
@@ -145,7 +203,8 @@ class BatchScreen(Requests, ModalScreen[bool]):
             self.dismiss(True)
             return
         button = self.query_one("#go", Button)
-        button.label, button.disabled = "Retry the failed", False
+        untried = bool(self.work and self.work.untried)
+        button.label, button.disabled = "Retry and go on" if untried else "Retry the failed", False
         self.query_one("#cancel", Button).label = "Close"
 
     def action_close(self) -> None:

@@ -249,6 +249,13 @@ class EditScreen(WritingScreen):
             draft=(self._whole.draft or "") if self._whole else "", why=why, id=self.target.recovered,
         )  # fmt: skip
 
+    def name_of_entry(self, entry: Any) -> str:
+        if isinstance(entry, dict):  # a widget's action
+            words = (entry.get(name) for name in ("trigger", "type", "targetToolName"))
+            return " ".join(word for word in words if isinstance(word, str)) or "an action"
+        thing = self.snapshot.at(("tool", entry)) if self.snapshot is not None and isinstance(entry, str) else None
+        return thing.name if thing is not None else str(entry)
+
     # -- pages ------------------------------------------------------------------------------------
 
     def action_page(self, step: int) -> None:

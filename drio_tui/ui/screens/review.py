@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from textual import on
@@ -21,7 +21,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.safe import safe_line
-from drio_tui.workspace.merge import FieldChange, Path
+from drio_tui.workspace.merge import FieldChange, Path, StaleList, dotted
 from drio_tui.workspace.writes import danger_of
 
 _WIDTH = 160
@@ -37,7 +37,11 @@ def shown(path: Path, value: Any) -> str:
 
 
 class ReviewScreen(ModalScreen[bool]):
-    """Gives True when it is to be written. `theirs` are changes of others that are kept."""
+    """Gives True when it is to be written. `theirs` are changes of others that are kept.
+
+    `stale` are the lists whose base was older than what is there, with what writing them as they were typed would
+    have undone; `called` gives the name of a list's entry.
+    """
 
     CSS_PATH = stylesheet("editing")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -47,9 +51,18 @@ class ReviewScreen(ModalScreen[bool]):
         Key("review.back", "escape", "answer(False)", "Back", "Back to editing; nothing is written"),
     )
 
-    def __init__(self, name: str, kind: Kind[Any], diff: Sequence[FieldChange], theirs: Sequence[FieldChange]) -> None:
+    def __init__(
+        self,
+        name: str,
+        kind: Kind[Any],
+        diff: Sequence[FieldChange],
+        theirs: Sequence[FieldChange],
+        stale: Sequence[StaleList] = (),
+        called: Callable[[Any], str] = str,
+    ) -> None:
         super().__init__()
         self._called, self._kind, self._diff, self._theirs = name, kind, diff, theirs
+        self._stale, self._name_of = stale, called
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
@@ -75,6 +88,14 @@ class ReviewScreen(ModalScreen[bool]):
         if self._theirs:
             names = ", ".join(change.dotted for change in self._theirs)
             lines.append(safe_line(f"Others changed {names} meanwhile; that is kept.", 400, "$foreground-muted"))
+        for one in self._stale:
+            for what, entries in (("added", one.would_remove), ("took out", one.would_bring_back)):
+                if entries:
+                    names = ", ".join(self._name_of(entry) for entry in entries)
+                    told = (
+                        f"▲ {dotted(one.path)}: others {what} {names} since you began; your list would have undone that"
+                    )
+                    lines.append(safe_line(told, 400, "$text-warning"))
         return lines
 
     def on_mount(self) -> None:

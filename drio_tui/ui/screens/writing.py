@@ -96,6 +96,10 @@ class WritingScreen(DrioScreen[str | None]):
         """What has to be kept when the program ends now; None when nothing was edited."""
 
     @abstractmethod
+    def name_of_entry(self, entry: Any) -> str:
+        """What a person calls an entry of a list of references: the thing's name, an action's words."""
+
+    @abstractmethod
     def show_page(self, number: int, *, focus: bool = True) -> None:
         """Show a page of the editor: 0 is the form, the last one the JSON."""
 
@@ -232,7 +236,8 @@ class WritingScreen(DrioScreen[str | None]):
                 edit = Conflicted(edit, preview.merge, preview.theirs).resolved(values)
                 continue
             if needs_review(self.kind, preview.diff) or preview.merge.stale:
-                screen = ReviewScreen(edit.name, self.kind, preview.diff, preview.merge.theirs)
+                found = preview.merge
+                screen = ReviewScreen(edit.name, self.kind, preview.diff, found.theirs, found.stale, self.name_of_entry)
                 if not await self.app.push_screen_wait(screen):
                     return None
             outcome = await saver.save(edit)

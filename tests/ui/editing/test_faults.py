@@ -1,0 +1,263 @@
+"""Editing through trouble, as a person meets it: every refusal, silence, an offline drio, things deleted meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button
+
+from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
+from drio_tui.ui.forms.chooser import ChooserScreen
+from drio_tui.ui.screens.bulk import BatchScreen
+from drio_tui.ui.screens.edit import EditScreen, Target
+from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.workspace import recovery
+from tests.ui.driving import running, text_of, until
+from tests.ui.editing.test_saving import app_of, edit_of, opened, put
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import SEARCH_TOOL, small_config
+
+TOOL_1 = "/apps/app_1/tools/tool_1"
+
+
+@asynccontextmanager
+async def editing_tool(monkeypatch: pytest.MonkeyPatch, **options: Any) -> AsyncIterator[tuple[Any, Any, TableServer]]:
+    """The first tool of the small app, open in its editor, on a server of fixed answers."""
+    answers = drio_of()
+    answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
+    answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Mine"}}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, **options) as pilot:
+        pilot.app.open_app("app_1")
+        screen = await opened(pilot)
+        screen.open_edit(Target("app_1", "tool", "tool_1"))
+        yield pilot, await edit_of(pilot), server
+
+
+def said(app: Any) -> str:
+    """What the banner says, on one line however it is wrapped."""
+    return (
+        " ".join(app.screen.query_one("#banner").render().plain.split()) if isinstance(app.screen, EditScreen) else ""
+    )
+
+
+async def save(pilot: Pilot[Any], words: str) -> None:
+    """Press Ctrl+S and wait for what the banner says of it."""
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: words in said(pilot.app))
+
+
+async def test_every_refusal_says_what_to_do_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F01 F03 F06 F07 F08: one PATCH for one Ctrl+S, never repeated by itself, and no way into a sign-in loop."""
+    fields = {"fields": [{"path": "name", "message": "is a trademark"}, {"path": "x-odd.y", "message": "is odd"}]}
+    refused = [
+        (422, {"error": {"code": "invalid", "message": "2 fields", "details": fields, "requestId": "r-1"}}),
+        413,
+        (429, None, [("Retry-After", "30")]),
+        500,
+        403,
+    ]
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        server.next_answers[f"PATCH {TOOL_1}"] = refused
+        put(screen, "name", "Mine")
+        await save(pilot, "x-odd.y is odd")
+        await until(pilot, lambda: "is a trademark" in text_of(pilot.app))
+        put(screen, "name", "Mine too")
+        await save(pilot, "too large")
+        await save(pilot, "asks to wait 30 s; after that Ctrl+S tries again")
+        await save(pilot, "Reading again shows that it did not happen")
+        await save(pilot, "Not allowed")
+        assert server.asked("PATCH", TOOL_1) == 5
+        # Again would be refused again: the key says so, until something is different.
+        await pilot.press("ctrl+s", "ctrl+s")
+        await until(pilot, lambda: any("does not allow" in note.message for note in pilot.app._notifications))
+        assert server.asked("PATCH", TOOL_1) == 5
+        assert pilot.app.screen is screen
+        assert screen.mine()["name"] == "Mine too"
+        screen.form.show_node(screen.form.model.root.members["name"])
+        await pilot.pause()
+        await pilot.press("end", "x")
+        await until(pilot, lambda: not screen._barred)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        patches = [body for method, path, body in server.requests if (method, path) == ("PATCH", TOOL_1)]
+        assert patches == [{"name": "Mine"}, *[{"name": "Mine too"}] * 4, {"name": "Search Ticketsx"}]
+
+
+async def test_esc_stops_waiting_for_a_silent_drio_and_what_happened_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F10 F12: the server never answers, and yet the form is back at once; the key works again."""
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        put(screen, "name", "Mine")
+        server.hold(f"GET {TOOL_1}")
+        before = server.asked("GET", TOOL_1)
+        await save(pilot, "Esc stops waiting")
+        await until(pilot, lambda: server.asked("GET", TOOL_1) > before)
+        await pilot.press("escape")
+        await until(pilot, lambda: "nothing was written" in said(pilot.app))
+        assert server.asked("PATCH", TOOL_1) == 0
+        server.release()
+        server.hold(f"PATCH {TOOL_1}")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: server.asked("PATCH", TOOL_1))
+        server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Theirs"}}
+        await pilot.press("escape")
+        await until(pilot, lambda: "does not show whether it happened" in said(pilot.app))
+        assert screen.mine()["name"] == "Mine"
+        server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
+        server.release()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        assert server.asked("PATCH", TOOL_1) == 2
+
+
+async def test_a_wait_that_drio_asks_for_is_shown_and_ends_with_esc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F07: while saving, the read before the write is asked to wait."""
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        put(screen, "name", "Mine")
+        server.next_answers[f"GET {TOOL_1}"] = [(429, None, [("Retry-After", "45")])]
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "again in 45 s, Esc stops" in text_of(pilot.app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "nothing was written" in said(pilot.app))
+        await until(pilot, lambda: "again in 45 s" not in text_of(pilot.app))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+
+
+async def test_an_edit_outlives_drio_being_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F09 F18: offline with its cause; the edit stays, and is saved when drio is back at its address."""
+    answers = drio_of()
+    answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
+    answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Mine"}}
+    server = TableServer(answers)
+    async with serving(server):
+        port = int(server.base_url.rpartition(":")[2])
+        driving = running(server.base_url, monkeypatch)
+        pilot = await driving.__aenter__()
+        pilot.app.open_app("app_1")
+        screen = await opened(pilot)
+        screen.open_edit(Target("app_1", "tool", "tool_1"))
+        editing = await edit_of(pilot)
+        put(editing, "name", "Mine")
+    try:
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Cannot reach drio" in said(pilot.app))
+        assert "offline" in text_of(pilot.app)
+        assert editing.mine()["name"] == "Mine"
+        # A form that is opened meanwhile has nothing to show, says so, and comes to life.
+        await pilot.app.push_screen(EditScreen(Target("app_1", "tool", "tool_2"), screen.snapshot))
+        await until(pilot, lambda: "F5 reads it again" in said(pilot.app))
+        server.answers["GET /apps/app_1/tools/tool_2"] = {"tool": {"id": "tool_2", "name": "Summarize"}}
+        async with serving(server, port):
+            await pilot.press("f5")
+            await edit_of(pilot)
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is editing)
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: pilot.app.screen is screen)
+            await until(pilot, lambda: "online" in text_of(pilot.app))
+    finally:
+        await driving.__aexit__(None, None, None)
+
+
+async def test_what_loses_its_place_is_kept_and_finds_another(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F04 F32: an operation deleted elsewhere is made anew in its integration; that gone too, in another one."""
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        app = screen.app_id
+        first, second = [
+            (await client.create(INTEGRATION, {"name": name, "baseUrl": "https://a.test"}, app=app)).raw["id"]
+            for name in ("First home", "Second home")
+        ]
+        body = {"name": "Search", "method": "GET", "path": "/search"}
+        made = (await client.create(OPERATION, body, app=app, parent=first)).raw["id"]
+        screen.open_edit(Target(app, "operation", made))
+        editing = await edit_of(pilot)
+        await client.delete(OPERATION, made, app=app)
+        put(editing, "name", "Search better")
+        await save(pilot, "deleted elsewhere")
+        await until(pilot, lambda: recovery.load().buffers)
+        await client.delete(INTEGRATION, first, app=app)
+        await save(pilot, "Its integration was deleted elsewhere")
+        (kept,) = recovery.load().buffers
+        assert kept.mine["name"] == "Search better"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
+        await pilot.press(*"second", "enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        found = (await client.list(OPERATION, app=app, parent=second)).items
+        assert [one["name"] for one in found] == ["Search better"]
+        await until(pilot, lambda: not recovery.load().buffers)
+
+
+async def test_a_stale_chain_is_shown_before_it_is_replaced(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F31 F37: what another client added to the list meanwhile is named, and stays."""
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        app = screen.app_id
+        made = {}
+        for name in ("one", "two", "three"):
+            made[name] = (await client.create(TOOL, {"name": name}, app=app)).raw["id"]
+        await client.set_chain(app, made["one"], [made["two"]])
+        screen.action_refresh()
+        await opened(pilot)
+        screen.open_edit(Target(app, "tool", made["one"]))
+        editing = await edit_of(pilot)
+        await client.set_chain(app, made["one"], [made["two"], made["three"]])
+        editing._spread(editing.mine() | {"nextToolIds": []})
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        shown = " ".join(text_of(pilot.app).split())
+        assert "nextToolIds: others added three since you began" in shown
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        now = (await client.get(TOOL, made["one"], app=app)).raw
+        assert now["nextToolIds"] == [made["three"]]
+
+
+async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F34 F38: a result for each, and only what is not done is tried again, however often the button is pressed."""
+    config = small_config()
+    tools = [{"id": f"tool_{n:02}", "name": f"Tool {n:02}", "isEnabled": True, "order": n} for n in range(20)]
+    config["tools"], config["widgets"] = tools, []
+    answers = drio_of(config)
+    for tool in tools:
+        path = f"/apps/app_1/tools/{tool['id']}"
+        answers[f"GET {path}"] = {"tool": tool}
+        answers[f"PATCH {path}"] = {"tool": tool | {"isEnabled": False}}
+    bad = "PATCH /apps/app_1/tools/tool_06"
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        server.next_answers[bad] = [409, 409]
+        pilot.app.open_app("app_1")
+        screen = await opened(pilot)
+        for tool in tools:
+            screen.marked[("tool", tool["id"])] = None
+        screen.action_switch_things()
+        await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.focused)
+        batch: Any = pilot.app.screen
+        go = batch.query_one("#go", Button)
+        await pilot.click(go, times=2)
+        for _ in range(20):
+            batch.go()
+        await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))
+        assert "Disable Tool 06 failed: That conflicts" in text_of(pilot.app)
+        assert batch.focused.id == "stop"
+        await pilot.press("enter")
+        await until(pilot, lambda: not go.disabled)
+        assert (len(batch.work.failed), len(batch.work.untried)) == (1, 13)
+        await pilot.click(go)
+        await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))
+        await pilot.press("g")
+        await until(pilot, lambda: go.label.plain == "Retry the failed")
+        await until(pilot, lambda: "refused with 409" in text_of(pilot.app))
+        await pilot.click(go)
+        await until(pilot, lambda: pilot.app.screen is screen)
+        sent = [path for method, path, _ in server.requests if method == "PATCH"]
+        assert sorted(sent) == sorted([f"/apps/app_1/tools/{tool['id']}" for tool in tools] + [bad[6:]] * 2)
