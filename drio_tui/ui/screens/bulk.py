@@ -90,6 +90,7 @@ class BatchScreen(Requests, ModalScreen[bool]):
             if self._body:
                 yield Static(safe(self._body, multiline=True), id="body")
             yield RowList(Column("", 1), Column("Step"), Column("Result"))
+            yield Static(id="about")
             if self._called is not None:
                 yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")
                 yield Input(id="typed", compact=True)
@@ -125,6 +126,18 @@ class BatchScreen(Requests, ModalScreen[bool]):
             said = "" if result is None else "done" if result.ok else result.problem
             rows.append(Row(str(number), (mark, safe_line(step, 200), safe_line(said, 300))))
         show_rows(self.query_one(RowList), rows)
+        self._explain(self.query_one(RowList).key)
+
+    @on(RowList.Moved)
+    def _moved(self, event: RowList.Moved) -> None:
+        self._explain(event.key)
+
+    def _explain(self, key: str | None) -> None:
+        """The whole of what a step's result says, where its column is too narrow for it."""
+        result = self.work.results[int(key)] if self.work and key else None
+        about = self.query_one("#about", Static)
+        about.display = bool(result and result.problem)
+        about.update(safe(result.problem) if result else "")
 
     @on(Input.Changed, "#typed")
     def _compare(self, event: Input.Changed) -> None:
@@ -206,6 +219,7 @@ class BatchScreen(Requests, ModalScreen[bool]):
         untried = bool(self.work and self.work.untried)
         button.label, button.disabled = "Retry and go on" if untried else "Retry the failed", False
         self.query_one("#cancel", Button).label = "Close"
+        button.refresh(layout=True)  # a button keeps the width of its first label
 
     def action_close(self) -> None:
         if self.work is not None:

@@ -256,7 +256,10 @@ async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeyp
         await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))
         await pilot.press("g")
         await until(pilot, lambda: go.label.plain == "Retry the failed")
-        await until(pilot, lambda: "refused with 409" in text_of(pilot.app))
+        await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
+        batch.query_one("RowList").focus()
+        await pilot.press(*["down"] * 6)
+        await until(pilot, lambda: "conflicts with what is there: refused with 409" in text_of(pilot.app))
         await pilot.click(go)
         await until(pilot, lambda: pilot.app.screen is screen)
         sent = [path for method, path, _ in server.requests if method == "PATCH"]
