@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from importlib.util import find_spec
@@ -60,6 +61,12 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if _unwanted(name)]:
         del os.environ[name]
     os.environ.update(_own(Path(folder.name)))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: there is no garbage to be looked for in it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
