@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import threading
+from typing import Any
 
 from textual import events
 from textual.app import App
@@ -53,6 +54,22 @@ class TerminalApp(App[int], inherit_bindings=False):
             number = getattr(signal, name, None)
             if number is not None:
                 loop.add_signal_handler(number, self._end, number)
+        if hasattr(signal, "SIGCONT"):
+            signal.signal(signal.SIGCONT, self._continued)
+
+    def _continued(self, *_: object) -> None:
+        """Go on after a stop. One by SIGSTOP came without notice, so that what runs has to be ended first.
+
+        Textual's driver would start its threads beside those that still run, and take the terminal's raw mode
+        for the one to leave behind; then the program did not always end.
+        """
+        driver: Any = self._driver
+        if driver is None or not driver._auto_restart:  # another program has the terminal
+            return
+        if not driver._must_signal_resume:
+            driver.suspend_application_mode()
+            driver._must_signal_resume = True  # to be drawn anew
+        driver.resume_application_mode()
 
     def keep_unsaved(self, why: str) -> bool:
         """Keep what is being edited, without asking; whether there was anything. Override it; it must not wait."""

@@ -32,3 +32,4 @@ def test_after_sleeping_there_is_no_storm_of_requests(sandbox_process: Process) 
         assert terminal.text.count("GET") == before
         terminal.press("q")
         assert terminal.wait() == 0
+        assert terminal.restored == []
