@@ -16,6 +16,7 @@ from drio_tui.schema.resolve import Json
 from drio_tui.ui.forms.place import Reference
 from drio_tui.workspace.journal import Journal
 from drio_tui.workspace.saving import Saver
+from drio_tui.workspace.seen import SeenSchemas
 from drio_tui.workspace.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ async def _read(client: DrioClient) -> Json | None:
         return (await client.transport.request("GET", "/openapi.json", anonymous=True)).data
     except DrioError:
         return None
+
+
+async def schemas_seen(backend: Backend, app: str, thing: Mapping[str, Any]) -> dict[str, Any]:
+    """The input schemas seen here, by hash, of the operation that a thing is bound to; empty for what is not bound."""
+    binding = thing.get("binding")
+    operation = binding.get("integrationOperationId") if isinstance(binding, Mapping) else None
+    if not isinstance(operation, str):
+        return {}
+    return await asyncio.to_thread(SeenSchemas(backend.base_url or "", app).of, operation)
 
 
 def body_of(kind: Kind[Any], document: Json | None, *, new: bool) -> tuple[Reader, Json, bool]:

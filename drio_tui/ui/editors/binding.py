@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from textual import on
@@ -160,7 +160,7 @@ class BindingEditor(Editor):
             yield safe_line(description, 400, "$foreground-muted")
         if operation.id == self.operation_id and standing(self.binding, self.snapshot) == "stale":
             yield Content()
-            yield from self._difference(operation)
+            yield from difference(self.binding, operation, self.context.schemas)
         yield Content()
         yield Content.styled("Input", "bold $text-primary")
         schema = operation.get("inputSchema")
@@ -172,19 +172,6 @@ class BindingEditor(Editor):
                 yield Content.styled("…", "$foreground-muted")
                 return
             yield line
-
-    def _difference(self, operation: Thing) -> Iterator[Content]:
-        yield Content.styled("Changed since the tool was bound", "bold $text-warning")
-        bound = self.binding.get("schemaHashAtBindTime") if self.binding else None
-        now = operation.get("schemaHash")
-        before = self.context.schemas.get(bound) if isinstance(bound, str) else None
-        if before is None:
-            yield Content.assemble("  then ", safe_line(str(bound), 60, "$foreground-muted"))
-            yield Content.assemble("  now  ", safe_line(str(now), 60, "$foreground-muted"))
-            yield Content.styled("  What it was then is not kept by drio.", "$foreground-muted")
-            return
-        for change in schema_changes(before, operation.get("inputSchema")):
-            yield _change(change)
 
     # -- what is done -----------------------------------------------------------------------------
 
@@ -220,7 +207,23 @@ class BindingEditor(Editor):
         self.post_message(self.SaveWanted(self))
 
 
+def difference(binding: Mapping[str, Any] | None, operation: Thing, schemas: Mapping[str, Any]) -> Iterator[Content]:
+    """What changed in an operation since a tool was bound to it, as far as the schema of then is in `schemas`."""
+    yield Content.styled("Changed since the tool was bound", "bold $text-warning")
+    bound = binding.get("schemaHashAtBindTime") if binding else None
+    if not isinstance(bound, str) or bound not in schemas:
+        yield Content.assemble("  then ", safe_line(str(bound), 60, "$foreground-muted"))
+        yield Content.assemble("  now  ", safe_line(str(operation.get("schemaHash")), 60, "$foreground-muted"))
+        yield Content.styled("  drio keeps no schema of then, and drio-tui did not see it.", "$foreground-muted")
+        return
+    found = schema_changes(schemas[bound], operation.get("inputSchema"))
+    yield from map(_change, found)
+    if not found:
+        yield Content.styled("  Its input is as it was: something else of it changed.", "$foreground-muted")
+
+
 def _change(change: SchemaChange) -> Content:
+    """One difference, as a line."""
     parts: list[Content | str | tuple[str, str]] = [_SIGNS[change.what], safe_line(change.path, 60)]
     if change.what == "changed":
         parts += [": ", safe_line(change.before, 60, "$foreground-muted"), " → ", safe_line(change.after, 60)]

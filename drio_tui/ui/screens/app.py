@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -27,6 +29,7 @@ from drio_tui.ui.widgets.detail import DetailPane, json_of
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.workspace.loader import load_app
 from drio_tui.workspace.outline import Node, Outline
+from drio_tui.workspace.seen import SeenSchemas, schemas_in
 from drio_tui.workspace.snapshot import Failed, Snapshot, Update
 from drio_tui.workspace.snapshot import Key as ThingKey
 
@@ -94,6 +97,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         self._foreign = False
         self._jumps: list[ThingKey] = []
         self._read_at: datetime | None = None
+        self._seen: SeenSchemas | None = None
         self.marked = {}
         self.go_to_when_read: ThingKey | None = None
 
@@ -175,9 +179,21 @@ class AppScreen(editing.Editing, DrioScreen[None]):
             self.loading_app = False
             self._dirty = True
             self._draw()
+            self._remember_schemas()
             if self.go_to_when_read is not None:
                 self.tree_view.reveal(self.go_to_when_read)
                 self.go_to_when_read = None
+
+    def _remember_schemas(self) -> None:
+        """Note what the operations look like now, for the day when a tool's binding no longer holds."""
+        if self._seen is None:
+            self._seen = SeenSchemas(self.backend.base_url or "", self.app_id)
+        # Not a worker of this screen: Esc has nothing to stop here.
+        self.drio.run_worker(self._remember(self._seen, schemas_in(self.snapshot)), name="schemas", group="schemas")
+
+    async def _remember(self, seen: SeenSchemas, schemas: dict[tuple[str, str], Any]) -> None:
+        with contextlib.suppress(OSError):  # only a comparison will be missing
+            await asyncio.to_thread(seen.remember, schemas)
 
     def say_marked(self) -> None:
         """Show which things are marked, and how many."""

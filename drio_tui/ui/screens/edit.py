@@ -25,7 +25,7 @@ from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.forms.whole import WholeJson
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import RequestFailed
-from drio_tui.ui.saving import body_of, document_of, references_of, without_members
+from drio_tui.ui.saving import body_of, document_of, references_of, schemas_seen, without_members
 from drio_tui.ui.screens.making import begin_of, make_new
 from drio_tui.ui.screens.writing import WritingScreen
 from drio_tui.ui.stylesheets import stylesheet
@@ -80,8 +80,11 @@ class EditScreen(WritingScreen):
     class Ready(Message):
         """Everything that the forms are made from is there."""
 
-        def __init__(self, snapshot: Snapshot, raw: dict[str, Any] | None, document: Any) -> None:
+        def __init__(
+            self, snapshot: Snapshot, raw: dict[str, Any] | None, document: Any, schemas: Mapping[str, Any]
+        ) -> None:
             super().__init__()
+            self.schemas = schemas
             self.snapshot = snapshot
             self.raw = raw
             self.document = document
@@ -126,7 +129,8 @@ class EditScreen(WritingScreen):
                     raw = (await client.get(self.kind, target.id, app=target.app)).raw
                 except NotFound:
                     raw = None
-            return self.Ready(known, raw, await document_of(client))
+            seen = await schemas_seen(self.backend, target.app, raw or target.base or {})
+            return self.Ready(known, raw, await document_of(client), seen)
 
         self.run_request(read, lambda ready: ready, group="read", once=True)
 
@@ -165,7 +169,7 @@ class EditScreen(WritingScreen):
         self.form = SchemaForm(
             model, references=references_of(self.kind, message.snapshot), json_view=False, id="page-form"
         )
-        context = Context(body=(made, schema) if theirs else None)
+        context = Context(body=(made, schema) if theirs else None, schemas=message.schemas)
         titles = ["Form"]
         pages: list[Any] = [self.form]
         for number, one in enumerate(SPECIAL.get(self.kind.name, ())):

@@ -19,10 +19,11 @@ from drio_tui.ui.screens.delete import delete_screen
 from drio_tui.ui.screens.edit import EditScreen, Target
 from drio_tui.ui.screens.history import HistoryScreen, told
 from drio_tui.ui.screens.making import make_new
+from drio_tui.ui.screens.rebinding import rebind, why_not_rebound
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.bulk import can_be_switched, enable_all
 from drio_tui.workspace.duplicate import Copy, copy_body, duplicate, why_not_copied
-from drio_tui.workspace.outcomes import problem
+from drio_tui.workspace.outcomes import Outcome, problem
 from drio_tui.workspace.snapshot import Thing
 from drio_tui.workspace.undo import Step, undo_last
 
@@ -49,6 +50,15 @@ BINDINGS: list[BindingType] = keymap.section(
     Key(
         "editing.switch", "x", "switch_things", "Enable/disable", "Switch it, or all marked", dangerous=True, show=False
     ),
+    Key(
+        "editing.rebind",
+        "b",
+        "rebind_tool",
+        "Bind anew",
+        "Bind the tool to its operation as that is now",
+        dangerous=True,
+        show=False,
+    ),
     Key("editing.mark", "m", "mark", "Mark", "Mark it, to do something to many at once", dangerous=True, show=False),
     Key("editing.undo", "z", "undo_change", "Undo", "Undo the last change", dangerous=True),
     Key("editing.history", "H", "show_history", "History", "Every change made here", dangerous=True, show=False),
@@ -61,6 +71,15 @@ class Copied(Message):
     def __init__(self, copy: Copy, name: str) -> None:
         super().__init__()
         self.copy = copy
+        self.name = name
+
+
+class Rebound(Message):
+    """Binding anew ended; without an `outcome` when it was thought better of."""
+
+    def __init__(self, outcome: Outcome | None, name: str) -> None:
+        super().__init__()
+        self.outcome = outcome
         self.name = name
 
 
@@ -107,6 +126,8 @@ class Editing:
                 things = self._things()
                 if not things or not all(KINDS[thing.kind].deletable for thing in things):
                     return "drio has no way to delete this."
+            case "rebind_tool":
+                return why_not_rebound(self._thing(), self._screen.snapshot)
             case "switch_things":
                 things = self._things()
                 if not things or not all(can_be_switched(KINDS[thing.kind]) for thing in things):
@@ -181,6 +202,25 @@ class Editing:
         if isinstance(raw, dict) and self._thing() is not None:
             thing = self._thing()
             self._screen.go_to_when_read = (thing.kind if thing else "", str(raw.get("id")))
+        self._screen.action_refresh()
+
+    def action_rebind_tool(self) -> None:
+        thing, screen = self._thing(), self._screen
+        if thing is None:
+            return
+
+        async def bind(client: DrioClient) -> Message:
+            return Rebound(await rebind(screen.drio, client, screen.app_id, thing), thing.name)
+
+        screen.run_request(bind, lambda message: message, group="change", once=True)
+
+    def on_rebound(self, message: Rebound) -> None:
+        if message.outcome is None:
+            return
+        wrong = problem(message.outcome)
+        title = safe_line(message.name, 80).plain
+        text = safe(wrong or "Bound anew.").plain
+        self._screen.notify(text, title=title, severity="warning" if wrong else "information", markup=False)
         self._screen.action_refresh()
 
     # -- many at once -----------------------------------------------------------------------------

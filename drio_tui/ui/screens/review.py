@@ -40,7 +40,7 @@ class ReviewScreen(ModalScreen[bool]):
     """Gives True when it is to be written. `theirs` are changes of others that are kept.
 
     `stale` are the lists whose base was older than what is there, with what writing them as they were typed would
-    have undone; `called` gives the name of a list's entry.
+    have undone; `called` gives the name of a list's entry. `about` is said before all of it.
     """
 
     CSS_PATH = stylesheet("editing")
@@ -59,8 +59,10 @@ class ReviewScreen(ModalScreen[bool]):
         theirs: Sequence[FieldChange],
         stale: Sequence[StaleList] = (),
         called: Callable[[Any], str] = str,
+        about: Sequence[Content] = (),
     ) -> None:
         super().__init__()
+        self._about = about
         self._called, self._kind, self._diff, self._theirs = name, kind, diff, theirs
         self._stale, self._name_of = stale, called
 
@@ -74,7 +76,7 @@ class ReviewScreen(ModalScreen[bool]):
                 yield Button("Write", id="write", variant="primary")
 
     def _lines(self) -> list[Content]:
-        lines: list[Content] = []
+        lines: list[Content] = [*self._about]
         for change in self._diff:
             danger = danger_of(self._kind, change)
             lines.append(
