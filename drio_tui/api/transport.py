@@ -132,6 +132,7 @@ class Transport:
         self.auth = auth
         self.limits = limits or Limits()
         self._origin = origin(_base(self.base_url))
+        self._root = str(_base(self.base_url).copy_with(raw_path=b"/")).rstrip("/")
         self._on_exchange = on_exchange
         self._sleep = sleep
         try:
@@ -155,12 +156,15 @@ class Transport:
         """Close the connections; requests under way are cancelled by their owners, not here."""
         await self._client.aclose()
 
-    async def request(self, method: str, path: str, *, json: Any = _UNSET, anonymous: bool = False) -> Reply:
+    async def request(
+        self, method: str, path: str, *, json: Any = _UNSET, anonymous: bool = False, below_origin: bool = False
+    ) -> Reply:
         """Send `method` `path` (below the base URL, already percent-encoded) and give the answer.
 
         GET, PUT and DELETE are tried again on 408, 429, 5xx and broken connections; POST and PATCH never:
         where it is not known whether one was carried out, `OutcomeUnknown` or an `ApiError` with
-        `outcome_unknown` is raised. `anonymous` leaves the token out. Raises `DrioError` only.
+        `outcome_unknown` is raised. `anonymous` leaves the token out; with `below_origin` the path stands below the
+        base's origin (where the sandbox has addresses of its own). Raises `DrioError` only.
         """
         if self._client.is_closed:
             raise ConnectionFailed("the program is closing its connections")
@@ -171,7 +175,7 @@ class Transport:
             exchange = Exchange(
                 number=exchange_number(),
                 method=method,
-                url=self.base_url + path,
+                url=(self._root if below_origin else self.base_url) + path,
                 path=path,
                 attempt=attempt,
                 started_at=time.time(),

@@ -77,6 +77,13 @@ class Surroundings:
     def command(self, url: str) -> list[str]:
         """The argument list that opens `url`. Raises `BrowserRefused`."""
         check(url)
+        return self._opening(url)
+
+    def file_command(self, path: Path) -> list[str]:
+        """The argument list that opens a page that this program wrote. Raises `BrowserRefused`."""
+        return self._opening(path.absolute().as_uri())
+
+    def _opening(self, url: str) -> list[str]:
         if self.env.get("BROWSER"):
             return self._chosen(url)
         if self.platform == "darwin":
@@ -130,7 +137,15 @@ async def open_url(url: str, surroundings: Surroundings) -> None:
     The program gets no terminal at all (new session, all streams to nowhere), so it can neither draw nor
     ask; one that keeps running is left alone. Raises `BrowserRefused`.
     """
-    command = surroundings.command(url)
+    await _start(surroundings.command(url), surroundings)
+
+
+async def open_file(path: Path, surroundings: Surroundings) -> None:
+    """The same for a page that this program wrote itself. Raises `BrowserRefused`."""
+    await _start(surroundings.file_command(path), surroundings)
+
+
+async def _start(command: list[str], surroundings: Surroundings) -> None:
     env = {k: v for k, v in surroundings.env.items() if k not in _KEPT_BACK}
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()

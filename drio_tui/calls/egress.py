@@ -57,7 +57,8 @@ class Unreachable(Exception):
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What may be called. `own` is where the caller itself listens, if it does: of it only what lies below
-    `own_prefix` may be reached. Private addresses may be called by all (`allow_private`) or at `private` origins.
+    `own_prefix` may be reached. Private addresses may be called everywhere (`allow_private`), or at the `private`
+    origins, link-local ones excepted.
     """
 
     own: Origin | None = None
@@ -176,7 +177,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         found = await self._resolve(host, port)
         policy = self.policy
         own_port = policy.own[1] if policy.own else None
-        allow_private = policy.allow_private or (host, port) in policy.private
+        agreed = (host, port) in policy.private
         for text in found:
             address = ipaddress.ip_address(text.partition("%")[0])
             if (host, port) == policy.own:
@@ -185,9 +186,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 raise Refused("The sandbox's own address is not this machine.")
             if policy.own and port == own_port and _is_loopback(address):
                 raise Refused(f"The sandbox does not call itself; its helpdesk is at {policy.own[0]}:{own_port}.")
-            if why := why_refused(address, allow_private=allow_private):
-                private = not why_refused(address, allow_private=True)
-                raise Refused(f"{host} is at {address}, which {why}.", private=(host, port) if private else None)
+            near = not _is_link_local(address)  # where clouds keep their metadata, nobody agrees for one origin
+            if why := why_refused(address, allow_private=policy.allow_private or (agreed and near)):
+                private = near and not why_refused(address, allow_private=True)
+                at = f"{host} {why}" if host == str(address) else f"{host} is at {address}, which {why}"
+                raise Refused(f"{at}.", private=(host, port) if private else None)
         return found
 
     async def _resolve(self, host: str, port: int) -> list[str]:
@@ -204,6 +207,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         except (OSError, UnicodeError):
             raise Unreachable(f"The name {host} has no address.") from None
         return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
+def _is_link_local(address: Address) -> bool:
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_link_local
 
 
 def _is_loopback(address: Address) -> bool:

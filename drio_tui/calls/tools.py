@@ -51,14 +51,14 @@ def input_schema(operation: Document) -> Document:
     given = operation.get("inputSchema")
     schema: Document = dict(given) if isinstance(given, dict) else {}
     schema["type"] = "object"
-    properties = dict(schema.get("properties") or {})
-    filled = {place.name for name in properties if (place := place_of(name, operation)).where == "path"}
+    members = dict(properties(schema))
+    filled = {place.name for name in members if (place := place_of(name, operation)).where == "path"}
     absent = [name for name in dict.fromkeys(path_names(operation["path"])) if name not in filled]
     for name in absent:
-        properties[name] = {"type": "string", "description": f"Part of the path {operation['path']}."}
-    schema["properties"] = properties
+        members[name] = {"type": "string", "description": f"Part of the path {operation['path']}."}
+    schema["properties"] = members
     if absent:
-        schema["required"] = [*(schema.get("required") or []), *absent]
+        schema["required"] = [*required(schema), *absent]
     return schema
 
 

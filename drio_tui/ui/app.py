@@ -67,6 +67,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "requests": ("log", "LogScreen"),
     "app": ("app", "AppScreen"),
     "edit": ("edit", "EditScreen"),
+    "try": ("try_tool", "TryScreen"),
     "create": ("create_app", "CreateAppScreen"),
     "sign_in": ("signin", "SignInScreen"),
     "confirm": ("confirm", "ConfirmScreen"),
@@ -325,6 +326,10 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     def open_create(self, template: Any) -> None:
         """Show the form that makes an app from a template (its raw JSON)."""
         self.push_screen(make_screen("create", template))
+
+    def open_tool(self, app_id: str, tool_id: str) -> None:
+        """Show the playground of one tool."""
+        self.push_screen(make_screen("try", app_id, tool_id))
 
     async def confirm(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> bool:
         """Ask, from a worker; whether the person agreed. With `name` it has to be typed first."""

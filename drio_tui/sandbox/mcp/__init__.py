@@ -7,6 +7,7 @@
 | `runtime`     | calling a tool: arguments, request, answer, chain                        |
 | `snapshot`    | a deployment's config, read into tools                                   |
 | `deployments` | history, restoring, and the secrets that were deployed                   |
+| `trying`      | running a draft's tool without deploying it                              |
 | `arguments`   | JSON Schemas, checked with limits                                        |
 | `widgets`     | widgets as self-contained HTML                                           |
 

@@ -35,7 +35,8 @@ _LONGEST_ERROR = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a call went. `text` is for models; `structured` an object for programs, None where it failed.
+    """How a call went. `text` is for models; `structured` an object for programs, None where it failed;
+    `unknown` then tells that it may have had its effect all the same.
 
     `steps` tell what the chain did: `{"tool", "status": "done" | "failed" | "skipped", "reason" | "result"}`.
     """
@@ -44,6 +45,7 @@ class Outcome:
     structured: Document | None = None
     failed: bool = False
     view: Document | None = None
+    unknown: bool = False
     steps: list[Document] = field(default_factory=list)
 
 
@@ -78,7 +80,7 @@ class Runtime:
                 await self._follow(tool, arguments, first.structured, steps)
         except TimeoutError:
             steps.append({"tool": None, "status": "skipped", "reason": f"{CHAIN_SECONDS:g} seconds are over"})
-        return Outcome(first.text, first.structured, False, first.view, steps)
+        return Outcome(first.text, first.structured, view=first.view, steps=steps)
 
     async def _follow(self, tool: DeployedTool, arguments: Document, result: Document, steps: list[Document]) -> None:
         results = [result]
@@ -111,6 +113,11 @@ class Runtime:
             waiting.extend(following.next_ids)
 
     async def _run(self, tool: DeployedTool, arguments: Document) -> Outcome:
+        answer = await self.attempt(tool, arguments)
+        return answer if isinstance(answer, Outcome) else _outcome(tool, answer)
+
+    async def attempt(self, tool: DeployedTool, arguments: Document) -> Answer | Outcome:
+        """What the upstream answers to a call; an `Outcome` where it was not asked, or gave no answer."""
         try:
             wrong = tool.arguments.problems(arguments)
         except Undecided as error:
@@ -122,13 +129,13 @@ class Runtime:
         except BadArgument as error:
             return _failure(f"The arguments of {tool.name} are not right: {error.name} {error}.")
         try:
-            answer = await self._ask(tool, outgoing)
+            return await self._ask(tool, outgoing)
         except SignInFailed as error:
             return _failure(str(error))
         except FetchFailed as error:
             unknown = error.sent and tool.method not in ("GET", "HEAD", "OPTIONS")
-            return _failure(f"{error} Whether it took effect is not known." if unknown else str(error))
-        return _outcome(tool, answer)
+            said = f"{error} Whether it took effect is not known." if unknown else str(error)
+            return Outcome(said, failed=True, unknown=unknown)
 
     async def _ask(self, tool: DeployedTool, outgoing: Outgoing) -> Answer:
         credentials = await self._keyring.credentials(tool.auth)

@@ -19,6 +19,7 @@ from drio_tui.schema.resolve import Json
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.trying.history import Kept
 
 WIDE = 100
 """Cells of width from which an editor and what it says about it stand side by side."""
@@ -30,11 +31,12 @@ class Context:
 
     `body` is the reader and the schema of the request that will carry the thing (`schema.openapi.reader`),
     None for our own models'. `schemas` are input schemas that were seen earlier, by their hash, to tell
-    what changed since a tool was bound.
+    what changed since a tool was bound. `kept` are the samples that were saved in the playground.
     """
 
     body: tuple[Reader, Json] | None = None
     schemas: Mapping[str, Json] = field(default_factory=dict)
+    kept: Kept | None = None
 
 
 class Editor(Widget):

@@ -58,12 +58,14 @@ class WidgetEditor(Editor):
         super().__init__(id=id, classes=classes)
         self._pasted = ""
         self._pasted_value: Any = None
+        self._kept: tuple[str, Any] | None = None
 
     # -- state ------------------------------------------------------------------------------------
 
     def reset(self) -> None:
         self._field = field_of(self.members, "WidgetPatch", Hints(), self.context)
         self.picked: dict[str, Any] = {name: self.base[name] for name, _ in _PICKED if name in self.base}
+        self._kept = None
         found = self.base.get("config")
         self._config: dict[str, Any] = found if isinstance(found, dict) else {}
         self.mappings = pairs_of(self._config.get("fieldMappings"))
@@ -80,7 +82,18 @@ class WidgetEditor(Editor):
         """The result that mappings are tried on; None when there is none."""
         if self._pasted:
             return self._pasted_value
-        return sample_of(self.snapshot, self.picked.get("toolId")).result
+        kept = self.kept_sample
+        return kept if kept is not None else sample_of(self.snapshot, self.picked.get("toolId")).result
+
+    @property
+    def kept_sample(self) -> Any:
+        """The result that was saved in the playground as the sample of the tool; None where none was."""
+        tool = self.picked.get("toolId")
+        if not isinstance(tool, str) or self.context.kept is None:
+            return None
+        if self._kept is None or self._kept[0] != tool:
+            self._kept = tool, self.context.kept.sample(tool)
+        return self._kept[1]
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
         config = dict(self._config)
@@ -185,6 +198,9 @@ class WidgetEditor(Editor):
         made = sample_of(self.snapshot, self.picked.get("toolId"))
         if self._pasted:
             yield Content.styled("Sample: what was pasted", "bold $text-primary")
+        elif self.kept_sample is not None:
+            yield Content.styled("Sample: a result kept in the playground", "bold $text-primary")
+            yield safe_line("F7 shows it, and takes another", 80, "$foreground-muted")
         elif made.about:
             yield Content.styled("Sample: made from the output schema", "bold $text-primary")
             yield safe_line(f"of {made.about}", 80, "$foreground-muted")

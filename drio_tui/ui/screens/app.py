@@ -32,6 +32,7 @@ from drio_tui.workspace.outline import Node, Outline
 from drio_tui.workspace.seen import SeenSchemas, schemas_in
 from drio_tui.workspace.snapshot import Failed, Snapshot, Update
 from drio_tui.workspace.snapshot import Key as ThingKey
+from drio_tui.workspace.trying.bound import tool_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -55,6 +56,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's members, readable", show=False),
         Key("app_screen.json", "v", "tab('json')", "JSON", "The node's JSON", show=False),
         Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it", show=False),
+        Key("app_screen.try", "t", "try_tool", "Try", "Run the tool, or the one that a widget or operation belongs to"),
         Key("app_screen.problems", "p", "problems", "Problems", "What is wrong with the app"),
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
         Key("app_screen.refresh", "r", "refresh", "Refresh", "Read the app again"),
@@ -263,6 +265,8 @@ class AppScreen(editing.Editing, DrioScreen[None]):
                 return "There is no filter: press / to set one."
             case "problems" if self.outline is not None and not self.outline.problems:
                 return "No problem was found in this app."
+            case "try_tool" if self._tool_meant() is None:
+                return "Choose a tool first, or a widget or an operation that belongs to one."
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
         return self.why_not_changed(action)
@@ -331,6 +335,16 @@ class AppScreen(editing.Editing, DrioScreen[None]):
                 break
         self._clear_filter_if_left()
         self.refresh_bindings()
+
+    def _tool_meant(self) -> str | None:
+        """The id of the tool that is chosen, or that the chosen widget or operation belongs to."""
+        node = self.chosen
+        return tool_of(self.snapshot, *node.about) if node is not None and node.about and len(node.about) == 2 else None
+
+    def action_try_tool(self) -> None:
+        tool = self._tool_meant()
+        if tool is not None:
+            self.drio.open_tool(self.app_id, tool)
 
     def action_problems(self) -> None:
         if self.outline is not None:

@@ -33,6 +33,7 @@ from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.loader import load_app
 from drio_tui.workspace.recovery import Buffer
 from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.trying.history import Kept
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -169,7 +170,8 @@ class EditScreen(WritingScreen):
         self.form = SchemaForm(
             model, references=references_of(self.kind, message.snapshot), json_view=False, id="page-form"
         )
-        context = Context(body=(made, schema) if theirs else None, schemas=message.schemas)
+        kept = Kept(self.backend.base_url or "", self.target.app)
+        context = Context(body=(made, schema) if theirs else None, schemas=message.schemas, kept=kept)
         titles = ["Form"]
         pages: list[Any] = [self.form]
         for number, one in enumerate(SPECIAL.get(self.kind.name, ())):

@@ -1,0 +1,117 @@
+"""Running a tool from a screen: what has to be asked is asked first. Everything here runs in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.api import wire
+from drio_tui.ui.screens.try_dialogs import CredentialsScreen
+from drio_tui.ui.trying import here_of, request_text
+from drio_tui.workspace.trying import here as local
+from drio_tui.workspace.trying import page as pages
+from drio_tui.workspace.trying.bound import Bound
+from drio_tui.workspace.trying.picture import draw
+from drio_tui.workspace.trying.run import Run, Target
+from drio_tui.workspace.trying.sandboxed import is_local
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.ui.app import DrioApp
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of it: the run, or what to say where it was not begun after all."""
+
+    run: Run | None
+    said: str = ""
+
+
+async def attempt(
+    drio: DrioApp,
+    client: DrioClient,
+    bound: Bound,
+    target: Target,
+    arguments: dict[str, Any],
+    app: dict[str, Any],
+    sending: Callable[[], None],
+) -> Attempt:
+    """Ask what has to be asked, then run the tool; `sending` is called when that begins. Raises `DrioError`."""
+    if target == "deployed":
+        return await _deployed(drio, bound, arguments, app, sending)
+    here = here_of(client)
+    try:
+        request = local.preview(bound, arguments)
+    except local.BadArguments as error:
+        return Attempt(None, error.message)
+    new_host = target == "here" and here.is_new(bound)
+    if not bound.only_reads or new_host:
+        why = [] if bound.only_reads else ["", "The tool is not marked as only reading."]
+        if new_host:
+            place = local.shown_origin(local.origin(bound))
+            why += ["", f"It goes from this machine to {place}, for the first time in this session."]
+        title = "Send this?" if bound.only_reads else f"Run {bound.title}?"
+        if not await drio.confirm(title, request_text(request, why), agree="Run it"):
+            return Attempt(None, "Not run.")
+        if target == "here":
+            here.hosts.add(local.origin(bound))
+    if target == "sandbox":
+        from drio_tui.workspace.trying.sandboxed import run_in_sandbox
+
+        sending()
+        return Attempt(await run_in_sandbox(client, bound, arguments))
+    wanted = here.wanted(bound)
+    if wanted is not None:
+        typed = await drio.push_screen_wait(CredentialsScreen(wanted))
+        if typed is None:
+            return Attempt(None, "Not run: it has to sign in to the upstream.")
+        here.give(wanted, typed)
+    sending()
+    run = await here.run(bound, arguments)
+    if run.private is not None and await drio.confirm(
+        "Send it to a private address?",
+        f"{run.error}\nOnly this machine or its network can reach it. Is that what is meant?",
+        agree="Send it",
+    ):
+        here.private.add(run.private)
+        run = await here.run(bound, arguments)
+    return Attempt(run)
+
+
+async def _deployed(
+    drio: DrioApp, bound: Bound, arguments: dict[str, Any], app: dict[str, Any], sending: Callable[[], None]
+) -> Attempt:
+    from drio_tui.workspace.trying.deployed import run_deployed
+
+    endpoint = _endpoint(drio, app)
+    if not bound.only_reads:
+        given = wire.dumps(arguments, indent=2)[:2_000]
+        said = f"tools/call {bound.name}\n{endpoint}\n{given}\n\nThe tool is not marked as only reading."
+        if not await drio.confirm(f"Run {bound.title}?", said, agree="Run it"):
+            return Attempt(None, "Not run.")
+    sending()
+    return Attempt(await run_deployed(endpoint, bound, arguments, drio.backend.note_exchange))
+
+
+def _endpoint(drio: DrioApp, app: dict[str, Any]) -> str:
+    """Where the app is live. Raises `NotDeployed`."""
+    from drio_tui.workspace.trying.deployed import live_at
+
+    return live_at(drio.backend.base_url or "", app)
+
+
+async def page(drio: DrioApp, client: DrioClient, bound: Bound, run: Run, app: dict[str, Any]) -> str:
+    """The widget's document with the result in it, from wherever it can be had. Raises `DrioError`."""
+    if run.target == "deployed":
+        from drio_tui.workspace.trying.deployed import widget_page
+
+        html = await widget_page(_endpoint(drio, app), bound, drio.backend.note_exchange)
+    elif drio.status.sandbox or is_local(drio.backend.base_url or ""):
+        from drio_tui.workspace.trying.sandboxed import page_of
+
+        html = await page_of(client, bound)
+    else:
+        return pages.plain_page(draw(bound, run, 100).plain(), bound)
+    return pages.page_with(html, bound, run)

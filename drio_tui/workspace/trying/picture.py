@@ -1,0 +1,531 @@
+"""A widget's view as lines of text, slot by slot as the HTML widgets draw it.
+
+A line is a list of pieces `(text, role)`; what a role looks like is for whoever shows it. All texts are safe to
+show, whatever came in: one line each, control and hidden characters as symbols. Widths are in terminal cells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+from drio_tui.api import wire
+from drio_tui.calls import tools
+from drio_tui.mapping.slots import View
+from drio_tui.text import visible
+from drio_tui.workspace.trying.bound import Bound
+from drio_tui.workspace.trying.run import Run, view_of
+
+Piece = tuple[str, str]
+Line = list[Piece]
+
+ROLES = ("", "title", "muted", "badge", "key", "value", "head", "number", "rule", "bar0", "bar1", "bar2", "bar3")
+_CELL = 60
+_SMALLEST = 6
+_LINES = 4_000
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+_BARS = "█▓▒░"
+_SPARKS = "▁▂▃▄▅▆▇█"
+_POINTS = 200
+
+
+@dataclass(slots=True)
+class Picture:
+    """The lines; the first `head` of them stay when the others are scrolled (a table's headings)."""
+
+    lines: list[Line] = field(default_factory=list)
+    head: int = 0
+
+    @property
+    def width(self) -> int:
+        """The cells of the longest line."""
+        return max((sum(cell_len(text) for text, _ in line) for line in self.lines), default=0)
+
+    def plain(self) -> list[str]:
+        """The lines without their roles."""
+        return ["".join(text for text, _ in line).rstrip() for line in self.lines]
+
+
+def draw(bound: Bound, run: Run, width: int) -> Picture:
+    """What the tool's widget shows of a run, in `width` cells where that is possible; tables may be wider."""
+    if run.failed:
+        return Picture([*_paragraph(run.error, width)])
+    if bound.widget is None:
+        return Picture([[("This tool has no widget: its result as it is.", "muted")], [], *_tree(run.value, width)])
+    view = view_of(bound, run)
+    page = _Page(bound, run, view, max(20, width))
+    made = _PRIMITIVES.get(bound.primitive, _detail)(page)
+    made.lines = made.lines[:_LINES]
+    if view.cut:
+        made.lines.append([(f"{view.cut} more are not shown.", "muted")])
+    return made
+
+
+@dataclass(slots=True)
+class _Page:
+    bound: Bound
+    run: Run
+    view: View
+    width: int
+
+    @property
+    def slots(self) -> dict[str, Any]:
+        return self.view.slots
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        return [item["slots"] for item in self.view.items or ()]
+
+    def raw(self, index: int) -> Any:
+        value = self.run.value
+        for step in (self.view.items or [])[index]["at"]:
+            value = value[step]
+        return value
+
+    def style(self, name: str) -> str:
+        return str(self.bound.style.get(name) or "")
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def show(value: Any) -> str:
+    """A value on one safe line: nothing as –, yes and no, moments without their seconds."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, str):
+        return visible(value[:2_000].replace("T", " ", 1)[:16] if _MOMENT.match(value) else value[:2_000])
+    if isinstance(value, int | float):
+        return f"{value:,}" if abs(value) < 1e15 else str(value)
+    return visible(wire.dumps(value)[:2_000])
+
+
+def label(name: str) -> str:
+    """A member's name as a heading: `createdAt` → `Created at`."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"[_-]+", " ", name[:200])).lower()
+    return visible(spaced[:1].upper() + spaced[1:])
+
+
+def _text(slots: Mapping[str, Any], name: str) -> str:
+    return show(slots[name]) if name in slots else ""
+
+
+def _group(slots: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    return [(name.split(".", 1)[1], value) for name, value in slots.items() if name.startswith(f"{prefix}.")]
+
+
+def _measured(page: _Page, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return show(value)
+    digits = page.style("precision")
+    places = int(digits) if digits.isascii() and digits.isdigit() and int(digits[:2]) <= 6 else None
+    if page.style("format") == "percent":
+        value = value * 100 if abs(value) <= 1 else value
+        return f"{value:,.{places}f}%" if places is not None else f"{round(value, 2):,}%"
+    return f"{value:,.{places}f}" if places is not None else f"{round(value, 2):,}"
+
+
+def _fit(text: str, width: int, *, right: bool = False) -> str:
+    """The text in exactly `width` cells, cut with … where it is longer."""
+    if width <= 0:
+        return ""
+    size = cell_len(text)
+    if size > width:
+        return set_cell_size(text, width - 1) + "…"
+    return " " * (width - size) + text if right else text + " " * (width - size)
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    """Lines of at most `width` cells, broken at blanks where there are any."""
+    for paragraph in visible(text[:20_000], multiline=True).split("\n"):
+        line = ""
+        size = 0
+        for word in re.split(r"(?<= )", paragraph):
+            length = cell_len(word)
+            if line and size + cell_len(word.rstrip()) > width:
+                yield line.rstrip()
+                line, size = "", 0
+            while length > width:
+                piece = set_cell_size(word, width).rstrip(" ") if cell_len(word[0]) <= width else word[0]
+                yield piece
+                word = word[max(1, len(piece)) :]
+                length = cell_len(word)
+            line, size = line + word, size + length
+        yield line.rstrip()
+
+
+def _paragraph(text: Any, width: int, role: str = "") -> Iterator[Line]:
+    said = text if isinstance(text, str) else show(text)
+    for line in _wrapped(said, max(8, width)):
+        yield [(line, role)]
+
+
+def _prose(page: _Page, text: Any) -> Iterator[Line]:
+    said = text if isinstance(text, str) else show(text)
+    if page.style("format") != "markdown":
+        yield from _paragraph(said, page.width)
+        return
+    for line in said.split("\n")[:2_000]:
+        title = re.match(r"#{1,4}\s+(.*)$", line)
+        if title:
+            yield from _paragraph(title[1], page.width, "title")
+        elif re.match(r"[-*]\s", line):
+            rest = [*_paragraph(line[2:].strip().replace("**", ""), page.width - 2)]
+            for number, piece in enumerate(rest):
+                yield [("• " if number == 0 else "  ", "muted"), *piece]
+        else:
+            yield from _paragraph(line.replace("**", ""), page.width)
+
+
+def _pairs(entries: Sequence[tuple[str, Any]], width: int) -> Iterator[Line]:
+    names = [label(name) for name, _ in entries]
+    column = min(24, max((cell_len(name) for name in names), default=0))
+    for name, (_, value) in zip(names, entries, strict=True):
+        lines = [*_wrapped(show(value), max(8, width - column - 2))]
+        for number, line in enumerate(lines):
+            yield [(_fit(name if number == 0 else "", column) + "  ", "key"), (line, "")]
+
+
+def _tree(value: Any, width: int, depth: int = 0) -> Iterator[Line]:
+    if isinstance(value, list):
+        if not value:
+            yield [("None", "muted")]
+        for item in value[:50]:
+            for number, line in enumerate(_tree(item, width - 2, depth + 1)):
+                yield [("• " if number == 0 else "  ", "muted"), *line]
+    elif isinstance(value, dict) and depth < 4:
+        for name, member in list(value.items())[:60]:
+            if isinstance(member, dict | list) and member:
+                yield [(label(name), "key")]
+                for line in _tree(member, width - 2, depth + 1):
+                    yield [("  ", ""), *line]
+            else:
+                yield from _pairs([(name, member)], width)
+    else:
+        yield from _paragraph(show(value), width)
+
+
+def _heading(page: _Page, slots: Mapping[str, Any]) -> Iterator[Line]:
+    title, badge = _text(slots, "title"), _text(slots, "badge") or _text(slots, "status")
+    if title or badge:
+        pieces: Line = [(title, "title")] if title else []
+        if badge:
+            pieces += [("  ", ""), (f"[{badge}]", "badge")] if pieces else [(f"[{badge}]", "badge")]
+        yield pieces
+    if subtitle := _text(slots, "subtitle"):
+        yield from _paragraph(subtitle, page.width, "muted")
+
+
+def _nothing() -> Picture:
+    return Picture([[("Nothing found.", "muted")]])
+
+
+def _image(value: Any, alternative: str) -> Iterator[Line]:
+    address = value if isinstance(value, str) and not value.startswith("data:") else "in the result itself"
+    yield [(f"▧ {alternative or 'An image'}", "badge"), (f"  {show(address)[:120]}", "muted")]
+
+
+# --- the primitives -------------------------------------------------------------------------------
+
+
+def _grouped(page: _Page) -> list[tuple[str, list[tuple[int, dict[str, Any]]]]]:
+    """The items under the names of their groups, in the order they come; one nameless group where there are none."""
+    by = page.style("groupBy")
+    groups: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for index, slots in enumerate(page.items):
+        raw = page.raw(index) if by and "group" not in slots else None
+        name = (
+            show(slots["group"]) if "group" in slots else show(raw[by]) if isinstance(raw, dict) and by in raw else ""
+        )
+        groups.setdefault(name, []).append((index, slots))
+    return [*groups.items()]
+
+
+def _table(page: _Page) -> Picture:
+    head = [*_heading(page, page.slots)]
+    columns, items = page.view.columns, page.items
+    if not items:
+        return Picture([*head, [("Nothing found.", "muted")]])
+    keys = [f"columns.{column}" for column in columns]
+    numeric = {
+        key
+        for key in keys
+        if all(
+            key not in item or (isinstance(item[key], int | float) and not isinstance(item[key], bool))
+            for item in items
+        )
+    }
+    titles = [label(column) for column in columns]
+    cells = [[show(item[key]) if key in item else "–" for key in keys] for item in items]
+    widths = [
+        min(_CELL, max(cell_len(titles[place]), *(cell_len(row[place]) for row in cells))) for place in range(len(keys))
+    ]
+    _shrink(widths, page.width - 2 * max(0, len(keys) - 1))
+
+    def row(texts: Sequence[str], role: str) -> Line:
+        return [
+            (_fit(text, widths[place], right=keys[place] in numeric) + ("  " if place + 1 < len(keys) else ""), role)
+            for place, text in enumerate(texts)
+        ]
+
+    lines: list[Line] = [*head, row(titles, "head")]
+    lines.append([("─" * (sum(widths) + 2 * max(0, len(keys) - 1)), "rule")])
+    fixed = len(lines)
+    for name, members in _grouped(page):
+        if name:
+            lines.append([(name, "title")])
+        lines += [row(cells[index], "") for index, _ in members]
+    return Picture(lines, fixed)
+
+
+def _shrink(widths: list[int], room: int) -> None:
+    """Make the widest columns narrower until all fit, as far as they may."""
+    while sum(widths) > room:
+        widest = max(range(len(widths)), key=widths.__getitem__, default=-1)
+        if widest < 0 or widths[widest] <= max(_SMALLEST, 12):
+            return
+        widths[widest] -= 1
+
+
+def _list(page: _Page) -> Picture:
+    if not page.items:
+        return _nothing()
+    lines: list[Line] = []
+    for name, members in _grouped(page):
+        if name:
+            lines.append([(name, "head")])
+        for index, slots in members:
+            mark = ("☑ " if slots["checked"] else "☐ ") if "checked" in slots else "• "
+            title = _text(slots, "title") or (show(page.raw(index)) if not slots else "–")
+            pieces: Line = [(mark, "muted"), (_fit(title, min(cell_len(title), page.width - 4)), "title")]
+            if badge := _text(slots, "badge"):
+                pieces += [("  ", ""), (f"[{badge}]", "badge")]
+            if moment := _text(slots, "timestamp"):
+                pieces += [("  ", ""), (moment, "muted")]
+            lines.append(pieces)
+            for slot, role in (("subtitle", "muted"), ("body", "")):
+                if slot in slots:
+                    lines += [[("  ", ""), *line] for line in _paragraph(_text(slots, slot), page.width - 2, role)]
+    return Picture(lines)
+
+
+def _card_lines(page: _Page, slots: Mapping[str, Any], raw: Any) -> Iterator[Line]:
+    if "image" in slots:
+        yield from _image(slots["image"], _text(slots, "title"))
+    yield from _heading(page, slots)
+    if "value" in slots:
+        yield [(_measured(page, slots["value"]), "value")]
+    if "delta" in slots:
+        yield [(_measured(page, slots["delta"]), "muted")]
+    if "body" in slots:
+        yield from _prose(page, slots["body"])
+    yield from _pairs(_group(slots, "fields"), page.width)
+    if "link" in slots:
+        yield [("→ ", "muted"), (show(slots["link"]), "badge")]
+    if not slots:
+        yield from _tree(raw, page.width)
+
+
+def _boxed(lines: Iterable[Line], width: int) -> Iterator[Line]:
+    """Lines in a frame that is `width` cells wide."""
+    inside = width - 4
+    yield [("╭" + "─" * (width - 2) + "╮", "rule")]
+    for line in lines:
+        room, pieces = inside, []
+        for text, role in line:
+            cut = _fit(text, room) if cell_len(text) > room else text
+            room -= cell_len(cut)
+            pieces.append((cut, role))
+        yield [("│ ", "rule"), *pieces, (" " * room + " │", "rule")]
+    yield [("╰" + "─" * (width - 2) + "╯", "rule")]
+
+
+def _card(page: _Page) -> Picture:
+    width = min(page.width, 76)
+    inner = _Page(page.bound, page.run, page.view, width - 4)
+    return Picture([*_boxed(_card_lines(inner, page.slots, page.run.value), width)])
+
+
+def _cards(page: _Page) -> Picture:
+    if not page.items:
+        return _nothing()
+    lines: list[Line] = []
+    width = min(page.width, 60)
+    inner = _Page(page.bound, page.run, page.view, width - 4)
+    for name, members in _grouped(page):
+        if name:
+            lines.append([(name, "head")])
+        for index, slots in members:
+            lines += _boxed(_card_lines(inner, slots, page.raw(index)), width)
+    return Picture(lines)
+
+
+def _detail(page: _Page) -> Picture:
+    slots = page.slots
+    lines = [*_heading(page, slots)]
+    if "image" in slots:
+        lines += _image(slots["image"], _text(slots, "title"))
+    if "value" in slots:
+        lines.append([(_measured(page, slots["value"]), "value")])
+    if "body" in slots:
+        lines += _prose(page, slots["body"])
+    lines += _pairs(_group(slots, "fields"), page.width)
+    for name, value in _group(slots, "sections"):
+        lines += [[], [(label(name), "head")], *_tree(value, page.width)]
+    if not slots:
+        lines += _tree(page.run.value, page.width)
+    return Picture(lines)
+
+
+def _form(page: _Page) -> Picture:
+    mapped = dict(_group(page.slots, "fields"))
+    wanted = [name.removeprefix("fields.") for name in page.bound.mappings if name.startswith("fields.")]
+    known, needed = tools.properties(page.bound.schema), tools.required(page.bound.schema)
+    lines = [*_heading(page, page.slots)]
+    for name in wanted or [*known]:
+        schema = known.get(name)
+        schema = schema if isinstance(schema, dict) else {}
+        title = schema.get("title")
+        given = next((source[name] for source in (mapped, page.run.arguments) if name in source), None)
+        mark = " *" if name in needed else ""
+        box = ("[x]" if given is True else "[ ]") if schema.get("type") == "boolean" else ""
+        choices = schema.get("enum")
+        shown = box or (show(given) if given is not None else "")
+        lines.append([(visible(title) if isinstance(title, str) else label(name), "key"), (mark, "badge")])
+        lines.append([("▏", "rule"), (_fit(shown, min(page.width - 2, 50)), ""), ("▕", "rule")])
+        if isinstance(choices, list):
+            lines += _paragraph("one of " + ", ".join(map(show, choices[:20])), page.width, "muted")
+        elif isinstance(schema.get("description"), str):
+            lines += _paragraph(schema["description"], page.width, "muted")
+    submit = page.style("submitLabel") or "Submit"
+    return Picture([*lines, [], [(f"⟦ {visible(submit[:60])} ⟧", "badge")]])
+
+
+def _list_of(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _chart(page: _Page) -> Picture:
+    slots = page.slots
+    names = [show(name) for name in _list_of(slots.get("x"))]
+    y_name = str(page.bound.mappings.get("y", "value")).rpartition(".")[2] or "value"
+    series = [
+        (label(name), [_number(value) for value in _list_of(values)[:_POINTS]])
+        for name, values in [(y_name, slots.get("y")), *_group(slots, "series")]
+    ]
+    series = [(name, values) for name, values in series if values]
+    head = [*_heading(page, slots)]
+    if not series:
+        return Picture([*head, [("Nothing found.", "muted")]])
+    lines = [*head]
+    if len(series) > 1:
+        legend: Line = []
+        for number, (name, _) in enumerate(series):
+            legend += [(f"{_BARS[number % 4]} ", f"bar{number % 4}"), (f"{name}   ", "muted")]
+        lines.append(legend)
+    if page.style("type") == "line":
+        lines += _sparks(series, page.width)
+    lines += _bars(names, series, page.width, centred=page.style("type") == "funnel")
+    return Picture(lines)
+
+
+def _number(value: Any) -> float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 else 0
+
+
+def _sparks(series: Sequence[tuple[str, list[float]]], width: int) -> Iterator[Line]:
+    low = min(0, *(min(values) for _, values in series))
+    high = max(1e-9, *(max(values) for _, values in series))
+    for number, (_, values) in enumerate(series):
+        steps = [_SPARKS[min(7, int((value - low) / (high - low) * 7.999))] for value in values]
+        yield [("".join(steps)[: max(1, width)], f"bar{number % 4}")]
+    yield []
+
+
+def _bars(
+    names: Sequence[str], series: Sequence[tuple[str, list[float]]], width: int, *, centred: bool
+) -> Iterator[Line]:
+    count = max(len(names), *(len(values) for _, values in series)) if names else max(len(v) for _, v in series)
+    shown = [names[place] if place < len(names) else str(place + 1) for place in range(count)]
+    column = min(20, max(cell_len(name) for name in shown))
+    most = max(1e-9, *(abs(value) for _, values in series for value in values))
+    numbers = max(cell_len(show(value)) for _, values in series for value in values)
+    room = max(4, width - column - numbers - 4)
+    for place in range(min(count, _POINTS)):
+        for number, (_, values) in enumerate(series):
+            value = values[place] if place < len(values) else 0
+            length = round(abs(value) / most * room)
+            bar = ("−" if value < 0 else "") + (_BARS[number % 4] * length if length else "▏")
+            indent = " " * ((room - length) // 2) if centred else ""
+            yield [
+                (_fit(shown[place] if number == 0 else "", column) + "  ", "key"),
+                (indent + bar, f"bar{number % 4}"),
+                (f" {show(value)}", "muted"),
+            ]
+
+
+def _prose_page(page: _Page) -> Picture:
+    slots = page.slots
+    body = slots.get("body", slots.get("text", "" if slots else page.run.value))
+    lines = [*_heading(page, slots), *_prose(page, body if isinstance(body, str) else show(body))]
+    if "link" in slots:
+        lines.append([("→ ", "muted"), (show(slots["link"]), "badge")])
+    return Picture(lines)
+
+
+def _metric(page: _Page) -> Picture:
+    slots = page.slots
+    lines: list[Line] = [[(_text(slots, "label") or _text(slots, "title"), "muted")]]
+    lines.append([(_measured(page, slots.get("value", page.run.value)), "value")])
+    if "delta" in slots:
+        lines.append([(_measured(page, slots["delta"]), "muted")])
+    return Picture(lines)
+
+
+def _timeline(page: _Page) -> Picture:
+    if not page.items:
+        return _nothing()
+    lines: list[Line] = []
+    for slots in page.items:
+        pieces: Line = [("● ", "badge")]
+        if moment := _text(slots, "timestamp"):
+            pieces += [(moment, "muted"), ("  ", "")]
+        pieces.append((_text(slots, "title"), "title"))
+        if badge := _text(slots, "badge"):
+            pieces += [("  ", ""), (f"[{badge}]", "badge")]
+        lines.append(pieces)
+        if "body" in slots:
+            lines += [[("│ ", "rule"), *line] for line in _paragraph(_text(slots, "body"), page.width - 2)]
+    return Picture(lines)
+
+
+def _picture(page: _Page) -> Picture:
+    slots = page.slots
+    source = slots.get("src", slots.get("image"))
+    if source is None:
+        return _nothing()
+    lines = [*_image(source, _text(slots, "alt") or _text(slots, "title"))]
+    if "caption" in slots:
+        lines += _paragraph(_text(slots, "caption"), page.width, "muted")
+    return Picture(lines)
+
+
+_PRIMITIVES: dict[str, Callable[[_Page], Picture]] = {
+    "data-table": _table,
+    "list": _list,
+    "card": _card,
+    "card-grid": _cards,
+    "detail": _detail,
+    "form": _form,
+    "chart": _chart,
+    "text": _prose_page,
+    "metric": _metric,
+    "timeline": _timeline,
+    "image": _picture,
+}

@@ -1,0 +1,260 @@
+"""What a run was. Nothing secret is in it: what credentials add is only named, and their values are taken out
+of whatever came back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers
+from drio_tui.calls import answers, tools
+from drio_tui.calls.fetch import Answer
+from drio_tui.calls.requests import Outgoing
+from drio_tui.mapping import slots
+from drio_tui.workspace import mapping
+from drio_tui.workspace.trying.bound import Bound
+
+Document = dict[str, Any]
+Target = Literal["here", "sandbox", "deployed"]
+
+TARGETS: dict[str, str] = {
+    "sandbox": "Draft, in the sandbox",
+    "here": "Draft, from this machine",
+    "deployed": "Deployed",
+}
+_LONGEST = 2 << 20
+_SHORTEST_SECRET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was sent, or would be. `headers` and `url` hide what is secret; `body` is JSON as text."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: `size` in bytes, `text` as it came where it was text at all."""
+
+    status: int
+    content_type: str
+    size: int
+    text: str = field(default="", repr=False)
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a tool.
+
+    `structured` is the result as models get it, None where it failed; `value` what the widget's mappings look
+    into. `error` says why it failed; `unknown` that the tool may have done what it does all the same. `timing`
+    names what took how many seconds. `steps` are what the endpoint's own chain did. `private` is the origin
+    that was refused only because its address is a private one.
+    """
+
+    tool: str
+    title: str
+    target: Target
+    arguments: Document
+    at: float = field(default_factory=time.time)
+    request: Request | None = None
+    response: Response | None = None
+    structured: Document | None = None
+    value: Any = field(default=None, repr=False)
+    error: str = ""
+    unknown: bool = False
+    timing: list[tuple[str, float]] = field(default_factory=list)
+    steps: list[Document] = field(default_factory=list)
+    private: tuple[str, int] | None = None
+    lost: tuple[str, ...] = ()
+    """Names of arguments that were not kept, since they are secret."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no result."""
+        return bool(self.error)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took in all."""
+        return sum(seconds for _, seconds in self.timing)
+
+    def as_wire(self) -> Document:
+        """The run as JSON: for scripts, and to be kept."""
+        wire: Document = {
+            "tool": self.tool,
+            "name": self.title,
+            "target": self.target,
+            "at": self.at,
+            "arguments": self.arguments,
+            "ok": not self.failed,
+            "result": self.structured,
+            "error": self.error or None,
+            "outcomeUnknown": self.unknown,
+            "timing": {name: round(seconds, 6) for name, seconds in self.timing},
+        }
+        if self.request is not None:
+            wire["request"] = {
+                "method": self.request.method, "url": self.request.url,
+                "headers": [list(pair) for pair in self.request.headers], "body": self.request.body or None,
+            }  # fmt: skip
+        if self.response is not None:
+            one = self.response
+            wire["response"] = {
+                "status": one.status, "contentType": one.content_type, "bytes": one.size, "text": one.text,
+            }  # fmt: skip
+        if self.steps:
+            wire["chain"] = self.steps
+        if self.lost:
+            wire["lost"] = list(self.lost)
+        return wire
+
+
+def run_from(wire: Any) -> Run:
+    """A run from what `as_wire` gave. Raises `ValueError` for anything else."""
+    try:
+        request, response = wire.get("request"), wire.get("response")
+        structured = wire["result"]
+        return Run(
+            tool=str(wire["tool"]),
+            title=str(wire["name"]),
+            target=wire["target"] if wire["target"] in TARGETS else "here",
+            arguments=dict(wire["arguments"]),
+            at=float(wire["at"]),
+            request=None if request is None else Request(
+                str(request["method"]), str(request["url"]),
+                tuple((str(name), str(value)) for name, value in request["headers"]), str(request["body"] or ""),
+            ),
+            response=None if response is None else Response(
+                int(response["status"]), str(response["contentType"]), int(response["bytes"]), str(response["text"])
+            ),
+            structured=dict(structured) if structured is not None else None,
+            value=structured,
+            error=str(wire["error"] or ""),
+            unknown=wire["outcomeUnknown"] is True,
+            timing=[(str(name), float(seconds)) for name, seconds in wire["timing"].items()],
+            steps=[dict(step) for step in wire.get("chain", ())],
+            lost=tuple(map(str, wire.get("lost", ()))),
+        )  # fmt: skip
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"no run: {error}") from None
+
+
+def shown_request(outgoing: Outgoing, auth: Document | None, secrets: Iterable[str] = ()) -> Request:
+    """A request as it may be shown: with what the auth connection adds named, and all that is secret hidden."""
+    found = list(secrets)
+    headers = redact_headers([(name, scrub(value, found)) for name, value in outgoing.headers.items()])
+    url = scrub(plain_url(outgoing.url), found)
+    config = (auth or {}).get("config") or {}
+    kind = config.get("type")
+    if kind == "apiKey" and config.get("in") == "query":
+        url += f"{'&' if '?' in url else '?'}{quote(str(config.get('name') or ''), safe='')}={HIDDEN}"
+    elif kind == "apiKey":
+        headers.append((str(config.get("name") or "X-Api-Key"), HIDDEN))
+    elif kind in ("bearer", "basic", "oauth"):
+        headers.append(("Authorization", f"{'Basic' if kind == 'basic' else 'Bearer'} {HIDDEN}"))
+    body = (outgoing.body or b"").decode("utf-8", "replace")
+    return Request(outgoing.method, url, tuple(headers), scrub(body, found))
+
+
+def plain_url(url: str) -> str:
+    """An address without its password, and with the values of secret query parameters hidden."""
+    url = str(redact(url))
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    pairs = []
+    for pair in parts.query.split("&"):
+        name, equals, _ = pair.partition("=")
+        pairs.append(f"{name}={HIDDEN}" if equals and is_secret(name) else pair)
+    return urlunsplit(parts._replace(query="&".join(pairs)))
+
+
+def scrub(value: Any, secrets: Iterable[str]) -> Any:
+    """A JSON value without the texts in `secrets`, wherever they stand in it."""
+    known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    if not known:
+        return value
+
+    def clean(item: Any) -> Any:
+        if isinstance(item, str):
+            for secret in known:
+                if secret in item:
+                    item = item.replace(secret, HIDDEN)
+            return item
+        if isinstance(item, dict):
+            return {clean(name): clean(member) for name, member in item.items()}
+        if isinstance(item, list):
+            return [clean(member) for member in item]
+        return item
+
+    return clean(value)
+
+
+def take_answer(run: Run, bound: Bound, answer: Answer, secrets: Iterable[str] = ()) -> None:
+    """Put what an upstream answered into the run, as a deployed tool would give it on."""
+    known = list(secrets)
+    value, is_json = answers.read(answer)
+    value = scrub(value, known)
+    text = answer.body[:_LONGEST].decode("utf-8", "replace") if answer.body and value is not None else ""
+    run.response = Response(answer.status, answer.content_type, len(answer.body), scrub(text, known))
+    if not 200 <= answer.status < 300:
+        run.error = f"The upstream answered {answer.status}."
+        run.value = value
+        return
+    if not answer.body:
+        value = {"status": answer.status}
+    elif value is None and not is_json:
+        value = {"status": answer.status, "contentType": answer.content_type, "bytes": len(answer.body)}
+    wraps = tools.declares_no_object(bound.output_schema)
+    run.value = value
+    run.structured = value if isinstance(value, dict) and not wraps else {"result": value}
+
+
+def inner_value(bound: Bound, structured: Any, view: Any = None) -> Any:
+    """What mappings look into of a result as models get it: the inside of `{"result": …}` where that was put around."""
+    if not isinstance(structured, dict) or set(structured) != {"result"}:
+        return structured
+    if isinstance(view, dict) and isinstance(view.get("wrapped"), bool):
+        return structured["result"] if view["wrapped"] else structured
+    inner = structured["result"]
+    wrapped = tools.declares_no_object(bound.output_schema) or not isinstance(inner, dict)
+    return inner if wrapped else structured
+
+
+def view_of(bound: Bound, run: Run) -> slots.View:
+    """What the tool's widget shows of the run's result."""
+    return slots.fill(bound.mappings, run.value)
+
+
+def judged(bound: Bound, run: Run) -> list[mapping.Outcome]:
+    """Which mapping matched what."""
+    return mapping.judge(bound.mappings, run.value)
+
+
+def keepable(run: Run) -> Document:
+    """The run as it may be kept: secret members left out of its arguments, and hidden everywhere else."""
+    wire = run.as_wire()
+    kept, lost = _without_secrets(run.arguments)
+    response = wire.get("response")
+    if response is not None:
+        response["text"] = ""  # the result says it again, and that can be looked through for secrets
+    wire = redact(wire)
+    wire["arguments"] = kept
+    if lost:
+        wire["lost"] = sorted({*run.lost, *lost})
+    return dict(wire)
+
+
+def _without_secrets(arguments: Mapping[str, Any]) -> tuple[Document, list[str]]:
+    lost = [name for name in arguments if is_secret(name)]
+    return {name: redact(value) for name, value in arguments.items() if name not in lost}, lost

@@ -1,0 +1,132 @@
+"""`call`: tools run from a script; stdout is the result, secrets are never arguments."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Runner
+from tests.sandbox_fixtures import Process
+
+
+@pytest.fixture(scope="module")
+def desk(sandbox_process: Process) -> str:
+    """The slug of an app whose upstream is the sandbox's helpdesk."""
+    slug = f"call-{uuid.uuid4().hex[:8]}"
+    with sandbox_process.client() as client:
+        client.post("/api/v1/apps", json={"templateId": "support", "name": "Call", "slug": slug}).raise_for_status()
+    return slug
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """Says what it was sent."""
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("content-length", "0"))
+        told = {"key": self.headers.get("x-api-key"), "body": json.loads(self.rfile.read(length) or b"null")}
+        data = json.dumps(told).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.fixture(scope="module")
+def own(sandbox_process: Process) -> Iterator[str]:
+    """The slug of an app whose upstream is a server of this test, which wants a key."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    Thread(target=server.serve_forever, daemon=True).start()
+    slug = f"own-{uuid.uuid4().hex[:8]}"
+    with sandbox_process.client() as client:
+
+        def make(path: str, /, **body: Any) -> dict[str, Any]:
+            (made,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
+            return dict(made)
+
+        app = make("", templateId="blank", name="Own", slug=slug)["id"]
+        auth = make(f"/{app}/auth", name="Key", providerKey="api-key", config={"name": "X-Api-Key", "apiKey": "kept"})
+        url = f"http://127.0.0.1:{server.server_port}"
+        integration = make(f"/{app}/integrations", name="API", baseUrl=url, authId=auth["id"])["id"]
+        operation = make(f"/{app}/integrations/{integration}/operations", name="Send", method="POST", path="/send",
+                         inputSchema={"properties": {"text": {"type": "string"}}})["id"]  # fmt: skip
+        binding = {"type": "integration_operation", "integrationOperationId": operation}
+        make(f"/{app}/tools", name="Send It", key="send-it", binding=binding)
+    yield slug
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_draft_s_result_is_on_stdout_and_everything_about_it_with_json(
+    on_sandbox: Runner, desk: str, tmp_path: Path
+) -> None:
+    done = on_sandbox("call", desk, "search-contacts", "--args", '{"q": "ada", "limit": 1}')
+    assert done.code == 0, done.err
+    assert done.json["results"][0]["name"] == "Ada Okafor"
+    (tmp_path / "args.json").write_text('{"q": "ada"}')
+    whole = on_sandbox("call", desk, "Search Contacts", "--args", f"@{tmp_path / 'args.json'}", "--json").json
+    assert whole["ok"] is True
+    assert whole["request"]["url"].endswith("/contacts?q=ada")
+    assert whole["response"]["status"] == 200
+    assert whole["target"] == "sandbox"
+    assert whole["timing"]
+    shown = on_sandbox("call", desk, "search-contacts", "--args", "-", "--widget", stdin='{"q": "ada"}')
+    assert shown.out.splitlines()[0].split() == ["Name", "Email", "Company", "Plan"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["search-contacts", "--args", "{"], 2, "not JSON"),
+        (["search-contacts", "--args", '{"limit": 1000}'], 2, "limit may be at most 100"),
+        (["no-such-tool"], 1, "no tool has the key"),
+        (["search-contacts", "--deployed"], 1, "the app is a draft"),
+        (["show-contact", "--args", '{"contactId": "con_99999"}'], 1, "The upstream answered 404"),
+    ],
+)
+def test_what_goes_wrong_says_so_with_the_right_exit_code(
+    on_sandbox: Runner, desk: str, arguments: list[str], code: int, said: str
+) -> None:
+    done = on_sandbox("call", desk, *arguments)
+    assert (done.code, said in done.err, done.out) == (code, True, ""), done.err
+
+
+def test_a_tool_that_changes_something_is_not_run_unasked(on_sandbox: Runner, own: str) -> None:
+    refused = on_sandbox("call", own, "send-it", "--args", '{"text": "hi"}')
+    assert refused.code == 2
+    assert "POST http://127.0.0.1" in refused.err
+    assert "--yes" in refused.err
+
+
+def test_a_run_from_here_takes_its_secret_from_the_environment_and_shows_it_nowhere(
+    on_sandbox: Runner, own: str
+) -> None:
+    arguments = ("call", own, "send-it", "--from-here", "--yes", "--args", '{"text": "hi"}')
+    unasked = on_sandbox(*arguments)
+    assert unasked.code == 2
+    assert "DRIO_UPSTREAM_SECRET" in unasked.err
+    env = {"DRIO_UPSTREAM_SECRET": "typed-secret"}
+    private = on_sandbox(*arguments, env=env)
+    assert private.code == 1
+    assert "--allow-private" in private.err
+    done = on_sandbox(*arguments, "--allow-private", "--json", env=env)
+    assert done.code == 0, done.err
+    assert done.json["result"] == {"key": "••••••", "body": {"text": "hi"}}
+    assert "typed-secret" not in done.out + done.err + private.err
+
+
+def test_read_only_runs_nothing_that_changes_something(on_sandbox: Runner, own: str, desk: str) -> None:
+    done = on_sandbox("--read-only", "call", own, "send-it", "--yes", "--args", "{}")
+    assert done.code == 2
+    assert "--read-only" in done.err
+    assert on_sandbox("--read-only", "call", desk, "search-contacts").code == 0
