@@ -21,8 +21,8 @@ SMALL = (80, 24)
 
 
 def whole(screen: Any) -> bool:
-    """Whether every button of a dialog is on the screen with all its cells."""
-    buttons = list(screen.query(Button))
+    """Whether every button that a dialog offers is on the screen with all its cells."""
+    buttons = [one for one in screen.query(Button) if one.parent.display]
     return bool(buttons) and all(one.region and screen.find_widget(one).visible_region == one.region for one in buttons)
 
 

@@ -135,6 +135,8 @@ async def test_of_many_only_the_failed_are_tried_again(monkeypatch: pytest.Monke
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.focused)
         asked: Any = pilot.app.screen
         await pilot.press("tab", "enter")
+        await until(pilot, lambda: "Go on with the other one?" in text_of(pilot.app))
+        await pilot.press("g")
         await until(pilot, lambda: asked.work is not None and all(asked.work.results) and not asked._busy)
         assert [result.ok for result in asked.work.results] == [False, True]
         assert str(asked.query_one("#go", Button).label) == "Retry the failed"
