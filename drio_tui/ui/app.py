@@ -68,6 +68,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "app": ("app", "AppScreen"),
     "edit": ("edit", "EditScreen"),
     "try": ("try_tool", "TryScreen"),
+    "import": ("import_openapi", "ImportScreen"),
     "create": ("create_app", "CreateAppScreen"),
     "sign_in": ("signin", "SignInScreen"),
     "confirm": ("confirm", "ConfirmScreen"),

@@ -22,6 +22,7 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Status
 from drio_tui.ui.screens import editing
 from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.import_openapi import ImportScreen
 from drio_tui.ui.screens.problems import ProblemsScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.config_tree import ConfigTree
@@ -58,6 +59,8 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it", show=False),
         Key("app_screen.try", "t", "try_tool", "Try", "Run the tool, or the one that a widget or operation belongs to"),
         Key("app_screen.problems", "p", "problems", "Problems", "What is wrong with the app"),
+        Key("app_screen.import", "i", "import_operations", "Import", "Import operations from an OpenAPI document",
+            dangerous=True, show=False),
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
         Key("app_screen.refresh", "r", "refresh", "Refresh", "Read the app again"),
         Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen", show=False),
@@ -375,6 +378,13 @@ class AppScreen(editing.Editing, DrioScreen[None]):
             self.on_app_screen_read(self.Read(self._turn))
         else:
             self.drio.back()
+
+    def action_import_operations(self) -> None:
+        def imported(anything: bool | None) -> None:
+            if anything:
+                self.action_refresh()
+
+        self.app.push_screen(ImportScreen(self.app_id, self.snapshot), imported)
 
     def action_copy_id(self) -> None:
         node = self.chosen

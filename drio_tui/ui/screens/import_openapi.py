@@ -1,0 +1,518 @@
+"""Operations from an OpenAPI document into an app: the document, what to take of it, where it goes, and the making."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Grid, Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Button, Input, Static
+
+from drio_tui.api.errors import DrioError
+from drio_tui.importing.document import Document, open_document
+from drio_tui.importing.errors import ImportFailed, Problem
+from drio_tui.importing.making import batch
+from drio_tui.importing.model import Detail
+from drio_tui.importing.planning import Plan, Target
+from drio_tui.importing.servers import why_no_base
+from drio_tui.ui import keymap
+from drio_tui.ui.forms.chooser import Choice, ChooserScreen
+from drio_tui.ui.forms.editors import LineEditor, Picker, Segments
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.bulk import BatchScreen
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.empty_state import EmptyState
+from drio_tui.ui.widgets.json_view import JsonView
+from drio_tui.ui.widgets.operation_picker import OperationPicker
+from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.workspace.bulk import Batch
+from drio_tui.workspace.saving import Saver
+from drio_tui.workspace.snapshot import Snapshot
+
+_TOLD = 12
+"""Problems that are shown in full; of the others the number is said."""
+
+
+class ImportScreen(DrioScreen[bool]):
+    """Gives whether anything was made. `snapshot` is the app as it is known, for its integrations and taken keys."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("import_openapi")
+    BINDINGS = keymap.section(
+        "import",
+        "Import from OpenAPI",
+        Key("import.make", "ctrl+s", "make", "Create", "Create what is chosen, after a look at it", dangerous=True),
+        Key("import.source", "s", "source", "Document", "Another document"),
+        Key("import.where", "w", "where", "Where to", "The integration, its base URL and sign-in"),
+        Key("import.problems", "p", "problems", "Problems", "What is odd about the document", show=False),
+        Key("import.other", "tab", "other_side", "Other side", "Between list, tool and settings", show=False),
+    )
+
+    document: reactive[Document | None] = reactive(None, init=False)
+    """What was read; None until then."""
+
+    reading: reactive[str] = reactive("", init=False)
+    """What is being done to read it, in a few words; empty when nothing is."""
+
+    class Told(Message):
+        """Reading got on."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Read(Message):
+        """A document was read."""
+
+        def __init__(self, document: Document) -> None:
+            super().__init__()
+            self.document = document
+
+    class NotRead(Message):
+        """It could not be read."""
+
+        def __init__(self, error: DrioError) -> None:
+            super().__init__()
+            self.error = error
+
+    class Found(Message):
+        """The validator found something, or (None) has come to its end."""
+
+        def __init__(self, document: Document, problem: Problem | None) -> None:
+            super().__init__()
+            self.document = document
+            self.problem = problem
+
+    class Described(Message):
+        """What an operation becomes is known."""
+
+        def __init__(self, detail: Detail) -> None:
+            super().__init__()
+            self.detail = detail
+
+    class Planned(Message):
+        """What is to be made is known."""
+
+        def __init__(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
+            super().__init__()
+            self.plan = plan
+            self.checked = checked
+
+    def __init__(self, app_id: str, snapshot: Snapshot, source: str = "") -> None:
+        super().__init__()
+        self._app_id = app_id
+        self._snapshot = snapshot
+        self._source = source
+        self._integration = ""
+        self._auth = ""
+        self._found: list[Problem] = []
+        self._checked = False
+        self._plan: Plan | None = None
+        self._plan_of: tuple[Any, ...] = ()
+        self._work: Batch | None = None
+        self._anything = False
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="from"):
+            yield Static("Document", classes="-label")
+            yield LineEditor(self._source, placeholder="a path or an address, then Enter", classes="-source")
+        yield EmptyState(
+            "Import operations from an OpenAPI document",
+            "Give a file (JSON or YAML, ~ is your home) or an https address above, then press Enter.\n"
+            "Nothing is made before you have chosen and agreed.",
+            id="empty",
+        )
+        with Horizontal(id="work"):
+            yield OperationPicker(id="operations")
+            with Vertical(id="tool"):
+                yield Static(id="about", markup=False)
+                yield JsonView(id="json")
+        with Grid(id="where"):
+            yield Static("Into", classes="-label")
+            yield Picker(Content(""), classes="-integration")
+            yield Static("Base URL", classes="-label")
+            yield LineEditor("", placeholder="https://api.example.com/v1", classes="-base")
+            yield Static("Sign-in", classes="-label")
+            yield Picker(Content(""), classes="-auth")
+            yield Static("Make", classes="-label")
+            with Horizontal(id="make"):
+                yield Segments(("operations and tools", "operations only"), 0)
+                yield Button("Create", variant="primary", id="create", compact=True)
+        yield Static(id="note", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._arrange()
+        self._show_where()
+        self.query_one(".-source", LineEditor).focus()
+        if self._source:
+            self._read(self._source)
+
+    async def on_unmount(self) -> None:
+        if self.document is not None:
+            await self.document.close()
+
+    @property
+    def picker(self) -> OperationPicker:
+        """The list of operations."""
+        return self.query_one(OperationPicker)
+
+    def unsaved(self) -> str:
+        return "the import" if len(self.picker.choosing) else ""
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    @on(Input.Submitted, ".-source")
+    def _wanted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._read(event.value)
+
+    def _read(self, where: str) -> None:
+        self.reading = "looking"
+
+        async def work() -> None:
+            try:
+                document = await open_document(where, lambda text: self.post_message(self.Told(text)))
+            except DrioError as error:
+                self.post_message(self.NotRead(error))
+            else:
+                if not self.post_message(self.Read(document)):
+                    await document.close()
+
+        self.run_worker(work(), name="read", group="read", exclusive=True)
+
+    def on_import_screen_told(self, message: Told) -> None:
+        if self.reading:
+            self.reading = message.text
+
+    def on_import_screen_not_read(self, message: NotRead) -> None:
+        self.reading = ""
+        error = message.error
+        if self.document is None:
+            said = "\n".join(part for part in (error.message, error.hint) if part)
+            self.query_one("#empty", EmptyState).say(error.title, said, ("Enter", "try again"))
+        else:
+            self.drio.show_error(error)
+        self.query_one(".-source", LineEditor).focus()
+
+    async def on_import_screen_read(self, message: Read) -> None:
+        self.reading = ""
+        old, self.document = self.document, message.document
+        if old is not None:
+            await old.close()
+
+    def watch_reading(self, reading: str) -> None:
+        if reading and self.document is None:
+            self.query_one("#empty", EmptyState).say("Reading the document", f"{reading}…", ("Esc", "stop"))
+        self._note()
+
+    def watch_document(self, document: Document | None) -> None:
+        self._arrange()
+        if document is None:
+            return
+        self._found = list(document.problems)
+        self._checked = False
+        self._forget_plan()
+        self.picker.show(document.operations)
+        self.picker.focus_list()
+        self.query_one(".-base", LineEditor).value = document.base_url
+        self._show_where()
+        self._note()
+        self._check(document)
+
+    def _check(self, document: Document) -> None:
+        """Hold it against the specification while the list is in use already."""
+
+        async def work() -> None:
+            await document.check(None, lambda problem: self.post_message(self.Found(document, problem)))
+            self.post_message(self.Found(document, None))
+
+        self.run_worker(work(), name="check", group="check", exclusive=True)
+
+    def on_import_screen_found(self, message: Found) -> None:
+        if message.document is not self.document:
+            return
+        if message.problem is None:
+            self._checked = True
+        else:
+            self._found.append(message.problem)
+        self._note()
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        there = self.document is not None
+        self.query_one("#empty").display = not there
+        for id in ("#work", "#where"):
+            self.query_one(id).display = there
+        self.refresh_bindings()
+
+    def _note(self) -> None:
+        document = self.document
+        parts: list[Content] = []
+        if self.reading:
+            parts.append(Content.styled(f"◌ {self.reading}… Esc stops", "$text-warning"))
+        if document is not None:
+            parts.append(safe_line(f"{document.title} {document.head.version}", 60, "bold"))
+            parts.append(Content.styled(f"OpenAPI {document.head.openapi[:12]}", "$foreground-muted"))
+            if self._found:
+                plural = "s" if len(self._found) != 1 else ""
+                parts.append(Content.styled(f"▲ {len(self._found)} problem{plural} (p)", "$text-warning"))
+            elif self._checked:
+                parts.append(Content.styled("✓ valid", "$text-success"))
+            if not self._checked:
+                parts.append(Content.styled("◌ checking", "$foreground-muted"))
+        self.query_one("#note", Static).update(Content("  ").join(parts), layout=False)
+
+    @on(OperationPicker.Moved)
+    def _show_tool(self, event: OperationPicker.Moved) -> None:
+        document, id = self.document, event.id
+        if document is None or id is None:
+            return
+
+        async def work() -> None:
+            try:
+                found = await document.details([id])
+            except ImportFailed as error:
+                self.post_message(self.NotRead(error))
+            else:
+                self.post_message(self.Described(found[id]))
+
+        self.run_worker(work(), name="describe", group="describe", exclusive=True)
+
+    def on_import_screen_described(self, message: Described) -> None:
+        detail, document = message.detail, self.document
+        offered = document.offered(detail.id) if document else None
+        if offered is None or detail.id != self.picker.id_here:
+            return
+        lines = [safe_line(detail.id, 200, "bold"), Content(f"As a model sees it: about {detail.tokens:,} tokens")]
+        if offered.obstacle:
+            lines.append(safe(f"✗ {offered.obstacle}", "$text-error"))
+        lines += [safe(f"▲ {note}", "$text-warning") for note in dict.fromkeys((*offered.notes, *detail.notes))]
+        if offered.schemes:
+            lines.append(safe(f"It wants a sign-in: {' or '.join(offered.schemes)}", "$foreground-muted"))
+        self.query_one("#about", Static).update(Content("\n").join(lines[:8]))
+        self.query_one("#json", JsonView).show(detail.seen)
+
+    @on(OperationPicker.Opened)
+    def _open_tool(self) -> None:
+        self.add_class("-tool")
+        self.query_one("#json JsonLines").focus()
+
+    @on(OperationPicker.Changed)
+    def _chosen_changed(self) -> None:
+        self._show_where()
+        self.refresh_bindings()
+
+    # -- where to ---------------------------------------------------------------------------------
+
+    def _show_where(self) -> None:
+        target = self._snapshot.thing("integration", self._integration) if self._integration else None
+        name = target.name if target else f"a new integration: {self.document.title if self.document else ''}"
+        self.query_one(".-integration", Picker).show(safe_line(name, 70))
+        base = self.query_one(".-base", LineEditor)
+        base.disabled = target is not None
+        connection = self._snapshot.thing("auth", self._auth) if self._auth else None
+        own = " (the integration's own)" if target is not None else ""
+        text = connection.name if connection else f"none{own}"
+        wanted = self.document.proposal(self.picker.choosing.chosen) if self.document else None
+        if wanted is not None and connection is None and target is None:
+            maker = f": make one with the provider {wanted.provider}" if wanted.provider else f": {wanted.problem}"
+            text = f"none; the document wants {wanted.about}{maker}"
+        picker = self.query_one(".-auth", Picker)
+        picker.show(safe_line(text, 110))
+        picker.disabled = target is not None
+
+    @on(Picker.Wanted)
+    def _choose(self, event: Picker.Wanted) -> None:
+        event.stop()
+        if event.picker.has_class("-auth"):
+            self._choose_auth(event.typed)
+        else:
+            self._choose_integration(event.typed)
+
+    def _choose_integration(self, typed: str) -> None:
+        choices = [Choice("", "a new integration", quiet=True)]
+        things = [thing for thing in self._snapshot.things("integration") if not thing.made_up]
+        choices += [Choice(thing.id, thing.name, thing.text("baseUrl")) for thing in things]
+
+        def taken(choice: Choice[Any] | None) -> None:
+            if choice is not None:
+                self._integration = choice.value
+                thing = self._snapshot.thing("integration", choice.value) if choice.value else None
+                url = thing.text("baseUrl") if thing else self.document.base_url if self.document else ""
+                self.query_one(".-base", LineEditor).value = url
+                self._show_where()
+
+        self.app.push_screen(ChooserScreen("Into which integration?", choices, typed=typed), taken)
+
+    def _choose_auth(self, typed: str) -> None:
+        choices = [Choice("", "none", quiet=True)]
+        things = [thing for thing in self._snapshot.things("auth") if not thing.made_up]
+        choices += [Choice(thing.id, thing.name, thing.text("providerName")) for thing in things]
+
+        def taken(choice: Choice[Any] | None) -> None:
+            if choice is not None:
+                self._auth = choice.value
+                self._show_where()
+
+        self.app.push_screen(ChooserScreen("Signed in by which connection?", choices, typed=typed), taken)
+
+    # -- making -----------------------------------------------------------------------------------
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        if action not in ("make", "where", "problems"):
+            return None
+        if self.document is None:
+            return "Give a document first, then press Enter."
+        if action == "problems" and not self._found:
+            return "Nothing odd was found in the document."
+        if action == "make" and not len(self.picker.choosing):
+            return "Choose operations first, with Space."
+        return None
+
+    @on(Button.Pressed, "#create")
+    async def _pressed(self) -> None:
+        await self.run_action("screen.make")
+
+    def action_make(self) -> None:
+        """Plan it, check what is taken against the specification, and ask."""
+        document = self.document
+        if document is None:
+            return
+        base = self.query_one(".-base", LineEditor)
+        why = why_no_base(base.value.strip()) if not self._integration else ""
+        if why:
+            self.notify(f"{why} Give the base URL of the API.", title="Base URL", severity="error", markup=False)
+            base.focus()
+            return
+        chosen = self.picker.choosing.chosen
+        tools = self.query_one(Segments).chosen != 1
+        wanted = (chosen, tools, self._integration, self._auth, base.value.strip())
+        if self._plan is not None and self._plan_of == wanted:
+            self._ask(self._plan, ())
+            return
+        target: Target | str = Target(self._integration, base.value.strip()) if self._integration else ""
+        taken = {
+            kind: [thing.text("key") for thing in self._snapshot.things(kind)]
+            for kind in ("integration", "operation", "tool")
+        }
+        url, auth = base.value.strip(), "" if self._integration else self._auth
+        self._plan_of = wanted
+        self.reading = "planning"
+
+        async def work() -> None:
+            try:
+                plan = await document.plan(
+                    chosen, base_url=url, integration=target, auth=auth, tools=tools, taken=taken
+                )
+                checked = () if self._checked else await document.check(chosen)
+            except DrioError as error:
+                self.post_message(self.NotRead(error))
+            else:
+                self.post_message(self.Planned(plan, checked))
+
+        self.run_worker(work(), name="plan", group="plan", exclusive=True)
+
+    def on_import_screen_planned(self, message: Planned) -> None:
+        self.reading = ""
+        self._plan, self._work = message.plan, None
+        self._ask(message.plan, message.checked)
+
+    def _ask(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
+        ids = {thing.source for thing in plan.things}
+        found = [problem for problem in self._found if problem.operation in ids]
+        told = list(dict.fromkeys(map(_told, (*plan.problems, *found, *checked))))
+        lines = [f"▲ {text}" for text in told[:_TOLD]]
+        if len(told) > _TOLD:
+            lines.append(f"▲ and {len(told) - _TOLD} more")
+        count = len(plan.things)
+        screen = MakingScreen(
+            f"Create {count} things?",
+            "\n".join(lines) or "Nothing is left out.",
+            [thing.about for thing in plan.things],
+            lambda saver: self._made_by(saver, plan),
+            agree="Create",
+        )
+        screen.work = self._work
+        self.app.push_screen(screen, self._ended)
+
+    def _made_by(self, saver: Saver, plan: Plan) -> Batch:
+        self._work = batch(saver, self._app_id, plan)
+        return self._work
+
+    def _ended(self, anything: bool | None) -> None:
+        work, plan = self._work, self._plan
+        if not anything or work is None or plan is None:
+            return
+        self._anything = self._anything or any(result and result.ok for result in work.results)
+        if work.done:
+            self.dismiss(True)
+
+    def _forget_plan(self) -> None:
+        self._plan, self._work, self._plan_of = None, None, ()
+
+    # -- getting about ----------------------------------------------------------------------------
+
+    def action_source(self) -> None:
+        self.query_one(".-source", LineEditor).focus()
+
+    def action_where(self) -> None:
+        self.query_one(".-integration", Picker).focus()
+
+    def action_problems(self) -> None:
+        lines = [_told(problem) for problem in self._found]
+        text = "\n".join(lines[:_TOLD]) + (f"\nand {len(lines) - _TOLD} more" if len(lines) > _TOLD else "")
+        self.notify(
+            safe(text, multiline=True).plain, title="In the document", severity="warning", timeout=20, markup=False
+        )
+
+    def action_other_side(self) -> None:
+        """From the list to the tool, to the settings, and back to the list."""
+        if self.document is None:
+            return
+        if self.picker.has_focus_within:
+            self._open_tool()
+        elif self.query_one("#tool").has_focus_within:
+            self.remove_class("-tool")
+            self.action_where()
+        else:
+            self.screen.focus_next()
+            if not self.query_one("#where").has_focus_within:
+                self.picker.focus_list()
+
+    def action_back(self) -> None:
+        """Stop what is under way, leave the tool or the settings, then the screen."""
+        stopped = [worker for worker in self._under_way() if worker.group in ("read", "plan")]
+        if stopped:
+            for worker in stopped:
+                worker.cancel()
+            self.on_import_screen_not_read(self.NotRead(ImportFailed("You stopped the reading.", title="Not read")))
+        elif self.document is not None and not self.picker.has_focus_within:
+            self.remove_class("-tool")
+            self.picker.focus_list()
+        elif self._anything and not self.unsaved():
+            self.dismiss(True)
+        else:
+            self.drio.back()
+
+
+class MakingScreen(BatchScreen):
+    """The steps of an import. What failed can be tried again; what is done is not done twice."""
+
+    def on_mount(self) -> None:
+        button = self.query_one("#go", Button)
+        button.variant = "primary"
+        if self.work is not None:
+            button.label = "Retry the failed"
+        self.call_after_refresh(button.focus)
+
+
+def _told(problem: Problem) -> str:
+    where = problem.operation or problem.where
+    return f"{where}: {problem.message}" if where else problem.message
