@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check": ("deploy", "check", "Say what would break if an app were deployed."),
     "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),
     "call": ("call", "call", "Run a tool of an app and print its result."),
+    "import": ("import_openapi", "import_openapi", "Create operations and tools from an OpenAPI document."),
     "login": ("signin", "login", "Sign in through the browser."),
     "logout": ("signin", "logout", "Sign out: revoke and forget the tokens."),
     "status": ("signin", "status", "Say which profile, host and account are in use, and where tokens are kept."),

@@ -91,12 +91,12 @@ def _from_file(where: str, tell: Progress) -> Source:
         ) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise ImportFailed(f"{shown} cannot be opened: {_reason(error)}.") from error
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode):  # before fdopen, which does not close what it refuses
+        os.close(handle)
+        what = "is a folder; give the document in it" if stat.S_ISDIR(info.st_mode) else "is no plain file"
+        raise ImportFailed(f"{shown} {what}.")
     with os.fdopen(handle, "rb") as file:
-        info = os.fstat(file.fileno())
-        if stat.S_ISDIR(info.st_mode):
-            raise ImportFailed(f"{shown} is a folder; give the document in it.")
-        if not stat.S_ISREG(info.st_mode):
-            raise ImportFailed(f"{shown} is no plain file.")
         if info.st_size > LARGEST:
             raise _too_large(shown)
         data = bytearray()

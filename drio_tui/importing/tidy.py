@@ -78,7 +78,8 @@ def words_of(name: str) -> str:
 
 def title_of(text: str, most: int = 200) -> str:
     """The first line of a text, as a name of at most `most` characters."""
-    line = next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "").rstrip(".")
+    text = text.lstrip()[: 4 * most + 16]
+    line = " ".join(text.partition("\n")[0].split()).rstrip(".")
     line = "".join(char for char in line if unicodedata.category(char)[0] != "C")
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 

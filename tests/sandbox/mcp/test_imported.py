@@ -1,0 +1,71 @@
+"""Operations of an OpenAPI document, created, deployed and called by a model's client: each request is what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.transport import Transport
+from drio_tui.importing.document import open_document
+from drio_tui.importing.making import batch
+from drio_tui.workspace.saving import Saver
+from tests.importing.documents import PETS
+from tests.importing.oracle import count, wanted, with_everything
+from tests.sandbox.mcp.conftest import Served, Upstream
+from tests.workspace.saving_world import Token
+
+pytestmark = pytest.mark.socket
+
+
+async def imported(lax: Served, upstream: Upstream, document: Any, folder: Path, most: int) -> None:
+    """Import `most` operations of a document, deploy, call each, and hold what arrived against the document."""
+    path = folder / "document.json"
+    path.write_text(json.dumps(document))
+    app = await lax.api.app(slug="imported")
+    token = lax.api.http.headers["Authorization"].removeprefix("Bearer ")
+    client = DrioClient(Transport(f"{lax.base_url}/api/v1", auth=Token(token)))
+    try:
+        async with await open_document(str(path)) as found:
+            assert len(found.operations) == count(document)
+            sendable = {one.id for one in found.operations if not one.obstacle}
+            pairs = [one for one in with_everything(document) if f"{one[1].upper()} {one[0]}" in sendable][:most]
+            ids = [f"{method.upper()} {place}" for place, method in pairs]
+            plan = await found.plan(ids, base_url=f"{upstream.base_url}/base")
+        work = batch(Saver(client), app, plan)
+        await work.run()
+        assert work.done, work.failed
+    finally:
+        await client.aclose()
+    schemas = {thing.source: thing.body["inputSchema"] for thing in plan.of("operation")}
+    names = {thing.source: thing.body["key"] for thing in plan.of("tool")}
+    endpoint = await lax.deploy(app)
+    async with lax.client(endpoint) as model:
+        listed = {tool.name: tool for tool in (await model.list_tools()).tools}
+        assert listed.keys() == set(names.values())
+        for (place, method), id in zip(pairs, ids, strict=True):
+            request = wanted(document, place, method)
+            upstream.seen.clear()
+            result = await model.call_tool(names[id], request.arguments(schemas[id]))
+            assert len(upstream.seen) == 1, f"{id}: {result.content}"
+            seen = upstream.seen[0]
+            assert request.differences(seen.method, seen.target, seen.headers, seen.body, "/base") == [], id
+    for thing in plan.of("tool"):
+        hints = listed[thing.body["key"]].annotations
+        assert hints is not None
+        assert thing.body["annotations"].items() <= hints.model_dump(by_alias=True).items()
+
+
+async def test_a_small_document_is_called_as_it_says(lax: Served, upstream: Upstream, tmp_path: Path) -> None:
+    await imported(lax, upstream, PETS, tmp_path, 5)
+
+
+async def test_ten_operations_of_drios_own_document_are_called_as_it_says(
+    lax: Served, upstream: Upstream, tmp_path: Path
+) -> None:
+    document = (await lax.api.http.get("/api/openapi.json")).json()
+    assert count(document) > 35
+    await imported(lax, upstream, document, tmp_path, 10)
