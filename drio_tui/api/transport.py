@@ -157,18 +157,29 @@ class Transport:
         await self._client.aclose()
 
     async def request(
-        self, method: str, path: str, *, json: Any = _UNSET, anonymous: bool = False, below_origin: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = _UNSET,
+        anonymous: bool = False,
+        below_origin: bool = False,
+        etag: str = "",
     ) -> Reply:
         """Send `method` `path` (below the base URL, already percent-encoded) and give the answer.
 
         GET, PUT and DELETE are tried again on 408, 429, 5xx and broken connections; POST and PATCH never:
         where it is not known whether one was carried out, `OutcomeUnknown` or an `ApiError` with
         `outcome_unknown` is raised. `anonymous` leaves the token out; with `below_origin` the path stands below the
-        base's origin (where the sandbox has addresses of its own). Raises `DrioError` only.
+        base's origin (where the sandbox has addresses of its own). With `etag`, the answer can be one of status
+        304, without data: what has that ETag still holds. Raises `DrioError` only.
         """
         if self._client.is_closed:
             raise ConnectionFailed("the program is closing its connections")
         content = None if json is _UNSET else _encoded(json)
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        if etag:
+            headers["If-None-Match"] = etag
         budget = _Budget(self.limits.total)
         maybe_done = False  # an earlier attempt of this DELETE may have been carried out
         for attempt in itertools.count(1):
@@ -182,7 +193,7 @@ class Transport:
                 request_body=None if json is _UNSET else redact(json),
             )
             try:
-                return await self._attempt(exchange, content, anonymous, budget)
+                return await self._attempt(exchange, content, headers, anonymous, budget)
             except DrioError as error:
                 if maybe_done and isinstance(error, ApiError) and error.status == 404:
                     return Reply(None, 404, {}, error.request_id)
@@ -216,12 +227,14 @@ class Transport:
         backoff: float = min(8.0, 0.25 * 2 ** (attempt - 1))
         return backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
-    async def _attempt(self, exchange: Exchange, content: bytes | None, anonymous: bool, budget: _Budget) -> Reply:
+    async def _attempt(
+        self, exchange: Exchange, content: bytes | None, headers: dict[str, str], anonymous: bool, budget: _Budget
+    ) -> Reply:
         started = time.perf_counter()
         self._tell(exchange)
         try:
             async with budget.running():
-                return await self._send(exchange, content, anonymous, budget)
+                return await self._send(exchange, content, headers, anonymous, budget)
         except TimeoutError as error:
             exchange.error = f"no complete answer within {self.limits.total:g} s"
             raise RequestTimeout(exchange.error) from error
@@ -236,12 +249,13 @@ class Transport:
             exchange.elapsed = time.perf_counter() - started
             self._tell(exchange)
 
-    async def _send(self, exchange: Exchange, content: bytes | None, anonymous: bool, budget: _Budget) -> Reply:
+    async def _send(
+        self, exchange: Exchange, content: bytes | None, headers: dict[str, str], anonymous: bool, budget: _Budget
+    ) -> Reply:
         method, url = exchange.method, httpx.URL()
         try:
             url = httpx.URL(exchange.url)
             for _ in range(self.limits.redirects + 1):
-                headers = {"Content-Type": "application/json"} if content is not None else {}
                 request = self._client.build_request(method, url, content=content, headers=headers)
                 exchange.request_headers = redact_headers(request.headers.multi_items())
                 own = origin(url) == self._origin
@@ -317,6 +331,8 @@ class Transport:
                 refusal.hint = NotDrio.hint if status < 500 else refusal.hint
             exchange.request_id = refusal.request_id
             raise refusal
+        if status == 304 and "if-none-match" in response.request.headers:
+            return Reply(None, status, headers, exchange.request_id)
         if not 200 <= status < 300:
             raise NotDrio(f"{exchange.path} answered with HTTP {status}")
         if problem:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from drio_tui.api.client import DrioClient
-from drio_tui.api.errors import DrioError
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.schema.fields import Field, Hints, Option, Reader
 from drio_tui.schema.openapi import reader
 from drio_tui.schema.resolve import Json
 from drio_tui.ui.forms.place import Reference
+from drio_tui.workspace.document import ServerDocument
 from drio_tui.workspace.journal import Journal
 from drio_tui.workspace.saving import Saver
 from drio_tui.workspace.seen import SeenSchemas
@@ -22,11 +22,14 @@ from drio_tui.workspace.snapshot import Snapshot
 if TYPE_CHECKING:
     from drio_tui.ui.backend import Backend
 
-DOCUMENT_SECONDS = 3.0
-"""How long a form waits for the server's document; after that it uses our own models."""
+DOCUMENT_SECONDS = 1.0
+"""How long a form waits for the server to say what its document is now; after that it uses what is known.
+
+Nothing on a form changes when the answer comes later: the next form is made by it.
+"""
 
 _savers: WeakKeyDictionary[DrioClient, Saver] = WeakKeyDictionary()
-_documents: WeakKeyDictionary[DrioClient, asyncio.Task[Json | None]] = WeakKeyDictionary()
+_documents: WeakKeyDictionary[DrioClient, ServerDocument] = WeakKeyDictionary()
 
 
 def saver_of(backend: Backend, client: DrioClient) -> Saver:
@@ -38,22 +41,12 @@ def saver_of(backend: Backend, client: DrioClient) -> Saver:
     return found
 
 
-async def document_of(client: DrioClient) -> Json | None:
-    """The server's OpenAPI document, read once for a connection; None where there is none in time."""
-    task = _documents.get(client)
-    if task is None or (task.done() and task.result() is None):
-        task = _documents[client] = asyncio.create_task(_read(client))
-    try:
-        return await asyncio.wait_for(asyncio.shield(task), DOCUMENT_SECONDS)
-    except TimeoutError:
-        return None
-
-
-async def _read(client: DrioClient) -> Json | None:
-    try:
-        return (await client.transport.request("GET", "/openapi.json", anonymous=True)).data
-    except DrioError:
-        return None
+def document_of(client: DrioClient) -> ServerDocument:
+    """The document of a connection. Asking for it early costs nothing: it is done in the background."""
+    found = _documents.get(client)
+    if found is None:
+        found = _documents[client] = ServerDocument(client.transport)
+    return found
 
 
 async def schemas_seen(backend: Backend, app: str, thing: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,8 @@ class TableServer:
 
     Headers may follow in a third place. What `next_answers` lists for a route comes first, one for each request.
     `requests` lists what was asked, as `(method, path, JSON body)`, `targets` the paths as they stood on the wire.
-    While `gate` is not set, answers wait; so do those of a route that `hold` names, until `release`.
+    While `gate` is not set, answers wait; so do those of a route that `hold` names, until `release`. Who names the
+    ETag among an answer's headers gets a 304, which `unchanged` counts.
     """
 
     def __init__(self, answers: dict[str, Any] | None = None) -> None:
@@ -27,6 +28,7 @@ class TableServer:
         self.next_answers: dict[str, list[Any]] = {}
         self.requests: list[tuple[str, str, Any]] = []
         self.targets: list[str] = []
+        self.unchanged = 0
         self._held: dict[str, asyncio.Event] = {}
         self.gate = asyncio.Event()
         self.gate.set()
@@ -60,8 +62,12 @@ class TableServer:
         if data is None and status >= 400:
             data = {"error": {"code": f"e{status}", "message": f"refused with {status}", "details": None}}
         text = data if isinstance(data, bytes) else json.dumps(data).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
-        headers += [(name.lower().encode(), value.encode()) for name, value in more]
+        headers = [(name.lower().encode(), value.encode()) for name, value in more]
+        etag = dict(headers).get(b"etag")
+        if etag and dict(scope["headers"]).get(b"if-none-match") == etag:
+            self.unchanged += 1
+            status, text = 304, b""
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text})
 

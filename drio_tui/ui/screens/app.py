@@ -20,6 +20,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Status
+from drio_tui.ui.saving import document_of
 from drio_tui.ui.screens import editing
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.import_openapi import ImportScreen
@@ -165,6 +166,8 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         self.loading_app = True
 
         async def read(client: DrioClient) -> int:
+            if turn == 1:
+                document_of(client).ask()  # before a form wants it
             await load_app(client, self.app_id, lambda update: self.post_message(self.Arrived(turn, update)))
             return turn
 

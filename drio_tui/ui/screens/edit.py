@@ -25,7 +25,7 @@ from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.forms.whole import WholeJson
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import RequestFailed
-from drio_tui.ui.saving import body_of, document_of, references_of, schemas_seen, without_members
+from drio_tui.ui.saving import DOCUMENT_SECONDS, body_of, document_of, references_of, schemas_seen, without_members
 from drio_tui.ui.screens.making import begin_of, make_new
 from drio_tui.ui.screens.writing import WritingScreen
 from drio_tui.ui.stylesheets import stylesheet
@@ -82,9 +82,15 @@ class EditScreen(WritingScreen):
         """Everything that the forms are made from is there."""
 
         def __init__(
-            self, snapshot: Snapshot, raw: dict[str, Any] | None, document: Any, schemas: Mapping[str, Any]
+            self,
+            snapshot: Snapshot,
+            raw: dict[str, Any] | None,
+            document: Any,
+            fresh: bool,
+            schemas: Mapping[str, Any],
         ) -> None:
             super().__init__()
+            self.fresh = fresh
             self.schemas = schemas
             self.snapshot = snapshot
             self.raw = raw
@@ -120,6 +126,7 @@ class EditScreen(WritingScreen):
         target, snapshot = self.target, self.snapshot
 
         async def read(client: DrioClient) -> EditScreen.Ready:
+            document_of(client).ask()
             known = snapshot
             if known is None:
                 known = Snapshot(target.app)
@@ -131,7 +138,7 @@ class EditScreen(WritingScreen):
                 except NotFound:
                     raw = None
             seen = await schemas_seen(self.backend, target.app, raw or target.base or {})
-            return self.Ready(known, raw, await document_of(client), seen)
+            return self.Ready(known, raw, *(await document_of(client).now(DOCUMENT_SECONDS)), seen)
 
         self.run_request(read, lambda ready: ready, group="read", once=True)
 
@@ -199,7 +206,8 @@ class EditScreen(WritingScreen):
         switcher.current = "page-form"
         self._pages = [str(page.id) for page in pages]
         self._filled = True
-        note = "fields as this server describes them" if theirs else "fields as this version knows them"
+        word = "describes" if message.fresh else "described"
+        note = f"fields as this server {word} them" if theirs else "fields as this version knows them"
         self.query_one("#heading", Static).update(self._heading(note))
         self.form.focus_first()
         if self.target.outside:

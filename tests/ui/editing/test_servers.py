@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 from textual.widgets import Button
 
 from drio_tui.schema.leaves import Leaf
+from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.screens.bulk import BatchScreen
 from drio_tui.ui.screens.edit import EditScreen
 from drio_tui.ui.screens.review import ReviewScreen
@@ -71,6 +73,48 @@ async def test_what_only_the_servers_document_knows_is_edited_and_sent(monkeypat
         await until(pilot, lambda: server.asked("PATCH", ITEM))
         sent = next(body for method, _, body in server.requests if method == "PATCH")
         assert sent == {"region": "eu", "kind": "hologram", "limits": {"burst": 7}}
+
+
+async def leave(pilot: Any) -> None:
+    await pilot.press("escape")
+    await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+
+
+async def test_the_document_is_asked_for_by_its_etag_a_new_one_is_used_and_a_slow_one_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = drio_of()
+    answers["GET /openapi.json"] = (200, newer(), [("ETag", '"one"')])
+    answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
+    async with serving(TableServer(answers)) as server:
+        async with running(server.base_url, monkeypatch) as pilot:
+            editing = await edit_integration(pilot)
+            assert server.asked("GET", "/openapi.json") == 2  # when the app was opened, and by the form
+            assert server.unchanged == 1
+            assert "region" in editing.form.model.root.members
+            await leave(pilot)
+            changed = copy.deepcopy(newer())
+            body = changed["paths"]["/api/v1/apps/{a}/integrations/{b}"]["patch"]["requestBody"]
+            body["content"]["application/json"]["schema"]["properties"]["zone"] = {"type": "string"}
+            server.answers["GET /openapi.json"] = (200, changed, [("ETag", '"two"')])
+            await pilot.press("e")
+            editing = await edit_of(pilot)
+            assert server.unchanged == 1
+            assert "zone" in editing.form.model.root.members
+            await leave(pilot)
+            server.hold("GET /openapi.json")
+            await pilot.press("e")
+            editing = await edit_of(pilot)
+            assert "as this server described them" in text_of(pilot.app)
+            server.release()
+            await until(pilot, lambda: server.unchanged == 2)
+            assert pilot.app.screen is editing
+            await leave(pilot)
+        # The next start knows the document before the server has said a word about it.
+        server.hold("GET /openapi.json")
+        async with running(server.base_url, monkeypatch) as pilot:
+            editing = await edit_integration(pilot)
+            assert "zone" in editing.form.model.root.members
 
 
 @pytest.mark.parametrize("document", [404, {"openapi": "3.1.0", "paths": 3}, b"<html>", {}])
