@@ -91,7 +91,7 @@ def call(
             if kind == "deployed":
                 _agree(bound, f"{bound.name} of the deployed app", arguments, yes, read_only)
                 return await _deployed(session, snapshot.app.raw if snapshot.app else {}, bound, arguments), bound
-            request = local.preview(bound, arguments)
+            request = local.preview(bound, arguments, "drio-sandbox" if kind == "sandbox" else "drio-tui")
             _agree(bound, f"{request.method} {request.url}", arguments, yes, read_only)
             if kind == "sandbox":
                 from drio_tui.workspace.trying.sandboxed import run_in_sandbox
@@ -193,4 +193,4 @@ def _credentials(here: Here, bound: Bound) -> None:
 async def _deployed(session: Session, app: dict[str, Any], bound: Bound, arguments: dict[str, Any]) -> Run:
     from drio_tui.workspace.trying.deployed import live_at, run_deployed
 
-    return await run_deployed(live_at(session.base_url, app), bound, arguments)
+    return await run_deployed(await live_at(session.base_url, app), bound, arguments)

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from textual.content import Content
 
 from drio_tui.api import wire
+from drio_tui.schema.jsontext import pretty
 from drio_tui.ui.widgets.document import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.trying.bound import Bound
@@ -198,7 +199,7 @@ def moment(at: float) -> str:
 
 def _pretty(text: str) -> str:
     try:
-        return wire.dumps(wire.loads(text), indent=2)[:_LONGEST]
+        return pretty(wire.loads(text))[:_LONGEST]
     except wire.MalformedJson:
         return text[:_LONGEST]
 

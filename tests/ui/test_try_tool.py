@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from drio_tui.api.redact import HIDDEN
+from drio_tui.ui.curl import command
 from drio_tui.ui.forms.editors import TextEditor
 from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.edit import EditScreen, Target
@@ -62,9 +66,13 @@ def picture(screen: Any) -> str:
 
 
 async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
-    sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     token = sandbox_process.token
+    opener = tmp_path / "opener"
+    opener.write_text(f'#!/bin/sh\ncp "${{1#file://}}" {tmp_path}/opened.html\n')
+    opener.chmod(0o700)
+    monkeypatch.setenv("BROWSER", str(opener))
     async with running(sandbox_process.base_url, monkeypatch, token=token, size=(80, 24)) as pilot:
         screen = await playground(pilot, desk["app"], desk["search-contacts"])
         assert "Draft, in the sandbox" in text_of(pilot.app)
@@ -73,6 +81,9 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
         await answered(pilot, screen)
         assert "Ada Okafor" in picture(screen)
         assert "✓ 200" in text_of(pilot.app)
+        await pilot.press("o")
+        await until(pilot, (tmp_path / "opened.html").exists)
+        assert "ada.okafor@northwind-bakery.example" in (tmp_path / "opened.html").read_text()
         seen = {}
         for name in PAGES[1:]:
             await pilot.press("f5")
@@ -85,6 +96,8 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
         assert "Every mapping matched." in seen["mappings"]
         assert "upstream" in seen["timing"]
         assert "Show Contact" in seen["chain"]
+        await pilot.click("#results > TabStrip", offset=(12, 0))  # the same by mouse
+        assert screen.query_one("#pages").current == "result"
         # The next tool takes its argument from the result, as it was edited.
         await pilot.press("f7")
         await until(pilot, lambda: isinstance(pilot.app.screen, StepScreen))
@@ -206,16 +219,20 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
         await pilot.press("escape")
         # The second run asks nothing; one that does not end is stopped by Esc.
 
+        connections = []
+
         async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            connections.append(reader)
             await reader.read()
 
         upstream.on_connection = hang
-        await pilot.press("ctrl+r")
-        await until(pilot, lambda: screen.busy and "running" in text_of(pilot.app))
+        await pilot.press(*["ctrl+r"] * 5)  # however often it is pressed, it is one run
+        await until(pilot, lambda: screen.busy and connections and "running" in text_of(pilot.app))
         await pilot.press("escape")
         await until(pilot, lambda: "Stopped." in text_of(pilot.app))
         assert not screen.busy
         assert screen.is_current
+        assert len(connections) == 1
         program: Any = pilot.app
         assert SECRET not in repr([*program.backend.log])
         await pilot.app.workers.wait_for_complete()
@@ -223,3 +240,19 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
 
     for path in paths.state_dir().rglob("*"):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("hostile", ["'; touch pwned; '", "$(touch pwned)", "a\ntouch pwned\n", "\\'", HIDDEN + "'x"])
+def test_a_run_copied_as_curl_is_inert_but_for_the_secret_that_it_takes_from_the_environment(
+    hostile: str, tmp_path: Path
+) -> None:
+    headers = [("X-Note", hostile), ("Authorization", f"Bearer {HIDDEN}"), ("Host", "evil")]
+    text = command("POST", f"http://127.0.0.1:1/{hostile}?key={HIDDEN}", headers, json.dumps({"a": hostile}))
+    script = f'curl() {{ printf "%s\\0" "$@"; }}\n{text}\n'
+    env = {"UPSTREAM_SECRET": "t", "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run(["/bin/sh", "-c", script], capture_output=True, cwd=tmp_path, env=env, check=True)
+    arguments = ran.stdout.decode().split("\0")[:-1]
+    assert list(tmp_path.iterdir()) == []
+    assert "Authorization: Bearer t" in arguments
+    assert json.loads(arguments[arguments.index("--data-raw") + 1]) == {"a": hostile}
+    assert not any("evil" in argument for argument in arguments)

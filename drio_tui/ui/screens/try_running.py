@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from drio_tui.api import wire
+from drio_tui.schema.jsontext import pretty
 from drio_tui.ui.screens.try_dialogs import CredentialsScreen
 from drio_tui.ui.trying import here_of, request_text
 from drio_tui.workspace.trying import here as local
@@ -43,7 +43,7 @@ async def attempt(
         return await _deployed(drio, bound, arguments, app, sending)
     here = here_of(client)
     try:
-        request = local.preview(bound, arguments)
+        request = local.preview(bound, arguments, "drio-sandbox" if target == "sandbox" else "drio-tui")
     except local.BadArguments as error:
         return Attempt(None, error.message)
     new_host = target == "here" and here.is_new(bound)
@@ -85,9 +85,9 @@ async def _deployed(
 ) -> Attempt:
     from drio_tui.workspace.trying.deployed import run_deployed
 
-    endpoint = _endpoint(drio, app)
+    endpoint = await _endpoint(drio, app)
     if not bound.only_reads:
-        given = wire.dumps(arguments, indent=2)[:2_000]
+        given = pretty(arguments)[:2_000]
         said = f"tools/call {bound.name}\n{endpoint}\n{given}\n\nThe tool is not marked as only reading."
         if not await drio.confirm(f"Run {bound.title}?", said, agree="Run it"):
             return Attempt(None, "Not run.")
@@ -95,11 +95,11 @@ async def _deployed(
     return Attempt(await run_deployed(endpoint, bound, arguments, drio.backend.note_exchange))
 
 
-def _endpoint(drio: DrioApp, app: dict[str, Any]) -> str:
+async def _endpoint(drio: DrioApp, app: dict[str, Any]) -> str:
     """Where the app is live. Raises `NotDeployed`."""
     from drio_tui.workspace.trying.deployed import live_at
 
-    return live_at(drio.backend.base_url or "", app)
+    return await live_at(drio.backend.base_url or "", app)
 
 
 async def page(drio: DrioApp, client: DrioClient, bound: Bound, run: Run, app: dict[str, Any]) -> str:
@@ -107,7 +107,7 @@ async def page(drio: DrioApp, client: DrioClient, bound: Bound, run: Run, app: d
     if run.target == "deployed":
         from drio_tui.workspace.trying.deployed import widget_page
 
-        html = await widget_page(_endpoint(drio, app), bound, drio.backend.note_exchange)
+        html = await widget_page(await _endpoint(drio, app), bound, drio.backend.note_exchange)
     elif drio.status.sandbox or is_local(drio.backend.base_url or ""):
         from drio_tui.workspace.trying.sandboxed import page_of
 

@@ -25,10 +25,10 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens import try_dialogs as dialogs
 from drio_tui.ui.screens import try_running as running
 from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.try_kept import Keeping, Said
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.trying import (
     chain_blocks,
-    here_of,
     kept_of,
     mapping_blocks,
     request_blocks,
@@ -45,7 +45,7 @@ from drio_tui.workspace.trying import page as pages
 from drio_tui.workspace.trying.bound import Bound, bound_of
 from drio_tui.workspace.trying.history import NotKept
 from drio_tui.workspace.trying.picture import draw
-from drio_tui.workspace.trying.run import TARGETS, Run, Target, inner_value
+from drio_tui.workspace.trying.run import TARGETS, Run, Target
 from drio_tui.workspace.trying.sandboxed import is_local
 from drio_tui.workspace.trying.stepping import Chain
 
@@ -56,7 +56,7 @@ PAGES = ("widget", "result", "request", "mappings", "timing", "chain")
 _TITLES = ("Widget", "Result", "Request", "Mappings", "Timing", "Chain")
 
 
-class TryScreen(DrioScreen[None]):
+class TryScreen(Keeping, DrioScreen[None]):
     """Runs one tool of an app, and goes on through its chain."""
 
     AREA = "apps"
@@ -103,21 +103,6 @@ class TryScreen(DrioScreen[None]):
             self.run = run
             self.bound = bound
             self.said = said
-
-    class Said(Message):
-        """Something to say that came of work in the background."""
-
-        def __init__(self, text: str, *, warning: bool = False) -> None:
-            super().__init__()
-            self.text = text
-            self.warning = warning
-
-    class Runs(Message):
-        """The runs that are kept of the tool."""
-
-        def __init__(self, runs: list[Run]) -> None:
-            super().__init__()
-            self.runs = runs
 
     def __init__(self, app_id: str, tool_id: str) -> None:
         super().__init__()
@@ -175,9 +160,7 @@ class TryScreen(DrioScreen[None]):
                     raise part.error
             return self.Ready(snapshot)
 
-        self.run_request(
-            read, lambda ready: ready, group="read", failed=lambda error: self.Said(str(error), warning=True)
-        )
+        self.run_request(read, lambda ready: ready, group="read", failed=lambda error: Said(str(error), warning=True))
 
     def action_refresh(self) -> None:
         self._read()
@@ -253,16 +236,6 @@ class TryScreen(DrioScreen[None]):
 
     def _say(self, text: Content) -> None:
         self.query_one("#said", Static).update(text)
-
-    def on_try_screen_said(self, message: Said) -> None:
-        if self.snapshot is None and message.warning:
-            self._say(Content.assemble(("✗ ", "$text-error"), safe(message.text, "$text-error")))
-            return
-        self.notify(
-            safe(message.text, multiline=True).plain,
-            severity="warning" if message.warning else "information",
-            markup=False,
-        )
 
     # -- pages ------------------------------------------------------------------------------------
 
@@ -430,7 +403,7 @@ class TryScreen(DrioScreen[None]):
             try:
                 await asyncio.to_thread(kept.add, run)
             except NotKept as error:
-                self.post_message(self.Said(f"The run is not kept. {error}", warning=True))
+                self.post_message(Said(f"The run is not kept. {error}", warning=True))
 
         self.app.run_worker(keep(), group="keep-run")
 
@@ -469,91 +442,3 @@ class TryScreen(DrioScreen[None]):
             self._say(Content.styled("▲ ", "$text-warning") + safe_line(f"No result has {missing}: type it.", 200))
         else:
             self.action_run_tool()
-
-    # -- runs of before, samples, the browser -----------------------------------------------------
-
-    def action_history(self) -> None:
-        kept, tool = kept_of(self.backend, self.app_id), self.tool_id
-
-        async def read(_client: DrioClient) -> TryScreen.Runs:
-            return self.Runs(await asyncio.to_thread(kept.runs, tool))
-
-        self.run_request(read, lambda found: found, group="history")
-
-    def on_try_screen_runs(self, message: Runs) -> None:
-        title = self.bound.title if self.bound is not None else ""
-        self.app.push_screen(dialogs.RunsScreen(title, message.runs), self._took_run)
-
-    async def _took_run(self, choice: dialogs.Choice | None) -> None:
-        if choice is None or self.bound is None or self.snapshot is None:
-            return
-        what, run = choice
-        self.chain, self._trail = None, []
-        await self._use(self.bound, arguments=run.arguments)
-        if what == "show":
-            self._run_bound = self.bound
-            if run.structured is not None:
-                run.value = inner_value(self.bound, run.structured)
-            self.run_shown = run
-            self.show_page("widget")
-        elif run.lost:
-            self.show_arguments()
-            self._say(
-                Content.styled("▲ ", "$text-warning") + safe_line(f"Not kept: {', '.join(run.lost)}. Type it.", 200)
-            )
-        else:
-            self.target = run.target if run.target != "sandbox" or self._is_sandbox else "here"
-            self.action_run_tool()
-
-    def action_sample(self) -> None:
-        run, bound = self.run_shown, self._run_bound
-        if run is None or bound is None:
-            return
-        kept = kept_of(self.backend, self.app_id)
-
-        async def keep() -> None:
-            try:
-                await asyncio.to_thread(kept.save_sample, bound.id, run.value)
-            except NotKept as error:
-                self.post_message(self.Said(str(error), warning=True))
-            else:
-                self.post_message(self.Said("Kept: the widget's editor tries its mappings on this result."))
-
-        self.run_worker(keep(), group="sample", exclusive=True)
-
-    def action_curl(self) -> None:
-        """Copy what was sent as a command, its secrets left to the environment."""
-        from drio_tui.ui.curl import command
-
-        if self.run_shown is not None and self.run_shown.request is not None:
-            one = self.run_shown.request
-            self.drio.copy(command(one.method, one.url, one.headers, one.body or None), "the curl command")
-
-    def action_forget(self) -> None:
-        if self.bound is not None and self.backend.client is not None:
-            here_of(self.backend.client).forget(self.bound)
-            self.notify("It will be asked for again.", markup=False)
-
-    def action_browser(self) -> None:
-        run, bound = self.run_shown, self._run_bound
-        if run is None or bound is None:
-            return
-
-        async def show(client: DrioClient) -> TryScreen.Said:
-            document = await running.page(self.drio, client, bound, run, self._app)
-            path = await asyncio.to_thread(pages.write_page, document)
-            self._pages_written.append(path)
-            from drio_tui.auth.browser import BrowserRefused, Surroundings, open_file
-
-            around = await asyncio.to_thread(Surroundings.here)
-            why = around.obstacle()
-            try:
-                if why is None:
-                    await open_file(path, around)
-            except BrowserRefused as error:
-                why = str(error)
-            if why is not None:
-                return self.Said(f"{why}. The page is at {path} while this screen is open.", warning=True)
-            return self.Said("Opened in the browser.")
-
-        self.run_request(show, lambda said: said, group="browser", once=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from drio_tui.api.errors import DrioError
 from drio_tui.endpoint import connect
+from drio_tui.workspace.deployed import Records
 from drio_tui.workspace.trying.bound import Bound, Document
 from drio_tui.workspace.trying.run import Request, Run, inner_value
 from drio_tui.workspace.trying.sandboxed import is_local
@@ -67,9 +69,12 @@ async def widget_page(endpoint: str, bound: Bound, on_exchange: Told = None) -> 
         return (await live.read(tool.widget_uri)).text
 
 
-def live_at(api_url: str, app: Document) -> str:
-    """Where an app is live. Raises `NotDeployed`."""
+async def live_at(api_url: str, app: Document) -> str:
+    """Where an app is live: as its public id says, or as the last deploy from here was told. Raises `NotDeployed`."""
     endpoint = endpoint_of(api_url, app)
+    if endpoint is None or not is_local(api_url):  # a local sandbox may listen elsewhere by now
+        last = await asyncio.to_thread(Records(api_url, str(app.get("id"))).read)
+        endpoint = last.endpoint if last is not None and last.endpoint else endpoint
     if app.get("status") == "draft":
         raise NotDeployed("the app is a draft, so there is nothing to call", hint="Deploy it, or run its draft.")
     if endpoint is None:

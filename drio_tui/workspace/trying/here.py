@@ -130,22 +130,22 @@ class Here:
         return run
 
 
-def prepare(bound: Bound, arguments: Any) -> Outgoing:
-    """The request that the arguments make, without credentials. Raises `BadArguments`."""
+def prepare(bound: Bound, arguments: Any, agent: str = "drio-tui") -> Outgoing:
+    """The request that the arguments make in the name of `agent`, without credentials. Raises `BadArguments`."""
     wrong = bound.problems(arguments)
     if wrong:
         raise BadArguments("; ".join(wrong))
     try:
-        return build(bound.integration, bound.operation, arguments)
+        return build(bound.integration, bound.operation, arguments, agent=agent)
     except BadArgument as error:
         raise BadArguments(f"{error.name} {error}") from None
     except (ValueError, TypeError) as error:
         raise BadArguments(f"no address can be made of them: {error}") from None
 
 
-def preview(bound: Bound, arguments: Any) -> Request:
+def preview(bound: Bound, arguments: Any, agent: str = "drio-tui") -> Request:
     """The request as it would be sent, secrets hidden. Raises `BadArguments`."""
-    return shown_request(prepare(bound, arguments), bound.auth)
+    return shown_request(prepare(bound, arguments, agent), bound.auth)
 
 
 def origin(bound: Bound) -> Origin:

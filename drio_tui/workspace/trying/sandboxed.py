@@ -31,7 +31,7 @@ def is_local(api_url: str) -> bool:
 async def run_in_sandbox(client: DrioClient, bound: Bound, arguments: Document) -> Run:
     """Run the tool. Raises `BadArguments`, and any `DrioError` of asking the sandbox."""
     started = time.perf_counter()
-    outgoing = prepare(bound, arguments)
+    outgoing = prepare(bound, arguments, "drio-sandbox")
     run = Run(bound.id, bound.title, "sandbox", arguments)
     run.request = shown_request(outgoing, bound.auth)
     path = path_of("/sandbox/apps/{app}/tools/{tool}/try", app=bound.app_id, tool=bound.id)

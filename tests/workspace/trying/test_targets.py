@@ -63,7 +63,7 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
     assert "Ada Okafor" in "\n".join(draw(tool, draft, 100).plain())
     app: Any = snapshot.app.raw if snapshot.app else {}
     with pytest.raises(NotDeployed):
-        live_at(client.transport.base_url, app)
+        await live_at(client.transport.base_url, app)
     endpoint = await helpdesk.deploy(snapshot.app_id)
     assert endpoint_of(client.transport.base_url, app) == endpoint
     live = await run_deployed(endpoint, tool, {"q": "ada", "limit": 5})
