@@ -444,7 +444,8 @@ def _sparks(series: Sequence[tuple[str, list[float]]], width: int) -> Iterator[L
     high = max(1e-9, *(max(values) for _, values in series))
     for number, (_, values) in enumerate(series):
         steps = [_SPARKS[min(7, int((value - low) / (high - low) * 7.999))] for value in values]
-        yield [("".join(steps)[: max(1, width)], f"bar{number % 4}")]
+        wide = max(1, min(4, width // max(1, len(steps))))
+        yield [("".join(step * wide for step in steps)[:width], f"bar{number % 4}")]
     yield []
 
 
