@@ -65,6 +65,7 @@ def test_ordinary_text_and_markup_are_left_alone(text: str) -> None:
 
 
 def test_a_stack_of_marks_is_cut_once_and_a_usual_one_is_not() -> None:
+    """F58."""
     assert visible("a" + "\u0301" * 8 + "b") == "a" + "\u0301" * 8 + "b"
     assert visible("a" + "\u0301" * 9 + "b") == "a" + "\u0301" * 8 + "…b"
     assert visible("a" + "\u0301" * 100_000 + "b") == "a" + "\u0301" * 8 + "…b"
@@ -90,6 +91,7 @@ def _steps(call: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize("char", ["\u0301", "\u202e", "\ud800", "x\u0301", "é"], ids=ascii)
 def test_the_work_grows_with_the_length_and_no_faster(char: str) -> None:
+    """F58."""
     short, long = (_steps(lambda size=size: visible(char * size)) for size in (1_000, 10_000))  # type: ignore[misc] # mypy cannot infer a lambda with a default
     assert long <= 11 * short
 

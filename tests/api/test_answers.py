@@ -33,6 +33,7 @@ STATUSES = [
 async def test_each_status_has_its_class_with_all_that_the_envelope_says(
     bench: Bench, code: int, kind: type[ApiError]
 ) -> None:
+    """F06: also 413, 415 and 431."""
     envelope = {"code": "slug_taken", "message": "That slug is taken.", "details": {"slug": "x"}, "requestId": "r-77"}
     _, client = await bench.pair(status(code, error=envelope), limits=ONCE)
     with pytest.raises(ApiError) as caught:
@@ -48,6 +49,7 @@ async def test_each_status_has_its_class_with_all_that_the_envelope_says(
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 412, 413, 414, 415, 422, 431])
 async def test_a_refusal_is_not_tried_again(bench: Bench, code: int) -> None:
+    """F03 F06."""
     server, client = await bench.pair(status(code))
     with pytest.raises(ApiError):
         await client.list(APP)
@@ -67,6 +69,7 @@ async def test_a_refused_post_was_surely_not_done(bench: Bench, code: int) -> No
 async def test_a_post_that_a_server_failed_at_keeps_the_servers_words_and_an_unknown_outcome(
     bench: Bench, code: int
 ) -> None:
+    """F08."""
     server, client = await bench.pair(status(code))
     with pytest.raises(errors.ServerError, match=r"Some message\.") as caught:
         await client.create(APP, NEW)
@@ -109,6 +112,7 @@ async def test_an_error_body_of_any_shape_still_gives_the_status(bench: Bench, b
     ],
 )
 async def test_field_errors_are_found_in_every_usual_form(bench: Bench, details: Any) -> None:
+    """F01."""
     _, client = await bench.pair(status(422, error={"code": "invalid", "message": "No.", "details": details}))
     with pytest.raises(errors.Unprocessable) as caught:
         await client.create(APP, NEW)
@@ -153,6 +157,7 @@ NOT_DRIO = {
 
 @pytest.mark.parametrize("behaviour", NOT_DRIO.values(), ids=NOT_DRIO.keys())
 async def test_an_answer_that_is_not_the_apis_is_called_that_at_once(bench: Bench, behaviour: Any) -> None:
+    """F14."""
     server, client = await bench.pair(behaviour)
     with pytest.raises(NotDrio) as caught:
         await client.list(APP)
@@ -170,6 +175,7 @@ async def test_an_answer_that_is_not_the_apis_leaves_a_change_unknown(bench: Ben
 
 
 async def test_the_first_line_of_a_foreign_answer_is_told_and_harmless(bench: Bench) -> None:
+    """F14."""
     _, client = await bench.pair(answer("\n\n\x1b]0;owned\x07Free \u202eWi-Fi\nmore", media="text/html\x1b[2J"))
     with pytest.raises(NotDrio) as caught:
         await client.list(APP)
@@ -230,6 +236,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize(("body", "reason"), MALFORMED.values(), ids=MALFORMED.keys())
 async def test_malformed_json_is_refused_with_the_place_or_the_reason(bench: Bench, body: bytes, reason: str) -> None:
+    """F15."""
     _, client = await bench.pair(answer(body))
     with pytest.raises(NotDrio) as caught:
         await client.list(APP)
@@ -246,6 +253,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize("number", NUMBERS)
 async def test_a_number_goes_there_and_back_without_losing_a_digit(bench: Bench, number: str) -> None:
+    """F15."""
     server, client = await bench.pair(
         answer('{"app": {"id": "a", "name": "n", "x": [' + number + "]}}"),
     )
@@ -258,6 +266,7 @@ async def test_a_number_goes_there_and_back_without_losing_a_digit(bench: Bench,
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 async def test_every_encoding_json_ever_had_is_read(bench: Bench, coding: str) -> None:
+    """F15."""
     _, client = await bench.pair(answer('{"apps": [{"id": "a", "name": "Ünïcödé ☃"}]}'.encode(coding)))
     assert [app.name for app in (await client.list(APP)).models] == ["Ünïcödé ☃"]
 
@@ -280,6 +289,7 @@ async def test_what_is_not_json_is_refused_before_anything_is_sent(bench: Bench,
 
 
 async def test_rows_that_are_not_as_documented_degrade_alone_and_say_why(bench: Bench) -> None:
+    """F22."""
     rows = [
         {"id": "a", "name": "A"},
         {"id": 5, "name": "B"},

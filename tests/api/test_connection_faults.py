@@ -40,6 +40,7 @@ def free_port() -> int:
 
 
 async def test_a_closed_port_is_named_with_the_systems_own_reason(bench: Bench) -> None:
+    """F09."""
     client = bench.client(f"http://127.0.0.1:{free_port()}/api/v1")
     with pytest.raises(ConnectionFailed, match=r"127\.0\.0\.1: Connection refused"):
         await client.list(APP)
@@ -57,6 +58,8 @@ async def test_a_post_to_a_closed_port_was_surely_not_done(bench: Bench) -> None
 async def test_a_name_that_does_not_resolve_is_said_to_be_unknown(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """F09."""
+
     def nobody(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -69,6 +72,7 @@ async def test_a_name_that_does_not_resolve_is_said_to_be_unknown(
 
 
 async def test_silence_after_connecting_ends_in_a_timeout_after_the_last_attempt(bench: Bench) -> None:
+    """F10."""
     server, client = await bench.pair(hang(), limits=HASTY)
     with pytest.raises(RequestTimeout, match="nothing came"):
         await client.list(APP)
@@ -90,6 +94,7 @@ async def test_silence_in_the_middle_of_the_body_ends_in_a_timeout(bench: Bench)
 
 
 async def test_a_byte_at_a_time_is_ended_by_the_limit_on_the_whole_call(bench: Bench) -> None:
+    """F11."""
     server, client = await bench.pair(drip(message(APPS) + b" " * 10_000, 0.01), limits=Limits(read=5, total=0.2))
     with pytest.raises(RequestTimeout, match=r"no complete answer within 0\.2 s"):
         await client.list(APP)
@@ -117,6 +122,7 @@ async def test_the_time_of_all_attempts_together_is_limited(bench: Bench) -> Non
 
 @pytest.mark.parametrize("script", [hang(), hang(message(APPS)[:-5])], ids=["before headers", "in the body"])
 async def test_cancelling_closes_the_connection_and_is_recorded(bench: Bench, script: object) -> None:
+    """F10."""
     server, client = await bench.pair(script)  # type: ignore[arg-type]
     call = asyncio.create_task(client.list(APP))
     await server.requests(1)
@@ -177,6 +183,7 @@ CUT = {
 
 @pytest.mark.parametrize("sent", CUT.values(), ids=CUT.keys())
 async def test_a_get_cut_off_by_a_reset_is_sent_again(bench: Bench, sent: bytes) -> None:
+    """F12."""
     server, client = await bench.pair(reset(sent), answer(APPS))
     assert [app.id for app in (await client.list(APP)).models] == ["app_1"]
     assert len(server.seen) == 2
@@ -195,6 +202,7 @@ async def test_a_get_cut_off_every_time_says_that_the_connection_broke(bench: Be
 async def test_a_change_cut_off_by_a_reset_is_sent_once_and_its_outcome_is_unknown(
     bench: Bench, sent: bytes, method: str
 ) -> None:
+    """F12."""
     server, client = await bench.pair(reset(sent))
     change = client.create(APP, NEW) if method == "POST" else client.update(APP, "app_1", {"name": "Two"})
     with pytest.raises(OutcomeUnknown) as caught:
@@ -245,6 +253,7 @@ FRAMING = {
 
 @pytest.mark.parametrize(("sent", "kind"), FRAMING.values(), ids=FRAMING.keys())
 async def test_a_malformed_answer_is_an_error_of_ours(bench: Bench, sent: bytes, kind: type[DrioError]) -> None:
+    """F13."""
     _, client = await bench.pair(raw(sent))
     with pytest.raises(kind) as caught:
         await client.list(APP)
@@ -275,6 +284,7 @@ async def test_gzip_is_asked_for_and_read(bench: Bench) -> None:
 
 @pytest.mark.parametrize("layers", [1, 2])
 async def test_a_gzip_bomb_is_refused_in_bounded_memory(bench: Bench, layers: int) -> None:
+    """F13."""
     bomb = gzip_bomb(256 << 20, layers)
     coding = [("Content-Encoding", ", ".join(["gzip"] * layers))]
     _, client = await bench.pair(answer(bomb, headers=coding), limits=Limits(response_bytes=1 << 20))
@@ -305,6 +315,7 @@ async def test_an_answer_declared_too_large_is_refused_before_it_is_read(bench: 
 
 
 async def test_a_body_of_50_mb_within_the_limit_is_read_whole(bench: Bench) -> None:
+    """F26."""
     body = b'{"apps": [], "padding": "' + b"x" * (50 << 20) + b'"}'
     _, client = await bench.pair(answer(body))
     assert len((await client.list(APP)).extra["padding"]) == 50 << 20
@@ -321,6 +332,7 @@ async def test_one_connection_serves_requests_one_after_another(bench: Bench) ->
 
 
 async def test_a_get_survives_a_restart_of_the_server(bench: Bench) -> None:
+    """F18."""
     server, client = await bench.pair(answer(APPS))
     await client.list(APP)
     await server.stop()
@@ -329,6 +341,7 @@ async def test_a_get_survives_a_restart_of_the_server(bench: Bench) -> None:
 
 
 async def test_a_connection_that_dies_under_the_next_get_is_replaced_without_a_word(bench: Bench) -> None:
+    """F18."""
     server, client = await bench.pair(answer(APPS), reset(), answer(APPS))
     await client.list(APP)
     assert len(await client.list(APP)) == 1

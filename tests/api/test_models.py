@@ -43,6 +43,7 @@ def test_an_object_is_written_back_as_it_came(model: type[Wire], data: st.DataOb
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
 def test_an_object_survives_the_wire_and_the_model_together(model: type[Wire], data: st.DataObject) -> None:
+    """F20."""
     raw = data.draw(wire_objects(model))
     assert same_json(wire.loads(wire.dumps(model.from_wire(wire.loads(wire.dumps(raw))).to_wire())), raw)
 
@@ -139,6 +140,7 @@ ENUMS = [
 
 @pytest.mark.parametrize(("model", "member"), ENUMS)
 def test_an_unknown_value_of_an_enumeration_is_kept_word_for_word(model: type[Wire], member: str) -> None:
+    """F21."""
     raw = {"id": "x", "key": "k", "name": "n", member: "from-the-Future "}
     assert model.from_wire(raw).to_wire() == raw
 

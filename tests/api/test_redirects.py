@@ -30,6 +30,7 @@ async def test_a_get_follows_within_the_origin_with_its_token(bench: Bench, code
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_the_token_does_not_follow_to_another_origin(bench: Bench, host: str) -> None:
+    """F16."""
     other = await bench.server(answer(APPS))
     server, client = await bench.pair(redirect(307, f"http://{host}:{other.port}/api/v1/apps"))
     assert len(await client.list(APP)) == 1
@@ -56,6 +57,7 @@ async def test_credentials_in_a_redirects_address_are_not_used(bench: Bench) -> 
 
 @pytest.mark.parametrize("limit", [0, 1, 5])
 async def test_a_loop_is_ended(bench: Bench, limit: int) -> None:
+    """F16."""
     server, client = await bench.pair(redirect(302, "/api/v1/apps"), limits=Limits(redirects=limit))
     with pytest.raises(RedirectRefused, match=f"more than {limit} redirects"):
         await client.list(APP)
@@ -63,6 +65,7 @@ async def test_a_loop_is_ended(bench: Bench, limit: int) -> None:
 
 
 async def test_encryption_is_never_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch, isolated: object) -> None:
+    """F16."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

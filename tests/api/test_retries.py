@@ -38,6 +38,7 @@ ONCE: dict[str, Call] = {
 @pytest.mark.parametrize("call", REPEATABLE.values(), ids=REPEATABLE.keys())
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504, 599])
 async def test_a_repeatable_request_is_tried_three_times_more_and_no_more(bench: Bench, call: Call, code: int) -> None:
+    """F08."""
     server, client = await bench.pair(status(code))
     with pytest.raises(ApiError) as caught:
         await call(client)
@@ -57,6 +58,7 @@ async def test_a_repeatable_request_succeeds_when_a_later_attempt_does(bench: Be
 @pytest.mark.parametrize("call", ONCE.values(), ids=ONCE.keys())
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
 async def test_a_change_is_sent_exactly_once_whatever_the_server_says(bench: Bench, call: Call, code: int) -> None:
+    """F07 F08."""
     server, client = await bench.pair(status(code, headers=[("Retry-After", "1")]))
     with pytest.raises(ApiError):
         await call(client)
@@ -95,6 +97,7 @@ async def test_the_wait_is_told_before_it_begins(bench: Bench) -> None:
 
 
 async def test_a_wait_that_is_given_up_is_told_too(bench: Bench) -> None:
+    """F07."""
     _, client = await bench.pair(status(503, headers=[("Retry-After", "60")]))
     waiting = asyncio.Event()
     seen: list[bool] = []
@@ -117,12 +120,14 @@ async def test_a_wait_that_is_given_up_is_told_too(bench: Bench) -> None:
 @pytest.mark.parametrize("code", [429, 503])
 @pytest.mark.parametrize(("header", "wait"), [("0", 0.0), ("7", 7.0), (" 60 ", 60.0)])
 async def test_retry_after_in_seconds_is_waited_exactly(bench: Bench, code: int, header: str, wait: float) -> None:
+    """F07."""
     _, client = await bench.pair(status(code, headers=[("Retry-After", header)]), answer(APPS))
     await client.list(APP)
     assert bench.waits == [wait]
 
 
 async def test_retry_after_as_a_date_is_waited_until_then(bench: Bench) -> None:
+    """F07."""
     when = datetime.now(UTC) + timedelta(seconds=30)
     _, client = await bench.pair(
         status(429, headers=[("Retry-After", format_datetime(when, usegmt=True))]), answer(APPS)
@@ -149,6 +154,7 @@ async def test_an_unusable_retry_after_falls_back_to_the_usual_wait(bench: Bench
 
 @pytest.mark.parametrize("header", ["61", "1000000000", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
 async def test_a_longer_retry_after_is_not_waited_for_but_told(bench: Bench, header: str) -> None:
+    """F07."""
     server, client = await bench.pair(status(429, headers=[("Retry-After", header)]))
     with pytest.raises(RateLimited) as caught:
         await client.list(APP)
@@ -166,6 +172,7 @@ async def test_a_longer_retry_after_is_not_waited_for_but_told(bench: Bench, hea
 @example("Mon, 01 Jan 0001 00:00:00 +2359")
 @example("0")
 def test_no_retry_after_is_ever_a_crash_or_a_wait_backwards(value: str) -> None:
+    """F07."""
     wait = retry_after(value)
     assert wait is None or 0 <= wait < float("inf")
 

@@ -120,6 +120,7 @@ NASTY = [
 
 @pytest.mark.parametrize("id", NASTY, ids=ascii)
 async def test_an_id_arrives_as_it_is_in_one_segment(bench: Bench, id: str) -> None:
+    """F23."""
     server, client = await bench.pair(answer({"tool": {}}))
     await client.get(TOOL, id, app=id)
     (seen,) = server.seen
@@ -143,6 +144,7 @@ async def test_an_id_that_no_path_can_carry_is_refused_before_anything_is_sent(b
 
 
 async def test_an_id_too_long_for_any_address_is_refused_in_our_own_words(bench: Bench) -> None:
+    """F23."""
     server, client = await bench.pair()
     with pytest.raises(DrioError):
         await client.get(APP, "☃" * 10_000)
@@ -151,6 +153,7 @@ async def test_an_id_too_long_for_any_address_is_refused_in_our_own_words(bench:
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_any_id_is_encoded_once_and_never_traverses(app: str, id: str) -> None:
+    """F23."""
     try:
         path = path_of("/apps/{app}/tools/{id}", app=app, id=id)
     except UsageError:

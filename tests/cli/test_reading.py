@@ -132,6 +132,7 @@ def test_options_may_stand_before_the_command(drio: Runner, sandbox_process: Pro
 def test_hostile_text_is_shown_literally_and_no_control_byte_gets_through(
     on_sandbox: Runner, hostile_app: dict[str, str], command: list[str]
 ) -> None:
+    """F55."""
     ran = on_sandbox(*[hostile_app["slug"] if part == "SLUG" else part for part in command])
     assert ran.code == 0
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", ran.out)
@@ -156,6 +157,7 @@ def test_json_is_ascii_whatever_is_in_it(on_sandbox: Runner, hostile_app: dict[s
     ids=["ascii", "latin-1", "C locale"],
 )
 def test_a_poor_encoding_is_no_reason_to_fail(on_sandbox: Runner, env: dict[str, str]) -> None:
+    """F48."""
     slug = on_sandbox("apps", "--json", env=env).json["apps"][0]["slug"]
     drawn = on_sandbox("inspect", slug, env=env)
     assert drawn.code == 0
@@ -169,6 +171,7 @@ def test_no_colour_unless_a_terminal_wants_it(on_sandbox: Runner) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error(sandbox_process: Process) -> None:
+    """F49."""
     read, write = os.pipe()
     os.close(read)
     env = {**os.environ, "DRIO_TOKEN": sandbox_process.token}

@@ -34,6 +34,7 @@ async def test_the_sandbox_s_document_gives_every_kind_the_fields_of_our_models(
 
 
 async def test_what_a_newer_document_adds_is_editable(document: dict[str, Any]) -> None:
+    """F24."""
     newer = copy.deepcopy(document)
     body = request_body(newer, "POST", "/apps")
     name = body["$ref"].rpartition("/")[2] if "$ref" in body else None
@@ -58,6 +59,7 @@ def test_base_paths_and_names_of_parameters_do_not_matter() -> None:
 
 @given(JSON)
 def test_no_document_makes_the_search_fail(nonsense: Any) -> None:
+    """F24."""
     for document in (nonsense, {"paths": nonsense}, {"paths": {"/apps": {"post": nonsense}}}):
         assert request_body(document, "POST", "/apps") is None
     for schema in (

@@ -46,6 +46,7 @@ def test_parts_of_all_of_hold_together() -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_json_with_the_reason(schema: Any, reason: str) -> None:
+    """F24: remote references, circles without an end, nonsense."""
     read = field(schema)
     assert read.kind == "json"
     assert reason in read.reason
@@ -61,6 +62,7 @@ def test_a_schema_that_doubles_at_each_step_is_given_up_soon() -> None:
 
 
 def test_an_object_that_contains_itself_opens_one_level_at_a_time() -> None:
+    """F24."""
     schema = {
         "$ref": "#/$defs/T",
         "$defs": {"T": {"properties": {"v": {"type": "string"}, "next": {"$ref": "#/$defs/T"}}}},

@@ -83,6 +83,7 @@ def test_the_json_view_can_say_everything_but_secrets(
 def test_unknown_members_survive_an_edit_of_any_field_of_every_kind(
     kind: str, extra: dict[str, Any], inner: dict[str, Any], data: Any
 ) -> None:
+    """F20."""
     loaded: dict[str, Any] = {"id": "x1", "name": "Old", **{f"x-{name}": value for name, value in extra.items()}}
     loaded["config"] = {"fieldMappings": {"rows": "$.a"}, "style": None, **inner}
     loaded["branding"] = {
@@ -110,6 +111,7 @@ def test_unknown_members_survive_an_edit_of_any_field_of_every_kind(
 
 
 def test_unknown_enum_values_stay_until_another_is_chosen() -> None:
+    """F21."""
     model = form_of("WidgetPatch", {"name": "n", "primitive": "hologram", "displayMode": "inline"})
     type_into(model, "name", "m")
     assert model.check() == []
@@ -132,6 +134,7 @@ def test_members_unknown_to_the_schema_survive_in_items_that_are_moved_and_edite
 
 
 def test_a_value_of_another_type_is_edited_as_json_and_kept() -> None:
+    """F22."""
     model = form_of("AppPatch", {"name": 5, "description": {"a": 1}})
     assert isinstance(at(model, "name"), JsonNode)
     type_into(model, "slug", "s")

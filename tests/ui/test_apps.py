@@ -101,6 +101,7 @@ async def test_a_second_click_opens_an_app(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_broken_rows_say_why_and_leave_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F22."""
     apps = [*APPS, {"id": "app_4", "name": None}, "nonsense", {"name": "No id"}, {"id": "app_1", "name": "Twin"}]
     async with serving(with_apps(apps)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
@@ -117,6 +118,7 @@ async def test_broken_rows_say_why_and_leave_the_others_alone(monkeypatch: pytes
 
 
 async def test_an_account_without_apps_is_told_where_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F27."""
     async with serving(with_apps([])) as server, running(server.base_url, monkeypatch) as pilot:
         await show(pilot, "apps")
         await until(pilot, lambda: "No apps yet" in text_of(pilot.app))
@@ -131,6 +133,7 @@ async def test_signed_out_the_screen_offers_to_sign_in_and_asks_nothing(monkeypa
 
 
 async def test_what_was_read_stays_marked_when_it_cannot_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F09."""
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.things)

@@ -114,6 +114,7 @@ async def test_a_field_is_checked_when_it_is_left(monkeypatch: pytest.MonkeyPatc
 async def test_field_errors_of_the_server_land_on_the_fields_and_the_input_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """F01."""
     answers = drio_of()
     details = {
         "fields": [{"path": "name", "message": "is a trademark"}, {"path": "branding.fontFamily", "message": "x"}]
@@ -141,6 +142,7 @@ async def test_a_slug_that_was_taken_meanwhile_is_told_under_the_slug(monkeypatc
 
 
 async def test_a_key_pressed_many_times_makes_one_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F34."""
     answers = drio_of()
     answers["POST /apps"] = (201, {"app": MADE})
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
@@ -157,6 +159,7 @@ async def test_a_key_pressed_many_times_makes_one_app(monkeypatch: pytest.Monkey
 async def test_when_the_answer_is_lost_the_app_is_looked_for_and_opened_if_it_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """F08 F12."""
     answers = drio_of()
     apps = answers["GET /apps"]["apps"]
     answers["POST /apps"] = 503
@@ -189,6 +192,7 @@ async def test_when_the_answer_is_lost_and_no_app_is_there_the_form_stays_to_try
 async def test_esc_while_it_is_created_stops_waiting_and_looks_whether_it_happened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """F10 F12."""
     answers = drio_of()
     apps = answers["GET /apps"]["apps"]
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
@@ -206,6 +210,7 @@ async def test_esc_while_it_is_created_stops_waiting_and_looks_whether_it_happen
 
 
 async def test_leaving_with_something_typed_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F36."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await form(pilot)
         typed(screen, name="Nova")

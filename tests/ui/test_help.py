@@ -36,6 +36,7 @@ async def test_help_lists_the_keys_of_the_screen_as_they_are_bound_and_no_other_
 
 
 async def test_a_dangerous_question_wants_the_name_typed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F56."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         answers: list[bool | None] = []

@@ -33,6 +33,7 @@ def unsafe(text: str) -> set[str]:
 
 @pytest.mark.slow
 async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F57 F58."""
     async with serving(TableServer(hostile_drio())) as server, running(server.base_url, monkeypatch) as pilot:
         seen = []
         templates = await show(pilot, "templates")
@@ -88,6 +89,7 @@ async def test_a_hostile_name_is_read_in_the_tree_and_on_its_page(text: str, mon
 
 
 async def test_no_control_byte_of_the_data_reaches_the_terminal(isolated: Any) -> None:
+    """F55."""
     async with serving(TableServer(hostile_drio())) as server:
         output = await asyncio.to_thread(_walk_in_a_terminal, server.base_url)
     rest = _OURS.sub(b"", output)

@@ -81,6 +81,7 @@ def test_a_value_nested_a_hundred_thousand_deep_is_read() -> None:
 
 
 def test_limits_stop_the_work_early_and_say_so() -> None:
+    """F26."""
     cut = Cut()
     endless = {"rows": range(10**12)}
     endless["rows"] = [0] * 10**6
@@ -112,6 +113,7 @@ async def test_hostile_strings_are_shown_literally() -> None:
 
 
 async def test_a_line_of_a_million_characters_scrolls_sideways() -> None:
+    """F26."""
     app = Viewer("ab" * 500_000 + "END", limits=NO_LIMITS)
     async with app.run_test(size=(60, 10)) as pilot:
         await pilot.pause()

@@ -105,6 +105,7 @@ async def test_c_copies_a_curl_command_with_the_token_left_to_the_environment(
     "hostile", ["'; touch pwned; '", "$(touch pwned)", "`touch pwned`", "a\ntouch pwned\n", '"; touch pwned #', "\\'"]
 )
 def test_a_pasted_curl_command_runs_curl_and_nothing_else(hostile: str, tmp_path: Any) -> None:
+    """F59."""
     made = exchange(1, request_headers=[("x-note", hostile), ("authorization", "••••••")])
     made.method, made.url = "POST", f"http://127.0.0.1:1/{hostile}"
     made.request_body = {"name": hostile}
@@ -139,6 +140,7 @@ def test_the_log_lets_old_bodies_go_before_it_holds_too_much() -> None:
 
 
 async def test_an_answer_that_is_too_long_is_cut_and_opened_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F26."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "requests")

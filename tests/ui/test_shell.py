@@ -114,6 +114,7 @@ async def test_no_answer_shows_as_offline_and_an_answer_as_online(monkeypatch: p
 
 
 async def test_when_drio_answers_again_the_screen_recovers_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F09."""
     monkeypatch.setattr(backend, "_PROBE_SECONDS", (0.05,))
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, token="") as pilot:
         app: Any = pilot.app
@@ -327,6 +328,7 @@ async def test_what_opens_by_itself_while_there_is_no_room_is_there_when_there_i
 
 
 async def test_a_storm_of_sizes_ends_in_a_screen_of_the_last_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F46."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         await show(pilot, "apps")

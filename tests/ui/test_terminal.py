@@ -37,6 +37,7 @@ def test_quitting_at_any_moment_of_starting_leaves_the_terminal_as_it_was(writes
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_ends_it_with_128_and_its_number_and_restores_the_terminal(name: str) -> None:
+    """F50."""
     with Terminal(*NOBODY) as terminal:
         terminal.until("Templates")
         terminal.until(FIRST_FRAME)
@@ -47,6 +48,7 @@ def test_a_signal_ends_it_with_128_and_its_number_and_restores_the_terminal(name
 
 
 def test_a_closed_window_ends_it() -> None:
+    """F50."""
     with Terminal(*NOBODY) as terminal:
         terminal.until(FIRST_FRAME)
         terminal.hang_up()
@@ -108,6 +110,7 @@ def test_the_sandbox_it_started_ends_with_it_even_when_it_is_killed(isolated: Pa
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 5), (500, 200)])
 def test_it_starts_and_ends_in_a_terminal_of_any_size(size: tuple[int, int]) -> None:
+    """F46."""
     with Terminal(*NOBODY, size=size) as terminal:
         drawn(terminal, 60)
         terminal.press("q")
@@ -116,6 +119,7 @@ def test_it_starts_and_ends_in_a_terminal_of_any_size(size: tuple[int, int]) -> 
 
 
 def test_a_terminal_that_cannot_draw_is_refused_politely() -> None:
+    """F47."""
     with Terminal(*NOBODY, env={"TERM": "dumb"}) as terminal:
         assert terminal.wait() == 2
         assert b"TERM=dumb" in terminal.output
@@ -123,6 +127,7 @@ def test_a_terminal_that_cannot_draw_is_refused_politely() -> None:
 
 
 def test_without_a_terminal_it_says_what_to_do_instead() -> None:
+    """F49."""
     ran = subprocess.run(
         [sys.executable, "-m", "drio_tui", *NOBODY],
         stdin=subprocess.DEVNULL,
@@ -136,6 +141,7 @@ def test_without_a_terminal_it_says_what_to_do_instead() -> None:
 
 
 def test_without_colours_it_draws_in_shades_of_grey() -> None:
+    """F47."""
     with Terminal(*NOBODY, env={"NO_COLOR": "1"}) as terminal:
         terminal.until(FIRST_FRAME)
         colours = {
@@ -164,6 +170,7 @@ sys.exit(run_tui(LaunchOptions(base_url="http://127.0.0.1:9")))
 
 
 def test_a_crash_restores_the_terminal_and_leaves_a_report_without_secrets(isolated: Path) -> None:
+    """F51."""
     with Terminal(command=[sys.executable, "-c", CRASHING], size=(120, 30)) as terminal:
         terminal.until(FIRST_FRAME)
         terminal.press("?")

@@ -82,6 +82,7 @@ assert not journal.notices, journal.notices
 
 
 def test_changes_of_several_processes_are_one_history() -> None:
+    """F33."""
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, name, "25"]) for name in "abc"]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     history = journal().read()

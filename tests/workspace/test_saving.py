@@ -78,6 +78,7 @@ async def test_disjoint_changes_of_another_client_are_kept_and_named(world: Worl
 
 
 async def test_an_overlap_stops_before_anything_is_written_and_can_be_decided(world: World, two: Editor) -> None:
+    """F05 F31."""
     app, tool = world.app, world.ids["tool a"]
     edit = await world.one.edit(TOOL, app, tool, name="Mine", description="mine")
     await two.client.update(TOOL, tool, {"name": "Theirs"}, app=app)
@@ -116,6 +117,7 @@ async def test_branding_merges_member_by_member(world: World, two: Editor) -> No
 
 
 async def test_a_stale_chain_keeps_what_another_client_added(world: World, two: Editor) -> None:
+    """F37."""
     app, ids = world.app, world.ids
     extra = (await two.client.create(TOOL, {"name": "Extra"}, app=app)).raw["id"]
     edit = await world.one.edit(TOOL, app, ids["tool a"], nextToolIds=[ids["tool b"], ids["tool c"]])
@@ -131,6 +133,7 @@ async def test_a_stale_chain_keeps_what_another_client_added(world: World, two: 
 
 
 async def test_stale_actions_keep_what_another_client_changed(world: World, two: Editor) -> None:
+    """F37."""
     app, ids = world.app, world.ids
     base = await world.one.raw(WIDGET, app, ids["widget"])
     action = base["actions"][0]
@@ -254,6 +257,7 @@ async def test_being_offline_changes_nothing_and_says_so(world: World) -> None:
 
 @pytest.mark.parametrize(("lost", "verdict"), [("answer", "applied"), ("request", "not applied")])
 async def test_a_lost_answer_is_looked_up(world: World, lost: str, verdict: str) -> None:
+    """F12."""
     edit = await world.one.edit(TOOL, world.app, world.ids["tool a"], description="new")
     world.one.network.lose = {"PATCH": lost}
     outcome = await world.one.saver.save(edit)
@@ -290,6 +294,7 @@ async def test_a_create_whose_answer_is_lost_is_looked_up_and_made_once(world: W
 
 
 async def test_the_same_key_pressed_twenty_times_sends_one_request(world: World) -> None:
+    """F34."""
     one = world.one
     before = len(one.sent)
     edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="once")
@@ -323,6 +328,7 @@ async def test_a_save_whose_caller_goes_away_is_finished_and_noted(world: World)
 
 
 async def test_a_deploy_waits_for_the_save_under_way(sandbox: InProcess) -> None:
+    """F35."""
     one = Editor(sandbox)
     app = (await one.client.create(APP, {"templateId": "support", "name": "Ready"})).raw["id"]
     edit = await one.edit(APP, app, app, description="in the deploy")
@@ -365,6 +371,7 @@ async def test_a_delete_whose_answer_is_lost_is_looked_up(world: World, lost: st
 
 
 async def test_unknown_members_and_enum_values_survive_an_edit_of_something_else(world: World) -> None:
+    """F20 F21."""
     app, ids = world.app, world.ids
     odd: dict[str, Any] = {"x-odd": {"deep": [1, {"no": None}], "n": 1.5}, "tier": "unheard-of"}
     for kind, name, change in (

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
+from drio_tui.api.client import DrioClient
+from drio_tui.api.transport import Limits, Transport
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL, WIDGET
 from drio_tui.workspace.asking import Stopped
 from drio_tui.workspace.bulk import set_enabled
-from drio_tui.workspace.outcomes import Conflicted, Deleted, DeletedElsewhere, Failed, Refused, Saved, Unknown
+from drio_tui.workspace.journal import Journal
+from drio_tui.workspace.outcomes import Conflicted, Deleted, DeletedElsewhere, Edit, Failed, Refused, Saved, Unknown
+from drio_tui.workspace.saving import Saver
 from drio_tui.workspace.undo import undo_last
+from tests.ui.table_server import TableServer, serving
 from tests.workspace.saving_world import Editor, World
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
@@ -274,3 +280,54 @@ async def test_a_thing_deleted_twice_at_once_is_simply_gone(world: World, sandbo
     await two.client.delete(TOOL, world.ids["tool b"], app=world.app)
     assert isinstance(await one.saver.save(edit), DeletedElsewhere)
     await two.client.aclose()
+
+
+HOSTILE_IDS = [
+    "a/b",
+    "?x=1",
+    "#y",
+    "100%",
+    "%2e%2e",
+    "a b",
+    "..a..",
+    "漢字 é",
+    "'; rm -rf ~; '",
+    "\u202e[red]",
+    "x" * 900,
+]
+
+
+@pytest.mark.parametrize("id", HOSTILE_IDS)
+async def test_an_id_of_any_characters_is_edited_chained_and_deleted_as_itself(id: str) -> None:
+    """F23: one segment of the path, encoded once; found again in the journal."""
+    raw = {"id": id, "name": "Odd", "description": "a", "nextToolIds": [], "order": 1}
+    item = f"/apps/{id}/tools/{id}"
+    answers = {
+        f"GET {item}": {"tool": raw},
+        f"PATCH {item}": {"tool": raw | {"description": "b"}},
+        f"PUT {item}/chain": {"tool": raw | {"nextToolIds": ["tool_2"]}},
+        f"DELETE {item}": {},
+    }
+    async with serving(TableServer(answers)) as server:
+        client = DrioClient(Transport(f"{server.base_url}/api/v1", limits=Limits(retries=0)))
+        saver = Saver(client, lambda app: Journal("me", server.base_url, app))
+        edit = Edit(TOOL, id, id, raw, raw | {"description": "b", "nextToolIds": ["tool_2"]})
+        assert isinstance(await saver.save(edit), Saved)
+        assert isinstance(await saver.delete(TOOL, id, id, base=raw), Deleted)
+        await client.aclose()
+        assert {target.count("/") for target in server.targets} == {6, 7}  # /api/v1/apps/…/tools/…, and /chain
+        assert all(unquote(target.split("/")[4]) == id for target in server.targets)
+        assert [entry.thing for entry in Journal("me", server.base_url, id).read().entries] == [id] * 3
+
+
+@pytest.mark.parametrize("id", ["..", ".", "", "x" * 100_000])
+async def test_an_id_that_no_address_can_hold_is_refused_and_nothing_is_sent(id: str) -> None:
+    """F23: it never leads to another resource."""
+    async with serving(TableServer()) as server:
+        client = DrioClient(Transport(f"{server.base_url}/api/v1", limits=Limits(retries=0)))
+        saver = Saver(client)
+        raw = {"id": id, "name": "Odd"}
+        assert isinstance(await saver.save(Edit(TOOL, "app_1", id, raw, raw | {"name": "b"})), Failed)
+        assert isinstance(await saver.delete(TOOL, "app_1", id, base=raw), Failed)
+        await client.aclose()
+        assert server.requests == []

@@ -158,6 +158,7 @@ def test_an_app_and_a_thing_without_an_id_cannot_be_planned_away() -> None:
 
 
 async def test_item_seven_of_twenty_fails_and_only_that_is_retried(world: World) -> None:
+    """F38."""
     for number in range(20):
         await world.one.client.create(TOOL, {"name": f"many {number}"}, app=world.app)
     snapshot, _ = await loaded(world)

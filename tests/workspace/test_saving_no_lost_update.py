@@ -248,6 +248,7 @@ class Editing(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_no_acknowledged_change_is_lost_however_two_editors_and_a_stranger_interleave(tmp_path: Path) -> None:
+    """F31 F37."""
     from tests.sandbox_fixtures import in_process  # needs the sandbox extra
 
     with asyncio.Runner() as runner:

@@ -264,3 +264,63 @@ async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeyp
         await until(pilot, lambda: pilot.app.screen is screen)
         sent = [path for method, path, _ in server.requests if method == "PATCH"]
         assert sorted(sent) == sorted([f"/apps/app_1/tools/{tool['id']}" for tool in tools] + [bad[6:]] * 2)
+
+
+def broken_config() -> dict[str, Any]:
+    """An app in which nothing is as documented: wrong types, nulls, unknown values, references to nothing."""
+    config = small_config()
+    odd = {"x-odd": {"deep": [1, {"no": None}], "big": 12345678901234567890}, "tier": "unheard-of"}
+    config["app"] |= odd | {"branding": "blue", "description": None, "isEnabled": "yes", "status": "molten"}
+    config["auth"][0] |= odd | {"config": ["?"], "status": 7, "grants": "all", "providerId": "gone"}
+    config["integrations"][0] |= odd | {"kind": "telepathy", "config": 3, "authId": "auth_gone"}
+    config["operations"][0] |= odd | {"method": "BREW", "path": 5, "inputSchema": "none", "outputSchema": [1]}
+    config["tools"][0] |= odd | {
+        "kind": "oracle", "order": "first", "annotations": [1],
+        "binding": {"type": "dream", "integrationOperationId": 4},
+        "nextToolIds": ["tool_1", "tool_gone", 8], "widgetId": "widget_gone",
+    }  # fmt: skip
+    config["widgets"][0] |= odd | {
+        "primitive": "hologram", "toolId": "tool_gone", "config": {"fieldMappings": ["$"], "style": 2, "x": 1},
+        "actions": {"not": "a list"}, "visibility": None,
+    }  # fmt: skip
+    return config
+
+
+async def test_what_is_not_as_documented_is_edited_beside_and_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F20 F21 F22 F30: every page of every broken thing opens, changes nothing by that, and a new name is all
+    that is sent."""
+    config = broken_config()
+    answers = drio_of(config)
+    things = {"app": config["app"]} | {
+        kind: config[name][0]
+        for kind, name in [("auth", "auth"), ("integration", "integrations"), ("operation", "operations"),
+                           ("tool", "tools"), ("widget", "widgets")]
+    }  # fmt: skip
+    paths = {
+        kind: "/apps/app_1"
+        if kind == "app"
+        else f"/apps/app_1/{'auth' if kind == 'auth' else kind + 's'}/{things[kind]['id']}"
+        for kind in things
+    }
+    for kind, raw in things.items():
+        answers[f"GET {paths[kind]}"] = {kind: raw}
+        answers[f"PATCH {paths[kind]}"] = {kind: raw | {"name": "New"}}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        pilot.app.open_app("app_1")
+        screen = await opened(pilot)
+        assert screen.outline.problems
+        for kind, raw in things.items():
+            screen.open_edit(Target("app_1", kind, raw["id"]))
+            editing = await edit_of(pilot)
+            for number in range(len(editing._pages)):
+                editing.show_page(number)
+                await pilot.pause()
+            editing.show_page(0)
+            assert not editing.dirty, kind
+            assert editing.mine() == raw, kind
+            put(editing, "name", "New")
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: pilot.app.screen is screen)
+            assert [body for method, path, body in server.requests if (method, path) == ("PATCH", paths[kind])] == [
+                {"name": "New"}
+            ]

@@ -106,6 +106,7 @@ async def test_more_than_one_change_is_shown_before_it_is_written(
 async def test_what_someone_else_changed_in_another_field_stays(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """F31."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
         await client.update(TOOL, id, {"description": "theirs"}, app=screen.app_id)
@@ -120,6 +121,7 @@ async def test_what_someone_else_changed_in_another_field_stays(
 async def test_where_both_changed_a_field_the_person_decides(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, key: str, left: str
 ) -> None:
+    """F05 F31."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
         await client.update(TOOL, id, {"name": "Theirs"}, app=screen.app_id)
@@ -155,6 +157,7 @@ async def test_text_that_does_not_parse_is_kept_and_not_written(
 async def test_something_deleted_elsewhere_can_be_made_anew_from_what_was_typed(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """F04."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         made = await client.create(INTEGRATION, {"name": "Soon gone", "baseUrl": "https://a.test"}, app=screen.app_id)
         screen.action_refresh()
@@ -175,6 +178,7 @@ async def test_something_deleted_elsewhere_can_be_made_anew_from_what_was_typed(
 async def test_an_integration_is_added_from_the_tree_once_however_often_save_is_pressed(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """F34."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         await pilot.press("a")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
@@ -220,6 +224,7 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
 
 
 async def test_leaving_with_something_unsaved_asks_first(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F36."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, _):
         editing, _ = await edit(pilot, screen, "tool")
         put(editing, "name", "Mine")

@@ -58,6 +58,7 @@ async def test_an_editor_for_something_new_begins_with_nothing_to_say(kind: str,
 @pytest.mark.parametrize("text", [HOSTILE, SEQUENCES[2], SEQUENCES[14]], ids=["all", "markup", "marks"])
 @pytest.mark.parametrize(("kind", "member"), EDITORS)
 async def test_hostile_text_is_shown_literally(kind: str, member: str, text: str) -> None:
+    """F57: in every special editor."""
     poisoned = {
         "app": [APP], "auth": [AUTH], "provider": PROVIDERS, "integration": INTEGRATIONS, "operation": OPERATIONS,
         "tool": TOOLS, "widget": [WIDGET],

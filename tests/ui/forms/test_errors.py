@@ -45,6 +45,7 @@ async def test_a_field_is_checked_when_it_is_left_and_cleared_while_it_is_put_ri
 
 
 async def test_the_server_s_errors_land_on_tabs_that_were_never_opened() -> None:
+    """F01."""
     async with staged(form_of("AppPatch", {"name": "n"}), size=(80, 24)) as hand:
         left = hand.form.apply_errors(
             [FieldError("branding.fontFamily", "is not licensed"), FieldError("x.y", "is odd")]

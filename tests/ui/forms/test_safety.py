@@ -42,6 +42,7 @@ def bad_bytes(app: App[Any]) -> list[str]:
 
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_hostile_words_in_schema_and_value_are_literal(text: str) -> None:
+    """F57 F58: in forms, their choosers and menus."""
     schema = {
         "title": text,
         "properties": {
@@ -95,6 +96,7 @@ async def test_an_edit_beside_hidden_characters_keeps_them() -> None:
 
 
 async def test_a_value_too_large_to_edit_is_kept() -> None:
+    """F26."""
     from drio_tui.ui.forms.rows import FieldRow
 
     loaded = {"inputSchema": {"type": "object", "x": "y" * 300_000}, "name": "n"}
