@@ -76,7 +76,7 @@ async def test_requests_carry_the_token_and_nothing_is_renewed_early(session: Se
 
 
 async def test_fifty_refusals_at_once_make_one_refresh(session: Session) -> None:
-    """B43: exactly one refresh POST, every request retried once."""
+    """B43 F02: exactly one refresh POST, every request retried once."""
     session.expire()
     answers = await asyncio.gather(*(session.client.get(f"/things/{n}") for n in range(50)))
     assert {a.status_code for a in answers} == {200}
@@ -405,7 +405,7 @@ async def test_insufficient_scope_steps_up_a_limited_number_of_times(person: Per
 
 
 async def test_a_plain_403_is_just_an_answer(session: Session) -> None:
-    """B54: no refresh, no step-up."""
+    """F03 B54: no refresh, no step-up."""
 
     async def forbidden(request: Request) -> Reply:
         return json_reply({}, 403)
@@ -432,7 +432,7 @@ async def test_the_refresh_has_a_time_limit_of_its_own(session: Session, monkeyp
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 async def test_a_change_refused_with_401_is_sent_again_whole(session: Session, method: str) -> None:
-    """B56: a 401 means the server did not act."""
+    """F02 B56: a 401 means the server did not act."""
     session.expire()
     answer = await session.client.request(method, "/things", content=b"the body")
     assert answer.json()["body"] == "the body"

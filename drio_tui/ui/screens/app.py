@@ -367,12 +367,14 @@ class AppScreen(editing.Editing, DrioScreen[None]):
             self.refresh_bindings()
 
     def action_back(self) -> None:
-        """Out of the details, out of the filter, stop reading, then out of the app."""
+        """Out of the details, out of the filter, stop changing, stop reading, then out of the app."""
         if not self.tree_view.has_focus:
             self.remove_class("-detail")
             self.tree_view.focus()
         elif self.wanted:
             self.query_one("#filter", FilterInput).value = ""
+        elif self.stop_changing():
+            return  # what came of it is told when it is known
         elif self.cancel_requests():
             stopped = DrioError("You stopped the reading.", title="Not read")
             for kind, part in self.snapshot.parts.items():

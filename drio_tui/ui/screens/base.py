@@ -59,7 +59,7 @@ class Requests:
         a `RequestFailed`, which ends up in `show_error`. Esc cancels what is under way.
         """
         screen = cast("Screen[Any]", self)
-        if once and any(worker.group == group for worker in self._under_way()):
+        if once and self.asking(group):
             return None
 
         async def work() -> None:
@@ -73,6 +73,10 @@ class Requests:
                 screen.post_message(done(result))
 
         return screen.run_worker(work(), name=group, group=group, exclusive=not once)
+
+    def asking(self, group: str) -> bool:
+        """Whether a request of this group is under way."""
+        return any(worker.group == group for worker in self._under_way())
 
     def cancel_requests(self) -> bool:
         """Cancel every request of this screen; whether there was one."""

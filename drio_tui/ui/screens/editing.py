@@ -277,5 +277,11 @@ class Editing:
         if message.steps:
             self._screen.action_refresh()
 
+    def stop_changing(self) -> bool:
+        """Stop waiting for a change under way, which then tells what came of it; whether there was one."""
+        screen = self._screen
+        client = screen.backend.client
+        return client is not None and screen.asking("change") and saver_of(screen.backend, client).stop(screen.app_id)
+
     def action_show_history(self) -> None:
         self._screen.app.push_screen(HistoryScreen(self._screen.app_id), self._batch_ended)

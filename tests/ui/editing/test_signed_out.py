@@ -80,6 +80,7 @@ async def name_of(sandbox: Any, app: str, id: str) -> str:
 
 
 async def test_the_save_goes_on_when_the_same_account_has_signed_in_again(sandbox_process: Any) -> None:
+    """F02: the edit is as it was, and one PATCH is made."""
     async with signed_out_while_saving(sandbox_process) as (pilot, screen, form, id):
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is form and "Nothing you typed is lost" in text_of(pilot.app))
