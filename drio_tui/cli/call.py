@@ -11,6 +11,7 @@ import click
 
 from drio_tui.api import wire
 from drio_tui.api.errors import DrioError, NotFound, UsageError
+from drio_tui.api.redact import redact
 from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say, style
 from drio_tui.cli.read import find_app
 from drio_tui.session import connected
@@ -106,7 +107,7 @@ def call(
 
     done, bound = run(work())
     if as_json:
-        echo_json(done.as_wire())
+        echo_json(done.as_wire() | {"arguments": redact(done.arguments)})
     elif done.failed and done.value is not None:
         click.echo(
             wire.dumps(done.value, indent=2) if not isinstance(done.value, str) else visible(done.value), err=True

@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 
 from drio_tui.api.redact import HIDDEN
 from drio_tui.ui.curl import command
+from drio_tui.ui.editors.sample import SampleScreen
 from drio_tui.ui.forms.editors import TextEditor
 from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.edit import EditScreen, Target
@@ -129,7 +130,14 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
         await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen.editors)
         await pilot.press("f5")
         await until(pilot, lambda: "a result kept in the playground" in text_of(pilot.app))
+        editor = pilot.app.screen.editors[0]
+        assert editor.sample["name"] == "Ben Lindqvist"
         assert "Ben Lindqvist" in text_of(pilot.app)
+        await pilot.press("f7")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SampleScreen))
+        pilot.app.screen.query_one(TextEditor).text = ""
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "made from the output schema" in text_of(pilot.app))
 
 
 async def test_a_tool_that_changes_something_is_shown_before_it_is_sent_and_hidden_when_only_reading(
@@ -163,6 +171,10 @@ async def test_a_tool_that_changes_something_is_shown_before_it_is_sent_and_hidd
         assert not screen.busy
         reading = await playground(pilot, desk["app"], desk["search-contacts"])
         assert reading.check_action("run_tool", ()) is True
+        await pilot.press(*"zed")  # what was typed is there again when one comes back
+        program.pop_screen()
+        await until(pilot, lambda: program.screen is screen)
+        assert (await playground(pilot, desk["app"], desk["search-contacts"])).form.model.value()["q"] == "zed"
 
 
 def hostile_config(base_url: str) -> dict[str, Any]:

@@ -129,7 +129,9 @@ class ActionsEditor(Editor):
         sample = sample_of(self.snapshot, self.whole.get("toolId"))
         config = self.whole.get("config")
         found = config.get("fieldMappings") if isinstance(config, dict) else None
-        return mapping.scope_of(found if isinstance(found, dict) else {}, sample.result, sample.given)
+        kept = self.context.sample(self.whole.get("toolId"))
+        result = sample.result if kept is None else kept
+        return mapping.scope_of(found if isinstance(found, dict) else {}, result, sample.given)
 
     # -- on the screen ----------------------------------------------------------------------------
 

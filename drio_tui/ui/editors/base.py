@@ -37,6 +37,21 @@ class Context:
     body: tuple[Reader, Json] | None = None
     schemas: Mapping[str, Json] = field(default_factory=dict)
     kept: Kept | None = None
+    _samples: dict[str, Json] = field(default_factory=dict, repr=False)
+
+    def sample(self, tool: Json) -> Json:
+        """The result that was saved in the playground as the sample of a tool's widget; None where none was."""
+        if self.kept is None or not isinstance(tool, str):
+            return None
+        if tool not in self._samples:
+            self._samples[tool] = self.kept.sample(tool)
+        return self._samples[tool]
+
+    def drop_sample(self, tool: Json) -> None:
+        """Forget the saved sample of a tool."""
+        if self.kept is not None and isinstance(tool, str):
+            self.kept.drop_sample(tool)
+            self._samples[tool] = None
 
 
 class Editor(Widget):

@@ -58,14 +58,12 @@ class WidgetEditor(Editor):
         super().__init__(id=id, classes=classes)
         self._pasted = ""
         self._pasted_value: Any = None
-        self._kept: tuple[str, Any] | None = None
 
     # -- state ------------------------------------------------------------------------------------
 
     def reset(self) -> None:
         self._field = field_of(self.members, "WidgetPatch", Hints(), self.context)
         self.picked: dict[str, Any] = {name: self.base[name] for name, _ in _PICKED if name in self.base}
-        self._kept = None
         found = self.base.get("config")
         self._config: dict[str, Any] = found if isinstance(found, dict) else {}
         self.mappings = pairs_of(self._config.get("fieldMappings"))
@@ -88,12 +86,7 @@ class WidgetEditor(Editor):
     @property
     def kept_sample(self) -> Any:
         """The result that was saved in the playground as the sample of the tool; None where none was."""
-        tool = self.picked.get("toolId")
-        if not isinstance(tool, str) or self.context.kept is None:
-            return None
-        if self._kept is None or self._kept[0] != tool:
-            self._kept = tool, self.context.kept.sample(tool)
-        return self._kept[1]
+        return self.context.sample(self.picked.get("toolId"))
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
         config = dict(self._config)
@@ -357,6 +350,8 @@ class WidgetEditor(Editor):
     def _take_sample(self, taken: tuple[str, Any] | None) -> None:
         if taken is not None:
             self._pasted, self._pasted_value = taken
+            if not self._pasted:  # made from the schema again
+                self.context.drop_sample(self.picked.get("toolId"))
             self.show()
 
     def action_save(self) -> None:

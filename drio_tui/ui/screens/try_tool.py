@@ -29,6 +29,7 @@ from drio_tui.ui.screens.try_kept import Keeping, Said
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.trying import (
     chain_blocks,
+    here_of,
     kept_of,
     mapping_blocks,
     request_blocks,
@@ -45,7 +46,7 @@ from drio_tui.workspace.trying import page as pages
 from drio_tui.workspace.trying.bound import Bound, bound_of
 from drio_tui.workspace.trying.history import NotKept
 from drio_tui.workspace.trying.picture import draw
-from drio_tui.workspace.trying.run import TARGETS, Run, Target
+from drio_tui.workspace.trying.run import TARGETS, Run, Target, look
 from drio_tui.workspace.trying.sandboxed import is_local
 from drio_tui.workspace.trying.stepping import Chain
 
@@ -111,7 +112,6 @@ class TryScreen(Keeping, DrioScreen[None]):
         self.snapshot: Snapshot | None = None
         self.form: SchemaForm | None = None
         self.chain: Chain | None = None
-        self._start: dict[str, Any] | None = None
         self._trail: list[str] = []
         self._run_bound: Bound | None = None
         self._sent = False
@@ -135,6 +135,7 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self._opened_for = self._speaks_for()
         self._say(Content.styled("◌ reading…", "$text-warning"))
         self._read()
 
@@ -150,6 +151,9 @@ class TryScreen(Keeping, DrioScreen[None]):
     def on_unmount(self) -> None:
         for path in self._pages_written:
             pages.remove_page(path)
+        form, client = self.form, self.backend.client
+        if form is not None and client is not None and form.model.dirty:
+            here_of(client).typed[self.app_id, self.tool_id] = form.model.value()
 
     def _read(self) -> None:
         async def read(client: DrioClient) -> TryScreen.Ready:
@@ -166,8 +170,16 @@ class TryScreen(Keeping, DrioScreen[None]):
         self._read()
 
     def session_changed(self) -> None:
+        """Signed in again as the same: read again. As someone else, or elsewhere: the app is not theirs, leave it."""
+        if self._speaks_for() == self._opened_for:
+            self._read()
+            return
         self.cancel_requests()
         self.call_later(self.dismiss)
+
+    def _speaks_for(self) -> tuple[str, str | None] | None:
+        session = self.drio.session
+        return (session.base_url, session.account) if session else None
 
     async def on_try_screen_ready(self, message: Ready) -> None:
         first = self.snapshot is None
@@ -191,6 +203,8 @@ class TryScreen(Keeping, DrioScreen[None]):
     async def _use(self, bound: Bound, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
         """Take up a tool; `keep` what was typed for it, or begin with `arguments`."""
         typed = self.form.model.value() if keep and self.form is not None and self.form.model.dirty else None
+        if self.form is None and self.backend.client is not None:
+            typed = here_of(self.backend.client).typed.pop((self.app_id, bound.id), None)
         same = self.bound is not None and self.form is not None and self.bound.schema == bound.schema
         self.tool_id, self.bound = bound.id, bound
         if not (keep and same):
@@ -369,6 +383,8 @@ class TryScreen(Keeping, DrioScreen[None]):
 
         async def call(client: DrioClient) -> TryScreen.Done:
             done = await running.attempt(self.drio, client, bound, target, arguments, self._app, self._sending)
+            if done.run is not None:
+                await asyncio.to_thread(look, bound, done.run)
             return self.Done(done.run, bound, done.said)
 
         def failed(error: DrioError) -> Message:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.api.errors import DrioError
+from drio_tui.api.redact import is_secret
 from drio_tui.calls import tools
 from drio_tui.schema import check
 from drio_tui.schema.fields import Field, Reader
@@ -76,6 +77,16 @@ class Bound:
     def primitive(self) -> str:
         """What the widget is drawn as; empty where there is no widget."""
         return str((self.widget or {}).get("primitive") or "")
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """The arguments that are secret, by their names or by what their schemas say."""
+        return tuple(
+            name
+            for name, schema in tools.properties(self.schema).items()
+            if is_secret(name)
+            or (isinstance(schema, dict) and (schema.get("writeOnly") is True or schema.get("format") == "password"))
+        )
 
     def field(self) -> Field:
         """The arguments as a form has them."""

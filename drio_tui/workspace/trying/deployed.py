@@ -34,7 +34,7 @@ class NotDeployed(DrioError):
 async def run_deployed(endpoint: str, bound: Bound, arguments: Document, on_exchange: Told = None) -> Run:
     """Call the tool by the name that models see. Raises `DrioError` where the endpoint cannot be called."""
     started = time.perf_counter()
-    run = Run(bound.id, bound.title, "deployed", arguments)
+    run = Run(bound.id, bound.title, "deployed", arguments, secret_names=bound.secret_names)
     async with connect(endpoint, on_exchange=on_exchange) as live:
         connected = time.perf_counter()
         run.timing.append(("connecting", connected - started))

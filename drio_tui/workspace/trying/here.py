@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from drio_tui.api.errors import DrioError
 from drio_tui.api.http import httpx
@@ -18,7 +19,7 @@ from drio_tui.calls.egress import Gate, GuardedTransport, Origin, Policy, origin
 from drio_tui.calls.fetch import Answer, FetchFailed, FetchLimits, fetch
 from drio_tui.calls.requests import SAFE, BadArgument, Outgoing, build
 from drio_tui.workspace.trying.bound import Bound, Document
-from drio_tui.workspace.trying.run import Request, Run, shown_request, take_answer
+from drio_tui.workspace.trying.run import Request, Run, secret_texts, shown_request, take_answer
 
 _WANTED: dict[str, tuple[tuple[str, str], ...]] = {
     "apiKey": (("apiKey", "API key"),),
@@ -58,6 +59,8 @@ class Here:
     limits: FetchLimits = field(default_factory=FetchLimits)
     hosts: set[Origin] = field(default_factory=set)
     private: set[Origin] = field(default_factory=set)
+    typed: dict[tuple[str, str], Document] = field(default_factory=dict, repr=False)
+    """Arguments that were typed and not run yet, by app and tool."""
     _secrets: dict[tuple[str, ...], Document] = field(default_factory=dict, repr=False)
 
     def wanted(self, bound: Bound) -> Wanted | None:
@@ -93,8 +96,8 @@ class Here:
         """Run the tool. Raises `BadArguments`; what goes wrong after that is the run's `error`."""
         started = time.perf_counter()
         outgoing = prepare(bound, arguments)
-        known = self.secrets()
-        run = Run(bound.id, bound.title, "here", arguments)
+        known = [*self.secrets(), *secret_texts(bound, arguments)]
+        run = Run(bound.id, bound.title, "here", arguments, secret_names=bound.secret_names)
         run.request = shown_request(outgoing, bound.auth, known)
         checked = time.perf_counter()
         run.timing.append(("arguments", checked - started))
@@ -124,6 +127,8 @@ class Here:
             run.error = str(error)
         except FetchFailed as error:
             run.error, run.private = str(error), error.private
+            if not error.sent and "cannot be reached" in run.error and {"http", "https", "all"} & getproxies().keys():
+                run.error += " A proxy is set in the environment; runs from this machine do not go through one."
             run.unknown = error.sent and bound.method not in SAFE
         finally:
             await transport.aclose()
@@ -145,7 +150,7 @@ def prepare(bound: Bound, arguments: Any, agent: str = "drio-tui") -> Outgoing:
 
 def preview(bound: Bound, arguments: Any, agent: str = "drio-tui") -> Request:
     """The request as it would be sent, secrets hidden. Raises `BadArguments`."""
-    return shown_request(prepare(bound, arguments, agent), bound.auth)
+    return shown_request(prepare(bound, arguments, agent), bound.auth, secret_texts(bound, arguments))
 
 
 def origin(bound: Bound) -> Origin:

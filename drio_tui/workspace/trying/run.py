@@ -5,11 +5,12 @@ of whatever came back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from drio_tui.api import wire
 from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers
 from drio_tui.calls import answers, tools
 from drio_tui.calls.fetch import Answer
@@ -76,6 +77,10 @@ class Run:
     private: tuple[str, int] | None = None
     lost: tuple[str, ...] = ()
     """Names of arguments that were not kept, since they are secret."""
+    secret_names: tuple[str, ...] = field(default=(), compare=False)
+    """Arguments that are not to be kept."""
+    view: slots.View | None = field(default=None, repr=False, compare=False)
+    outcomes: list[mapping.Outcome] | None = field(default=None, repr=False, compare=False)
 
     @property
     def failed(self) -> bool:
@@ -89,7 +94,7 @@ class Run:
 
     def as_wire(self) -> Document:
         """The run as JSON: for scripts, and to be kept."""
-        wire: Document = {
+        told: Document = {
             "tool": self.tool,
             "name": self.title,
             "target": self.target,
@@ -102,33 +107,33 @@ class Run:
             "timing": {name: round(seconds, 6) for name, seconds in self.timing},
         }
         if self.request is not None:
-            wire["request"] = {
+            told["request"] = {
                 "method": self.request.method, "url": self.request.url,
                 "headers": [list(pair) for pair in self.request.headers], "body": self.request.body or None,
             }  # fmt: skip
         if self.response is not None:
             one = self.response
-            wire["response"] = {
+            told["response"] = {
                 "status": one.status, "contentType": one.content_type, "bytes": one.size, "text": one.text,
             }  # fmt: skip
         if self.steps:
-            wire["chain"] = self.steps
+            told["chain"] = self.steps
         if self.lost:
-            wire["lost"] = list(self.lost)
-        return wire
+            told["lost"] = list(self.lost)
+        return told
 
 
-def run_from(wire: Any) -> Run:
+def run_from(told: Any) -> Run:
     """A run from what `as_wire` gave. Raises `ValueError` for anything else."""
     try:
-        request, response = wire.get("request"), wire.get("response")
-        structured = wire["result"]
+        request, response = told.get("request"), told.get("response")
+        structured = told["result"]
         return Run(
-            tool=str(wire["tool"]),
-            title=str(wire["name"]),
-            target=wire["target"] if wire["target"] in TARGETS else "here",
-            arguments=dict(wire["arguments"]),
-            at=float(wire["at"]),
+            tool=str(told["tool"]),
+            title=str(told["name"]),
+            target=told["target"] if told["target"] in TARGETS else "here",
+            arguments=dict(told["arguments"]),
+            at=float(told["at"]),
             request=None if request is None else Request(
                 str(request["method"]), str(request["url"]),
                 tuple((str(name), str(value)) for name, value in request["headers"]), str(request["body"] or ""),
@@ -138,11 +143,11 @@ def run_from(wire: Any) -> Run:
             ),
             structured=dict(structured) if structured is not None else None,
             value=structured,
-            error=str(wire["error"] or ""),
-            unknown=wire["outcomeUnknown"] is True,
-            timing=[(str(name), float(seconds)) for name, seconds in wire["timing"].items()],
-            steps=[dict(step) for step in wire.get("chain", ())],
-            lost=tuple(map(str, wire.get("lost", ()))),
+            error=str(told["error"] or ""),
+            unknown=told["outcomeUnknown"] is True,
+            timing=[(str(name), float(seconds)) for name, seconds in told["timing"].items()],
+            steps=[dict(step) for step in told.get("chain", ())],
+            lost=tuple(map(str, told.get("lost", ()))),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"no run: {error}") from None
@@ -161,8 +166,22 @@ def shown_request(outgoing: Outgoing, auth: Document | None, secrets: Iterable[s
         headers.append((str(config.get("name") or "X-Api-Key"), HIDDEN))
     elif kind in ("bearer", "basic", "oauth"):
         headers.append(("Authorization", f"{'Basic' if kind == 'basic' else 'Bearer'} {HIDDEN}"))
-    body = (outgoing.body or b"").decode("utf-8", "replace")
-    return Request(outgoing.method, url, tuple(headers), scrub(body, found))
+    return Request(outgoing.method, url, tuple(headers), scrub(_shown_body(outgoing.body), found))
+
+
+def _shown_body(body: bytes | None) -> str:
+    """A body as text, its secret members hidden."""
+    if not body:
+        return ""
+    try:
+        return wire.dumps(redact(wire.loads(body)))
+    except wire.MalformedJson:
+        return body.decode("utf-8", "replace")
+
+
+def secret_texts(bound: Bound, arguments: Document) -> list[str]:
+    """The texts of the arguments that are secret."""
+    return [*_texts([arguments[name] for name in bound.secret_names if name in arguments])]
 
 
 def plain_url(url: str) -> str:
@@ -233,28 +252,42 @@ def inner_value(bound: Bound, structured: Any, view: Any = None) -> Any:
 
 def view_of(bound: Bound, run: Run) -> slots.View:
     """What the tool's widget shows of the run's result."""
-    return slots.fill(bound.mappings, run.value)
+    if run.view is None:
+        run.view = slots.fill(bound.mappings, run.value)
+    return run.view
 
 
 def judged(bound: Bound, run: Run) -> list[mapping.Outcome]:
     """Which mapping matched what."""
-    return mapping.judge(bound.mappings, run.value)
+    if run.outcomes is None:
+        run.outcomes = mapping.judge(bound.mappings, run.value)
+    return run.outcomes
+
+
+def look(bound: Bound, run: Run) -> Run:
+    """Find out what the widget shows of a run, which mappings without end can hold up for a while: in a thread."""
+    if not run.failed:
+        view_of(bound, run)
+        judged(bound, run)
+    return run
 
 
 def keepable(run: Run) -> Document:
     """The run as it may be kept: secret members left out of its arguments, and hidden everywhere else."""
-    wire = run.as_wire()
-    kept, lost = _without_secrets(run.arguments)
-    response = wire.get("response")
-    if response is not None:
-        response["text"] = ""  # the result says it again, and that can be looked through for secrets
-    wire = redact(wire)
-    wire["arguments"] = kept
-    if lost:
-        wire["lost"] = sorted({*run.lost, *lost})
-    return dict(wire)
+    lost = [name for name in run.arguments if is_secret(name) or name in run.secret_names]
+    kept = {name: value for name, value in run.arguments.items() if name not in lost}
+    made = run.as_wire() | {"arguments": kept}
+    if "response" in made:
+        made["response"]["text"] = ""  # the result says it again, and that can be looked through for secrets
+    made = scrub(redact(made), [*_texts([run.arguments[name] for name in lost])])
+    if lost or run.lost:
+        made["lost"] = sorted({*run.lost, *lost})
+    return dict(made)
 
 
-def _without_secrets(arguments: Mapping[str, Any]) -> tuple[Document, list[str]]:
-    lost = [name for name in arguments if is_secret(name)]
-    return {name: redact(value) for name, value in arguments.items() if name not in lost}, lost
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _texts(member)

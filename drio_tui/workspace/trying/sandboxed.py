@@ -14,7 +14,7 @@ from drio_tui.api.resource import path_of
 from drio_tui.calls.fetch import Answer
 from drio_tui.workspace.trying.bound import Bound, Document
 from drio_tui.workspace.trying.here import prepare
-from drio_tui.workspace.trying.run import Run, shown_request, take_answer
+from drio_tui.workspace.trying.run import Run, secret_texts, shown_request, take_answer
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -32,8 +32,9 @@ async def run_in_sandbox(client: DrioClient, bound: Bound, arguments: Document) 
     """Run the tool. Raises `BadArguments`, and any `DrioError` of asking the sandbox."""
     started = time.perf_counter()
     outgoing = prepare(bound, arguments, "drio-sandbox")
-    run = Run(bound.id, bound.title, "sandbox", arguments)
-    run.request = shown_request(outgoing, bound.auth)
+    run = Run(bound.id, bound.title, "sandbox", arguments, secret_names=bound.secret_names)
+    known = secret_texts(bound, arguments)
+    run.request = shown_request(outgoing, bound.auth, known)
     path = path_of("/sandbox/apps/{app}/tools/{tool}/try", app=bound.app_id, tool=bound.id)
     checked = time.perf_counter()
     reply = await client.transport.request("POST", path, json={"arguments": arguments}, below_origin=True)
@@ -44,7 +45,7 @@ async def run_in_sandbox(client: DrioClient, bound: Bound, arguments: Document) 
     if said.get("error"):
         run.error, run.unknown = str(said["error"]), said.get("unknown") is True
     elif isinstance(said.get("answer"), dict):
-        take_answer(run, bound, _answer(said["answer"], upstream))
+        take_answer(run, bound, _answer(said["answer"], upstream), known)
     else:
         raise NotDrio("the sandbox answered without an answer of the upstream")
     return run

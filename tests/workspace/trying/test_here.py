@@ -254,3 +254,13 @@ async def test_results_are_what_models_would_get(
     assert done.structured == structured
     assert value is None or done.value == value
     assert done.seconds > 0
+
+
+async def test_arguments_that_are_secret_are_sent_but_shown_nowhere(upstream: Upstream) -> None:
+    schema = {"properties": {"pin": {"type": "string", "writeOnly": True}, "password": {"type": "string"}}}
+    upstream.answer = lambda seen: respond(seen.body)
+    given = {"pin": "secret-pin", "password": "secret-word"}
+    done = await run(upstream.base_url, given, method="POST", schema=schema)
+    assert json.loads(upstream.seen[0].body) == given
+    assert "secret-" not in repr([done.request, done.response, done.structured])
+    assert "secret-" not in preview(bound(upstream.base_url, method="POST", schema=schema), given).body

@@ -54,17 +54,18 @@ def test_runs_are_kept_per_tool_the_newest_first_and_no_more_than_are_wanted() -
 def test_nothing_secret_is_kept_and_nobody_else_can_read_it() -> None:
     kept = Kept(URL, "app_1")
     run = replace(
-        a_run(q="anna", apiKey="hidden-1", nested={"password": "hidden-2"}),
+        a_run(q="anna", apiKey="hidden-1", pin="hidden-6", nested={"password": "hidden-2"}),
         structured={"token": "hidden-3", "text": "Bearer hidden-4-hidden-4-hidden"},
         response=Response(200, "application/json", 9, '"hidden-5"'),
-        request=Request("GET", "https://up.example/", (("X-Api-Key", HIDDEN),)),
+        request=Request("GET", "https://up.example/?pin=hidden-6", (("X-Api-Key", HIDDEN),), '{"pin": "hidden-6"}'),
+        secret_names=("pin",),
     )
     kept.add(run)
     text = (kept.folder / "runs.json").read_text()
     assert "hidden-" not in text
     again = kept.runs("t1")[0]
     assert again.arguments == {"q": "anna", "nested": {"password": HIDDEN}}
-    assert again.lost == ("apiKey",)
+    assert again.lost == ("apiKey", "pin")
     assert stat.S_IMODE((kept.folder / "runs.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(kept.folder.stat().st_mode) == 0o700
 
