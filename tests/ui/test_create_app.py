@@ -209,6 +209,23 @@ async def test_esc_while_it_is_created_stops_waiting_and_looks_whether_it_happen
         assert pilot.app.screen.app_id == "app_2"
 
 
+async def test_what_may_have_been_made_is_looked_for_before_it_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F08 F12: neither the answer nor the apps could be read; Ctrl+S reads them first."""
+    answers = drio_of()
+    apps = answers["GET /apps"]["apps"]
+    answers["POST /apps"] = 500
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await form(pilot)
+        typed(screen, name="Nova")
+        server.answers["GET /apps"] = 403
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "looks again before anything is sent" in text_of(pilot.app))
+        server.answers["GET /apps"] = {"apps": [*apps, MADE]}
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert (pilot.app.screen.app_id, server.asked("POST", "/apps")) == ("app_2", 1)
+
+
 async def test_leaving_with_something_typed_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """F36."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:

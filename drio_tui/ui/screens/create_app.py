@@ -80,6 +80,7 @@ class CreateAppScreen(DrioScreen[None]):
         self._sent: dict[str, Any] = {}
         self._refused: dict[str, tuple[str, str]] = {}  # by path: the value drio refused, and why
         self._why = ""
+        self._unsure = False  # an earlier attempt may have made it
         self._done = False
 
     def compose_body(self) -> ComposeResult:
@@ -228,7 +229,10 @@ class CreateAppScreen(DrioScreen[None]):
             return
         problems = self._problems(sending=True)
         self._banner()
-        if not self._complain(problems):
+        if self._unsure:
+            self._find_out()
+        elif not self._complain(problems):
+            self._why = ""
             self._sent = body_of(self._template_id, self.values)
             self.creating = True
             self.run_request(
@@ -289,16 +293,17 @@ class CreateAppScreen(DrioScreen[None]):
 
     def _find_out(self, error: DrioError | None = None) -> None:
         """The request may or may not have been carried out: look at the apps there are now."""
-        self._why = str(error) if error else "You stopped waiting."
+        self._why = str(error) if error else self._why or "You stopped waiting."
         self.creating = True
         self._banner("It is not known whether that happened", "Looking at your apps…")
         self.run_request(_apps, self._Looked, group="look", failed=partial(self._Looked, None))
 
     def on_create_app_screen__looked(self, message: _Looked) -> None:
         self.creating = False
+        self._unsure = message.apps is None
         if message.apps is None:
             why = message.error.message if message.error else ""
-            text = f"Your apps could not be read either: {why}\nLook at them (2) before you try again."
+            text = f"Your apps could not be read either: {why}\nCtrl+S looks again before anything is sent."
             self._banner("It is not known whether the app was created", text)
             return
         before = {app.get("id") for app in self._known or ()}

@@ -27,6 +27,7 @@ _WORDS = frozenset(
     {"kind", "primitive", "displayMode", "visibility", "type", "trigger", "callMode", "borderRadius", "density"}
 )
 _LIST_MAX = 40
+_CHILDREN_MAX = 500
 
 
 def blocks_of(node: Node, outline: Outline) -> list[Block]:
@@ -241,7 +242,7 @@ def _summary(item: Any, path: str, references: Mapping[str, Content]) -> Content
 
 def _children(node: Node, empty: str) -> Iterator[Block]:
     yield Gap()
-    for child in node.children:
+    for child in node.children[:_CHILDREN_MAX]:
         if child.kind == "pending":
             yield Paragraph(Content.styled("On its way…", _LABEL))
             continue
@@ -254,6 +255,8 @@ def _children(node: Node, empty: str) -> Iterator[Block]:
             safe_line(child.badge, 40, TONES[child.tone]),
         )
         yield Entry(Content.styled(symbol or "·", _LABEL), safe_line(child.title, 200), note)
+    if len(node.children) > _CHILDREN_MAX:
+        yield Paragraph(Content.styled(f"… and {len(node.children) - _CHILDREN_MAX:,} more: see the tree", _LABEL))
     if not node.children and empty:
         yield Paragraph(Content.styled(empty, _LABEL))
 
