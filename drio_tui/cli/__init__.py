@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),
     "call": ("call", "call", "Run a tool of an app and print its result."),
     "import": ("import_openapi", "import_openapi", "Create operations and tools from an OpenAPI document."),
+    "connect": ("deploy", "connect", "Tell how AI clients are connected to a deployed app."),
     "login": ("signin", "login", "Sign in through the browser."),
     "logout": ("signin", "logout", "Sign out: revoke and forget the tokens."),
     "status": ("signin", "status", "Say which profile, host and account are in use, and where tokens are kept."),

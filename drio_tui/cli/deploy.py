@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.api.errors import DrioError, OutcomeUnknown
+from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
 from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say, style
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import plain, shown
+from drio_tui.kinds import APP
 from drio_tui.session import Session, connected
-from drio_tui.text import one_line
+from drio_tui.text import one_line, visible
 
 if TYPE_CHECKING:
     from drio_tui.workspace.deployed import Change
@@ -194,3 +196,61 @@ def _change_lines(changes: Sequence[Change] | None) -> Iterable[str]:
             sign = {"added": "+", "removed": "-", "changed": "~"}[change.what]
             fields = ", ".join(one.dotted for one in change.fields)
             yield one_line(f"  {sign} {change.kind} {change.name}{': ' if fields else ''}{fields}", 200)
+
+
+@click.command(
+    epilog="Exit codes: 0 told, 1 the endpoint is not known or the app could not be read, 2 usage, 4 sign-in needed."
+)
+@click.argument("app", metavar="APP")
+@click.option("--client", "only", metavar="NAME", help="Only one client: chatgpt, claude, claude-code, cursor …")
+@click.option("--endpoint", metavar="URL", help="The endpoint, where this machine did not deploy the app.")
+@connection_options
+@guarded
+def connect(
+    app: str,
+    only: str | None,
+    endpoint: str | None,
+    profile: str | None,
+    base_url: str | None,
+    sandbox: bool,
+    as_json: bool,
+) -> None:
+    """Tell how AI clients are connected to the deployed APP (id or slug): steps on stderr, snippets on stdout."""
+    from drio_tui.workspace.ai_clients import guides, reach
+    from drio_tui.workspace.deployed import Records
+
+    async def work() -> tuple[str, str]:
+        async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
+            app_id = await find_app(session.client, app)
+            raw = (await session.client.get(APP, app_id)).raw
+            last = None if endpoint else Records(session.base_url, app_id).read()
+            return endpoint or (last.endpoint if last else ""), str(raw.get("slug") or "")
+
+    url, slug = run(work())
+    if not url:
+        raise DrioError(
+            "it was not deployed from here yet",
+            title="The endpoint is not known",
+            hint="Deploy it (drio-tui deploy), or name the endpoint with --endpoint URL.",
+        )
+    found = [guide for guide in guides(url, slug) if only in (None, guide.name)]
+    if not found:
+        known = ", ".join(guide.name for guide in guides(url, slug))
+        raise UsageError(f"there is no client {one_line(only or '', 40)}", hint=f"The clients are: {known}.")
+    where = reach(url)
+    if as_json:
+        clients = [asdict(guide) for guide in found]
+        echo_json({"endpoint": url, "localOnly": where.local, "note": where.told or None, "clients": clients})
+        return
+    say(f"Endpoint: {one_line(url, 300)}")
+    if where.told:
+        say(where.told)
+    for guide in found:
+        say(f"\n{guide.title}")
+        for number, step in enumerate(guide.steps, 1):
+            say(f"  {number}. {step}")
+        for snippet in guide.snippets:
+            say(f"  {snippet.where}:")
+            click.echo(visible(snippet.text, multiline=True))
+        if guide.after:
+            say(f"  {guide.after}")

@@ -70,6 +70,8 @@ SCREENS: dict[str, tuple[str, str]] = {
     "try": ("try_tool", "TryScreen"),
     "import": ("import_openapi", "ImportScreen"),
     "create": ("create_app", "CreateAppScreen"),
+    "deploy": ("deploy", "DeployScreen"),
+    "connect": ("connect", "ConnectScreen"),
     "sign_in": ("signin", "SignInScreen"),
     "confirm": ("confirm", "ConfirmScreen"),
     "help": ("help", "HelpScreen"),
@@ -341,13 +343,17 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if len(self.screen_stack) < 2:
             return
         lost = getattr(self.screen, "unsaved", str)()
-        if lost:
-            self.run_worker(self._back_after_asking(self.screen, lost), group="leave", exclusive=True)
+        busy = getattr(self.screen, "under_way", str)()
+        why = f"What you typed in {lost} would be lost." if lost else ""
+        if busy:
+            why = f"{busy} is under way and goes on; you would not be told what comes of it."
+        if why:
+            self.run_worker(self._back_after_asking(self.screen, why), group="leave", exclusive=True)
         else:
             self.pop_screen()
 
-    async def _back_after_asking(self, leaving: Screen[Any], lost: str) -> None:
-        if await self.confirm("Leave it?", f"What you typed in {lost} would be lost.", agree="Leave"):
+    async def _back_after_asking(self, leaving: Screen[Any], why: str) -> None:
+        if await self.confirm("Leave it?", why, agree="Leave"):
             leaving.dismiss()
 
     # -- actions ----------------------------------------------------------------------------------
@@ -412,15 +418,19 @@ class DrioApp(TerminalApp, inherit_bindings=False):
             self.push_screen(make_screen("sign_in"), tell)
 
     async def action_quit(self) -> None:
-        """Leave; asks first when something typed would be lost."""
-        lost = [name for stack in self._screen_stacks.values() for s in stack if (name := getattr(s, "unsaved", str)())]
-        if lost:
-            self.run_worker(self._quit_after_asking(" and ".join(lost)), group="leave", exclusive=True)
+        """Leave; asks first when something typed would be lost, or something is under way."""
+        screens = [screen for stack in self._screen_stacks.values() for screen in stack]
+        lost = [name for screen in screens if (name := getattr(screen, "unsaved", str)())]
+        busy = [name for screen in screens if (name := getattr(screen, "under_way", str)())]
+        why = [f"What you typed in {' and '.join(lost)} would be lost."] if lost else []
+        why += [f"{name} is under way and may be cut off in the middle." for name in busy]
+        if why:
+            self.run_worker(self._quit_after_asking(" ".join(why)), group="leave", exclusive=True)
         else:
             self.exit(0)
 
-    async def _quit_after_asking(self, lost: str) -> None:
-        if await self.confirm("Quit?", f"What you typed in {lost} would be lost.", agree="Quit"):
+    async def _quit_after_asking(self, why: str) -> None:
+        if await self.confirm("Quit?", why, agree="Quit"):
             self.exit(0)
 
     def _remember_theme(self, _theme: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from typing import Any
 
@@ -29,6 +30,10 @@ def test_an_app_is_deployed_and_looked_at(on_sandbox: Runner, sandbox_process: P
     assert endpoint.startswith(f"{sandbox_process.base_url}/mcp/")
     assert "1.0.0 → 1.1.0" in shipped.err
     assert "as the config says" in shipped.err
+    state = {"DRIO_STATE_DIR": os.environ["DRIO_STATE_DIR"]}
+    connecting = on_sandbox("connect", app["slug"], "--client", "claude-code", env=state)
+    assert connecting.out.splitlines()[0] == f"claude mcp add --transport http {app['slug']} {endpoint}"
+    assert "127.0.0.1 is this machine" in connecting.err
     told = on_sandbox("deploy", app["slug"], "--json").json
     assert (told["versionBefore"], told["version"], told["endpoint"]) == ("1.1.0", "1.2.0", endpoint)
     assert told["changes"] == []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
@@ -118,6 +119,8 @@ class SearchList(Widget):
             options.highlighted = places[max(0, min(len(places) - 1, now + step))]
 
     def action_clear(self) -> None:
+        if not self.typed:
+            raise SkipAction  # nothing to empty: Esc is the screen's
         self.clear()
 
     @on(Input.Changed)

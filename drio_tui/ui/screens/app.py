@@ -23,6 +23,8 @@ from drio_tui.ui.messages import Status
 from drio_tui.ui.saving import document_of
 from drio_tui.ui.screens import editing
 from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.connect import ConnectScreen
+from drio_tui.ui.screens.deploy import DeployScreen
 from drio_tui.ui.screens.import_openapi import ImportScreen
 from drio_tui.ui.screens.problems import ProblemsScreen
 from drio_tui.ui.stylesheets import stylesheet
@@ -63,6 +65,8 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         Key("app_screen.import", "i", "import_operations", "Import", "Import operations from an OpenAPI document",
             dangerous=True, show=False),
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
+        Key("app_screen.deploy", "d", "open_deploy", "Deploy", "Check the app, and take it live", dangerous=True),
+        Key("app_screen.connect", "C", "open_connect", "Connect", "How AI clients are told of the app", show=False),
         Key("app_screen.refresh", "r", "refresh", "Refresh", "Read the app again"),
         Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen", show=False),
         Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of what is chosen", show=False),
@@ -351,6 +355,12 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         tool = self._tool_meant()
         if tool is not None:
             self.drio.open_tool(self.app_id, tool)
+
+    def action_open_deploy(self) -> None:
+        self.app.push_screen(DeployScreen(self.app_id), lambda _: self.action_refresh())
+
+    def action_open_connect(self) -> None:
+        self.app.push_screen(ConnectScreen(self.app_id))
 
     def action_problems(self) -> None:
         if self.outline is not None:

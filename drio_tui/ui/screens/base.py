@@ -158,6 +158,10 @@ class DrioScreen(Guarded, Requests, Screen[S]):
         """What would be lost by leaving now, as a few words (`the form`); empty when nothing would."""
         return ""
 
+    def under_way(self) -> str:
+        """What goes on that should not be left unseen (`The deploy`); empty when nothing does."""
+        return ""
+
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
         """When the focused widget goes away, no text field takes the focus in its place: keys stay keys."""
         super()._reset_focus(widget, avoiding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +18,7 @@ from textual.widgets import ContentSwitcher, Static
 from drio_tui.api.errors import NotFound
 from drio_tui.api.models import same_json
 from drio_tui.schema.form import FormModel
+from drio_tui.schema.objects import ObjectNode
 from drio_tui.ui import keymap
 from drio_tui.ui.editors import SPECIAL, special_members
 from drio_tui.ui.editors.base import Context, Editor
@@ -45,6 +47,7 @@ class Target:
 
     `base` and `mine` are those of an edit to go on with (a kept buffer, a copy); without them the thing is
     edited as the server has it. `outside` begins in the person's own editor. `recovered` is the kept buffer's id.
+    `member` (a path: `actions[0].template`) is where to begin.
     `begin` are members that the special editors of something new begin with; `wanted_by` names what is to
     refer to it.
     """
@@ -60,6 +63,7 @@ class Target:
     recovered: str = ""
     begin: dict[str, Any] = field(default_factory=dict, repr=False)
     wanted_by: str = ""
+    member: str = ""
 
 
 class EditScreen(WritingScreen):
@@ -212,6 +216,18 @@ class EditScreen(WritingScreen):
         self.form.focus_first()
         if self.target.outside:
             self.call_after_refresh(self.action_outside)
+        elif self.target.member:
+            self.call_after_refresh(self._begin_at, re.split(r"[.\[]", self.target.member)[0])
+
+    def _begin_at(self, member: str) -> None:
+        """Show the page on which a member is edited, with the focus on it."""
+        for number, editor in enumerate(self.editors, start=1):
+            if member in editor.members:
+                self.show_page(number)
+                return
+        root = self.form.model.root if self.form is not None else None
+        if self.form is not None and isinstance(root, ObjectNode) and member in root.members:
+            self.form.show_node(root.members[member])
 
     def _open(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The members that a person can change."""

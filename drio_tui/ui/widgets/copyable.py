@@ -15,7 +15,10 @@ from drio_tui.ui.widgets.safe import safe
 
 
 class Copyable(Static, can_focus=True):
-    """Shows `text` literally; copies exactly `text`, whatever had to be made visible in it."""
+    """Shows `text` literally; copies exactly `text`, whatever had to be made visible in it.
+
+    With `lines`, line breaks are shown as such and not as symbols.
+    """
 
     DEFAULT_CSS = """
     Copyable {
@@ -40,10 +43,11 @@ class Copyable(Static, can_focus=True):
             self.text = text
             self.what = what
 
-    def __init__(self, text: str = "", *, what: str = "text", id: str | None = None) -> None:
-        super().__init__(safe(text), id=id)
+    def __init__(self, text: str = "", *, what: str = "text", lines: bool = False, id: str | None = None) -> None:
+        super().__init__(safe(text, multiline=lines), id=id)
         self._text = text
         self._what = what
+        self._lines = lines
 
     @property
     def text(self) -> str:
@@ -53,7 +57,7 @@ class Copyable(Static, can_focus=True):
     def set_text(self, text: str) -> None:
         """Show and offer another text."""
         self._text = text
-        self.update(safe(text))
+        self.update(safe(text, multiline=self._lines))
 
     def action_copy(self) -> None:
         if self._text:

@@ -1,0 +1,502 @@
+"""Taking an app live: what stands in the way, what a deploy brings, the deploy, and what a model sees then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import ContentSwitcher, Static
+
+from drio_tui.api.errors import DrioError
+from drio_tui.endpoint import SeenTool, Server, connect
+from drio_tui.kinds import KINDS
+from drio_tui.ui import keymap
+from drio_tui.ui.forms.tabs import TabStrip
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.saving import saver_of
+from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.connect import ConnectScreen
+from drio_tui.ui.screens.deploy_rows import (
+    change_rows,
+    change_text,
+    difference_text,
+    finding_rows,
+    finding_text,
+    seen_rows,
+    tool_text,
+)
+from drio_tui.ui.screens.edit import EditScreen, Target
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.copyable import Copyable
+from drio_tui.ui.widgets.rows import Column, Row, RowList
+from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.deployed import Change, Record, Records, changes_since, things_of
+from drio_tui.workspace.deploying import Deployed, deploy, read, refusal_lines
+from drio_tui.workspace.model_view import Difference, differences
+from drio_tui.workspace.outcomes import Failed, Refused, Unknown
+from drio_tui.workspace.preflight import Preflight, preflight
+from drio_tui.workspace.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+_WAYS = "Enter leads to where it is mended, F deploys all the same."
+_FIRST = "No earlier deploy from this machine is known, so there is nothing to compare with."
+PAGES = ("Preflight", "Changes", "What a model sees")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the endpoint shows, and how that differs from the config."""
+
+    server: Server
+    tools: tuple[SeenTool, ...]
+    differences: tuple[Difference, ...]
+
+
+class DeployScreen(DrioScreen[str | None]):
+    """Deploys one app. Ends with the endpoint when it was deployed here, else with None."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("deploy")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "deploy",
+        "Deploying",
+        Key("deploy.now", "D", "deploy_now", "Deploy", "Take the app live as it is", dangerous=True),
+        Key("deploy.force", "F", "deploy_anyway", "Anyway", "Deploy in spite of errors", dangerous=True, show=False),
+        Key("deploy.edit", "e", "edit_found", "Edit", "Edit what the finding is about (Enter, too)", dangerous=True),
+        Key("deploy.check", "r", "refresh", "Check", "Look again at what stands in the way"),
+        Key("deploy.look", "v", "look", "As a model", "Connect to the endpoint and look as an AI client does"),
+        Key("deploy.connect", "C", "connect", "Connect", "How AI clients are told of the endpoint"),
+        Key("deploy.copy", "y", "copy_endpoint", "Copy URL", "Copy the endpoint's address"),
+        Key("deploy.page", "f5,tab", "page(1)", "Page →", "The next page"),
+        Key("deploy.page_back", "f11,shift+f5,shift+tab", "page(-1)", "Page ←", "The page before", show=False),
+    )
+
+    class Checked(Message):
+        """The preflight was done."""
+
+        def __init__(self, snapshot: Snapshot, report: Preflight, last: Record | None) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+            self.report = report
+            self.last = last
+
+    class Step(Message):
+        """A deploy went on."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Done(Message):
+        """A deploy ended."""
+
+        def __init__(self, outcome: Deployed | Refused | Failed | Unknown) -> None:
+            super().__init__()
+            self.outcome = outcome
+
+    class Looked(Message):
+        """The endpoint was looked at, or could not be."""
+
+        def __init__(self, seen: Seen | None, error: DrioError | None = None) -> None:
+            super().__init__()
+            self.seen = seen
+            self.error = error
+
+    report: reactive[Preflight | None] = reactive(None, init=False)
+    """What the preflight found; None while it is being done."""
+
+    deploying: reactive[bool] = reactive(False, init=False)
+    """Whether a deploy is under way."""
+
+    page: reactive[int] = reactive(0, init=False)
+    """The page that is shown."""
+
+    def __init__(self, app_id: str) -> None:
+        super().__init__()
+        self.app_id = app_id
+        self.snapshot: Snapshot | None = None
+        self.done: Deployed | None = None
+        self.last: Record | None = None
+        self.changes: Sequence[Change] = ()
+        self.seen: Seen | None = None
+        self._looking = False
+        self._steps: list[str] = []
+        self._stopped = False
+        self._tried = False  # since the last look: a key that is held down deploys once
+        self._mending = False
+        self._result: str | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical():
+            yield Static(id="deploy-heading")
+            yield TabStrip(PAGES)
+            with ContentSwitcher(initial="findings-page", id="deploy-pages"):
+                with Vertical(id="findings-page"):
+                    yield RowList(Column("Where", 28), Column("What"), id="findings")
+                with Vertical(id="changes-page"):
+                    yield RowList(Column("Thing", 28), Column("Members"), id="changes")
+                with Vertical(id="seen-page"):
+                    yield RowList(Column("Tool", 28), Column("What"), id="seen")
+            with VerticalScroll(id="deploy-detail", can_focus=False):
+                yield Static(id="deploy-about")
+            yield Static(id="deploy-note")
+            yield Copyable(what="the endpoint", id="deploy-endpoint")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._show_endpoint("")
+        for name in ("#findings", "#changes", "#seen"):
+            self._fill(name, [])
+        self.action_refresh()
+
+    @property
+    def records(self) -> Records:
+        """Where deploys of this app are kept."""
+        return Records(self.backend.base_url or "", self.app_id)
+
+    @property
+    def endpoint(self) -> str:
+        """Where the app is live, as far as it is known here."""
+        return self.done.endpoint if self.done else self.last.endpoint if self.last else ""
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def action_refresh(self) -> None:
+        """Do the preflight (anew)."""
+        if self.deploying:
+            return
+        self.done, self.report = None, None
+        records, base_url = self.records, self.backend.base_url or ""
+
+        async def look(client: DrioClient) -> DeployScreen.Checked:
+            snapshot = await read(saver_of(self.backend, client), self.app_id)
+            report = await asyncio.to_thread(preflight, snapshot, base_url=base_url)
+            return self.Checked(snapshot, report, await asyncio.to_thread(records.read))
+
+        def failed(error: DrioError) -> Message:
+            return self.Done(Failed(error))
+
+        self.run_request(look, lambda checked: checked, group="check", failed=failed)
+
+    def on_deploy_screen_checked(self, message: Checked) -> None:
+        self.snapshot, self.last = message.snapshot, message.last
+        self.changes = changes_since(message.last, things_of(message.snapshot)) if message.last else ()
+        self._fill("#findings", finding_rows(message.report.findings))
+        self._fill("#changes", change_rows(self.changes))
+        self._tried = False
+        self.report = message.report
+        self._show_endpoint(self.endpoint)
+        self._explain()
+        self.refresh_bindings()
+
+    def _fill(self, name: str, rows: list[Row]) -> None:
+        """Show rows; a list without any makes room for the words instead."""
+        found = self.query_one(name, RowList)
+        found.show(rows)
+        found.display = bool(rows)
+        if found is self._list:
+            self.query_one("#deploy-pages").display = bool(rows)
+            found.focus()
+
+    def action_look(self) -> None:
+        """Connect to the endpoint as an AI client does, and compare."""
+        endpoint = self.endpoint
+        compared = self.done.snapshot if self.done else self.snapshot
+        if not endpoint or compared is None:
+            return
+        self._looking = True
+        self.page = 2
+        self._tell()
+
+        async def look(_client: DrioClient) -> DeployScreen.Looked:
+            async with connect(endpoint, on_exchange=self.backend.note_exchange) as there:
+                tools = await there.tools()
+                found = differences(compared, there.server, tools)
+                return self.Looked(Seen(there.server, tools, tuple(found)))
+
+        self.run_request(
+            look, lambda looked: looked, group="look", failed=lambda error: self.Looked(None, error), once=True
+        )
+
+    def on_deploy_screen_looked(self, message: Looked) -> None:
+        self._looking = False
+        self.seen = message.seen
+        seen = message.seen
+        self._fill("#seen", seen_rows(seen.tools, seen.differences) if seen else [])
+        if message.error is not None:
+            self.drio.show_error(message.error)
+        self._tell()
+        self._explain()
+
+    # -- deploying --------------------------------------------------------------------------------
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        report = self.report
+        match action:
+            case "deploy_now" | "deploy_anyway" | "refresh" | "edit_found" if self.deploying:
+                return "A deploy is under way."
+            case "deploy_now" | "deploy_anyway" if self._tried:
+                return "It was deployed, or tried, just now. r looks again; then it can be deployed anew."
+            case "deploy_now" | "deploy_anyway" if report is None:
+                return "The preflight is not done yet: r looks again."
+            case "deploy_now" if report is not None and report.errors:
+                return f"{_count(report.errors, 'error')} in the way. {_WAYS}"
+            case "deploy_anyway" if report is not None and not report.errors:
+                return "No error is in the way: D deploys."
+            case "look" | "connect" | "copy_endpoint" if not self.endpoint:
+                return "The endpoint is not known yet: deploy the app first."
+        return None
+
+    def action_deploy_now(self) -> None:
+        self._deploy()
+
+    def action_deploy_anyway(self) -> None:
+        self.run_worker(self._deploy_after_asking(), group="ask", exclusive=True)
+
+    async def _deploy_after_asking(self) -> None:
+        app = self.snapshot.app if self.snapshot else None
+        errors = _count(self.report.errors if self.report else 0, "error")
+        body = f"The preflight found {errors}. The server may refuse, and what is live now is replaced."
+        name = (app.text("slug") or app.name) if app else self.app_id
+        if await self.drio.confirm("Deploy with errors?", body, agree="Deploy all the same", name=name):
+            self._deploy()
+
+    def _deploy(self) -> None:
+        if self.deploying or self._tried:
+            return
+        self.deploying = self._tried = True
+        self.done = self.seen = None
+        self._steps = []
+        self._stopped = False
+        records = self.records
+
+        async def work(client: DrioClient) -> DeployScreen.Done:
+            saver = saver_of(self.backend, client)
+            return self.Done(await deploy(saver, self.app_id, records, lambda text: self.post_message(self.Step(text))))
+
+        self.run_request(work, lambda done: done, group="deploy", once=True)
+
+    def on_deploy_screen_step(self, message: Step) -> None:
+        self._steps.append(message.text)
+        self._tell()
+
+    def on_deploy_screen_done(self, message: Done) -> None:
+        self.deploying = False
+        outcome = message.outcome
+        if isinstance(outcome, Deployed):
+            self.done = outcome
+            self._result = outcome.endpoint
+            self.snapshot = outcome.snapshot
+            self._show_endpoint(outcome.endpoint)
+            for notice in outcome.notices:
+                self.notify(safe_line(notice, 300).plain, severity="warning", markup=False)
+            self._tell()
+            self.action_look()
+        else:
+            self._tell(outcome)
+        self.refresh_bindings()
+
+    def under_way(self) -> str:
+        return "The deploy" if self.deploying else ""
+
+    def action_back(self) -> None:
+        """While deploying, stop waiting and see what came of it, then leave after asking; else leave."""
+        if self.deploying:
+            client = self.backend.client
+            if self._stopped or client is None or not saver_of(self.backend, client).stop(self.app_id):
+                self.drio.back()
+            else:
+                self._stopped = True
+                self._steps.append("You stopped waiting. Looking whether it happened")
+                self._tell()
+        elif not self.cancel_requests():
+            self.dismiss(self._result)
+        elif self.report is None:
+            self._tell(Failed(DrioError("You stopped the reading.", title="Not checked")))
+
+    def session_changed(self) -> None:
+        """Someone else is signed in, or elsewhere: what is shown is not theirs."""
+        if not self.deploying:
+            self.action_refresh()
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def watch_report(self) -> None:
+        self._tell()
+
+    def watch_deploying(self) -> None:
+        self.set_class(self.deploying, "-deploying")
+        self.refresh_bindings()
+        self._tell()
+
+    def watch_page(self) -> None:
+        self.query_one(TabStrip).chosen = self.page
+        pages = ("findings-page", "changes-page", "seen-page")
+        switcher = self.query_one("#deploy-pages", ContentSwitcher)
+        switcher.current = pages[self.page]
+        switcher.display = self._list.display
+        self._list.focus()
+        self._explain()
+
+    @property
+    def _list(self) -> RowList:
+        return self.query_one(("#findings", "#changes", "#seen")[self.page], RowList)
+
+    def action_page(self, step: int) -> None:
+        self.page = (self.page + step) % len(PAGES)
+
+    @on(TabStrip.Chosen)
+    def _page_chosen(self, event: TabStrip.Chosen) -> None:
+        event.stop()
+        self.page = event.number
+
+    @on(RowList.Moved)
+    def _explain(self) -> None:
+        """Show all of what the cursor is on."""
+        key = self._list.key
+        number = int(key) if key is not None else -1
+        about = self.query_one("#deploy-about", Static)
+        if self.page == 0 and self.report is not None and 0 <= number < len(self.report.findings):
+            about.update(finding_text(self.report.findings[number]))
+        elif self.page == 1 and 0 <= number < len(self.changes):
+            about.update(change_text(self.changes[number]))
+        elif self.page == 2 and self.seen is not None and number >= 0:
+            differing = len(self.seen.differences)
+            if number < differing:
+                about.update(difference_text(self.seen.differences[number]))
+            else:
+                about.update(tool_text(self.seen.tools[number - differing]))
+        else:
+            about.update(self._nothing())
+
+    def _nothing(self) -> Content:
+        """What a page without rows has to say."""
+        if self.page == 0:
+            report = self.report
+            if report is None:
+                return Content("")
+            tools = f"{_count(report.tools, 'tool')}, about {report.tokens:,} tokens of a model's context"
+            return safe_line(f"Nothing stands in the way. {tools}.", 200)
+        if self.page == 1:
+            known = "Nothing has changed since the last deploy." if self.last else _FIRST
+            return safe_line(known, 200)
+        if self._looking:
+            return safe_line("Connecting…", 80)
+        if self.seen is None:
+            return safe_line("v connects to the endpoint as an AI client does, and compares what it shows.", 200)
+        return safe_line("The endpoint offers no tool.", 80)
+
+    def _tell(self, outcome: Refused | Failed | Unknown | None = None) -> None:
+        """The heading and the line of news."""
+        app = self.snapshot.app if self.snapshot else None
+        name = app.name if app else self.app_id
+        version = self.done.before if self.done else app.text("version") if app else ""
+        parts = [safe_line(f"◆ Deploy {name}", 80, "bold"), safe_line(f"   {version}", 40, "$foreground-muted")]
+        if self.done:
+            parts.append(safe_line(f" → {self.done.version}", 40, "$text-success bold"))
+        self.query_one("#deploy-heading", Static).update(Content.assemble(*parts))
+        errors = self.report.errors if self.report else 0
+        self.query_one(TabStrip).count([errors, 0, len(self.seen.differences) if self.seen else 0])
+        self.query_one("#deploy-note", Static).update(Content("\n").join(self._news(outcome)))
+
+    def _news(self, outcome: Refused | Failed | Unknown | None) -> list[Content]:
+        if outcome is not None:
+            return _trouble(outcome)
+        if self.deploying:
+            last = self._steps[-1] if self._steps else "Waiting"
+            return [safe_line(f"◌ {last}…{'' if self._stopped else '   Esc stops waiting.'}", 200, "$text-warning")]
+        if self.done is not None:
+            return self._good_news(self.done)
+        if self.report is None:
+            return [safe_line("◌ Looking at what stands in the way…", 120, "$text-warning")]
+        if self.report.errors:
+            text = f"✗ {_count(self.report.errors, 'error')} in the way. {_WAYS}"
+            return [safe_line(text, 200, "$text-error")]
+        warned = f"▲ {_count(self.report.warnings, 'warning')}. " if self.report.warnings else "✓ "
+        style = "$text-warning" if self.report.warnings else "$text-success"
+        return [safe_line(f"{warned}D deploys it.", 200, style)]
+
+    def _good_news(self, done: Deployed) -> list[Content]:
+        sent = f"✓ Deployed: version {done.version}, config {done.revision}."
+        lines = [safe_line(sent, 200, "$text-success")]
+        if done.answer_lost:
+            told = "▲ The answer was lost; reading the app again shows that it is live."
+            lines.append(safe_line(told, 200, "$text-warning"))
+        if done.moved:
+            told = "▲ Someone else changed the app meanwhile: what went live may be either."
+            lines.append(safe_line(told, 200, "$text-warning"))
+        if self._looking:
+            lines.append(safe_line("◌ Looking at it as an AI client does…", 120, "$text-warning"))
+        elif self.seen is not None:
+            count = len(self.seen.differences)
+            server = f"{self.seen.server.name} {self.seen.server.version}"
+            same = f"✓ A model sees {_count(len(self.seen.tools), 'tool')} of {server}, as the config says."
+            text = f"▲ A model sees it differently: {_count(count, 'difference')}." if count else same
+            lines.append(safe_line(text, 200, "$text-warning" if count else "$text-success"))
+        else:
+            lines.append(safe_line("▲ Not looked at yet: v tries again.", 120, "$text-warning"))
+        return lines
+
+    def _show_endpoint(self, endpoint: str) -> None:
+        shown = self.query_one("#deploy-endpoint", Copyable)
+        shown.display = bool(endpoint)
+        shown.set_text(endpoint)
+
+    # -- leading on -------------------------------------------------------------------------------
+
+    @on(RowList.Opened, "#findings")
+    def _opened(self) -> None:
+        if not self.drio.options.read_only:
+            self.action_edit_found()
+
+    def action_edit_found(self) -> None:
+        """Open the editor of what the finding is about; afterwards everything is looked at anew."""
+        key = self.query_one("#findings", RowList).key
+        if self.page != 0 or key is None or self.report is None:
+            return
+        finding = self.report.findings[int(key)]
+        if finding.key[0] not in KINDS or self.deploying:
+            self.action_refresh()
+            return
+        target = Target(self.app_id, finding.key[0], finding.key[1], member=finding.path)
+        self._mending = True
+        self.app.push_screen(EditScreen(target, self.snapshot))
+
+    def on_screen_resume(self) -> None:
+        """Back from an editor, saved or not: look anew."""
+        if self._mending and self.is_current:
+            self._mending = False
+            self.action_refresh()
+
+    def action_connect(self) -> None:
+        self.app.push_screen(ConnectScreen(self.app_id, self.endpoint))
+
+    def action_copy_endpoint(self) -> None:
+        self.drio.copy(self.endpoint, "the endpoint")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}"
+
+
+def _trouble(outcome: Refused | Failed | Unknown) -> list[Content]:
+    if isinstance(outcome, Unknown):
+        told = "✗ It is not known whether it went live: reading the app again does not show it. r looks again."
+        return [safe_line(told, 200, "$text-error"), safe_line(str(outcome.error), 200, "$foreground-muted")]
+    title = "Not deployed" if isinstance(outcome, Refused) else "Not done"
+    lines = [safe_line(f"✗ {title}. {outcome.error}", 300, "$text-error")]
+    lines += [safe_line(f"  {line}", 200, "$text-error") for line in refusal_lines(outcome.error)[:6]]
+    if outcome.error.hint:
+        lines.append(safe_line(outcome.error.hint, 200, "$foreground-muted"))
+    return lines

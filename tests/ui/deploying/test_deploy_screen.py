@@ -1,0 +1,185 @@
+"""Deploying from the terminal: mending what is in the way, one deploy, what a model sees, and leaving midway."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import Any
+
+import pytest
+
+from drio_tui.kinds import TOOL
+from drio_tui.ui.screens.app import AppScreen
+from drio_tui.ui.screens.confirm import ConfirmScreen
+from drio_tui.ui.screens.connect import ConnectScreen
+from drio_tui.ui.screens.deploy import DeployScreen
+from drio_tui.ui.screens.edit import EditScreen
+from tests.ui.driving import open_first_app, running, text_of, until
+from tests.ui.editing.test_saving import app_of, edit_of
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.test_preflight import sound
+
+
+async def deploy_of(pilot: Any) -> Any:
+    """The deploy screen, opened by its key, once it has looked."""
+    app: Any = pilot.app
+    await pilot.press("d")
+    await until(pilot, lambda: isinstance(app.screen, DeployScreen) and app.screen.report is not None)
+    await pilot.pause()
+    return app.screen
+
+
+def deploys(pilot: Any) -> int:
+    """How many deploys were sent."""
+    return sum(exchange.path.endswith("/deploy") for exchange in pilot.app.backend.log)
+
+
+async def test_an_app_is_mended_deployed_once_seen_as_a_model_does_and_connected(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch, size=(80, 24)) as (pilot, opened, client):
+        app: Any = pilot.app
+        loose = (await client.create(TOOL, {"name": "Loose end"}, app=opened.app_id)).raw["id"]
+        screen = await deploy_of(pilot)
+        assert "✗ 1 error in the way" in text_of(app)
+        await pilot.press("D")
+        await pilot.pause()
+        assert deploys(pilot) == 0
+        await pilot.press("enter")
+        editing = await edit_of(pilot)
+        assert (editing.target.id, editing._pages[editing._page]) == (loose, "page-editor-0")  # Binding
+        await client.delete(TOOL, loose, app=opened.app_id)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen and screen.report is not None and not screen.report.errors)
+
+        await pilot.press("D", "D", "D", "D")
+        await until(pilot, lambda: screen.seen is not None)
+        await pilot.press("D")
+        await pilot.pause()
+        assert deploys(pilot) == 1
+        assert (screen.done.before, screen.done.version) == ("1.0.0", "1.1.0")
+        assert screen.seen.differences == ()
+        await pilot.pause()
+        text = text_of(app)
+        assert f"config {screen.done.revision}" in text
+        assert f"A model sees {len(screen.seen.tools)} tools" in text
+        assert screen.done.endpoint in text
+        assert any(one.url == screen.done.endpoint for one in app.backend.log)
+
+        tools = (await client.list(TOOL, app=opened.app_id)).items
+        await client.update(TOOL, tools[0]["id"], {"description": "New"}, app=opened.app_id)
+        await pilot.press("r", "tab")
+        await until(pilot, lambda: screen.page == 0 and screen.changes)
+        await pilot.press("tab")
+        await until(pilot, lambda: "+ New" in text_of(app))
+
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ConnectScreen) and app.screen.guides)
+        connecting: Any = app.screen
+        assert "ChatGPT keeps the list of tools" in text_of(app).replace("\n", " ")
+        copied: list[str] = []
+        monkeypatch.setattr(app, "copy", lambda text, what="": copied.append(text))
+        await pilot.press("l", "l", "l", "y", "Y", "u")
+        await pilot.pause()
+        assert connecting.guides[connecting.chosen].name == "claude-code"
+        slug = opened.snapshot.app.text("slug")
+        endpoint = screen.endpoint
+        assert copied[0] == f"claude mcp add --transport http {slug} {endpoint}"
+        assert f'"url": "{endpoint}"' in copied[1]
+        assert copied[2] == endpoint
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(app.screen, AppScreen) and not app.screen.loading_app)
+        assert app.screen.snapshot.app.text("version") == "1.1.0"
+
+
+class Slow(TableServer):
+    """A drio whose deploy is not answered before `deployed` is set."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        super().__init__(answers)
+        self.deployed = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/deploy"):
+            self.requests.append((scope["method"], scope["path"].removeprefix("/api/v1"), None))
+            await self.deployed.wait()
+        await super().__call__(scope, receive, send)
+
+
+async def test_a_deploy_under_way_is_not_left_unseen_and_one_without_an_answer_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = sound()
+    server = Slow(drio_of(config))
+    async with serving(server), running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await open_first_app(pilot)
+        screen = await deploy_of(pilot)
+
+        await pilot.press("D")
+        await until(pilot, lambda: server.asked("POST", "/apps/app_1/deploy"))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert "may be cut off" in text_of(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.press("escape")  # stops waiting: the version is as it was, so nobody can tell
+        await until(pilot, lambda: not screen.deploying)
+        await until(pilot, lambda: "It is not known whether it went live" in text_of(app))
+        assert screen.done is None
+        await pilot.press("D")  # not without another look
+        assert server.asked("POST", "/apps/app_1/deploy") == 1
+        await pilot.press("r")
+        await until(pilot, lambda: screen.report is not None)
+        await pilot.press("D")
+        await until(pilot, lambda: server.asked("POST", "/apps/app_1/deploy") == 2)
+        moved = copy.deepcopy(config)
+        moved["app"]["version"] = "1.1.0"
+        server.answers |= drio_of(moved)
+        server.gate.clear()
+        await pilot.press("escape", "escape")  # the second wants to leave while it is looked up
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert "goes on" in text_of(app)
+        await pilot.press("escape")
+        server.gate.set()
+        await until(pilot, lambda: screen.done is not None)
+        await until(pilot, lambda: "The answer was lost" in text_of(app))
+        assert (screen.done.before, screen.done.version) == ("1.0.0", "1.1.0")
+        server.deployed.set()
+
+
+async def test_errors_are_passed_over_only_by_typing_the_apps_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = sound()
+    config["tools"][0]["binding"] = None
+    problems = [{"code": "unbound_tool", "message": "Search: not [bold]bound\x1b[31m."}]
+    refusal = {"error": {"code": "not_deployable", "message": "It cannot go live.", "details": {"problems": problems}}}
+    server = TableServer(drio_of(config) | {"POST /apps/app_1/deploy": (400, refusal)})
+    async with serving(server), running(server.base_url, monkeypatch, size=(80, 24)) as pilot:
+        app: Any = pilot.app
+        await open_first_app(pilot)
+        screen = await deploy_of(pilot)
+        await pilot.press("F")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("enter")
+        assert isinstance(app.screen, ConfirmScreen)
+        await pilot.press(*"acme", "minus", *"support", "enter")
+        await until(pilot, lambda: "Not deployed" in text_of(app))
+        assert "not [bold]bound␛[31m." in text_of(app)
+        assert server.asked("POST", "/apps/app_1/deploy") == 1
+        assert screen.done is None
+
+
+async def test_nothing_of_it_is_there_when_only_reading_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = TableServer(drio_of(sound()))
+    async with serving(server), running(server.base_url, monkeypatch, read_only=True) as pilot:
+        app: Any = pilot.app
+        await open_first_app(pilot)
+        await pilot.press("d")
+        await pilot.pause()
+        assert isinstance(app.screen, AppScreen)
+        app.push_screen(DeployScreen("app_1"))
+        await until(pilot, lambda: isinstance(app.screen, DeployScreen) and app.screen.report is not None)
+        await pilot.press("D", "F")
+        await pilot.pause()
+        assert server.asked("POST", "/apps/app_1/deploy") == 0
+        assert not isinstance(app.screen, EditScreen | ConfirmScreen)
