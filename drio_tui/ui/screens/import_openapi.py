@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -24,18 +24,19 @@ from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.forms.editors import LineEditor, Picker, Segments
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.base import DrioScreen
-from drio_tui.ui.screens.bulk import BatchScreen
+from drio_tui.ui.screens.import_steps import TOLD, MakingScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.operation_picker import OperationPicker
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.bulk import Batch
+from drio_tui.workspace.duplicate import made_id
 from drio_tui.workspace.saving import Saver
 from drio_tui.workspace.snapshot import Snapshot
 
-_TOLD = 12
-"""Problems that are shown in full; of the others the number is said."""
+if TYPE_CHECKING:
+    from drio_tui.workspace.outcomes import CreateOutcome
 
 
 class ImportScreen(DrioScreen[bool]):
@@ -109,6 +110,7 @@ class ImportScreen(DrioScreen[bool]):
         self._snapshot = snapshot
         self._source = source
         self._integration = ""
+        self._made_here: dict[str, tuple[str, str]] = {}  # integrations by id: name and base URL
         self._auth = ""
         self._found: list[Problem] = []
         self._checked = False
@@ -312,8 +314,8 @@ class ImportScreen(DrioScreen[bool]):
     # -- where to ---------------------------------------------------------------------------------
 
     def _show_where(self) -> None:
-        target = self._snapshot.thing("integration", self._integration) if self._integration else None
-        name = target.name if target else f"a new integration: {self.document.title if self.document else ''}"
+        target = self._integrations().get(self._integration)
+        name = target[0] if target else f"a new integration: {self.document.title if self.document else ''}"
         self.query_one(".-integration", Picker).show(safe_line(name, 70))
         base = self.query_one(".-base", LineEditor)
         base.disabled = target is not None
@@ -328,6 +330,11 @@ class ImportScreen(DrioScreen[bool]):
         picker.show(safe_line(text, 110))
         picker.disabled = target is not None
 
+    def _integrations(self) -> dict[str, tuple[str, str]]:
+        """Those that operations can be added to, by id: name and base URL."""
+        things = [thing for thing in self._snapshot.things("integration") if not thing.made_up]
+        return {thing.id: (thing.name, thing.text("baseUrl")) for thing in things} | self._made_here
+
     @on(Picker.Wanted)
     def _choose(self, event: Picker.Wanted) -> None:
         event.stop()
@@ -337,16 +344,15 @@ class ImportScreen(DrioScreen[bool]):
             self._choose_integration(event.typed)
 
     def _choose_integration(self, typed: str) -> None:
+        known = self._integrations()
         choices = [Choice("", "a new integration", quiet=True)]
-        things = [thing for thing in self._snapshot.things("integration") if not thing.made_up]
-        choices += [Choice(thing.id, thing.name, thing.text("baseUrl")) for thing in things]
+        choices += [Choice(id, name, url) for id, (name, url) in known.items()]
 
         def taken(choice: Choice[Any] | None) -> None:
             if choice is not None:
                 self._integration = choice.value
-                thing = self._snapshot.thing("integration", choice.value) if choice.value else None
-                url = thing.text("baseUrl") if thing else self.document.base_url if self.document else ""
-                self.query_one(".-base", LineEditor).value = url
+                own = self.document.base_url if self.document else ""
+                self.query_one(".-base", LineEditor).value = known.get(choice.value, ("", own))[1]
                 self._show_where()
 
         self.app.push_screen(ChooserScreen("Into which integration?", choices, typed=typed), taken)
@@ -391,12 +397,17 @@ class ImportScreen(DrioScreen[bool]):
             self.notify(f"{why} Give the base URL of the API.", title="Base URL", severity="error", markup=False)
             base.focus()
             return
-        chosen = self.picker.choosing.chosen
         tools = self.query_one(Segments).chosen != 1
-        wanted = (chosen, tools, self._integration, self._auth, base.value.strip())
+        wanted = (self.picker.choosing.chosen, tools, self._integration, self._auth, base.value.strip())
         if self._plan is not None and self._plan_of == wanted:
             self._ask(self._plan, ())
             return
+        self._settle()
+        chosen = self.picker.choosing.chosen
+        if not chosen:
+            self.notify("What was chosen is made already.", severity="warning", markup=False)
+            return
+        wanted = (chosen, tools, self._integration, self._auth, base.value.strip())
         target: Target | str = Target(self._integration, base.value.strip()) if self._integration else ""
         taken = {
             kind: [thing.text("key") for thing in self._snapshot.things(kind)]
@@ -428,9 +439,9 @@ class ImportScreen(DrioScreen[bool]):
         ids = {thing.source for thing in plan.things}
         found = [problem for problem in self._found if problem.operation in ids]
         told = list(dict.fromkeys(map(_told, (*plan.problems, *found, *checked))))
-        lines = [f"▲ {text}" for text in told[:_TOLD]]
-        if len(told) > _TOLD:
-            lines.append(f"▲ and {len(told) - _TOLD} more")
+        lines = [f"▲ {text}" for text in told[:TOLD]]
+        if len(told) > TOLD:
+            lines.append(f"▲ and {len(told) - TOLD} more")
         count = len(plan.things)
         screen = MakingScreen(
             f"Create {count} things?",
@@ -454,6 +465,25 @@ class ImportScreen(DrioScreen[bool]):
         if work.done:
             self.dismiss(True)
 
+    def _settle(self) -> None:
+        """Before another plan: what the last one made is not made again, and its integration is gone on with."""
+        plan, work = self._plan, self._work
+        if plan is None or work is None:
+            return
+        done = [
+            (thing, result)
+            for thing, result in zip(plan.things, work.results, strict=True)
+            if result is not None and result.ok
+        ]
+        for thing, result in done:
+            id = made_id(cast("CreateOutcome", result.outcome))
+            if thing.kind == "integration" and id:
+                self._made_here[id] = (thing.body["name"], thing.body["baseUrl"])
+                self._integration = self._integration or id
+        self.picker.choosing.was_made(thing.source for thing, _ in done if thing.kind == "operation")
+        self._forget_plan()
+        self.picker.refresh_rows()
+
     def _forget_plan(self) -> None:
         self._plan, self._work, self._plan_of = None, None, ()
 
@@ -467,7 +497,7 @@ class ImportScreen(DrioScreen[bool]):
 
     def action_problems(self) -> None:
         lines = [_told(problem) for problem in self._found]
-        text = "\n".join(lines[:_TOLD]) + (f"\nand {len(lines) - _TOLD} more" if len(lines) > _TOLD else "")
+        text = "\n".join(lines[:TOLD]) + (f"\nand {len(lines) - TOLD} more" if len(lines) > TOLD else "")
         self.notify(
             safe(text, multiline=True).plain, title="In the document", severity="warning", timeout=20, markup=False
         )
@@ -500,17 +530,6 @@ class ImportScreen(DrioScreen[bool]):
             self.dismiss(True)
         else:
             self.drio.back()
-
-
-class MakingScreen(BatchScreen):
-    """The steps of an import. What failed can be tried again; what is done is not done twice."""
-
-    def on_mount(self) -> None:
-        button = self.query_one("#go", Button)
-        button.variant = "primary"
-        if self.work is not None:
-            button.label = "Retry the failed"
-        self.call_after_refresh(button.focus)
 
 
 def _told(problem: Problem) -> str:

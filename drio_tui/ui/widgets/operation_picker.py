@@ -172,7 +172,7 @@ class OperationPicker(Vertical):
         choosing = self.choosing
         total = len(choosing.operations)
         shown = "" if len(self._shown) == total else f"{len(self._shown):,} of "
-        parts = [Content(f"{shown}{total:,} operations")]
+        parts = [Content(f"{shown}{total:,} operation{'' if total == 1 else 's'}")]
         if len(choosing):
             unsafe = f", {choosing.unsafe} change something" if choosing.unsafe else ""
             parts.append(Content.styled(f"● {len(choosing)} chosen{unsafe}", "$text-accent"))

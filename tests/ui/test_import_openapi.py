@@ -1,0 +1,177 @@
+"""Importing operations on the app screen: read, choose, look, create; by keyboard, by mouse, and when it goes wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drio_tui.ui.forms.chooser import ChooserScreen
+from drio_tui.ui.screens.app import AppScreen
+from drio_tui.ui.screens.import_openapi import ImportScreen
+from drio_tui.ui.screens.import_steps import MakingScreen
+from drio_tui.ui.widgets.filter_input import FilterInput
+from tests.importing.documents import PETS, document
+from tests.ui.driving import open_first_app, running, text_of, until
+from tests.ui.table_server import TableServer, drio_of, serving
+
+SMALL = (80, 24)
+HOSTILE = "\x1b]52;c;ZXZp\x07 [bold]x[/] \u202e"
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> str:
+    path = tmp_path / "pets.json"
+    path.write_text(json.dumps(PETS))
+    return str(path)
+
+
+def creating(server: TableServer) -> None:
+    """Let the server take every create of the app of the table."""
+    for kind, path in (("integration", "integrations"), ("tool", "tools")):
+        server.answers[f"POST /apps/app_1/{path}"] = (201, {kind: {"id": f"{kind}_new", "name": "New", "key": "new"}})
+    made = {"operation": {"id": "operation_new", "name": "New", "key": "new"}}
+    for integration in ("integration_new", "integration_1"):
+        server.answers[f"POST /apps/app_1/integrations/{integration}/operations"] = (201, made)
+        server.answers[f"GET /apps/app_1/integrations/{integration}/operations"] = {"operations": []}
+
+
+def posted(server: TableServer) -> list[tuple[str, str]]:
+    """The creates that were asked for: the last part of the path, and what was made of (its key or path)."""
+    return [
+        (path.rpartition("/")[2], body.get("path") or body["key"])
+        for method, path, body in server.requests
+        if method == "POST"
+    ]
+
+
+async def opened(pilot: Any, source: str) -> ImportScreen:
+    """The import screen over the first app, with the document read."""
+    await open_first_app(pilot)
+    await pilot.press("i")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ImportScreen))
+    screen: ImportScreen = pilot.app.screen
+    screen.query_one(".-source").value = source  # type: ignore[attr-defined] # an input
+    await pilot.press("enter")
+    await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+    return screen
+
+
+async def test_chosen_operations_become_an_integration_operations_and_tools(
+    pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
+        creating(server)
+        screen = await opened(pilot, pets)
+        await until(pilot, lambda: "✓ valid" in text_of(pilot.app))
+        assert "5 operations" in text_of(pilot.app)
+        await pilot.press("space", "down", "space")
+        assert screen.picker.choosing.chosen == ("GET /pets", "POST /pets")
+        assert "2 chosen, 1 change something" in text_of(pilot.app)
+        assert "the document wants API key X-Api-Key in the header" in text_of(pilot.app)
+        await pilot.press("enter")  # the tool as a model sees it
+        await until(pilot, lambda: '"create-pet"' in text_of(pilot.app))
+        await pilot.press("escape", "ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        assert "Tool create-pet" in text_of(pilot.app)
+        assert not posted(server)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert posted(server) == [
+            ("integrations", "acme-api"), ("operations", "/pets"), ("tools", "list-pets"), ("operations", "/pets"),
+            ("tools", "create-pet"),
+        ]  # fmt: skip
+        bodies = [body for method, _, body in server.requests if method == "POST"]
+        assert bodies[0]["baseUrl"] == "https://api.example.com/v1"
+        assert bodies[2]["binding"]["integrationOperationId"] == "operation_new"
+
+
+async def test_filter_tags_mouse_and_the_settings_decide_what_is_made(
+    pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        creating(server)
+        screen = await opened(pilot, pets)
+        screen.picker.query_one(FilterInput).value = "is:safe"
+        await until(pilot, lambda: "2 of 5 operations" in text_of(pilot.app))
+        await pilot.press("a")
+        assert screen.picker.choosing.chosen == ("GET /pets", "GET /pets/{petId}")
+        await pilot.press("u")
+        screen.picker.query_one(FilterInput).value = ""
+        await pilot.press("g", "down", "A")
+        assert len(screen.picker.choosing) == 3
+        await pilot.click("OperationRows", offset=(1, 1))
+        await until(pilot, lambda: screen.picker.choosing.chosen == ("POST /pets", "GET /pets/{petId}"))
+        await pilot.press("w", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        screen.query_one("Segments").pick(1)  # type: ignore[attr-defined] # operations only
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert posted(server) == [("operations", "/pets"), ("operations", "/pets/{petId}")]
+
+
+async def test_what_failed_is_tried_again_and_what_was_made_is_not_made_again(
+    pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        creating(server)
+        server.answers["POST /apps/app_1/tools"] = 409
+        await opened(pilot, pets)
+        await pilot.press("space", "ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
+        assert "refused with 409" in text_of(pilot.app)
+        await pilot.press("escape", "ctrl+s")  # the same again: it goes on where it was
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        assert "Retry the failed" in text_of(pilot.app)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(posted(server)) == 4)
+        assert posted(server)[2:] == [("tools", "list-pets"), ("tools", "list-pets")]
+        await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
+        creating(server)
+        await pilot.press("escape", "down", "space", "ctrl+s")  # another choice: only what is new
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert posted(server)[4:] == [("operations", "/pets"), ("tools", "create-pet")]
+
+
+async def test_a_document_that_cannot_be_read_is_explained_and_nothing_typed_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old.json").write_text('{"swagger": "2.0"}')
+    evil = document(
+        {"/x": {"get": {"summary": HOSTILE, "tags": [HOSTILE], "parameters": [{"name": "s", "in": "cookie"}]}}}
+    )
+    (tmp_path / "evil.json").write_text(json.dumps(evil | {"servers": [{"url": "/api"}]}))
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
+        await open_first_app(pilot)
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportScreen))
+        source = pilot.app.screen.query_one(".-source")
+        source.value = str(tmp_path / "old.json")
+        await pilot.press("enter")
+        await until(pilot, lambda: "It is a Swagger 2.0 document" in text_of(pilot.app))
+        assert source.value.endswith("old.json")
+        assert source.has_focus
+        source.value = str(tmp_path / "evil.json")
+        await pilot.press("enter")
+        screen: ImportScreen = pilot.app.screen
+        await until(pilot, lambda: screen.document is not None and "1 operation " in text_of(pilot.app))
+        text = text_of(pilot.app)
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+        assert "[bold]x[/]" in text
+        await pilot.press("space", "ctrl+s")
+        await until(pilot, lambda: screen.query_one(".-base").has_focus)  # the document names no base URL
+        await pilot.press(*"https://a.b", "ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        assert "The parameter s is sent as a cookie" in text_of(pilot.app)
+        await pilot.press("escape", "escape", "escape")
+        await until(pilot, lambda: "Leave it?" in text_of(pilot.app))
