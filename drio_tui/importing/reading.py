@@ -14,7 +14,7 @@ from drio_tui.importing.arguments import Arguments, arguments, json_of
 from drio_tui.importing.errors import BadDocument, Problem
 from drio_tui.importing.model import Detail, Head, Offered, Server
 from drio_tui.importing.references import Lost, References
-from drio_tui.importing.schemas import Converter, Schema
+from drio_tui.importing.schemas import Converter, Definitions, Schema
 from drio_tui.importing.text import parse
 from drio_tui.importing.tidy import compact, key_of, shortened, title_of, tokens, words_of
 
@@ -52,7 +52,9 @@ class Reading:
         self.root = _checked(root)
         self.references = References(self.root)
         self._url = url
-        self._old = self.version.startswith("3.0")
+        old = self.version.startswith("3.0")
+        self._sent = Definitions(self.references, old=old)
+        self._got = Definitions(self.references, old=old, answers=True)
         self._global = self.root.get("security")
         self._found: dict[str, _Found] = {}
         for found in self._operations():
@@ -162,7 +164,7 @@ class Reading:
                     self._problem("is not an object", f"{where}.{method.lower()}")
 
     def _input(self, found: _Found) -> tuple[Arguments, Converter, Schema]:
-        converter = Converter(self.references, old=self._old)
+        converter = Converter(self._sent)
         made = arguments(found.path, found.item, found.operation, self.references, converter)
         if found.method not in _SENT:
             made.obstacle = f"drio cannot send {found.method[:20]} requests."
@@ -184,7 +186,7 @@ class Reading:
             media = json_of(content) if isinstance(content, dict) else None
             if media is None or "schema" not in media:
                 continue
-            converter = Converter(self.references, old=self._old, answers=True, budget=_ANSWER_BUDGET)
+            converter = Converter(self._got, budget=_ANSWER_BUDGET)
             schema = converter.convert(media["schema"])
             if not isinstance(schema, dict):
                 return None

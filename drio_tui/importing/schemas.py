@@ -8,10 +8,13 @@ where a schema goes on without end (`budget`) its far parts are left open.
 from __future__ import annotations
 
 import re
+import warnings
 from collections import deque
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from drio_tui.importing.assembly import DEFS, IN_PLACE, LISTS, NOTES, ONES, names_in, put_together
 from drio_tui.importing.references import Lost, References, steps_of
 from drio_tui.importing.tidy import compact
 
@@ -19,45 +22,83 @@ Json = Any
 Schema = dict[str, Any]
 
 TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
-NOTES = frozenset({"title", "description", "default", "deprecated", "readOnly", "writeOnly", "examples"})
-"""What only tells about a value: it may stand beside a reference and wins over what that says."""
-
-IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
-_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
-_ONES = (
-    "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else", "unevaluatedProperties",
-    "unevaluatedItems",
-)  # fmt: skip
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains",
            "maxContains")  # fmt: skip
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_TEXTS = ("title", "description", "format", "pattern", "contentEncoding", "contentMediaType")
+_TEXTS = ("title", "description", "format", "contentEncoding", "contentMediaType")
 _FLAGS = ("uniqueItems", "deprecated", "readOnly", "writeOnly")
 _DEEPEST = 60
-_INLINE_DEEPEST = 24
-_SMALL = 160
+_LARGEST = 4_000
+_TOO_LARGE = "is too large to be taken whole: its far parts are left open"
 _LONGEST_TEXT = 2_000
 _LONGEST_EXAMPLE = 2_000
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_.-]+")
-_DEFS = "#/$defs/"
+
+
+@dataclass(slots=True)
+class Definition:
+    """A schema that others refer to, converted. `refs` are the definitions it refers to, as often as it does."""
+
+    schema: Json
+    refs: tuple[str, ...] = ()
+    size: int = 1
+    notes: tuple[str, ...] = ()
+    in_place: bool = False
+    """Whether a value has to fit another definition to fit this one (`allOf` and the like, or a mere reference)."""
+
+
+class Definitions:
+    """What of a document is referred to, each converted once whoever refers to it, under one name."""
+
+    def __init__(self, references: References, *, old: bool, answers: bool = False) -> None:
+        self.references = references
+        self.old = old
+        self.answers = answers
+        self._names: dict[str, str] = {}
+        self._refs: dict[str, str] = {}
+        self._made: dict[str, Definition] = {}
+
+    def name_of(self, ref: str) -> str:
+        """The name of what a reference leads to. Raises `Lost`."""
+        ref = self.references.last(ref)
+        if ref not in self._names:
+            self.references.find(ref)
+            name = _ILLEGAL.sub("-", steps_of(ref)[-1]).strip("-.")[:60] or "Schema"
+            number, unique = 2, name
+            while unique in self._refs:
+                unique = f"{name}-{number}"
+                number += 1
+            self._names[ref] = unique
+            self._refs[unique] = ref
+        return self._names[ref]
+
+    def get(self, name: str) -> Definition:
+        """The definition of that name."""
+        if name not in self._made:
+            self._made[name] = Definition({})
+            converter = Converter(self)
+            schema = converter.convert(self.references.find(self._refs[name]))
+            self._made[name] = Definition(
+                schema, tuple(names_in(schema)), converter.size, tuple(converter.notes), _in_place(schema)
+            )
+        return self._made[name]
 
 
 class Converter:
-    """Schemas of one operation, converted together: they share their `$defs`.
+    """Schemas of one operation. `notes` are the ends of sentences about what could not be kept.
 
-    `old` is OpenAPI 3.0. In what is sent (`answers` false) members that only the server sets are left out,
-    in answers those that are only sent. `notes` are the ends of sentences about what could not be kept.
+    In what is sent members that only the server sets are left out, in answers those that are only sent.
+    `budget` is how many schemas, one in the other, the finished one may hold.
     """
 
-    def __init__(self, references: References, *, old: bool, answers: bool = False, budget: int = 4_000) -> None:
+    def __init__(self, definitions: Definitions, *, budget: int = 800) -> None:
         self.notes: dict[str, None] = {}
-        self._references = references
-        self._old = old
-        self._hidden = "writeOnly" if answers else "readOnly"
+        self.size = 0
+        self._definitions = definitions
+        self._references = definitions.references
+        self._old = definitions.old
+        self._hidden = "writeOnly" if definitions.answers else "readOnly"
         self._budget = budget
-        self._names: dict[str, str] = {}
-        self._waiting: deque[str] = deque()
-        self._defs: dict[str, Json] = {}
         self._local: list[dict[str, Any]] = []
 
     def convert(self, schema: Json) -> Json:
@@ -69,7 +110,6 @@ class Converter:
 
         None where that would not say everything: alternatives, conditions, members of any name.
         """
-        self._drain()
         found: Schema = {"properties": {}, "required": []}
         return found if self._gather(schema, found, set(), 0) else None
 
@@ -85,13 +125,27 @@ class Converter:
 
     def target(self, schema: Schema) -> Json:
         """What a converted schema that is a reference refers to."""
-        self._drain()
-        return self._defs.get(str(schema.get("$ref", "")).removeprefix(_DEFS))
+        ref = schema.get("$ref")
+        return self._definitions.get(ref.removeprefix(DEFS)).schema if isinstance(ref, str) else None
 
     def finished(self, schema: Schema) -> Schema:
         """The schema with the `$defs` it needs, each name in it used; short ones and those used once put in."""
-        self._drain()
-        return _Assembly(self._defs).put_together(schema)
+        kept: dict[str, Definition] = {}
+        waiting = deque(dict.fromkeys(names_in(schema)))
+        left = self._budget - self.size
+        while waiting:
+            name = waiting.popleft()
+            if name in kept:
+                continue
+            definition = self._definitions.get(name)
+            left -= definition.size
+            if left < 0:
+                self._note(_TOO_LARGE)
+                continue
+            kept[name] = definition
+            self.notes |= dict.fromkeys(definition.notes)
+            waiting.extend(definition.refs)
+        return put_together(schema, kept)
 
     # --- converting ------------------------------------------------------------------------------
 
@@ -101,9 +155,9 @@ class Converter:
         if not isinstance(schema, dict):
             self._note("holds something that is no schema, which is left open")
             return {}
-        self._budget -= 1
-        if self._budget < 0 or level > _DEEPEST:
-            self._note("is too large to be taken whole: its far parts are left open")
+        self.size += 1
+        if self.size > _LARGEST or level > _DEEPEST:
+            self._note(_TOO_LARGE)
             return {}
         if isinstance(schema.get("$ref"), str):
             return self._reference(schema, level)
@@ -122,23 +176,19 @@ class Converter:
         if local is not None:
             return self._convert(local | beside, level + 1)
         try:
-            ref = self._references.last(ref)
-            self._references.find(ref)
+            name = self._definitions.name_of(ref)
         except Lost as lost:
             self._note(str(lost) if not lost.elsewhere else f"{lost}: that part is left open")
             return {"description": "Described in another document."} | rest if lost.elsewhere else rest
-        if ref not in self._names:
-            self._names[ref] = self._named(ref)
-            self._waiting.append(ref)
-        return {"$ref": _DEFS + self._names[ref]} | rest
+        return {"$ref": DEFS + name} | rest
 
     def _in_reach(self, ref: str) -> Schema | None:
         """What a schema's own `$defs` have by that name: strictly not there, but widely written so."""
-        if not ref.startswith((_DEFS, "#/definitions/")) or ref.count("/") != 2 or len(self._local) > 8:
+        if not ref.startswith((DEFS, "#/definitions/")) or ref.count("/") != 2 or len(self._local) > 8:
             return None
         name = steps_of(ref)[1]
         for defs in reversed(self._local):
-            if isinstance(defs.get(name), dict) and _DEFS + name not in self._names:
+            if isinstance(defs.get(name), dict):
                 return defs[name] if not _mentions(defs[name], ref) else None
         return None
 
@@ -162,6 +212,8 @@ class Converter:
         """The converted value of a keyword; None where it has no business in a schema of ours."""
         if name == "type":
             return self._type(value)
+        if name == "pattern":
+            return (value,) if isinstance(value, str) and self._is_pattern(value) else None
         if name in _TEXTS:
             return (_cut(value),) if isinstance(value, str) else None
         if name in _FLAGS:
@@ -176,15 +228,21 @@ class Converter:
             return (value,) if name == "const" or len(compact(value)) <= _LONGEST_EXAMPLE else None
         if name == "enum":
             return (list(value),) if isinstance(value, list) and value else None
-        if name in _LISTS:
+        if name in LISTS:
             return ([self._convert(part, level + 1) for part in value],) if isinstance(value, list) and value else None
-        if name in _ONES:
+        if name in ONES:
             return (self._convert(value, level + 1),) if isinstance(value, dict | bool) else None
         if name in ("patternProperties", "dependentSchemas") and isinstance(value, dict):
-            return ({key: self._convert(part, level + 1) for key, part in value.items()},)
+            able = [key for key in value if name == "dependentSchemas" or self._is_pattern(key)]
+            return ({key: self._convert(value[key], level + 1) for key in able},)
         if name == "dependentRequired" and isinstance(value, dict):
             return ({key: _texts(part) for key, part in value.items()},)
         return None
+
+    def _is_pattern(self, text: str) -> bool:
+        if not _compiles(text):
+            self._note("has a pattern that not every program can read, which is left out")
+        return _compiles(text)
 
     def _type(self, value: Json) -> tuple[Json] | None:
         wanted = value if isinstance(value, list) else [value]
@@ -239,22 +297,6 @@ class Converter:
         if listed:
             result["examples"] = listed
 
-    def _drain(self) -> None:
-        """Convert what was referred to, near ones first."""
-        while self._waiting:
-            ref = self._waiting.popleft()
-            self._defs[self._names[ref]] = self._convert(self._references.find(ref), 0)
-
-    def _named(self, ref: str) -> str:
-        name = _ILLEGAL.sub("-", steps_of(ref)[-1]).strip("-.")[:60] or "Schema"
-        taken = set(self._names.values())
-        number = 2
-        unique = name
-        while unique in taken:
-            unique = f"{name}-{number}"
-            number += 1
-        return unique
-
     def _note(self, text: str) -> None:
         self.notes[text] = None
 
@@ -265,8 +307,8 @@ class Converter:
             return False
         ref = schema.get("$ref")
         if isinstance(ref, str):
-            name = ref.removeprefix(_DEFS)
-            if name in seen or not self._gather(self._defs.get(name), found, seen | {name}, level + 1):
+            name = ref.removeprefix(DEFS)
+            if name in seen or not self._gather(self.target(schema), found, seen | {name}, level + 1):
                 return False
         if schema.get("type") not in (None, "object", ["object", "null"]) or _says_more(schema):
             return False
@@ -280,114 +322,19 @@ class Converter:
         return True
 
 
-class _Assembly:
-    """Definitions and the schema that uses them, put together with as few definitions as is sensible."""
-
-    def __init__(self, defs: dict[str, Json]) -> None:
-        self._defs = dict(defs)
-        self._uses: dict[str, int] = {}
-        self._round: set[str] = set()
-
-    def put_together(self, schema: Schema) -> Schema:
-        self._break_loops()
-        reached = self._reach(schema)
-        self._round = {name for name in reached if self._returns(name)}
-        root = self._unrolled(schema)
-        result = self._inlined(root, 0)
-        if not isinstance(result, dict):
-            return {"not": {}} if result is False else {}
-        kept: dict[str, Json] = {}
-        waiting = list(_names_in(result))
-        while waiting:
-            name = waiting.pop(0)
-            if name not in kept:
-                kept[name] = self._inlined(self._defs.get(name, {}), 0)
-                waiting += _names_in(kept[name])
-        return result | {"$defs": kept} if kept else result
-
-    def _reach(self, schema: Schema) -> set[str]:
-        waiting = [schema]
-        seen: set[str] = set()
-        while waiting:
-            for name in _names_in(waiting.pop()):
-                self._uses[name] = self._uses.get(name, 0) + 1
-                if name not in seen:
-                    seen.add(name)
-                    waiting.append(self._defs.get(name, {}))
-        return seen
-
-    def _returns(self, name: str) -> bool:
-        """Whether a definition leads back to itself."""
-        waiting, seen = [name], set()
-        while waiting:
-            for inner in set(_names_in(self._defs.get(waiting.pop(), {}))):
-                if inner == name:
-                    return True
-                if inner not in seen:
-                    seen.add(inner)
-                    waiting.append(inner)
+@lru_cache(maxsize=4096)
+def _compiles(pattern: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            re.compile(pattern[: _LONGEST_TEXT + 1])
+    except (re.error, RecursionError, OverflowError, Warning):
         return False
+    return len(pattern) <= _LONGEST_TEXT
 
-    def _unrolled(self, schema: Schema) -> Schema:
-        """A schema that is only a reference, as what it refers to: clients look at the outermost `type`."""
-        for _ in range(10):
-            ref = schema.get("$ref")
-            target = self._defs.get(ref.removeprefix(_DEFS)) if isinstance(ref, str) else None
-            if not isinstance(target, dict):
-                return schema
-            schema = _beside(target, {name: value for name, value in schema.items() if name != "$ref"})
-        return schema
 
-    def _inlined(self, schema: Json, level: int) -> Json:
-        if not isinstance(schema, dict):
-            return schema
-        result = {name: self._part(name, value, level) for name, value in schema.items()}
-        ref = schema.get("$ref")
-        if not isinstance(ref, str):
-            return result
-        name = ref.removeprefix(_DEFS)
-        target = self._defs.get(name, {})
-        if name in self._round or level > _INLINE_DEEPEST:
-            return result
-        if self._uses.get(name) != 1 and not (isinstance(target, bool) or _is_small(target)):
-            return result
-        result.pop("$ref")
-        return _beside(self._inlined(target, level + 1), result)
-
-    def _part(self, name: str, value: Json, level: int) -> Json:
-        return _over(name, value, lambda part: self._inlined(part, level + 1))
-
-    def _break_loops(self) -> None:
-        """Open every reference by which a value would have to fit a definition only if it fits it."""
-        state: dict[str, int] = {}
-
-        def visit(name: str) -> None:
-            state[name] = 1
-            self._defs[name] = cut(self._defs.get(name, {}), 0)
-            state[name] = 2
-
-        def cut(schema: Json, depth: int) -> Json:
-            if not isinstance(schema, dict) or depth > _DEEPEST:
-                return schema
-            result = dict(schema)
-            ref = schema.get("$ref")
-            if isinstance(ref, str) and len(state) < 5_000:
-                inner = ref.removeprefix(_DEFS)
-                if state.get(inner) == 1:
-                    del result["$ref"]
-                elif inner not in state and depth + len(trail) < 400:
-                    trail.append(inner)
-                    visit(inner)
-                    trail.pop()
-            for keyword in IN_PLACE:
-                if keyword in schema:
-                    result[keyword] = _over(keyword, schema[keyword], lambda part: cut(part, depth + 1))
-            return result
-
-        trail: list[str] = []
-        for name in list(self._defs):
-            if name not in state:
-                visit(name)
+def _in_place(schema: Json) -> bool:
+    return isinstance(schema, dict) and ("$ref" in schema or any(word in schema for word in IN_PLACE))
 
 
 def _modern(schema: Schema, result: Schema) -> None:
@@ -411,54 +358,12 @@ def _modern(schema: Schema, result: Schema) -> None:
         result.update(told | {"anyOf": [inner, {"type": "null"}]})
 
 
-def _beside(target: Json, rest: Schema) -> Json:
-    if not rest or target is False:
-        return target
-    if not isinstance(target, dict):
-        return rest
-    if rest.keys() <= NOTES or not (rest.keys() - {"x-in", "x-name", "x-whole"} - NOTES):
-        return target | rest
-    return {"allOf": [target]} | rest
-
-
-def _over(name: str, value: Json, do: Callable[[Json], Json]) -> Json:
-    """The value of a keyword with `do` done to each schema right inside it."""
-    if name in _LISTS and isinstance(value, list):
-        return [do(part) for part in value]
-    if name in ("properties", "patternProperties", "dependentSchemas", "$defs") and isinstance(value, dict):
-        return {key: do(part) for key, part in value.items()}
-    if name in _ONES or name == "items":
-        return do(value)
-    return value
-
-
-def _names_in(schema: Json) -> list[str]:
-    """The definitions that a schema refers to, as often as it does."""
-    found: list[str] = []
-    waiting = [schema]
-    while waiting:
-        current = waiting.pop()
-        if not isinstance(current, dict):
-            continue
-        ref = current.get("$ref")
-        if isinstance(ref, str) and ref.startswith(_DEFS):
-            found.append(ref.removeprefix(_DEFS))
-        for name, value in current.items():
-            if name != "$defs":
-                _over(name, value, waiting.append)
-    return found
-
-
 def _says_more(schema: Schema) -> bool:
     if any(word in schema for word in ("anyOf", "oneOf", "not", "if", "patternProperties", "propertyNames", "enum",
                                        "const", "minProperties", "maxProperties", "dependentSchemas",
                                        "dependentRequired")):  # fmt: skip
         return True
     return schema.get("additionalProperties") not in (None, False)
-
-
-def _is_small(schema: Schema) -> bool:
-    return "properties" not in schema and "$ref" not in schema and len(compact(schema)) <= _SMALL
 
 
 def _mentions(schema: Json, ref: str) -> bool:

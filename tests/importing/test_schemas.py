@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from drio_tui.importing.references import References
-from drio_tui.importing.schemas import Converter
+from drio_tui.importing.schemas import Converter, Definitions
 from drio_tui.importing.tidy import compact
 
 
 def converted(schema: Any, *, old: bool = False, answers: bool = False, budget: int = 4_000, **defined: Any) -> Any:
     """The schema converted and finished, with the document's `components.schemas`; it is held to be valid."""
-    converter = Converter(References({"components": {"schemas": defined}}), old=old, answers=answers, budget=budget)
+    references = References({"components": {"schemas": defined}})
+    converter = Converter(Definitions(references, old=old, answers=answers), budget=budget)
     made = converter.convert(schema)
     if isinstance(made, dict):
         made = converter.finished(made)
@@ -111,7 +112,7 @@ def test_what_stands_beside_a_reference_is_kept() -> None:
 
 
 def test_another_document_is_never_looked_at_but_told_of() -> None:
-    converter = Converter(References({}), old=False)
+    converter = Converter(Definitions(References({}), old=False))
     made = converter.finished(
         converter.convert({"type": "object", "properties": {"a": {"$ref": "https://evil.example/a.json#/b"}}})
     )
@@ -145,7 +146,7 @@ def test_a_schema_without_end_is_cut_where_it_is_far() -> None:
         f"S{n}": {"type": "object", "properties": {f"p{m}": ref(f"S{(n * 7 + m) % 3000}") for m in range(10)}}
         for n in range(3000)
     }
-    converter = Converter(References({"components": {"schemas": defined}}), old=False, budget=500)
+    converter = Converter(Definitions(References({"components": {"schemas": defined}}), old=False), budget=500)
     made = converter.finished(converter.convert(ref("S1")))
     Draft202012Validator.check_schema(made)
     assert len(compact(made)) < 40_000
