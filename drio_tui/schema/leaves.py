@@ -245,6 +245,9 @@ def make(field: Field, value: Value, *, new: bool, parent: Node | None = None) -
         return JsonNode(field, value, new=new, parent=parent, reason="what stands there is another value")
     if there and field.kind == "enum" and isinstance(value, dict | list) and field.open:
         return JsonNode(field, value, new=new, parent=parent, reason=misfit(field))
+    if isinstance(value, str) and len(value) > TOO_LONG:
+        reason = f"{len(value):,} characters are too many for a field"
+        return JsonNode(field, value, new=new, parent=parent, reason=reason)
     if field.kind in ("array", "map") and isinstance(value, list | dict) and len(value) > TOO_MANY:
         reason = f"{len(value):,} are too many for fields"
         return JsonNode(field, value, new=new, parent=parent, reason=reason)

@@ -92,7 +92,7 @@ class FieldRow(Place):
             yield LineEditor(leaf.typed, placeholder=self._secret_state(leaf), password=True)
         elif isinstance(leaf, JsonNode):
             if leaf.too_long:
-                yield Picker(safe_line(f"{len(leaf.text):,} characters: kept as they are"))
+                yield Picker(safe_line(f"{len(leaf.text):,} characters: kept as they are; $EDITOR can edit them"))
             else:
                 yield TextEditor(leaf.text, placeholder="JSON", classes="-json")
         elif isinstance(leaf, Leaf):

@@ -44,7 +44,7 @@ class WholeJson(FormPage):
         gone = self.remove_children()
         if len(text) > TOO_LONG:
             self._area = None
-            words = f"{len(text):,} characters are too many to edit here; the fields can be edited."
+            words = f"{len(text):,} characters are too many to edit here; the fields, and $EDITOR, can edit them."
             return AwaitComplete(gone, self.mount(Static(Content(words).stylize("$foreground-muted"))))
         self._area = TextEditor(text, classes="-whole")
         error = safe_line(f"✗ not taken over: {self._error}", 300, "$text-error") if self._error else Content()

@@ -96,15 +96,21 @@ async def test_an_edit_beside_hidden_characters_keeps_them() -> None:
 
 
 async def test_a_value_too_large_to_edit_is_kept() -> None:
-    """F26."""
+    """F26: JSON, and a text of one line of a megabyte, in which each key would lay out the whole of it anew."""
     from drio_tui.ui.forms.rows import FieldRow
 
-    loaded = {"inputSchema": {"type": "object", "x": "y" * 300_000}, "name": "n"}
+    text = "z" * 1_000_000
+    loaded = {"description": text, "inputSchema": {"type": "object", "x": "y" * 300_000}, "name": "n"}
     async with staged(form_of("OperationPatch", loaded)) as hand:
         assert isinstance(hand.place("inputSchema"), FieldRow)
+        assert not hand.place("description").query("TextArea")
+        assert "1,000,002 characters: kept as they are; $EDITOR" in str(
+            hand.place("description").query("Picker").first().render()
+        )
         await hand.focus("name")
         await hand.type("m")
         assert hand.model.to_patch() == {"name": "nm"}
+        assert hand.model.value()["description"] is text
 
 
 class Opener(App[None]):
