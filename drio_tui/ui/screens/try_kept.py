@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from textual.content import Content
 from textual.message import Message
 
+from drio_tui.api.errors import DrioError
 from drio_tui.ui.screens import try_dialogs as dialogs
 from drio_tui.ui.screens import try_running as running
 from drio_tui.ui.trying import here_of, kept_of
@@ -136,13 +137,19 @@ class Keeping:
                 return Said(f"{why}. The page is at {path} while this screen is open.", warning=True)
             return Said("Opened in the browser.")
 
-        screen.run_request(show, lambda said: said, group="browser", once=True)
+        def failed(error: DrioError) -> Message:
+            return Said(str(error), warning=True)
+
+        screen._say(Content.styled("◌ opening the page… Esc stops it", "$text-warning"))
+        screen.run_request(show, lambda said: said, group="browser", failed=failed, once=True)
 
     def on_said(self, message: Said) -> None:
         screen = self._screen
         if screen.snapshot is None and message.warning:
             screen._say(Content.assemble(("✗ ", "$text-error"), safe(message.text, "$text-error")))
             return
+        if not screen.busy:
+            screen._say(screen._standing())
         screen.notify(
             safe(message.text, multiline=True).plain,
             severity="warning" if message.warning else "information",

@@ -352,9 +352,11 @@ class TryScreen(Keeping, DrioScreen[None]):
             unsafe = self._sent and self.bound is not None and not self.bound.only_reads
             text = "▲ Stopped. It may have taken effect all the same." if unsafe else "Stopped."
             self._say(Content.styled(text, "$text-warning"))
+        elif self.cancel_requests():
+            self._say(self._standing())
         elif not self._both and self.has_class("-results"):
             self.show_arguments()
-        elif not self.cancel_requests():
+        else:
             self.drio.back()
 
     # -- running ----------------------------------------------------------------------------------

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from drio_tui.api import wire
 from drio_tui.api.errors import DrioError
+from drio_tui.api.redact import redact
 from drio_tui.endpoint import connect
 from drio_tui.workspace.deployed import Records
 from drio_tui.workspace.trying.bound import Bound, Document
-from drio_tui.workspace.trying.run import Request, Run, inner_value
+from drio_tui.workspace.trying.run import Request, Run, inner_value, scrub, secret_texts
 from drio_tui.workspace.trying.sandboxed import is_local
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ class NotDeployed(DrioError):
 
 async def run_deployed(endpoint: str, bound: Bound, arguments: Document, on_exchange: Told = None) -> Run:
     """Call the tool by the name that models see. Raises `DrioError` where the endpoint cannot be called."""
+    with contextlib.suppress(ImportError):  # `connect` says what is missing; loading it is no time of the call's
+        await asyncio.to_thread(importlib.import_module, "drio_tui.endpoint.sdk")
     started = time.perf_counter()
     run = Run(bound.id, bound.title, "deployed", arguments, secret_names=bound.secret_names)
     async with connect(endpoint, on_exchange=on_exchange) as live:
@@ -40,7 +46,8 @@ async def run_deployed(endpoint: str, bound: Bound, arguments: Document, on_exch
         run.timing.append(("connecting", connected - started))
         result = await live.call(bound.name, arguments)
     run.timing.append(("call", result.seconds))
-    run.request = Request("tools/call", endpoint, (("name", bound.name),))
+    known = secret_texts(bound, arguments)
+    run.request = Request("tools/call", endpoint, (("name", bound.name),), scrub(wire.dumps(redact(arguments)), known))
     _take(run, bound, result)
     return run
 

@@ -68,6 +68,9 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
     assert endpoint_of(client.transport.base_url, app) == endpoint
     live = await run_deployed(endpoint, tool, {"q": "ada", "limit": 5})
     assert live.structured == draft.structured
+    assert live.request is not None
+    assert live.request.body == '{"q":"ada","limit":5}'
+    assert [name for name, _ in live.timing] == ["connecting", "call"]
     assert draw(tool, live, 100).plain() == draw(tool, draft, 100).plain()
     assert [step["tool"] for step in live.steps][:1] == ["show-contact"]
     refused = await run_deployed(endpoint, tool, {"limit": 5_000})
