@@ -190,7 +190,8 @@ def hostile_config(base_url: str) -> dict[str, Any]:
         "tools": [{"id": "tool_1", "key": "t", "name": HOSTILE, "order": 1, "isEnabled": True,
                    "nextToolIds": ["tool_2"], "binding": {"integrationOperationId": "operation_1"}},
                   {"id": "tool_2", "key": "u", "name": HOSTILE, "order": 2, "isEnabled": True, "nextToolIds": [],
-                   "binding": {"integrationOperationId": "operation_1"}}],
+                   "binding": {"integrationOperationId": "operation_1"}},
+                  {"id": "tool_3", "key": "v", "name": HOSTILE, "order": 3, "isEnabled": True}],
         "widgets": [{"id": "widget_1", "toolId": "tool_1", "key": "w", "name": HOSTILE, "primitive": "data-table",
                      "config": {"fieldMappings": {"rows": "$.rows", f"columns.{HOSTILE}": "$.a", "x\x1b": HOSTILE}}}],
     }  # fmt: skip
@@ -248,6 +249,13 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
         assert len(connections) == 1
         program: Any = pilot.app
         assert SECRET not in repr([*program.backend.log])
+        # A tool that cannot be run says so, whatever is pressed.
+        program.open_tool("app_1", "tool_3")
+        await until(pilot, lambda: "The tool cannot be run" in text_of(pilot.app))
+        await pilot.press("f5", "f6", "f7", "f9", "o", "S", "Y")
+        await pilot.pause()
+        assert program.screen.bound is None
+        assert not {char for char in text_of(pilot.app) if char in "\x1b\x07\x9b\u202e\u200b"}
         await pilot.app.workers.wait_for_complete()
     from drio_tui import paths
 
