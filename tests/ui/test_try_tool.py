@@ -163,6 +163,7 @@ async def test_a_tool_that_changes_something_is_shown_before_it_is_sent_and_hidd
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         await pilot.press("right", "enter")
         await answered(pilot, screen)
+        assert not screen.run_shown.error
         assert screen.run_shown.structured["status"] == "pending"
         program: Any = pilot.app
         program.options = replace(program.options, read_only=True)
