@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -17,14 +16,16 @@ from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, Static
 
 from drio_tui.api.errors import DrioError
-from drio_tui.endpoint import SeenTool, Server, connect
+from drio_tui.endpoint import connect
 from drio_tui.kinds import KINDS
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
+from drio_tui.ui.screens import restoring
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.connect import ConnectScreen
+from drio_tui.ui.screens.deploy_news import WAYS, Seen, count, live, ready, trouble
 from drio_tui.ui.screens.deploy_rows import (
     change_rows,
     change_text,
@@ -40,8 +41,8 @@ from drio_tui.ui.widgets.copyable import Copyable
 from drio_tui.ui.widgets.rows import Column, Row, RowList
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.deployed import Change, Record, Records, changes_since, things_of
-from drio_tui.workspace.deploying import Deployed, deploy, read, refusal_lines
-from drio_tui.workspace.model_view import Difference, differences
+from drio_tui.workspace.deploying import Deployed, deploy, read
+from drio_tui.workspace.model_view import differences
 from drio_tui.workspace.outcomes import Failed, Refused, Unknown
 from drio_tui.workspace.preflight import Preflight, preflight
 from drio_tui.workspace.snapshot import Snapshot
@@ -49,21 +50,11 @@ from drio_tui.workspace.snapshot import Snapshot
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
-_WAYS = "Enter leads to where it is mended, F deploys all the same."
 _FIRST = "No earlier deploy from this machine is known, so there is nothing to compare with."
 PAGES = ("Preflight", "Changes", "What a model sees")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the endpoint shows, and how that differs from the config."""
-
-    server: Server
-    tools: tuple[SeenTool, ...]
-    differences: tuple[Difference, ...]
-
-
-class DeployScreen(DrioScreen[str | None]):
+class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
     """Deploys one app. Ends with the endpoint when it was deployed here, else with None."""
 
     AREA = "apps"
@@ -80,7 +71,7 @@ class DeployScreen(DrioScreen[str | None]):
         Key("deploy.copy", "y", "copy_endpoint", "Copy URL", "Copy the endpoint's address"),
         Key("deploy.page", "f5,tab", "page(1)", "Page →", "The next page"),
         Key("deploy.page_back", "f11,shift+f5,shift+tab", "page(-1)", "Page ←", "The page before", show=False),
-    )
+    ) + restoring.BINDINGS  # fmt: skip
 
     class Checked(Message):
         """The preflight was done."""
@@ -244,19 +235,24 @@ class DeployScreen(DrioScreen[str | None]):
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
         report = self.report
         match action:
-            case "deploy_now" | "deploy_anyway" | "refresh" | "edit_found" if self.deploying:
+            case "deploy_now" | "deploy_anyway" | "refresh" | "edit_found" | "restore_earlier" if self.deploying:
                 return "A deploy is under way."
             case "deploy_now" | "deploy_anyway" if self._tried:
                 return "It was deployed, or tried, just now. r looks again; then it can be deployed anew."
             case "deploy_now" | "deploy_anyway" if report is None:
                 return "The preflight is not done yet: r looks again."
             case "deploy_now" if report is not None and report.errors:
-                return f"{_count(report.errors, 'error')} in the way. {_WAYS}"
+                return f"{count(report.errors, 'error')} in the way. {WAYS}"
             case "deploy_anyway" if report is not None and not report.errors:
                 return "No error is in the way: D deploys."
             case "look" | "connect" | "copy_endpoint" if not self.endpoint:
                 return "The endpoint is not known yet: deploy the app first."
         return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "restore_earlier" and not self.can_restore():
+            return False
+        return super().check_action(action, parameters)
 
     def action_deploy_now(self) -> None:
         self._deploy()
@@ -266,7 +262,7 @@ class DeployScreen(DrioScreen[str | None]):
 
     async def _deploy_after_asking(self) -> None:
         app = self.snapshot.app if self.snapshot else None
-        errors = _count(self.report.errors if self.report else 0, "error")
+        errors = count(self.report.errors if self.report else 0, "error")
         body = f"The preflight found {errors}. The server may refuse, and what is live now is replaced."
         name = (app.text("slug") or app.name) if app else self.app_id
         if await self.drio.confirm("Deploy with errors?", body, agree="Deploy all the same", name=name):
@@ -386,7 +382,7 @@ class DeployScreen(DrioScreen[str | None]):
             report = self.report
             if report is None:
                 return Content("")
-            tools = f"{_count(report.tools, 'tool')}, about {report.tokens:,} tokens of a model's context"
+            tools = f"{count(report.tools, 'tool')}, about {report.tokens:,} tokens of a model's context"
             return safe_line(f"Nothing stands in the way. {tools}.", 200)
         if self.page == 1:
             known = "Nothing has changed since the last deploy." if self.last else _FIRST
@@ -412,41 +408,16 @@ class DeployScreen(DrioScreen[str | None]):
 
     def _news(self, outcome: Refused | Failed | Unknown | None) -> list[Content]:
         if outcome is not None:
-            return _trouble(outcome)
+            return trouble(outcome)
         if self.deploying:
             last = self._steps[-1] if self._steps else "Waiting"
             return [safe_line(f"◌ {last}…{'' if self._stopped else '   Esc stops waiting.'}", 200, "$text-warning")]
         if self.done is not None:
-            return self._good_news(self.done)
+            return live(self.done, self.seen, looking=self._looking)
         if self.report is None:
             return [safe_line("◌ Looking at what stands in the way…", 120, "$text-warning")]
-        if self.report.errors:
-            text = f"✗ {_count(self.report.errors, 'error')} in the way. {_WAYS}"
-            return [safe_line(text, 200, "$text-error")]
-        warned = f"▲ {_count(self.report.warnings, 'warning')}. " if self.report.warnings else "✓ "
-        style = "$text-warning" if self.report.warnings else "$text-success"
-        return [safe_line(f"{warned}D deploys it.", 200, style)]
-
-    def _good_news(self, done: Deployed) -> list[Content]:
-        sent = f"✓ Deployed: version {done.version}, config {done.revision}."
-        lines = [safe_line(sent, 200, "$text-success")]
-        if done.answer_lost:
-            told = "▲ The answer was lost; reading the app again shows that it is live."
-            lines.append(safe_line(told, 200, "$text-warning"))
-        if done.moved:
-            told = "▲ Someone else changed the app meanwhile: what went live may be either."
-            lines.append(safe_line(told, 200, "$text-warning"))
-        if self._looking:
-            lines.append(safe_line("◌ Looking at it as an AI client does…", 120, "$text-warning"))
-        elif self.seen is not None:
-            count = len(self.seen.differences)
-            server = f"{self.seen.server.name} {self.seen.server.version}"
-            same = f"✓ A model sees {_count(len(self.seen.tools), 'tool')} of {server}, as the config says."
-            text = f"▲ A model sees it differently: {_count(count, 'difference')}." if count else same
-            lines.append(safe_line(text, 200, "$text-warning" if count else "$text-success"))
-        else:
-            lines.append(safe_line("▲ Not looked at yet: v tries again.", 120, "$text-warning"))
-        return lines
+        app = self.snapshot.app if self.snapshot else None
+        return ready(self.report, self.last, app.text("version") if app else "")
 
     def _show_endpoint(self, endpoint: str) -> None:
         shown = self.query_one("#deploy-endpoint", Copyable)
@@ -484,19 +455,3 @@ class DeployScreen(DrioScreen[str | None]):
 
     def action_copy_endpoint(self) -> None:
         self.drio.copy(self.endpoint, "the endpoint")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' if number != 1 else ''}"
-
-
-def _trouble(outcome: Refused | Failed | Unknown) -> list[Content]:
-    if isinstance(outcome, Unknown):
-        told = "✗ It is not known whether it went live: reading the app again does not show it. r looks again."
-        return [safe_line(told, 200, "$text-error"), safe_line(str(outcome.error), 200, "$foreground-muted")]
-    title = "Not deployed" if isinstance(outcome, Refused) else "Not done"
-    lines = [safe_line(f"✗ {title}. {outcome.error}", 300, "$text-error")]
-    lines += [safe_line(f"  {line}", 200, "$text-error") for line in refusal_lines(outcome.error)[:6]]
-    if outcome.error.hint:
-        lines.append(safe_line(outcome.error.hint, 200, "$foreground-muted"))
-    return lines

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from drio_tui.kinds import TOOL
+from drio_tui.ui.forms.chooser import ChooserScreen
 from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.connect import ConnectScreen
 from drio_tui.ui.screens.deploy import DeployScreen
 from drio_tui.ui.screens.edit import EditScreen
+from drio_tui.workspace.earlier import deployments
 from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -183,3 +185,22 @@ async def test_nothing_of_it_is_there_when_only_reading_is_allowed(monkeypatch: 
         await pilot.pause()
         assert server.asked("POST", "/apps/app_1/deploy") == 0
         assert not isinstance(app.screen, EditScreen | ConfirmScreen)
+
+
+async def test_an_earlier_deployment_is_published_again_where_they_are_kept(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, opened, client):
+        app: Any = pilot.app
+        for _ in range(2):
+            await client.deploy(opened.app_id)
+        screen = await deploy_of(pilot)
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
+        assert "in the place of 1.2.0" in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
+        (kept, *_) = await deployments(client, opened.app_id)
+        assert (kept.version, kept.again, kept.live) == ("1.3.0", "1.1.0", True)
+        monkeypatch.setattr(app.backend, "base_url", "https://getdrio.com/api/v1")
+        assert screen.check_action("restore_earlier", ()) is False

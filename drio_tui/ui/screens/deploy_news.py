@@ -1,0 +1,84 @@
+"""What the deploy screen says of how things stand, line by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from drio_tui.endpoint import SeenTool, Server
+from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.deployed import Record
+from drio_tui.workspace.deploying import Deployed, refusal_lines
+from drio_tui.workspace.model_view import Difference
+from drio_tui.workspace.outcomes import Failed, Refused, Unknown
+from drio_tui.workspace.preflight import Preflight
+
+WAYS = "Enter leads to where it is mended, F deploys all the same."
+_GOOD, _WARNED, _BAD, _QUIET = "$text-success", "$text-warning", "$text-error", "$foreground-muted"
+_WIDTH = 200
+_MOST_REASONS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the endpoint shows, and how that differs from the config."""
+
+    server: Server
+    tools: tuple[SeenTool, ...]
+    differences: tuple[Difference, ...]
+
+
+def count(number: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {word}{'s' if number != 1 else ''}"
+
+
+def ready(report: Preflight, last: Record | None, version: str) -> list[Content]:
+    """What the preflight means for the deploy that may come; `version` is the app's now."""
+    if report.errors:
+        lines = [safe_line(f"✗ {count(report.errors, 'error')} in the way. {WAYS}", _WIDTH, _BAD)]
+    elif report.warnings:
+        lines = [safe_line(f"▲ {count(report.warnings, 'warning')}. D deploys it.", _WIDTH, _WARNED)]
+    else:
+        lines = [safe_line("✓ D deploys it.", _WIDTH, _GOOD)]
+    if last is not None and last.version != version:
+        told = f"Version {version} did not come from a deploy here: changes are told since {last.version}."
+        lines.append(safe_line(told, _WIDTH, _QUIET))
+    return lines
+
+
+def live(done: Deployed, seen: Seen | None, *, looking: bool) -> list[Content]:
+    """What came of a deploy, and what a model sees then."""
+    lines = [safe_line(f"✓ Deployed: version {done.version}, config {done.revision}.", _WIDTH, _GOOD)]
+    if done.answer_lost:
+        told = "▲ The answer was lost; reading the app again shows that it is live."
+        lines.append(safe_line(told, _WIDTH, _WARNED))
+    if done.moved:
+        told = "▲ Someone else changed the app meanwhile: what went live may be either."
+        lines.append(safe_line(told, _WIDTH, _WARNED))
+    if looking:
+        lines.append(safe_line("◌ Looking at it as an AI client does…", _WIDTH, _WARNED))
+    elif seen is None:
+        lines.append(safe_line("▲ Not looked at yet: v tries again.", _WIDTH, _WARNED))
+    elif seen.differences:
+        told = f"▲ A model sees it differently: {count(len(seen.differences), 'difference')}."
+        lines.append(safe_line(told, _WIDTH, _WARNED))
+    else:
+        server = f"{seen.server.name} {seen.server.version}"
+        told = f"✓ A model sees {count(len(seen.tools), 'tool')} of {server}, as the config says."
+        lines.append(safe_line(told, _WIDTH, _GOOD))
+    return lines
+
+
+def trouble(outcome: Refused | Failed | Unknown) -> list[Content]:
+    """Why there was no deploy, or that nobody knows."""
+    if isinstance(outcome, Unknown):
+        told = "✗ It is not known whether it went live: reading the app again does not show it. r looks again."
+        return [safe_line(told, _WIDTH, _BAD), safe_line(str(outcome.error), _WIDTH, _QUIET)]
+    title = "Not deployed" if isinstance(outcome, Refused) else "Not done"
+    lines = [safe_line(f"✗ {title}. {outcome.error}", 300, _BAD)]
+    lines += [safe_line(f"  {line}", _WIDTH, _BAD) for line in refusal_lines(outcome.error)[:_MOST_REASONS]]
+    if outcome.error.hint:
+        lines.append(safe_line(outcome.error.hint, _WIDTH, _QUIET))
+    return lines
