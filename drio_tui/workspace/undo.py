@@ -73,6 +73,8 @@ def can_undo(history: History, entry: Entry) -> str | None:
     if entry.what == "update":
         before, after = (without(side or {}, entry.lost) for side in (entry.before, entry.after))
         if same(before, after, 0) and not entry.added:
+            if entry.part == "binding":
+                return "It was bound anew, and drio has no way back to the schema of before"
             return "Only a secret changed, and secrets are not kept" if entry.lost else "It changed nothing"
     return "It was deleted since; undo that first" if _gone(history, entry.thing) else None
 

@@ -15,7 +15,7 @@ from drio_tui.api.errors import FieldError
 from drio_tui.schema.fields import Reader
 from drio_tui.schema.form import FormModel
 from drio_tui.ui import keymap
-from drio_tui.ui.editors.base import Notes, verdict
+from drio_tui.ui.editors.base import Editor, Notes, verdict
 from drio_tui.ui.editors.chips import Chips
 from drio_tui.ui.editors.of_form import FormEditor
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
@@ -137,9 +137,10 @@ class AuthEditor(FormEditor):
 
     def take(self, value: Mapping[str, Any]) -> None:
         config = value.get("config")
-        same = value.get("providerKey") == self.value().get("providerKey")
-        if not isinstance(config, dict) or not same:
-            super().take(value)
+        now = self.value().get("providerKey")
+        if not isinstance(config, dict) or value.get("providerKey", now) != now:
+            Editor.take(self, value)
+            self.renew()
             return
         scopes = config.get("scopes")
         self.scopes = [one for one in scopes if isinstance(one, str)] if isinstance(scopes, list) else []

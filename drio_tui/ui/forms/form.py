@@ -245,7 +245,9 @@ class SchemaForm(Widget):
             self._soon(self.focus_first)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys for other tabs are none where there are none."""
+        """Keys for other tabs are none where there are none, and who shows the whole has the key for editing it."""
+        if action == "outside":
+            return self._json_view
         return action != "tab" or len(self.titles) > 1
 
     def action_tab(self, step: int) -> None:
@@ -266,6 +268,10 @@ class SchemaForm(Widget):
             if widget.focusable:
                 widget.focus()
                 return
+
+    def focus_soon(self) -> None:
+        """The same once the tab is there as the model has it now: what it had before may still be going away."""
+        self._soon(self.focus_first)
 
     # -- the JSON view ----------------------------------------------------------------------------
 

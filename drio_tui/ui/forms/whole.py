@@ -50,6 +50,11 @@ class WholeJson(FormPage):
         error = safe_line(f"✗ not taken over: {self._error}", 300, "$text-error") if self._error else Content()
         return AwaitComplete(gone, self.mount(self._area, Static(error, classes="-json-error")))
 
+    def focus_text(self) -> None:
+        """Take the focus to the text; to be called when it is there."""
+        if self._area is not None and self._area.is_attached and self.display:
+            self._area.focus()
+
     def drop(self) -> None:
         """Forget the draft."""
         self.draft, self._error = None, ""

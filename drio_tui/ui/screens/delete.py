@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from drio_tui.kinds import KINDS
 from drio_tui.ui.screens.bulk import BatchScreen
 from drio_tui.workspace.blast import blast_radius, plan_delete
+from drio_tui.workspace.journal import strip
 from drio_tui.workspace.references import Links
-from drio_tui.workspace.snapshot import Key, Snapshot
+from drio_tui.workspace.snapshot import Key, Snapshot, Thing
 
 
 def delete_screen(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = False) -> BatchScreen:
@@ -34,6 +35,7 @@ def delete_screen(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = Fa
         lines.append(f"{who} cannot be without {what} and {'goes' if along == 1 else 'go'} too.")
     if not hits:
         lines.append("Nothing refers to it.")
+    lines.append(_way_back([thing for step in plan.deleted if (thing := snapshot.at(step.key))]))
     if plan.unread:
         lines.append(f"Not read: {', '.join(plan.unread)}. More may refer to it.")
     name = one.name if one else f"delete {len(things)}"
@@ -41,3 +43,11 @@ def delete_screen(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = Fa
         title, "\n".join(lines), [step.about for step in plan.steps],
         lambda saver: plan.batch(saver, snapshot.app_id), agree="Delete", name=name,
     )  # fmt: skip
+
+
+def _way_back(things: Sequence[Thing]) -> str:
+    """What undoing it will bring back and what not."""
+    secret = [one.name for one in things if isinstance(one.raw, dict) and (one.text("secretRef") or strip(one.raw)[1])]
+    what, id = ("it", "a new id") if len(things) == 1 else ("them", "new ids")
+    lost = f", but without the secret of {', '.join(secret[:12])}, which is not kept" if secret else ""
+    return f"z brings {what} back, under {id}{lost}."

@@ -23,6 +23,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.editors import SPECIAL, special_members
 from drio_tui.ui.editors.base import Context, Editor
 from drio_tui.ui.forms.form import SchemaForm
+from drio_tui.ui.forms.place import once_mounted
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.forms.whole import WholeJson
 from drio_tui.ui.keymap import Key
@@ -79,7 +80,7 @@ class EditScreen(WritingScreen):
         ),
         Key("edit.page", "f5", "page(1)", "Page →", "The next page", priority=True),
         Key("edit.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The page before", show=False, priority=True),
-        Key("edit.outside", "ctrl+o", "outside", "$EDITOR", "Edit the whole as JSON in $VISUAL or $EDITOR"),
+        Key("edit.outside", "ctrl+o,e", "outside", "$EDITOR", "Edit the whole as JSON in $VISUAL or $EDITOR"),
     )
 
     class Ready(Message):
@@ -231,7 +232,8 @@ class EditScreen(WritingScreen):
 
     def _open(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The members that a person can change."""
-        return {name: value for name, value in raw.items() if name not in self.kind.fixed}
+        chosen_once = special_members(self.kind.name) if self.is_new else frozenset()
+        return {name: value for name, value in raw.items() if name not in self.kind.fixed or name in chosen_once}
 
     def _main(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Those of them on the plain form."""
@@ -315,13 +317,15 @@ class EditScreen(WritingScreen):
             if focus:
                 self.call_after_refresh(page.focus_first)
         elif self.form is not None and focus:
-            self.form.focus_first()
+            self.set_focus(None)
+            self.form.focus_soon()
 
     def _fill_json(self, page: WholeJson) -> None:
         if page.draft is None and self._whole_model is not None:
             self._whole_model.take(self._open(self.mine(secrets=False)))
-        page.show()
-        self.call_after_refresh(lambda: self.set_focus(next((one for one in page.query("*") if one.focusable), None)))
+        self.set_focus(None)  # what has it may be taken away, and keys that a lost widget gets act nowhere
+        if self.form is not None:
+            once_mounted(self.form, page.show(), page.focus_text)
 
     def _take_json(self) -> bool:
         """Take over what was typed as JSON into the other pages; false while its text does not parse."""

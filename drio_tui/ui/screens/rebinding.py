@@ -53,6 +53,7 @@ async def rebind(drio: DrioApp, client: DrioClient, app: str, tool: Thing) -> Sa
     operation = Thing("operation", id, now)
     schemas = await schemas_seen(drio.backend, app, preview.theirs)
     title = Content.assemble("Bind it anew to ", safe_line(operation.name, 60, "bold"), ", as that is now.")
-    about = [title, Content(), *difference(binding, operation, schemas)]
+    no_way_back = Content.styled("This cannot be undone: drio knows no way back to that schema.", "$text-warning")
+    about = [title, Content(), *difference(binding, operation, schemas), Content(), no_way_back]
     screen = ReviewScreen(edit.name, TOOL, preview.diff, preview.merge.theirs, about=about)
     return await saver.save(edit) if await drio.push_screen_wait(screen) else None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from textual.widgets import Button, Input
 from drio_tui.kinds import APP, AUTH, INTEGRATION, TOOL
 from drio_tui.schema.leaves import Leaf
 from drio_tui.ui.forms.chooser import ChooserScreen
+from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.screens.bulk import BatchScreen
 from drio_tui.ui.screens.confirm import ConfirmScreen
@@ -154,6 +158,61 @@ async def test_text_that_does_not_parse_is_kept_and_not_written(
         assert (await client.get(INTEGRATION, id, app=screen.app_id)).raw == before
 
 
+async def test_e_edits_the_whole_in_the_persons_own_editor_without_its_secrets(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "editor.py"
+    script.write_text(
+        "import json, pathlib, sys\npath = pathlib.Path(sys.argv[-1])\nheld = path.read_text()\n"
+        f"pathlib.Path({str(tmp_path / 'seen')!r}).write_text(held)\n"
+        "path.write_text(json.dumps(json.loads(held) | {'name': 'From outside'}))\n"
+    )
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        monkeypatch.setattr(pilot.app, "suspend", nullcontext)  # a test has no terminal to lend
+        config = {"in": "header", "name": "X-Key", "apiKey": "kept-there"}
+        made = await client.create(AUTH, {"name": "Key", "providerKey": "api-key", "config": config}, app=screen.app_id)
+        screen.action_refresh()
+        await opened(pilot)
+        number = [thing.id for thing in screen.snapshot.things("auth")].index(made.raw["id"])
+        editing, id = await edit(pilot, screen, "auth", number)
+        editing.show_page(1)
+        await pilot.pause()
+        editing.editors[0].put("apiKey", "typed-secret")
+        editing.query_one(TabStrip).focus()
+        await pilot.press("e")
+        await until(pilot, lambda: editing.mine()["name"] == "From outside")
+        assert "typed-secret" not in (tmp_path / "seen").read_text()
+        assert editing.mine()["config"]["apiKey"] == "typed-secret"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        assert "typed-secret" not in text_of(pilot.app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        now = (await client.get(AUTH, id, app=screen.app_id)).raw
+        assert (now["name"], now["config"]["name"]) == ("From outside", "X-Key")
+
+
+async def test_a_new_connection_is_made_on_the_json_page_alone(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        screen.open_edit(Target(screen.app_id, "auth"))
+        editing = await edit_of(pilot)
+        editing.show_json()
+        await until(pilot, lambda: editing._whole._area is not None)
+        config = {"in": "query", "name": "key", "apiKey": "in-json"}
+        editing._whole._area.text = json.dumps({"name": "By hand", "providerKey": "api-key", "config": config})
+        await pilot.press("shift+f5")
+        await until(pilot, lambda: "query" in text_of(pilot.app) and "key" in text_of(pilot.app))
+        assert "in-json" not in text_of(pilot.app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        made = next(one for one in (await client.list(AUTH, app=screen.app_id)).items if one["name"] == "By hand")
+        assert (made["providerKey"], made["config"]["in"], made["config"]["name"]) == ("api-key", "query", "key")
+        assert made["secretRef"]
+
+
 async def test_something_deleted_elsewhere_can_be_made_anew_from_what_was_typed(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +267,7 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
         await until(pilot, lambda: asked.focused is not None)
         assert asked.focused.id == "cancel"
         assert asked.query_one("#go", Button).disabled
+        assert "z brings" in text_of(pilot.app)
         asked.query_one("#typed", Input).value = tool.name
         await until(pilot, lambda: not asked.query_one("#go", Button).disabled)
         await pilot.pause()
@@ -287,6 +347,18 @@ async def test_every_page_of_every_kind_opens_and_nothing_is_changed_by_looking(
             assert editing.focused is None or editing.region.contains_region(editing.focused.region)
         assert not editing.dirty
         assert not editing.form.model.check()
+        if size == (80, 24):
+            return
+        # What is changed on the JSON page is all that is changed, and keys go on to work.
+        await pilot.press("shift+f5")
+        await until(pilot, lambda: editing.focused is not None and editing.focused is editing._whole._area)
+        editing.focused.text = json.dumps(json.loads(editing.focused.text) | {"name": "By JSON"})
+        await pilot.press("f5")
+        await until(pilot, lambda: editing.focused is not None)
+        assert editing.focused.is_attached
+        await pilot.press("f5")
+        assert editing._page == 1
+        assert editing.mine() == editing.base | {"name": "By JSON"}
 
 
 def test_a_target_does_not_show_what_is_in_it() -> None:
