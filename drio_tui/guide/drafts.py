@@ -1,0 +1,200 @@
+"""Drafts in the state folder: one private file each, written whole, held by one process at a time.
+
+Everything but `Keeper.save` and `Keeper.soon` blocks and runs no event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from drio_tui import paths
+from drio_tui.api import wire
+from drio_tui.auth.lock import FileLock, LockBusy
+from drio_tui.files import private_dir, read_private, sync_dir, write_private
+from drio_tui.guide.draft import Draft, from_json, to_json
+
+LIMIT = 32 << 20
+SOON = 0.4
+"""Seconds after a change until it is written, while more may come."""
+_ID = re.compile(r"[0-9a-f]{24}")
+
+
+class InUse(OSError):
+    """Another process, or another screen, is working on the draft."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What there is: drafts, newest first, and files that cannot be read (put aside) with the reason."""
+
+    drafts: list[Draft]
+    problems: list[str]
+
+
+def folder() -> Path:
+    """Where the files lie."""
+    return paths.state_dir() / "drafts"
+
+
+def load(profile: str | None = None, base_url: str | None = None) -> Kept:
+    """The drafts there are, of one profile and host or of all. A file that cannot be read is put aside."""
+    found: list[Draft] = []
+    problems: list[str] = []
+    try:
+        names = sorted(path.name for path in folder().iterdir() if path.suffix == ".json")
+    except FileNotFoundError:
+        return Kept([], [])
+    except OSError as error:
+        return Kept([], [f"Drafts cannot be looked for: {error}"])
+    for name in names:
+        path = folder() / name
+        try:
+            draft = _read(path)
+        except FileNotFoundError:  # another process forgot it
+            continue
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            aside = path.with_name(f"{name}.corrupt")
+            with contextlib.suppress(OSError):
+                path.rename(aside)
+            problems.append(f"A draft cannot be read ({error}); it is kept as {aside}")
+            continue
+        if draft and not draft.ended and profile in (None, draft.profile) and base_url in (None, draft.base_url):
+            found.append(draft)
+    return Kept(sorted(found, key=lambda draft: draft.at, reverse=True), problems)
+
+
+def discard(id: str) -> None:
+    """Forget a draft; one that is not there is no matter. Raises `InUse`, or `OSError` when it cannot be removed."""
+    with ExitStack() as stack:
+        _hold(stack, id)
+        _remove(id)
+
+
+def _remove(id: str) -> None:
+    _path(id).unlink(missing_ok=True)
+    _path(id).with_suffix(".lock").unlink(missing_ok=True)
+    sync_dir(folder())
+
+
+class Keeper:
+    """Holds one draft for as long as someone works on it, and writes it down.
+
+    Take it with `begin` (a new draft) or `resume`; `close` gives it back. `problem` says why the last
+    writing failed, empty when it did not; the draft goes on in memory then.
+    """
+
+    def __init__(self, draft: Draft, held: ExitStack) -> None:
+        self.draft = draft
+        self.problem = ""
+        self._held = held
+        self._turn = 0
+        self._written = 0
+        self._mutex = threading.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def begin(cls, profile: str, base_url: str) -> Keeper:
+        """A new draft; nothing is written before there is something to keep."""
+        draft = Draft(profile, base_url)
+        with ExitStack() as stack:
+            _hold(stack, draft.id)
+            return cls(draft, stack.pop_all())
+
+    @classmethod
+    def resume(cls, id: str) -> Keeper:
+        """A draft as it was last written. Raises `InUse`, `FileNotFoundError`, `OSError` or `ValueError`."""
+        with ExitStack() as stack:
+            _hold(stack, id)
+            draft = _read(_path(id))
+            if draft is None:
+                raise ValueError("the draft was made by a newer version of the program")
+            return cls(draft, stack.pop_all())
+
+    def soon(self, told: Callable[[], object] | None = None) -> None:
+        """Write in a moment, off the event loop; `told` is called when that is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(SOON, self._start, told)
+
+    def _start(self, told: Callable[[], object] | None) -> None:
+        self._timer = None
+
+        async def write() -> None:
+            await self.save()
+            if told is not None:
+                told()
+
+        task = asyncio.get_running_loop().create_task(write())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def save(self) -> None:
+        """Write now, off the event loop, as the draft is at this moment."""
+        turn, data = self._shot()
+        await asyncio.to_thread(self._write, turn, data)
+
+    def save_now(self) -> None:
+        """Write now, blocking: for the way out."""
+        self._write(*self._shot())
+
+    def close(self, *, forget: bool = False) -> None:
+        """Write what is left, or forget the draft, and let others have it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if forget:
+            with self._mutex:
+                self._written = 1 << 62  # a writing under way must not bring it back
+                with contextlib.suppress(OSError):
+                    _remove(self.draft.id)
+        elif self.draft.started:
+            self.save_now()
+        self._held.close()
+
+    def _shot(self) -> tuple[int, bytes]:
+        self._turn += 1
+        self.draft.at = time.time()
+        return self._turn, wire.dumps(to_json(self.draft)).encode("ascii")
+
+    def _write(self, turn: int, data: bytes) -> None:
+        with self._mutex:
+            if turn <= self._written:
+                return  # a newer state is there already
+            try:
+                private_dir(folder().parent)
+                private_dir(folder())
+                write_private(_path(self.draft.id), data)
+            except OSError as error:
+                self.problem = f"The draft cannot be kept: {error}"
+                return
+            self.problem = ""
+            self._written = turn
+
+
+def _hold(stack: ExitStack, id: str) -> None:
+    try:
+        stack.enter_context(FileLock(_path(id).with_suffix(".lock")).hold_blocking(0))
+    except LockBusy as busy:
+        raise InUse("Another window is working on this draft.") from busy
+
+
+def _read(path: Path) -> Draft | None:
+    draft = from_json(wire.loads(read_private(path, limit=LIMIT)))
+    if draft is not None and draft.id != path.stem:
+        raise ValueError("it is no draft")
+    return draft
+
+
+def _path(id: str) -> Path:
+    if not _ID.fullmatch(id):
+        raise ValueError("not the id of a draft")
+    return folder() / f"{id}.json"
