@@ -128,7 +128,7 @@ class TemplatesScreen(DrioScreen[None]):
     # -- reading ----------------------------------------------------------------------------------
 
     def action_refresh(self) -> None:
-        self.run_request(_read, self._Read, group="templates", failed=self._NotRead)
+        self.run_request(read_templates, self._Read, group="templates", failed=self._NotRead)
 
     def on_templates_screen__read(self, message: _Read) -> None:
         self._whole.clear()
@@ -173,11 +173,11 @@ class TemplatesScreen(DrioScreen[None]):
             return
         ranked = []
         for place, thing in enumerate(self.things or ()):
-            score = rank(self.wanted, thing.name, _rest(thing))
+            score = rank(self.wanted, thing.name, rest_of(thing))
             if score is not None:
                 ranked.append((score, place, thing))
         ranked.sort(key=lambda entry: entry[:2])
-        self.list.show([_row(thing) for _, _, thing in ranked])
+        self.list.show([row_of(thing) for _, _, thing in ranked])
         if self.wanted and ranked:
             self.list.action_first()
         was_hidden = not self.list.display
@@ -210,7 +210,7 @@ class TemplatesScreen(DrioScreen[None]):
             if in_short and self._asked_for != thing.id:
                 self._asked_for = thing.id
                 self.run_request(
-                    partial(_read_one, id=thing.id), self._One, group="template", failed=partial(self._NotOne, thing)
+                    partial(read_one, id=thing.id), self._One, group="template", failed=partial(self._NotOne, thing)
                 )
         self.refresh_bindings()
 
@@ -253,23 +253,27 @@ class TemplatesScreen(DrioScreen[None]):
             self.drio.copy(self.chosen.id, "the template's id")
 
 
-async def _read(client: DrioClient) -> tuple[Thing, ...]:
+async def read_templates(client: DrioClient) -> tuple[Thing, ...]:
+    """The templates, as the list gives them."""
     listing = await client.templates()
     return await asyncio.to_thread(things_of, "template", listing.raw, partial(why_degraded, TEMPLATES))
 
 
-async def _read_one(client: DrioClient, id: str) -> Thing:
+async def read_one(client: DrioClient, id: str) -> Thing:
+    """One template, whole."""
     item = await client.template(id)
     return Thing("template", id, item.raw, why_degraded(TEMPLATES, item.raw))
 
 
-def _rest(thing: Thing) -> str:
+def rest_of(thing: Thing) -> str:
+    """What else a filter looks at."""
     tags: Any = thing.get("tags")
     words = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
     return " ".join([thing.id, thing.text("category"), thing.text("description")[:500], *words])
 
 
-def _row(thing: Thing) -> Row:
+def row_of(thing: Thing) -> Row:
+    """A template as a row: its name, its category, what it brings in numbers."""
     name = safe_line(thing.name, 200)
     if thing.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name)

@@ -1,0 +1,60 @@
+"""One name to type, over the wizard."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from drio_tui.ui import keymap
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.safe import safe_line
+
+NAME_MAX = 200
+
+
+class NameScreen(ModalScreen[str | None]):
+    """Gives the new name, None when it stays. `what` is the title of its kind."""
+
+    CSS_PATH = stylesheet("guide")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "guide_name",
+        "New app: a name",
+        Key("guide_name.take", "ctrl+s", "take", "Take", "Take the name", priority=True),
+        Key("guide_name.close", "escape", "close", "Leave", "Leave the name as it is"),
+    )
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__()
+        self._what, self._name = what, name
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="naming") as box:
+            box.border_title = safe_line(f"Rename the {self._what.lower()}", 60)
+            yield Input(self._name, id="new-name", max_length=NAME_MAX)
+            yield Static(Content.styled("Enter takes it, Esc leaves it.", "$foreground-muted"), id="naming-note")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_take()
+
+    def action_take(self) -> None:
+        name = self.query_one(Input).value.strip()
+        if name:
+            self.dismiss(name)
+        else:
+            self.query_one("#naming-note", Static).update(Content.styled("✗ It needs a name.", "$text-error"))
+
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,142 @@
+"""Editing things of an app that is not there yet: the forms of the edit screen, with nothing sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Static
+
+from drio_tui.api.models import same_json
+from drio_tui.guide.draft import Added, Draft
+from drio_tui.guide.parts import APP_REF
+from drio_tui.kinds import AUTH, KINDS
+from drio_tui.ui import keymap
+from drio_tui.ui.editors import special_members
+from drio_tui.ui.editors.auth import AuthEditor
+from drio_tui.ui.editors.base import Editor
+from drio_tui.ui.keymap import Key
+from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.edit import EditScreen, Target
+from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.outcomes import Outcome, Saved
+from drio_tui.workspace.recovery import Buffer
+from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.writes import comparable
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was filled in, and the same without what is write-only."""
+
+    whole: dict[str, Any] = field(repr=False)
+    shown: dict[str, Any] = field(repr=False)
+
+
+def new_thing(draft: Draft, kind: str, parent: str, made: Made) -> Added:
+    """Take in what was filled in, under its parent."""
+    owner = KINDS[kind].parent
+    under = {owner[0]: parent} if owner and parent else {}
+    return draft.add(kind, made.whole | under, made.shown | under)
+
+
+class ThingScreen(EditScreen):
+    """Makes something new, or edits what was added; ends with a `Made` and sends nothing."""
+
+    def __init__(self, kind: str, parent: str, snapshot: Snapshot, body: dict[str, Any] | None = None) -> None:
+        super().__init__(Target(APP_REF, kind, parent=parent, mine=body), snapshot)
+        self._before = body
+        self._parent = parent
+        self._made: Made | None = None
+
+    @property
+    def dirty(self) -> bool:
+        if self._made is not None or not self._filled:
+            return False
+        if self._before is None:
+            return super().dirty
+        return not same_json(self._body(self.mine()), self._body(self._before))
+
+    def buffer(self, why: str) -> Buffer | None:
+        """It belongs to the draft of the app, which is kept by itself."""
+        return None
+
+    def _body(self, mine: Mapping[str, Any]) -> dict[str, Any]:
+        also = {*special_members(self.kind.name), "providerKey"}
+        return {
+            name: value
+            for name, value in comparable(self.kind, dict(mine)).items()
+            if value is not None and (name not in self.kind.fixed or name in also)
+        }
+
+    async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
+        owner = self.kind.parent
+        under = {owner[0]: self._parent} if owner and self._parent else {}
+        self._made = Made(self._body(mine) | under, self._body(self.mine(secrets=False)) | under)
+        return Saved(self._made.whole)
+
+    def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
+        self.dismiss(cast("Any", self._made))
+
+
+class ConfigScreen(DrioScreen[Made | None]):
+    """Fills in a connection that the template brings: what its provider asks for. Ends with its config."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("editing")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "guide_config",
+        "New app: a connection",
+        Key("guide_config.take", "ctrl+s", "take", "Take", "Take what is filled in", priority=True),
+    )
+
+    def __init__(self, name: str, raw: Mapping[str, Any], snapshot: Snapshot) -> None:
+        super().__init__()
+        self._name, self._raw, self._snapshot = name, raw, snapshot
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical():
+            yield Static(safe_line(f"{AUTH.symbol} {self._name}", 120, "bold"), id="heading")
+            yield Static(id="banner")
+            editor = AuthEditor()
+            editor.load(self._raw, self._snapshot)
+            yield editor
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.call_after_refresh(self.editor.focus_first)
+
+    @property
+    def editor(self) -> AuthEditor:
+        """The editor."""
+        return self.query_one(AuthEditor)
+
+    def unsaved(self) -> str:
+        return "the connection" if self.editor.dirty else ""
+
+    @on(Editor.SaveWanted)
+    def _asked(self, event: Message) -> None:
+        event.stop()
+        self.action_take()
+
+    def action_take(self) -> None:
+        found = self.editor.problems()
+        banner = self.query_one("#banner", Static)
+        banner.set_class(bool(found), "-said")
+        if found:
+            self.editor.form.validate()
+            banner.update(safe_line(f"✗ {found[0].path}: {found[0].message}", 300))
+            return
+        config = self.editor.value().get("config") or {}
+        shown = self.editor.value(secrets=False).get("config") or {}
+        self.dismiss(Made(config, shown))
