@@ -69,7 +69,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "edit": ("edit", "EditScreen"),
     "try": ("try_tool", "TryScreen"),
     "import": ("import_openapi", "ImportScreen"),
-    "create": ("create_app", "CreateAppScreen"),
+    "guide": ("guide", "GuideScreen"),
     "deploy": ("deploy", "DeployScreen"),
     "connect": ("connect", "ConnectScreen"),
     "sign_in": ("signin", "SignInScreen"),
@@ -242,6 +242,9 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def keep_unsaved(self, why: str) -> bool:
         """Keep what is being edited in files of its own, without asking; whether there was anything."""
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                getattr(screen, "keep_draft", str)()
         buffers = [
             kept
             for stack in self._screen_stacks.values()
@@ -326,9 +329,22 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.switch_mode("apps")
         self.push_screen(make_screen("app", app_id))
 
-    def open_create(self, template: Any) -> None:
-        """Show the form that makes an app from a template (its raw JSON)."""
-        self.push_screen(make_screen("create", template))
+    def open_guide(self, template: Any = None, *, name: str = "", draft: str = "") -> None:
+        """Show the wizard that makes an app: from a template (its raw JSON) or none yet, or going on with a draft."""
+        from drio_tui.guide.drafts import InUse, Keeper  # the first screen does without
+
+        try:
+            keeper = Keeper.resume(draft) if draft else Keeper.begin(self.status.profile, self.backend.base_url or "")
+        except (InUse, OSError, ValueError, KeyError, TypeError) as error:
+            self.notify(safe(str(error)).plain, title="The draft cannot be opened", severity="warning", markup=False)
+            return
+        if isinstance(template, dict):
+            keeper.draft.choose(template)
+            keeper.draft.page = "basics"
+        if name:
+            keeper.draft.basics["name"] = name
+        self.switch_mode("apps")
+        self.push_screen(make_screen("guide", keeper, fresh=not draft and not name))
 
     def open_tool(self, app_id: str, tool_id: str) -> None:
         """Show the playground of one tool."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.ui.screens.create_app import CreateAppScreen
+from drio_tui.ui.screens.guide import GuideScreen
 from drio_tui.ui.widgets.document import Document
 from tests.ui.driving import TOKEN, open_first_app, running, show, text_of, until
 from tests.ui.hostile_data import HOSTILE, SEQUENCES, hostile_drio
@@ -40,7 +40,7 @@ async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.Mon
         await until(pilot, lambda: templates.things)
         seen += [text_of(pilot.app), templates.query_one(Document).text]
         await pilot.press("c")
-        await until(pilot, lambda: isinstance(pilot.app.screen, CreateAppScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, GuideScreen))
         form: Any = pilot.app.screen
         await until(pilot, lambda: form._known is not None)
         form.field("name").query_one("Input").value = "Nova"

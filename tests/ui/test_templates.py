@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.ui.screens.create_app import CreateAppScreen
+from drio_tui.ui.screens.guide import GuideScreen
 from drio_tui.ui.screens.templates import SIGNED_OUT
 from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TEMPLATES, TableServer, drio_of, serving
@@ -53,7 +53,7 @@ async def test_c_opens_the_form_of_the_chosen_template(monkeypatch: pytest.Monke
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.things)
         await pilot.press("j", "c")
-        await until(pilot, lambda: isinstance(pilot.app.screen, CreateAppScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, GuideScreen))
         assert "New app from Bookings" in text_of(pilot.app)
 
 

@@ -132,4 +132,3 @@ class BasicsPage(Page):
                 first = first or self.field(one.path)
         if first is not None:
             first.focus_input()
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -58,7 +59,7 @@ class CreatePage(Page):
         self.renew()
 
     @property
-    def list(self) -> RowList:
+    def rows(self) -> RowList:
         """The list of requests."""
         return self.query_one("#requests-list", RowList)
 
@@ -70,34 +71,34 @@ class CreatePage(Page):
     @property
     def chosen(self) -> Step | None:
         """The step that the cursor is on."""
-        return next((step for step in self.steps if step.id == self.list.key), None)
+        return next((step for step in self.steps if step.id == self.rows.key), None)
 
     def renew(self) -> None:
         steps, draft = self.steps, self.draft
-        rows = []
+        lines = []
         for step in steps:
             state = draft.step(step.id)
             said = {"done": "done", "sent": "sending…", "todo": ""}.get(state.state, state.why)
             style = "$text-error" if state.state == "failed" else "$foreground-muted"
-            rows.append(
+            lines.append(
                 Row(step.id, (Content.styled(*_MARKS[state.state]), safe_line(step.about, 200),
                               safe_line(said, 200, style)))
             )  # fmt: skip
-        self.list.show(rows)
+        self.rows.show(lines)
         states = [draft.step(step.id).state for step in steps]
         at = next((place for place, state in enumerate(states) if state in ("sent", "failed")), None)
         if self.guide.running:
             done = sum(state == "done" for state in states)
-            self.list.choose(steps[min(done, len(steps) - 1)].id if at is None else steps[at].id)
+            self.rows.choose(steps[min(done, len(steps) - 1)].id if at is None else steps[at].id)
         elif at is not None and self._last != at:
-            self.list.choose(steps[at].id)
+            self.rows.choose(steps[at].id)
         self._last = -1 if at is None else at
         self.query_one("#progress", Static).update(self._progress(states))
         self._ways(states)
         self._explain()
         self.refresh_bindings()
 
-    def _progress(self, states: list[str]) -> Content:
+    def _progress(self, states: Sequence[str]) -> Content:
         done, total = sum(state in ("done", "skipped") for state in states), len(states)
         name = safe_line(self.draft.name, 60, "bold")
         if self.guide.finished:
@@ -116,7 +117,7 @@ class CreatePage(Page):
             word = ("  not begun" if not done else "  stopped", "$foreground-muted")
         return Content.assemble(bar, f" {done}/{total}", word)
 
-    def _ways(self, states: list[str]) -> None:
+    def _ways(self, states: Sequence[str]) -> None:
         ready, failed = self.guide.finished, "failed" in states and not self.guide.running
         for name, shown in (("deploy", ready), ("open", ready), ("retry", failed), ("skip", failed), ("edit", failed)):
             self.query_one(f"#{name}", Button).display = shown
@@ -150,7 +151,7 @@ class CreatePage(Page):
         if self.guide.finished:
             self.query_one("#deploy").focus()
         else:
-            self.list.focus()
+            self.rows.focus()
 
     # -- acting -----------------------------------------------------------------------------------
 

@@ -80,14 +80,14 @@ class TemplatePage(Page):
         self.guide.fetch(read_templates, self.Read, self, partial(self.Read, None), "templates")
 
     @property
-    def list(self) -> RowList:
+    def rows(self) -> RowList:
         """The list of templates."""
         return self.query_one("#templates", RowList)
 
     @property
     def chosen(self) -> Thing | None:
         """The template that the cursor is on, whole if it was read whole."""
-        found = next((thing for thing in self.things or () if thing.id == self.list.key), None)
+        found = next((thing for thing in self.things or () if thing.id == self.rows.key), None)
         return self._whole.get(found.id, found) if found else None
 
     def on_template_page_read(self, message: Read) -> None:
@@ -105,11 +105,11 @@ class TemplatePage(Page):
     def _take(self, things: Sequence[Thing]) -> None:
         self.things = things
         self.query_one("#nothing").display = False
-        self.list.display = True
+        self.rows.display = True
         self.query_one("#template-filter").display = len(things) > 1
         self._show()
         if self.draft.template_id:
-            self.list.choose(self.draft.template_id)
+            self.rows.choose(self.draft.template_id)
         self.guide.focus_page()
 
     def _show(self) -> None:
@@ -120,9 +120,9 @@ class TemplatePage(Page):
             if (fit := rank(wanted, thing.name, rest_of(thing))) is not None
         ]
         found.sort(key=lambda one: one[:2])
-        self.list.show([_row(thing) for _, _, thing in found])
+        self.rows.show([_row(thing) for _, _, thing in found])
         if wanted and found:
-            self.list.action_first()
+            self.rows.action_first()
         self._tell()
 
     @on(Input.Changed, "#template-filter")
@@ -132,7 +132,7 @@ class TemplatePage(Page):
 
     @on(FilterInput.Leave)
     def _to_list(self) -> None:
-        self.list.focus()
+        self.rows.focus()
 
     def renew(self) -> None:
         self._tell()
@@ -176,8 +176,8 @@ class TemplatePage(Page):
         return True
 
     def focus_first(self) -> None:
-        if self.list.display:
-            self.list.focus()
+        if self.rows.display:
+            self.rows.focus()
 
     def complain(self, findings: Sequence[Finding]) -> None:
         self.focus_first()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -63,14 +63,14 @@ class ThingsPage(Page):
     # -- showing ----------------------------------------------------------------------------------
 
     @property
-    def list(self) -> RowList:
+    def rows(self) -> RowList:
         """The list of things."""
         return self.query_one("#things", RowList)
 
     @property
     def chosen(self) -> Part | None:
         """The thing that the cursor is on."""
-        key = self.list.key
+        key = self.rows.key
         return next((part for part in self.parts() if part.ref == key), None)
 
     def parts(self) -> list[Part]:
@@ -83,7 +83,7 @@ class ThingsPage(Page):
 
     def renew(self) -> None:
         found = self.parts()
-        self.list.display = bool(found)
+        self.rows.display = bool(found)
         nothing = self.query_one("#nothing", EmptyState)
         nothing.display = not found
         if not found and not known(self.draft):
@@ -96,7 +96,7 @@ class ThingsPage(Page):
             )
         elif not found:
             nothing.say("Nothing yet", self.NOTHING, *self.steps())
-        self.list.show([self.row(part) for part in found])
+        self.rows.show([self.row(part) for part in found])
         self._tell()
         self.refresh_bindings()
 
@@ -154,15 +154,15 @@ class ThingsPage(Page):
         self.query_one("#about-thing", Static).update(Content("\n").join(lines))
 
     def focus_first(self) -> None:
-        if self.list.display:
-            self.list.focus()
+        if self.rows.display:
+            self.rows.focus()
         else:
             self.screen.set_focus(None)
 
     def complain(self, findings: Sequence[Finding]) -> None:
         for one in findings:
             if one.ref:
-                self.list.choose(one.ref)
+                self.rows.choose(one.ref)
                 break
         self.focus_first()
 
@@ -249,13 +249,14 @@ class ThingsPage(Page):
             return
         snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
 
-        def take(made: Made | None) -> None:
-            if made is not None:
-                added.filled.edit(made.whole, made.shown)
+        screen = ThingScreen(part.kind, part.parent, snapshot, dict(added.filled.whole))
+
+        def take(_: str | None) -> None:
+            if screen.made is not None:
+                added.filled.edit(screen.made.whole, screen.made.shown)
                 self._changed()
 
-        body = dict(added.filled.whole)
-        self.app.push_screen(ThingScreen(part.kind, part.parent, snapshot, body), take)
+        self.app.push_screen(screen, take)
 
     def action_add(self) -> None:
         kinds = [kind for kind in self.KINDS if kind != "operation" or self._integrations()]
@@ -291,14 +292,16 @@ class ThingsPage(Page):
     def _add_under(self, kind: str, parent: str) -> None:
         snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
 
-        def take(made: Made | None) -> None:
-            if made is not None:
-                added = new_thing(self.draft, kind, parent, made)
+        screen = ThingScreen(kind, parent, snapshot)
+
+        def take(_: str | None) -> None:
+            if screen.made is not None:
+                added = new_thing(self.draft, kind, parent, screen.made)
                 self._changed()
-                self.list.choose(added.ref)
+                self.rows.choose(added.ref)
                 self.focus_first()
 
-        self.app.push_screen(ThingScreen(kind, parent, snapshot), take)
+        self.app.push_screen(screen, take)
 
     def action_remove(self) -> None:
         part = self.chosen
@@ -338,9 +341,10 @@ class AuthPage(ThingsPage):
         snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
         thing = snapshot.at(("auth", part.ref))
         filled = self.draft.auth.get(part.ref)
-        raw = dict(thing.raw) if thing is not None and isinstance(thing.raw, dict) else {"id": part.ref}
+        raw: dict[str, Any] = dict(thing.raw) if thing is not None and isinstance(thing.raw, dict) else {"id": part.ref}
         if filled is not None:
-            raw["config"] = {**(raw.get("config") or {}), **filled.whole}
+            there = raw.get("config")
+            raw["config"] = {**(there if isinstance(there, dict) else {}), **filled.whole}
 
         def take(made: Made | None) -> None:
             if made is None:
@@ -363,7 +367,11 @@ class ApiPage(ThingsPage):
     NOTHING = "Add the API that the app is to call, by hand or from its OpenAPI document."
 
     def steps(self) -> Sequence[tuple[str, str]]:
-        return (("i", "take operations from an OpenAPI document"), ("a", "add one by hand"), ("Ctrl+S", "go on without"))
+        return (
+            ("i", "take operations from an OpenAPI document"),
+            ("a", "add one by hand"),
+            ("Ctrl+S", "go on without"),
+        )
 
 
 class ToolsPage(ThingsPage):

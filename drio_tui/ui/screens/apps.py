@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,11 +23,16 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Status
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.app_table import COLUMNS, AppTable, Order
+from drio_tui.ui.widgets.app_table import COLUMNS, AppTable, Order, draft_key
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rows import Row, RowList
+from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.snapshot import Thing, things_of
+
+if TYPE_CHECKING:
+    from drio_tui.guide.draft import Draft
+    from drio_tui.guide.drafts import Kept
 
 _WAITING = tuple(
     Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-disabled") for width in (name, 14, 8, 5, 4, 10)))
@@ -47,7 +53,10 @@ class AppsScreen(DrioScreen[None]):
         Key("apps.sort", "s", "sort", "Sort", "Sort by the next column"),
         Key("apps.reverse", "S", "reverse", "Reverse", "Sort the other way round", show=False),
         Key("apps.refresh", "r", "refresh", "Refresh", "Read the apps again"),
-        Key("apps.new", "c", "new", "New app", "Choose a template for a new app", dangerous=True),
+        Key("apps.new", "n", "new", "New app", "Create an app, step by step", dangerous=True),
+        Key(
+            "apps.forget", "D", "forget_draft", "Forget draft", "Forget the draft of an app", dangerous=True, show=False
+        ),
         Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
     )
 
@@ -63,10 +72,23 @@ class AppsScreen(DrioScreen[None]):
     failure: reactive[DrioError | None] = reactive(None, init=False)
     """Why the last reading failed."""
 
+    drafts: reactive[tuple[Draft, ...]] = reactive((), init=False)
+    """Apps that are not made yet, newest first."""
+
     class _Read(Message):
         def __init__(self, things: tuple[Thing, ...]) -> None:
             super().__init__()
             self.things = things
+
+    class _Drafts(Message):
+        def __init__(self, kept: Kept) -> None:
+            super().__init__()
+            self.kept = kept
+
+    class _Forget(Message):
+        def __init__(self, draft: str) -> None:
+            super().__init__()
+            self.draft = draft
 
     class _NotRead(Message):
         def __init__(self, error: DrioError) -> None:
@@ -124,7 +146,29 @@ class AppsScreen(DrioScreen[None]):
 
     # -- reading ----------------------------------------------------------------------------------
 
+    def read_drafts(self) -> None:
+        """Look for drafts of this account, off the event loop."""
+        if self.drio.session is None or self.drio.options.read_only:
+            return
+        profile, base_url = self.drio.status.profile, self.backend.base_url or ""
+
+        async def look() -> None:
+            from drio_tui.guide import drafts  # the first list does without
+
+            self.post_message(self._Drafts(await asyncio.to_thread(drafts.load, profile, base_url)))
+
+        self.run_worker(look(), name="drafts", group="drafts", exclusive=True)
+
+    def on_apps_screen__drafts(self, message: _Drafts) -> None:
+        for problem in message.kept.problems[:3]:
+            self.notify(safe_line(problem, 300).plain, severity="warning", markup=False)
+        self.drafts = tuple(message.kept.drafts)
+
+    def watch_drafts(self) -> None:
+        self._show()
+
     def action_refresh(self) -> None:
+        self.read_drafts()
         if self.drio.session is not None or self.backend.client is None:
             self.run_request(_read, self._Read, group="apps", failed=self._NotRead)
 
@@ -160,11 +204,11 @@ class AppsScreen(DrioScreen[None]):
     def _show(self) -> None:
         if self.things is None and self.failure is None:
             return
-        count = self.table.show_apps(self.things or (), self.wanted, self.order)
+        count = self.table.show_apps(self.things or (), self.wanted, self.order, self.drafts)
         was_hidden = not self.table.display
         self.table.display = bool(count)
         field = self.query_one("#filter", FilterInput)
-        field.display = bool(self.things)
+        field.display = bool(self.things or self.drafts)
         if count and was_hidden and not field.has_focus:
             self.table.focus()
         empty = self.query_one("#empty", EmptyState)
@@ -172,7 +216,7 @@ class AppsScreen(DrioScreen[None]):
         if self.things is None and self.failure is not None:
             empty.say(self.failure.title, self.failure.message, ("r", "try again"), ("3", "see the request"))
         elif not self.things:
-            empty.say("No apps yet", "An app starts from a template.", ("1", "choose a template"))
+            empty.say("No apps yet", "Make one, step by step.", ("n", "create an app"), ("1", "look at the templates"))
         else:
             empty.say("Nothing matches", f"No app matches “{self.wanted}”.", ("Esc", "show all"))
         self._note(self.drio.status)
@@ -186,6 +230,8 @@ class AppsScreen(DrioScreen[None]):
             return
         total = len(self.things)
         words = f"{total} app{'s' if total != 1 else ''}"
+        if self.drafts:
+            words += f", {len(self.drafts)} draft{'s' if len(self.drafts) != 1 else ''}"
         if self.order.member:
             title = next(column.title for member, column in COLUMNS if member == self.order.member)
             words += f", by {title.lower()}{' downwards' if self.order.down else ''}"
@@ -198,14 +244,26 @@ class AppsScreen(DrioScreen[None]):
     # -- acting -----------------------------------------------------------------------------------
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        if action == "open" and self.chosen is None:
+        if action == "open" and self.chosen is None and self.draft is None:
             return "There is no app to open."
+        if action == "forget_draft" and self.draft is None:
+            return "Only drafts can be forgotten: choose one."
+        if action == "new" and self.drio.session is None:
+            return "Creating an app needs a sign-in: press L."
         if action == "open" and self.chosen is not None and self.chosen.made_up:
             return "This app has no id that could be asked for."
         return None
 
+    @property
+    def draft(self) -> Draft | None:
+        """The draft that the cursor is on."""
+        key = self.table.key
+        return next((draft for draft in self.drafts if draft_key(draft) == key), None)
+
     def action_open(self) -> None:
-        if self.chosen is not None:
+        if self.draft is not None:
+            self.drio.open_guide(draft=self.draft.id)
+        elif self.chosen is not None:
             self.drio.open_app(self.chosen.id)
 
     @on(RowList.Opened, "#table")
@@ -237,7 +295,27 @@ class AppsScreen(DrioScreen[None]):
         self.table.focus()
 
     def action_new(self) -> None:
-        self.drio.action_go("templates")
+        self.drio.open_guide()
+
+    def action_forget_draft(self) -> None:
+        if self.draft is not None:
+            self.run_worker(self._ask_to_forget(self.draft), group="forget", exclusive=True)
+
+    async def _ask_to_forget(self, draft: Draft) -> None:
+        said = "What was typed into it is lost."
+        if draft.app:
+            said += " The app that was begun stays as it is."
+        if await self.drio.confirm(f"Forget the draft of {draft.name[:60]}?", said, agree="Forget it"):
+            self.post_message(self._Forget(draft.id))
+
+    def on_apps_screen__forget(self, message: _Forget) -> None:
+        from drio_tui.guide import drafts
+
+        try:
+            drafts.discard(message.draft)
+        except OSError as error:
+            self.notify(safe_line(str(error), 200).plain, severity="warning", markup=False)
+        self.read_drafts()
 
     def action_copy_id(self) -> None:
         if self.chosen is not None:

@@ -23,8 +23,8 @@ from drio_tui.guide.execute import Executor
 from drio_tui.guide.plan import Step, plan
 from drio_tui.kinds import APP, AUTH
 from drio_tui.ui import keymap
-from drio_tui.ui.guide import make_page
 from drio_tui.ui.guide.page import Page
+from drio_tui.ui.guide.pages import make_page
 from drio_tui.ui.guide.strip import StepStrip
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
@@ -35,6 +35,7 @@ from drio_tui.workspace.snapshot import Snapshot, Thing, things_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.ui.app import DrioApp
 
 _NEXT = {"review": "Create it ▸", "create": ""}
 
@@ -97,7 +98,7 @@ class GuideScreen(DrioScreen[None]):
         self._touched = not fresh
         self._page: Page | None = None
         self._on = ""
-        self._closed = False
+        self._given_back = False
 
     @property
     def draft(self) -> Draft:
@@ -231,7 +232,7 @@ class GuideScreen(DrioScreen[None]):
         self.refresh_bindings()
 
     def _point_at(self, ref: str) -> None:
-        listed = getattr(self._page, "list", None)
+        listed = getattr(self._page, "rows", None)
         if listed is not None:
             listed.choose(ref)
         self.focus_page()
@@ -345,7 +346,7 @@ class GuideScreen(DrioScreen[None]):
     def _kept(self, page: str = "") -> None:
         if page:
             self.draft.page = page
-        if self._touched and not self._closed:
+        if self._touched and not self._given_back:
             self.keeper.soon(self._tell_kept)
 
     def _tell_kept(self) -> None:
@@ -354,14 +355,14 @@ class GuideScreen(DrioScreen[None]):
 
     def keep_draft(self) -> None:
         """Write the draft down without waiting: the program ends."""
-        if self._touched and not self._closed and self.draft.started:
+        if self._touched and not self._given_back and self.draft.started:
             self.keeper.save_now()
 
     def _close(self) -> bool:
         """Give the draft back; whether there is one to go on with."""
-        if self._closed:
+        if self._given_back:
             return False
-        self._closed = True
+        self._given_back = True
         forget = self.draft.ended or not self._touched
         self.keeper.close(forget=forget)
         return not forget and self.draft.started
@@ -462,7 +463,7 @@ class GuideScreen(DrioScreen[None]):
         drio, app = self.drio, self.draft.app
         self.dismiss()
         drio.call_later(drio.open_app, app)
-        drio.call_later(drio.open_deploy, app)
+        drio.call_later(_deploy, drio, app)
 
     # -- from an OpenAPI document -----------------------------------------------------------------
 
@@ -472,6 +473,13 @@ class GuideScreen(DrioScreen[None]):
 
     def import_api(self) -> None:
         """Choose operations of an OpenAPI document; they become an integration, operations and tools."""
+
+
+def _deploy(drio: DrioApp, app: str) -> None:
+    from drio_tui.ui.app import SCREENS, make_screen
+
+    if "deploy" in SCREENS:
+        drio.push_screen(make_screen("deploy", app))
 
 
 async def _apps(client: DrioClient) -> list[dict[str, Any]]:

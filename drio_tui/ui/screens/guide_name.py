@@ -33,12 +33,12 @@ class NameScreen(ModalScreen[str | None]):
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__()
-        self._what, self._name = what, name
+        self._what, self._called = what, name
 
     def compose(self) -> ComposeResult:
         with Vertical(id="naming") as box:
             box.border_title = safe_line(f"Rename the {self._what.lower()}", 60)
-            yield Input(self._name, id="new-name", max_length=NAME_MAX)
+            yield Input(self._called, id="new-name", max_length=NAME_MAX)
             yield Static(Content.styled("Enter takes it, Esc leaves it.", "$foreground-muted"), id="naming-note")
 
     def on_mount(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -51,17 +51,17 @@ def new_thing(draft: Draft, kind: str, parent: str, made: Made) -> Added:
 
 
 class ThingScreen(EditScreen):
-    """Makes something new, or edits what was added; ends with a `Made` and sends nothing."""
+    """Makes something new, or edits what was added. It sends nothing; `made` is there when it was taken."""
 
     def __init__(self, kind: str, parent: str, snapshot: Snapshot, body: dict[str, Any] | None = None) -> None:
         super().__init__(Target(APP_REF, kind, parent=parent, mine=body), snapshot)
         self._before = body
-        self._parent = parent
-        self._made: Made | None = None
+        self._under = parent
+        self.made: Made | None = None
 
     @property
     def dirty(self) -> bool:
-        if self._made is not None or not self._filled:
+        if self.made is not None or not self._filled:
             return False
         if self._before is None:
             return super().dirty
@@ -81,12 +81,12 @@ class ThingScreen(EditScreen):
 
     async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
         owner = self.kind.parent
-        under = {owner[0]: self._parent} if owner and self._parent else {}
-        self._made = Made(self._body(mine) | under, self._body(self.mine(secrets=False)) | under)
-        return Saved(self._made.whole)
+        under = {owner[0]: self._under} if owner and self._under else {}
+        self.made = Made(self._body(mine) | under, self._body(self.mine(secrets=False)) | under)
+        return Saved(self.made.whole)
 
     def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
-        self.dismiss(cast("Any", self._made))
+        self.dismiss("")
 
 
 class ConfigScreen(DrioScreen[Made | None]):
@@ -102,11 +102,11 @@ class ConfigScreen(DrioScreen[Made | None]):
 
     def __init__(self, name: str, raw: Mapping[str, Any], snapshot: Snapshot) -> None:
         super().__init__()
-        self._name, self._raw, self._snapshot = name, raw, snapshot
+        self._called, self._raw, self._snapshot = name, raw, snapshot
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
-            yield Static(safe_line(f"{AUTH.symbol} {self._name}", 120, "bold"), id="heading")
+            yield Static(safe_line(f"{AUTH.symbol} {self._called}", 120, "bold"), id="heading")
             yield Static(id="banner")
             editor = AuthEditor()
             editor.load(self._raw, self._snapshot)

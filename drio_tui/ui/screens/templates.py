@@ -228,7 +228,7 @@ class TemplatesScreen(DrioScreen[None]):
 
     def action_create(self) -> None:
         if self.chosen is not None:
-            self.drio.open_create(self.chosen.raw)
+            self.drio.open_guide(self.chosen.raw)
 
     @on(RowList.Opened, "#list")
     async def _opened(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.content import Content
@@ -17,6 +17,9 @@ from drio_tui.ui.widgets.values import TONES
 from drio_tui.workspace.outline import tone_of
 from drio_tui.workspace.search import rank
 from drio_tui.workspace.snapshot import Thing
+
+if TYPE_CHECKING:
+    from drio_tui.guide.draft import Draft
 
 COLUMNS: tuple[tuple[str, Column], ...] = (
     ("name", Column("Name")),
@@ -50,8 +53,9 @@ class AppTable(RowList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(*(column for _, column in COLUMNS), id=id)
 
-    def show_apps(self, apps: Sequence[Thing], query: str, order: Order) -> int:
-        """Show the apps that match, sorted; gives their number."""
+    def show_apps(self, apps: Sequence[Thing], query: str, order: Order, drafts: Sequence[Draft] = ()) -> int:
+        """Show the apps that match, sorted, under the drafts that do; gives the number of rows."""
+        begun = [draft for draft in drafts if rank(query, draft.name, f"draft {draft.template_id}") is not None]
         found = [app for app in apps if rank(query, app.name, _rest(app)) is not None]
         if order.member:
             found.sort(key=lambda app: sort_key(app.get(order.member)), reverse=order.down)
@@ -61,8 +65,9 @@ class AppTable(RowList):
             else column
             for member, column in COLUMNS
         )
-        self.show([Row(app.id, _cells(app)) for app in found])
-        return len(found)
+        self.show([*(Row(draft_key(draft), _draft_cells(draft)) for draft in begun),
+                   *(Row(app.id, _cells(app)) for app in found)])  # fmt: skip
+        return len(begun) + len(found)
 
     def on_click(self, event: events.Click) -> None:
         if event.y:
@@ -75,6 +80,25 @@ class AppTable(RowList):
                 self.post_message(self.Header(member))
                 return
             at += width + 2 if width else 0
+
+
+def draft_key(draft: Draft) -> str:
+    """The key of a draft's row. No app's id is like it: ids do not hold a space."""
+    return f"draft {draft.id}"
+
+
+def _draft_cells(draft: Draft) -> tuple[Content, ...]:
+    muted = "$foreground-muted"
+    name = Content.assemble(("✎ ", "$text-accent"), safe_line(draft.name, 200, "italic"))
+    begun = "half made" if draft.app else "not made"
+    return (
+        name,
+        safe_line(draft.basics.get("slug", ""), 60, muted),
+        Content.styled("draft", "$text-warning"),
+        Content(),
+        Content.styled(begun, muted),
+        safe_line(draft.template_id, 60, muted),
+    )
 
 
 def sort_key(value: Any) -> tuple[int, list[tuple[int, int, str]]]:
