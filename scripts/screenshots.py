@@ -62,7 +62,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None) -> list[Path
         await pilot.pause()
         save("templates")
         await pilot.press("c")
-        await until(pilot, lambda: type(app.screen).__name__ == "CreateAppScreen")
+        await until(pilot, lambda: type(app.screen).__name__ == "GuideScreen" and app.screen._page)
         save("create")
         await pilot.press("escape")
         await pilot.press("2")

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "templates": ("read", "templates", "List the templates, or show one."),
     "me": ("read", "me", "Say who is signed in."),
     "inspect": ("read", "inspect", "Show an app's config as a tree or as JSON."),
+    "new": ("new", "new", "Create an app step by step, in the program."),
     "create": ("create", "create", "Create an app from a template."),
     "check": ("deploy", "check", "Say what would break if an app were deployed."),
     "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),

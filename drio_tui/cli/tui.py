@@ -11,7 +11,15 @@ from drio_tui.ui.launch import refusal, run_tui
 from drio_tui.ui.options import LaunchOptions
 
 
-def start(*, profile: str | None, base_url: str | None, sandbox: bool, data: str | None, read_only: bool) -> None:
+def start(
+    *,
+    profile: str | None,
+    base_url: str | None,
+    sandbox: bool,
+    data: str | None,
+    read_only: bool,
+    new: tuple[str, str] | None = None,
+) -> None:
     """Run the TUI with the command line's options; exits with 2 where there is no terminal to run in."""
     reason = refusal()
     if reason:
@@ -22,5 +30,6 @@ def start(*, profile: str | None, base_url: str | None, sandbox: bool, data: str
         sandbox=sandbox,
         read_only=read_only,
         data_dir=Path(data) if data else None,
+        new=new,
     )
     sys.exit(run_tui(options))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from drio_tui.api.errors import ApiError, Conflict, DrioError
+from drio_tui.api.errors import ApiError, Conflict, DrioError, ServerError
 from drio_tui.guide.checks import app_body
 from drio_tui.guide.draft import Draft, Object, StepState
 from drio_tui.guide.parts import brought_by, ids_of
@@ -227,7 +227,8 @@ class Executor:
             kind, app, body, parent=parent, intent=intent, group=self.draft.group, known=state.known
         )
         late = isinstance(outcome, Refused) and isinstance(outcome.error, Conflict) and again
-        if late or isinstance(outcome, Unknown):
+        broke = isinstance(outcome, Refused) and isinstance(outcome.error, ServerError)
+        if late or broke or isinstance(outcome, Unknown):
             there = await self._look(kind, app, parent, state)
             if isinstance(there, dict):
                 return self._made(step, state, there)
@@ -239,6 +240,8 @@ class Executor:
                 return self._made(step, state, raw)
             case Unknown(error=error):
                 return _failed(state, problem(outcome) or str(error), go_on=False)
+            case Refused(error=ServerError() as error):  # it may have been carried out all the same
+                return _failed(state, str(error), go_on=False)
             case Refused(error=error):
                 state.maybe = False
                 state.fields = {one.path: one.message for one in error.field_errors}

@@ -215,6 +215,18 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if self.current_mode in ("start", "welcome"):
             signed_in = self.backend.session is not None
             self.switch_mode("welcome" if message.first_run else "apps" if signed_in else "templates")
+            self._open_what_was_asked_for()
+
+    def _open_what_was_asked_for(self) -> None:
+        """`drio-tui new` opens the wizard, once, as soon as someone is signed in."""
+        if self.options.new is None:
+            return
+        if self.backend.session is None:
+            self.notify("Sign in first (L): then your new app is begun.", markup=False)
+            return
+        template, name = self.options.new
+        self.options = replace(self.options, new=None)
+        self.call_later(self.open_guide, wanted=template, name=name)
 
     def on_startup_failed(self, message: StartupFailed) -> None:
         self.failure = message.error
@@ -329,8 +341,8 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.switch_mode("apps")
         self.push_screen(make_screen("app", app_id))
 
-    def open_guide(self, template: Any = None, *, name: str = "", draft: str = "") -> None:
-        """Show the wizard that makes an app: from a template (its raw JSON) or none yet, or going on with a draft."""
+    def open_guide(self, template: Any = None, *, wanted: str = "", name: str = "", draft: str = "") -> None:
+        """Show the wizard that makes an app: from a template (raw JSON, or the `wanted` id), or go on with a draft."""
         from drio_tui.guide.drafts import InUse, Keeper  # the first screen does without
 
         try:
@@ -344,7 +356,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if name:
             keeper.draft.basics["name"] = name
         self.switch_mode("apps")
-        self.push_screen(make_screen("guide", keeper, fresh=not draft and not name))
+        self.push_screen(make_screen("guide", keeper, wanted=wanted, fresh=not draft and not name))
 
     def open_tool(self, app_id: str, tool_id: str) -> None:
         """Show the playground of one tool."""

@@ -12,7 +12,8 @@ class LaunchOptions:
 
     `profile` and `base_url` choose where to connect (None: the current profile); `sandbox` starts or joins
     the local sandbox, whose data lie in `data_dir` (None: the platform's folder); `read_only` takes every
-    action away that changes something; `theme` overrides the configured one for this run.
+    action away that changes something; `theme` overrides the configured one for this run. `new` opens the
+    wizard that makes an app, with a template's id and a name that are filled in (either may be empty).
     """
 
     profile: str | None = None
@@ -21,3 +22,4 @@ class LaunchOptions:
     read_only: bool = False
     data_dir: Path | None = None
     theme: str | None = None
+    new: tuple[str, str] | None = None

@@ -122,7 +122,7 @@ async def test_an_account_without_apps_is_told_where_to_begin(monkeypatch: pytes
     async with serving(with_apps([])) as server, running(server.base_url, monkeypatch) as pilot:
         await show(pilot, "apps")
         await until(pilot, lambda: "No apps yet" in text_of(pilot.app))
-        assert "choose a template" in text_of(pilot.app)
+        assert "create an app" in text_of(pilot.app)
 
 
 async def test_signed_out_the_screen_offers_to_sign_in_and_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,8 @@ async def test_c_opens_the_form_of_the_chosen_template(monkeypatch: pytest.Monke
         await until(pilot, lambda: screen.things)
         await pilot.press("j", "c")
         await until(pilot, lambda: isinstance(pilot.app.screen, GuideScreen))
-        assert "New app from Bookings" in text_of(pilot.app)
+        await until(pilot, lambda: "Name it" in text_of(pilot.app))
+        assert pilot.app.screen.draft.template_id == "bookings"
 
 
 async def test_under_read_only_nothing_can_be_created(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,10 +19,10 @@ from drio_tui.workspace.new_app import slug_of
 if TYPE_CHECKING:
     from drio_tui.ui.screens.guide import GuideScreen
 
-_SLUG = "Part of its address; unique. It follows the name until you change it."
+_SLUG = "Part of its address. It follows the name until you change it."
 _TEXTS = (
-    ("description", "Description", "What the app does, for people and models. Empty: as the template says it."),
-    ("serverInstructions", "Instructions", "Told to every model that connects. Empty: as the template says it."),
+    ("description", "Description", "What the app does. Empty: as the template has it."),
+    ("serverInstructions", "Instructions", "Told to every model. Empty: as the template has it."),
 )
 
 
@@ -64,10 +64,21 @@ class BasicsPage(Page):
         found.focus()
         found.action_select_all()
 
+    def settle(self) -> None:
+        for field in self.query(FormField):
+            self._take(field, field.value)
+        for area in self.query(TextArea):
+            if self.draft.basics.get(area.id or "", "") != area.text:
+                self.draft.basics[area.id or ""] = area.text
+                self.edited()
+
     @on(FormField.Changed)
     def _typed(self, event: FormField.Changed) -> None:
         event.stop()
-        path, value = event.form_field.path, event.value
+        self._take(event.form_field, event.form_field.value)
+
+    def _take(self, form_field: FormField, value: str) -> None:
+        path = form_field.path
         if self.draft.basics.get(path, "") == value:
             return
         self.draft.basics[path] = value
@@ -77,17 +88,14 @@ class BasicsPage(Page):
             self._follow()
             self.field("slug").set_value(self.draft.basics.get("slug", ""))
         self._judge("slug")
-        if event.form_field.error:  # a complaint goes as soon as its reason does
+        if form_field.error:  # a complaint goes as soon as its reason does
             self._judge(path)
         self.edited()
 
     @on(TextArea.Changed)
     def _wrote(self, event: TextArea.Changed) -> None:
         event.stop()
-        path = event.text_area.id or ""
-        if self.draft.basics.get(path, "") != event.text_area.text:
-            self.draft.basics[path] = event.text_area.text
-            self.edited()
+        self.settle()
 
     def _follow(self) -> None:
         """Make the slug from the name, unless it is the person's own."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
+from textual.content import Content
 
 from drio_tui.guide.checks import Finding
 from drio_tui.guide.parts import as_it_will_be
@@ -14,14 +15,23 @@ from drio_tui.ui.editors.branding import BrandingEditor
 from drio_tui.ui.guide.page import Page
 
 
+class Looks(BrandingEditor):
+    """The branding editor with the preview first: here it is the point."""
+
+    def notes(self) -> list[Content]:
+        lines = super().notes()
+        at = next((place for place, line in enumerate(lines) if line.plain == "Preview"), len(lines))
+        return [*lines[at + 1 :], *lines[:at]]
+
+
 class LooksPage(Page):
     """The branding as the template has it, to be changed; F6 mends a colour that cannot be read."""
 
     TITLE = "Give it its looks"
-    ABOUT = "Widgets are drawn in these colours. F6 takes the nearest colour that can be read."
+    ABOUT = "Widgets wear these colours; F6 makes one readable."
 
     def compose(self) -> ComposeResult:
-        editor = BrandingEditor()
+        editor = Looks()
         snapshot = as_it_will_be(self.draft)
         app = snapshot.app
         # Without its ref: what is edited is new, so that the form may show its own defaults.
@@ -40,7 +50,12 @@ class LooksPage(Page):
     @on(Editor.Changed)
     def _changed(self, event: Editor.Changed) -> None:
         event.stop()
-        found = event.editor.value().get("branding")
+        self.settle()
+
+    def settle(self) -> None:
+        if not self.editor.dirty:
+            return
+        found = self.editor.value().get("branding")
         if isinstance(found, dict) and found != self.draft.branding:
             self.draft.branding = found
             self.edited()

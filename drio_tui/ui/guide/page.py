@@ -36,6 +36,14 @@ class Page(Vertical):
         """To be called after the person changed something."""
         self.guide.edited()
 
+    def settle(self) -> None:
+        """Write into the draft what was typed a moment ago, whose messages may still be on their way."""
+
+    def take(self) -> bool:
+        """Settle, and make the choice that going on from here means; whether one can go on."""
+        self.settle()
+        return True
+
     def focus_first(self) -> None:
         """Take the focus to where one begins."""
 

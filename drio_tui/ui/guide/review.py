@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from drio_tui.guide.checks import PAGE_OF, Finding, findings
-from drio_tui.guide.parts import APP_REF, as_it_will_be, known
+from drio_tui.guide.parts import APP_REF, as_it_will_be, known, parts
 from drio_tui.guide.plan import plan
 from drio_tui.ui.guide import TITLES
 from drio_tui.ui.guide.page import Page
@@ -24,7 +24,7 @@ _MUTED = "$foreground-muted"
 
 
 class ReviewPage(Page):
-    """The tree at the left; at the right what is worth a look (Enter goes there) and the requests to come."""
+    """The tree at the left, the requests to come at the right, below what is worth a look; Enter goes there."""
 
     TITLE = "Look it over"
     ABOUT = "Enter on a line goes to its step."
@@ -32,16 +32,16 @@ class ReviewPage(Page):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield ConfigTree(id="tree")
-            with Vertical(id="aside"):
-                yield RowList(Column("Worth a look"), id="findings")
-                with VerticalScroll(id="requests", can_focus=False):
-                    yield Static(id="requests-text")
+            with VerticalScroll(id="requests", can_focus=False):
+                yield Static(id="requests-text")
+        yield RowList(Column("Worth a look"), id="findings")
 
     def on_mount(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
+        providers = self.guide.providers if self.guide.real is not None else ()
+        snapshot = as_it_will_be(self.draft, self.guide.real, providers)
         outline = Outline(snapshot)
         self.query_one(ConfigTree).show(outline)
         self._found = [
@@ -55,7 +55,7 @@ class ReviewPage(Page):
         rows = [Row(str(place), (self._line(one),)) for place, one in enumerate(self._found)]
         listed = self.query_one("#findings", RowList)
         listed.display = bool(rows)
-        listed.styles.height = min(len(rows) + 1, 8)
+        listed.styles.height = min(len(rows) + 1, 6)
         listed.show(rows)
         self.query_one("#requests-text", Static).update(self._requests())
 
@@ -77,7 +77,10 @@ class ReviewPage(Page):
             lines.append(Content.styled(f"… and {count - 60} more", _MUTED))
         if not known(self.draft):
             lines.append(Content.styled("What the template brings is known once the app is there.", _MUTED))
-        elif any(step.verb == "delete" for step in left):
+        elif self.draft.brought is None and parts(self.draft, "tool", "widget"):
+            lines.append(Content.styled("What shows and calls what in the template is known once the app is there.",
+                                        _MUTED))  # fmt: skip
+        if any(step.verb == "delete" for step in left):
             lines.append(Content.styled("What refers to what is left out lets go of it, too.", _MUTED))
         return Content("\n").join(lines)
 

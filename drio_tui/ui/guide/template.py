@@ -21,7 +21,7 @@ from drio_tui.ui.widgets.document import Document, Paragraph
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rows import Column, Row, RowList
-from drio_tui.ui.widgets.safe import safe
+from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.ui.widgets.template_detail import is_whole, template_blocks
 from drio_tui.workspace.search import rank
 from drio_tui.workspace.snapshot import Thing
@@ -34,7 +34,7 @@ class TemplatePage(Page):
     """A list to filter by typing, and what the chosen template brings."""
 
     TITLE = "Choose what to start from"
-    ABOUT = "What it brings can be kept, renamed or left out in the next steps."
+    ABOUT = "Everything it brings can be changed next."
 
     class Read(Message):
         """The templates arrived, or could not be read."""
@@ -108,6 +108,14 @@ class TemplatePage(Page):
         self.rows.display = True
         self.query_one("#template-filter").display = len(things) > 1
         self._show()
+        wanted, self.guide.wanted = self.guide.wanted, ""
+        if wanted and any(thing.id == wanted for thing in things):
+            self.rows.choose(wanted)
+            self.guide.action_next()
+            return
+        if wanted:
+            said = safe_line(f"There is no template {wanted}: choose one of these.", 200).plain
+            self.notify(said, severity="warning", markup=False)
         if self.draft.template_id:
             self.rows.choose(self.draft.template_id)
         self.guide.focus_page()

@@ -318,7 +318,7 @@ class AuthPage(ThingsPage):
     """The auth connections: filled in by their provider's schema, or left for later."""
 
     TITLE = "How it signs in to your systems"
-    ABOUT = "Enter fills one in. Each can be left as it is and done later."
+    ABOUT = "Enter fills one in; each can wait."
     KINDS = ("auth",)
     NOTHING = "This template signs in nowhere."
 
@@ -362,7 +362,7 @@ class ApiPage(ThingsPage):
     """Integrations with their operations."""
 
     TITLE = "What it calls"
-    ABOUT = "The systems behind the app, and the calls it can make."
+    ABOUT = "The systems behind the app, and its calls."
     KINDS = ("integration", "operation")
     NOTHING = "Add the API that the app is to call, by hand or from its OpenAPI document."
 
@@ -378,6 +378,6 @@ class ToolsPage(ThingsPage):
     """Tools, and the widgets that show their results."""
 
     TITLE = "What models can do with it"
-    ABOUT = "Tools are what models call; widgets show their results."
+    ABOUT = "Space leaves one out, r renames, a adds."
     KINDS = ("tool", "widget")
     NOTHING = "A tool is what a model can call. Add one for each operation that models are to use."

@@ -88,8 +88,9 @@ class GuideScreen(DrioScreen[None]):
             super().__init__()
             self.error = error
 
-    def __init__(self, keeper: Keeper, *, fresh: bool = True) -> None:
+    def __init__(self, keeper: Keeper, *, wanted: str = "", fresh: bool = True) -> None:
         super().__init__()
+        self.wanted = wanted
         self.keeper = keeper
         self.taken: dict[str, str] | None = None
         self.providers: tuple[Thing, ...] = ()
@@ -244,9 +245,8 @@ class GuideScreen(DrioScreen[None]):
 
     def go_to(self, name: str, ref: str = "") -> None:
         """Go to a step, to the thing there that has this ref; no further than what is right so far allows."""
-        if self.running or name not in PAGES:
+        if self.running or name not in PAGES or self._page is None or not self._page.take():
             return
-        self._take_page()
         for before in PAGES[: PAGES.index(name)]:
             if errors(self.draft, before, self.taken):
                 name, ref = before, ""
@@ -256,9 +256,9 @@ class GuideScreen(DrioScreen[None]):
         self.call_later(self._show, name, ref)
         self._kept()
 
-    def _take_page(self) -> bool:
-        take = getattr(self._page, "take", None)
-        return bool(take()) if take is not None else True
+    def _settle(self) -> None:
+        if self._page is not None and self._page.is_mounted:
+            self._page.settle()
 
     @on(StepStrip.Go)
     def _clicked(self, event: StepStrip.Go) -> None:
@@ -285,7 +285,7 @@ class GuideScreen(DrioScreen[None]):
             else:
                 self.carry_out()
             return
-        if not self._take_page():
+        if self._page is None or not self._page.take():
             return
         page = self._on
         found = errors(self.draft, page, self.taken)
@@ -305,7 +305,7 @@ class GuideScreen(DrioScreen[None]):
         self._kept(name)
 
     def action_previous(self) -> None:
-        self._take_page()
+        self._settle()
         if self._on != PAGES[0]:
             name = PAGES[PAGES.index(self._on) - 1]
             self.call_later(self._show, name)
@@ -322,7 +322,7 @@ class GuideScreen(DrioScreen[None]):
                 self.executor.stop()
             self._renew()
             return
-        self._take_page()
+        self._settle()
         self.cancel_requests()
         self._leave()
 
@@ -355,6 +355,7 @@ class GuideScreen(DrioScreen[None]):
 
     def keep_draft(self) -> None:
         """Write the draft down without waiting: the program ends."""
+        self._settle()
         if self._touched and not self._given_back and self.draft.started:
             self.keeper.save_now()
 
@@ -377,10 +378,11 @@ class GuideScreen(DrioScreen[None]):
         back.disabled = self._on == PAGES[0] or self.running
         label = _NEXT.get(self._on, "Next ▸")
         if self._on == "create":
-            label = "Deploy it ▸" if self.finished else "Go on ▸"
+            label = "Deploy ▸" if self.finished else "Go on ▸"
         forward.label = label
         forward.disabled = self.running
-        note = Content.styled("Esc keeps it as a draft", "$foreground-muted")
+        leaving = "Esc leaves; it is among your apps" if self.finished else "Esc keeps it as a draft"
+        note = Content.styled("" if self.running else leaving, "$foreground-muted")
         if self.keeper.problem:
             note = Content.assemble(("▲ ", "$text-warning"), safe_line(self.keeper.problem, 200, "$text-warning"))
         self.query_one("#kept", Static).update(note)

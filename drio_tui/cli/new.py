@@ -1,0 +1,30 @@
+"""`new`: the program, opened where an app is made step by step."""
+
+from __future__ import annotations
+
+import click
+
+from drio_tui.cli.common import inherited
+
+
+@click.command()
+@click.option("--template", metavar="ID", default="", help="The template to start from.")
+@click.option("--name", metavar="NAME", default="", help="The app's name.")
+@click.option("--profile", metavar="NAME", help="The profile (host and account) to use.")
+@click.option("--base-url", metavar="URL", help="The drio host, instead of the profile's.")
+@click.option("--sandbox", is_flag=True, help="Use the local sandbox; it is started if none is running.")
+def new(template: str, name: str, profile: str | None, base_url: str | None, sandbox: bool) -> None:
+    """Create an app step by step, in the program.
+
+    For scripts there is `drio-tui create`.
+    """
+    from drio_tui.cli.tui import start  # textual is imported only when the program opens
+
+    outer = click.get_current_context().find_root().params
+    if outer.get("read_only"):
+        raise click.UsageError("--read-only takes away everything that changes something, creating apps too")
+    use = inherited(profile, base_url, sandbox)
+    start(
+        profile=use["profile"], base_url=use["base_url"], sandbox=use["sandbox"], data=use["data_dir"],
+        read_only=False, new=(template, name),
+    )  # fmt: skip
