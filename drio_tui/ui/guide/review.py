@@ -55,7 +55,7 @@ class ReviewPage(Page):
         rows = [Row(str(place), (self._line(one),)) for place, one in enumerate(self._found)]
         listed = self.query_one("#findings", RowList)
         listed.display = bool(rows)
-        listed.styles.height = min(len(rows) + 1, 6)
+        listed.styles.height = min(len(rows) + 2, 7)  # with its title and the line above
         listed.show(rows)
         self.query_one("#requests-text", Static).update(self._requests())
 

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from drio_tui.guide.adopting import adopt
 from drio_tui.guide.checks import Finding, findings
 from drio_tui.guide.draft import Filled
 from drio_tui.guide.parts import Part, as_it_will_be, known, parts
@@ -182,8 +183,6 @@ class ThingsPage(Page):
                 return "The template brings it: Space leaves it out."
             case "remove" if part is not None and part.id:
                 return "It exists already: delete it in the app once this is through."
-            case "import_api":
-                return self.guide.why_no_import()
         return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -311,7 +310,23 @@ class ThingsPage(Page):
             self.focus_first()
 
     def action_import_api(self) -> None:
-        self.guide.import_api()
+        """Choose operations of an OpenAPI document; they become an integration, operations and tools."""
+        from drio_tui.ui.screens.guide_import import GuideImportScreen  # it brings a parser with it
+
+        screen = GuideImportScreen(as_it_will_be(self.draft, self.guide.real, self.guide.providers))
+
+        def take(_: bool | None) -> None:
+            if screen.chosen is not None:
+                added = adopt(self.draft, screen.chosen)
+                self._changed()
+                tools = sum(one.kind == "tool" for one in added)
+                calls = sum(one.kind == "operation" for one in added)
+                self.notify(f"Taken: {calls} operations and {tools} tools.", markup=False)
+                if added:
+                    self.rows.choose(added[0].ref)
+                self.focus_first()
+
+        self.app.push_screen(screen, take)
 
 
 class AuthPage(ThingsPage):

@@ -467,15 +467,6 @@ class GuideScreen(DrioScreen[None]):
         drio.call_later(drio.open_app, app)
         drio.call_later(_deploy, drio, app)
 
-    # -- from an OpenAPI document -----------------------------------------------------------------
-
-    def why_no_import(self) -> str | None:
-        """Why operations cannot be taken from a document now."""
-        return None
-
-    def import_api(self) -> None:
-        """Choose operations of an OpenAPI document; they become an integration, operations and tools."""
-
 
 def _deploy(drio: DrioApp, app: str) -> None:
     from drio_tui.ui.app import SCREENS, make_screen
