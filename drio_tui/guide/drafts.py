@@ -22,7 +22,7 @@ from drio_tui.files import private_dir, read_private, sync_dir, write_private
 from drio_tui.guide.draft import Draft, from_json, to_json
 
 LIMIT = 32 << 20
-SOON = 0.4
+SOON = 0.2
 """Seconds after a change until it is written, while more may come."""
 _ID = re.compile(r"[0-9a-f]{24}")
 

@@ -78,10 +78,15 @@ def test_from_nothing_to_walking_a_new_app(
         terminal.type("/", "support", "\r")
         terminal.until(lambda: "Bookings" not in terminal.text)
         terminal.type("c")
-        terminal.until("New app from Support desk")
+        terminal.until("Name it")
         terminal.type(name)
         terminal.until(name.lower().replace(" ", "-"))
+        for step in ("Give it its looks", "How it signs in", "What it calls", "What models can do", "Look it over"):
+            terminal.type("\x13")
+            terminal.until(step)
         terminal.type("\x13")
+        terminal.until("is created")
+        terminal.type("o")
         terminal.until(f"◆ {name}")
 
         terminal.until("no problems")

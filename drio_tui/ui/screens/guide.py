@@ -229,7 +229,7 @@ class GuideScreen(DrioScreen[None]):
             page.complain([one for one in findings(self.draft, self.taken) if one.ref == ref][:1])
             self.call_after_refresh(self._point_at, ref)
         else:
-            self.call_after_refresh(self.focus_page)
+            self.focus_page()  # at once: what is typed next belongs here
         self.refresh_bindings()
 
     def _point_at(self, ref: str) -> None:

@@ -1,0 +1,50 @@
+"""End the wizard at every step in every way, start it again, and see that nothing is lost or made twice.
+
+python scripts/kill_guide.py [--rounds N]    (N: how often it is ended at different moments of the creation)
+
+A real sandbox, the real program in a pseudo-terminal: SIGKILL, its terminal closed, SIGTERM, the server killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.guide.dying import DEATHS, TITLES, Home, proof
+from tests.sandbox_fixtures import close
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=8, help="moments of the creation at which it is ended")
+    rounds = parser.parse_args().rounds
+    failed = number = 0
+    with tempfile.TemporaryDirectory(prefix="guide-") as folder:
+        home = Home(Path(folder))
+        plans = [(page, death, 0.0) for page in TITLES if page != "create" for death in DEATHS]
+        plans += [("create", DEATHS[turn % len(DEATHS)], 0.04 * turn) for turn in range(rounds)]
+        try:
+            for page, death, wait in plans:
+                number += 1
+                began = time.monotonic()
+                try:
+                    proof(home, page, death, number, wait)
+                    said = "ok"
+                except AssertionError as error:
+                    failed += 1
+                    said = f"FAILED: {error}"
+                at = f" after {wait * 1000:.0f} ms" if page == "create" else ""
+                print(f"{page:9} {death:12}{at} {said} ({time.monotonic() - began:.1f} s)", flush=True)
+        finally:
+            close(home.sandbox)
+    print(f"{number - failed} of {number} ends survived: nothing lost, nothing made twice.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
