@@ -169,7 +169,10 @@ _FORMATS = {
     "email": "ada@example.com",
     "uuid": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
 }
-_TEXTS = ("a/b c?é&d", "abc", "/things", "#0f172a", "https://a.example/b", "12", "a" * 40)
+_TEXTS = (
+    "a/b c?é&d", "abc", "2026-01-02T03:04:05Z", f"sha256:{'a' * 64}", "/things", "#0f172a", "https://a.example/b",
+    "12", "a" * 40,
+)  # fmt: skip
 
 
 def _without(schema: Any, word: str) -> Any:
