@@ -9,9 +9,26 @@ from drio_tui.api.errors import DrioError
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.journal import Entry, State, strip
-from drio_tui.workspace.merge import Object, Path, at, diff, dotted, same
-from drio_tui.workspace.outcomes import Verdict
-from drio_tui.workspace.writes import Write, comparable
+from drio_tui.workspace.merge import FieldChange, Merge, Object, Path, at, diff, dotted, merge, same
+from drio_tui.workspace.outcomes import Edit, Verdict
+from drio_tui.workspace.writes import Write, comparable, identity_lists
+
+
+def merge_of(edit: Edit, theirs: Object) -> Merge:
+    """The edit put together with how the thing is now."""
+    return merge(
+        comparable(edit.kind, edit.base),
+        comparable(edit.kind, theirs),
+        comparable(edit.kind, edit.mine),
+        lists=identity_lists(edit.kind),
+    )
+
+
+def others_since(kind: Kind[Any], base: Object, now: Object) -> list[FieldChange]:
+    """What differs from what was seen, apart from what the server sets by itself."""
+    return [
+        change for change in diff(comparable(kind, base), comparable(kind, now)) if change.path[0] not in kind.fixed
+    ]
 
 
 def verdict_of(

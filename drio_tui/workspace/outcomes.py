@@ -119,8 +119,7 @@ class Failed:
 class Unknown:
     """The request went out and no usable answer came. `verdict` is what reading again said of it.
 
-    `raw` is the thing as it was read again, None where that failed or it is not there. `known` are the ids that
-    were there before something was to be made.
+    `raw` is the thing as it was read again, None where that failed or it is not there.
     """
 
     error: DrioError
@@ -128,7 +127,6 @@ class Unknown:
     raw: Object | None = field(default=None, repr=False)
     written: tuple[FieldChange, ...] = ()
     group: str = ""
-    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,19 @@ from drio_tui.kinds import APP, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace import journal as journals
 from drio_tui.workspace.asking import Asking, Stopped
-from drio_tui.workspace.evidence import before_the_answer, dotted_all, ended, holds, only, verdict_of
+from drio_tui.workspace.evidence import (
+    before_the_answer,
+    dotted_all,
+    ended,
+    holds,
+    merge_of,
+    only,
+    others_since,
+    verdict_of,
+)
 from drio_tui.workspace.intents import Intents
 from drio_tui.workspace.journal import Entry, Journal, State, strip
-from drio_tui.workspace.merge import FieldChange, Merge, Object, at, diff, merge, same
+from drio_tui.workspace.merge import FieldChange, Merge, Object, at, diff, same
 from drio_tui.workspace.outcomes import (
     Changed,
     Conflicted,
@@ -41,7 +50,7 @@ from drio_tui.workspace.outcomes import (
     Unknown,
     Verdict,
 )
-from drio_tui.workspace.writes import Write, comparable, identity_lists, writes
+from drio_tui.workspace.writes import Write, comparable, writes
 
 _ROUNDS = 3
 """How often an edit is merged again when the server says (412) that it moved on in between."""
@@ -68,6 +77,7 @@ class _Attempt:
     body: Object = field(repr=False)
     known: Collection[str]
     error: DrioError
+    entry: Entry
 
 
 class Saver:
@@ -107,7 +117,7 @@ class Saver:
             return DeletedElsewhere(edit, edit.mine)
         if isinstance(theirs, DrioError):
             return _not_done(theirs)
-        return Preview(edit, _merged(edit, theirs), theirs)
+        return Preview(edit, merge_of(edit, theirs), theirs)
 
     async def save(self, edit: Edit, *, group: str = "", undoes: str = "") -> SaveOutcome:
         """Write what `edit.mine` changed, merged with what others have changed since `edit.base`.
@@ -145,7 +155,7 @@ class Saver:
             return DeletedElsewhere(edit, edit.mine)
         if isinstance(theirs, DrioError):
             return _not_done(theirs)
-        found = _merged(edit, theirs)
+        found = merge_of(edit, theirs)
         if found.conflicts:
             return Conflicted(edit, found, theirs)
         before = comparable(edit.kind, theirs)
@@ -249,6 +259,7 @@ class Saver:
             if before is not None:
                 verdict, raw = await self._was_made(kind, app, parent, before.body, before.known)
                 if raw is not None:
+                    await _note(self.journal(app), "end", ended(before.entry, kind, raw, "done"))
                     edit = Edit(kind, app, str(raw.get("id", "")), raw, {**raw, **body})
                     found = await self._save(edit, group, undoes)
                     if isinstance(found, Conflicted | DeletedElsewhere):  # others, within this moment
@@ -257,15 +268,13 @@ class Saver:
                 if verdict == "cannot tell":
                     self._open[key] = before
                     return Unknown(before.error, verdict, group=group)
-            outcome = await self._create(kind, app, body, parent, group, undoes, known)
-            if isinstance(outcome, Unknown) and outcome.verdict != "applied":
-                self._open[key] = _Attempt(body, outcome.known, outcome.error)
-            return outcome
+            return await self._create(key, kind, app, body, parent, group, undoes, known)
 
         return await self.intents.once(key, make)
 
     async def _create(
         self,
+        key: tuple[str, ...],
         kind: Kind[Any],
         app: str,
         body: Object,
@@ -295,9 +304,11 @@ class Saver:
                 await _note(journal, "end", replace(entry, state="failed"))
                 return _not_done(error)
             verdict, raw = await self._was_made(kind, app, parent, body, known)
+            if verdict != "applied":
+                self._open[key] = _Attempt(body, known, error, entry)
             if verdict != "cannot tell":
                 await _note(journal, "end", ended(entry, kind, raw, "done" if raw else "failed"))
-            return Unknown(error, verdict, raw, group=group, known=frozenset(known))
+            return Unknown(error, verdict, raw, group=group)
         made = ended(entry, kind, item.raw, "done")
         if kind is APP:  # its journal has a name only now
             made = replace(made, app=made.thing)
@@ -366,7 +377,9 @@ class Saver:
             return Deleted(kind.label(base or {"id": id}), already=True)
         if isinstance(now, DrioError):
             return _not_done(now)
-        if base is not None and (since := [each for each in _others(kind, base, now) if each.dotted not in ignoring]):
+        if base is not None and (
+            since := [each for each in others_since(kind, base, now) if each.dotted not in ignoring]
+        ):
             return Changed(tuple(since), now)
         before, stripped = strip(now)
         lost = dotted_all(stripped)
@@ -488,22 +501,6 @@ class Saver:
 
 
 _NAMES = ("key", "slug", "name")
-
-
-def _merged(edit: Edit, theirs: Object) -> Merge:
-    return merge(
-        comparable(edit.kind, edit.base),
-        comparable(edit.kind, theirs),
-        comparable(edit.kind, edit.mine),
-        lists=identity_lists(edit.kind),
-    )
-
-
-def _others(kind: Kind[Any], base: Object, now: Object) -> list[FieldChange]:
-    """What differs from what was seen, apart from what the server sets by itself."""
-    return [
-        change for change in diff(comparable(kind, base), comparable(kind, now)) if change.path[0] not in kind.fixed
-    ]
 
 
 def _not_done(error: DrioError) -> Refused | Failed:

@@ -153,6 +153,9 @@ async def test_a_create_that_may_have_happened_is_looked_for_before_it_is_sent_a
     assert [verb for verb, *_ in world.one.sent].count("POST") == posts
     twins = [raw for raw in (await world.one.client.list(TOOL, app=world.app)).items if raw["name"] == "Twin"]
     assert [(raw["id"], raw["description"]) for raw in twins] == [(outcome.id, now["description"])]
+    while await undo_last(world.one.saver, world.app):
+        pass
+    assert not any(raw["name"] == "Twin" for raw in (await world.one.client.list(TOOL, app=world.app)).items)
 
 
 async def test_something_alike_but_not_the_same_stops_the_second_attempt(world: World) -> None:
