@@ -362,6 +362,14 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         """Show the playground of one tool."""
         self.push_screen(make_screen("try", app_id, tool_id))
 
+    def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = None) -> None:
+        """Show what stands between an app and going live; `done` gets the endpoint when it was deployed, else None."""
+        self.push_screen(make_screen("deploy", app_id), done)
+
+    def open_connect(self, app_id: str, endpoint: str = "") -> None:
+        """Show how AI clients are told of a deployed app."""
+        self.push_screen(make_screen("connect", app_id, endpoint))
+
     async def confirm(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> bool:
         """Ask, from a worker; whether the person agreed. With `name` it has to be typed first."""
         return bool(await self.push_screen_wait(make_screen("confirm", title, body, agree=agree, name=name)))

@@ -65,7 +65,7 @@ RULES: dict[str, Rule] = {
     "app_disabled": Rule("warning", "the app is switched off", "Switch it on."),
     "degraded": Rule("warning", "something is not as documented", "Look at its JSON; saving it again may mend it."),
 }
-"""Every code, in the order of the README's table."""
+"""Every code: what the sandbox refuses, what else cannot work, what would embarrass."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,6 @@ from drio_tui.ui.messages import Status
 from drio_tui.ui.saving import document_of
 from drio_tui.ui.screens import editing
 from drio_tui.ui.screens.base import DrioScreen
-from drio_tui.ui.screens.connect import ConnectScreen
-from drio_tui.ui.screens.deploy import DeployScreen
 from drio_tui.ui.screens.import_openapi import ImportScreen
 from drio_tui.ui.screens.problems import ProblemsScreen
 from drio_tui.ui.stylesheets import stylesheet
@@ -357,10 +355,10 @@ class AppScreen(editing.Editing, DrioScreen[None]):
             self.drio.open_tool(self.app_id, tool)
 
     def action_open_deploy(self) -> None:
-        self.app.push_screen(DeployScreen(self.app_id), lambda _: self.action_refresh())
+        self.drio.open_deploy(self.app_id, lambda _: self.action_refresh())
 
     def action_open_connect(self) -> None:
-        self.app.push_screen(ConnectScreen(self.app_id))
+        self.drio.open_connect(self.app_id)
 
     def action_problems(self) -> None:
         if self.outline is not None:
