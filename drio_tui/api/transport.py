@@ -38,6 +38,9 @@ from drio_tui.api.trouble import LOOPBACK, REPEATABLE, ProxyRefused, as_ours, is
 from drio_tui.text import one_line
 
 USER_AGENT = f"drio-tui/{__version__}"
+KEEP_ALIVE_SECONDS = 3.0
+"""How long an idle connection is used again. Many servers close theirs after five seconds: a change that is sent just
+then would have an outcome that nobody knows."""
 RETRY_STATUSES = frozenset({408, 429, *range(500, 600)})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SOON_PARSED = 256 << 10  # bytes of JSON that hold up the event loop for some milliseconds at most
@@ -141,6 +144,9 @@ class Transport:
                 follow_redirects=False,
                 headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING},
                 timeout=httpx.Timeout(self.limits.read, connect=self.limits.connect),
+                limits=httpx.Limits(
+                    max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_SECONDS
+                ),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 # A proxy set for the network at large has no business between us and the local sandbox.
                 mounts=None if http else dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")),

@@ -29,6 +29,8 @@ from drio_tui.sandbox.db import FILE_NAME, Database, set_aside
 from drio_tui.sandbox.settings import Settings
 
 HOST = "127.0.0.1"
+KEEP_ALIVE_SECONDS = 65
+"""How long an idle connection stays open: longer than clients keep theirs, or a request could meet its end."""
 _GRACE_SECONDS = 3
 _SIGNALS = [
     number
@@ -106,6 +108,7 @@ async def _serve(
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         server = _Server(config, ready)
         if exit_with_parent:

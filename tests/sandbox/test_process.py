@@ -164,6 +164,16 @@ def test_where_its_port_is_taken_it_moves_and_its_helpdesk_is_found_there(start:
     assert integration["baseUrl"].startswith(second.base_url + "/")
 
 
+def test_it_keeps_idle_connections_longer_than_its_clients_do() -> None:
+    from drio_tui.api import transport
+    from drio_tui.sandbox import serve
+
+    # Else a change could be sent over a connection that is closed at that moment, and its outcome be unknown.
+    assert transport.KEEP_ALIVE_SECONDS < 5 < serve.KEEP_ALIVE_SECONDS
+    client = httpx.AsyncClient(limits=httpx.Limits())
+    assert 2 * (client._transport._pool._keepalive_expiry or 0) < serve.KEEP_ALIVE_SECONDS  # type: ignore[attr-defined]
+
+
 async def test_its_connections_do_not_wait_for_acknowledgements() -> None:
     from drio_tui.sandbox.serve import _bound
 
