@@ -226,7 +226,8 @@ class _Reader:
         self._feeding: asyncio.Task[None] | None = None
 
     async def start(self, task: str, source: Source, *, chosen: list[str] | None) -> None:
-        command = (sys.executable, "-m", "drio_tui.importing.worker")
+        # -P: what lies in the folder the program was started in (a document's own, say) is not to be imported.
+        command = (sys.executable, "-P", "-m", "drio_tui.importing.worker")
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,

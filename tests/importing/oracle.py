@@ -121,7 +121,12 @@ def _value(document: Any, schema: Any, depth: int = 0) -> Any:
         return schema["enum"][0]
     for word in ("anyOf", "oneOf"):
         if word in schema:
-            return _value(document, {**_without(schema, word), **_resolved(document, schema[word][0])}, depth)
+            first, *others = (_resolved(document, one) for one in schema[word])
+            merged = {**_without(schema, word), **first}
+            # Only one of them may fit: what only others ask for is left out.
+            unwanted = {name for one in others for name in one.get("required", ())} - {*first.get("required", ())}
+            kept = {name: part for name, part in merged.get("properties", {}).items() if name not in unwanted}
+            return _value(document, {**merged, "properties": kept} if kept else merged, depth)
     if "allOf" in schema:
         merged: Any = _without(schema, "allOf")
         for part in schema["allOf"]:

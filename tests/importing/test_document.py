@@ -111,6 +111,17 @@ async def test_a_process_that_dies_is_told_of(pets: str) -> None:
     await found.close()
 
 
+async def test_nothing_in_the_folder_of_a_document_is_run(
+    pets: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json.py", "yaml.py", "jsonschema_path.py", "drio_tui.py"):
+        (tmp_path / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    async with await open_document("pets.json") as found:
+        await found.check(["GET /pets"])
+    assert not (tmp_path / "ran").exists()
+
+
 async def test_a_document_that_takes_too_long_is_given_up(pets: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "READ_SECONDS", 0.0)
     assert "takes longer than 0 s to read" in (await failing(pets)).message

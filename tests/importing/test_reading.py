@@ -10,6 +10,7 @@ import pytest
 from drio_tui.calls.tools import tool_name
 from drio_tui.importing.errors import BadDocument
 from drio_tui.importing.reading import Reading
+from drio_tui.importing.tidy import tokens
 from tests.importing.documents import PETS, answer, document, operation, parameter, reading
 
 
@@ -54,6 +55,26 @@ def test_every_operation_is_offered_with_what_a_list_shows() -> None:
     assert offered["DELETE /pets/{petId}"].deprecated
     assert offered["GET /pets/{petId}"].summary == "Get pet"
     assert all(one.tokens > 10 for one in offered.values())
+
+
+# Counted with OpenAI's o200k tokenizer (the npm package gpt-tokenizer), for tools as compact JSON and for plain texts.
+COUNTED = {
+    "GET /pets": 43, "POST /pets": 139, "GET /pets/{petId}": 45, "PUT /pets/{petId}": 167, "DELETE /pets/{petId}": 47,
+}  # fmt: skip
+TEXTS = {
+    "Deprecated. Returns the number of unresolved conversations, grouped by assignee and by the day on which they "
+    "began.": 22,
+    "日本語の説明は、モデルにとって何をする操作かを示します。": 19,
+    "2026-01-02T03:04:05Z sha256:00ff12ab34cd56ef": 24,
+}
+
+
+def test_the_estimate_of_tokens_is_near_what_a_tokenizer_counts() -> None:
+    found = reading(PETS["paths"], components=PETS["components"])
+    for id, counted in COUNTED.items():
+        assert found.detail(id).tokens == pytest.approx(counted, rel=0.1)
+    for text, counted in TEXTS.items():
+        assert tokens(text) == pytest.approx(counted, rel=0.1)
 
 
 def test_what_a_tool_costs_is_what_its_description_in_full_costs() -> None:
