@@ -310,6 +310,7 @@ class EditScreen(WritingScreen):
         self.query_one(TabStrip).chosen = number
         self.query_one("#pages", ContentSwitcher).current = name
         page = self.query_one(f"#{name}")
+        self.mark_pages()
         if isinstance(page, WholeJson):
             self._fill_json(page)
         elif isinstance(page, Editor):
@@ -319,6 +320,16 @@ class EditScreen(WritingScreen):
         elif self.form is not None and focus:
             self.set_focus(None)
             self.form.focus_soon()
+
+    def mark_pages(self) -> None:
+        if self.form is None or not self._filled:
+            return
+        wrong = [sum(len(node.errors) for node in self.form.model.failing())]
+        for editor in self.editors:
+            looked_at = editor.is_mounted and (editor.refused or (self._tried and (self.is_new or editor.dirty)))
+            wrong.append(len(editor.problems()) if looked_at else 0)
+        wrong.append(int(self._whole is not None and self._whole.draft is not None))
+        self.query_one(TabStrip).count(wrong)
 
     def _fill_json(self, page: WholeJson) -> None:
         if page.draft is None and self._whole_model is not None:

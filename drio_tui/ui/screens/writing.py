@@ -80,6 +80,7 @@ class WritingScreen(DrioScreen[str | None]):
         self._saving = False
         self._barred = ""
         self._orphaned = False
+        self._tried = False
         self._signed_in_again = False
 
     @property
@@ -104,6 +105,10 @@ class WritingScreen(DrioScreen[str | None]):
         """Show a page of the editor: 0 is the form, the last one the JSON."""
 
     @abstractmethod
+    def mark_pages(self) -> None:
+        """Show on the line of pages how much is wrong on each, as far as that was looked at."""
+
+    @abstractmethod
     def show_json(self) -> None:
         """Show the whole as JSON."""
 
@@ -123,6 +128,8 @@ class WritingScreen(DrioScreen[str | None]):
     @on(Editor.Changed)
     def _edited(self) -> None:
         self._unbar()
+        if self._tried:
+            self.mark_pages()
 
     def session_changed(self) -> None:
         """Someone else may be allowed to."""
@@ -164,6 +171,8 @@ class WritingScreen(DrioScreen[str | None]):
         if self._whole is not None and self._whole.draft is not None:
             self.show_json()
             return
+        self._tried = True
+        self.mark_pages()
         if not self.form.validate():
             self.show_page(0)
             self._say("Some fields are not right yet.")

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from drio_tui.kinds import APP, AUTH, INTEGRATION, TOOL
+from drio_tui.schema.fields import MISSING
 from drio_tui.schema.leaves import Leaf
 from drio_tui.ui.forms.chooser import ChooserScreen
 from drio_tui.ui.forms.tabs import TabStrip
@@ -154,6 +155,8 @@ async def test_text_that_does_not_parse_is_kept_and_not_written(
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "does not parse" in text_of(pilot.app))
         assert editing._whole.draft == "{ not yet"
+        await pilot.press("f5")
+        await until(pilot, lambda: "JSON ✗1" in text_of(pilot.app))  # where it waits to be put right
         assert editing.unsaved()
         assert (await client.get(INTEGRATION, id, app=screen.app_id)).raw == before
 
@@ -179,6 +182,12 @@ async def test_e_edits_the_whole_in_the_persons_own_editor_without_its_secrets(
         editing.show_page(1)
         await pilot.pause()
         editing.editors[0].put("apiKey", "typed-secret")
+        editing.editors[0].put("name", MISSING)
+        put(editing, "name", "")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Form ✗1" in text_of(pilot.app) and "Provider ✗1" in text_of(pilot.app))
+        editing.editors[0].put("name", "X-Key")
+        await until(pilot, lambda: "Provider ✗" not in text_of(pilot.app))
         editing.query_one(TabStrip).focus()
         await pilot.press("e")
         await until(pilot, lambda: editing.mine()["name"] == "From outside")
