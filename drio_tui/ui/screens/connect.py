@@ -64,9 +64,9 @@ class ConnectScreen(DrioScreen[None]):
         with Vertical():
             yield Static(safe_line("◆ Connect", 80, "bold"), id="connect-heading")
             yield Copyable(self.endpoint, what="the endpoint", id="connect-endpoint")
-            yield Static(id="connect-reach")
             yield TabStrip([guide.title for guide in guides("", "")])
             with VerticalScroll(id="connect-body", can_focus=True):
+                yield Static(id="connect-reach")
                 yield Static(id="connect-steps")
                 for number in range(2):
                     yield Static(id=f"connect-where-{number}", classes="connect-where")
