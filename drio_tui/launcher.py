@@ -145,7 +145,8 @@ def is_locked(folder: Path) -> bool:
 
 
 async def _start(folder: Path, tell: Callable[[str], None]) -> RunningSandbox:
-    command = [sys.executable, "-m", "drio_tui", "sandbox", "serve", "--exit-with-parent", "--data", str(folder)]
+    # -P: nothing that lies in the present folder is run in the place of a module.
+    command = [sys.executable, "-P", "-m", "drio_tui", "sandbox", "serve", "--exit-with-parent", "--data", str(folder)]
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -35,6 +35,14 @@ async def test_a_sandbox_is_started_used_and_ended(tmp_path: Path) -> None:
     assert not launcher.is_locked(tmp_path / "box")
 
 
+async def test_nothing_in_the_present_folder_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("import pathlib; pathlib.Path('was-run').touch()")
+    monkeypatch.chdir(tmp_path)
+    running = await launcher.ensure_sandbox(tmp_path / "sandbox")
+    await running.stop()
+    assert not (tmp_path / "was-run").exists()
+
+
 async def test_a_running_sandbox_is_joined_and_left_running(tmp_path: Path) -> None:
     process = start_sandbox(tmp_path / "box")
     try:
