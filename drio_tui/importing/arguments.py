@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from drio_tui.calls.cost import compact
 from drio_tui.calls.requests import OWN_HEADERS, PLACES
 from drio_tui.importing.references import Lost, References
 from drio_tui.importing.schemas import Converter, Schema
-from drio_tui.importing.tidy import ARGUMENT_MAX, argument_of, compact, shortened
+from drio_tui.importing.tidy import ARGUMENT_MAX, argument_of, shortened
 
 MOST = 300
 _BRACES = re.compile(r"\{([^{}]*)\}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from drio_tui.importing.tidy import compact
+from drio_tui.calls.cost import compact
 
 if TYPE_CHECKING:
     from drio_tui.importing.schemas import Definition

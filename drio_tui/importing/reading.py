@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from drio_tui.calls.cost import compact, tokens
 from drio_tui.calls.requests import SAFE
 from drio_tui.calls.tools import tool_name, without_hints
 from drio_tui.importing import servers as places
@@ -16,7 +17,7 @@ from drio_tui.importing.model import Detail, Head, Offered, Server
 from drio_tui.importing.references import Lost, References
 from drio_tui.importing.schemas import Converter, Definitions, Schema
 from drio_tui.importing.text import parse
-from drio_tui.importing.tidy import compact, key_of, shortened, title_of, tokens, words_of
+from drio_tui.importing.tidy import key_of, shortened, title_of, words_of
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 MOST_OPERATIONS = 20_000

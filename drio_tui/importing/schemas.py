@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from drio_tui.calls.cost import compact
 from drio_tui.importing.assembly import DEFS, IN_PLACE, LISTS, NOTES, ONES, names_in, put_together
 from drio_tui.importing.references import Lost, References, steps_of
-from drio_tui.importing.tidy import compact
 
 Json = Any
 Schema = dict[str, Any]

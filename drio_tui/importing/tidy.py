@@ -1,12 +1,10 @@
-"""Texts and names as the API and the models' clients take them, and what a text costs a model."""
+"""Texts and names as the API and the models' clients take them."""
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Container
-from typing import Any
 
 KEY_MAX = 64
 """What clients take as the name of a tool; the sandbox publishes shorter keys as they are."""
@@ -16,26 +14,6 @@ ARGUMENT_MAX = 64
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_KEY = re.compile(r"[^a-z0-9]+")
 _NOT_ARGUMENT = re.compile(r"[^A-Za-z0-9_-]+")
-_PIECE = re.compile(r"[A-Za-z]+|[0-9]{1,3}|[!-/:-@\[-`{-~]{1,3}|\s{2,}")
-_LONG = re.compile(r"[A-Za-z]{9,}")
-
-
-def compact(value: Any) -> str:
-    """A JSON value in as few characters as it takes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def tokens(text: str) -> int:
-    """About how many tokens a text is to a model.
-
-    Counted are words (and a part more for each letter beyond the eighth), digits by three, signs by three, and most
-    letters of other scripts one by one. On tools of public APIs that is within a sixth of what OpenAI's o200k
-    tokenizer counts, mostly within a tenth; other models' tokenizers differ by as much among themselves.
-    """
-    count = len(_PIECE.findall(text)) + sum(len(word) - 8 for word in _LONG.findall(text)) / 5
-    if not text.isascii():
-        count += 0.8 * sum(not char.isascii() for char in text)
-    return round(count * 0.9)
 
 
 def key_of(name: str, fallback: str = "operation") -> str:

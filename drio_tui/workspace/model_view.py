@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from drio_tui.api.models import same_json
-from drio_tui.api.wire import dumps
+from drio_tui.calls.cost import compact, tokens
 from drio_tui.calls.tools import input_schema, tool_name, without_hints
 from drio_tui.endpoint.seen import SeenTool, Server
 from drio_tui.workspace.binding import schema_changes
@@ -37,14 +37,8 @@ class Expected:
     @property
     def tokens(self) -> int:
         """About how many tokens its entry in the list of tools costs a model."""
-        return estimated_tokens(
-            {"name": self.name, "description": self.description, "input_schema": self.schema or {"type": "object"}}
-        )
-
-
-def estimated_tokens(value: Any) -> int:
-    """About how many tokens a JSON value costs: models split such text into pieces of some four characters."""
-    return (len(dumps(value)) + 3) // 4
+        schema = self.schema or {"type": "object"}
+        return tokens(compact({"name": self.name, "description": self.description, "input_schema": schema}))
 
 
 def expected(snapshot: Snapshot) -> list[Expected]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from drio_tui.calls.cost import tokens
 from drio_tui.calls.tools import tool_name
 from drio_tui.importing.errors import BadDocument
 from drio_tui.importing.reading import Reading
-from drio_tui.importing.tidy import tokens
 from tests.importing.documents import PETS, answer, document, operation, parameter, reading
 
 

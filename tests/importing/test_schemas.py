@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from drio_tui.calls.cost import compact
 from drio_tui.importing.references import References
 from drio_tui.importing.schemas import Converter, Definitions
-from drio_tui.importing.tidy import compact
 
 
 def converted(schema: Any, *, old: bool = False, answers: bool = False, budget: int = 4_000, **defined: Any) -> Any:
