@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -37,7 +38,8 @@ def main() -> int:
                     said = "ok"
                 except AssertionError as error:
                     failed += 1
-                    said = f"FAILED: {error}"
+                    where = traceback.extract_tb(error.__traceback__)[-1]
+                    said = f"FAILED in {where.name}, line {where.lineno}: {error}"
                 at = f" after {wait * 1000:.0f} ms" if page == "create" else ""
                 print(f"{page:9} {death:12}{at} {said} ({time.monotonic() - began:.1f} s)", flush=True)
         finally:

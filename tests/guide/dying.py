@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,7 @@ class Home:
 def settle(terminal: Terminal) -> None:
     """Wait until the screen is quiet, but for a cursor that blinks: keys go to what had the focus when they came."""
     reads = 0
-    while terminal.read(0.15) and reads < 12:
+    while terminal.read(0.4) and reads < 12:
         reads += 1
 
 
@@ -137,7 +137,10 @@ def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> 
         begin(terminal, name)
         forward(terminal, "review" if page == "create" else page)
         dropped = page in ("tools", "review", "create")
-        _soon(terminal, lambda: "Answers at night" in home.kept() and (not dropped or "show-contact" in home.kept()))
+        wanted = ["Answers at night", f'"page":"{"review" if page == "create" else page}"']
+        wanted += ["draft:tool:show-contact"] if dropped else []
+        # kill -9 takes what was typed in the last moment, before it was written: a fifth of a second
+        terminal.until(lambda: all(text in home.kept() for text in wanted))
         if page == "create":
             terminal.press(NEXT)
             until = time.monotonic() + wait
@@ -165,7 +168,3 @@ def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> 
     names = [tool["name"] for tool in made[0]["tools"]]
     assert ("Show Contact" not in names) is dropped, names
     assert len(names) == len(set(names)) == (6 if dropped else 7), names
-
-
-def _soon(terminal: Terminal, condition: Callable[[], bool]) -> None:
-    terminal.until(condition)

@@ -465,14 +465,14 @@ class GuideScreen(DrioScreen[None]):
         drio, app = self.drio, self.draft.app
         self.dismiss()
         drio.call_later(drio.open_app, app)
-        drio.call_later(_deploy, drio, app)
+        drio.call_later(_deploy, drio)
 
 
-def _deploy(drio: DrioApp, app: str) -> None:
-    from drio_tui.ui.app import SCREENS, make_screen
+def _deploy(drio: DrioApp) -> None:
+    from drio_tui.ui.screens.app import AppScreen
 
-    if "deploy" in SCREENS:
-        drio.push_screen(make_screen("deploy", app))
+    if isinstance(drio.screen, AppScreen):
+        drio.screen.action_open_deploy()
 
 
 async def _apps(client: DrioClient) -> list[dict[str, Any]]:
