@@ -164,7 +164,7 @@ def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> 
         terminal.press("q")
     made = home.apps(name)
     assert len(made) == 1, f"{len(made)} apps"
-    assert made[0]["app"]["description"] == "Answers at night"
+    assert made[0]["app"]["description"] == "Answers at night", made[0]["app"]
     names = [tool["name"] for tool in made[0]["tools"]]
     assert ("Show Contact" not in names) is dropped, names
     assert len(names) == len(set(names)) == (6 if dropped else 7), names

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
@@ -15,7 +16,9 @@ from textual.widgets import Input
 
 from drio_tui.api.errors import DrioError
 from drio_tui.guide.checks import Finding
+from drio_tui.ui import keymap
 from drio_tui.ui.guide.page import Page
+from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.templates import read_one, read_templates, rest_of, row_of
 from drio_tui.ui.widgets.document import Document, Paragraph
 from drio_tui.ui.widgets.empty_state import EmptyState
@@ -35,6 +38,12 @@ class TemplatePage(Page):
 
     TITLE = "Choose what to start from"
     ABOUT = "Everything it brings can be changed next."
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "guide_template",
+        "New app: its template",
+        Key("guide_template.filter", "slash", "filter", "Filter", "Show only the templates that match"),
+        Key("guide_template.again", "r", "read_again", "Refresh", "Read the templates again", show=False),
+    )
 
     class Read(Message):
         """The templates arrived, or could not be read."""
@@ -132,6 +141,14 @@ class TemplatePage(Page):
         if wanted and found:
             self.rows.action_first()
         self._tell()
+
+    def action_filter(self) -> None:
+        if self.things:
+            self.query_one("#template-filter").focus()
+
+    def action_read_again(self) -> None:
+        if not self.draft.app:
+            self.read()
 
     @on(Input.Changed, "#template-filter")
     def _filter(self, event: Input.Changed) -> None:
