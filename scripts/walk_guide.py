@@ -54,7 +54,7 @@ def walk(size: tuple[int, int], folder: Path, *, show: bool = False) -> tuple[in
         one = Walk(terminal, show=show)
         terminal.until("Acme Support")
         one.press("n", "Choose what to start from")
-        one.press("/", "Choose what")
+        one.press("/", "f1 Help")
         one.press("support", "Support desk")
         terminal.until(lambda: "Bookings" not in terminal.text)
         one.press(NEXT, TITLES["basics"])
@@ -69,7 +69,7 @@ def walk(size: tuple[int, int], folder: Path, *, show: bool = False) -> tuple[in
         one.press("C", "Claude")
         one.press(ESC, "/mcp/")
         one.press(ESC, "◆ Night desk")
-        one.press("/", "Tools")
+        one.press("/", "f1 Help")  # in a text field ? is a character
         one.press("Search Contacts", "⚒ Search Contacts")
         one.press("\r", "Search Contacts")
         one.press("t", "Run")

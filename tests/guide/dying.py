@@ -158,8 +158,6 @@ def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> 
             terminal.until(lambda: any(title in terminal.text for title in TITLES.values()))
             here = next(place for place, title in TITLES.items() if title in terminal.text)
             assert here == page or (page == "create" and here == "review"), f"it went on at {here}\n{terminal.text}"
-            if not dropped:
-                forward(terminal, page)
             finish(terminal, here)
         terminal.press("q")
     made = home.apps(name)
