@@ -66,7 +66,10 @@ def load(profile: str | None = None, base_url: str | None = None) -> Kept:
                 path.rename(aside)
             problems.append(f"A draft cannot be read ({error}); it is kept as {aside}")
             continue
-        if draft and not draft.ended and profile in (None, draft.profile) and base_url in (None, draft.base_url):
+        if draft and draft.ended:  # its app is made, and the program was ended before it could forget it
+            with contextlib.suppress(OSError):
+                discard(draft.id)
+        elif draft and profile in (None, draft.profile) and base_url in (None, draft.base_url):
             found.append(draft)
     return Kept(sorted(found, key=lambda draft: draft.at, reverse=True), problems)
 

@@ -47,10 +47,10 @@ class Home:
         with Terminal("--base-url", self.sandbox.base_url, *arguments, size=size, env=self.env()) as terminal:
             yield terminal
 
-    def kept(self) -> str:
-        """Everything that stands in draft files."""
-        folder = self.folder / "state" / "drafts"
-        return "".join(path.read_text() for path in folder.glob("*.json")) if folder.exists() else ""
+    def kept(self, name: str) -> str:
+        """What stands in the file of the draft of that name."""
+        texts = [path.read_text() for path in (self.folder / "state" / "drafts").glob("*.json")]
+        return next((text for text in texts if f'"{name}"' in text), "")
 
     def apps(self, name: str) -> list[dict[str, Any]]:
         """The configs of the apps of that name."""
@@ -140,7 +140,7 @@ def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> 
         wanted = ["Answers at night", f'"page":"{"review" if page == "create" else page}"']
         wanted += ["draft:tool:show-contact"] if dropped else []
         # kill -9 takes what was typed in the last moment, before it was written: a fifth of a second
-        terminal.until(lambda: all(text in home.kept() for text in wanted))
+        terminal.until(lambda: all(text in home.kept(name) for text in wanted))
         if page == "create":
             terminal.press(NEXT)
             until = time.monotonic() + wait
