@@ -72,7 +72,7 @@ class Requests:
             else:
                 screen.post_message(done(result))
 
-        return screen.run_worker(work(), name=group, group=group, exclusive=not once)
+        return screen.run_worker(work, name=group, group=group, exclusive=not once)
 
     def asking(self, group: str) -> bool:
         """Whether a request of this group is under way."""

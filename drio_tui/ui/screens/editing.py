@@ -184,7 +184,9 @@ class Editing:
         siblings = [one.raw for one in screen.snapshot.things(thing.kind) if isinstance(one.raw, dict)]
         if kind.name in ("widget", "auth"):
             # A tool has one widget, and secrets are not copied: the person says what is missing.
-            self.open_edit(Target(screen.app_id, kind.name, mine=copy_body(kind, raw, siblings)))
+            body = copy_body(kind, raw, siblings)
+            body.pop("secretRef", None)  # it is the other connection's, and a server refuses it
+            self.open_edit(Target(screen.app_id, kind.name, mine=body))
             return
 
         async def copy(client: DrioClient) -> Message:

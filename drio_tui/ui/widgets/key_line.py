@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
@@ -21,11 +24,37 @@ class KeyLine(Footer):
     def __init__(self) -> None:
         super().__init__(show_command_palette=False)
         self._width = 0
+        self._shown: list[tuple[str, str, str, bool]] = []
 
     def compose(self) -> ComposeResult:
+        if not self._bindings_ready:
+            return  # nor is the screen
         found = list(super().compose())
+        for one in found:
+            if isinstance(one, FooterKey):
+                one.set_reactive(FooterKey.compact, self.compact)  # or each is styled twice more
         self._width = self.app.size.width
+        self._shown = self._wanted()
         yield from fitting(found, self._width)
+
+    def _wanted(self) -> list[tuple[str, str, str, bool]]:
+        """What there is to show, room aside."""
+        active = self.screen.active_bindings.values()
+        return [
+            (binding.key, binding.action, binding.description, enabled)
+            for _, binding, enabled, _ in active
+            if binding.show
+        ]
+
+    def bindings_changed(self, screen: Screen[Any]) -> None:
+        self._bindings_ready = True
+        if self.app.app_focus and self.is_attached and screen is self.screen:
+            self.call_after_refresh(self._renew)
+
+    async def _renew(self) -> None:
+        """Draw anew what changed: the focus goes from field to field more often than the keys become others."""
+        if self.is_attached and self._wanted() != self._shown:
+            await self.recompose()
 
     def on_resize(self, event: events.Resize) -> None:
         if self._bindings_ready and event.size.width != self._width:
