@@ -8,19 +8,19 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from drio_tui.api.wire import MalformedJson, loads
 from drio_tui.ui import keymap
 from drio_tui.ui.editors.base import Notes, verdict
 from drio_tui.ui.forms.editors import TextEditor
 from drio_tui.ui.keymap import Key
+from drio_tui.ui.widgets.dialog import Dialog
 
 LONGEST = 2_000_000
 """Characters of a pasted sample."""
 
 
-class SampleScreen(ModalScreen[tuple[str, Any] | None]):
+class SampleScreen(Dialog[tuple[str, Any] | None]):
     """Gives the text and the value it parses to; None when it was left. Empty text means no pasted sample."""
 
     DEFAULT_CSS = """
@@ -59,7 +59,7 @@ class SampleScreen(ModalScreen[tuple[str, Any] | None]):
             yield TextEditor(self._text, placeholder='paste JSON, such as {"results": []}')
 
     def on_mount(self) -> None:
-        self.query_one(TextEditor).focus()
+        self.set_focus(self.query_one(TextEditor))
 
     def action_take(self) -> None:
         text = self.query_one(TextEditor).text

@@ -12,13 +12,13 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.editors import LineEditor
 from drio_tui.ui.keymap import Key
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.search import rank
 
@@ -37,7 +37,7 @@ class Choice(Generic[T]):
     quiet: bool = False
 
 
-class ChooserScreen(ModalScreen[Choice[Any] | None]):
+class ChooserScreen(Dialog[Choice[Any] | None]):
     """Gives the choice that was taken, None when none was.
 
     `near` is where on the screen it was asked for; `free` lets a text that is not in the list be taken
@@ -111,7 +111,7 @@ class ChooserScreen(ModalScreen[Choice[Any] | None]):
     def on_mount(self) -> None:
         self.query_one(OptionList).can_focus = False
         self._fill(self._typed)
-        self.query_one(LineEditor).focus()
+        self.set_focus(self.query_one(LineEditor))
         self.call_after_refresh(self._place)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -189,7 +189,7 @@ class ChooserScreen(ModalScreen[Choice[Any] | None]):
 
     def on_click(self, event: events.Click) -> None:
         """A click beside the list leaves it."""
-        if event.widget is self:
+        if self.get_widget_at(*event.screen_offset)[0] is self:
             self.dismiss(None)
 
 

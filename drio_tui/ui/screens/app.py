@@ -103,6 +103,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         self._dirty = False
         self._sound: bool | None = None
         self._foreign = False
+        self._able: frozenset[str] = frozenset()
         self._jumps: list[ThingKey] = []
         self._read_at: datetime | None = None
         self._seen: SeenSchemas | None = None
@@ -238,6 +239,10 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         node, outline = self.chosen, self.outline
         if node is not None and outline is not None:
             self.detail.show(node, outline)
+        able = self.what_can_be_done()
+        if able != self._able:  # what cannot be done does not answer to a click on its key
+            self._able = able
+            self.refresh_bindings()
 
     def _note(self, status: Status) -> None:
         """One line under the tree: hits of the filter, problems, whether this is still what drio has."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -125,6 +126,9 @@ class DrioScreen(Guarded, Requests, Screen[S]):
         Key("screen.back", "escape", "back", "Back", "Cancel what is under way, or go back one screen", show=False),
     )
 
+    _ended: tuple[S | None, ...] = ()
+    """The result, when the screen has ended while others stood over it."""
+
     def compose(self) -> ComposeResult:
         yield StatusLine(self.AREA)
         yield from self.compose_body()
@@ -161,6 +165,17 @@ class DrioScreen(Guarded, Requests, Screen[S]):
     def under_way(self) -> str:
         """What goes on that should not be left unseen (`The deploy`); empty when nothing does."""
         return ""
+
+    def dismiss(self, result: S | None = None) -> AwaitComplete:
+        """End this screen, once it is on top: what stands over it is the person's to close."""
+        if self.is_active:
+            return super().dismiss(result)
+        self._ended = (result,)
+        return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        if self._ended and self.is_active:
+            self.call_later(self.dismiss, *self._ended)
 
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
         """When the focused widget goes away, no text field takes the focus in its place: keys stay keys."""

@@ -12,7 +12,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from drio_tui.text import one_line
@@ -21,6 +20,7 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.base import Requests
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.bulk import Batch, Choice, Result
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
 
-class BatchScreen(Requests, ModalScreen[bool]):
+class BatchScreen(Requests, Dialog[bool]):
     """Gives whether anything was done. `steps` are the words of the tasks, `make` the tasks for a saver.
 
     With `name` it has to be typed before the button works. Cancel has the focus at first. When a step fails and
@@ -105,7 +105,7 @@ class BatchScreen(Requests, ModalScreen[bool]):
     def on_mount(self) -> None:
         self._show()
         self._ask("")
-        self.query_one("#cancel").focus()
+        self.set_focus(self.query_one("#cancel"))
 
     def _ask(self, text: str) -> None:
         """Show the question after a failure in place of the buttons; without text, the buttons again."""

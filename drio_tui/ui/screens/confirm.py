@@ -8,16 +8,16 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.safe import safe
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     """Gives True when the person agreed.
 
     `title` asks, `body` says what would happen, `agree` is the word on the button. With `name`, the name
@@ -51,7 +51,7 @@ class ConfirmScreen(ModalScreen[bool]):
                 yield Button(self._agree, id="yes", variant="error", disabled=self._wanted is not None)
 
     def on_mount(self) -> None:
-        self.query_one("#typed" if self._wanted is not None else "#no").focus()
+        self.set_focus(self.query_one("#typed" if self._wanted is not None else "#no"))
 
     @on(Input.Changed)
     def _compare(self, event: Input.Changed) -> None:

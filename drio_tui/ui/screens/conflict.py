@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from drio_tui.schema.fields import MISSING
@@ -18,6 +17,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.review import shown
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.merge import FieldConflict, Path
@@ -25,7 +25,7 @@ from drio_tui.workspace.merge import FieldConflict, Path
 _SIDES = {"theirs": "theirs", "mine": "mine", "both": "both together"}
 
 
-class ConflictScreen(ModalScreen[dict[Path, Any] | None]):
+class ConflictScreen(Dialog[dict[Path, Any] | None]):
     """Gives the value decided on for each member, None when the person goes back to editing.
 
     Nothing is decided beforehand: saving is possible once every member has its choice.
@@ -61,7 +61,7 @@ class ConflictScreen(ModalScreen[dict[Path, Any] | None]):
 
     def on_mount(self) -> None:
         self._show()
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     def _show(self) -> None:
         rows = []

@@ -134,6 +134,11 @@ class Editing:
                     return "Only tools and apps can be enabled and disabled."
         return None
 
+    def what_can_be_done(self) -> frozenset[str]:
+        """Those of these actions that can be done with what is marked or chosen."""
+        names = ("edit_thing", "mark", "duplicate_thing", "delete_things", "switch_things")
+        return frozenset(name for name in names if self.why_not_changed(name) is None)
+
     # -- editing and adding -----------------------------------------------------------------------
 
     def action_edit_thing(self) -> None:

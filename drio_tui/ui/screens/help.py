@@ -9,15 +9,16 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key, Section
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Keys of `below` (the screen that was shown), its widgets and the program, grouped, as they are bound now."""
 
     CSS_PATH = stylesheet("help")

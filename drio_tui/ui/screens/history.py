@@ -12,7 +12,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from drio_tui.ui import keymap
@@ -20,6 +19,7 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.base import Requests
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.journal import Entry, History
@@ -47,7 +47,7 @@ def told(steps: list[Step]) -> tuple[str, bool]:
     return "\n".join(dict.fromkeys(lines)), all(step.ok for step in steps)
 
 
-class HistoryScreen(Requests, ModalScreen[bool]):
+class HistoryScreen(Requests, Dialog[bool]):
     """Gives whether anything was undone."""
 
     CSS_PATH = stylesheet("editing")
@@ -88,7 +88,7 @@ class HistoryScreen(Requests, ModalScreen[bool]):
                 yield Button("Undo it (z)", id="undo", variant="primary", disabled=True)
 
     def on_mount(self) -> None:
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
         self._read()
 
     def _read(self) -> None:

@@ -6,19 +6,19 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.outline import Outline, title_of
 from drio_tui.workspace.snapshot import Key as ThingKey
 
 
-class ProblemsScreen(ModalScreen[ThingKey | None]):
+class ProblemsScreen(Dialog[ThingKey | None]):
     """Ends with the node that was chosen, or None."""
 
     CSS_PATH = stylesheet("problems")
@@ -57,7 +57,7 @@ class ProblemsScreen(ModalScreen[ThingKey | None]):
                 Row(str(number), (Content.assemble(sign, safe_line(where, 120)), safe_line(problem.message, 400)))
             )
         self.query_one(RowList).show(rows)
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     @on(RowList.Moved)
     def _explain(self, event: RowList.Moved) -> None:

@@ -12,13 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.edit import Target
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace import recovery
@@ -33,7 +33,7 @@ def target_of(buffer: Buffer) -> Target:
     )  # fmt: skip
 
 
-class RecoveryScreen(ModalScreen[Buffer | None]):
+class RecoveryScreen(Dialog[Buffer | None]):
     """Gives the buffer to go on with, None when they are to wait."""
 
     CSS_PATH = stylesheet("editing")
@@ -60,7 +60,7 @@ class RecoveryScreen(ModalScreen[Buffer | None]):
 
     def on_mount(self) -> None:
         self._show()
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     def _show(self) -> None:
         rows = []

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from drio_tui.api import wire
@@ -20,6 +19,7 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.merge import FieldChange, Path, StaleList, dotted
 from drio_tui.workspace.writes import danger_of
@@ -36,7 +36,7 @@ def shown(path: Path, value: Any) -> str:
     return value if isinstance(value, str) else wire.dumps(value)
 
 
-class ReviewScreen(ModalScreen[bool]):
+class ReviewScreen(Dialog[bool]):
     """Gives True when it is to be written. `theirs` are changes of others that are kept.
 
     `stale` are the lists whose base was older than what is there, with what writing them as they were typed would
@@ -101,7 +101,7 @@ class ReviewScreen(ModalScreen[bool]):
         return lines
 
     def on_mount(self) -> None:
-        self.query_one("#write").focus()
+        self.set_focus(self.query_one("#write"))
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

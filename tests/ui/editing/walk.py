@@ -64,7 +64,7 @@ class Walk:
         """An empty app, from the blank template."""
         press, until = self.hand.press, self.hand.until
         await press("1")
-        await until("Start from scratch")
+        await until("Analytics dashboard")
         await press("/")
         await self.hand.paste("blank")
         await until(lambda text: "Hiring" not in text)
@@ -221,7 +221,7 @@ class Walk:
         await self.hand.press("f5")
         await self.hand.until("Nothing happens in this widget yet.")
         await self.hand.press("enter")
-        await self.hand.until("Target tool")
+        await self.hand.until("The event in the widget.")
         await self.hand.until("callTool")
         await self.hand.press("tab", "tab")
         await self.hand.paste(template)
@@ -309,14 +309,19 @@ class Walk:
         await self.save("Sign-in2 copy")
         await self.clear()
 
+    async def agree(self, word: str) -> None:
+        """Type what is asked for before a deletion, in the field above the buttons."""
+        await self.hand.press("shift+tab")
+        await self.hand.paste(word)
+        await self.hand.until(lambda text: any(line.strip("│ ") == word for line in text.splitlines()))
+        await self.hand.press("enter")
+
     async def delete(self, name: str, word: str) -> None:
         """Delete a thing, by its name."""
         await self.find(name, name)
         await self.hand.press("D")
         await self.hand.until(f"Delete the {word} {name}?")
-        await self.hand.press("shift+tab")
-        await self.hand.paste(name)
-        await self.hand.press("enter")
+        await self.agree(name)
         await self.hand.until(lambda text: "Type " not in text and "reading…" not in text)
         await self.clear()
 
@@ -349,9 +354,7 @@ class Walk:
             await self.clear()
         await self.hand.press("D")
         await self.hand.until(f"Delete {len(things)} things?")
-        await self.hand.press("shift+tab")
-        await self.hand.paste(f"delete {len(things)}")
-        await self.hand.press("enter")
+        await self.agree(f"delete {len(things)}")
         await self.hand.until(lambda text: "Type " not in text and "reading…" not in text)
         await self.hand.until(lambda text: "CRM2" not in text and "Find" not in text)
         await self.hand.press("z")
