@@ -126,7 +126,7 @@ class DrioScreen(Guarded, Requests, Screen[S]):
         Key("screen.back", "escape", "back", "Back", "Cancel what is under way, or go back one screen", show=False),
     )
 
-    _ended: tuple[S | None, ...] = ()
+    _left_with: tuple[S | None, ...] = ()
     """The result, when the screen has ended while others stood over it."""
 
     def compose(self) -> ComposeResult:
@@ -170,12 +170,12 @@ class DrioScreen(Guarded, Requests, Screen[S]):
         """End this screen, once it is on top: what stands over it is the person's to close."""
         if self.is_active:
             return super().dismiss(result)
-        self._ended = (result,)
+        self._left_with = (result,)
         return AwaitComplete()
 
     def on_screen_resume(self) -> None:
-        if self._ended and self.is_active:
-            self.call_later(self.dismiss, *self._ended)
+        if self._left_with and self.is_active:
+            self.call_later(self.dismiss, *self._left_with)
 
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
         """When the focused widget goes away, no text field takes the focus in its place: keys stay keys."""

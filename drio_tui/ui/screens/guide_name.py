@@ -9,18 +9,18 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.safe import safe_line
 
 NAME_MAX = 200
 
 
-class NameScreen(ModalScreen[str | None]):
+class NameScreen(Dialog[str | None]):
     """Gives the new name, None when it stays. `what` is the title of its kind."""
 
     CSS_PATH = stylesheet("guide")

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
 from drio_tui.api import wire
@@ -19,6 +18,7 @@ from drio_tui.ui.forms.editors import TextEditor
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.trying import moment, step_blocks
+from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.document import Document
 from drio_tui.ui.widgets.rows import Column, Row, RowList
 from drio_tui.ui.widgets.safe import safe, safe_line
@@ -30,7 +30,7 @@ LONGEST = 2_000_000
 """Characters of an intermediate result that can be edited."""
 
 
-class CredentialsScreen(ModalScreen[dict[str, str] | None]):
+class CredentialsScreen(Dialog[dict[str, str] | None]):
     """Gives what was typed, by member; None when it was left."""
 
     CSS_PATH = stylesheet("try_tool")
@@ -79,7 +79,7 @@ class CredentialsScreen(ModalScreen[dict[str, str] | None]):
         self.dismiss(None)
 
 
-class StepScreen(ModalScreen[bool]):
+class StepScreen(Dialog[bool]):
     """The next step of a chain: the result it takes from can be edited. Gives whether to go on with `chain`."""
 
     CSS_PATH = stylesheet("try_tool")
@@ -151,7 +151,7 @@ class StepScreen(ModalScreen[bool]):
 Choice = tuple[Literal["run", "show"], Run]
 
 
-class RunsScreen(ModalScreen[Choice | None]):
+class RunsScreen(Dialog[Choice | None]):
     """The runs of a tool that are kept, the newest first. Gives one to run again, or to look at."""
 
     CSS_PATH = stylesheet("try_tool")
