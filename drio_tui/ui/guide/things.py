@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from drio_tui.guide.adopting import adopt
 from drio_tui.guide.checks import Finding, findings
-from drio_tui.guide.draft import Filled
+from drio_tui.guide.draft import Added, Filled
 from drio_tui.guide.parts import Part, as_it_will_be, known, parts
 from drio_tui.kinds import KINDS
 from drio_tui.ui import keymap
@@ -248,11 +248,14 @@ class ThingsPage(Page):
             return
         snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
 
-        screen = ThingScreen(part.kind, part.parent, snapshot, dict(added.filled.whole))
+        def keep(made: Made) -> None:
+            added.filled.edit(made.whole, made.shown)
+
+        screen = ThingScreen(part.kind, part.parent, snapshot, dict(added.filled.whole), keep=keep)
 
         def take(_: str | None) -> None:
             if screen.made is not None:
-                added.filled.edit(screen.made.whole, screen.made.shown)
+                keep(screen.made)
                 self._changed()
 
         self.app.push_screen(screen, take)
@@ -291,11 +294,21 @@ class ThingsPage(Page):
     def _add_under(self, kind: str, parent: str) -> None:
         snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
 
-        screen = ThingScreen(kind, parent, snapshot)
+        added: Added | None = None
+
+        def keep(made: Made) -> None:
+            nonlocal added
+            if added is None:
+                added = new_thing(self.draft, kind, parent, made)
+            else:
+                added.filled.edit(made.whole, made.shown)
+
+        screen = ThingScreen(kind, parent, snapshot, keep=keep)
 
         def take(_: str | None) -> None:
             if screen.made is not None:
-                added = new_thing(self.draft, kind, parent, screen.made)
+                keep(screen.made)
+                assert added is not None
                 self._changed()
                 self.rows.choose(added.ref)
                 self.focus_first()

@@ -356,6 +356,8 @@ class GuideScreen(DrioScreen[None]):
     def keep_draft(self) -> None:
         """Write the draft down without waiting: the program ends."""
         self._settle()
+        for screen in self.drio.screen_stack:
+            getattr(screen, "give_back", str)()
         if self._touched and not self._given_back and self.draft.started:
             self.keeper.save_now()
 

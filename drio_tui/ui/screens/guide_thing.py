@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -51,10 +51,22 @@ def new_thing(draft: Draft, kind: str, parent: str, made: Made) -> Added:
 
 
 class ThingScreen(EditScreen):
-    """Makes something new, or edits what was added. It sends nothing; `made` is there when it was taken."""
+    """Makes something new, or edits what was added. It sends nothing; `made` is there when it was taken.
 
-    def __init__(self, kind: str, parent: str, snapshot: Snapshot, body: dict[str, Any] | None = None) -> None:
+    `keep` puts it into the draft, also half done, when the program ends without asking.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        parent: str,
+        snapshot: Snapshot,
+        body: dict[str, Any] | None = None,
+        *,
+        keep: Callable[[Made], None] | None = None,
+    ) -> None:
         super().__init__(Target(APP_REF, kind, parent=parent, mine=body), snapshot)
+        self._keep = keep
         self._before = body
         self._under = parent
         self.made: Made | None = None
@@ -66,6 +78,21 @@ class ThingScreen(EditScreen):
         if self._before is None:
             return super().dirty
         return not same_json(self._body(self.mine()), self._body(self._before))
+
+    def _make(self, kind: str, refer: Callable[[str], None]) -> None:
+        """There is no app yet to make it in."""
+        title = KINDS[kind].title.lower()
+        self.notify(f"Add the {title} on its own step of the wizard (a), then choose it here.", markup=False)
+
+    def give_back(self) -> None:
+        """Put what is there so far into the draft: the program ends."""
+        if self._keep is not None and self.dirty:
+            self._keep(self._so_far(self.mine()))
+
+    def _so_far(self, mine: Mapping[str, Any]) -> Made:
+        owner = self.kind.parent
+        under = {owner[0]: self._under} if owner and self._under else {}
+        return Made(self._body(mine) | under, self._body(self.mine(secrets=False)) | under)
 
     def buffer(self, why: str) -> Buffer | None:
         """It belongs to the draft of the app, which is kept by itself."""
@@ -80,9 +107,7 @@ class ThingScreen(EditScreen):
         }
 
     async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
-        owner = self.kind.parent
-        under = {owner[0]: self._under} if owner and self._under else {}
-        self.made = Made(self._body(mine) | under, self._body(self.mine(secrets=False)) | under)
+        self.made = self._so_far(mine)
         return Saved(self.made.whole)
 
     def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
