@@ -75,8 +75,10 @@ def test_from_nothing_to_walking_a_new_app(
 
         terminal.type("1")
         terminal.until("Hiring")
-        terminal.type("/", "support", "\r")
-        terminal.until(lambda: "Bookings" not in terminal.text)
+        terminal.type("/")
+        terminal.until("f1 Help")  # in a text field ? is a character
+        terminal.type("support", "\r")
+        terminal.until(lambda: "Bookings" not in terminal.text and "? Help" in terminal.text)
         terminal.type("c")
         terminal.until("Name it")
         terminal.type(name)
@@ -90,9 +92,13 @@ def test_from_nothing_to_walking_a_new_app(
         terminal.until(f"◆ {name}")
 
         terminal.until("no problems")
-        terminal.type("/", "Contact Table")
-        terminal.until("Contact Table")
-        terminal.type("\r", "u")
+        terminal.type("/")
+        terminal.until("f1 Help")
+        terminal.type("Contact Table")
+        terminal.until("▦ Contact Table")
+        terminal.type("\r")
+        terminal.until("? Help")
+        terminal.type("u")
         terminal.until("↙")
         terminal.type("\r", "f")  # follow the first reference, to the tool
         terminal.until("Is enabled")
