@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
@@ -141,6 +142,12 @@ class DrioScreen(Guarded, Requests, Screen[S]):
     def on_mount(self) -> None:
         self.watch(self.app, "session_count", self._session_changed, init=False)
         self.watch(self.app, "status", self._status_changed, init=False)
+
+    @on(events.Unmount)
+    def _forget_watching(self) -> None:
+        """Be forgotten by the app: textual keeps who watches an attribute until that changes the next time."""
+        for watchers in getattr(self.app, "__watchers", {}).values():
+            watchers[:] = [one for one in watchers if one[0] is not self and one[0].is_running]
 
     def _session_changed(self) -> None:
         self.session_changed()

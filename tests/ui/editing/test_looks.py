@@ -34,7 +34,7 @@ async def test_dialogs_keep_their_buttons_and_what_is_behind_them_on_a_small_ter
         tools = list(screen.snapshot.things("tool"))
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, ChooserScreen) and "Make a new" in text_of(app))
-        assert "Editing" in text_of(app), "the app is seen behind the list"
+        await until(pilot, lambda: "Editing" in text_of(app))  # the app is seen behind the list
         await pilot.press("escape")
         for tool in tools:
             screen.tree_view.reveal(tool.key)
