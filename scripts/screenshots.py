@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -20,7 +21,32 @@ from typing import Any
 from textual.pilot import Pilot
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 30
+SECONDS = 60
+
+
+def _operation(id: str, summary: str, *parameters: str, tag: str = "pets") -> dict[str, Any]:
+    found = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in parameters]
+    answers = {"200": {"description": "Yes."}}
+    return {"operationId": id, "summary": summary, "tags": [tag], "parameters": found, "responses": answers}
+
+
+PETSTORE: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "Petstore", "version": "1.0.0"},
+    "servers": [{"url": "https://petstore.example.com/v1"}],
+    "paths": {
+        "/pets": {
+            "get": _operation("listPets", "List the pets of the store", "status", "limit"),
+            "post": _operation("addPet", "Add a pet", "name"),
+        },
+        "/pets/search": {"get": _operation("searchPets", "Find pets by words", "q")},
+        "/orders": {
+            "get": _operation("listOrders", "List the orders", "since", tag="orders"),
+            "post": _operation("placeOrder", "Order a pet", "pet", tag="orders"),
+        },
+        "/orders/summary": {"get": _operation("sumOrders", "Orders by day", tag="orders")},
+    },
+}
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
@@ -31,10 +57,12 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
     await pilot.pause()
 
 
-async def draw(out: Path, size: tuple[int, int], theme: str | None) -> list[Path]:
-    """Walk through the program and save each screen; gives the files."""
-    from drio_tui.ui.app import DrioApp
+async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Path) -> list[Path]:
+    """Walk through the program and save each screen; gives the files. `document` is an OpenAPI document to import."""
+    from drio_tui.kinds import TOOL, WIDGET
+    from drio_tui.ui.app import DrioApp, make_screen
     from drio_tui.ui.options import LaunchOptions
+    from drio_tui.ui.screens.edit import Target
 
     files: list[Path] = []
     app = DrioApp(LaunchOptions(sandbox=True, theme=theme))
@@ -51,35 +79,119 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None) -> list[Path
         path.write_text(svg, encoding="utf-8")
         files.append(path)
 
+    async def shown(name: str) -> Any:
+        """The screen of that class, once it is the one on top and drawn."""
+        await until(pilot, lambda: type(app.screen).__name__ == name and app.screen.is_mounted)
+        return app.screen
+
+    async def back(to: Any) -> None:
+        """Leave what is open, screen by screen, down to the one given."""
+        for _ in range(6):
+            if app.screen is to:
+                return
+            await pilot.press("escape")
+            await pilot.pause()
+        await until(pilot, lambda: app.screen is to)
+
+    async def edited(kind: str, id: str, page: int) -> Any:
+        """A page of the edit screen of a thing."""
+        app.push_screen(make_screen("edit", Target(app_id, kind, id)))
+        screen = await shown("EditScreen")
+        await until(pilot, lambda: screen._filled)
+        screen.show_page(page)
+        await pilot.pause()
+        return screen
+
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.current_mode != "start")
-        screen: Any
         await pilot.press("1")
         await until(pilot, lambda: app.current_mode == "templates" and app.screen.is_mounted)
-        screen = app.screen
+        screen: Any = app.screen
         await until(pilot, lambda: screen.things)
         screen.list.choose("support")
         await pilot.pause()
         save("templates")
+
         await pilot.press("c")
-        await until(pilot, lambda: type(app.screen).__name__ == "GuideScreen" and app.screen._page)
+        screen = await shown("GuideScreen")
+        await until(pilot, lambda: screen._page)
         save("create")
-        await pilot.press("escape")
-        await pilot.press("2")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        save("looks")
+        await pilot.press("escape", "2")
         await until(pilot, lambda: app.current_mode == "apps" and app.screen.is_mounted)
         screen = app.screen
         await until(pilot, lambda: screen.things)
-        await pilot.press("enter")
-        await until(pilot, lambda: type(app.screen).__name__ == "AppScreen")
-        screen = app.screen
-        await until(pilot, lambda: screen.outline is not None and not screen.loading_app)
+        app_id = next(one.id for one in screen.things if one.get("slug") == "acme-support")
+        app.open_app(app_id)
+        tree = await shown("AppScreen")
+        await until(pilot, lambda: tree.outline is not None and not tree.loading_app)
         save("app")
+
+        client = await app.backend.ready()
+        tools = {one["key"]: one for one in (await client.list(TOOL, app=app_id)).items}
+        widgets = {one["key"]: one for one in (await client.list(WIDGET, app=app_id)).items}
+        for name, kind, thing, page in (
+            ("binding", "tool", tools["search-contacts"], 1),
+            ("chain", "tool", tools["search-contacts"], 2),
+            ("mappings", "widget", next(iter(widgets.values())), 1),
+        ):
+            await edited(kind, str(thing["id"]), page)
+            save(name)
+            await back(tree)
+
+        # Somebody else changes what is being edited.
+        contact = tools["show-contact"]
+        screen = await edited("tool", str(contact["id"]), 0)
+        theirs = {"name": "Show a contact", "description": "One contact with all they asked."}
+        await client.update(TOOL, str(contact["id"]), theirs, app=app_id)
+        screen.form.model.root.members["name"].set_value("Contact card")
+        await pilot.press("ctrl+s")
+        await shown("ConflictScreen")
+        save("conflict")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        screen.dismiss(None)
+        await until(pilot, lambda: app.screen is tree)
+
+        app.open_tool(app_id, str(tools["search-contacts"]["id"]))
+        screen = await shown("TryScreen")
+        await until(pilot, lambda: screen.form is not None)
+        await pilot.press(*"north")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: not screen.busy and screen.run_shown is not None)
+        save("try")
+        await back(tree)
+
+        await pilot.press("i")
+        screen = await shown("ImportScreen")
+        screen.query_one(".-source").value = str(document)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+        screen.query_one(".-source").value = "~/petstore.json"
+        await pilot.press("space", "down", "space")
+        await pilot.pause()
+        save("import")
+        screen.dismiss(None)
+        await until(pilot, lambda: app.screen is tree)
+
+        await pilot.press("d")
+        screen = await shown("DeployScreen")
+        await until(pilot, lambda: screen.report is not None)
+        await pilot.press("D")
+        await until(pilot, lambda: screen.seen is not None)
+        save("deploy")
+        await pilot.press("C")
+        await shown("ConnectScreen")
+        save("connect")
+        await back(tree)
         await pilot.press("3")
         await until(pilot, lambda: app.current_mode == "requests" and app.screen.is_mounted)
         await pilot.pause()
         save("requests")
         await pilot.press("question_mark")
-        await until(pilot, lambda: type(app.screen).__name__ == "HelpScreen")
+        await shown("HelpScreen")
         save("help")
         await pilot.press("escape")
     return files
@@ -99,7 +211,9 @@ def main() -> None:
         for name in ("CONFIG", "DATA", "STATE", "CACHE"):
             os.environ[f"DRIO_{name}_DIR"] = f"{home}/{name.lower()}"
         os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
-        files = asyncio.run(draw(given.out, (int(columns), int(rows)), given.theme))
+        document = Path(home) / "petstore.json"
+        document.write_text(json.dumps(PETSTORE))
+        files = asyncio.run(draw(given.out, (int(columns), int(rows)), given.theme, document))
     for path in files:
         print(path)
         if given.png:
