@@ -386,7 +386,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if why:
             self.run_worker(self._back_after_asking(self.screen, why), group="leave", exclusive=True)
         else:
-            self.pop_screen()
+            self.screen.dismiss(None)
 
     async def _back_after_asking(self, leaving: Screen[Any], why: str) -> None:
         if await self.confirm("Leave it?", why, agree="Leave"):

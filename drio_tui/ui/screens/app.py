@@ -102,7 +102,6 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         self._turn = 0
         self._dirty = False
         self._sound: bool | None = None
-        self._foreign = False
         self._able: frozenset[str] = frozenset()
         self._jumps: list[ThingKey] = []
         self._read_at: datetime | None = None
@@ -147,13 +146,10 @@ class AppScreen(editing.Editing, DrioScreen[None]):
             self.action_refresh()
             return
         self.cancel_requests()
-        self._foreign = True
-        self.on_screen_resume()
+        self.dismiss()
 
     def on_screen_resume(self) -> None:
-        if self._foreign and self.is_active:
-            self.call_later(self.dismiss)
-        elif self.snapshot.added:
+        if self.snapshot.added:
             self.action_refresh()
 
     def _speaks_for(self) -> tuple[str, str | None] | None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -17,6 +16,7 @@ from textual.widgets import Input
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import RequestFailed, Status
+from drio_tui.ui.widgets.dialog import EndsOnce
 from drio_tui.ui.widgets.key_line import KeyLine
 from drio_tui.ui.widgets.status_line import StatusLine
 
@@ -112,7 +112,7 @@ class Guarded:
         return None if self.why_not(action, parameters) else True
 
 
-class DrioScreen(Guarded, Requests, Screen[S]):
+class DrioScreen(Guarded, Requests, EndsOnce, Screen[S]):
     """A full screen. Subclasses fill `compose_body`, name their `AREA` and declare keys with `keymap.section`."""
 
     AREA: ClassVar[str] = ""
@@ -126,9 +126,6 @@ class DrioScreen(Guarded, Requests, Screen[S]):
         "Every screen",
         Key("screen.back", "escape", "back", "Back", "Cancel what is under way, or go back one screen", show=False),
     )
-
-    _left_with: tuple[S | None, ...] = ()
-    """The result, when the screen has ended while others stood over it."""
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self.AREA)
@@ -172,17 +169,6 @@ class DrioScreen(Guarded, Requests, Screen[S]):
     def under_way(self) -> str:
         """What goes on that should not be left unseen (`The deploy`); empty when nothing does."""
         return ""
-
-    def dismiss(self, result: S | None = None) -> AwaitComplete:
-        """End this screen, once it is on top: what stands over it is the person's to close."""
-        if self.is_active:
-            return super().dismiss(result)
-        self._left_with = (result,)
-        return AwaitComplete()
-
-    def on_screen_resume(self) -> None:
-        if self._left_with and self.is_active:
-            self.call_later(self.dismiss, *self._left_with)
 
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
         """When the focused widget goes away, no text field takes the focus in its place: keys stay keys."""

@@ -127,6 +127,8 @@ class EditScreen(WritingScreen):
         self._say(f"{message.error}. F5 reads it again.")
 
     def _read(self) -> None:
+        if self.form is not None:
+            return  # it is being laid out
         self._say("")
         target, snapshot = self.target, self.snapshot
 
@@ -163,6 +165,8 @@ class EditScreen(WritingScreen):
     # -- building ---------------------------------------------------------------------------------
 
     async def on_edit_screen_ready(self, message: Ready) -> None:
+        if self.form is not None:
+            return  # asked for once more just before it came
         self.snapshot = message.snapshot
         if not self.is_new and self.target.base is None:
             if message.raw is None:
@@ -244,8 +248,8 @@ class EditScreen(WritingScreen):
 
     def mine(self, *, secrets: bool = True) -> dict[str, Any]:
         """The whole thing as it is wanted now."""
-        if self.form is None:
-            return dict(self.base)
+        if not self._filled or self.form is None:
+            return dict(self.base if self.target.mine is None else self.target.mine)
         found = {name: value for name, value in self.base.items() if name in self.kind.fixed}
         found |= self.form.model.value(secrets=secrets)
         for editor in self.editors:
@@ -256,6 +260,8 @@ class EditScreen(WritingScreen):
     @property
     def dirty(self) -> bool:
         """Whether there is anything to lose."""
+        if self.saved is not None:
+            return False
         if not self._filled or self.form is None:
             return self.target.mine is not None
         if self._whole is not None:
@@ -278,7 +284,7 @@ class EditScreen(WritingScreen):
             profile=backend.status.profile, base_url=backend.base_url or "", app=self.target.app, kind=self.kind.name,
             thing=self.target.id, label=self.kind.label(self.base or self.mine(secrets=False)),
             mine=self.mine(secrets=False), base=None if self.is_new else self.base, parent=self._parent_id,
-            draft=(self._whole.draft or "") if self._whole else "", why=why, id=self.target.recovered,
+            draft=(self._whole.draft or "") if self._whole else self.target.draft, why=why, id=self.target.recovered,
         )  # fmt: skip
 
     def name_of_entry(self, entry: Any) -> str:

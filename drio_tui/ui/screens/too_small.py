@@ -8,11 +8,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
+from drio_tui.ui.widgets.dialog import Dialog
 
 SMALLEST = Size(44, 12)
 
@@ -22,7 +22,7 @@ def fits(size: Size) -> bool:
     return size.width >= SMALLEST.width and size.height >= SMALLEST.height
 
 
-class TooSmallScreen(ModalScreen[None]):
+class TooSmallScreen(Dialog[None]):
     """Asks for more room and goes away by itself when there is some.
 
     Modal, so that no key does anything that cannot be seen.

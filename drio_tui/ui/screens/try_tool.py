@@ -175,7 +175,7 @@ class TryScreen(Keeping, DrioScreen[None]):
             self._read()
             return
         self.cancel_requests()
-        self.call_later(self.dismiss)
+        self.dismiss()
 
     def _speaks_for(self) -> tuple[str, str | None] | None:
         session = self.drio.session

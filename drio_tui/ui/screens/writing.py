@@ -162,7 +162,7 @@ class WritingScreen(DrioScreen[str | None]):
             self.drio.back()
 
     def action_write(self) -> None:
-        if self._saving or self.form is None:
+        if self._saving or self.form is None or self.saved is not None:
             return
         if not self._take_json():
             self._say("The JSON does not parse; nothing was written.")

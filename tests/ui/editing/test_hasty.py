@@ -1,0 +1,128 @@
+"""Hands that are faster than the program, and answers that come while something else is on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Button
+
+from drio_tui.ui.screens.app import AppScreen
+from drio_tui.ui.screens.confirm import ConfirmScreen
+from drio_tui.ui.screens.edit import EditScreen, Target
+from drio_tui.ui.screens.help import HelpScreen
+from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.workspace import recovery
+from tests.ui.driving import running, until
+from tests.ui.editing.test_faults import TOOL_1, editing_tool
+from tests.ui.editing.test_saving import edit_of, opened, put
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import SEARCH_TOOL
+
+
+def at_once(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys as a terminal that repeats one sends them: all are there before the first is looked at."""
+    for key in keys:
+        pilot.app.post_message(events.Key(key, None))
+
+
+async def test_a_button_pressed_twice_answers_one_dialog_and_leaves_what_is_below(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F34: the second press in a question is not one for the edit under it, nor for the app under that."""
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        put(screen, "name", "Mine")
+        put(screen, "description", "Mine too")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.screen.focused)
+        for _ in range(3):
+            pilot.app.screen.query_one("#no", Button).press()
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.pause()
+        server.hold(f"PATCH {TOOL_1}")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen) and pilot.app.screen.focused)
+        for _ in range(3):
+            pilot.app.screen.query_one("#write", Button).press()
+        await until(pilot, lambda: server.asked("PATCH", TOOL_1))
+        await pilot.pause()
+        assert pilot.app.screen is screen
+        server.release()
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert server.asked("PATCH", TOOL_1) == 1
+
+
+async def test_a_save_that_ends_under_help_or_in_another_area_closes_the_edit_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        below = pilot.app.screen_stack[-2]
+        for name in ("Mine", "Mine again"):
+            put(screen, "name", name)
+            server.hold(f"PATCH {TOOL_1}")
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: server.asked("PATCH", TOOL_1))
+            if name == "Mine":
+                await pilot.press("f1")
+                await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+            else:
+                pilot.app.action_go("requests")
+                await until(pilot, lambda: pilot.app.current_mode == "requests")
+            covering = pilot.app.screen
+            server.release()
+            await until(pilot, lambda editing=screen: editing.saved)
+            await pilot.pause()
+            assert pilot.app.screen is covering
+            assert (screen.unsaved(), screen.buffer("the test ends it")) == ("", None), "it is saved"
+            if name == "Mine":
+                await pilot.press("escape")
+            else:
+                pilot.app.action_go("apps")
+            await until(pilot, lambda: pilot.app.screen is below)
+            assert server.asked("PATCH", TOOL_1) == (1 if name == "Mine" else 2)
+            below.open_edit(Target("app_1", "tool", "tool_1"))
+            screen = await edit_of(pilot)
+
+
+async def test_keys_pressed_while_an_edit_is_being_laid_out_do_it_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F5 reads again what could not be read, Esc leaves: neither breaks what is half there."""
+    answers = drio_of()
+    answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        pilot.app.open_app("app_1")
+        screen = await opened(pilot)
+        for key in ("escape", "f5"):
+            editing = EditScreen(Target("app_1", "tool", "tool_1"), screen.snapshot)
+            await pilot.app.push_screen(editing)
+            async with asyncio.timeout(30):
+                while editing.form is None:
+                    await asyncio.sleep(0)
+            while key == "f5" and not editing._filled:
+                at_once(pilot, key)
+                await asyncio.sleep(0)
+            if key == "escape":
+                at_once(pilot, key)
+                await until(pilot, lambda: pilot.app.screen is screen)
+            await pilot.pause()
+        assert server.asked("GET", TOOL_1) == 2
+        assert pilot.app.is_running
+
+
+async def test_a_kept_edit_that_could_not_be_read_again_stays_kept_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F36: the program ends while drio has not answered yet."""
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        server.hold(f"GET {TOOL_1}")
+        before, mine = dict(SEARCH_TOOL), SEARCH_TOOL | {"name": "Mine"}
+        target = Target("app_1", "tool", "tool_1", base=before, mine=mine, draft="{ half", recovered="ab" * 12)
+        await pilot.app.push_screen(EditScreen(target))
+        await until(pilot, lambda: server.asked("GET", TOOL_1))
+        pilot.app.keep_unsaved("the test ends it")
+        (kept,) = recovery.load().buffers
+        assert (kept.mine["name"], kept.base and kept.base["name"], kept.draft) == (
+            "Mine",
+            SEARCH_TOOL["name"],
+            "{ half",
+        )
