@@ -73,6 +73,7 @@ class Document:
         self._details: dict[str, Detail] = {}
         self._reader: _Reader | None = None
         self._turn = asyncio.Lock()
+        self._asked: set[asyncio.Task[None]] = set()
 
     @property
     def title(self) -> str:
@@ -115,9 +116,18 @@ class Document:
     async def details(self, ids: Iterable[str]) -> dict[str, Detail]:
         """What operations become, by id, in the order asked for; ids that are not there are left out.
 
-        Raises `ImportFailed` when the document is closed or its reader has died.
+        Raises `ImportFailed` when the document is closed or its reader has died. A caller that goes away is not
+        waited for, but its answer is: left in the pipe, it would be taken for the next one's.
         """
         wanted = [id for id in dict.fromkeys(ids) if id in self._by_id]
+        if not all(id in self._details for id in wanted):
+            asked = asyncio.create_task(self._describe(wanted))
+            self._asked.add(asked)
+            asked.add_done_callback(self._answered)
+            await asyncio.shield(asked)
+        return {id: self._details[id] for id in wanted}
+
+    async def _describe(self, wanted: list[str]) -> None:
         async with self._turn:
             missing = [id for id in wanted if id not in self._details]
             if missing:
@@ -126,7 +136,11 @@ class Document:
                 answer = await self._reader.ask({"details": missing})
                 for value in answer["details"]:
                     self._details[value["id"]] = detail_from(value)
-        return {id: self._details[id] for id in wanted}
+
+    def _answered(self, asked: asyncio.Task[None]) -> None:
+        self._asked.discard(asked)
+        if not asked.cancelled():
+            asked.exception()  # seen, whether or not the caller is still there
 
     async def plan(
         self,
@@ -196,6 +210,8 @@ class Document:
         reader, self._reader = self._reader, None
         if reader is not None:
             await reader.close()
+        if self._asked:  # what was still asked for ends with the process
+            await asyncio.wait(self._asked)
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,9 +6,11 @@ A reference to another document is never followed, so this is all that is ever r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -58,7 +60,7 @@ async def fetch(where: str, progress: Progress | None = None) -> Source:
         raise ImportFailed("No file or address is given.")
     tell = progress or (lambda _: None)
     if where == "-":
-        return Source("standard input", await asyncio.to_thread(_from_stream))
+        return Source("standard input", await _from_stream())
     scheme = where.partition(":")[0].lower()
     if scheme in ("http", "https"):
         return await _from_address(where, tell)
@@ -111,11 +113,50 @@ def _from_file(where: str, tell: Progress) -> Source:
     return Source(where, bytes(data))
 
 
-def _from_stream() -> bytes:
-    data = sys.stdin.buffer.read(LARGEST + 1)
+async def _from_stream() -> bytes:
+    """All of standard input. It may never end, so it is read in a thread that nobody waits for when leaving."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[bytes] = loop.create_future()
+
+    def settle(data: bytes, error: Exception | None) -> None:
+        if ended.done():
+            return
+        if error is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(data)
+
+    def work() -> None:
+        data, error = b"", None
+        try:
+            data = _all_of_stream()
+        except (OSError, ValueError) as failure:
+            error = failure
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there any more
+            loop.call_soon_threadsafe(settle, data, error)
+
+    threading.Thread(target=work, name="standard input", daemon=True).start()
+    try:
+        data = await ended
+    except (OSError, ValueError) as error:
+        raise ImportFailed(f"Standard input cannot be read: {_reason(error)}.") from error
     if len(data) > LARGEST:
         raise _too_large("Standard input")
     return data
+
+
+def _all_of_stream() -> bytes:
+    """Standard input, at most a byte more than `LARGEST`. Raises `OSError` and `ValueError`."""
+    if sys.stdin is None:
+        raise OSError("it is closed")
+    try:
+        handle = sys.stdin.fileno()
+    except OSError:  # something else stands in its place, which has it all already
+        return sys.stdin.buffer.read(LARGEST + 1)
+    data = bytearray()  # not through its buffer, whose lock a thread left behind would keep
+    while len(data) <= LARGEST and (part := os.read(handle, _PORTION)):
+        data += part
+    return bytes(data)
 
 
 def _reason(error: Exception) -> str:

@@ -101,6 +101,36 @@ async def test_cancelling_ends_the_reading_and_its_process(tmp_path: Path) -> No
     assert not [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
 
 
+async def test_who_leaves_before_the_answer_does_not_leave_it_to_the_next(tmp_path: Path) -> None:
+    paths = {f"/p{number}": {"get": {"summary": f"S{number}", "responses": {}}} for number in range(300)}
+    async with await opened(tmp_path, document(paths)) as found:
+        asked = asyncio.create_task(found.details([f"GET /p{number}" for number in range(200)]))
+        while not found._asked:
+            await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        told = await found.details(["GET /p250", "GET /p3"])
+        assert [told[id].tool["name"] for id in told] == ["S250", "S3"]
+
+
+async def test_what_standard_input_holds_is_read_and_one_that_never_ends_can_be_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, writing = os.pipe()
+    with open(reading, encoding="utf-8") as stream, open(writing, "wb", buffering=0) as other:
+        monkeypatch.setattr("sys.stdin", stream)
+        asked = asyncio.create_task(sources.fetch("-"))
+        await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        other.close()
+        await asyncio.get_running_loop().shutdown_default_executor()  # as a program that ends does
+    monkeypatch.setattr("sys.stdin", None)
+    assert "closed" in (await failing("-")).message
+
+
 async def test_a_process_that_dies_is_told_of(pets: str) -> None:
     found = await open_document(pets)
     assert found._reader is not None
