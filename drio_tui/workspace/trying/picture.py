@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -31,6 +32,8 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
 _BARS = "█▓▒░"
 _SPARKS = "▁▂▃▄▅▆▇█"
 _POINTS = 200
+_LARGEST = 1e300
+"""Beyond this a number is not reckoned with, only shown: a whole number may be larger than any float."""
 
 
 @dataclass(slots=True)
@@ -121,7 +124,7 @@ def _group(slots: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 
 
 def _measured(page: _Page, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
         return show(value)
     digits = page.style("precision")
     places = int(digits) if digits.isascii() and digits.isdigit() and int(digits[:2]) <= 6 else None
@@ -151,13 +154,24 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
             if line and size + cell_len(word.rstrip()) > width:
                 yield line.rstrip()
                 line, size = "", 0
-            while length > width:
-                piece = set_cell_size(word, width).rstrip(" ") if cell_len(word[0]) <= width else word[0]
-                yield piece
-                word = word[max(1, len(piece)) :]
+            if length > width:
+                *pieces, word = _broken(word, width)
+                yield from pieces
                 length = cell_len(word)
             line, size = line + word, size + length
         yield line.rstrip()
+
+
+def _broken(word: str, width: int) -> Iterator[str]:
+    """A word in pieces of at most `width` cells. Measured is what one line can hold, never all that is left."""
+    while True:
+        ahead = word[: width + 8]
+        if len(ahead) == len(word) and cell_len(ahead) <= width:
+            yield word
+            return
+        piece = set_cell_size(ahead, width).rstrip(" ") if cell_len(ahead[0]) <= width else ahead[0]
+        yield piece
+        word = word[max(1, len(piece)) :]
 
 
 def _paragraph(text: Any, width: int, role: str = "") -> Iterator[Line]:
@@ -192,18 +206,23 @@ def _pairs(entries: Sequence[tuple[str, Any]], width: int) -> Iterator[Line]:
             yield [(_fit(name if number == 0 else "", column) + "  ", "key"), (line, "")]
 
 
-def _tree(value: Any, width: int, depth: int = 0) -> Iterator[Line]:
+def _tree(value: Any, width: int) -> Iterator[Line]:
+    """Any value, as far as anybody would read it."""
+    return islice(_branches(value, width, 0), _LINES)
+
+
+def _branches(value: Any, width: int, depth: int) -> Iterator[Line]:
     if isinstance(value, list):
         if not value:
             yield [("None", "muted")]
         for item in value[:50]:
-            for number, line in enumerate(_tree(item, width - 2, depth + 1)):
+            for number, line in enumerate(_branches(item, width - 2, depth + 1)):
                 yield [("• " if number == 0 else "  ", "muted"), *line]
     elif isinstance(value, dict) and depth < 4:
         for name, member in list(value.items())[:60]:
             if isinstance(member, dict | list) and member:
                 yield [(label(name), "key")]
-                for line in _tree(member, width - 2, depth + 1):
+                for line in _branches(member, width - 2, depth + 1):
                     yield [("  ", ""), *line]
             else:
                 yield from _pairs([(name, member)], width)
@@ -301,6 +320,8 @@ def _list(page: _Page) -> Picture:
         if name:
             lines.append([(name, "head")])
         for index, slots in members:
+            if len(lines) > _LINES:
+                return Picture(lines)
             mark = ("☑ " if slots["checked"] else "☐ ") if "checked" in slots else "• "
             title = _text(slots, "title") or (show(page.raw(index)) if not slots else "–")
             pieces: Line = [(mark, "muted"), (_fit(title, min(cell_len(title), page.width - 4)), "title")]
@@ -362,6 +383,8 @@ def _cards(page: _Page) -> Picture:
         if name:
             lines.append([(name, "head")])
         for index, slots in members:
+            if len(lines) > _LINES:
+                return Picture(lines)
             lines += _boxed(_card_lines(inner, slots, page.raw(index)), width)
     return Picture(lines)
 
@@ -436,7 +459,7 @@ def _chart(page: _Page) -> Picture:
 
 
 def _number(value: Any) -> float:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 else 0
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST else 0
 
 
 def _sparks(series: Sequence[tuple[str, list[float]]], width: int) -> Iterator[Line]:
@@ -494,6 +517,8 @@ def _timeline(page: _Page) -> Picture:
         return _nothing()
     lines: list[Line] = []
     for slots in page.items:
+        if len(lines) > _LINES:
+            break
         pieces: Line = [("● ", "badge")]
         if moment := _text(slots, "timestamp"):
             pieces += [(moment, "muted"), ("  ", "")]

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from drio_tui.text import visible
 from drio_tui.workspace.mapping import SLOTS
+from drio_tui.workspace.trying import picture
 from drio_tui.workspace.trying.picture import ROLES, Picture, draw
 from drio_tui.workspace.trying.run import Run
 from tests.workspace.trying.conftest import bound
@@ -119,6 +120,7 @@ def test_a_failed_run_and_a_tool_without_a_widget_show_what_there_is() -> None:
 
 
 def test_mappings_that_would_take_forever_end_and_say_so() -> None:
+    """F65."""
     deep: Any = "x"
     for _ in range(20):
         deep = [deep, deep]
@@ -159,3 +161,28 @@ def test_long_words_and_wide_letters_are_wrapped_to_the_width(width: int) -> Non
         made = drawn("text", {"body": "$"}, text, width)
         assert made.width <= max(20, width)
         assert "".join(text_of(made).split()).startswith("".join(text.split())[:10])
+
+
+def test_a_whole_number_larger_than_any_float_is_shown_as_it_is() -> None:
+    for style in ({}, {"precision": "2"}, {"format": "percent"}):
+        shown = text_of(drawn("metric", {"value": "$.n"}, {"n": 10**400}, width=500, style=style))
+        assert str(10**400) in shown
+
+
+def test_of_a_long_text_without_blanks_only_what_a_line_holds_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = 0
+
+    def counted(text: str) -> int:
+        nonlocal measured
+        measured += len(text)
+        return cell_len(text)
+
+    monkeypatch.setattr(picture, "cell_len", counted)
+    made = drawn("text", {"body": "$"}, "漢" * 20_000, width=80)
+    assert len(made.lines) == 500
+    assert measured < 20 * 20_000  # all that is left, line by line, would be five million
+
+
+def test_a_result_of_very_many_branches_ends_where_nobody_would_read_on() -> None:
+    made = drawn("card", {}, [[["x"] * 50] * 50] * 50)
+    assert len(made.lines) <= 4_002
