@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 HIDDEN = "••••••"
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
@@ -45,6 +47,14 @@ def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> li
     return [
         (name, HIDDEN if name.lower() in _SECRET_HEADERS or is_secret(name) else _text(value)) for name, value in pairs
     ]
+
+
+def spellings(secret: str) -> list[str]:
+    """A secret as it may stand in texts: as it is, and as URLs, forms and JSON spell it; the longest first."""
+    told = secret.encode("utf-8", "replace")
+    found = {secret, quote(told, safe=""), quote(told), quote_plus(told)}
+    found |= {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    return sorted(found, key=lambda one: (-len(one), one))
 
 
 def _redact(value: Any, oauth: bool, *, hide: bool) -> Any:

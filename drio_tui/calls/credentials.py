@@ -56,9 +56,16 @@ class Keyring:
         self._gate = gate
         self._secrets = secrets
         self._tokens: dict[str, _Token] = {}
+        self.given: set[str] = set()
+        """Every key, token and password as it was sent, to take it out of what is shown."""
 
     async def credentials(self, auth: Document | None) -> Credentials:
         """What to add to a request of an integration with this connection. Raises `SignInFailed`."""
+        found = await self._credentials(auth)
+        self.given |= {value.rpartition(" ")[2] for value in (*found.headers.values(), *found.query.values())}
+        return found
+
+    async def _credentials(self, auth: Document | None) -> Credentials:
         if auth is None:
             return NO_CREDENTIALS
         config = auth.get("config") or {}

@@ -11,7 +11,6 @@ import click
 
 from drio_tui.api import wire
 from drio_tui.api.errors import DrioError, NotFound, UsageError
-from drio_tui.api.redact import redact
 from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say, style
 from drio_tui.cli.read import find_app
 from drio_tui.session import connected
@@ -107,7 +106,9 @@ def call(
 
     done, bound = run(work())
     if as_json:
-        echo_json(done.as_wire() | {"arguments": redact(done.arguments)})
+        from drio_tui.workspace.trying.run import shown_arguments
+
+        echo_json(done.as_wire() | {"arguments": shown_arguments(bound, done.arguments)})
     elif done.failed and done.value is not None:
         click.echo(
             wire.dumps(done.value, indent=2) if not isinstance(done.value, str) else visible(done.value), err=True
@@ -133,12 +134,15 @@ def call(
 def _arguments(given: str | None) -> dict[str, Any]:
     text = given
     if given == "-":
-        text = sys.stdin.read(_LONGEST + 1)
+        try:
+            text = "" if sys.stdin is None else sys.stdin.read(_LONGEST + 1)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"standard input cannot be read: {one_line(str(error), 200)}") from None
     elif given is not None and given.startswith("@"):
         try:
             with Path(given[1:]).open(encoding="utf-8-sig") as file:
                 text = file.read(_LONGEST + 1)
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise UsageError(f"{one_line(given[1:], 200)} cannot be read: {one_line(str(error), 200)}") from None
     if text is None:
         return {}
@@ -168,9 +172,11 @@ def _agree(bound: Bound, what: str, arguments: dict[str, Any], yes: bool, read_o
         raise UsageError("this tool changes something, and --read-only is in force")
     if yes:
         return
+    from drio_tui.workspace.trying.run import shown_arguments
+
     say(f"{one_line(bound.title, 80)} is not marked as only reading. This would be sent:")
     say(f"  {one_line(what, 400)}")
-    say(f"  with {one_line(wire.dumps(arguments), 2_000)}")
+    say(f"  with {one_line(wire.dumps(shown_arguments(bound, arguments)), 2_000)}")
     if not sys.stdin.isatty():
         raise UsageError("this tool changes something, and nobody can be asked", hint="Add --yes to run it.")
     click.confirm("Run it?", abort=True, err=True)

@@ -65,6 +65,11 @@ class Runtime:
         self._transport = GuardedTransport(policy)
         self._keyring = Keyring(self._transport, self._gate, secrets)
 
+    @property
+    def given(self) -> set[str]:
+        """Every key, token and password as it was sent to an upstream."""
+        return self._keyring.given
+
     async def aclose(self) -> None:
         """Close the connections to upstreams."""
         await self._transport.aclose()

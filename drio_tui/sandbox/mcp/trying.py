@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
-from drio_tui.api.redact import HIDDEN
+from drio_tui.api.redact import HIDDEN, spellings
 from drio_tui.api.wire import dumps, loads
 from drio_tui.calls.egress import Policy
 from drio_tui.calls.fetch import Answer
@@ -56,9 +56,12 @@ class Draft:
         finally:
             await runtime.aclose()
         seconds = time.perf_counter() - began
+        known = self._known(runtime.given)
         if not isinstance(answer, Answer):
-            return {"error": self._clean(answer.text), "unknown": answer.unknown, "seconds": seconds}
-        body = self._clean_bytes(answer.body)
+            return {"error": _clean(answer.text, known), "unknown": answer.unknown, "seconds": seconds}
+        body = answer.body
+        for secret in known:
+            body = body.replace(secret.encode("utf-8", "surrogatepass"), HIDDEN.encode())
         return {
             "answer": {
                 "status": answer.status,
@@ -85,19 +88,11 @@ class Draft:
             raise Problem(409, "The tool is bound to no operation, so there is nothing to run.", code="not_bound")
         return deployment, tool
 
-    def _known(self) -> list[str]:
+    def _known(self, given: set[str]) -> list[str]:
+        """What was sealed, and what was sent of it (the base64 of a password, a token), in every spelling."""
         members = [value for each in (self._secrets or {}).values() for value in each.values()]
-        return [value for value in members if isinstance(value, str) and len(value) >= _SHORTEST_SECRET]
-
-    def _clean(self, text: str) -> str:
-        for secret in self._known():
-            text = text.replace(secret, HIDDEN)
-        return text
-
-    def _clean_bytes(self, body: bytes) -> bytes:
-        for secret in self._known():
-            body = body.replace(secret.encode("utf-8", "surrogatepass"), HIDDEN.encode())
-        return body
+        secrets = {value for value in (*members, *given) if isinstance(value, str) and len(value) >= _SHORTEST_SECRET}
+        return sorted({spelt for secret in secrets for spelt in spellings(secret)}, key=lambda one: (-len(one), one))
 
 
 async def draft(store: Store, app_id: str, tool_id: str) -> Draft:
@@ -117,6 +112,12 @@ async def draft(store: Store, app_id: str, tool_id: str) -> Draft:
     except SecretsUnavailable:
         secrets = None  # whoever signs in says so
     return Draft(store.settings, config, tool_id, secrets)
+
+
+def _clean(text: str, known: list[str]) -> str:
+    for secret in known:
+        text = text.replace(secret, HIDDEN)
+    return text
 
 
 async def _loaded(name: str) -> Any:

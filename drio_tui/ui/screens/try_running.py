@@ -13,7 +13,7 @@ from drio_tui.workspace.trying import here as local
 from drio_tui.workspace.trying import page as pages
 from drio_tui.workspace.trying.bound import Bound
 from drio_tui.workspace.trying.picture import draw
-from drio_tui.workspace.trying.run import Run, Target
+from drio_tui.workspace.trying.run import Run, Target, shown_arguments
 from drio_tui.workspace.trying.sandboxed import is_local
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ async def _deployed(
 
     endpoint = await _endpoint(drio, app)
     if not bound.only_reads:
-        given = pretty(arguments)[:2_000]
+        given = pretty(shown_arguments(bound, arguments))[:2_000]
         said = f"tools/call {bound.name}\n{endpoint}\n{given}\n\nThe tool is not marked as only reading."
         if not await drio.confirm(f"Run {bound.title}?", said, agree="Run it"):
             return Attempt(None, "Not run.")

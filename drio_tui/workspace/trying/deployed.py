@@ -12,11 +12,10 @@ from urllib.parse import quote, urlsplit
 
 from drio_tui.api import wire
 from drio_tui.api.errors import DrioError
-from drio_tui.api.redact import redact
 from drio_tui.endpoint import connect
 from drio_tui.workspace.deployed import Records
 from drio_tui.workspace.trying.bound import Bound, Document
-from drio_tui.workspace.trying.run import Request, Run, inner_value, scrub, secret_texts
+from drio_tui.workspace.trying.run import Request, Run, inner_value, shown_arguments
 from drio_tui.workspace.trying.sandboxed import is_local
 
 if TYPE_CHECKING:
@@ -46,8 +45,9 @@ async def run_deployed(endpoint: str, bound: Bound, arguments: Document, on_exch
         run.timing.append(("connecting", connected - started))
         result = await live.call(bound.name, arguments)
     run.timing.append(("call", result.seconds))
-    known = secret_texts(bound, arguments)
-    run.request = Request("tools/call", endpoint, (("name", bound.name),), scrub(wire.dumps(redact(arguments)), known))
+    run.request = Request(
+        "tools/call", endpoint, (("name", bound.name),), wire.dumps(shown_arguments(bound, arguments))
+    )
     _take(run, bound, result)
     return run
 

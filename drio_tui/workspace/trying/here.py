@@ -110,9 +110,7 @@ class Here:
         try:
             keyring = Keyring(transport, gate, {str(auth["id"]): secrets} if auth else {})
             credentials = await keyring.credentials(auth)
-            known += [
-                value.rpartition(" ")[2] for value in (*credentials.headers.values(), *credentials.query.values())
-            ]
+            known += keyring.given
             signed = time.perf_counter()
             if auth is not None:
                 run.timing.append(("sign-in", signed - checked))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from drio_tui.api import wire
-from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers
+from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers, spellings
 from drio_tui.calls import answers, tools
 from drio_tui.calls.fetch import Answer
 from drio_tui.calls.requests import Outgoing
@@ -184,6 +184,12 @@ def secret_texts(bound: Bound, arguments: Document) -> list[str]:
     return [*_texts([arguments[name] for name in bound.secret_names if name in arguments])]
 
 
+def shown_arguments(bound: Bound, arguments: Document) -> Document:
+    """Arguments as they may be shown: what is secret hidden."""
+    hidden = {name: HIDDEN for name in bound.secret_names if name in arguments}
+    return dict(scrub(redact(arguments | hidden), secret_texts(bound, arguments)))
+
+
 def plain_url(url: str) -> str:
     """An address without its password, and with the values of secret query parameters hidden."""
     url = str(redact(url))
@@ -199,8 +205,9 @@ def plain_url(url: str) -> str:
 
 
 def scrub(value: Any, secrets: Iterable[str]) -> Any:
-    """A JSON value without the texts in `secrets`, wherever they stand in it."""
-    known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    """A JSON value without the texts in `secrets`, wherever they stand in it and however they are spelt there."""
+    found = {spelt for secret in secrets if len(secret) >= _SHORTEST_SECRET for spelt in spellings(secret)}
+    known = sorted(found, key=lambda one: (-len(one), one))
     if not known:
         return value
 
@@ -222,9 +229,11 @@ def scrub(value: Any, secrets: Iterable[str]) -> Any:
 def take_answer(run: Run, bound: Bound, answer: Answer, secrets: Iterable[str] = ()) -> None:
     """Put what an upstream answered into the run, as a deployed tool would give it on."""
     known = list(secrets)
-    value, is_json = answers.read(answer)
-    value = scrub(value, known)
+    said, is_json = answers.read(answer)
+    value = scrub(said, known)
     text = answer.body[:_LONGEST].decode("utf-8", "replace") if answer.body and value is not None else ""
+    if is_json and value != said:  # JSON can spell a text in more ways than can be looked for
+        text = wire.dumps(value)
     run.response = Response(answer.status, answer.content_type, len(answer.body), scrub(text, known))
     if not 200 <= answer.status < 300:
         run.error = f"The upstream answered {answer.status}."
@@ -288,6 +297,8 @@ def keepable(run: Run) -> Document:
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield wire.dumps(value)
     elif isinstance(value, dict | list):
         for member in value.values() if isinstance(value, dict) else value:
             yield from _texts(member)

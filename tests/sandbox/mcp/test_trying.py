@@ -41,6 +41,21 @@ async def test_a_draft_is_run_with_its_sealed_secret_which_never_comes_back(lax:
     assert (await lax.api("GET", f"/apps/{app}"))["app"]["status"] == "draft"
 
 
+async def test_neither_a_password_s_base64_nor_its_json_spelling_comes_back(lax: Served, upstream: Upstream) -> None:
+    config = {"type": "basic", "username": "anna", "password": 'pä"ssword'}
+    auth = {"providerKey": "basic", "config": config}
+    app, tool = await lax.tool(upstream.base_url, path="/a", auth=auth)
+    sent = base64.b64encode(b'anna:p\xc3\xa4"ssword').decode()
+
+    def echo(seen: Any) -> bytes:
+        return respond(json.dumps({"you sent": seen.headers["authorization"], "that is": 'pä"ssword'}).encode())
+
+    upstream.answer = echo
+    told = await try_it(lax, app, tool["id"], {})
+    assert upstream.seen[0].headers["authorization"] == f"Basic {sent}"
+    assert body_of(told) == {"you sent": "Basic ••••••", "that is": "••••••"}
+
+
 async def test_what_cannot_be_run_says_so(lax: Served, strict: Served, upstream: Upstream) -> None:
     app, tool = await lax.tool(upstream.base_url, path="/{id}")
     assert "right" in (await try_it(lax, app, tool["id"], {}))["error"]

@@ -151,6 +151,7 @@ async def test_a_client_secret_gets_a_token_and_neither_is_shown(upstream: Upstr
 async def test_injection_and_wrong_types_are_refused_before_anything_is_sent(
     upstream: Upstream, arguments: Any, spec: Any
 ) -> None:
+    """F63."""
     with pytest.raises(BadArguments) as refused:
         await run(upstream.base_url, arguments, **spec)
     assert refused.value.message
@@ -163,6 +164,7 @@ async def test_injection_and_wrong_types_are_refused_before_anything_is_sent(
     "base", ["http://[::1", "http://user:pw@127.0.0.1", "file:///etc/passwd", "http://2130706433/"]
 )
 async def test_addresses_that_are_no_plain_ones_are_refused(base: str) -> None:
+    """F62."""
     tool = bound(base)
     try:
         prepare(tool, {})
@@ -264,3 +266,21 @@ async def test_arguments_that_are_secret_are_sent_but_shown_nowhere(upstream: Up
     assert json.loads(upstream.seen[0].body) == given
     assert "secret-" not in repr([done.request, done.response, done.structured])
     assert "secret-" not in preview(bound(upstream.base_url, method="POST", schema=schema), given).body
+
+
+async def test_a_secret_is_hidden_however_an_address_or_json_spells_it(upstream: Upstream) -> None:
+    schema = {
+        "properties": {
+            "pin": {"type": "string", "writeOnly": True, "x-in": "path"},
+            "word": {"type": "string", "format": "password", "x-in": "body"},
+            "number": {"type": "integer", "format": "password", "x-in": "body"},
+        }
+    }
+    upstream.answer = lambda seen: respond(json.dumps([seen.target, seen.body.decode()]).encode())
+    given = {"pin": "pä ss/1", "word": 'w"örd', "number": 47_110_815}
+    done = await run(upstream.base_url, given, method="POST", path="/{pin}", schema=schema)
+    assert upstream.seen[0].target == "/p%C3%A4%20ss%2F1"
+    assert json.loads(upstream.seen[0].body) == {"word": 'w"örd', "number": 47_110_815}
+    shown = repr([done.request, done.response, done.response and done.response.text, done.structured])
+    for spelt in ("%C3%A4", "ä", "00f6", "ö", "47110815"):
+        assert spelt not in shown
