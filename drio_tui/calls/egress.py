@@ -68,8 +68,8 @@ class Policy:
 
 
 def origin_of(url: httpx.URL) -> Origin:
-    """The host and port that a URL names."""
-    return url.host.lower().rstrip("."), url.port or _PORTS.get(url.scheme, 0)
+    """The host and port that a URL names, a name of other letters in its ASCII form (`xn--…`), as it is looked up."""
+    return url.raw_host.decode("ascii").lower().rstrip("."), url.port or _PORTS.get(url.scheme, 0)
 
 
 @dataclass(frozen=True, slots=True)

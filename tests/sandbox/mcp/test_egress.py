@@ -61,6 +61,7 @@ def test_what_is_no_address_of_a_server_is_refused_whatever_is_allowed(address: 
     ],
 )  # fmt: skip
 async def test_nothing_is_sent_to_a_host_that_no_integration_names(url: str) -> None:
+    """F62."""
     gate = Gate.for_urls(STRICT, ["https://api.example.com/v1", "http://api.example.com"])
     async with GuardedTransport(STRICT) as transport:
         with pytest.raises(FetchFailed) as failure:
@@ -76,6 +77,7 @@ async def test_nothing_is_sent_to_a_host_that_no_integration_names(url: str) -> 
 async def test_an_integration_that_names_this_machine_is_refused_when_it_is_called(
     strict: Served, upstream: Upstream, host: str
 ) -> None:
+    """F62."""
     app, _ = await strict.tool(f"http://{host}:{upstream.port}")
     result = await strict.call(await strict.deploy(app), "do-it")
     assert result.is_error
@@ -99,6 +101,7 @@ async def test_the_sandbox_does_not_call_itself_but_for_its_helpdesk(lax: Served
 
 @pytest.mark.socket
 async def test_redirects_are_judged_like_first_addresses(lax: Served, upstream: Upstream, other: Upstream) -> None:
+    """F62."""
     targets = [
         f"http://127.0.0.1:{other.port}/", f"http://127.1:{other.port}/", "http://169.254.169.254/", "file:///etc/passwd",
         "gopher://127.0.0.1/", f"http://a@127.0.0.1:{upstream.port}/", f"{lax.base_url}/api/v1/templates",
@@ -164,9 +167,22 @@ class Names:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answer]
 
 
+async def test_a_host_of_other_letters_is_found_by_its_ascii_name(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream
+) -> None:
+    Names(monkeypatch, ["127.0.0.1"])
+    for host in ("bücher.example", "xn--bcher-kva.example"):
+        gate = Gate.for_urls(LAX, [f"http://{host}:{upstream.port}"])
+        async with GuardedTransport(LAX) as transport:
+            answer = await fetch(transport, gate, Outgoing("GET", f"http://{host}:{upstream.port}/x"))
+        assert answer.status == 200
+    assert {seen.headers["host"] for seen in upstream.seen} == {f"xn--bcher-kva.example:{upstream.port}"}
+
+
 async def test_a_name_is_resolved_once_and_what_was_judged_is_what_is_connected_to(
     monkeypatch: pytest.MonkeyPatch, upstream: Upstream
 ) -> None:
+    """F62."""
     names = Names(monkeypatch, ["127.0.0.1"], ["10.9.9.9"])
     gate = Gate.for_urls(LAX, [f"http://rebind.example:{upstream.port}"])
     async with GuardedTransport(LAX) as transport:
@@ -179,6 +195,7 @@ async def test_a_name_is_resolved_once_and_what_was_judged_is_what_is_connected_
 async def test_a_name_that_turns_private_after_a_good_answer_is_refused_at_the_next_connection(
     monkeypatch: pytest.MonkeyPatch, upstream: Upstream
 ) -> None:
+    """F62."""
     Names(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
     backend = GuardedBackend(STRICT)
     assert await backend.addresses("rebind.example", upstream.port) == ["93.184.216.34"]
@@ -210,6 +227,7 @@ async def fetched(upstream: Upstream, path: str = "/", **limits: Any) -> Any:
 
 
 async def test_an_answer_without_end_is_cut_at_the_limit(upstream: Upstream) -> None:
+    """F66."""
     sent = 0
 
     async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -228,6 +246,7 @@ async def test_an_answer_without_end_is_cut_at_the_limit(upstream: Upstream) -> 
 
 
 async def test_a_compressed_bomb_is_not_inflated_beyond_the_limit(upstream: Upstream) -> None:
+    """F66."""
     import tracemalloc
 
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
@@ -260,6 +279,8 @@ async def test_a_compressed_answer_is_read_and_a_damaged_one_told(upstream: Upst
 
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"])
 async def test_an_upstream_that_drips_or_is_silent_is_given_up_on(upstream: Upstream, head: bytes) -> None:
+    """F66."""
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(head)
