@@ -281,7 +281,9 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
             saver = saver_of(self.backend, client)
             return self.Done(await deploy(saver, self.app_id, records, lambda text: self.post_message(self.Step(text))))
 
-        self.run_request(work, lambda done: done, group="deploy", once=True)
+        self.run_request(
+            work, lambda done: done, group="deploy", failed=lambda error: self.Done(Failed(error)), once=True
+        )
 
     def on_deploy_screen_step(self, message: Step) -> None:
         self._steps.append(message.text)
