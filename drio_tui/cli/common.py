@@ -61,6 +61,14 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
     return guarded_command
 
 
+def refuse_read_only(why: str) -> None:
+    """Raise `UsageError` with `why` where the program was started with `--read-only`."""
+    if click.get_current_context().find_root().params.get("read_only"):
+        from drio_tui.api.errors import UsageError
+
+        raise UsageError(why)
+
+
 def run(work: Coroutine[Any, Any, R]) -> R:
     """Run `work` to its end; Ctrl+C cancels it and exits with 130."""
     import asyncio  # a third of the time that --help takes

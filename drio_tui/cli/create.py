@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from drio_tui.api.errors import DrioError
-from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say
+from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, refuse_read_only, run, say
 from drio_tui.cli.render import shown
 from drio_tui.kinds import APP
 from drio_tui.session import connected
@@ -34,6 +34,7 @@ def create(
     as_json: bool,
 ) -> None:
     """Create an app from a template; prints its id."""
+    refuse_read_only("--read-only creates nothing")
     given = {
         "templateId": template_id,
         "name": name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
-from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say, style
+from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, refuse_read_only, run, say, style
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import plain, shown
 from drio_tui.kinds import APP
@@ -102,6 +102,7 @@ def deploy(
     app: str, force: bool, no_verify: bool, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool
 ) -> None:
     """Deploy APP (id or slug) after a preflight, and look at the result as an AI client does."""
+    refuse_read_only("--read-only deploys nothing; `drio-tui check` says what a deploy would meet")
 
     async def work() -> None:
         async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:

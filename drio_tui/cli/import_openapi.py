@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, NotFound, UsageError
-from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say, style
+from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, refuse_read_only, run, say, style
 from drio_tui.cli.render import shown, table
 from drio_tui.text import one_line, visible
 
@@ -61,8 +61,8 @@ class _Import:
             if given["dry_run"] and not (given["into"] or given["auth"]):
                 self._show(await self._planned(document, chosen, {}, "", ""), checked)
                 return
-            if click.get_current_context().find_root().params.get("read_only") and not given["dry_run"]:
-                raise UsageError("--read-only creates nothing; --dry-run shows what would be.")
+            if not given["dry_run"]:
+                refuse_read_only("--read-only creates nothing; --dry-run shows what would be.")
             await self._in_app(document, chosen, checked)
 
     async def _in_app(self, document: Document, chosen: list[str], checked: tuple[Problem, ...]) -> None:

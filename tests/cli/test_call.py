@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from drio_tui.api.errors import UsageError
+from drio_tui.cli.call import _arguments
 from tests.cli.conftest import Runner
 from tests.sandbox_fixtures import Process
 
@@ -130,3 +132,17 @@ def test_read_only_runs_nothing_that_changes_something(on_sandbox: Runner, own: 
     assert done.code == 2
     assert "--read-only" in done.err
     assert on_sandbox("--read-only", "call", desk, "search-contacts").code == 0
+
+
+def test_arguments_from_a_closed_standard_input_or_of_other_bytes_than_text_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as closed:
+        closed.setattr("sys.stdin", None)
+        with pytest.raises(UsageError, match="not JSON"):
+            _arguments("-")
+    (tmp_path / "args.json").write_bytes(b'{"q": "\xff"}')
+    with pytest.raises(UsageError, match="cannot be read"):
+        _arguments(f"@{tmp_path / 'args.json'}")
+    with pytest.raises(UsageError, match="cannot be read"):
+        _arguments("@a\x00b")

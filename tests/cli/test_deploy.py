@@ -55,6 +55,9 @@ def test_errors_block_a_deploy_and_the_server_has_the_last_word(
     assert (blocked.code, blocked.out) == (1, "")
     assert blocked.error["code"] == "not_ready"
     assert blocked.error["details"]["findings"][0]["code"] == "unbound_tool"
+    careful = on_sandbox("--read-only", "deploy", app["id"], "--force")
+    assert careful.code == 2
+    assert "--read-only deploys nothing" in careful.err
     forced = on_sandbox("deploy", app["id"], "--force")
     assert (forced.code, forced.out) == (1, "")
     assert "the tool is not bound to an operation" in forced.err
