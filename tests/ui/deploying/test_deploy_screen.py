@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from drio_tui.api.errors import SignInRequired
 from drio_tui.kinds import TOOL
 from drio_tui.ui.forms.chooser import ChooserScreen
 from drio_tui.ui.screens.app import AppScreen
@@ -111,6 +112,7 @@ class Slow(TableServer):
 async def test_a_deploy_under_way_is_not_left_unseen_and_one_without_an_answer_is_looked_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """F36."""
     config = sound()
     server = Slow(drio_of(config))
     async with serving(server), running(server.base_url, monkeypatch) as pilot:
@@ -169,6 +171,16 @@ async def test_errors_are_passed_over_only_by_typing_the_apps_name(monkeypatch: 
         assert "not [bold]bound␛[31m." in text_of(app)
         assert server.asked("POST", "/apps/app_1/deploy") == 1
         assert screen.done is None
+
+        async def signed_out() -> None:
+            raise SignInRequired("the session has ended")
+
+        await pilot.press("r")
+        await until(pilot, lambda: not screen._tried)
+        monkeypatch.setattr(app.backend, "ready", signed_out)
+        screen._deploy()  # as F does once the name was typed
+        await until(pilot, lambda: not screen.deploying)
+        assert "the session has ended" in text_of(app)
 
 
 async def test_nothing_of_it_is_there_when_only_reading_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
