@@ -43,12 +43,14 @@ def test_what_cannot_be_read_is_said_with_its_place(data: bytes, says: str) -> N
 
 @pytest.mark.parametrize("tag", ["!!python/object/apply:os.system [ls]", "!include /etc/passwd", "!!set {a}"])
 def test_yaml_tags_make_nothing(tag: str) -> None:
+    """F61."""
     with pytest.raises(BadDocument, match="is not allowed, at line 2"):
         parse(f"x: 1\na: {tag}\n".encode())
 
 
 @pytest.mark.parametrize("levels", [9, 30])
 def test_a_bomb_of_yaml_aliases_is_refused_at_once(levels: int) -> None:
+    """F61."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
     with pytest.raises(BadDocument, match=f"more than {MOST_ITEMS:,} values"):
@@ -108,4 +110,5 @@ def test_a_name_that_stands_twice_is_told_of_and_the_last_one_counts(data: bytes
 
 
 def test_a_million_items_are_read() -> None:
+    """F61."""
     assert len(parse(json.dumps({"x": [0] * 1_000_000}).encode())[0]["x"]) == 1_000_000

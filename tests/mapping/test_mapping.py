@@ -87,6 +87,7 @@ def test_what_is_no_path_is_refused_with_a_reason(path: str) -> None:
     "path", ["$..*..*..*..*", "$..[?@..[?@..[?@..x]]]", "$[*,*,*,*,*,*,*,*][*,*,*,*,*,*,*,*][*,*,*,*,*,*,*,*][*,*,*,*]"]
 )
 def test_a_path_that_multiplies_is_given_up_on(path: str) -> None:
+    """F65."""
     value: object = 1
     for _ in range(6):
         value = [value] * 8
@@ -144,6 +145,7 @@ def test_only_so_many_items_are_shown_and_the_rest_counted() -> None:
 
 
 def test_templates_look_things_up_and_do_nothing_else() -> None:
+    """F64."""
     scope = {"item": {"id": 7, "tags": ["x", "y"], "email": "a@b"}, "result": {"title": "T", "id": 9}}
     assert render(parts("{{ row.id }}"), scope) == 7
     assert render(parts("mailto:{{ contact.email }}?{{row.tags[1]}}{{ row.tags.0 }}"), scope) == "mailto:a@b?yx"
@@ -174,5 +176,6 @@ def test_a_value_cannot_break_out_of_its_place_in_arguments() -> None:
 
 
 def test_a_huge_template_is_text() -> None:
+    """F64."""
     assert parts("{{ a }}" * 100_000) == [("{{ a }}" * 100_000)[:10_000]]
     assert sum(isinstance(part, list) for part in parts("{{ a }}" * 1000)) == 100

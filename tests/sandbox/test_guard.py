@@ -152,6 +152,7 @@ async def test_its_own_origins_are_let_in(http: httpx.AsyncClient, host: str) ->
 async def test_a_write_to_the_api_is_json_or_nothing(
     http: httpx.AsyncClient, inside: Inside, method: str, kind: str
 ) -> None:
+    """F68."""
     response = await http.request(method, "/api/v1/apps", content=b"{}", headers={"Content-Type": kind})
     assert is_refusal(response, 415, inside)
 

@@ -268,6 +268,7 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
 def test_a_run_copied_as_curl_is_inert_but_for_the_secret_that_it_takes_from_the_environment(
     hostile: str, tmp_path: Path
 ) -> None:
+    """F59."""
     headers = [("X-Note", hostile), ("Authorization", f"Bearer {HIDDEN}"), ("Host", "evil")]
     text = command("POST", f"http://127.0.0.1:1/{hostile}?key={HIDDEN}", headers, json.dumps({"a": hostile}))
     script = f'curl() {{ printf "%s\\0" "$@"; }}\n{text}\n'

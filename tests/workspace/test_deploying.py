@@ -69,6 +69,7 @@ async def test_a_second_deploy_says_what_it_brings_by_thing_and_member(one: Edit
 
 
 async def test_a_deploy_waits_for_the_save_under_way_and_holds_back_the_next(one: Editor) -> None:
+    """F35."""
     app, records = await made(one)
     first = await one.edit(APP, app, app, description="sent")
     second = await one.edit(APP, app, app, serverInstructions="not sent")
@@ -99,6 +100,7 @@ async def test_a_deploy_waits_for_the_save_under_way_and_holds_back_the_next(one
 
 
 async def test_twenty_deploys_at_once_are_one_request(one: Editor) -> None:
+    """F34."""
     app, records = await made(one)
     before = len(one.sent)
     outcomes = await asyncio.gather(*(deploy(one.saver, app, records) for _ in range(20)))

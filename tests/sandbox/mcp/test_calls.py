@@ -102,6 +102,7 @@ async def test_a_parameter_of_the_path_that_the_schema_forgot_is_asked_for(lax: 
 async def test_injections_into_path_query_and_headers_are_never_sent(
     lax: Served, upstream: Upstream, arguments: dict[str, str], why: str
 ) -> None:
+    """F63."""
     text = {"type": "string"}
     schema = properties(id=text, q=text, h={"type": "string", "x-in": "header", "x-name": "X-H"})
     app, _ = await lax.tool(upstream.base_url, path="/things/{id}", inputSchema=schema)
@@ -113,6 +114,7 @@ async def test_injections_into_path_query_and_headers_are_never_sent(
 
 @pytest.mark.parametrize("name", ["Host", "Authorization", "content-length", "Transfer-Encoding", "X Bad", "X\r\nY"])
 async def test_headers_that_are_not_its_to_set_are_refused_when_an_operation_is_saved(lax: Served, name: str) -> None:
+    """F63."""
     app = await lax.api.app()
     integration = await lax.api.new(app, "integrations", name="API", baseUrl="https://api.example.com")
     schema = properties(h={"type": "string", "x-in": "header", "x-name": name})

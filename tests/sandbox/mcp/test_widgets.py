@@ -111,6 +111,7 @@ DRAWN: list[tuple[str, dict[str, str], dict[str, Any], dict[str, str], list[str]
 def test_every_primitive_draws_its_data_as_text_and_loads_nothing(
     page: Page, tmp_path: Path, primitive: str, mappings: Any, result: Any, style: Any, texts: list[str]
 ) -> None:
+    """F66."""
     seen = draw(page, tmp_path, shown(deployment(primitive, mappings, style=style), result))
     for text in texts:
         assert text in seen

@@ -54,6 +54,7 @@ async def test_denying_tells_the_application_and_gives_nothing(sandbox: Sandbox,
 
 @pytest.mark.parametrize("query", ["&decision=allow", "&decision=allow&token=x", ""])
 async def test_looking_at_the_page_grants_nothing(sandbox: Sandbox, asked: Browser, query: str) -> None:
+    """F68."""
     assert asked.page is not None
     fields = asked.forms[0]["fields"]
     url = f"{asked.page.url}{query.replace('token=x', 'token=' + fields['token'])}"
@@ -65,6 +66,7 @@ async def test_looking_at_the_page_grants_nothing(sandbox: Sandbox, asked: Brows
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é"])
 async def test_an_answer_without_the_forms_token_is_refused(sandbox: Sandbox, asked: Browser, token: str) -> None:
+    """F68."""
     response = await asked.submit(decision="allow", token=token)
     assert (response.status_code, asked.left_to) == (403, "")
     assert await granted(sandbox) == 0
@@ -134,6 +136,7 @@ async def test_the_question_cannot_be_answered_before_signing_in(
 
 
 async def test_the_cookie_is_strict_and_out_of_reach_of_scripts(browser: Browser, application: Application) -> None:
+    """F68."""
     response = await browser.http.get(application.authorize_url())
     cookie = response.headers["set-cookie"].lower()
     for part in ("httponly", "samesite=strict", "path=/", "max-age=600"):
