@@ -254,15 +254,15 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def keep_unsaved(self, why: str) -> bool:
         """Keep what is being edited in files of its own, without asking; whether there was anything."""
-        for stack in self._screen_stacks.values():
-            for screen in stack:
+        buffers = []
+        for screen in [screen for stack in self._screen_stacks.values() for screen in stack]:
+            # A screen that fails, perhaps the one that the program ends of, must not take the others' edits with it.
+            with contextlib.suppress(Exception):
                 getattr(screen, "keep_draft", str)()
-        buffers = [
-            kept
-            for stack in self._screen_stacks.values()
-            for screen in stack
-            if (make := getattr(screen, "buffer", None)) and (kept := make(why)) is not None
-        ]
+            with contextlib.suppress(Exception):
+                make = getattr(screen, "buffer", None)
+                if make is not None and (kept := make(why)) is not None:
+                    buffers.append(kept)
         if buffers:
             from drio_tui.workspace import recovery  # only when there is something to keep
 

@@ -94,14 +94,21 @@ class Saver:
         self._deploying: dict[str, asyncio.Event] = {}
         self.intents = Intents()
         self._asking = Asking()
+        self._before = Asking()
         self._open: dict[tuple[str, ...], _Attempt] = {}
 
     def stop(self, app: str) -> bool:
-        """Give up the request under way for an app; whether there was one.
+        """Give up the request under way for a change of an app; whether there was one.
 
-        What was only being read ends in `Failed`, with nothing written. What was being written is looked up,
-        as after a lost answer, and ends in `Unknown`; a second `stop` gives up the looking.
+        What was only being read, or waited for a deploy, ends in `Failed`, with nothing written. What was being
+        written is looked up, as after a lost answer, and ends in `Unknown`; a second `stop` gives up the looking.
+        A deploy goes on: while there is one, no change is being written.
         """
+        waiting = self._before.stop(app)
+        return waiting if app in self._deploying else self._asking.stop(app) or waiting
+
+    def stop_deploy(self, app: str) -> bool:
+        """The same for a deploy, and for the writes that it waits for."""
         return self._asking.stop(app)
 
     def journal(self, app: str) -> Journal | None:
@@ -112,7 +119,7 @@ class Saver:
 
     async def preview(self, edit: Edit) -> Preview | DeletedElsewhere | Failed | Refused:
         """Read again and merge, without writing."""
-        theirs = await self._now(edit.kind, edit.app, edit.id)
+        theirs = await self._now(edit.kind, edit.app, edit.id, self._before)
         if theirs is None:
             return DeletedElsewhere(edit, edit.mine)
         if isinstance(theirs, DrioError):
@@ -129,7 +136,8 @@ class Saver:
         return await self.intents.once(intent, lambda: self.intents.alone(key, lambda: self._save(edit, group, undoes)))
 
     async def _save(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
-        await self._after_deploy(edit.app)
+        if (stopped := await self._after_deploy(edit.app)) is not None:
+            return stopped
         group = group or journals.new_id()
         for rounds_left in reversed(range(_ROUNDS)):
             outcome = await self._save_once(edit, group, undoes)
@@ -283,7 +291,8 @@ class Saver:
         undoes: str,
         known: Collection[str] | None,
     ) -> CreateOutcome:
-        await self._after_deploy(app)
+        if (stopped := await self._after_deploy(app)) is not None:
+            return stopped
         if known is None:
             listed = await self.listed(kind, app, parent)
             if isinstance(listed, DrioError):
@@ -371,7 +380,8 @@ class Saver:
         group: str,
         undoes: str,
     ) -> DeleteOutcome:
-        await self._after_deploy(app)
+        if (stopped := await self._after_deploy(app)) is not None:
+            return stopped
         now = await self._now(kind, app, id)
         if now is None:
             return Deleted(kind.label(base or {"id": id}), already=True)
@@ -441,9 +451,14 @@ class Saver:
             del self._deploying[app]
             over.set()
 
-    async def _after_deploy(self, app: str) -> None:
+    async def _after_deploy(self, app: str) -> Failed | None:
+        """Wait until no deploy is under way; gives what to end with when the person stops waiting."""
         while (over := self._deploying.get(app)) is not None:
-            await over.wait()
+            try:
+                await self._before.ask(app, over.wait(), changes=False)
+            except Stopped as error:
+                return Failed(error)
+        return None
 
     async def _deploy(self, app: str) -> Item[DeployResult] | Refused | Failed | Unknown:
         before = await self._now(APP, app, app)
@@ -471,9 +486,9 @@ class Saver:
         """The thing as it is, None when it is not there (any more)."""
         return await self._now(kind, app, id)
 
-    async def _now(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
+    async def _now(self, kind: Kind[Any], app: str, id: str, asking: Asking | None = None) -> Object | DrioError | None:
         try:
-            return (await self._asking.ask(app, self.client.get(kind, id, app=app), changes=False)).raw
+            return (await (asking or self._asking).ask(app, self.client.get(kind, id, app=app), changes=False)).raw
         except NotFound:
             return None
         except DrioError as error:

@@ -269,6 +269,31 @@ async def test_a_deploy_sends_the_revision_that_the_save_under_way_makes(world: 
     assert [verb for verb, *_ in one.sent][-2:] == ["PATCH", "POST"]
 
 
+async def test_a_change_that_waits_for_a_deploy_is_given_up_without_it(world: World) -> None:
+    """F35: Esc on an edit does not end the deploy that its save waits for."""
+    one, app = world.one, world.app
+    edit = await one.edit(TOOL, app, world.ids["tool a"], description="not in the deploy")
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def look() -> None:
+        begun.set()
+        await release.wait()
+
+    deploying = asyncio.create_task(one.saver.deploy(app, look))
+    await begun.wait()
+    saving = asyncio.create_task(one.saver.save(edit))
+    while not one.saver.stop(app):
+        await asyncio.sleep(0)
+    outcome = await saving
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, Stopped)
+    assert not one.saver.stop(app)
+    release.set()
+    assert not isinstance(await deploying, Failed | Unknown), "it was asked for and answered"
+    verbs = [verb for verb, *_ in one.sent]
+    assert (verbs.count("PATCH"), verbs[-1]) == (0, "POST")
+
+
 async def test_a_thing_deleted_twice_at_once_is_simply_gone(world: World, sandbox: InProcess) -> None:
     """F04: whoever comes second is told that it was done already."""
     one, two = world.one, Editor(sandbox, "other")

@@ -312,7 +312,7 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
         """While deploying, stop waiting and see what came of it, then leave after asking; else leave."""
         if self.deploying:
             client = self.backend.client
-            if self._stopped or client is None or not saver_of(self.backend, client).stop(self.app_id):
+            if self._stopped or client is None or not saver_of(self.backend, client).stop_deploy(self.app_id):
                 self.drio.back()
             else:
                 self._stopped = True

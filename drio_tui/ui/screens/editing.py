@@ -68,10 +68,10 @@ BINDINGS: list[BindingType] = keymap.section(
 class Copied(Message):
     """A copy was tried."""
 
-    def __init__(self, copy: Copy, name: str) -> None:
+    def __init__(self, copy: Copy, thing: Thing) -> None:
         super().__init__()
         self.copy = copy
-        self.name = name
+        self.thing = thing
 
 
 class Rebound(Message):
@@ -195,7 +195,7 @@ class Editing:
             return
 
         async def copy(client: DrioClient) -> Message:
-            return Copied(await duplicate(saver_of(screen.backend, client), kind, screen.app_id, raw), thing.name)
+            return Copied(await duplicate(saver_of(screen.backend, client), kind, screen.app_id, raw), thing)
 
         screen.run_request(copy, lambda message: message, group="change", once=True)
 
@@ -203,12 +203,11 @@ class Editing:
         copy = message.copy
         text = problem(copy.outcome) or "\n".join(["Copied.", *copy.left_out])
         severity = "information" if copy.ok else "warning"
-        title = safe_line(message.name, 80).plain
+        title = safe_line(message.thing.name, 80).plain
         self._screen.notify(safe(text, multiline=True).plain, title=title, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
         raw = getattr(copy.outcome, "raw", None)
-        if isinstance(raw, dict) and self._thing() is not None:
-            thing = self._thing()
-            self._screen.go_to_when_read = (thing.kind if thing else "", str(raw.get("id")))
+        if isinstance(raw, dict):
+            self._screen.go_to_when_read = (message.thing.kind, str(raw.get("id")))
         self._screen.action_refresh()
 
     def action_rebind_tool(self) -> None:

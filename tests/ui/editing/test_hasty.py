@@ -126,3 +126,17 @@ async def test_a_kept_edit_that_could_not_be_read_again_stays_kept_as_it_is(monk
             SEARCH_TOOL["name"],
             "{ half",
         )
+
+
+async def test_one_screen_that_cannot_keep_its_edit_does_not_cost_another_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F51: what is broken may be the very reason for which the program ends."""
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        put(screen, "name", "Mine")
+        broken = EditScreen(Target("app_1", "tool", "tool_2", mine={"name": "Broken"}))
+        monkeypatch.setattr(broken, "buffer", lambda why: {}[why])
+        pilot.app._screen_stack.insert(1, broken)
+        assert pilot.app.keep_unsaved("the test ends it")
+        assert [one.mine["name"] for one in recovery.load().buffers] == ["Mine"]
+        pilot.app._screen_stack.remove(broken)
