@@ -20,7 +20,7 @@ from tests.ui.driving import running, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
 from tests.ui.editing.test_saving import edit_of, opened, put
 from tests.ui.table_server import TableServer, drio_of, serving
-from tests.workspace.small_app import SEARCH_TOOL
+from tests.workspace.small_app import SEARCH_TOOL, small_config
 
 
 def at_once(pilot: Pilot[Any], *keys: str) -> None:
@@ -140,3 +140,25 @@ async def test_one_screen_that_cannot_keep_its_edit_does_not_cost_another_its_ow
         assert pilot.app.keep_unsaved("the test ends it")
         assert [one.mine["name"] for one in recovery.load().buffers] == ["Mine"]
         pilot.app._screen_stack.remove(broken)
+
+
+async def test_a_copy_is_gone_to_wherever_the_cursor_is_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    copied = {"id": "tool_copy", "name": "Search Tickets copy", "kind": "api", "order": 9}
+    answers = drio_of(config)
+    answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
+    answers["POST /apps/app_1/tools"] = {"tool": copied}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        pilot.app.open_app("app_1")
+        screen = await opened(pilot)
+        screen.tree_view.reveal(("tool", "tool_1"))
+        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_1"))
+        server.hold("POST /apps/app_1/tools")
+        await pilot.press("c")
+        await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools"))
+        screen.tree_view.reveal(("integration", "integration_1"))
+        await until(pilot, lambda: screen.chosen.about == ("integration", "integration_1"))
+        config["tools"].append(copied)
+        server.answers |= drio_of(config)
+        server.release()
+        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_copy"))
