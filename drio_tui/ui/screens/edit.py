@@ -300,7 +300,7 @@ class EditScreen(WritingScreen):
         if not self._filled:
             self._read()
         else:
-            self.show_page((self._page + step) % len(self._pages))
+            self.once_typed(lambda: self.show_page((self._page + step) % len(self._pages)))
 
     @on(TabStrip.Chosen)
     def _page_chosen(self, event: TabStrip.Chosen) -> None:

@@ -26,7 +26,7 @@ from tests.workspace.small_app import SEARCH_TOOL, small_config
 def at_once(pilot: Pilot[Any], *keys: str) -> None:
     """Press keys as a terminal that repeats one sends them: all are there before the first is looked at."""
     for key in keys:
-        pilot.app.post_message(events.Key(key, None))
+        pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
 
 
 async def test_a_button_pressed_twice_answers_one_dialog_and_leaves_what_is_below(
@@ -126,6 +126,17 @@ async def test_a_kept_edit_that_could_not_be_read_again_stays_kept_as_it_is(monk
             SEARCH_TOOL["name"],
             "{ half",
         )
+
+
+async def test_what_was_typed_right_before_ctrl_s_is_saved_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys with priority are looked at before those that came earlier are in their field."""
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        screen.form.show_node(screen.form.model.root.members["name"])
+        await pilot.press("end", "x")
+        at_once(pilot, "y", "z", "ctrl+s", "ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        sent = [body for method, path, body in server.requests if (method, path) == ("PATCH", TOOL_1)]
+        assert sent == [{"name": f"{SEARCH_TOOL['name']}xyz"}]
 
 
 async def test_one_screen_that_cannot_keep_its_edit_does_not_cost_another_its_own(
