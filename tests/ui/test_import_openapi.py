@@ -156,6 +156,9 @@ async def test_a_document_that_cannot_be_read_is_explained_and_nothing_typed_is_
         await pilot.press("i")
         await until(pilot, lambda: isinstance(pilot.app.screen, ImportScreen))
         source = pilot.app.screen.query_one(".-source")
+        source.value = "-"
+        await pilot.press("enter")
+        await until(pilot, lambda: "Standard input is the keyboard here" in text_of(pilot.app))
         source.value = str(tmp_path / "old.json")
         await pilot.press("enter")
         await until(pilot, lambda: "It is a Swagger 2.0 document" in text_of(pilot.app))

@@ -179,6 +179,8 @@ class ImportScreen(DrioScreen[bool]):
 
         async def work() -> None:
             try:
+                if where.strip() == "-":  # the keys come from there
+                    raise ImportFailed("Standard input is the keyboard here: give a file or an address.")
                 document = await open_document(where, lambda text: self.post_message(self.Told(text)))
             except DrioError as error:
                 self.post_message(self.NotRead(error))
