@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.guide.dying import ESC, NEXT, TITLES, settle
 from tests.ui.shell_pty import Terminal
 
+F6 = "\x1b[17~"
 PER_KEY = 0.2
 """Seconds a person takes for a key."""
 
@@ -73,7 +74,9 @@ def walk(size: tuple[int, int], folder: Path, *, show: bool = False) -> tuple[in
         one.press("Search Contacts", "⚒ Search Contacts")
         one.press("\r", "Search Contacts")
         one.press("t", "Run")
-        one.press("\x12", "✓ 200")
+        one.press(F6, "from this machine")
+        one.press(F6, "Deployed")
+        one.press("\x12", "✓ ")
         took = time.monotonic() - began
         one.press("\x1b[15~", "Ada")  # F5: the widget, drawn
         terminal.press("\x11")

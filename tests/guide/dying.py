@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NEXT, BACK, ESC = "\x13", "\x1b[18~", "\x1b"
 TITLES = {
+    "template": "Choose what to start from",
     "basics": "Name it", "branding": "Give it its looks", "auth": "How it signs in", "api": "What it calls",
     "tools": "What models can do", "review": "Look it over", "create": "● Create",
 }  # fmt: skip
@@ -82,9 +83,12 @@ def begin(terminal: Terminal, name: str) -> None:
 
 
 def forward(terminal: Terminal, page: str) -> None:
-    """To a step, leaving out the second tool on the way."""
+    """To a step, leaving out the second tool on the way; to the first one, back."""
+    if page == "template":
+        terminal.press(BACK)
+        terminal.until(TITLES[page])
     for name in ("branding", "auth", "api", "tools", "review"):
-        if page == "basics":
+        if page in ("template", "basics"):
             return
         terminal.press(NEXT)
         terminal.until(TITLES[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.guide import GuideScreen
 from drio_tui.ui.screens.guide_name import NameScreen
-from drio_tui.ui.screens.guide_thing import ThingScreen
+from drio_tui.ui.screens.guide_thing import ConfigScreen, ThingScreen
 from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TEMPLATES, TableServer, drio_of, serving
 
@@ -65,8 +66,8 @@ async def test_an_app_is_made_by_keyboard_with_things_left_out_renamed_and_added
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
         guide = await begin(pilot, "support")
-        await pilot.press(*"Owl desk", "enter", "enter")
-        await until(pilot, lambda: guide.draft.basics["slug"] == "owl-desk")
+        await pilot.press(*"Owl", "enter", "enter")
+        await until(pilot, lambda: guide.draft.basics["slug"] == "owl")
         assert "Free" in text_of(pilot.app)
         await pilot.press(*"acme", "ctrl+s")
         await until(pilot, lambda: guide._page.field("companyUrl").error)  # it stays here until it is right
@@ -87,10 +88,10 @@ async def test_an_app_is_made_by_keyboard_with_things_left_out_renamed_and_added
         await until(pilot, lambda: "Find Tickets" in text_of(pilot.app))
         await pilot.press("a", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ThingScreen) and pilot.app.screen._filled)
-        await pilot.press(*"Rest")
+        await pilot.press(*"Re")
         await pilot.pause()
         pilot.app.keep_unsaved("the terminal is gone")  # what is half done is in the file as well
-        assert [one.name for one in drafts.load().drafts[0].added] == ["Rest"]
+        assert [one.name for one in drafts.load().drafts[0].added] == ["Re"]
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is guide)
         await forward(pilot, guide, "review")
@@ -105,10 +106,10 @@ async def test_an_app_is_made_by_keyboard_with_things_left_out_renamed_and_added
         opened: Any = pilot.app.screen
         await until(pilot, lambda: not opened.loading_app)
         app = opened.snapshot.app.raw
-        assert (app["name"], app["slug"], app["companyUrl"]) == ("Owl desk", "owl-desk", "https://acme.com")
+        assert (app["name"], app["slug"], app["companyUrl"]) == ("Owl", "owl", "https://acme.com")
         assert app["branding"]["accentColor"] == guide.draft.branding["accentColor"] != "#22c55e"
         names = {thing.name for thing in opened.snapshot.things("tool")}
-        assert {"Find Tickets", "Rest"} <= names
+        assert {"Find Tickets", "Re"} <= names
         assert not {"Show Contact", "Search Tickets"} & names
         assert drafts.load().drafts == []  # it is made: nothing is offered any more
 
@@ -116,6 +117,10 @@ async def test_an_app_is_made_by_keyboard_with_things_left_out_renamed_and_added
 async def test_an_app_is_made_by_mouse(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
         guide = await begin(pilot)
+        # who just goes on gets a template that works with no network
+        assert guide._page.chosen.id == "knowledge-base"
+        assert re.search(r"Support desk +✓ works", text_of(pilot.app))
+        assert not re.search(r"Bookings +✓", text_of(pilot.app))
         place = next(i for i, row in enumerate(guide._page.rows._rows) if row.key == "support")
         await pilot.click("#templates", offset=(3, place + 1))
         for page in PAGES[1:7]:
@@ -176,6 +181,46 @@ async def test_esc_keeps_a_draft_that_apps_offers_to_go_on_with_or_to_forget(
         await pilot.press("right", "enter")
         await until(pilot, lambda: pilot.app.screen is apps and not apps.drafts)
         assert drafts.load().drafts == []
+
+
+async def test_a_half_filled_connection_is_kept_without_its_secret_when_the_program_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = {
+        "type": "object",
+        "required": ["name", "apiKey"],
+        "properties": {
+            "name": {"type": "string", "default": "X-Api-Key"},
+            "note": {"type": "string"},
+            "apiKey": {"type": "string", "writeOnly": True},
+        },
+    }
+    answers = drio_of()
+    provider = {"id": "p_1", "key": "api-key", "name": "API key", "kind": "apiKey", "configSchema": asked}
+    answers["GET /apps/app_1/auth"] = {"auth": [], "providers": [provider]}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
+        guide = await begin(pilot, "support")
+        await until(pilot, lambda: guide.providers)
+        fill(guide, name="Nova")
+        await forward(pilot, guide, "auth")
+        for keys in ((), ("note",)):
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(pilot.app.screen, ConfigScreen))
+            screen: Any = pilot.app.screen
+            await until(pilot, lambda screen=screen: screen.query("FieldRow Input"))
+            if keys:
+                screen.editor.put("note", "half a note")
+                screen.editor.model.nearest("apiKey")[0].set_text("s3cret-of-mine")
+                pilot.app.keep_unsaved("the terminal is gone")
+                (kept,) = drafts.load().drafts[0].auth.values()
+                assert (kept.whole, kept.lost) == ({"note": "half a note"}, ("apiKey",))
+                assert "s3cret-of-mine" not in "".join(path.read_text() for path in drafts.folder().glob("*.json"))
+            await pilot.press("ctrl+s")  # what is required and left empty stays as the template has it
+            await until(pilot, lambda: pilot.app.screen is guide)
+            assert bool(guide.draft.auth) is bool(keys)  # nothing filled in is nothing to send
+        assert [step.body["config"] for step in guide.steps if step.kind == "auth"] == [
+            {"note": "half a note", "apiKey": "s3cret-of-mine"}
+        ]
 
 
 async def test_what_drio_refuses_is_told_edited_and_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,9 @@ class FormEditor(Editor):
     schema_of: ClassVar[str] = ""
     """Our own model of the request, by name, for a server that does not describe it."""
 
+    schema_of_new: ClassVar[str] = ""
+    """Likewise of the request that makes the thing, where that one asks for more."""
+
     inner: ClassVar[bool] = False
     """Whether the form shows the members of the editor's one member, which is an object."""
 
@@ -71,7 +74,9 @@ class FormEditor(Editor):
 
     def field(self) -> Field:
         """What the form is drawn from."""
-        whole = field_of(self.members, self.schema_of, self.hints, self.context, inner=self.inner)
+        new = self.schema_of_new and not isinstance(self.whole.get("id"), str)
+        schema_of = self.schema_of_new if new else self.schema_of
+        whole = field_of(self.members, schema_of, self.hints, self.context, inner=self.inner)
         return whole.members[self.members[0]] if self.inner else whole
 
     def reset(self) -> None:

@@ -32,6 +32,7 @@ class OperationEditor(FormEditor):
 
     members = ("method", "path", "inputSchema", "outputSchema")
     schema_of = "OperationPatch"
+    schema_of_new = "OperationCreate"
     hints = Hints(
         extra={
             "path": {"description": "Added to the integration's base URL; {name} stands for a parameter."},

@@ -88,7 +88,7 @@ class CreatePage(Page):
         states = [draft.step(step.id).state for step in steps]
         at = next((place for place, state in enumerate(states) if state in ("sent", "failed")), None)
         if self.guide.running:
-            done = sum(state == "done" for state in states)
+            done = states.count("done")
             self.rows.choose(steps[min(done, len(steps) - 1)].id if at is None else steps[at].id)
         elif at is not None and self._last != at:
             self.rows.choose(steps[at].id)
@@ -99,7 +99,8 @@ class CreatePage(Page):
         self.refresh_bindings()
 
     def _progress(self, states: Sequence[str]) -> Content:
-        done, total = sum(state in ("done", "skipped") for state in states), len(states)
+        own = sum(self.draft.step(step.id).own for step in self.steps)  # others wait for what failed
+        done, total = states.count("done") + own, len(states)
         name = safe_line(self.draft.name, 60, "bold")
         if self.guide.finished:
             left_out = states.count("skipped")

@@ -19,7 +19,7 @@ from drio_tui.guide.checks import Finding
 from drio_tui.ui import keymap
 from drio_tui.ui.guide.page import Page
 from drio_tui.ui.keymap import Key
-from drio_tui.ui.screens.templates import read_one, read_templates, rest_of, row_of
+from drio_tui.ui.screens.templates import read_one, read_templates, rest_of, row_of, works_offline
 from drio_tui.ui.widgets.document import Document, Paragraph
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
@@ -71,7 +71,8 @@ class TemplatePage(Page):
         with Horizontal():
             with Vertical(id="choice"):
                 yield FilterInput(placeholder="/ to filter", id="template-filter")
-                yield RowList(Column("Template"), Column("Brings", 20, from_width=40), id="templates")
+                yield RowList(Column("Template"), Column("Brings", 20, from_width=50),
+                              Column("Offline", 7, may_hide=True), id="templates")  # fmt: skip
                 yield EmptyState("Reading the templates…", id="nothing")
             yield Document(id="about")
 
@@ -112,7 +113,7 @@ class TemplatePage(Page):
             )
 
     def _take(self, things: Sequence[Thing]) -> None:
-        self.things = things
+        first, self.things = self.things is None, things
         self.query_one("#nothing").display = False
         self.rows.display = True
         self.query_one("#template-filter").display = len(things) > 1
@@ -127,6 +128,8 @@ class TemplatePage(Page):
             self.notify(said, severity="warning", markup=False)
         if self.draft.template_id:
             self.rows.choose(self.draft.template_id)
+        elif first and (offline := next((thing for thing in things if works_offline(thing)), None)):
+            self.rows.choose(offline.id)  # what can be tried at once, for who just goes on
         self.guide.focus_page()
 
     def _show(self) -> None:
@@ -209,5 +212,5 @@ class TemplatePage(Page):
 
 
 def _row(thing: Thing) -> Row:
-    name, _category, brings = row_of(thing).cells
-    return Row(thing.id, (name, brings))
+    name, _category, brings, offline = row_of(thing).cells
+    return Row(thing.id, (name, brings, offline))

@@ -374,16 +374,19 @@ class AuthPage(ThingsPage):
             there = raw.get("config")
             raw["config"] = {**(there if isinstance(there, dict) else {}), **filled.whole}
 
-        def take(made: Made | None) -> None:
-            if made is None:
-                return
-            if filled is not None:
-                filled.edit(made.whole, made.shown)
+        def keep(made: Made) -> None:
+            there = self.draft.auth.get(part.ref)
+            if there is not None:
+                there.edit(made.whole, made.shown)
             else:
                 self.draft.auth[part.ref] = Filled(made.whole, made.shown)
-            self._changed()
 
-        self.app.push_screen(ConfigScreen(part.name, raw, snapshot), take)
+        def take(made: Made | None) -> None:
+            if made is not None:
+                keep(made)
+                self._changed()
+
+        self.app.push_screen(ConfigScreen(part.name, raw, snapshot, keep=keep), take)
 
 
 class ApiPage(ThingsPage):

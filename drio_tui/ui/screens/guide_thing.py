@@ -10,10 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
 from drio_tui.api.models import same_json
+from drio_tui.guide.checks import PAGE_OF
 from drio_tui.guide.draft import Added, Draft
 from drio_tui.guide.parts import APP_REF
 from drio_tui.kinds import AUTH, KINDS
@@ -21,6 +23,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.editors import special_members
 from drio_tui.ui.editors.auth import AuthEditor
 from drio_tui.ui.editors.base import Editor
+from drio_tui.ui.guide import TITLES
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.edit import EditScreen, Target
@@ -81,8 +84,13 @@ class ThingScreen(EditScreen):
 
     def _make(self, kind: str, refer: Callable[[str], None]) -> None:
         """There is no app yet to make it in."""
-        title = KINDS[kind].title.lower()
-        self.notify(f"Add the {title} on its own step of the wizard (a), then choose it here.", markup=False)
+        title, step = KINDS[kind].title.lower(), TITLES[PAGE_OF[kind]]
+        self.notify(
+            f"The wizard makes it on its step {step}. Keep what you have here (Ctrl+S), go there with F7 or Ctrl+S, "
+            f"add it (a), then come back: Enter here chooses it.",
+            title=f"No new {title} from here",
+            markup=False,
+        )
 
     def give_back(self) -> None:
         """Put what is there so far into the draft: the program ends."""
@@ -114,8 +122,19 @@ class ThingScreen(EditScreen):
         self.dismiss("")
 
 
+class BroughtConnection(AuthEditor):
+    """The connection as its template will bring it: what it holds by then is not known."""
+
+    def notes(self) -> list[Content]:
+        told = "Whatever you leave empty stays as the template has it, also where it is required."
+        return [Content.styled(told, "$text-accent"), Content(), *super().notes()]
+
+
 class ConfigScreen(DrioScreen[Made | None]):
-    """Fills in a connection that the template brings: what its provider asks for. Ends with its config."""
+    """Fills in a connection that the template brings: what its provider asks for. Ends with its config.
+
+    `keep` puts it into the draft, also half done, when the program ends without asking.
+    """
 
     AREA = "apps"
     CSS_PATH = stylesheet("editing")
@@ -125,15 +144,17 @@ class ConfigScreen(DrioScreen[Made | None]):
         Key("guide_config.take", "ctrl+s", "take", "Take", "Take what is filled in", priority=True),
     )
 
-    def __init__(self, name: str, raw: Mapping[str, Any], snapshot: Snapshot) -> None:
+    def __init__(
+        self, name: str, raw: Mapping[str, Any], snapshot: Snapshot, *, keep: Callable[[Made], None] | None = None
+    ) -> None:
         super().__init__()
-        self._called, self._raw, self._snapshot = name, raw, snapshot
+        self._called, self._raw, self._snapshot, self._keep = name, raw, snapshot, keep
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
             yield Static(safe_line(f"{AUTH.symbol} {self._called}", 120, "bold"), id="heading")
             yield Static(id="banner")
-            editor = AuthEditor()
+            editor = BroughtConnection()
             editor.load(self._raw, self._snapshot)
             yield editor
 
@@ -162,6 +183,13 @@ class ConfigScreen(DrioScreen[Made | None]):
             self.editor.form.validate()
             banner.update(safe_line(f"✗ {found[0].path}: {found[0].message}", 300))
             return
+        self.dismiss(self._so_far() if self.editor.dirty else None)
+
+    def give_back(self) -> None:
+        """Put what is there so far into the draft: the program ends."""
+        if self._keep is not None and self.is_mounted and self.editor.dirty:
+            self._keep(self._so_far())
+
+    def _so_far(self) -> Made:
         config = self.editor.value().get("config") or {}
-        shown = self.editor.value(secrets=False).get("config") or {}
-        self.dismiss(Made(config, shown))
+        return Made(config, self.editor.value(secrets=False).get("config") or {})

@@ -30,6 +30,9 @@ from drio_tui.ui.widgets.template_detail import counts, is_whole, template_block
 from drio_tui.workspace.search import rank
 from drio_tui.workspace.snapshot import Thing, things_of
 
+WORKS_OFFLINE = "works offline"
+"""The tag of a template whose API answers without a network, because the sandbox serves it."""
+
 SIGNED_OUT = "Creating an app needs a sign-in: press L."
 _WAITING = tuple(
     Row(
@@ -93,6 +96,7 @@ class TemplatesScreen(DrioScreen[None]):
                     Column("Template"),
                     Column("Category", 18, from_width=40),
                     Column("Brings", 19, from_width=56),
+                    Column("Offline", 7, from_width=30, may_hide=True),
                     id="list",
                 )
                 yield EmptyState(id="empty")
@@ -267,15 +271,25 @@ async def read_one(client: DrioClient, id: str) -> Thing:
 
 def rest_of(thing: Thing) -> str:
     """What else a filter looks at."""
+    return " ".join([thing.id, thing.text("category"), thing.text("description")[:500], *_tags(thing)])
+
+
+def works_offline(thing: Thing) -> bool:
+    """Whether an app made from the template can be tried with no network."""
+    return WORKS_OFFLINE in _tags(thing)
+
+
+def _tags(thing: Thing) -> list[str]:
     tags: Any = thing.get("tags")
-    words = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    return " ".join([thing.id, thing.text("category"), thing.text("description")[:500], *words])
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
 def row_of(thing: Thing) -> Row:
-    """A template as a row: its name, its category, what it brings in numbers."""
+    """A template as a row: its name, its category, what it brings in numbers, whether it works offline."""
     name = safe_line(thing.name, 200)
     if thing.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name)
     category = safe_line(thing.text("category"), 40, "$text-secondary")
-    return Row(thing.id, (name, category, Content.styled(counts(thing.raw), "$foreground-muted")))
+    brings = Content.styled(counts(thing.raw), "$foreground-muted")
+    offline = Content.styled("✓ works" if works_offline(thing) else "", "$text-success")
+    return Row(thing.id, (name, category, brings, offline))

@@ -22,12 +22,16 @@ from drio_tui.ui.keymap import Key
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its `width` in cells (0: it shares what is left), and from which total width on it is shown."""
+    """A column: its `width` in cells (0: it shares what is left), and from which total width on it is shown.
+
+    One that `may_hide` is shown only while a row has something in it.
+    """
 
     title: str
     width: int = 0
     align: Literal["left", "right"] = "left"
     from_width: int = 0
+    may_hide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ class RowList(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._columns = columns
         self._rows: Sequence[Row] = ()
+        self._hidden = [column.may_hide for column in columns]
         self._key: str | None = None
 
     @property
@@ -118,6 +123,10 @@ class RowList(ScrollView, can_focus=True):
         was_top = self.cursor == 0 and self.scroll_offset.y == 0
         above = self.cursor - self.scroll_offset.y
         self._rows = rows
+        self._hidden = [
+            column.may_hide and not any(row.cells[place].plain for row in rows if place < len(row.cells))
+            for place, column in enumerate(self._columns)
+        ]
         self._measure()
         index = next((i for i, row in enumerate(rows) if row.key == self._key), None)
         if index is None or (follow_top and was_top):
@@ -161,7 +170,11 @@ class RowList(ScrollView, can_focus=True):
     # -- drawing ----------------------------------------------------------------------------------
 
     def _widths(self, width: int) -> list[int]:
-        shown = [column for column in self._columns if width >= column.from_width]
+        shown = [
+            column
+            for column, hidden in zip(self._columns, self._hidden, strict=True)
+            if width >= column.from_width and not hidden
+        ]
         fixed = sum(column.width + 2 for column in shown if column.width)
         flexible = sum(1 for column in shown if not column.width)
         each = max(4, (width - fixed - 2) // flexible - 2) if flexible else 0
