@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -33,8 +35,8 @@ class Walk:
         self.keys = 0
         self._show = show
 
-    def press(self, keys: str, then: str) -> None:
-        """Press keys one by one; wait until a text is on the screen."""
+    def press(self, keys: str, then: str | Callable[[], object]) -> None:
+        """Press keys one by one; wait until a text is on the screen, or something holds."""
         settle(self.terminal)
         for key in [keys] if keys.startswith("\x1b") else keys:
             self.terminal.press(key)
@@ -76,7 +78,7 @@ def walk(size: tuple[int, int], folder: Path, *, show: bool = False) -> tuple[in
         one.press("t", "Run")
         one.press(F6, "from this machine")
         one.press(F6, "Deployed")
-        one.press("\x12", "✓ ")
+        one.press("\x12", lambda: re.search(r"✓ [\d.,]+ m?s +Deployed", terminal.text))
         took = time.monotonic() - began
         one.press("\x1b[15~", "Ada")  # F5: the widget, drawn
         terminal.press("\x11")

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static, TextArea
 
 from drio_tui.guide.checks import Finding, findings
 from drio_tui.ui.guide.page import Page
+from drio_tui.ui.screens.guide_name import NAME_MAX
 from drio_tui.ui.widgets.form_field import FormField
 from drio_tui.ui.widgets.safe import safe
 from drio_tui.workspace.new_app import slug_of
@@ -35,7 +36,8 @@ class BasicsPage(Page):
     def __init__(self, guide: GuideScreen) -> None:
         super().__init__(guide)
         if not self.draft.basics.get("name", "").strip() and not self.draft.app:
-            self.draft.basics["name"] = self.draft.name  # the template's, to be typed over
+            # The template's, to be typed over. A line of many thousand characters takes seconds for each step in it.
+            self.draft.basics["name"] = self.draft.name[:NAME_MAX]
         self._follow()
 
     def compose(self) -> ComposeResult:

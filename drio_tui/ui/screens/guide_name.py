@@ -38,7 +38,7 @@ class NameScreen(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="naming") as box:
             box.border_title = safe_line(f"Rename the {self._what.lower()}", 60)
-            yield Input(self._called, id="new-name", max_length=NAME_MAX)
+            yield Input(self._called[:NAME_MAX], id="new-name", max_length=NAME_MAX)
             yield Static(Content.styled("Enter takes it, Esc leaves it.", "$foreground-muted"), id="naming-note")
 
     def on_mount(self) -> None:
