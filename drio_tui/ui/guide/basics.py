@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input, Static, TextArea
 
 from drio_tui.guide.checks import Finding, findings
+from drio_tui.text import visible
 from drio_tui.ui.guide.page import Page
 from drio_tui.ui.screens.guide_name import NAME_MAX
 from drio_tui.ui.widgets.form_field import FormField
@@ -37,7 +38,7 @@ class BasicsPage(Page):
         super().__init__(guide)
         if not self.draft.basics.get("name", "").strip() and not self.draft.app:
             # The template's, to be typed over. A line of many thousand characters takes seconds for each step in it.
-            self.draft.basics["name"] = self.draft.name[:NAME_MAX]
+            self.draft.basics["name"] = visible(self.draft.name[:NAME_MAX])[:NAME_MAX]
         self._follow()
 
     def compose(self) -> ComposeResult:

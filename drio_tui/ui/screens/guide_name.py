@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from drio_tui.ui import keymap
+from drio_tui.ui.forms.editors import LineEditor
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.dialog import Dialog
@@ -38,7 +39,9 @@ class NameScreen(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="naming") as box:
             box.border_title = safe_line(f"Rename the {self._what.lower()}", 60)
-            yield Input(self._called[:NAME_MAX], id="new-name", max_length=NAME_MAX)
+            line = LineEditor(self._called[:NAME_MAX])
+            line.id, line.max_length = "new-name", NAME_MAX
+            yield line
             yield Static(Content.styled("Enter takes it, Esc leaves it.", "$foreground-muted"), id="naming-note")
 
     def on_mount(self) -> None:

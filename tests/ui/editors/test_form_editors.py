@@ -6,8 +6,10 @@ from drio_tui.api.errors import FieldError
 from drio_tui.schema.fields import Reader
 from drio_tui.ui.editors.base import Context
 from drio_tui.ui.editors.chips import Chips
+from drio_tui.ui.editors.operation import OperationEditor
 from drio_tui.ui.forms.chooser import ChooserScreen
 from drio_tui.ui.forms.form import SchemaForm
+from drio_tui.workspace.snapshot import Snapshot
 from tests.ui.editors.app import APP, AUTH, operation, tool, world
 from tests.ui.editors.stage import Hand, staged
 
@@ -209,3 +211,11 @@ async def test_a_scope_is_taken_away_with_the_mouse() -> None:
         await hand.pilot.click(offset=(lines[y].index("✕"), y))
         await hand.settle()
         assert hand.editor.value()["config"]["scopes"] == []
+
+
+def test_a_new_operation_wants_method_and_path_where_the_server_does_not_describe_its_requests() -> None:
+    new, there = OperationEditor(), OperationEditor()
+    new.load(None, Snapshot("app_1"))
+    there.load({"id": "op_1", "name": "Search"}, Snapshot("app_1"))
+    assert [(one.path, one.message) for one in new.problems()] == [("method", "is required"), ("path", "is required")]
+    assert there.problems() == []
