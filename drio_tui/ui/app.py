@@ -15,7 +15,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual._styles_cache import StylesCache
 from textual.actions import ActionParseResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -373,6 +375,11 @@ class DrioApp(TerminalApp, inherit_bindings=False):
     async def confirm(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> bool:
         """Ask, from a worker; whether the person agreed. With `name` it has to be typed first."""
         return bool(await self.push_screen_wait(make_screen("confirm", title, body, agree=agree, name=name)))
+
+    def pop_screen(self) -> AwaitComplete:
+        """As textual does, whose cache of colours keeps the last thousand widgets' drawn lines with it."""
+        StylesCache.get_inner_outer.cache_clear()
+        return super().pop_screen()
 
     def back(self) -> None:
         """One screen back, if there is one below in this area; asks first when something would be lost."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +50,8 @@ class ServerDocument:
     def ask(self) -> asyncio.Task[bool]:
         """Begin to ask for it, or for whether it changed; what is under way is not begun twice."""
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
+            # In a context of its own: it outlives the worker that asks, and would keep that, and so its screen.
+            self._asking = asyncio.create_task(self._ask(), context=Context())
         return self._asking
 
     async def now(self, patience: float) -> tuple[Json | None, bool]:

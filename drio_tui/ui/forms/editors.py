@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
@@ -82,6 +82,12 @@ class TextEditor(TextArea):
             placeholder=Content(visible(placeholder, multiline=True)),
             classes=classes,
         )
+
+    @on(events.Unmount)
+    def _forget_watching(self) -> None:
+        """Be forgotten by the app: textual keeps who watches its theme until that changes, closed editors too."""
+        for watchers in getattr(self.app, "__watchers", {}).values():
+            watchers[:] = [one for one in watchers if one[0] is not self]
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)

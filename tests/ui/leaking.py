@@ -1,0 +1,238 @@
+"""Opening and closing a screen many times, and counting what stays: a test does a few rounds, a script fifty."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import tracemalloc
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tests.ui.driving import until
+
+ALLOWED = 25_000
+"""Bytes that a round may leave on average: entries of the request log and the journal, the allocator's noise."""
+STAYS = 1
+"""Screens that may stay: the last one, in what the event loop and textual touched last."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of opening and closing one thing many times: counts after half of the rounds and after all.
+
+    `drawn` are the widgets whose drawn lines are kept at the end, `grown` bytes.
+    """
+
+    name: str
+    rounds: int
+    at_once: int
+    screens: tuple[int, int]
+    widgets: tuple[int, int]
+    drawn: int
+    grown: int
+
+    @property
+    def a_round(self) -> float:
+        """Bytes by which the memory in use grew with each round of the second half."""
+        return self.grown / max(1, self.rounds - self.rounds // 2)
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing stays behind but what one closed screen may still be held by."""
+        return self.screens[1] <= STAYS and max(self.widgets[1], self.drawn) <= self.at_once and self.a_round <= ALLOWED
+
+    def __str__(self) -> str:
+        made = f"{self.at_once:>4} widgets; alive {self.screens[0]} then {self.screens[1]} screens"
+        counts = f"{self.widgets[0]:>3} then {self.widgets[1]:>3} widgets"
+        mark = "ok" if self.fine else "GROWS"
+        return f"{self.name:<18} {made}, {counts}, {self.a_round / 1000:>6.1f} kB a round  {mark}"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a screen is opened: the coroutine ends when it is filled."""
+
+    name: str
+    open: Callable[[], Awaitable[Screen[Any]]]
+
+
+async def measure(
+    pilot: Pilot[Any], opening: Opening, rounds: int, *, held: bool = False, memory: bool = True
+) -> Found:
+    """Open and close `rounds` times; looking after the `memory` makes it slower by half."""
+    screens: weakref.WeakSet[Screen[Any]] = weakref.WeakSet()
+    live: weakref.WeakSet[Widget] = weakref.WeakSet()
+    drawn: weakref.WeakSet[Any] = weakref.WeakSet()
+    at_once = 0
+    counts: list[tuple[int, int, int]] = []
+    if memory:
+        tracemalloc.start()
+    for number in range(1, rounds + 1):
+        screen = await opening.open()
+        screens.add(screen)
+        for widget in screen.walk_children(Widget):
+            live.add(widget)
+            drawn.add(widget._styles_cache)
+        at_once = max(at_once, len(list(screen.walk_children(Widget))))
+        del widget
+        screen.dismiss()
+        await until(pilot, lambda screen=screen: pilot.app.screen is not screen and not screen.is_running)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        del screen
+        await pilot.pause()
+        if number in (rounds // 2, rounds):
+            pilot.app.backend.log.clear()  # it is bounded by itself
+            gc.collect()
+            counts.append((len(screens), len(live), tracemalloc.get_traced_memory()[0]))
+    tracemalloc.stop()
+    if held:
+        for screen in list(screens)[:2]:
+            print(f"{screen!r} is held by", *holders(pilot.app, screen), sep="\n    ")
+    half, whole = counts[0], counts[-1]
+    return Found(
+        opening.name, rounds, at_once, (half[0], whole[0]), (half[1], whole[1]), len(drawn), whole[2] - half[2]
+    )
+
+
+def holders(app: Any, wanted: object) -> Iterator[str]:
+    """The shortest chain of references from what always lives to `wanted`."""
+    loop: Any = asyncio.get_running_loop()
+    roots = [sys.modules, app, loop, *asyncio.all_tasks()]
+    above: dict[int, object] = {id(root): None for root in roots}
+    waiting = deque(roots)
+    while waiting:
+        one = waiting.popleft()
+        if one is wanted:
+            chain = [one]
+            while (one := above[id(one)]) is not None:
+                chain.append(one)
+            yield from (_told(link) for link in reversed(chain))
+            return
+        for other in gc.get_referents(one):
+            if id(other) not in above and gc.is_tracked(other):
+                above[id(other)] = one
+                waiting.append(other)
+
+
+def _told(thing: Any) -> str:
+    if isinstance(thing, dict):
+        return f"dict of {len(thing)}: {list(thing)[:4]!r}"[:120]
+    if isinstance(thing, list | tuple | set | deque):
+        return f"{type(thing).__name__} of {len(thing)}"
+    return f"{type(thing).__name__}: {thing!r}"[:160]
+
+
+class Walk:
+    """The screens of one app of the sandbox, as openings."""
+
+    def __init__(self, pilot: Pilot[Any]) -> None:
+        self.pilot = pilot
+        self.app: Any = pilot.app
+        self.id = ""
+        self.above: Any = None
+
+    async def begin(self) -> None:
+        """Until the program is connected; the app is the first one there is."""
+        from drio_tui.kinds import APP
+
+        await until(self.pilot, lambda: self.app.current_mode != "start" and self.app.session is not None)
+        client = await self.app.backend.ready()
+        self.id = (await client.list(APP)).items[0]["id"]
+
+    async def shown(self, kind: str, filled: Callable[[Any], object] = lambda _: True) -> Any:
+        """The screen on top, once it is one of that kind, filled, and everything is painted."""
+        await until(self.pilot, lambda: type(self.app.screen).__name__ == kind and filled(self.app.screen))
+        await self.pilot.pause()
+        return self.app.screen
+
+    async def app_screen(self) -> Any:
+        """The app screen, everything read."""
+        self.app.open_app(self.id)
+        return await self.shown("AppScreen", lambda screen: not screen.loading_app)
+
+    async def edit(self, target: Any) -> Any:
+        """The edit screen, every page of it shown."""
+        self.above.open_edit(target)
+        screen = await self.shown("EditScreen", lambda screen: screen._filled)
+        for number in range(len(screen._pages)):
+            screen.show_page(number)
+            await self.pilot.pause()
+        return screen
+
+    async def asked(self, target: Any, dialog: str) -> Any:
+        """The edit screen, after a save that asked something by `dialog`, which was left."""
+        screen = await self.edit(target)
+        screen.action_write()
+        (await self.shown(dialog)).dismiss(None)
+        await until(self.pilot, lambda: self.app.screen is screen and not screen._saving)
+        return screen
+
+    def openings(self) -> Iterator[Opening]:
+        """Over the app screen (`above`), which is open meanwhile."""
+        from drio_tui.kinds import KINDS
+        from drio_tui.ui.forms.chooser import ChooserScreen
+        from drio_tui.ui.screens.edit import Target
+
+        things = self.above.snapshot.things
+        for kind in KINDS:
+            thing = next(iter(things(kind)), None)
+            if thing is None:
+                continue
+            target = Target(self.id, kind, thing.id)
+            yield Opening(f"edit {kind}", lambda target=target: self.edit(target))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        for kind in (kind for kind in KINDS.values() if kind.name != "app"):
+            parent = next(iter(things(kind.parent[1]))).id if kind.parent else ""
+            target = Target(self.id, kind.name, parent=parent)
+            yield Opening(f"create {kind.name}", lambda target=target: self.edit(target))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        tool = next(iter(things("tool")))
+        mine = {**tool.raw, "name": "another_name", "description": "Changed here."}
+        review = Target(self.id, "tool", tool.id, mine=mine)
+        yield Opening("review", lambda: self.asked(review, "ReviewScreen"))
+        conflict = Target(self.id, "tool", tool.id, base={**tool.raw, "description": "As it was."}, mine=mine)
+        yield Opening("conflict", lambda: self.asked(conflict, "ConflictScreen"))
+        shown: dict[str, tuple[Callable[[], object], str, Callable[[Any], object]]] = {
+            "history": (self.above.action_show_history, "HistoryScreen", lambda _: True),
+            "choose a kind": (self.above.action_add_thing, ChooserScreen.__name__, lambda _: True),
+            "wizard": (self.app.open_guide, "GuideScreen", lambda _: True),
+            "deploy": (self.above.action_open_deploy, "DeployScreen", lambda screen: screen.report is not None),
+            "connect": (self.above.action_open_connect, "ConnectScreen", lambda screen: screen.guides),
+            "try": (lambda: self.app.open_tool(self.id, tool.id), "TryScreen", lambda screen: screen.form is not None),
+            "import": (self.above.action_import_operations, "ImportScreen", lambda _: True),
+        }
+        for name, (press, kind_of_screen, filled) in shown.items():
+
+            async def opened(
+                press: Callable[[], object] = press, wanted: str = kind_of_screen, ready: Any = filled
+            ) -> Any:
+                press()
+                return await self.shown(wanted, ready)
+
+            yield Opening(name, opened)
+
+
+async def walk(
+    pilot: Pilot[Any], rounds: int, only: tuple[str, ...] = (), *, held: bool = False, tell: bool = False
+) -> list[Found]:
+    """The app screen, then every screen over it; or only those named."""
+    going = Walk(pilot)
+    await going.begin()
+    found: list[Found] = []
+
+    async def one(opening: Opening) -> None:
+        if not only or opening.name in only:
+            found.append(await measure(pilot, opening, rounds, held=held))
+            if tell:
+                print(found[-1], flush=True)
+
+    await one(Opening("app", going.app_screen))
+    going.above = await going.app_screen()
+    for opening in going.openings():
+        await one(opening)
+    return found
