@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class BatchScreen(Requests, Dialog[bool]):
     """Gives whether anything was done. `steps` are the words of the tasks, `make` the tasks for a saver.
 
-    With `name` it has to be typed before the button works. Cancel has the focus at first. When a step fails and
+    With `name` it has to be typed before the button works. Cancel has the focus at first, but what is typed or
+    pasted goes into the field. When a step fails and
     others are left, the person says whether to go on.
     """
 
@@ -93,7 +94,7 @@ class BatchScreen(Requests, Dialog[bool]):
             yield Static(id="about")
             if self._called is not None:
                 yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")
-                yield Input(id="typed", compact=True)
+                yield Input(id="typed", compact=True, select_on_focus=False)
             yield Static(id="failed")
             with Horizontal(classes="buttons", id="choice"):
                 yield Button("Stop", id="stop")
@@ -142,6 +143,23 @@ class BatchScreen(Requests, Dialog[bool]):
     @on(Input.Changed, "#typed")
     def _compare(self, event: Input.Changed) -> None:
         self.query_one("#go", Button).disabled = event.value != self._called
+
+    def on_key(self, event: events.Key) -> None:
+        if event.character is not None and event.is_printable:
+            self._type(event, event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        self._type(event, event.text.partition("\n")[0])
+
+    def _type(self, event: events.Event, text: str) -> None:
+        """Put what was typed on a button into the field, where one is left to fill."""
+        if self._called is None or self._busy or self.work is not None or isinstance(self.focused, (Input, RowList)):
+            return
+        field = self.query_one("#typed", Input)
+        self.set_focus(field)
+        field.insert_text_at_cursor(text)
+        event.stop()
+        event.prevent_default()
 
     @on(Input.Submitted, "#typed")
     def _typed(self, event: Input.Submitted) -> None:
