@@ -167,7 +167,7 @@ def _basic(auth: Document, config: Document, secrets: Document) -> Credentials:
 def _needed(auth: Document, secrets: Document, member: str) -> str:
     value = secrets.get(member)
     if not isinstance(value, str) or not value:
-        raise SignInFailed(f"The connection {_name(auth)} has no {member}.")
+        raise SignInFailed(f"The connection {_name(auth)} has no {member}: edit the connection and set it.")
     return value
 
 

@@ -75,10 +75,14 @@ def _show_report(report: Preflight, *, err: bool = False) -> None:
     for finding in report.findings:
         for line in _finding_lines(finding):
             click.echo(line, err=err)
-    tools = f"{report.tools} tool{'s' if report.tools != 1 else ''}"
-    counts = f"{report.errors} errors, {report.warnings} warnings"
+    tools = _count(report.tools, "tool")
+    counts = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}"
     tail = f" {tools}, about {report.tokens:,} tokens of a model's context."
     click.echo(f"{counts if report.findings else 'Nothing was found.'}{'.' if report.findings else ''}{tail}", err=err)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _finding_lines(finding: Finding) -> Iterable[str]:

@@ -228,7 +228,7 @@ class BatchScreen(Requests, Dialog[bool]):
         if self.work is not None and self.work.done:
             self.notify(
                 f"{len(self._steps)} of {len(self._steps)} done. z takes it back.",
-                title=safe_line(self._title, 80).plain,
+                title=safe_line(self._title.rstrip("?"), 80).plain,
                 markup=False,
             )
             self.dismiss(True)
