@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import importlib
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
@@ -145,6 +146,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.backend = Backend(self.options, self.post_message)
         self._offered = False
+        self._began = time.time()
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.backend.start
         self.set_reactive(DrioApp.status, self.backend.status)
         for theme in THEMES:
@@ -236,7 +238,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
             self.switch_mode("start")
 
     def _start_preloading(self) -> None:
-        self.run_worker(self._preload(), name="preload", group="preload", exclusive=True)
+        self.run_worker(self._preload, name="preload", group="preload", exclusive=True)
 
     async def _preload(self) -> None:
         """Import the screens not shown yet, so that showing them is quick and every binding is known."""
@@ -289,7 +291,12 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         kept = recovery.load(self.status.profile)
         for problem in kept.problems[:3]:
             self.notify(safe(problem).plain, severity="warning", markup=False)
-        buffers = [buffer for buffer in kept.buffers if buffer.base_url == (self.backend.base_url or "")]
+        # What this program kept itself is still on the screen.
+        buffers = [
+            buffer
+            for buffer in kept.buffers
+            if buffer.base_url == (self.backend.base_url or "") and buffer.at < self._began
+        ]
 
         def go_on(buffer: Any) -> None:
             if buffer is not None:
