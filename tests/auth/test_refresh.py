@@ -366,6 +366,7 @@ async def test_a_fresh_token_that_is_refused_is_not_renewed_again(session: Sessi
 
 async def test_a_new_sign_in_ends_the_refusal_of_a_fresh_token(session: Session) -> None:
     """F02: a token refused right after it was issued asks for a sign-in; the one that follows is used."""
+
     async def only_the_newest(request: Request) -> Reply:
         newest = list(session.world.access)[-1]
         fits = (

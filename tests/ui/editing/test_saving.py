@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -312,7 +313,7 @@ async def test_an_edit_that_was_kept_when_the_program_ended_goes_on_at_the_next_
         pilot.app._keep("the program was ended by signal 15")
         await editing.dismiss(None)
         assert [buffer.label for buffer in recovery.load().buffers] == [editing.base["name"]]
-        pilot.app._offered = False
+        pilot.app._offered, pilot.app._began = False, time.time()  # as at the next start
         pilot.app._offer_kept()
         await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
         await until(pilot, lambda: "signal 15" in text_of(pilot.app))
