@@ -124,7 +124,10 @@ async def test_an_app_is_made_by_mouse(sandbox_process: Any, monkeypatch: pytest
         place = next(i for i, row in enumerate(guide._page.rows._rows) if row.key == "support")
         await pilot.click("#templates", offset=(3, place + 1))
         for page in PAGES[1:7]:
-            await pilot.click("#next")
+            for _ in range(3):  # a click that falls while the buttons are laid out anew presses nothing
+                if guide._on != page:
+                    await pilot.click("#next")
+                    await pilot.pause()
             await until(pilot, lambda page=page: guide._on == page and guide._page.is_mounted)
             if page == "basics":
                 fill(guide, name="Mouse desk")
