@@ -215,10 +215,7 @@ class GuideScreen(DrioScreen[None]):
         if self.executor is not None and not self.running:
             self.executor.replan()
         holder = self.query_one("#page", Vertical)
-        for old in holder.children:
-            # Not waited for: a form that is still being laid out may wait for this screen in turn.
-            old.display = False
-            old.remove()
+        await holder.remove_children()
         self._page = page = make_page(name, self)
         self.query_one("#task", Static).update(
             Content.assemble((page.TITLE, "bold"), (f"  {page.ABOUT}", "$foreground-muted"))
