@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import work
 from textual._styles_cache import StylesCache
 from textual.actions import ActionParseResult
 from textual.await_complete import AwaitComplete
@@ -215,7 +216,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def on_backend_ready(self, message: BackendReady) -> None:
         # Later, or it would hold up the first list.
-        self.set_timer(PRELOAD_SECONDS, self._start_preloading, name="preload")
+        self.set_timer(PRELOAD_SECONDS, self._preload, name="preload")
         if self.current_mode in ("start", "welcome"):
             signed_in = self.backend.session is not None
             self.switch_mode("welcome" if message.first_run else "apps" if signed_in else "templates")
@@ -237,9 +238,7 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         if self.current_mode != "start":
             self.switch_mode("start")
 
-    def _start_preloading(self) -> None:
-        self.run_worker(self._preload, name="preload", group="preload", exclusive=True)
-
+    @work(name="preload", group="preload", exclusive=True)
     async def _preload(self) -> None:
         """Import the screens not shown yet, so that showing them is quick and every binding is known."""
         for module, _ in SCREENS.values():

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Button
 
 from drio_tui.ui.app import DrioApp
 from drio_tui.ui.options import LaunchOptions
@@ -24,6 +25,20 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], *, seconds: 
                 await pilot.pause()
     except TimeoutError:
         raise AssertionError(f"never came true; on the screen:\n{text_of(pilot.app)}") from None
+
+
+async def click_button(pilot: Pilot[Any], selector: str, *, times: int = 1) -> None:
+    """Click on a button of the screen as a person does: once it is there, and not still lit from the last press.
+
+    A button takes no press in the 0.2 s that it is lit for, so that a double click presses it once.
+    """
+
+    def ready() -> bool:
+        found = pilot.app.screen.query(selector).results(Button)
+        return any(one.region and not one.disabled and not one.has_class("-active") for one in found)
+
+    await until(pilot, ready)
+    assert await pilot.click(selector, times=times), f"something lies over {selector}:\n{text_of(pilot.app)}"
 
 
 def text_of(app: Any) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button
 
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
@@ -22,7 +21,7 @@ from drio_tui.ui.screens.review import ReviewScreen
 from drio_tui.workspace import recovery
 from drio_tui.workspace.bulk import Batch
 from drio_tui.workspace.merge import FieldChange, FieldConflict, StaleList
-from tests.ui.driving import running, text_of, until
+from tests.ui.driving import click_button, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of, opened, put
 from tests.ui.hostile_data import HOSTILE, hostile_drio
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -259,8 +258,7 @@ async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeyp
         screen.action_switch_things()
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.focused)
         batch: Any = pilot.app.screen
-        go = batch.query_one("#go", Button)
-        await pilot.click(go, times=2)
+        await click_button(pilot, "#go", times=2)
         for _ in range(20):
             batch.go()
         await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))
@@ -269,14 +267,14 @@ async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeyp
         await pilot.press("enter")
         await until(pilot, lambda: "Retry and go on" in text_of(pilot.app))
         assert (len(batch.work.failed), len(batch.work.untried)) == (1, 13)
-        await pilot.click(go)
+        await click_button(pilot, "#go")
         await until(pilot, lambda: "Go on with the other 13?" in text_of(pilot.app))
         await pilot.press("g")
         await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
         batch.query_one("RowList").focus()
         await pilot.press(*["down"] * 6)
         await until(pilot, lambda: "conflicts with what is there: refused with 409" in text_of(pilot.app))
-        await pilot.click(go)
+        await click_button(pilot, "#go")
         await until(pilot, lambda: pilot.app.screen is screen)
         sent = [path for method, path, _ in server.requests if method == "PATCH"]
         assert sorted(sent) == sorted([f"/apps/app_1/tools/{tool['id']}" for tool in tools] + [bad[6:]] * 2)

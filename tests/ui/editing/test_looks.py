@@ -14,7 +14,7 @@ from drio_tui.ui.screens.conflict import ConflictScreen
 from drio_tui.ui.screens.edit import Target
 from drio_tui.ui.screens.history import HistoryScreen
 from drio_tui.ui.widgets.key_line import KeyLine
-from tests.ui.driving import text_of, until
+from tests.ui.driving import click_button, text_of, until
 from tests.ui.editing.test_saving import app_of, edit, edit_of, opened, put
 
 SMALL = (80, 24)
@@ -49,15 +49,12 @@ async def test_dialogs_keep_their_buttons_and_what_is_behind_them_on_a_small_ter
         await until(pilot, lambda: app.screen is screen)
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, BatchScreen) and whole(app.screen))
-        button = app.screen.query_one("#go", Button)
-        while isinstance(app.screen, BatchScreen) and not button.disabled:  # one that is being laid out is not pressed
-            button.press()
-            await pilot.pause()
+        await click_button(pilot, "#go")
         await opened(pilot)
         await pilot.press("H")
         await until(pilot, lambda: isinstance(app.screen, HistoryScreen) and "✓ can be undone" in text_of(app))
         assert whole(app.screen)
-        await pilot.click("#undo")
+        await click_button(pilot, "#undo")
         await until(pilot, lambda: "undone already" in text_of(app))
         await pilot.press("escape")
         await opened(pilot)

@@ -29,7 +29,7 @@ from drio_tui.ui.screens.history import HistoryScreen
 from drio_tui.ui.screens.recovery import RecoveryScreen
 from drio_tui.ui.screens.review import ReviewScreen
 from drio_tui.workspace import recovery
-from tests.ui.driving import running, text_of, until
+from tests.ui.driving import click_button, running, text_of, until
 
 
 @asynccontextmanager
@@ -281,7 +281,7 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
         asked.query_one("#typed", Input).value = tool.name
         await until(pilot, lambda: not asked.query_one("#go", Button).disabled)
         await pilot.pause()
-        await pilot.click("#go")
+        await click_button(pilot, "#go")
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
         assert tool.id not in [one["id"] for one in (await client.list(TOOL, app=screen.app_id)).items]
         await pilot.press("z")

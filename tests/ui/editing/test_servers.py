@@ -13,7 +13,7 @@ from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.screens.bulk import BatchScreen
 from drio_tui.ui.screens.edit import EditScreen
 from drio_tui.ui.screens.review import ReviewScreen
-from tests.ui.driving import open_first_app, running, text_of, until
+from tests.ui.driving import click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import INTEGRATION, small_config
@@ -185,6 +185,6 @@ async def test_of_many_only_the_failed_are_tried_again(monkeypatch: pytest.Monke
         assert [result.ok for result in asked.work.results] == [False, True]
         assert str(asked.query_one("#go", Button).label) == "Retry the failed"
         server.answers[f"PATCH {paths[0]}"] = {"tool": {**tools[0], "isEnabled": True}}
-        await pilot.click("#go")
+        await click_button(pilot, "#go")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert [server.asked("PATCH", path) for path in paths] == [2, 1]

@@ -16,7 +16,7 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from tests.ui.driving import running, text_of, until
+from tests.ui.driving import click_button, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of
 from tests.ui.editing.walk import Walk
 
@@ -143,7 +143,7 @@ async def test_one_of_each_kind_is_made_and_changed_by_mouse(
             await until(pilot, lambda: type(app.screen).__name__ in ("AppScreen", "ReviewScreen"))
             if app.screen is not screen:
                 await until(pilot, lambda: "Write to" in text_of(app))
-                await pilot.click("#write")
+                await click_button(pilot, "#write")
             await until(pilot, lambda: app.screen is screen and not screen.loading_app)
             await pilot.pause()
 
@@ -232,7 +232,7 @@ async def test_one_of_each_kind_is_made_and_changed_by_mouse(
         await until(pilot, lambda: "Type Mouse key" in text_of(app))
         await pilot.click("#typed")
         await hand.paste("Mouse key")
-        await pilot.click("#go")
+        await click_button(pilot, "#go")
         await until(pilot, lambda: app.screen is screen and not screen.loading_app and "Mouse key" not in text_of(app))
         await click_text("z Undo")
         await until(pilot, lambda: "Mouse key" in text_of(app))
