@@ -80,15 +80,26 @@ async def name_of(sandbox: Any, app: str, id: str) -> str:
 
 
 async def test_the_save_goes_on_when_the_same_account_has_signed_in_again(sandbox_process: Any) -> None:
-    """F02: the edit is as it was, and one PATCH is made."""
-    async with signed_out_while_saving(sandbox_process) as (pilot, screen, form, id):
+    """F02: the edit is as it was, the cursor where it was, and one PATCH is made."""
+    async with editing_a_tool(sandbox_process) as (pilot, screen, form, id):
+        app: Any = pilot.app
+        was = form.base["name"]
+        form.form.show_node(form.form.model.root.members["name"])
+        await until(pilot, lambda: getattr(app.focused, "value", "") == was)
+        name = app.focused
+        await pilot.press("home", "right", "right", "X")
+        await revoke(sandbox_process.base_url)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
         await pilot.press("escape")
-        await until(pilot, lambda: pilot.app.screen is form and "Nothing you typed is lost" in text_of(pilot.app))
-        assert form.mine()["name"] == "Typed before"
+        await until(pilot, lambda: app.screen is form and "Nothing you typed is lost" in text_of(app))
+        assert app.focused is name
+        await pilot.press("Y")
+        assert form.mine()["name"] == f"{was[:2]}XY{was[2:]}"
         await pilot.press("ctrl+s")
         await walk_in(pilot, sandbox_process.base_url)
-        await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
-        assert await name_of(sandbox_process, screen.app_id, id) == "Typed before"
+        await until(pilot, lambda: app.screen is screen and not screen.loading_app)
+        assert await name_of(sandbox_process, screen.app_id, id) == f"{was[:2]}XY{was[2:]}"
         assert patches(pilot.app) == [200]
 
 
