@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Button
 
@@ -25,6 +26,12 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], *, seconds: 
                 await pilot.pause()
     except TimeoutError:
         raise AssertionError(f"never came true; on the screen:\n{text_of(pilot.app)}") from None
+
+
+def at_once(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys as a terminal that repeats one sends them: all are there before the first is looked at."""
+    for key in keys:
+        pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
 
 
 async def click_button(pilot: Pilot[Any], selector: str, *, times: int = 1) -> None:

@@ -25,7 +25,7 @@ from drio_tui.ui.screens.try_tool import PAGES, TryScreen
 from drio_tui.ui.widgets.picture import PictureView
 from tests.sandbox.mcp.conftest import Upstream, respond, upstream
 from tests.sandbox_fixtures import Process
-from tests.ui.driving import running, text_of, until
+from tests.ui.driving import at_once, running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 
 __all__ = ["upstream"]
@@ -78,8 +78,7 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
     async with running(sandbox_process.base_url, monkeypatch, token=token, size=(80, 24)) as pilot:
         screen = await playground(pilot, desk["app"], desk["search-contacts"])
         assert "Draft, in the sandbox" in text_of(pilot.app)
-        await pilot.press(*"ada")
-        await pilot.press("ctrl+r")
+        at_once(pilot, *"ada", "ctrl+s")  # as ctrl+r, and what was typed right before is in it
         await answered(pilot, screen)
         assert "Ada Okafor" in picture(screen)
         assert "✓ 200" in text_of(pilot.app)

@@ -36,6 +36,7 @@ from drio_tui.ui.trying import (
     summary,
     timing_blocks,
 )
+from drio_tui.ui.typed import once_typed
 from drio_tui.ui.widgets.document import Document
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.picture import PictureView
@@ -65,7 +66,7 @@ class TryScreen(Keeping, DrioScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "try",
         "The playground",
-        Key("try.run", "ctrl+r,f9", "run_tool", "Run", "Run the tool with these arguments", priority=True),
+        Key("try.run", "ctrl+r,f9,ctrl+s", "run_tool", "Run", "Run the tool with these arguments", priority=True),
         Key("try.page", "f5", "page(1)", "Page →", "Arguments, widget, result, request, mappings, …", priority=True),
         Key("try.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The page before", show=False, priority=True),
         Key("try.target", "f6", "target", "Target", "The draft, or what is deployed", priority=True),
@@ -368,6 +369,9 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     def action_run_tool(self) -> None:
         """Run the tool with what the form holds."""
+        once_typed(self, self._run_tool)
+
+    def _run_tool(self) -> None:
         bound, form = self.bound, self.form
         if bound is None or form is None or self.busy:
             return

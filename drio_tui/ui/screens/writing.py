@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Static
 
 from drio_tui.api.errors import ApiError, DrioError, FieldError, Forbidden, NotFound, Unauthorized, UsageError
@@ -25,6 +24,7 @@ from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.conflict import ConflictScreen
 from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.typed import once_typed
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace import journal, recovery
 from drio_tui.workspace.asking import Stopped
@@ -163,20 +163,7 @@ class WritingScreen(DrioScreen[str | None]):
             self.drio.back()
 
     def action_write(self) -> None:
-        self.once_typed(self._write)
-
-    def once_typed(self, do: Callable[[], None]) -> None:
-        """Do it when the keys pressed so far have done their work: a key with priority overtakes those before it."""
-        waited_for: list[Any] = list(self.focused.ancestors_with_self) if self.focused is not None else []
-        waited_for = [one for one in waited_for if isinstance(one, Widget) for _ in range(2)]  # the key, then its news
-
-        def step() -> None:
-            while waited_for:
-                if waited_for.pop(0).call_later(step):
-                    return
-            do()
-
-        step()
+        once_typed(self, self._write)
 
     def _write(self) -> None:
         if self._saving or self.form is None or self.saved is not None:

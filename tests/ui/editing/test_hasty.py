@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
-from textual import events
-from textual.pilot import Pilot
 from textual.widgets import Button
 
 from drio_tui.ui.screens.app import AppScreen
@@ -16,17 +13,11 @@ from drio_tui.ui.screens.edit import EditScreen, Target
 from drio_tui.ui.screens.help import HelpScreen
 from drio_tui.ui.screens.review import ReviewScreen
 from drio_tui.workspace import recovery
-from tests.ui.driving import running, until
+from tests.ui.driving import at_once, running, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
 from tests.ui.editing.test_saving import edit_of, opened, put
 from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import SEARCH_TOOL, small_config
-
-
-def at_once(pilot: Pilot[Any], *keys: str) -> None:
-    """Press keys as a terminal that repeats one sends them: all are there before the first is looked at."""
-    for key in keys:
-        pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
 
 
 async def test_a_button_pressed_twice_answers_one_dialog_and_leaves_what_is_below(
