@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,20 +14,27 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from drio_tui import paths
 from drio_tui.api import wire
 from drio_tui.auth.lock import FileLock, LockBusy
-from drio_tui.files import private_dir, read_private, sync_dir, write_private
 from drio_tui.guide.draft import Draft, from_json, to_json
+from drio_tui.shelf import Shelf
 
-LIMIT = 32 << 20
 SOON = 0.2
 """Seconds after a change until it is written, while more may come."""
-_ID = re.compile(r"[0-9a-f]{24}")
 
 
 class InUse(OSError):
     """Another process, or another screen, is working on the draft."""
+
+
+def _parse(data: object, id: str) -> Draft | None:
+    draft = from_json(data)
+    if draft is not None and draft.id != id:
+        raise ValueError("it is no draft")
+    return draft
+
+
+_SHELF = Shelf("drafts", "draft", "drafts", _parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,35 +47,18 @@ class Kept:
 
 def folder() -> Path:
     """Where the files lie."""
-    return paths.state_dir() / "drafts"
+    return _SHELF.folder
 
 
 def load(profile: str | None = None, base_url: str | None = None) -> Kept:
     """The drafts there are, of one profile and host or of all. A file that cannot be read is put aside."""
     found: list[Draft] = []
-    problems: list[str] = []
-    try:
-        names = sorted(path.name for path in folder().iterdir() if path.suffix == ".json")
-    except FileNotFoundError:
-        return Kept([], [])
-    except OSError as error:
-        return Kept([], [f"Drafts cannot be looked for: {error}"])
-    for name in names:
-        path = folder() / name
-        try:
-            draft = _read(path)
-        except FileNotFoundError:  # another process forgot it
-            continue
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            aside = path.with_name(f"{name}.corrupt")
-            with contextlib.suppress(OSError):
-                path.rename(aside)
-            problems.append(f"A draft cannot be read ({error}); it is kept as {aside}")
-            continue
-        if draft and draft.ended:  # its app is made, and the program was ended before it could forget it
+    drafts, problems = _SHELF.read_all()
+    for draft in drafts:
+        if draft.ended:  # its app is made, and the program was ended before it could forget it
             with contextlib.suppress(OSError):
                 discard(draft.id)
-        elif draft and profile in (None, draft.profile) and base_url in (None, draft.base_url):
+        elif profile in (None, draft.profile) and base_url in (None, draft.base_url):
             found.append(draft)
     return Kept(sorted(found, key=lambda draft: draft.at, reverse=True), problems)
 
@@ -82,9 +71,8 @@ def discard(id: str) -> None:
 
 
 def _remove(id: str) -> None:
-    _path(id).unlink(missing_ok=True)
-    _path(id).with_suffix(".lock").unlink(missing_ok=True)
-    sync_dir(folder())
+    _SHELF.remove(id)
+    _SHELF.path(id).with_suffix(".lock").unlink(missing_ok=True)
 
 
 class Keeper:
@@ -117,7 +105,7 @@ class Keeper:
         """A draft as it was last written. Raises `InUse`, `FileNotFoundError`, `OSError` or `ValueError`."""
         with ExitStack() as stack:
             _hold(stack, id)
-            draft = _read(_path(id))
+            draft = _SHELF.read(id)
             if draft is None:
                 raise ValueError("the draft was made by a newer version of the program")
             return cls(draft, stack.pop_all())
@@ -173,9 +161,7 @@ class Keeper:
             if turn <= self._written:
                 return  # a newer state is there already
             try:
-                private_dir(folder().parent)
-                private_dir(folder())
-                write_private(_path(self.draft.id), data)
+                _SHELF.write(self.draft.id, data)
             except OSError as error:
                 self.problem = f"The draft cannot be kept: {error}"
                 return
@@ -185,19 +171,6 @@ class Keeper:
 
 def _hold(stack: ExitStack, id: str) -> None:
     try:
-        stack.enter_context(FileLock(_path(id).with_suffix(".lock")).hold_blocking(0))
+        stack.enter_context(FileLock(_SHELF.path(id).with_suffix(".lock")).hold_blocking(0))
     except LockBusy as busy:
         raise InUse("Another window is working on this draft.") from busy
-
-
-def _read(path: Path) -> Draft | None:
-    draft = from_json(wire.loads(read_private(path, limit=LIMIT)))
-    if draft is not None and draft.id != path.stem:
-        raise ValueError("it is no draft")
-    return draft
-
-
-def _path(id: str) -> Path:
-    if not _ID.fullmatch(id):
-        raise ValueError("not the id of a draft")
-    return folder() / f"{id}.json"

@@ -7,7 +7,6 @@ Secrets that were typed are not kept; `Buffer.lost` says which, so that a person
 
 from __future__ import annotations
 
-import contextlib
 import re
 import secrets
 import time
@@ -16,15 +15,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from drio_tui import paths
 from drio_tui.api import wire
-from drio_tui.files import private_dir, read_private, sync_dir, write_private
+from drio_tui.shelf import Shelf
 from drio_tui.workspace.journal import strip
 from drio_tui.workspace.undo import without
 
 VERSION = 1
-LIMIT = 32 << 20
-_ID = re.compile(r"[0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ class Kept:
 
 def folder() -> Path:
     """Where the files lie."""
-    return paths.state_dir() / "recovery"
+    return _SHELF.folder
 
 
 def save(buffer: Buffer) -> Buffer:
@@ -87,9 +83,7 @@ def save(buffer: Buffer) -> Buffer:
     )
     text = wire.dumps({"v": VERSION, **{name: getattr(kept, name) for name in _TEXTS}, "at": kept.at,
                        "lost": [*kept.lost], "mine": kept.mine, "base": kept.base})  # fmt: skip
-    private_dir(folder().parent)
-    private_dir(folder())
-    write_private(_path(kept.id), text.encode("ascii"))
+    _SHELF.write(kept.id, text.encode("ascii"))
     return kept
 
 
@@ -107,44 +101,17 @@ def save_all(buffers: Iterable[Buffer]) -> tuple[list[Buffer], list[str]]:
 
 def load(profile: str | None = None) -> Kept:
     """The buffers there are, of one profile or of all. A file that cannot be read is renamed to `….corrupt`."""
-    found: list[Buffer] = []
-    problems: list[str] = []
-    try:
-        names = sorted(path.name for path in folder().iterdir() if path.suffix == ".json")
-    except FileNotFoundError:
-        return Kept([], [])
-    except OSError as error:
-        return Kept([], [f"Unsaved edits of the last time cannot be looked for: {error}"])
-    for name in names:
-        path = folder() / name
-        try:
-            buffer = _buffer(wire.loads(read_private(path, limit=LIMIT)), path.stem)
-        except FileNotFoundError:  # another process took it
-            continue
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            aside = path.with_name(f"{name}.corrupt")
-            with contextlib.suppress(OSError):
-                path.rename(aside)
-            problems.append(f"An unsaved edit cannot be read ({error}); it is kept as {aside}")
-            continue
-        if buffer and profile in (None, buffer.profile):
-            found.append(buffer)
+    buffers, problems = _SHELF.read_all()
+    found = [buffer for buffer in buffers if profile in (None, buffer.profile)]
     return Kept(sorted(found, key=lambda buffer: buffer.at, reverse=True), problems)
 
 
 def discard(id: str) -> None:
     """Forget a buffer; one that is not there is no matter. Raises `OSError` when it cannot be removed."""
-    _path(id).unlink(missing_ok=True)
-    sync_dir(folder())
+    _SHELF.remove(id)
 
 
 _TEXTS = ("id", "profile", "base_url", "app", "kind", "thing", "label", "parent", "draft", "why")
-
-
-def _path(id: str) -> Path:
-    if not _ID.fullmatch(id):
-        raise ValueError("not the id of an unsaved edit")
-    return folder() / f"{id}.json"
 
 
 def _buffer(line: Any, id: str) -> Buffer | None:
@@ -159,6 +126,9 @@ def _buffer(line: Any, id: str) -> Buffer | None:
     if not right or not isinstance(base, dict | None) or not isinstance(at, int | float) or texts["id"] != id:
         raise ValueError("it is no unsaved edit")
     return Buffer(**texts, mine=mine, base=base, at=float(at), lost=tuple(lost))
+
+
+_SHELF = Shelf("recovery", "unsaved edit", "unsaved edits", _buffer)
 
 
 def _safe_draft(buffer: Buffer) -> str:
