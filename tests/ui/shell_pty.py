@@ -80,6 +80,15 @@ class Terminal:
         """Send key presses as the terminal would."""
         os.write(self.master, keys.encode())
 
+    def press_until_it_ends(self, keys: str, *, every: float = 5.0) -> None:
+        """Send key presses every few seconds for as long as the program runs; `wait` says when it does not end."""
+        end = time.monotonic() + PATIENCE
+        while self.process.poll() is None and time.monotonic() < end:
+            self.press(keys)
+            again = time.monotonic() + every
+            while self.process.poll() is None and time.monotonic() < again:
+                self.read()
+
     def kill(self, number: int) -> None:
         """Send the program a signal."""
         os.kill(self.process.pid, number)

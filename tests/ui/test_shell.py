@@ -18,6 +18,7 @@ from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.ui import backend, keymap
 from drio_tui.ui.app import SCREENS, DrioApp
 from drio_tui.ui.options import LaunchOptions
+from drio_tui.ui.screens.help import HelpScreen
 from drio_tui.ui.screens.too_small import SMALLEST, TooSmallScreen
 from drio_tui.ui.widgets.rows import RowList
 from tests.ui.driving import open_first_app, running, show, text_of, until
@@ -163,13 +164,15 @@ async def test_under_read_only_what_changes_something_is_gone_and_the_status_lin
             assert "read-only" in text_of(pilot.app)
 
 
-async def test_a_key_that_is_switched_off_says_why() -> None:
-    app = DrioApp(LaunchOptions(base_url="http://127.0.0.1:9"))
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: app.current_mode != "start")
+async def test_a_key_that_is_switched_off_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        apps = await show(pilot, "apps")
+        await until(pilot, lambda: apps.things)
         screen = await show(pilot, "requests")
-        app.workers.cancel_all()
+        await app.workers.wait_for_complete()
         screen.action_clear()
+        await until(pilot, lambda: "/apps" not in text_of(app))
         await pilot.press("c")
         await until(pilot, lambda: any("There is no request to copy." in toast for toast in toasts(app)))
 
@@ -322,7 +325,7 @@ async def test_what_opens_by_itself_while_there_is_no_room_is_there_when_there_i
         await app.run_action("help")
         await until(pilot, lambda: isinstance(app.screen, TooSmallScreen) and app.screen is not covered)
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: "Esc closes" in text_of(app))
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Esc closes" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
 
