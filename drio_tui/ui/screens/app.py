@@ -106,7 +106,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         self._jumps: list[ThingKey] = []
         self._read_at: datetime | None = None
         self._seen: SeenSchemas | None = None
-        self.marked = {}
+        self.marked, self.barred = {}, {}
         self.go_to_when_read: ThingKey | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -143,6 +143,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
     def session_changed(self) -> None:
         """Signed in again as the same: read again. As someone else, or elsewhere: the app is not theirs, leave it."""
         if self._speaks_for() == self._opened_for:
+            self.barred.clear()  # a new sign-in may allow more
             self.action_refresh()
             return
         self.cancel_requests()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.binding import BindingType
 from textual.message import Message
 
-from drio_tui.api.errors import UsageError
+from drio_tui.api.errors import Forbidden, UsageError
 from drio_tui.kinds import KINDS
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
@@ -23,7 +24,7 @@ from drio_tui.ui.screens.rebinding import rebind, why_not_rebound
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.bulk import can_be_switched, enable_all
 from drio_tui.workspace.duplicate import Copy, copy_body, duplicate, why_not_copied
-from drio_tui.workspace.outcomes import Outcome, problem
+from drio_tui.workspace.outcomes import Outcome, Refused, problem
 from drio_tui.workspace.snapshot import Thing
 from drio_tui.workspace.undo import Step, undo_last
 
@@ -96,6 +97,8 @@ class Editing:
 
     marked: dict[tuple[str, ...], None]
     """The things that are marked, in the order in which they were."""
+    barred: dict[tuple[str, frozenset[tuple[str, ...]]], str]
+    """What drio has not allowed: an action and the things that it was tried on, and what it said."""
 
     @property
     def _screen(self) -> AppScreen:
@@ -114,8 +117,24 @@ class Editing:
         one = self._thing()
         return marked or ([one] if one else [])
 
+    def _tried(self, action: str) -> tuple[str, frozenset[tuple[str, ...]]]:
+        """The action with what it would be done to."""
+        many = action in ("delete_things", "switch_things")
+        things = self._things() if many else [thing] if (thing := self._thing()) is not None else []
+        return action, frozenset(thing.key for thing in things)
+
+    def _bar(self, tried: tuple[str, frozenset[tuple[str, ...]]], outcomes: Iterable[Outcome | None]) -> None:
+        """Switch an action off where everything that it came to was that drio does not allow it."""
+        tries = list(outcomes)
+        errors = [one.error for one in tries if isinstance(one, Refused) and isinstance(one.error, Forbidden)]
+        if errors and len(errors) == len(tries):
+            self.barred[tried] = errors[0].message
+            self._screen.refresh_bindings()
+
     def why_not_changed(self, action: str) -> str | None:
         """Why one of these actions cannot be done now, None when it can (or it is none of these)."""
+        if (refused := self.barred.get(self._tried(action))) is not None:
+            return f"drio does not allow this: {refused} Ask the owner of the app, or sign in as someone else."
         match action:
             case "edit_thing" | "edit_outside" | "mark" if self._thing() is None:
                 return "This is nothing that can be edited: choose a thing of the app."
@@ -201,6 +220,7 @@ class Editing:
 
     def on_copied(self, message: Copied) -> None:
         copy = message.copy
+        self._bar(("duplicate_thing", frozenset([message.thing.key])), [copy.outcome])
         text = problem(copy.outcome) or "\n".join(["Copied.", *copy.left_out])
         severity = "information" if copy.ok else "warning"
         title = safe_line(message.thing.name, 80).plain
@@ -248,7 +268,7 @@ class Editing:
         except UsageError as error:
             self._screen.drio.show_error(error)
             return
-        self._screen.app.push_screen(screen, self._batch_ended)
+        self._ask(screen, "delete_things")
 
     def action_switch_things(self) -> None:
         things = self._things()
@@ -258,7 +278,17 @@ class Editing:
         steps = [f"{word} {thing.name}" for thing in things]
         title = f"{word} {things[0].name}?" if len(things) == 1 else f"{word} {len(things)} things?"
         screen = BatchScreen(title, "", steps, lambda saver: enable_all(saver, app, things, on), agree=word)
-        self._screen.app.push_screen(screen, self._batch_ended)
+        self._ask(screen, "switch_things")
+
+    def _ask(self, screen: BatchScreen, action: str) -> None:
+        tried = self._tried(action)
+
+        def ended(anything: bool | None) -> None:
+            if screen.work is not None:
+                self._bar(tried, [result.outcome for result in screen.work.results if result])
+            self._batch_ended(anything)
+
+        self._screen.app.push_screen(screen, ended)
 
     def _batch_ended(self, anything: bool | None) -> None:
         if anything:

@@ -226,6 +226,9 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     def watch_target(self) -> None:
         self._head()
+        if self.bound is not None and not self.busy:
+            words = f"Ctrl+R or F9 runs it: {TARGETS[self.target]}."
+            self._say(Content.styled(words, "$foreground-muted"))  # how the last run went was said of another place
         self.refresh_bindings()
 
     def _head(self) -> None:

@@ -21,7 +21,7 @@ from drio_tui.ui.screens.review import ReviewScreen
 from drio_tui.workspace import recovery
 from drio_tui.workspace.bulk import Batch
 from drio_tui.workspace.merge import FieldChange, FieldConflict, StaleList
-from tests.ui.driving import click_button, running, text_of, until
+from tests.ui.driving import click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of, opened, put
 from tests.ui.hostile_data import HOSTILE, hostile_drio
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -92,6 +92,37 @@ async def test_every_refusal_says_what_to_do_and_loses_nothing(monkeypatch: pyte
         await until(pilot, lambda: pilot.app.screen is not screen)
         patches = [body for method, path, body in server.requests if (method, path) == ("PATCH", TOOL_1)]
         assert patches == [{"name": "Mine"}, *[{"name": "Mine too"}] * 4, {"name": "Search Ticketsx"}]
+
+
+async def test_what_drio_does_not_allow_is_switched_off_for_that_thing_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F03: on the app screen, for a copy and for enabling; other things are not concerned."""
+    answers = drio_of()
+    answers |= {f"GET {TOOL_1}": {"tool": small_config()["tools"][0]}, f"PATCH {TOOL_1}": 403}
+    answers["POST /apps/app_1/tools"] = 403
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        app: Any = pilot.app
+        screen.tree_view.reveal(("tool", "tool_1"))
+        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_1"))
+        await pilot.press("c")
+        await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 1 and not screen.asking("change"))
+        await until(pilot, lambda: not screen.loading_app)
+        await pilot.press("c")
+        await until(pilot, lambda: any("does not allow this" in note.message for note in app._notifications))
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, BatchScreen) and app.screen.focused)
+        await click_button(pilot, "#go")
+        await until(pilot, lambda: "Retry the failed" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen and not screen.loading_app)
+        assert not {"duplicate_thing", "switch_things"} & screen.what_can_be_done()
+        assert "delete_things" in screen.what_can_be_done()
+        assert server.asked("POST", "/apps/app_1/tools") == 1
+        screen.tree_view.reveal(("tool", "tool_2"))
+        await until(pilot, lambda: screen.chosen.about == ("tool", "tool_2"))
+        assert {"duplicate_thing", "switch_things"} <= screen.what_can_be_done()
 
 
 async def test_esc_stops_waiting_for_a_silent_drio_and_what_happened_is_looked_up(
