@@ -339,7 +339,7 @@ class ActionsEditor(Editor):
 
     def on_schema_form_new_wanted(self, event: SchemaForm.NewWanted) -> None:
         event.stop()
-        self.post_message(self.NewWanted(self, "tool", f"actions.{self.at}.targetToolId"))
+        self.post_message(self.NewWanted(self, "tool", f"actions.{self.at}.targetToolId", event.name))
 
     def action_save(self) -> None:
         self.post_message(self.SaveWanted(self))

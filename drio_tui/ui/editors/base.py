@@ -89,10 +89,14 @@ class Editor(Widget):
             return self.editor
 
     class NewWanted(Message):
-        """A new thing of `kind` is to be made for `path`; answer with `refer(path, id)` once it is there."""
+        """A new thing of `kind` is to be made for `path`; answer with `refer(path, id)` once it is there.
 
-        def __init__(self, editor: Editor, kind: str, path: str) -> None:
+        `name` is what it is to be called, empty where nothing was typed.
+        """
+
+        def __init__(self, editor: Editor, kind: str, path: str, name: str = "") -> None:
             super().__init__()
+            self.name = name
             self.editor = editor
             self.kind = kind
             self.path = path

@@ -15,6 +15,7 @@ from drio_tui.api.errors import FieldError
 from drio_tui.ui import keymap
 from drio_tui.ui.editors.base import Editor, Notes, verdict
 from drio_tui.ui.editors.search_list import Row, SearchList
+from drio_tui.ui.forms.chooser import name_typed
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.ui.widgets.values import schema_lines
@@ -184,7 +185,8 @@ class BindingEditor(Editor):
     def _taken(self, event: SearchList.Taken) -> None:
         event.stop()
         if event.row.value == NEW:
-            self.post_message(self.NewWanted(self, "operation", "binding.integrationOperationId"))
+            name = name_typed(event.search.typed, "new operation…")
+            self.post_message(self.NewWanted(self, "operation", "binding.integrationOperationId", name))
         elif event.row.value:
             self.bind(str(event.row.value))
 

@@ -18,6 +18,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.editors.base import Editor, Notes, verdict
 from drio_tui.ui.editors.binding import NEW
 from drio_tui.ui.editors.search_list import Row, SearchList
+from drio_tui.ui.forms.chooser import name_typed
 from drio_tui.ui.keymap import Key, movement
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.chaining import Chains, Line, ids
@@ -191,7 +192,7 @@ class ChainEditor(Editor):
         event.stop()
         row = event.row
         if row.value == NEW:
-            self.post_message(self.NewWanted(self, "tool", "nextToolIds"))
+            self.post_message(self.NewWanted(self, "tool", "nextToolIds", name_typed(event.search.typed, "new tool…")))
         elif row.value and not row.refused:
             self.next.append(row.value)
             event.search.clear()

@@ -220,7 +220,7 @@ class WidgetEditor(Editor):
         if name == "toolId":
             tools = [tool for tool in self.snapshot.things("tool") if not tool.made_up]
             choices = [Choice(tool.id, tool.name, tool.text("key")) for tool in tools]
-            choices.append(Choice(_NEW, "new tool…", quiet=True))
+            choices.append(Choice(_NEW, "new tool…", quiet=True, new=True))
         else:
             choices = [Choice(one.value, one.label, one.note) for one in self._options(name)]
         now = next((number for number, one in enumerate(choices) if one.value == self.picked.get(name)), None)
@@ -229,7 +229,7 @@ class WidgetEditor(Editor):
             if choice is None:
                 return
             if choice.value is _NEW:
-                self.post_message(self.NewWanted(self, "tool", "toolId"))
+                self.post_message(self.NewWanted(self, "tool", "toolId", choice.typed))
                 return
             self.picked[name] = choice.value
             self.changed()

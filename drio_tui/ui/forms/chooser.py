@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events, on
@@ -29,12 +29,18 @@ _SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[T]):
-    """One thing to take. Texts may be hostile. `quiet` ones are about the field, not values of it."""
+    """One thing to take. Texts may be hostile. `quiet` ones are about the field, not values of it.
+
+    A `new` one makes something called what was typed: it stays in the list whatever that is, and is given with
+    it as `typed` (empty where its own label was typed to find it).
+    """
 
     value: T
     label: str
     note: str = ""
     quiet: bool = False
+    new: bool = False
+    typed: str = ""
 
 
 class ChooserScreen(Dialog[Choice[Any] | None]):
@@ -140,12 +146,13 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
         if typed.strip():
             fitting.sort(key=lambda found: (found[1].quiet, found[0]))
         matches = [choice for _, choice in fitting]
+        matches += [choice for fit, choice in ranked if fit is None and choice.new]
         self._found = matches[:_SHOWN]
         if self._free and typed and not any(choice.label == typed for choice in matches):
             self._found.append(Choice(typed, typed, "as typed"))
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(self._line(choice)) for choice in self._found])
+        options.add_options([Option(self._line(choice, typed.strip())) for choice in self._found])
         if len(matches) > _SHOWN:
             options.add_option(Option(f"… {len(matches) - _SHOWN} more: type to narrow", disabled=True))
         if self._found:
@@ -153,12 +160,20 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
             options.highlighted = self._found.index(current) if current in self._found else 0
         self.call_after_refresh(self._place)
 
-    def _line(self, choice: Choice[Any]) -> Content:
+    def _line(self, choice: Choice[Any], typed: str) -> Content:
         label = safe_line(choice.label, 40, "$foreground-muted italic" if choice.quiet else "")
-        if not choice.note:
+        called = name_typed(typed, choice.label) if choice.new else ""
+        note = f"called {called}" if called else choice.note
+        if not note:
             return label
         room = max(8, _WIDTH - label.cell_length - 6)
-        return Content.assemble(label, "  ", safe_line(choice.note, room, "$foreground-muted"))
+        return Content.assemble(label, "  ", safe_line(note, room, "$foreground-muted"))
+
+    def _take(self, number: int | None) -> None:
+        if number is not None and number < len(self._found):
+            taken = self._found[number]
+            name = name_typed(self.query_one(LineEditor).value, taken.label)
+            self.dismiss(replace(taken, typed=name) if taken.new else taken)
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
@@ -168,15 +183,12 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
     @on(Input.Submitted)
     def _enter(self, event: Input.Submitted) -> None:
         event.stop()
-        highlighted = self.query_one(OptionList).highlighted
-        if highlighted is not None and highlighted < len(self._found):
-            self.dismiss(self._found[highlighted])
+        self._take(self.query_one(OptionList).highlighted)
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        if event.option_index < len(self._found):
-            self.dismiss(self._found[event.option_index])
+        self._take(event.option_index)
 
     def action_go(self, step: int) -> None:
         options = self.query_one(OptionList)
@@ -191,6 +203,11 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
         """A click beside the list leaves it."""
         if self.get_widget_at(*event.screen_offset)[0] is self:
             self.dismiss(None)
+
+
+def name_typed(typed: str, label: str) -> str:
+    """What something new is to be called, from what was typed to find it; empty when that was `new …` itself."""
+    return typed.strip() if rank(typed, label) is None else ""
 
 
 def _holds(typed: str, choice: Choice[Any]) -> bool:

@@ -87,10 +87,14 @@ class SchemaForm(Widget):
             return self.form
 
     class NewWanted(Message):
-        """Something new is to be made for the reference at `path` (of `pattern`); answer with `refer`."""
+        """Something new is to be made for the reference at `path` (of `pattern`); answer with `refer`.
 
-        def __init__(self, form: SchemaForm, path: str, pattern: str) -> None:
+        `name` is what it is to be called, empty where nothing was typed.
+        """
+
+        def __init__(self, form: SchemaForm, path: str, pattern: str, name: str = "") -> None:
             super().__init__()
+            self.name = name
             self.form = form
             self.path = path
             self.pattern = pattern
@@ -440,7 +444,7 @@ class SchemaForm(Widget):
         event.stop()
         node = event.place.node
         path = ".".join(map(str, node.path))
-        self.post_message(self.NewWanted(self, path, node.field.pattern))
+        self.post_message(self.NewWanted(self, path, node.field.pattern, event.name))
 
     def refer(self, path: str, value: str) -> None:
         """Refer, at `path`, to something that was just made."""

@@ -63,11 +63,12 @@ class Place(Widget):
             self.step = step
 
     class NewWanted(Message):
-        """Something new is to be made and referred to here."""
+        """Something new, called `name` where that was typed, is to be made and referred to here."""
 
-        def __init__(self, place: Place) -> None:
+        def __init__(self, place: Place, name: str = "") -> None:
             super().__init__()
             self.place = place
+            self.name = name
 
     def __init__(self, node: Node, *, classes: str = "") -> None:
         super().__init__(classes=classes)

@@ -356,7 +356,7 @@ class FieldRow(Place):
             found.append(Choice(MISSING, _NOT_SET, quiet=True))
             now = len(found) - 1 if now is None else now
         if self._reference is not None and self._reference.new:
-            found.append(Choice(self._reference, self._reference.new, quiet=True))
+            found.append(Choice(self._reference, self._reference.new, quiet=True, new=True))
         return found, now
 
     @on(Picker.Wanted)
@@ -385,7 +385,7 @@ class FieldRow(Place):
         if choice is None or not isinstance(leaf, Leaf):
             return
         if choice.value is self._reference and self._reference is not None:
-            self.post_message(self.NewWanted(self))
+            self.post_message(self.NewWanted(self, choice.typed))
             return
         if choice.value is MISSING and leaf.initial is None:
             leaf.set_value(None)

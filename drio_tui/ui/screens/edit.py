@@ -50,8 +50,8 @@ class Target:
     `base` and `mine` are those of an edit to go on with (a kept buffer, a copy); without them the thing is
     edited as the server has it. `outside` begins in the person's own editor. `recovered` is the kept buffer's id.
     `member` (a path: `actions[0].template`) is where to begin.
-    `begin` are members that the special editors of something new begin with; `wanted_by` names what is to
-    refer to it.
+    `begin` are members that something new begins with: those of special editors, and its name; `wanted_by`
+    names what is to refer to it.
     """
 
     app: str
@@ -179,11 +179,14 @@ class EditScreen(WritingScreen):
             self._parent_id = str(self.base.get(self.kind.parent[0]) or "")
         made, schema, theirs = body_of(self.kind, message.document, new=self.is_new)
         special = special_members(self.kind.name)
-        whole = self.base or self.target.begin if self.target.mine is None else self.target.mine
+        begin = {member: value for member, value in self.target.begin.items() if member in special}
+        whole = self.base or begin if self.target.mine is None else self.target.mine
         start = None if self.is_new else self._main(self.base)
         model = FormModel(without_members(made, schema, special), start)
         if self.target.mine is not None:
             model.take(self._main(whole))
+        elif self.target.begin.keys() - begin.keys():
+            model.take({**model.value(), **self._main(self.target.begin)})
         self.form = SchemaForm(
             model, references=references_of(self.kind, message.snapshot), json_view=False, id="page-form"
         )
@@ -401,21 +404,21 @@ class EditScreen(WritingScreen):
         event.stop()
         kinds = [one.to for one in self.kind.references if one.path == event.pattern]
         if kinds:
-            self._make(kinds[0], lambda id: event.form.refer(event.path, id))
+            self._make(kinds[0], event.name, lambda id: event.form.refer(event.path, id))
 
     @on(Editor.NewWanted)
     def _wanted_in_editor(self, event: Editor.NewWanted) -> None:
         event.stop()
-        self._make(event.kind, lambda id: event.editor.refer(event.path, id))
+        self._make(event.kind, event.name, lambda id: event.editor.refer(event.path, id))
 
-    def _make(self, kind: str, refer: Callable[[str], None]) -> None:
-        """Make a thing over this screen, then refer to it where it was asked for."""
+    def _make(self, kind: str, name: str, refer: Callable[[str], None]) -> None:
+        """Make a thing over this screen, called `name` where one is given, then refer to it where it was asked for."""
         snapshot = self.snapshot
         if snapshot is None:
             return
         mine = self.mine(secrets=False)
         wanted_by = f"{self.kind.title.lower()} {self.kind.label(mine)}" if not self.is_new else f"the {self._new()}"
-        begin = begin_of(kind, self.kind.name, self.base)
+        begin = begin_of(kind, self.kind.name, self.base) | ({"name": name} if name else {})
         target = Target(self.target.app, kind, begin=begin, wanted_by=wanted_by)
 
         async def make() -> None:

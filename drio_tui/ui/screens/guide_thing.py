@@ -83,7 +83,7 @@ class ThingScreen(EditScreen):
             return super().dirty
         return not same_json(self._body(self.mine()), self._body(self._before))
 
-    def _make(self, kind: str, refer: Callable[[str], None]) -> None:
+    def _make(self, kind: str, name: str, refer: Callable[[str], None]) -> None:
         """There is no app yet to make it in."""
         title, step = KINDS[kind].title.lower(), TITLES[PAGE_OF[kind]]
         self.notify(

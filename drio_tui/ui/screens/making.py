@@ -49,14 +49,15 @@ async def _choose_parent(app: DrioApp, target: Target, snapshot: Snapshot) -> st
     assert kind.parent is not None
     above = KINDS[kind.parent[1]]
     word = above.title.lower()
-    choices: list[Choice[Any]] = [*parents_of(kind.name, snapshot), Choice(_NEW, f"new {word}…", quiet=True)]
+    choices: list[Choice[Any]] = [*parents_of(kind.name, snapshot), Choice(_NEW, f"new {word}…", quiet=True, new=True)]
     title = f"In which {word}?" if len(choices) > 1 else f"It needs an {word} first"
     chosen = await app.push_screen_wait(ChooserScreen(title, choices))
     if chosen is None:
         return ""
     if chosen.value is not _NEW:
         return str(chosen.value)
-    wanted = replace(target, kind=above.name, begin={}, wanted_by=f"the {kind.title.lower()} to come")
+    begin = {"name": chosen.typed} if chosen.typed else {}
+    wanted = replace(target, kind=above.name, begin=begin, wanted_by=f"the {kind.title.lower()} to come")
     made = await make_new(app, wanted, snapshot)
     return made.id if made is not None else ""
 

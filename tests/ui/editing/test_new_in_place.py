@@ -50,7 +50,7 @@ async def test_a_tool_is_bound_to_an_operation_of_an_integration_neither_of_whic
         binding = editing.query_one(BindingEditor)
         await until(pilot, lambda: binding.query_one(SearchList).is_mounted and editing.focused)
         before = binding.operation_id
-        await pilot.press(*"zzz", "enter")
+        await pilot.press(*"zzz", "enter")  # nothing is called so: it is what the new one will be called
         await choose(pilot, "In which integration?", "n", "e", "w", "enter")
         integration = await new_of(pilot, "integration")
         assert "for the operation to come" in text_of(pilot.app)
@@ -58,6 +58,7 @@ async def test_a_tool_is_bound_to_an_operation_of_an_integration_neither_of_whic
         put(integration, "baseUrl", "https://weather.test")
         await pilot.press("ctrl+s")
         operation = await new_of(pilot, "operation")
+        assert operation.mine()["name"] == "zzz"
         assert "for tool Bound anew" in text_of(pilot.app)
         put(operation, "name", "Forecast")
         call = operation.editors[0]
@@ -94,9 +95,12 @@ async def test_by_mouse_and_who_goes_back_finds_everything_as_it_was(
         assert (row.query_one(Picker).shown, editing.mine()["name"]) == (shown, "Renamed")
         assert auth.saved is None
         await pilot.click(row.query_one(Picker))
-        await take_last(pilot)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen) and pilot.app.screen.focused)
+        await pilot.press(*"Weather", "space", *"key")
+        await until(pilot, lambda: "called Weather key" in text_of(pilot.app))
+        await pilot.press("enter")
         auth = await new_of(pilot, "auth")
-        put(auth, "name", "Weather key")
+        assert auth.mine()["name"] == "Weather key"
         provider = next(one for one in auth.snapshot.things("provider") if one.text("key") == "api-key")
         auth.editors[0]._take(type("Taken", (), {"value": provider})())
         await pilot.pause()
