@@ -61,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if _unwanted(name)]:
         del os.environ[name]
     os.environ.update(_own(Path(folder.name)))
+    gc.set_threshold(100_000, 20, 50)  # screens come and go by the thousand: looking took a sixth of the time
 
 
 def pytest_collection_finish() -> None:

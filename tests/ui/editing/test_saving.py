@@ -15,7 +15,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from drio_tui.kinds import APP, AUTH, INTEGRATION, TOOL
+from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, TOOL
 from drio_tui.schema.fields import MISSING
 from drio_tui.schema.leaves import Leaf
 from drio_tui.ui.forms.chooser import ChooserScreen
@@ -336,39 +336,45 @@ async def test_nothing_can_be_changed_when_only_reading(sandbox_process: Any, mo
         assert not {"e", "a", "D", "z"} & set(screen.active_bindings)
 
 
-@pytest.mark.parametrize("kind", ["app", "auth", "integration", "operation", "tool", "widget"])
+async def look_through(pilot: Any, screen: Any, kind: str, size: tuple[int, int]) -> None:
+    """Every page of the editor of the first thing of a kind, there and back."""
+    editing, _ = await edit(pilot, screen, kind)
+    for _ in editing._pages:
+        await pilot.press("f5")
+        await pilot.pause()
+        page = editing.query_one("#pages").visible_content
+        assert page.region.height >= size[1] - 7, f"{kind}: {page.id} is not in sight"
+        assert editing.focused is None or editing.region.contains_region(editing.focused.region)
+    assert not editing.dirty, kind
+    assert not editing.form.model.check(), kind
+    # What is changed on the JSON page is all that is changed, and keys go on to work.
+    await pilot.press("shift+f5")
+    await until(pilot, lambda: editing.focused is not None and editing.focused is editing._whole._area)
+    editing.focused.text = json.dumps(json.loads(editing.focused.text) | {"name": "By JSON"})
+    await pilot.press("f5")
+    await until(pilot, lambda: editing.focused is not None)
+    assert editing.focused.is_attached
+    await pilot.press("f5")
+    assert editing._page == 1
+    assert editing.mine() == editing.base | {"name": "By JSON"}
+    await pilot.press("escape")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.screen.focused)
+    await pilot.press("right", "enter")
+    await until(pilot, lambda: pilot.app.screen is screen)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_every_page_of_every_kind_opens_and_nothing_is_changed_by_looking(
-    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, kind: str, size: tuple[int, int]
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=size) as (pilot, screen, client):
-        if kind == "auth" and not list(screen.snapshot.things("auth")):
-            await client.create(
-                AUTH, {"name": "Key", "providerKey": "api-key", "config": {"apiKey": "k"}}, app=screen.app_id
-            )
+        if not list(screen.snapshot.things("auth")):
+            key = {"name": "Key", "providerKey": "api-key", "config": {"apiKey": "k"}}
+            await client.create(AUTH, key, app=screen.app_id)
             screen.action_refresh()
             await opened(pilot)
-        editing, _ = await edit(pilot, screen, kind)
-        for _ in editing._pages:
-            await pilot.press("f5")
-            await pilot.pause()
-            page = editing.query_one("#pages").visible_content
-            assert page.region.height >= size[1] - 7, f"{page.id} is not in sight"
-            assert editing.focused is None or editing.region.contains_region(editing.focused.region)
-        assert not editing.dirty
-        assert not editing.form.model.check()
-        if size == (80, 24):
-            return
-        # What is changed on the JSON page is all that is changed, and keys go on to work.
-        await pilot.press("shift+f5")
-        await until(pilot, lambda: editing.focused is not None and editing.focused is editing._whole._area)
-        editing.focused.text = json.dumps(json.loads(editing.focused.text) | {"name": "By JSON"})
-        await pilot.press("f5")
-        await until(pilot, lambda: editing.focused is not None)
-        assert editing.focused.is_attached
-        await pilot.press("f5")
-        assert editing._page == 1
-        assert editing.mine() == editing.base | {"name": "By JSON"}
+        for kind in KINDS:
+            await look_through(pilot, screen, kind, size)
 
 
 def test_a_target_does_not_show_what_is_in_it() -> None:
