@@ -90,9 +90,9 @@ async def test_signing_in_through_the_browser_ends_in_the_apps_of_that_account(s
     async with signing_in(base) as pilot, browsing(base) as browser:
         app: Any = pilot.app
         screen = app.screen
-        shown = text_of(app)
         for step in ("Asking", "Opening a port", "Regist", "Waiting for the browser", " left"):
-            assert step in shown
+            await until(pilot, lambda step=step: step in text_of(app))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        shown = text_of(app)
         assert screen.url in shown.replace("\n", "").replace(" ", "").replace("│", "")
         await browser.walk(screen.url)
         await browser.follow()

@@ -90,8 +90,11 @@ class Editing(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """A tool and a widget of this run's own."""
+        """A tool and a widget of this run's own; the app, which all runs share, as no run leaves it."""
         client = self.stranger.client
+        plain = {"description": "plain", "x-unheard-of": {"deep": "plain"}}
+        plain["branding"] = {"accentColor": "#aaaaaa", "primaryColor": "#bbbbbb"}
+        self.do(client.update(APP, self.app, plain, app=self.app))
         tool = self.do(client.create(TOOL, {"name": "t", "nextToolIds": self.tools[:2]}, app=self.app)).raw["id"]
         actions = [self.action("first"), self.action("second")]
         body = {"name": "w", "toolId": tool, "primitive": "card", "actions": actions}

@@ -133,7 +133,7 @@ class Editing:
 
     def why_not_changed(self, action: str) -> str | None:
         """Why one of these actions cannot be done now, None when it can (or it is none of these)."""
-        if (refused := self.barred.get(self._tried(action))) is not None:
+        if self.barred and (refused := self.barred.get(self._tried(action))) is not None:
             return f"drio does not allow this: {refused} Ask the owner of the app, or sign in as someone else."
         match action:
             case "edit_thing" | "edit_outside" | "mark" if self._thing() is None:

@@ -134,8 +134,9 @@ class Walk:
         await self.save("⇄ CRM")
 
     async def operation(self, name: str, method: str, path: str) -> None:
-        """What is asked for on the first two pages of a new operation."""
-        await self.hand.paste(name)
+        """What is asked for on the first two pages of a new operation; without a name it has one."""
+        if name:
+            await self.hand.paste(name)
         await self.hand.press("f5")
         await self.hand.until("The call")
         await self.choose(method)
@@ -174,14 +175,14 @@ class Walk:
         await self.hand.paste("Jot")
         await self.hand.press("f5")
         await self.hand.until("bound to nothing")
-        await self.hand.paste("zzz")
+        await self.hand.paste("Write note")
         await self.hand.until("No operation fits")
         await self.hand.press("down", "enter")
         await self.hand.until("In which integration?")
         await self.hand.press("enter")
         await self.hand.until("new operation  for the new tool")
         await self.filled()
-        await self.operation("Write note", "POST", "/notes")
+        await self.operation("", "POST", "/notes")  # what was looked for is its name already
         await self.hand.press("ctrl+s")
         await self.hand.until("Will be bound to Write note")
         await self.save("⚒ Jot")
