@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual._context import visible_screen_stack
+from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widgets import Button
 
@@ -19,11 +21,12 @@ TOKEN = "a-token-of-the-tests-" + "x" * 20
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object], *, seconds: float = 30) -> None:
-    """Let the app work until `condition()` holds; fails after `seconds`."""
+    """Let the app work until `condition()` holds, and then what it is at; fails after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             while not condition():
                 await pilot.pause()
+            await pilot.pause()
     except TimeoutError:
         raise AssertionError(f"never came true; on the screen:\n{text_of(pilot.app)}") from None
 
@@ -35,14 +38,18 @@ def at_once(pilot: Pilot[Any], *keys: str) -> None:
 
 
 async def click_button(pilot: Pilot[Any], selector: str, *, times: int = 1) -> None:
-    """Click on a button of the screen as a person does: once it is there, and not still lit from the last press.
+    """Click on a button of the screen as a person does: once it stays where it is, and is not lit from the last press.
 
-    A button takes no press in the 0.2 s that it is lit for, so that a double click presses it once.
+    A button takes no press in the 0.2 s that it is lit for, so that a double click presses it once. A dialog that
+    is being filled grows, and its buttons move.
     """
+    before: list[Region] = []
 
     def ready() -> bool:
-        found = pilot.app.screen.query(selector).results(Button)
-        return any(one.region and not one.disabled and not one.has_class("-active") for one in found)
+        found = list(pilot.app.screen.query(selector).results(Button))
+        stays = before == [one.region for one in found]
+        before[:] = [one.region for one in found]
+        return stays and any(one.region and not one.disabled and not one.has_class("-active") for one in found)
 
     await until(pilot, ready)
     assert await pilot.click(selector, times=times), f"something lies over {selector}:\n{text_of(pilot.app)}"
@@ -50,6 +57,8 @@ async def click_button(pilot: Pilot[Any], selector: str, *, times: int = 1) -> N
 
 def text_of(app: Any) -> str:
     """What is on the screen, as lines of text."""
+    # What is drawn is kept, so a dialog is drawn over the screens that are behind it, as textual does.
+    visible_screen_stack.set(app._background_screens)
     lines = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in lines)
 
