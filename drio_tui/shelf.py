@@ -53,7 +53,7 @@ class Shelf(Generic[T]):
         return self.parse(wire.loads(read_private(path, limit=LIMIT)), id)
 
     def read_all(self) -> tuple[list[T], list[str]]:
-        """Everything that can be read, and what could not: renamed to `….corrupt`, with the reason."""
+        """Everything that can be read, and of what cannot (renamed to `….corrupt`) why, and where it lies."""
         found: list[T] = []
         problems: list[str] = []
         try:
@@ -69,10 +69,9 @@ class Shelf(Generic[T]):
             except FileNotFoundError:  # another process took it
                 continue
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                aside = path.with_name(f"{name}.corrupt")
                 with contextlib.suppress(OSError):
-                    path.rename(aside)
-                problems.append(f"A kept {self.thing} cannot be read ({error}); it lies in {aside}")
+                    path = path.rename(path.with_name(f"{name}.corrupt"))
+                problems.append(f"A kept {self.thing} cannot be read ({error}); it lies in {path}")
                 continue
             if one is not None:
                 found.append(one)

@@ -3,8 +3,8 @@
     python scripts/leaks.py [--rounds 50] [--size 80x24] [--only "edit tool"] [--held]
 
 Runs on a sandbox and a home of its own. Prints for every screen the widgets that one opening makes, the screens and
-widgets alive after half of the rounds and after all, and by how much the memory in use grew in the second half; ends
-with 1 when anything grew. `--held` also prints by what a screen that stays is held.
+widgets alive after half of the rounds and after all, and how many more blocks of memory were in use with each round of
+the second half; ends with 1 when anything grew. `--held` also prints by what a screen that stays is held.
 """
 
 from __future__ import annotations

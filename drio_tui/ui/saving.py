@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import ApiError
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.schema.fields import Field, Hints, Option, Reader
 from drio_tui.schema.openapi import reader
 from drio_tui.schema.resolve import Json
+from drio_tui.text import one_line
 from drio_tui.ui.forms.place import Reference
 from drio_tui.workspace.document import ServerDocument
 from drio_tui.workspace.journal import Journal
@@ -95,3 +97,8 @@ def references_of(kind: Kind[Any], snapshot: Snapshot) -> dict[str, Reference]:
         one.path: Reference(lambda to=one.to: options(to), f"new {KINDS[one.to].title.lower()}…")  # type: ignore[misc] # mypy cannot infer a lambda with a default
         for one in kind.references
     }
+
+
+def not_allowed(error: ApiError, advice: str) -> str:
+    """What a 403 says as the reason why a key is off, with what can be done (without a full stop)."""
+    return f"drio does not allow this: {one_line(error.message, 200).rstrip('. ')}. {advice}."

@@ -26,9 +26,9 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], *, seconds: 
         async with asyncio.timeout(seconds):
             while not condition():
                 await pilot.pause()
-            await pilot.pause()
     except TimeoutError:
         raise AssertionError(f"never came true; on the screen:\n{text_of(pilot.app)}") from None
+    await pilot.pause()
 
 
 def at_once(pilot: Pilot[Any], *keys: str) -> None:
@@ -49,7 +49,7 @@ async def click_button(pilot: Pilot[Any], selector: str, *, times: int = 1) -> N
         found = list(pilot.app.screen.query(selector).results(Button))
         stays = before == [one.region for one in found]
         before[:] = [one.region for one in found]
-        return stays and any(one.region and not one.disabled and not one.has_class("-active") for one in found)
+        return stays and any(one.region and not one.disabled and not one.has_class("-active") for one in found[:1])
 
     await until(pilot, ready)
     assert await pilot.click(selector, times=times), f"something lies over {selector}:\n{text_of(pilot.app)}"

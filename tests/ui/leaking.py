@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-import tracemalloc
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,8 +17,8 @@ from textual.widget import Widget
 
 from tests.ui.driving import until
 
-ALLOWED = 25_000
-"""Bytes that a round may leave on average: entries of the request log and the journal, the allocator's noise."""
+ALLOWED = 250
+"""Blocks of memory that a round may leave on average: entries of the journal, the allocator's noise."""
 STAYS = 1
 """Screens that may stay: the last one, in what the event loop and textual touched last."""
 
@@ -28,7 +27,7 @@ STAYS = 1
 class Found:
     """What came of opening and closing one thing many times: counts after half of the rounds and after all.
 
-    `drawn` are the widgets whose drawn lines are kept at the end, `grown` bytes.
+    `drawn` are the widgets whose drawn lines are kept at the end, `grown` blocks of memory.
     """
 
     name: str
@@ -41,7 +40,7 @@ class Found:
 
     @property
     def a_round(self) -> float:
-        """Bytes by which the memory in use grew with each round of the second half."""
+        """Blocks of memory by which each round of the second half left more in use."""
         return self.grown / max(1, self.rounds - self.rounds // 2)
 
     @property
@@ -53,7 +52,7 @@ class Found:
         made = f"{self.at_once:>4} widgets; alive {self.screens[0]} then {self.screens[1]} screens"
         counts = f"{self.widgets[0]:>3} then {self.widgets[1]:>3} widgets"
         mark = "ok" if self.fine else "GROWS"
-        return f"{self.name:<18} {made}, {counts}, {self.a_round / 1000:>6.1f} kB a round  {mark}"
+        return f"{self.name:<18} {made}, {counts}, {self.a_round:>6.1f} blocks a round  {mark}"
 
 
 @dataclass(frozen=True)
@@ -64,17 +63,13 @@ class Opening:
     open: Callable[[], Awaitable[Screen[Any]]]
 
 
-async def measure(
-    pilot: Pilot[Any], opening: Opening, rounds: int, *, held: bool = False, memory: bool = True
-) -> Found:
-    """Open and close `rounds` times; looking after the `memory` makes it slower by half."""
+async def measure(pilot: Pilot[Any], opening: Opening, rounds: int, *, held: bool = False) -> Found:
+    """Open and close `rounds` times, and count what stays."""
     screens: weakref.WeakSet[Screen[Any]] = weakref.WeakSet()
     live: weakref.WeakSet[Widget] = weakref.WeakSet()
     drawn: weakref.WeakSet[Any] = weakref.WeakSet()
     at_once = 0
     counts: list[tuple[int, int, int]] = []
-    if memory:
-        tracemalloc.start()
     for number in range(1, rounds + 1):
         screen = await opening.open()
         screens.add(screen)
@@ -91,8 +86,7 @@ async def measure(
             pilot.app.backend.log.clear()  # it is bounded by itself
             await forget_timers()
             gc.collect()
-            counts.append((len(screens), len(live), tracemalloc.get_traced_memory()[0]))
-    tracemalloc.stop()
+            counts.append((len(screens), len(live), sys.getallocatedblocks()))
     if held:
         for screen in list(screens)[:2]:
             print(f"{screen!r} is held by", *holders(pilot.app, screen), sep="\n    ")
@@ -168,7 +162,7 @@ class Walk:
     async def app_screen(self) -> Any:
         """The app screen, everything read."""
         self.app.open_app(self.id)
-        return await self.shown("AppScreen", lambda screen: not screen.loading_app)
+        return await self.shown("AppScreen", lambda screen: screen.outline is not None and not screen.loading_app)
 
     async def edit(self, target: Any) -> Any:
         """The edit screen, every page of it shown."""

@@ -29,8 +29,10 @@ def drawn(terminal: Terminal, frames: int) -> None:
 def test_quitting_at_any_moment_of_starting_leaves_the_terminal_as_it_was(writes: int) -> None:
     with Terminal(*NOBODY) as terminal:
         drawn(terminal, writes)
-        # After its first byte the terminal is not raw yet and takes ctrl+q for itself: who sees nothing presses again.
-        terminal.press_until_it_ends("\x11")
+        terminal.press("\x11")
+        if writes == 1:
+            # After its first byte the terminal may not be raw yet and takes ctrl+q for itself: one presses again.
+            terminal.press_until_it_ends("\x11")
         assert terminal.wait() == 0
         assert terminal.restored == []
         assert b"Traceback" not in terminal.output

@@ -14,7 +14,7 @@ from textual.content import Content
 from drio_tui.api.errors import FieldError
 from drio_tui.ui import keymap
 from drio_tui.ui.editors.base import Editor, Notes, verdict
-from drio_tui.ui.editors.search_list import Row, SearchList
+from drio_tui.ui.editors.search_list import NEW, Row, SearchList, new_row
 from drio_tui.ui.forms.chooser import name_typed
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.widgets.safe import safe_line
@@ -22,7 +22,7 @@ from drio_tui.ui.widgets.values import schema_lines
 from drio_tui.workspace.binding import Candidate, SchemaChange, candidates, schema_changes, standing
 from drio_tui.workspace.snapshot import Thing
 
-NEW = "new"
+NEW_OPERATION = "new operation…"
 _SERVER_SETS = ("schemaHashAtBindTime", "status")
 _SIGNS = {"added": ("+ ", "$text-success"), "removed": ("- ", "$text-error"), "changed": ("~ ", "$text-warning")}
 _SCHEMA_LINES = 60
@@ -134,7 +134,7 @@ class BindingEditor(Editor):
             found.append(Row(self._line(one, named=bool(typed)), one.operation.id))
         if not found:
             found.append(Row(Content.styled("No operation fits.", "$foreground-muted")))
-        return [*found, Row(Content.styled("  new operation…", "$foreground-muted italic"), NEW)]
+        return [*found, new_row(NEW_OPERATION, _name(typed))]
 
     def _line(self, one: Candidate, *, named: bool) -> Content:
         here = one.operation.id == self.operation_id
@@ -185,7 +185,7 @@ class BindingEditor(Editor):
     def _taken(self, event: SearchList.Taken) -> None:
         event.stop()
         if event.row.value == NEW:
-            name = name_typed(event.search.typed, "new operation…")
+            name = _name(event.search.typed)
             self.post_message(self.NewWanted(self, "operation", "binding.integrationOperationId", name))
         elif event.row.value:
             self.bind(str(event.row.value))
@@ -234,3 +234,8 @@ def _change(change: SchemaChange) -> Content:
     if change.breaks:
         parts.append(("  can break calls", "$text-warning"))
     return Content.assemble(*parts)
+
+
+def _name(typed: str) -> str:
+    """What a new operation is called; a path was looked for, and is no name."""
+    return "" if typed.lstrip().startswith("/") else name_typed(typed, NEW_OPERATION)

@@ -16,8 +16,7 @@ from textual.widgets.option_list import Option
 from drio_tui.api.errors import FieldError
 from drio_tui.ui import keymap
 from drio_tui.ui.editors.base import Editor, Notes, verdict
-from drio_tui.ui.editors.binding import NEW
-from drio_tui.ui.editors.search_list import Row, SearchList
+from drio_tui.ui.editors.search_list import NEW, Row, SearchList, new_row
 from drio_tui.ui.forms.chooser import name_typed
 from drio_tui.ui.keymap import Key, movement
 from drio_tui.ui.widgets.safe import safe_line
@@ -26,6 +25,7 @@ from drio_tui.workspace.search import rank
 
 THIS = "(this tool)"
 """Stands for a tool that does not exist yet."""
+NEW_TOOL = "new tool…"
 
 
 class NextList(OptionList):
@@ -146,7 +146,7 @@ class ChainEditor(Editor):
         rows = [row for _, _, row in sorted(found, key=lambda one: one[:2])]
         if not rows:
             rows.append(Row(Content.styled("No other tool fits.", "$foreground-muted")))
-        return [*rows, Row(Content.styled("  new tool…", "$foreground-muted italic"), NEW)]
+        return [*rows, new_row(NEW_TOOL, name_typed(typed, NEW_TOOL))]
 
     def _graph(self, chains: Chains) -> Iterator[Content]:
         yield Content.styled("All chains", "bold $text-primary")
@@ -192,7 +192,7 @@ class ChainEditor(Editor):
         event.stop()
         row = event.row
         if row.value == NEW:
-            self.post_message(self.NewWanted(self, "tool", "nextToolIds", name_typed(event.search.typed, "new tool…")))
+            self.post_message(self.NewWanted(self, "tool", "nextToolIds", name_typed(event.search.typed, NEW_TOOL)))
         elif row.value and not row.refused:
             self.next.append(row.value)
             event.search.clear()
@@ -220,6 +220,7 @@ class ChainEditor(Editor):
             self.query_one(NextList).highlighted = other
 
     def refer(self, path: str, id: str) -> None:
+        self.query_one(SearchList).clear()
         if id not in self.next:
             self.next.append(id)
             self.changed()

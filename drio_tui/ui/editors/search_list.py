@@ -19,17 +19,24 @@ from textual.widgets.option_list import Option
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.editors import LineEditor
 from drio_tui.ui.keymap import Key
+from drio_tui.ui.widgets.safe import safe_line
 
 _SHOWN = 300
+NEW = "new"
+"""The value of the line that makes something new."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the list. One without a value is a heading; `refused` says why it cannot be taken."""
+    """One line of the list. One without a value is a heading; `refused` says why it cannot be taken.
+
+    `always` keeps it in the list however many lines there are.
+    """
 
     line: Content
     value: Any = None
     refused: str = ""
+    always: bool = False
 
 
 class SearchList(Widget):
@@ -95,7 +102,7 @@ class SearchList(Widget):
         options = self.query_one(OptionList)
         marked = self.marked
         wanted = value if value is not None else marked.value if marked is not None else None
-        self.shown = list(self._rows(self.typed))[:_SHOWN]
+        self.shown = [row for number, row in enumerate(self._rows(self.typed)) if number < _SHOWN or row.always]
         options.clear_options()
         options.add_options([Option(row.line, disabled=row.value is None) for row in self.shown])
         places = [number for number, row in enumerate(self.shown) if row.value is not None]
@@ -146,3 +153,11 @@ class SearchList(Widget):
         event.stop()
         if event.option_index < len(self.shown):
             self.post_message(self.Taken(self, self.shown[event.option_index]))
+
+
+def new_row(label: str, name: str) -> Row:
+    """The line of a list that makes something new, called `name` unless that is empty."""
+    line = Content.assemble("  ", (label, "$foreground-muted italic"))
+    if name:
+        line = Content.assemble(line, "  ", safe_line(f"called {name}", 60, "$foreground-muted"))
+    return Row(line, NEW, always=True)

@@ -141,13 +141,12 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
     def _fill(self, typed: str) -> None:
         ranked = [(rank(typed, choice.label, choice.note), choice) for choice in self._choices]
         if self._free:  # where anything can be typed, letters here and there in a name mean something else
-            ranked = [(fit, choice) for fit, choice in ranked if _holds(typed, choice)]
+            ranked = [(fit, choice) for fit, choice in ranked if choice.new or _holds(typed, choice)]
         fitting = [(fit, choice) for fit, choice in ranked if fit is not None]
         if typed.strip():
             fitting.sort(key=lambda found: (found[1].quiet, found[0]))
-        matches = [choice for _, choice in fitting]
-        matches += [choice for fit, choice in ranked if fit is None and choice.new]
-        self._found = matches[:_SHOWN]
+        matches = [choice for _, choice in fitting if not choice.new]
+        self._found = matches[:_SHOWN] + [choice for choice in self._choices if choice.new]
         if self._free and typed and not any(choice.label == typed for choice in matches):
             self._found.append(Choice(typed, typed, "as typed"))
         options = self.query_one(OptionList)
@@ -191,8 +190,8 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
         self._take(event.option_index)
 
     def action_go(self, step: int) -> None:
-        options = self.query_one(OptionList)
         if self._found:
+            options = self.query_one(OptionList)
             at = (options.highlighted or 0) + step
             options.highlighted = at % len(self._found) if abs(step) == 1 else max(0, min(at, len(self._found) - 1))
 
@@ -207,7 +206,10 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
 
 def name_typed(typed: str, label: str) -> str:
     """What something new is to be called, from what was typed to find it; empty when that was `new …` itself."""
-    return typed.strip() if rank(typed, label) is None else ""
+    words = label.casefold().split()
+    if all(any(word.startswith(part) for word in words) for part in typed.casefold().split()):
+        return ""
+    return typed.strip()
 
 
 def _holds(typed: str, choice: Choice[Any]) -> bool:

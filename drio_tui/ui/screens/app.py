@@ -65,7 +65,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
         Key("app_screen.deploy", "d", "open_deploy", "Deploy", "Check the app, and take it live", dangerous=True),
         Key("app_screen.connect", "C", "open_connect", "Connect", "How AI clients are told of the app", show=False),
-        Key("app_screen.refresh", "r", "refresh", "Refresh", "Read the app again"),
+        Key("app_screen.refresh", "r", "read_again", "Refresh", "Read the app again"),
         Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen", show=False),
         Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of what is chosen", show=False),
         Key("app_screen.other", "tab", "other_pane", "Other side", "Between the tree and the details", show=False),
@@ -158,6 +158,11 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         return (session.base_url, session.account) if session else None
 
     # -- reading ----------------------------------------------------------------------------------
+
+    def action_read_again(self) -> None:
+        """Read the app again for the person, who may be allowed more by now."""
+        self.barred.clear()
+        self.action_refresh()
 
     def action_refresh(self) -> None:
         self._turn += 1

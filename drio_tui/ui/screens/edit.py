@@ -106,6 +106,7 @@ class EditScreen(WritingScreen):
         super().__init__(target)
         self.snapshot = snapshot
         self._whole_model: FormModel | None = None
+        self._begun: dict[str, Any] | None = None
         self._page = 0
 
     def compose_body(self) -> ComposeResult:
@@ -187,6 +188,7 @@ class EditScreen(WritingScreen):
             model.take(self._main(whole))
         elif self.target.begin.keys() - begin.keys():
             model.take({**model.value(), **self._main(self.target.begin)})
+            self._begun = model.value()
         self.form = SchemaForm(
             model, references=references_of(self.kind, message.snapshot), json_view=False, id="page-form"
         )
@@ -274,7 +276,10 @@ class EditScreen(WritingScreen):
                 return True
         if self.target.mine is not None and self.is_new:
             return True
-        return self.form.model.dirty or any(editor.dirty for editor in self.editors)
+        changed = self.form.model.dirty
+        if self._begun is not None:  # a name that was typed elsewhere is no loss
+            changed = not same_json(self.form.model.value(), self._begun)
+        return changed or any(editor.dirty for editor in self.editors)
 
     def unsaved(self) -> str:
         return f"the {self.kind.title.lower()}" if self.dirty else ""
@@ -301,6 +306,8 @@ class EditScreen(WritingScreen):
     # -- pages ------------------------------------------------------------------------------------
 
     def action_page(self, step: int) -> None:
+        if not self.is_mounted:
+            return
         if not self._filled:
             self._read()
         else:

@@ -13,7 +13,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.keymap import Key
-from drio_tui.ui.saving import saver_of
+from drio_tui.ui.saving import not_allowed, saver_of
 from drio_tui.ui.screens.bulk import BatchScreen
 from drio_tui.ui.screens.create_thing import kinds_to_add
 from drio_tui.ui.screens.delete import delete_screen
@@ -97,8 +97,8 @@ class Editing:
 
     marked: dict[tuple[str, ...], None]
     """The things that are marked, in the order in which they were."""
-    barred: dict[tuple[str, frozenset[tuple[str, ...]]], str]
-    """What drio has not allowed: an action and the things that it was tried on, and what it said."""
+    barred: dict[tuple[str, tuple[str, ...]], str]
+    """What drio has not allowed: an action and the thing that it was tried on, with a sentence that says so."""
 
     @property
     def _screen(self) -> AppScreen:
@@ -117,24 +117,27 @@ class Editing:
         one = self._thing()
         return marked or ([one] if one else [])
 
-    def _tried(self, action: str) -> tuple[str, frozenset[tuple[str, ...]]]:
-        """The action with what it would be done to."""
-        many = action in ("delete_things", "switch_things")
-        things = self._things() if many else [thing] if (thing := self._thing()) is not None else []
-        return action, frozenset(thing.key for thing in things)
+    def _meant(self, action: str) -> list[Thing]:
+        """What the action would be done to."""
+        if action in ("delete_things", "switch_things"):
+            return self._things()
+        thing = self._thing()
+        return [thing] if thing is not None else []
 
-    def _bar(self, tried: tuple[str, frozenset[tuple[str, ...]]], outcomes: Iterable[Outcome | None]) -> None:
-        """Switch an action off where everything that it came to was that drio does not allow it."""
-        tries = list(outcomes)
-        errors = [one.error for one in tries if isinstance(one, Refused) and isinstance(one.error, Forbidden)]
-        if errors and len(errors) == len(tries):
-            self.barred[tried] = errors[0].message
+    def _bar(self, action: str, thing: Thing, outcomes: Iterable[Outcome | None]) -> None:
+        """Switch the action off for a thing where all that it came to is that drio does not allow it."""
+        tried = [outcome for outcome in outcomes if outcome is not None]
+        errors = [one.error for one in tried if isinstance(one, Refused) and isinstance(one.error, Forbidden)]
+        if errors and len(errors) == len(tried):
+            self.barred[action, thing.key] = not_allowed(errors[0], "Ask the owner of the app, then press r")
             self._screen.refresh_bindings()
 
     def why_not_changed(self, action: str) -> str | None:
         """Why one of these actions cannot be done now, None when it can (or it is none of these)."""
-        if self.barred and (refused := self.barred.get(self._tried(action))) is not None:
-            return f"drio does not allow this: {refused} Ask the owner of the app, or sign in as someone else."
+        if self.barred:
+            refused = [self.barred.get((action, thing.key), "") for thing in self._meant(action)]
+            if refused and all(refused):
+                return refused[0]
         match action:
             case "edit_thing" | "edit_outside" | "mark" if self._thing() is None:
                 return "This is nothing that can be edited: choose a thing of the app."
@@ -220,7 +223,7 @@ class Editing:
 
     def on_copied(self, message: Copied) -> None:
         copy = message.copy
-        self._bar(("duplicate_thing", frozenset([message.thing.key])), [copy.outcome])
+        self._bar("duplicate_thing", message.thing, [copy.outcome])
         text = problem(copy.outcome) or "\n".join(["Copied.", *copy.left_out])
         severity = "information" if copy.ok else "warning"
         title = safe_line(message.thing.name, 80).plain
@@ -281,11 +284,15 @@ class Editing:
         self._ask(screen, "switch_things")
 
     def _ask(self, screen: BatchScreen, action: str) -> None:
-        tried = self._tried(action)
+        things = self._meant(action)
 
         def ended(anything: bool | None) -> None:
-            if screen.work is not None:
-                self._bar(tried, [result.outcome for result in screen.work.results if result])
+            results = screen.work.results if screen.work is not None else []
+            if len(things) == 1:  # what has to be done first counts as well
+                self._bar(action, things[0], [result.outcome for result in results if result])
+            elif action == "switch_things":  # one task for each
+                for thing, result in zip(things, results, strict=False):
+                    self._bar(action, thing, [result.outcome] if result else [])
             self._batch_ended(anything)
 
         self._screen.app.push_screen(screen, ended)

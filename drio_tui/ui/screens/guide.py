@@ -312,8 +312,10 @@ class GuideScreen(DrioScreen[None]):
         once_typed(self, self._previous)
 
     def _previous(self) -> None:
+        if self.running:
+            return  # begun by a key before this one
         self._settle()
-        if self._on != PAGES[0]:
+        if self._on in PAGES[1:]:
             name = PAGES[PAGES.index(self._on) - 1]
             self.call_later(self._show, name)
             self._kept(name)

@@ -57,6 +57,8 @@ class NameScreen(Dialog[str | None]):
         once_typed(self, self._take)
 
     def _take(self) -> None:
+        if not self.is_mounted:
+            return
         name = self.query_one(Input).value.strip()
         if name:
             self.dismiss(name)

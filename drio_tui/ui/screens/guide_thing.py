@@ -180,6 +180,8 @@ class ConfigScreen(DrioScreen[Made | None]):
         once_typed(self, self._take)
 
     def _take(self) -> None:
+        if not self.is_mounted:
+            return
         found = self.editor.problems()
         banner = self.query_one("#banner", Static)
         banner.set_class(bool(found), "-said")

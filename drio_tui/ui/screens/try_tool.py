@@ -116,6 +116,7 @@ class TryScreen(Keeping, DrioScreen[None]):
         self._trail: list[str] = []
         self._run_bound: Bound | None = None
         self._sent = False
+        self._moved = False  # another place was chosen since the run that is shown
         self._left = False
         self._pages_written: list[Path] = []
 
@@ -227,8 +228,7 @@ class TryScreen(Keeping, DrioScreen[None]):
     def watch_target(self) -> None:
         self._head()
         if self.bound is not None and not self.busy:
-            words = f"Ctrl+R or F9 runs it: {TARGETS[self.target]}."
-            self._say(Content.styled(words, "$foreground-muted"))  # how the last run went was said of another place
+            self._say(self._standing())
         self.refresh_bindings()
 
     def _head(self) -> None:
@@ -248,9 +248,9 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     def _standing(self) -> Content:
         """What there is to say while nothing happens: how the last run went, or how to begin."""
-        if self.run_shown is not None:
+        if self.run_shown is not None and not self._moved:
             return summary(self.run_shown)
-        return Content.styled("Ctrl+R or F9 runs it, F6 chooses where.", "$foreground-muted")
+        return Content.styled(f"Ctrl+R runs it: {TARGETS[self.target]}. F6 chooses where.", "$foreground-muted")
 
     def _say(self, text: Content) -> None:
         self.query_one("#said", Static).update(text)
@@ -299,6 +299,7 @@ class TryScreen(Keeping, DrioScreen[None]):
         bound = self._run_bound
         if run is None or bound is None:
             return
+        self._moved = False
         self.query_one("#widget", PictureView).show(partial(draw, bound, run))
         result = self.query_one("#result", JsonView)
         if run.structured is not None or not isinstance(run.value, str):
@@ -345,7 +346,11 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     def action_target(self) -> None:
         """Choose where the next run goes, one after the other."""
+        once_typed(self, self._next_target)
+
+    def _next_target(self) -> None:
         targets: list[Target] = ["sandbox", "here", "deployed"] if self._is_sandbox else ["here", "deployed"]
+        self._moved = True
         self.target = targets[(targets.index(self.target) + 1) % len(targets)]
 
     def action_back(self) -> None:
@@ -450,6 +455,9 @@ class TryScreen(Keeping, DrioScreen[None]):
     # -- the chain --------------------------------------------------------------------------------
 
     def action_step(self) -> None:
+        once_typed(self, self._step)
+
+    def _step(self) -> None:
         if self.chain is not None and not self.busy:
             self.app.push_screen(dialogs.StepScreen(self.chain), self._stepped)
 

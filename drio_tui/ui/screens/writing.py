@@ -20,7 +20,7 @@ from drio_tui.ui.editors.base import Editor
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.forms.form import SchemaForm
 from drio_tui.ui.forms.whole import WholeJson
-from drio_tui.ui.saving import saver_of
+from drio_tui.ui.saving import not_allowed, saver_of
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.conflict import ConflictScreen
 from drio_tui.ui.screens.review import ReviewScreen
@@ -354,7 +354,7 @@ class WritingScreen(DrioScreen[str | None]):
 
     def _bar(self, error: ApiError) -> None:
         """Asking for the same again would be refused again."""
-        self._barred = f"drio does not allow this change: {error.message} Change something, or sign in as someone else."
+        self._barred = not_allowed(error, "Change something, or sign in as someone else")
         self.refresh_bindings()
 
     def _refused(self, error: ApiError, written: list[str]) -> None:

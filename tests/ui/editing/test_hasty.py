@@ -124,7 +124,7 @@ async def test_what_was_typed_right_before_ctrl_s_is_saved_too(monkeypatch: pyte
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         screen.form.show_node(screen.form.model.root.members["name"])
         await pilot.press("end", "x")
-        at_once(pilot, "y", "z", "ctrl+s", "ctrl+s")
+        at_once(pilot, "y", "z", "q", "backspace", "ctrl+s", "ctrl+s")
         await until(pilot, lambda: pilot.app.screen is not screen)
         sent = [body for method, path, body in server.requests if (method, path) == ("PATCH", TOOL_1)]
         assert sent == [{"name": f"{SEARCH_TOOL['name']}xyz"}]

@@ -18,7 +18,7 @@ async def test_an_edit_screen_that_is_closed_is_gone_with_all_its_widgets_and_wh
         walk.id, walk.above = screen.app_id, screen
         openings = {one.name: one for one in walk.openings()}
         for name in ("edit integration", "history"):
-            found = await measure(pilot, openings[name], 4, memory=False)
+            found = await measure(pilot, openings[name], 4)
             assert found.at_once > 5
             assert found.screens[1] <= STAYS, str(found)
             assert found.widgets[1] <= found.at_once, str(found)
