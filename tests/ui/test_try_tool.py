@@ -115,6 +115,12 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
         assert "Search Contacts › Show Contact" in text_of(pilot.app)
         await pilot.press("S")
         await until(pilot, lambda: any("Kept" in str(note.message) for note in pilot.app._notifications))
+        before = screen.run_shown
+        at_once(pilot, "ctrl+r", "f6")  # the place that is chosen right after is that of the next run
+        await until(pilot, lambda: screen.run_shown is not before and not screen.busy)
+        assert (screen.run_shown.target, screen.target) == ("sandbox", "here")
+        await pilot.press("f6", "f6")
+        await until(pilot, lambda: "Ctrl+R runs it: Draft, in the sandbox" in text_of(pilot.app))
         await pilot.app.workers.wait_for_complete()
     # Another process: what was run is there, and the widget's editor tries its mappings on the sample.
     async with running(sandbox_process.base_url, monkeypatch, token=token) as pilot:

@@ -120,6 +120,11 @@ async def test_what_drio_does_not_allow_is_switched_off_for_that_thing_and_says_
         assert not {"duplicate_thing", "switch_things"} & screen.what_can_be_done()
         assert "delete_things" in screen.what_can_be_done()
         assert server.asked("POST", "/apps/app_1/tools") == 1
+        await pilot.press("r")  # who was given the right meanwhile reads the app again
+        await until(pilot, lambda: "duplicate_thing" in screen.what_can_be_done())
+        await pilot.press("c")
+        await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 2 and not screen.asking("change"))
+        await until(pilot, lambda: "duplicate_thing" not in screen.what_can_be_done())
         screen.tree_view.reveal(("tool", "tool_2"))
         await until(pilot, lambda: screen.chosen.about == ("tool", "tool_2"))
         assert {"duplicate_thing", "switch_things"} <= screen.what_can_be_done()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from drio_tui.schema.fields import Option
-from drio_tui.ui.forms.chooser import ChooserScreen
+from drio_tui.ui.forms.chooser import ChooserScreen, name_typed
 from drio_tui.ui.forms.editors import LineEditor, Picker, Segments, TextEditor
 from drio_tui.ui.forms.place import Reference
 from tests.schema.editing import form, form_of
@@ -308,3 +310,15 @@ async def test_a_hint_makes_a_free_map_a_map_of_checked_paths() -> None:
         await hand.press("tab")
         await hand.settle()
         assert "✗ is no JSONPath" in hand.screen
+
+
+@pytest.mark.parametrize(
+    ("typed", "label", "name"),
+    [
+        ("", "new tool…", ""), ("new", "new tool…", ""), ("NEW to", "new tool…", ""), ("tool", "new tool…", ""),
+        ("Net", "new tool…", "Net"), ("Pet", "new operation…", "Pet"), ("Acton", "new auth connection…", "Acton"),
+        (" Write note ", "new operation…", "Write note"), ("new year", "new tool…", "new year"),
+    ],
+)  # fmt: skip
+def test_what_was_typed_to_find_new_is_no_name_and_anything_else_is(typed: str, label: str, name: str) -> None:
+    assert name_typed(typed, label) == name
