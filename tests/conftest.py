@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 _SANDBOX = (_HERE / "sandbox_fixtures.py").exists() and find_spec("fastapi") is not None
 pytest_plugins = ["tests.sandbox_fixtures"] if _SANDBOX else []
 
-settings.register_profile("ci", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
