@@ -15,7 +15,8 @@ from textual.strip import Strip
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.widgets.document import set_virtual_size, strip_of
-from drio_tui.workspace.trying.picture import Line, Picture
+from drio_tui.workspace.trying.lines import Line
+from drio_tui.workspace.trying.picture import Picture
 
 STYLES: dict[str, str] = {
     "title": "bold $text-primary",

@@ -1,7 +1,6 @@
 """A widget's view as lines of text, slot by slot as the HTML widgets draw it.
 
-A line is a list of pieces `(text, role)`; what a role looks like is for whoever shows it. All texts are safe to
-show, whatever came in: one line each, control and hidden characters as symbols. Widths are in terminal cells.
+All texts are safe to show, whatever came in: control and hidden characters as symbols. Widths are in terminal cells.
 """
 
 from __future__ import annotations
@@ -9,26 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
-from drio_tui.api import wire
 from drio_tui.calls import tools
 from drio_tui.mapping.slots import View
 from drio_tui.text import visible
 from drio_tui.workspace.trying.bound import Bound
+from drio_tui.workspace.trying.lines import LINES, Line, fit, image, label, pairs, paragraph, show, tree
 from drio_tui.workspace.trying.run import Run, view_of
-
-Piece = tuple[str, str]
-Line = list[Piece]
 
 ROLES = ("", "title", "muted", "badge", "key", "value", "head", "number", "rule", "bar0", "bar1", "bar2", "bar3")
 _CELL = 60
 _SMALLEST = 6
-_LINES = 4_000
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
 _BARS = "█▓▒░"
 _SPARKS = "▁▂▃▄▅▆▇█"
 _POINTS = 200
@@ -56,13 +49,13 @@ class Picture:
 def draw(bound: Bound, run: Run, width: int) -> Picture:
     """What the tool's widget shows of a run, in `width` cells where that is possible; tables may be wider."""
     if run.failed:
-        return Picture([*_paragraph(run.error, width)])
+        return Picture([*paragraph(run.error, width)])
     if bound.widget is None:
-        return Picture([[("This tool has no widget: its result as it is.", "muted")], [], *_tree(run.value, width)])
+        return Picture([[("This tool has no widget: its result as it is.", "muted")], [], *tree(run.value, width)])
     view = view_of(bound, run)
     page = _Page(bound, run, view, max(20, width))
     made = _PRIMITIVES.get(bound.primitive, _detail)(page)
-    made.lines = made.lines[:_LINES]
+    made.lines = made.lines[:LINES]
     if view.cut:
         made.lines.append([(f"{view.cut} more are not shown.", "muted")])
     return made
@@ -96,25 +89,6 @@ class _Page:
 # --- texts ----------------------------------------------------------------------------------------
 
 
-def show(value: Any) -> str:
-    """A value on one safe line: nothing as –, yes and no, moments without their seconds."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if isinstance(value, str):
-        return visible(value[:2_000].replace("T", " ", 1)[:16] if _MOMENT.match(value) else value[:2_000])
-    if isinstance(value, int | float):
-        return f"{value:,}" if abs(value) < 1e15 else str(value)
-    return visible(wire.dumps(value)[:2_000])
-
-
-def label(name: str) -> str:
-    """A member's name as a heading: `createdAt` → `Created at`."""
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"[_-]+", " ", name[:200])).lower()
-    return visible(spaced[:1].upper() + spaced[1:])
-
-
 def _text(slots: Mapping[str, Any], name: str) -> str:
     return show(slots[name]) if name in slots else ""
 
@@ -134,100 +108,21 @@ def _measured(page: _Page, value: Any) -> str:
     return f"{value:,.{places}f}" if places is not None else f"{round(value, 2):,}"
 
 
-def _fit(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly `width` cells, cut with … where it is longer."""
-    if width <= 0:
-        return ""
-    size = cell_len(text)
-    if size > width:
-        return set_cell_size(text, width - 1) + "…"
-    return " " * (width - size) + text if right else text + " " * (width - size)
-
-
-def _wrapped(text: str, width: int) -> Iterator[str]:
-    """Lines of at most `width` cells, broken at blanks where there are any."""
-    for paragraph in visible(text[:20_000], multiline=True).split("\n"):
-        line = ""
-        size = 0
-        for word in re.split(r"(?<= )", paragraph):
-            length = cell_len(word)
-            if line and size + cell_len(word.rstrip()) > width:
-                yield line.rstrip()
-                line, size = "", 0
-            if length > width:
-                *pieces, word = _broken(word, width)
-                yield from pieces
-                length = cell_len(word)
-            line, size = line + word, size + length
-        yield line.rstrip()
-
-
-def _broken(word: str, width: int) -> Iterator[str]:
-    """A word in pieces of at most `width` cells. Measured is what one line can hold, never all that is left."""
-    while True:
-        ahead = word[: width + 8]
-        if len(ahead) == len(word) and cell_len(ahead) <= width:
-            yield word
-            return
-        piece = set_cell_size(ahead, width).rstrip(" ") if cell_len(ahead[0]) <= width else ahead[0]
-        yield piece
-        word = word[max(1, len(piece)) :]
-
-
-def _paragraph(text: Any, width: int, role: str = "") -> Iterator[Line]:
-    said = text if isinstance(text, str) else show(text)
-    for line in _wrapped(said, max(8, width)):
-        yield [(line, role)]
-
-
 def _prose(page: _Page, text: Any) -> Iterator[Line]:
     said = text if isinstance(text, str) else show(text)
     if page.style("format") != "markdown":
-        yield from _paragraph(said, page.width)
+        yield from paragraph(said, page.width)
         return
     for line in said.split("\n")[:2_000]:
         title = re.match(r"#{1,4}\s+(.*)$", line)
         if title:
-            yield from _paragraph(title[1], page.width, "title")
+            yield from paragraph(title[1], page.width, "title")
         elif re.match(r"[-*]\s", line):
-            rest = [*_paragraph(line[2:].strip().replace("**", ""), page.width - 2)]
+            rest = [*paragraph(line[2:].strip().replace("**", ""), page.width - 2)]
             for number, piece in enumerate(rest):
                 yield [("• " if number == 0 else "  ", "muted"), *piece]
         else:
-            yield from _paragraph(line.replace("**", ""), page.width)
-
-
-def _pairs(entries: Sequence[tuple[str, Any]], width: int) -> Iterator[Line]:
-    names = [label(name) for name, _ in entries]
-    column = min(24, max((cell_len(name) for name in names), default=0))
-    for name, (_, value) in zip(names, entries, strict=True):
-        lines = [*_wrapped(show(value), max(8, width - column - 2))]
-        for number, line in enumerate(lines):
-            yield [(_fit(name if number == 0 else "", column) + "  ", "key"), (line, "")]
-
-
-def _tree(value: Any, width: int) -> Iterator[Line]:
-    """Any value, as far as anybody would read it."""
-    return islice(_branches(value, width, 0), _LINES)
-
-
-def _branches(value: Any, width: int, depth: int) -> Iterator[Line]:
-    if isinstance(value, list):
-        if not value:
-            yield [("None", "muted")]
-        for item in value[:50]:
-            for number, line in enumerate(_branches(item, width - 2, depth + 1)):
-                yield [("• " if number == 0 else "  ", "muted"), *line]
-    elif isinstance(value, dict) and depth < 4:
-        for name, member in list(value.items())[:60]:
-            if isinstance(member, dict | list) and member:
-                yield [(label(name), "key")]
-                for line in _branches(member, width - 2, depth + 1):
-                    yield [("  ", ""), *line]
-            else:
-                yield from _pairs([(name, member)], width)
-    else:
-        yield from _paragraph(show(value), width)
+            yield from paragraph(line.replace("**", ""), page.width)
 
 
 def _heading(page: _Page, slots: Mapping[str, Any]) -> Iterator[Line]:
@@ -238,16 +133,11 @@ def _heading(page: _Page, slots: Mapping[str, Any]) -> Iterator[Line]:
             pieces += [("  ", ""), (f"[{badge}]", "badge")] if pieces else [(f"[{badge}]", "badge")]
         yield pieces
     if subtitle := _text(slots, "subtitle"):
-        yield from _paragraph(subtitle, page.width, "muted")
+        yield from paragraph(subtitle, page.width, "muted")
 
 
 def _nothing() -> Picture:
     return Picture([[("Nothing found.", "muted")]])
-
-
-def _image(value: Any, alternative: str) -> Iterator[Line]:
-    address = value if isinstance(value, str) and not value.startswith("data:") else "in the result itself"
-    yield [(f"▧ {alternative or 'An image'}", "badge"), (f"  {show(address)[:120]}", "muted")]
 
 
 # --- the primitives -------------------------------------------------------------------------------
@@ -289,7 +179,7 @@ def _table(page: _Page) -> Picture:
 
     def row(texts: Sequence[str], role: str) -> Line:
         return [
-            (_fit(text, widths[place], right=keys[place] in numeric) + ("  " if place + 1 < len(keys) else ""), role)
+            (fit(text, widths[place], right=keys[place] in numeric) + ("  " if place + 1 < len(keys) else ""), role)
             for place, text in enumerate(texts)
         ]
 
@@ -320,11 +210,11 @@ def _list(page: _Page) -> Picture:
         if name:
             lines.append([(name, "head")])
         for index, slots in members:
-            if len(lines) > _LINES:
+            if len(lines) > LINES:
                 return Picture(lines)
             mark = ("☑ " if slots["checked"] else "☐ ") if "checked" in slots else "• "
             title = _text(slots, "title") or (show(page.raw(index)) if not slots else "–")
-            pieces: Line = [(mark, "muted"), (_fit(title, min(cell_len(title), page.width - 4)), "title")]
+            pieces: Line = [(mark, "muted"), (fit(title, min(cell_len(title), page.width - 4)), "title")]
             if badge := _text(slots, "badge"):
                 pieces += [("  ", ""), (f"[{badge}]", "badge")]
             if moment := _text(slots, "timestamp"):
@@ -332,13 +222,13 @@ def _list(page: _Page) -> Picture:
             lines.append(pieces)
             for slot, role in (("subtitle", "muted"), ("body", "")):
                 if slot in slots:
-                    lines += [[("  ", ""), *line] for line in _paragraph(_text(slots, slot), page.width - 2, role)]
+                    lines += [[("  ", ""), *line] for line in paragraph(_text(slots, slot), page.width - 2, role)]
     return Picture(lines)
 
 
 def _card_lines(page: _Page, slots: Mapping[str, Any], raw: Any) -> Iterator[Line]:
     if "image" in slots:
-        yield from _image(slots["image"], _text(slots, "title"))
+        yield from image(slots["image"], _text(slots, "title"))
     yield from _heading(page, slots)
     if "value" in slots:
         yield [(_measured(page, slots["value"]), "value")]
@@ -346,11 +236,11 @@ def _card_lines(page: _Page, slots: Mapping[str, Any], raw: Any) -> Iterator[Lin
         yield [(_measured(page, slots["delta"]), "muted")]
     if "body" in slots:
         yield from _prose(page, slots["body"])
-    yield from _pairs(_group(slots, "fields"), page.width)
+    yield from pairs(_group(slots, "fields"), page.width)
     if "link" in slots:
         yield [("→ ", "muted"), (show(slots["link"]), "badge")]
     if not slots:
-        yield from _tree(raw, page.width)
+        yield from tree(raw, page.width)
 
 
 def _boxed(lines: Iterable[Line], width: int) -> Iterator[Line]:
@@ -360,7 +250,7 @@ def _boxed(lines: Iterable[Line], width: int) -> Iterator[Line]:
     for line in lines:
         room, pieces = inside, []
         for text, role in line:
-            cut = _fit(text, room) if cell_len(text) > room else text
+            cut = fit(text, room) if cell_len(text) > room else text
             room -= cell_len(cut)
             pieces.append((cut, role))
         yield [("│ ", "rule"), *pieces, (" " * room + " │", "rule")]
@@ -383,7 +273,7 @@ def _cards(page: _Page) -> Picture:
         if name:
             lines.append([(name, "head")])
         for index, slots in members:
-            if len(lines) > _LINES:
+            if len(lines) > LINES:
                 return Picture(lines)
             lines += _boxed(_card_lines(inner, slots, page.raw(index)), width)
     return Picture(lines)
@@ -393,16 +283,16 @@ def _detail(page: _Page) -> Picture:
     slots = page.slots
     lines = [*_heading(page, slots)]
     if "image" in slots:
-        lines += _image(slots["image"], _text(slots, "title"))
+        lines += image(slots["image"], _text(slots, "title"))
     if "value" in slots:
         lines.append([(_measured(page, slots["value"]), "value")])
     if "body" in slots:
         lines += _prose(page, slots["body"])
-    lines += _pairs(_group(slots, "fields"), page.width)
+    lines += pairs(_group(slots, "fields"), page.width)
     for name, value in _group(slots, "sections"):
-        lines += [[], [(label(name), "head")], *_tree(value, page.width)]
+        lines += [[], [(label(name), "head")], *tree(value, page.width)]
     if not slots:
-        lines += _tree(page.run.value, page.width)
+        lines += tree(page.run.value, page.width)
     return Picture(lines)
 
 
@@ -421,11 +311,11 @@ def _form(page: _Page) -> Picture:
         choices = schema.get("enum")
         shown = box or (show(given) if given is not None else "")
         lines.append([(visible(title) if isinstance(title, str) else label(name), "key"), (mark, "badge")])
-        lines.append([("▏", "rule"), (_fit(shown, min(page.width - 2, 50)), ""), ("▕", "rule")])
+        lines.append([("▏", "rule"), (fit(shown, min(page.width - 2, 50)), ""), ("▕", "rule")])
         if isinstance(choices, list):
-            lines += _paragraph("one of " + ", ".join(map(show, choices[:20])), page.width, "muted")
+            lines += paragraph("one of " + ", ".join(map(show, choices[:20])), page.width, "muted")
         elif isinstance(schema.get("description"), str):
-            lines += _paragraph(schema["description"], page.width, "muted")
+            lines += paragraph(schema["description"], page.width, "muted")
     submit = page.style("submitLabel") or "Submit"
     return Picture([*lines, [], [(f"⟦ {visible(submit[:60])} ⟧", "badge")]])
 
@@ -488,7 +378,7 @@ def _bars(
             bar = ("−" if value < 0 else "") + (_BARS[number % 4] * length if length else "▏")
             indent = " " * ((room - length) // 2) if centred else ""
             yield [
-                (_fit(shown[place] if number == 0 else "", column) + "  ", "key"),
+                (fit(shown[place] if number == 0 else "", column) + "  ", "key"),
                 (indent + bar, f"bar{number % 4}"),
                 (f" {show(value)}", "muted"),
             ]
@@ -517,7 +407,7 @@ def _timeline(page: _Page) -> Picture:
         return _nothing()
     lines: list[Line] = []
     for slots in page.items:
-        if len(lines) > _LINES:
+        if len(lines) > LINES:
             break
         pieces: Line = [("● ", "badge")]
         if moment := _text(slots, "timestamp"):
@@ -527,7 +417,7 @@ def _timeline(page: _Page) -> Picture:
             pieces += [("  ", ""), (f"[{badge}]", "badge")]
         lines.append(pieces)
         if "body" in slots:
-            lines += [[("│ ", "rule"), *line] for line in _paragraph(_text(slots, "body"), page.width - 2)]
+            lines += [[("│ ", "rule"), *line] for line in paragraph(_text(slots, "body"), page.width - 2)]
     return Picture(lines)
 
 
@@ -536,9 +426,9 @@ def _picture(page: _Page) -> Picture:
     source = slots.get("src", slots.get("image"))
     if source is None:
         return _nothing()
-    lines = [*_image(source, _text(slots, "alt") or _text(slots, "title"))]
+    lines = [*image(source, _text(slots, "alt") or _text(slots, "title"))]
     if "caption" in slots:
-        lines += _paragraph(_text(slots, "caption"), page.width, "muted")
+        lines += paragraph(_text(slots, "caption"), page.width, "muted")
     return Picture(lines)
 
 
