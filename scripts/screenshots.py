@@ -60,7 +60,8 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
 async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Path) -> list[Path]:
     """Walk through the program and save each screen; gives the files. `document` is an OpenAPI document to import."""
     from drio_tui.kinds import TOOL, WIDGET
-    from drio_tui.ui.app import DrioApp, make_screen
+    from drio_tui.ui.app import DrioApp
+    from drio_tui.ui.opening import make_screen
     from drio_tui.ui.options import LaunchOptions
     from drio_tui.ui.screens.edit import Target
 

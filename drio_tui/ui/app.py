@@ -7,7 +7,6 @@ in the first screen: the first frame waits for nothing else.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import importlib
 import time
@@ -30,18 +29,19 @@ from drio_tui import settings as stored
 from drio_tui.ui import keymap
 from drio_tui.ui.backend import Backend
 from drio_tui.ui.keymap import Key
+from drio_tui.ui.leaving import Leaving
 from drio_tui.ui.messages import (
     BackendReady,
     ConnectionChanged,
     ExchangeLogged,
     Notice,
     SessionChanged,
-    SignInWanted,
     StartupChanged,
     StartupFailed,
     Status,
     Step,
 )
+from drio_tui.ui.opening import SCREENS, Opening, make_screen
 from drio_tui.ui.options import LaunchOptions
 from drio_tui.ui.screens.start import StartScreen
 from drio_tui.ui.stylesheets import stylesheet
@@ -52,42 +52,15 @@ from drio_tui.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from drio_tui.api.errors import DrioError
-    from drio_tui.auth.flow import SignedIn
     from drio_tui.session import Session
     from drio_tui.ui.widgets.copyable import Copyable
     from drio_tui.ui.widgets.json_view import JsonView
 
-# Every screen, by the name it is opened with; imported when first shown, or in the background before.
 GARBAGE_SECONDS = 3.0
 """How long the program starts without looking for garbage (see `launch.run_tui`)."""
 
 PRELOAD_SECONDS = 1.5
 """After the connection stands; by then the first list is on the screen."""
-
-SCREENS: dict[str, tuple[str, str]] = {
-    "welcome": ("welcome", "WelcomeScreen"),
-    "templates": ("templates", "TemplatesScreen"),
-    "apps": ("apps", "AppsScreen"),
-    "requests": ("log", "LogScreen"),
-    "app": ("app", "AppScreen"),
-    "edit": ("edit", "EditScreen"),
-    "try": ("try_tool", "TryScreen"),
-    "import": ("import_openapi", "ImportScreen"),
-    "guide": ("guide", "GuideScreen"),
-    "deploy": ("deploy", "DeployScreen"),
-    "connect": ("connect", "ConnectScreen"),
-    "sign_in": ("signin", "SignInScreen"),
-    "confirm": ("confirm", "ConfirmScreen"),
-    "help": ("help", "HelpScreen"),
-    "too_small": ("too_small", "TooSmallScreen"),
-}
-
-
-def make_screen(name: str, /, *arguments: Any, **options: Any) -> Screen[Any]:
-    """The screen of that name, made from `arguments`; its module is imported now if it was not yet."""
-    module, kind = SCREENS[name]
-    made: Screen[Any] = getattr(importlib.import_module(f"drio_tui.ui.screens.{module}"), kind)(*arguments, **options)
-    return made
 
 
 def _commands() -> type[Provider]:
@@ -96,7 +69,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class DrioApp(TerminalApp, inherit_bindings=False):
+class DrioApp(Opening, Leaving, TerminalApp, inherit_bindings=False):
     """drio in the terminal."""
 
     TITLE = "drio"
@@ -253,58 +226,6 @@ class DrioApp(TerminalApp, inherit_bindings=False):
         for problem in problems[:5]:
             self.notify(safe(problem).plain, title="config.toml", severity="warning", timeout=10, markup=False)
 
-    # -- unsaved edits ----------------------------------------------------------------------------
-
-    def keep_unsaved(self, why: str) -> bool:
-        """Keep what is being edited in files of its own, without asking; whether there was anything."""
-        buffers = []
-        for screen in [screen for stack in self._screen_stacks.values() for screen in stack]:
-            # A screen that fails, perhaps the one that the program ends of, must not take the others' edits with it.
-            with contextlib.suppress(Exception):
-                getattr(screen, "keep_draft", str)()
-            with contextlib.suppress(Exception):
-                make = getattr(screen, "buffer", None)
-                if make is not None and (kept := make(why)) is not None:
-                    buffers.append(kept)
-        if buffers:
-            from drio_tui.workspace import recovery  # only when there is something to keep
-
-            recovery.save_all(buffers)
-        return bool(buffers)
-
-    def forget_kept(self, id: str) -> None:
-        """Forget a kept edit: it is saved now."""
-        from drio_tui.workspace import recovery
-
-        with contextlib.suppress(OSError):  # it is offered once more, no harm
-            recovery.discard(id)
-
-    def _offer_kept(self) -> None:
-        """Offer what was kept at the last end, for the connection in use, once."""
-        if self._offered or self.session is None or self.options.read_only:
-            return
-        self._offered = True
-        from drio_tui.ui.screens.recovery import RecoveryScreen, target_of
-        from drio_tui.workspace import recovery
-
-        kept = recovery.load(self.status.profile)
-        for problem in kept.problems[:3]:
-            self.notify(safe(problem).plain, severity="warning", markup=False)
-        # What this program kept itself is still on the screen.
-        buffers = [
-            buffer
-            for buffer in kept.buffers
-            if buffer.base_url == (self.backend.base_url or "") and buffer.at < self._began
-        ]
-
-        def go_on(buffer: Any) -> None:
-            if buffer is not None:
-                self.switch_mode("apps")
-                self.push_screen(make_screen("edit", target_of(buffer)))
-
-        if buffers:
-            self.push_screen(RecoveryScreen(buffers), go_on)
-
     # -- for the screens --------------------------------------------------------------------------
 
     def show_error(self, error: DrioError) -> None:
@@ -344,66 +265,10 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
         self.copy(wire.dumps(message.value, indent=2), "the JSON")
 
-    def open_app(self, app_id: str) -> None:
-        """Show one app, over the list of apps."""
-        self.switch_mode("apps")
-        self.push_screen(make_screen("app", app_id))
-
-    def open_guide(self, template: Any = None, *, wanted: str = "", name: str = "", draft: str = "") -> None:
-        """Show the wizard that makes an app: from a template (raw JSON, or the `wanted` id), or go on with a draft."""
-        from drio_tui.guide.drafts import InUse, Keeper  # the first screen does without
-
-        try:
-            keeper = Keeper.resume(draft) if draft else Keeper.begin(self.status.profile, self.backend.base_url or "")
-        except (InUse, OSError, ValueError, KeyError, TypeError) as error:
-            self.notify(safe(str(error)).plain, title="The draft cannot be opened", severity="warning", markup=False)
-            return
-        if isinstance(template, dict):
-            keeper.draft.choose(template)
-            keeper.draft.page = "basics"
-        if name:
-            keeper.draft.basics["name"] = name
-        self.switch_mode("apps")
-        self.push_screen(make_screen("guide", keeper, wanted=wanted, fresh=not draft and not name))
-
-    def open_tool(self, app_id: str, tool_id: str) -> None:
-        """Show the playground of one tool."""
-        self.push_screen(make_screen("try", app_id, tool_id))
-
-    def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = None) -> None:
-        """Show what stands between an app and going live; `done` gets the endpoint when it was deployed, else None."""
-        self.push_screen(make_screen("deploy", app_id), done)
-
-    def open_connect(self, app_id: str, endpoint: str = "") -> None:
-        """Show how AI clients are told of a deployed app."""
-        self.push_screen(make_screen("connect", app_id, endpoint))
-
-    async def confirm(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> bool:
-        """Ask, from a worker; whether the person agreed. With `name` it has to be typed first."""
-        return bool(await self.push_screen_wait(make_screen("confirm", title, body, agree=agree, name=name)))
-
     def pop_screen(self) -> AwaitComplete:
         """As textual does, whose cache of colours keeps the last thousand widgets' drawn lines with it."""
         StylesCache.get_inner_outer.cache_clear()
         return super().pop_screen()
-
-    def back(self) -> None:
-        """One screen back, if there is one below in this area; asks first when something would be lost."""
-        if len(self.screen_stack) < 2:
-            return
-        lost = getattr(self.screen, "unsaved", str)()
-        busy = getattr(self.screen, "under_way", str)()
-        why = f"What you typed in {lost} would be lost." if lost else ""
-        if busy:
-            why = f"{busy} is under way and goes on; you would not be told what comes of it."
-        if why:
-            self.run_worker(self._back_after_asking(self.screen, why), group="leave", exclusive=True)
-        else:
-            self.screen.dismiss(None)
-
-    async def _back_after_asking(self, leaving: Screen[Any], why: str) -> None:
-        if await self.confirm("Leave it?", why, agree="Leave"):
-            leaving.dismiss()
 
     # -- actions ----------------------------------------------------------------------------------
 
@@ -431,56 +296,6 @@ class DrioApp(TerminalApp, inherit_bindings=False):
 
     def on_status_line_account(self) -> None:
         self.action_sign_in()
-
-    def action_help(self) -> None:
-        """Every key that works here."""
-        self.push_screen(make_screen("help", self.screen, self.settings.keys))
-
-    def action_sign_in(self) -> None:
-        """Sign in, or switch the account."""
-        self.sign_in()
-
-    def sign_in(self, base_url: str | None = None) -> None:
-        """Show the sign-in screen, for a host (normalized) or the one in use; then use what was signed in to."""
-
-        def use(signed_in: SignedIn | None) -> None:
-            if signed_in is None:
-                return
-            if self.session is not None and signed_in.profile.name == self.session.profile:
-                self.run_worker(self.backend.renew(), name="renew", group="connect")  # what is open stays as it is
-            else:
-                self.restart(profile=signed_in.profile.name)
-
-        if self.screen.id != "sign-in":
-            self.push_screen(make_screen("sign_in", base_url), use)
-
-    def on_sign_in_wanted(self, message: SignInWanted) -> None:
-        """Requests wait for a new sign-in: it is made over the screen that is shown, which stays as it is."""
-
-        def tell(signed_in: SignedIn | None) -> None:
-            if not message.answer.done():
-                message.answer.set_result(signed_in)
-
-        if self.screen.id == "sign-in":
-            tell(None)
-        else:
-            self.push_screen(make_screen("sign_in"), tell)
-
-    async def action_quit(self) -> None:
-        """Leave; asks first when something typed would be lost, or something is under way."""
-        screens = [screen for stack in self._screen_stacks.values() for screen in stack]
-        lost = [name for screen in screens if (name := getattr(screen, "unsaved", str)())]
-        busy = [name for screen in screens if (name := getattr(screen, "under_way", str)())]
-        why = [f"What you typed in {' and '.join(lost)} would be lost."] if lost else []
-        why += [f"{name} is under way and may be cut off in the middle." for name in busy]
-        if why:
-            self.run_worker(self._quit_after_asking(" ".join(why)), group="leave", exclusive=True)
-        else:
-            self.exit(0)
-
-    async def _quit_after_asking(self, why: str) -> None:
-        if await self.confirm("Quit?", why, agree="Quit"):
-            self.exit(0)
 
     def _remember_theme(self, _theme: object) -> None:
         self.run_worker(asyncio.to_thread(stored.remember, theme=self.theme), group="remember")

@@ -16,7 +16,8 @@ from drio_tui import paths, settings
 from drio_tui.api.errors import DrioError
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.ui import backend, keymap
-from drio_tui.ui.app import SCREENS, DrioApp
+from drio_tui.ui.app import DrioApp
+from drio_tui.ui.opening import SCREENS
 from drio_tui.ui.options import LaunchOptions
 from drio_tui.ui.screens.help import HelpScreen
 from drio_tui.ui.screens.too_small import SMALLEST, TooSmallScreen

@@ -1,0 +1,117 @@
+"""Leaving a screen or the program: asked about first, and what is not saved is kept and offered again."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.screen import Screen
+
+from drio_tui.ui.opening import make_screen
+from drio_tui.ui.widgets.safe import safe
+
+if TYPE_CHECKING:
+    from drio_tui.ui.app import DrioApp
+    from drio_tui.ui.terminal import TerminalApp
+
+    _Base = TerminalApp
+else:
+    _Base = object
+
+
+class Leaving(_Base):
+    """Mixed into the app."""
+
+    @property
+    def _drio(self) -> DrioApp:
+        return cast("DrioApp", self)
+
+    async def confirm(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> bool:
+        """Ask, from a worker; whether the person agreed. With `name` it has to be typed first."""
+        return bool(await self.push_screen_wait(make_screen("confirm", title, body, agree=agree, name=name)))
+
+    def back(self) -> None:
+        """One screen back, if there is one below in this area; asks first when something would be lost."""
+        if len(self.screen_stack) < 2:
+            return
+        lost = getattr(self.screen, "unsaved", str)()
+        busy = getattr(self.screen, "under_way", str)()
+        why = f"What you typed in {lost} would be lost." if lost else ""
+        if busy:
+            why = f"{busy} is under way and goes on; you would not be told what comes of it."
+        if why:
+            self.run_worker(self._back_after_asking(self.screen, why), group="leave", exclusive=True)
+        else:
+            self.screen.dismiss(None)
+
+    async def _back_after_asking(self, leaving: Screen[Any], why: str) -> None:
+        if await self.confirm("Leave it?", why, agree="Leave"):
+            leaving.dismiss()
+
+    async def action_quit(self) -> None:
+        """Leave; asks first when something typed would be lost, or something is under way."""
+        screens = [screen for stack in self._screen_stacks.values() for screen in stack]
+        lost = [name for screen in screens if (name := getattr(screen, "unsaved", str)())]
+        busy = [name for screen in screens if (name := getattr(screen, "under_way", str)())]
+        why = [f"What you typed in {' and '.join(lost)} would be lost."] if lost else []
+        why += [f"{name} is under way and may be cut off in the middle." for name in busy]
+        if why:
+            self.run_worker(self._quit_after_asking(" ".join(why)), group="leave", exclusive=True)
+        else:
+            self.exit(0)
+
+    async def _quit_after_asking(self, why: str) -> None:
+        if await self.confirm("Quit?", why, agree="Quit"):
+            self.exit(0)
+
+    # -- unsaved edits ----------------------------------------------------------------------------
+
+    def keep_unsaved(self, why: str) -> bool:
+        """Keep what is being edited in files of its own, without asking; whether there was anything."""
+        buffers = []
+        for screen in [screen for stack in self._screen_stacks.values() for screen in stack]:
+            # A screen that fails, perhaps the one that the program ends of, must not take the others' edits with it.
+            with contextlib.suppress(Exception):
+                getattr(screen, "keep_draft", str)()
+            with contextlib.suppress(Exception):
+                make = getattr(screen, "buffer", None)
+                if make is not None and (kept := make(why)) is not None:
+                    buffers.append(kept)
+        if buffers:
+            from drio_tui.workspace import recovery  # only when there is something to keep
+
+            recovery.save_all(buffers)
+        return bool(buffers)
+
+    def forget_kept(self, id: str) -> None:
+        """Forget a kept edit: it is saved now."""
+        from drio_tui.workspace import recovery
+
+        with contextlib.suppress(OSError):  # it is offered once more, no harm
+            recovery.discard(id)
+
+    def _offer_kept(self) -> None:
+        """Offer what was kept at the last end, for the connection in use, once."""
+        if self._drio._offered or self._drio.session is None or self._drio.options.read_only:
+            return
+        self._drio._offered = True
+        from drio_tui.ui.screens.recovery import RecoveryScreen, target_of
+        from drio_tui.workspace import recovery
+
+        kept = recovery.load(self._drio.status.profile)
+        for problem in kept.problems[:3]:
+            self.notify(safe(problem).plain, severity="warning", markup=False)
+        # What this program kept itself is still on the screen.
+        buffers = [
+            buffer
+            for buffer in kept.buffers
+            if buffer.base_url == (self._drio.backend.base_url or "") and buffer.at < self._drio._began
+        ]
+
+        def go_on(buffer: Any) -> None:
+            if buffer is not None:
+                self.switch_mode("apps")
+                self.push_screen(make_screen("edit", target_of(buffer)))
+
+        if buffers:
+            self.push_screen(RecoveryScreen(buffers), go_on)

@@ -1,0 +1,125 @@
+"""Every screen by its name, and how the program opens the ones that are opened from many places."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.screen import Screen
+
+from drio_tui.ui.messages import SignInWanted
+from drio_tui.ui.widgets.safe import safe
+
+if TYPE_CHECKING:
+    from drio_tui.auth.flow import SignedIn
+    from drio_tui.ui.app import DrioApp
+    from drio_tui.ui.terminal import TerminalApp
+
+    _Base = TerminalApp
+else:
+    _Base = object
+
+SCREENS: dict[str, tuple[str, str]] = {
+    "welcome": ("welcome", "WelcomeScreen"),
+    "templates": ("templates", "TemplatesScreen"),
+    "apps": ("apps", "AppsScreen"),
+    "requests": ("log", "LogScreen"),
+    "app": ("app", "AppScreen"),
+    "edit": ("edit", "EditScreen"),
+    "try": ("try_tool", "TryScreen"),
+    "import": ("import_openapi", "ImportScreen"),
+    "guide": ("guide", "GuideScreen"),
+    "deploy": ("deploy", "DeployScreen"),
+    "connect": ("connect", "ConnectScreen"),
+    "sign_in": ("signin", "SignInScreen"),
+    "confirm": ("confirm", "ConfirmScreen"),
+    "help": ("help", "HelpScreen"),
+    "too_small": ("too_small", "TooSmallScreen"),
+}
+"""Every screen, by the name it is opened with; imported when first shown, or in the background before."""
+
+
+def make_screen(name: str, /, *arguments: Any, **options: Any) -> Screen[Any]:
+    """The screen of that name, made from `arguments`; its module is imported now if it was not yet."""
+    module, kind = SCREENS[name]
+    made: Screen[Any] = getattr(importlib.import_module(f"drio_tui.ui.screens.{module}"), kind)(*arguments, **options)
+    return made
+
+
+class Opening(_Base):
+    """Mixed into the app."""
+
+    @property
+    def _drio(self) -> DrioApp:
+        return cast("DrioApp", self)
+
+    def open_app(self, app_id: str) -> None:
+        """Show one app, over the list of apps."""
+        self.switch_mode("apps")
+        self.push_screen(make_screen("app", app_id))
+
+    def open_guide(self, template: Any = None, *, wanted: str = "", name: str = "", draft: str = "") -> None:
+        """Show the wizard that makes an app: from a template (raw JSON, or the `wanted` id), or go on with a draft."""
+        from drio_tui.guide.drafts import InUse, Keeper  # the first screen does without
+
+        profile, base_url = self._drio.status.profile, self._drio.backend.base_url or ""
+        try:
+            keeper = Keeper.resume(draft) if draft else Keeper.begin(profile, base_url)
+        except (InUse, OSError, ValueError, KeyError, TypeError) as error:
+            self.notify(safe(str(error)).plain, title="The draft cannot be opened", severity="warning", markup=False)
+            return
+        if isinstance(template, dict):
+            keeper.draft.choose(template)
+            keeper.draft.page = "basics"
+        if name:
+            keeper.draft.basics["name"] = name
+        self.switch_mode("apps")
+        self.push_screen(make_screen("guide", keeper, wanted=wanted, fresh=not draft and not name))
+
+    def open_tool(self, app_id: str, tool_id: str) -> None:
+        """Show the playground of one tool."""
+        self.push_screen(make_screen("try", app_id, tool_id))
+
+    def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = None) -> None:
+        """Show what stands between an app and going live; `done` gets the endpoint when it was deployed, else None."""
+        self.push_screen(make_screen("deploy", app_id), done)
+
+    def open_connect(self, app_id: str, endpoint: str = "") -> None:
+        """Show how AI clients are told of a deployed app."""
+        self.push_screen(make_screen("connect", app_id, endpoint))
+
+    def action_help(self) -> None:
+        """Every key that works here."""
+        self.push_screen(make_screen("help", self.screen, self._drio.settings.keys))
+
+    def action_sign_in(self) -> None:
+        """Sign in, or switch the account."""
+        self.sign_in()
+
+    def sign_in(self, base_url: str | None = None) -> None:
+        """Show the sign-in screen, for a host (normalized) or the one in use; then use what was signed in to."""
+
+        def use(signed_in: SignedIn | None) -> None:
+            if signed_in is None:
+                return
+            if self._drio.session is not None and signed_in.profile.name == self._drio.session.profile:
+                # What is open stays as it is.
+                self.run_worker(self._drio.backend.renew(), name="renew", group="connect")
+            else:
+                self._drio.restart(profile=signed_in.profile.name)
+
+        if self.screen.id != "sign-in":
+            self.push_screen(make_screen("sign_in", base_url), use)
+
+    def on_sign_in_wanted(self, message: SignInWanted) -> None:
+        """Requests wait for a new sign-in: it is made over the screen that is shown, which stays as it is."""
+
+        def tell(signed_in: SignedIn | None) -> None:
+            if not message.answer.done():
+                message.answer.set_result(signed_in)
+
+        if self.screen.id == "sign-in":
+            tell(None)
+        else:
+            self.push_screen(make_screen("sign_in"), tell)
