@@ -47,7 +47,7 @@ bootstrap() {
         return
     fi
     [ -x "$python" ] && "$python" -m pip --version >/dev/null 2>&1 || make_venv
-    echo "Installing drio-tui[$extras] and what it needs…" >&2
+    echo "Installing drio-tui[$extras] and what it needs; this takes a minute or two…" >&2
     "$python" -m pip install --quiet --disable-pip-version-check --editable "$root[$extras]" >&2
     cp "$root/pyproject.toml" "$done_mark"
 }
