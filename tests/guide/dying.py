@@ -164,6 +164,7 @@ def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> 
             assert here == page or (page == "create" and here == "review"), f"it went on at {here}\n{terminal.text}"
             finish(terminal, here)
         terminal.press("q")
+    assert '"ended":true' in home.kept(name) or not home.kept(name), "its draft would be offered again"
     made = home.apps(name)
     assert len(made) == 1, f"{len(made)} apps"
     assert made[0]["app"]["description"] == "Answers at night", made[0]["app"]

@@ -142,7 +142,7 @@ class Walk:
     def __init__(self, pilot: Pilot[Any]) -> None:
         self.pilot = pilot
         self.app: Any = pilot.app
-        self.id = ""
+        self.id = self.endpoint = ""
         self.above: Any = None
 
     async def begin(self) -> None:
@@ -152,6 +152,7 @@ class Walk:
         await until(self.pilot, lambda: self.app.current_mode != "start" and self.app.session is not None)
         client = await self.app.backend.ready()
         self.id = (await client.list(APP)).items[0]["id"]
+        self.endpoint = str((await client.deploy(self.id)).raw["endpoint"])
 
     async def shown(self, kind: str, filled: Callable[[Any], object] = lambda _: True) -> Any:
         """The screen on top, once it is one of that kind, filled, and everything is painted."""
@@ -209,7 +210,11 @@ class Walk:
             "choose a kind": (self.above.action_add_thing, ChooserScreen.__name__, lambda _: True),
             "wizard": (self.app.open_guide, "GuideScreen", lambda _: True),
             "deploy": (self.above.action_open_deploy, "DeployScreen", lambda screen: screen.report is not None),
-            "connect": (self.above.action_open_connect, "ConnectScreen", lambda screen: screen.guides),
+            "connect": (
+                lambda: self.app.open_connect(self.id, self.endpoint),
+                "ConnectScreen",
+                lambda screen: screen.guides,
+            ),
             "try": (lambda: self.app.open_tool(self.id, tool.id), "TryScreen", lambda screen: screen.form is not None),
             "import": (self.above.action_import_operations, "ImportScreen", lambda _: True),
         }

@@ -423,6 +423,10 @@ class GuideScreen(DrioScreen[None]):
                 self.executor = Executor(saver_of(self.backend, client), self.draft, self.keeper.save, tell)
             self.executor.replan()
             await self.executor.run()
+            if self.draft.app and self.executor.done:
+                # Written before it is said: who ends the program right then is not offered it again.
+                self.draft.ended = True
+                await self.keeper.save()
             return self.Ended()
 
         worker = self.run_request(work, lambda ended: ended, group="carry out", failed=self.Ended, once=True)
