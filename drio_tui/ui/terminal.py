@@ -94,6 +94,8 @@ class TerminalApp(App[int], inherit_bindings=False):
         if self.is_headless:
             super()._handle_exception(error)
             return
+        if self._exit:
+            return  # a screen that was being mounted when the end came finds nothing mounted in it: no crash
         self._keep("the program failed")
         self._return_code = 1
         self.crashed = self.crashed or error

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,20 @@ def test_a_signal_ends_it_with_128_and_its_number_and_restores_the_terminal(name
         assert terminal.wait() == 128 + SIGNALS[name]
         assert terminal.restored == []
         assert b"Traceback" not in terminal.output
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.03, 0.06])
+def test_ended_while_its_first_list_is_being_made_it_does_not_call_that_a_crash(wait: float) -> None:
+    """A screen whose widgets are no longer mounted misses them."""
+    with Terminal(*NOBODY) as terminal:
+        terminal.until("Templates")
+        terminal.until(FIRST_FRAME)
+        end = time.monotonic() + wait
+        while time.monotonic() < end:
+            terminal.read(0.002)
+        terminal.kill(signal.SIGTERM)
+        assert terminal.wait() == 128 + signal.SIGTERM
+        assert b"had to stop" not in terminal.output
 
 
 def test_a_closed_window_ends_it() -> None:
