@@ -28,6 +28,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from drio_tui.api import wording
+
 
 class Wire(BaseModel):
     """A JSON object of the API. Unknown members are kept in `model_extra` and written back."""
@@ -144,25 +146,20 @@ def _real_address(url: str) -> str:
     return url
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=wording.NAME)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=wording.KEY)]
 HexColor = Annotated[
     str,
-    StringConstraints(pattern=r"^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"),
+    StringConstraints(pattern=wording.HEX_COLOR),
     Field(json_schema_extra={"format": "color"}),
 ]
-_SAFE = r"[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}"  # RFC 3986: unreserved, sub-delims, pct-encoded
 HttpUrl = Annotated[
     str,
-    StringConstraints(
-        max_length=2000,
-        pattern=rf"^https?://(?:(?:{_SAFE})+|\[[0-9A-Fa-f:.]{{2,45}}\])(?::[0-9]{{1,5}})?"
-        rf"(?:/(?:{_SAFE}|[/:@])*)?(?:\?(?:{_SAFE}|[/?:@])*)?(?:#(?:{_SAFE}|[/?:@])*)?$",
-    ),
+    StringConstraints(max_length=2000, pattern=wording.HTTP_URL),
     AfterValidator(_real_address),
     Field(json_schema_extra={"format": "uri"}),
 ]
-OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=r"^/[^\s\\\x00-\x1f\x7f]*$")]
+OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=wording.OPERATION_PATH)]
 
 
 def _whole(number: Any) -> Any:
@@ -172,8 +169,8 @@ def _whole(number: Any) -> Any:
 
 Order = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
 Ids = Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-HeaderValue = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
+HeaderName = Annotated[str, StringConstraints(pattern=wording.HEADER_NAME)]
+HeaderValue = Annotated[str, StringConstraints(max_length=4000, pattern=wording.HEADER_VALUE)]
 Headers = Annotated[dict[HeaderName, HeaderValue], Field(json_schema_extra={"additionalProperties": False})]
 JsonSchema = Annotated[dict[str, Any], Field(json_schema_extra={"format": "json-schema"})]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]

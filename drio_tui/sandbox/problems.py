@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from drio_tui.api.wire import dumps
+from drio_tui.api.wording import PATTERNS
 from drio_tui.sandbox.db import StorageError
 from drio_tui.sandbox.guard import request_id
 
@@ -110,16 +111,7 @@ def answer(request: Request, problem: HTTPException) -> Response:
     return Response(body, status, problem.headers, "application/json")
 
 
-# What pydantic says about a pattern, in the words of someone who fills in a form.
-_PATTERNS = {
-    r"\S": "may not be blank",
-    r"^#(?": "must be a colour such as #0f172a",
-    r"^[a-z0-9]+(?": "must be lower-case letters, digits and single hyphens",
-    r"^https?": "must be an http or https URL",
-    r"^[!#": "is not a header name",
-    r"^[^\x00": "may not hold line breaks or other control characters",
-    r"^/": "must begin with / and hold no spaces",
-}
+# What pydantic says, in the words of someone who fills in a form.
 _TYPES = {
     "missing": "is required",
     "string_type": "must be text",
@@ -140,8 +132,7 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[Field]:
         path = ".".join(str(part) for part in error["loc"] if part not in ("body", "[key]"))
         message = _TYPES.get(error["type"])
         if error["type"] == "string_pattern_mismatch":
-            pattern = error["ctx"]["pattern"]
-            message = next((text for start, text in _PATTERNS.items() if pattern.startswith(start)), None)
+            message = PATTERNS.get(error["ctx"]["pattern"])
         if message is None:
             message = error["msg"][:1].lower() + error["msg"][1:]
         found.append((path, message))

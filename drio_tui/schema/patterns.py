@@ -12,23 +12,16 @@ from re import _constants as _op  # type: ignore[attr-defined]  # the only parse
 from re import _parser  # type: ignore[attr-defined]  # as above
 from typing import Any
 
+from drio_tui.api.wording import PATTERNS
+
 _WORK = 4_000_000
 _MANY = 24
 _PROBES = tuple(chr(code) for code in (*range(0x100), 0x3B1, 0x4E2D, 0x2028, 0x1F600))
 
-_SAYINGS = {
-    r"\S": "may not be blank",
-    r"^[a-z0-9]+(?:-[a-z0-9]+)*$": "must be lower-case letters, digits and single hyphens",
-    r"^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$": "must be a colour such as #0f172a",
-    r"^https?://[^\s/?#@\\]+(?:[/?#]\S*)?$": "must be an http or https URL",
-    r"^https?://[^\s/?#@]+": "must be an http or https URL",
-    r"^/[^\s\\]*$": "must begin with / and hold no spaces",
-}
-
 
 def saying(pattern: str) -> str:
     """What a pattern asks for, as the end of a sentence about the field."""
-    known = _SAYINGS.get(pattern)
+    known = PATTERNS.get(pattern)
     return known or f"must match {pattern if len(pattern) <= 80 else pattern[:79] + '…'}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from jsonschema import Draft202012Validator, SchemaError
 
 from drio_tui.api import models
 from drio_tui.api.errors import BadRequest, FieldError
+from drio_tui.kinds import KINDS
 from drio_tui.schema import formats, jsonpath, patterns
 from drio_tui.schema.fields import Reader
 from drio_tui.schema.leaves import SecretLeaf
@@ -276,3 +278,21 @@ def test_deep_and_long_jsonpaths_end() -> None:
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)*$", "(.*)*x", "([^,]+,?)*$", r"^(\w+\s?)*$"])
 def test_a_pattern_that_could_take_for_ever_is_left_to_the_server(pattern: str) -> None:
     assert patterns.mismatch(pattern, "a" * 200 + "!") is False
+
+
+def patterns_in(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        for inner in schema.values():
+            yield from patterns_in(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from patterns_in(inner)
+
+
+def test_every_pattern_of_the_api_s_own_is_told_in_words() -> None:
+    kinds = (kind.patch_model for kind in KINDS.values())
+    found = {pattern for model in kinds if model is not None for pattern in patterns_in(model.model_json_schema())}
+    assert len(found) > 4
+    assert [pattern for pattern in found if patterns.saying(pattern).startswith("must match")] == []
