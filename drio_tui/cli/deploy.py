@@ -78,7 +78,7 @@ def _show_report(report: Preflight, *, err: bool = False) -> None:
     tools = _count(report.tools, "tool")
     counts = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}"
     tail = f" {tools}, about {report.tokens:,} tokens of a model's context."
-    click.echo(f"{counts if report.findings else 'Nothing was found.'}{'.' if report.findings else ''}{tail}", err=err)
+    click.echo(f"{counts if report.findings else 'No problems.'}{'.' if report.findings else ''}{tail}", err=err)
 
 
 def _count(number: int, word: str) -> str:

@@ -117,7 +117,7 @@ def _changes(draft: Draft) -> Iterator[Step]:
         filled = draft.auth.get(part.ref)
         if part.name != part.was:
             body["name"] = part.name
-            words.append(f"Call the {KINDS[part.kind].title.lower()} {part.was} {part.name}")
+            words.append(f"Rename the {KINDS[part.kind].title.lower()} {part.was} to {part.name}")
         if filled is not None:
             body["config"] = filled.whole
             words.append(f"Fill in {part.name}" if not words else "fill it in")

@@ -119,6 +119,19 @@ async def test_a_filter_marks_its_hits_keeps_their_ancestors_and_is_stepped_thro
         await until(pilot, lambda: "Auth" in titles(screen))
 
 
+async def test_what_was_found_stays_chosen_when_the_filter_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await pilot.press("slash", *"summarize", "enter")
+        await until(pilot, lambda: screen.tree_view.has_focus)
+        inside = [node.key for node in screen.tree_view.rows if len(list(node.ancestors())) > 3]
+        while screen.chosen.key != inside[0]:  # in a branch that is closed without the filter
+            await pilot.press("down")
+        await pilot.press("escape")
+        await until(pilot, lambda: "Auth" in titles(screen))
+        assert screen.chosen.key == inside[0]
+
+
 async def test_parts_appear_as_they_arrive_and_rows_wait_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of()
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:

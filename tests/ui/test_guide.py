@@ -156,6 +156,9 @@ async def test_esc_keeps_a_draft_that_apps_offers_to_go_on_with_or_to_forget(
         guide = await begin(pilot, "support")
         fill(guide, name="Acme Support")
         await until(pilot, lambda: guide.draft.basics["slug"] == "acme-support-2")
+        fill(guide, slug="")
+        await pilot.pause()
+        assert guide.draft.basics["slug"] == ""  # and another one is typed
         fill(guide, slug="mine")
         await until(pilot, lambda: guide.draft.own_slug)
         fill(guide, name="Other name")

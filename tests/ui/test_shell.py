@@ -277,6 +277,7 @@ async def test_every_theme_draws_every_area(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_an_error_is_shown_literally_in_a_toast() -> None:
     app = DrioApp(LaunchOptions(base_url="http://127.0.0.1:9"))
     async with app.run_test(notifications=True) as pilot:
+        await until(pilot, lambda: app.current_mode != "start")
         app.show_error(DrioError("a [bold]b[/] [/x] \x1b]52;c;x\x07", title="[@click=app.quit]t[/]"))
         await until(pilot, lambda: "[bold]b[/]" in text_of(app))
         assert "␛]52" in text_of(app)

@@ -182,6 +182,10 @@ class Editor(Widget):
         """What is wrong, with the paths of the members it is wrong with; what keeps it from being saved."""
         return list(self.refused)
 
+    def focus_problem(self, path: str) -> None:
+        """Take the focus to what is wrong at a path of `problems`; by default to where editing begins."""
+        self.focus_first()
+
     def focus_first(self) -> None:
         """Take the focus to where editing begins."""
         for widget in self.query("*"):

@@ -156,6 +156,10 @@ class FormEditor(Editor):
     def focus_first(self) -> None:
         self.form.focus_first()
 
+    def focus_problem(self, path: str) -> None:
+        if self.form.validate():
+            self.form.focus_first()
+
     def show(self) -> None:
         self.query_one("#notes", Notes).say(self.notes())
 

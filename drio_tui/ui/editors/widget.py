@@ -116,6 +116,15 @@ class WidgetEditor(Editor):
                 found.append(FieldError(f"config.fieldMappings.{one.slot}", one.shown))
         return found
 
+    def focus_problem(self, path: str) -> None:
+        rows = [row for pairs in self.query(PairList) for row in pairs.rows]
+        wrong = [row for row in rows if row.pair.name and path.endswith(f".{row.pair.name}")]
+        wrong += [row for row in rows if not row.pair.name]
+        if wrong:
+            wrong[0].focus_value()
+        else:
+            self.focus_first()
+
     def refer(self, path: str, id: str) -> None:
         self.picked["toolId"] = id
         self.changed()

@@ -192,6 +192,7 @@ class Picker(Widget, can_focus=True):
     def __init__(self, shown: Content, *, classes: str = "") -> None:
         super().__init__(classes=classes)
         self._shown = shown
+        self._typed = ""
 
     def show(self, shown: Content) -> None:
         """Show another choice."""
@@ -217,7 +218,14 @@ class Picker(Widget, can_focus=True):
     def on_key(self, event: events.Key) -> None:
         if event.is_printable and event.character and event.character.isalnum():
             event.stop()
-            self.post_message(self.Wanted(self, event.character))
+            if not self._typed:
+                self.call_later(self._want)
+            self._typed += event.character
+
+    def _want(self) -> None:
+        """Ask for one list, with all the letters that came at once."""
+        typed, self._typed = self._typed, ""
+        self.post_message(self.Wanted(self, typed))
 
     def on_click(self) -> None:
         self.action_open()

@@ -86,7 +86,9 @@ class BasicsPage(Page):
             return
         self.draft.basics[path] = value
         if path == "slug":
-            self.draft.own_slug = bool(value)
+            self.draft.own_slug = True
+        elif path == "name" and not self.draft.basics.get("slug"):
+            self.draft.own_slug = False  # one that was emptied follows the name again
         if path in ("name", "slug") and not self.draft.own_slug:
             self._follow()
             self.field("slug").set_value(self.draft.basics.get("slug", ""))

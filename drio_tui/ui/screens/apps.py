@@ -184,9 +184,12 @@ class AppsScreen(DrioScreen[None]):
             self.drio.show_error(message.error)
 
     def action_back(self) -> None:
-        """Stop reading, and say so where nothing was read yet; with nothing under way, go back."""
+        """Stop reading, and say so where nothing was read yet; else out of the filter, then back."""
         if not self.cancel_requests():
-            self.drio.back()
+            if self.wanted:
+                self.query_one("#filter", FilterInput).value = ""
+            else:
+                self.drio.back()
         elif self.things is None:
             self.failure = DrioError("You stopped the reading.", title="Not read")
 

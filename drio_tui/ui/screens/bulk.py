@@ -153,8 +153,8 @@ class BatchScreen(Requests, Dialog[bool]):
 
     def _type(self, event: events.Event, text: str) -> None:
         """Put what was typed on a button into the field, where one is left to fill."""
-        if self._called is None or self._busy or self.work is not None or isinstance(self.focused, (Input, RowList)):
-            return
+        if self._called is None or self._busy or self.work is not None or isinstance(self.focused, RowList):
+            return  # a key on its way from the button comes here, though the field has the focus by now
         field = self.query_one("#typed", Input)
         self.set_focus(field)
         field.insert_text_at_cursor(text)

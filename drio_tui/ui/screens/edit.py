@@ -77,7 +77,12 @@ class EditScreen(WritingScreen):
         "edit",
         "Editing",
         Key(
-            "edit.save", "ctrl+s", "write", "Save", "Check everything, show what changes, then write it", priority=True
+            "edit.save",
+            "ctrl+s",
+            "write",
+            "Save",
+            "Check everything, show the changes where there are several, then write",
+            priority=True,
         ),
         Key("edit.page", "f5", "page(1)", "Page →", "The next page", priority=True),
         Key("edit.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The page before", show=False, priority=True),

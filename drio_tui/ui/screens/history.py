@@ -102,6 +102,8 @@ class HistoryScreen(Requests, Dialog[bool]):
         self._history = message.history
         rows = []
         for entry in reversed(self._history.entries):
+            if entry.state == "failed":
+                continue  # nothing was changed
             if self._history.undone(entry):
                 can = Content.styled("undone already", "$foreground-muted")
             elif can_undo(self._history, entry) is None:

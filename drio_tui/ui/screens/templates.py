@@ -150,9 +150,12 @@ class TemplatesScreen(DrioScreen[None]):
         self._show_chosen()
 
     def action_back(self) -> None:
-        """Stop reading, and say so where nothing was read yet; with nothing under way, go back."""
+        """Stop reading, and say so where nothing was read yet; else out of the filter, then back."""
         if not self.cancel_requests():
-            self.drio.back()
+            if self.wanted:
+                self.query_one("#filter", FilterInput).value = ""
+            else:
+                self.drio.back()
         elif self.things is None:
             self.failure = DrioError("You stopped the reading.", title="Not read")
 

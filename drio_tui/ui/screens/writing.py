@@ -178,13 +178,14 @@ class WritingScreen(DrioScreen[str | None]):
         self._tried = True
         self.mark_pages()
         if not self.form.validate():
-            self.show_page(0)
+            self.show_page(0, focus=False)  # the first wrong field has it
             self._say("Some fields are not right yet.")
             return
         for number, editor in enumerate(self.editors, start=1):
             found = editor.problems() if editor.is_mounted else []
             if found and (self.is_new or editor.dirty):
-                self.show_page(number)
+                self.show_page(number, focus=False)
+                self.call_after_refresh(editor.focus_problem, found[0].path)
                 self._say(f"{found[0].path}: {found[0].message}")
                 return
         if not self.is_new and not self.dirty and not self.gone:

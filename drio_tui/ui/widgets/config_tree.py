@@ -173,6 +173,9 @@ class ConfigTree(ScrollView, can_focus=True):
         self._find(narrower)
         if self.hits and self._wanted not in self._hit_set:
             self._wanted = self.hits[0]
+        if not words and self.outline is not None and self._wanted in self.outline.by_key:
+            # What was found stays chosen, also where it stands in a branch that is closed.
+            self.opened.update(above.key for above in self.outline.by_key[self._wanted].ancestors())
         self._relist()
 
     def reveal(self, key: Key) -> bool:

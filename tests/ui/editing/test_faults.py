@@ -11,17 +11,19 @@ from textual.pilot import Pilot
 
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
+from drio_tui.ui.forms.editors import Picker
 from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.screens.bulk import BatchScreen
 from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.conflict import ConflictScreen
 from drio_tui.ui.screens.edit import EditScreen, Target
+from drio_tui.ui.screens.history import HistoryScreen
 from drio_tui.ui.screens.recovery import RecoveryScreen
 from drio_tui.ui.screens.review import ReviewScreen
 from drio_tui.workspace import recovery
 from drio_tui.workspace.bulk import Batch
 from drio_tui.workspace.merge import FieldChange, FieldConflict, StaleList
-from tests.ui.driving import click_button, open_first_app, running, text_of, until
+from tests.ui.driving import at_once, click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of, opened, put
 from tests.ui.hostile_data import HOSTILE, hostile_drio
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -128,6 +130,47 @@ async def test_what_drio_does_not_allow_is_switched_off_for_that_thing_and_says_
         screen.tree_view.reveal(("tool", "tool_2"))
         await until(pilot, lambda: screen.chosen.about == ("tool", "tool_2"))
         assert {"duplicate_thing", "switch_things"} <= screen.what_can_be_done()
+
+
+async def test_a_wrong_field_has_the_focus_and_what_was_refused_is_in_no_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, server):
+        app: Any = pilot.app
+        screen.form.show_node(screen.form.model.root.members["order"])
+        await until(pilot, lambda: screen.form._focused_place() is not None)
+        await pilot.press("end", *"abc")
+        screen.form.focus_first()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "not right yet" in said(app))
+        await until(pilot, lambda: screen.form._focused_place().node.path == ("order",))
+        await pilot.press("backspace", "backspace", "backspace")
+        put(screen, "name", "Refused")
+        server.answers[f"PATCH {TOOL_1}"] = 422
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "refused with 422" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.focused)
+        await pilot.press("right", "enter")
+        await opened(pilot)
+        await pilot.press("H")
+        await until(pilot, lambda: isinstance(app.screen, HistoryScreen) and app.screen._history is not None)
+        await pilot.pause()
+        assert "changed tool" not in text_of(app)
+
+
+async def test_letters_that_come_at_once_open_one_list_that_is_narrowed_by_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        app: Any = pilot.app
+        screen.form.show_node(screen.form.model.root.members["kind"])
+        await until(pilot, lambda: isinstance(app.focused, Picker))
+        at_once(pilot, "d", "o", "g")
+        await until(pilot, lambda: isinstance(app.screen, ChooserScreen) and app.screen.focused)
+        assert app.screen.focused.value == "dog"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
 
 
 async def test_esc_stops_waiting_for_a_silent_drio_and_what_happened_is_looked_up(
