@@ -64,6 +64,8 @@ class PilotHand:
             await asyncio.sleep(0.05)
             await self._settle()
             assert time.monotonic() < end, f"never came: {wanted}\n{text_of(self.app)}"
+        await asyncio.sleep(0.02)  # what is drawn first may take the focus after
+        await self._settle()
 
 
 def told(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -218,6 +218,7 @@ class Walk:
         await self.hand.press("tab", "tab", "tab")
         for slot, path in mappings:
             await self.choose(slot)
+            await self.hand.until("JSONPath, such as")  # its line is there, empty
             await self.hand.paste(path)
             await self.hand.until(path)
             await self.hand.press("tab")
