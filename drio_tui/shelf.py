@@ -49,8 +49,7 @@ class Shelf(Generic[T]):
 
     def read(self, id: str) -> T | None:
         """One thing, None when a newer version wrote it. Raises `OSError` (`FileNotFoundError`), or as `parse`."""
-        path = self.path(id)
-        return self.parse(wire.loads(read_private(path, limit=LIMIT)), id)
+        return self.parse(wire.loads(read_private(self.path(id), limit=LIMIT)), id)
 
     def read_all(self) -> tuple[list[T], list[str]]:
         """Everything that can be read, and of what cannot (renamed to `….corrupt`) why, and where it lies."""
@@ -65,7 +64,7 @@ class Shelf(Generic[T]):
         for name in names:
             path = self.folder / name
             try:
-                one = self.parse(wire.loads(read_private(path, limit=LIMIT)), path.stem)
+                one = self.read(path.stem)
             except FileNotFoundError:  # another process took it
                 continue
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
