@@ -141,7 +141,7 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
     def _fill(self, typed: str) -> None:
         ranked = [(rank(typed, choice.label, choice.note), choice) for choice in self._choices]
         if self._free:  # where anything can be typed, letters here and there in a name mean something else
-            ranked = [(fit, choice) for fit, choice in ranked if choice.new or _holds(typed, choice)]
+            ranked = [(fit, choice) for fit, choice in ranked if _holds(typed, choice)]
         fitting = [(fit, choice) for fit, choice in ranked if fit is not None]
         if typed.strip():
             fitting.sort(key=lambda found: (found[1].quiet, found[0]))
