@@ -14,6 +14,7 @@ import click
 
 from drio_tui import __version__
 from drio_tui.cli.common import quiet_broken_pipe, tolerant_streams
+from drio_tui.cli.output import echo_json, say
 
 # name: (module, attribute, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -84,20 +85,18 @@ def main() -> None:
     """The entry point of the `drio-tui` script."""
     tolerant_streams()
     try:
-        code = cli.main(prog_name="drio-tui", standalone_mode=False, color=True)  # `style` decides
+        code = cli.main(prog_name="drio-tui", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as leaving:
         sys.exit(leaving.exit_code)
     except click.Abort:
-        click.echo("Aborted.", err=True)
+        say("Aborted.")
         sys.exit(130)
     except click.ClickException as error:
         if "--json" in sys.argv:
-            from drio_tui.api import wire
-
             body = {"code": "usage_error", "title": "That does not work", "message": error.format_message()}
-            click.echo(wire.dumps({"error": body}), err=True)
+            echo_json({"error": body}, compact=True, err=True)
         else:
             error.show()
         sys.exit(error.exit_code)

@@ -11,10 +11,11 @@ import click
 
 from drio_tui.api import wire
 from drio_tui.api.errors import DrioError, NotFound, UsageError
-from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say, style
+from drio_tui.cli.common import connection_options, guarded, inherited, run
+from drio_tui.cli.output import confirm, echo, echo_json, prompt_secret, say
 from drio_tui.cli.read import find_app
 from drio_tui.session import connected
-from drio_tui.text import one_line, visible
+from drio_tui.text import one_line
 
 if TYPE_CHECKING:
     from drio_tui.session import Session
@@ -110,23 +111,22 @@ def call(
 
         echo_json(done.as_wire() | {"arguments": shown_arguments(bound, done.arguments)})
     elif done.failed and done.value is not None:
-        click.echo(
-            wire.dumps(done.value, indent=2) if not isinstance(done.value, str) else visible(done.value), err=True
-        )
+        if isinstance(done.value, str):
+            say(done.value)
+        else:
+            echo_json(done.value, err=True)
     elif not done.failed and widget:
         from drio_tui.workspace.trying.picture import draw
 
         for line in draw(bound, done, _WIDTH).plain():
-            click.echo(line)
+            echo(line)
     elif not done.failed:
         echo_json(done.structured)
     if done.failed:
         if as_json:
             raise SystemExit(1)
         hint = "With --allow-private it may." if done.private else ""
-        raise Failed(
-            visible(done.error, multiline=True) + (" It may have taken effect." if done.unknown else ""), hint=hint
-        )
+        raise Failed(done.error + (" It may have taken effect." if done.unknown else ""), hint=hint)
     if not as_json:
         say(f"{one_line(done.title, 60)}: {done.seconds * 1000:.0f} ms")
 
@@ -179,7 +179,7 @@ def _agree(bound: Bound, what: str, arguments: dict[str, Any], yes: bool, read_o
     say(f"  with {one_line(wire.dumps(shown_arguments(bound, arguments)), 2_000)}")
     if not sys.stdin.isatty():
         raise UsageError("this tool changes something, and nobody can be asked", hint="Add --yes to run it.")
-    click.confirm("Run it?", abort=True, err=True)
+    confirm("Run it?", abort=True)
 
 
 def _credentials(here: Here, bound: Bound) -> None:
@@ -193,7 +193,7 @@ def _credentials(here: Here, bound: Bound) -> None:
         name = f"{label} of {one_line(wanted.connection, 60)} (goes to {one_line(wanted.place, 80)})"
         if not sys.stdin.isatty():
             raise UsageError(f"the {name} is needed", hint=f"Set {CREDENTIAL}, or run it in a terminal.")
-        found = click.prompt(style(name, err=True), hide_input=True, err=True)
+        found = prompt_secret(name)
     here.give(wanted, {member: found})
 
 

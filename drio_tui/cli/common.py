@@ -1,6 +1,6 @@
-"""What every command needs: options, running a coroutine, output that is safe and clean, exit codes.
+"""What every command needs: options, running a coroutine, errors, exit codes.
 
-stdout is data, stderr is narration. Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed,
+Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed,
 128 + n for a signal.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
+from drio_tui.cli.output import echo_json, say, style
 from drio_tui.text import visible
 
 P = ParamSpec("P")
@@ -83,51 +84,22 @@ def run(work: Coroutine[Any, Any, R]) -> R:
 def fail(error: Any, *, as_json: bool) -> NoReturn:
     """Print a `DrioError` on stderr (with `--json` as `{"error": …}`) and exit with its code."""
     if as_json:
-        from drio_tui.api import wire
-
-        click.echo(wire.dumps({"error": error.as_dict()}), err=True)
+        echo_json({"error": error.as_dict()}, compact=True, err=True)
     else:
         text = visible(error.title)
         if error.message:
-            text += f": {visible(error.message, multiline=True)}"
-        click.echo(f"{style('error', fg='red', bold=True, err=True)}: {text}", err=True)
+            text += f": {error.message}"
+        say(style("error", fg="red", bold=True), f": {text}")
         for problem in getattr(error, "field_errors", []):
-            click.echo(f"  {visible(problem.path)}: {visible(problem.message)}", err=True)
+            say(f"  {visible(problem.path)}: {visible(problem.message)}")
         for referrer in getattr(error, "referrers", []):
             what = " ".join(visible(str(referrer.get(key, ""))) for key in ("kind", "name", "field"))
-            click.echo(f"  still used by {what}", err=True)
+            say(f"  still used by {what}")
         if error.hint:
-            click.echo(visible(error.hint), err=True)
+            say(visible(error.hint))
         if getattr(error, "request_id", None):
-            click.echo(f"request id: {visible(error.request_id)}", err=True)
+            say(f"request id: {visible(error.request_id)}")
     raise SystemExit(error.exit_code)
-
-
-def say(text: str) -> None:
-    """Narrate on stderr; `text` is shown literally."""
-    click.echo(visible(text, multiline=True), err=True)
-
-
-def echo_json(value: Any) -> None:
-    """Print a JSON value: pretty for a person, one line for a program; always ASCII."""
-    from drio_tui.api import wire
-
-    click.echo(wire.dumps(value, indent=2 if sys.stdout.isatty() else None))
-
-
-def colours(err: bool = False) -> bool:
-    """Whether to colour stdout (or stderr): a terminal that can, and nobody who asked not to."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    stream = sys.stderr if err else sys.stdout
-    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def style(text: str, *, err: bool = False, **how: Any) -> str:
-    """`text` in a style where colours are wanted, else as it is."""
-    return click.style(text, **how) if colours(err) else text
 
 
 def tolerant_streams() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from drio_tui.cli.output import echo_code
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -21,4 +23,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     if found is None:
         raise click.UsageError(f"there is no completion for {shell}")
     script = found(ctx.find_root().command, {}, "drio-tui", "_DRIO_TUI_COMPLETE").source()
-    click.echo(script)
+    echo_code(script)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from drio_tui.api.errors import DrioError
-from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, refuse_read_only, run, say
+from drio_tui.cli.common import connection_options, guarded, inherited, refuse_read_only, run
+from drio_tui.cli.output import echo, echo_json, say
 from drio_tui.cli.render import shown
 from drio_tui.kinds import APP
 from drio_tui.session import connected
@@ -56,7 +57,7 @@ def create(
         if as_json:
             echo_json({"app": made.raw})
             return
-        click.echo(shown(made.raw.get("id"), 200))
+        echo(shown(made.raw.get("id"), 200))
         slug_given = one_line(str(made.raw.get("slug") or made.raw.get("id") or ""), 80)
         say(f"Created {one_line(name, 80)}. Look at it: drio-tui inspect {slug_given}")
 

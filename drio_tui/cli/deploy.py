@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
-from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, refuse_read_only, run, say, style
+from drio_tui.cli.common import connection_options, guarded, inherited, refuse_read_only, run
+from drio_tui.cli.output import Line, echo, echo_json, say, style
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import plain, shown
 from drio_tui.kinds import APP
 from drio_tui.session import Session, connected
-from drio_tui.text import one_line, visible
+from drio_tui.text import one_line
 
 if TYPE_CHECKING:
     from drio_tui.workspace.deployed import Change
@@ -74,23 +75,28 @@ async def _report(session: Session, app_id: str) -> Preflight:
 def _show_report(report: Preflight, *, err: bool = False) -> None:
     for finding in report.findings:
         for line in _finding_lines(finding):
-            click.echo(line, err=err)
+            echo(*line, err=err)
     tools = _count(report.tools, "tool")
     counts = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}"
     tail = f" {tools}, about {report.tokens:,} tokens of a model's context."
-    click.echo(f"{counts if report.findings else 'No problems.'}{'.' if report.findings else ''}{tail}", err=err)
+    echo(f"{counts if report.findings else 'No problems.'}{'.' if report.findings else ''}{tail}", err=err)
 
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _finding_lines(finding: Finding) -> Iterable[str]:
+def _finding_lines(finding: Finding) -> Iterable[Line]:
     good, ascii_only, colour = ("✗", "x", "red") if finding.severity == "error" else ("▲", "!", "yellow")
     sign = ascii_only if plain() else good
     where = f"{finding.key[0]} {finding.name}"
-    yield f"{style(sign, fg=colour)} {style(one_line(where, 80), bold=True)}: {one_line(finding.message, 300)}"
-    yield f"  {one_line(finding.advice, 200)} [{finding.code}]"
+    yield (
+        style(sign, fg=colour),
+        " ",
+        style(one_line(where, 80), bold=True),
+        f": {one_line(finding.message, 300)}",
+    )
+    yield (f"  {one_line(finding.advice, 200)} [{finding.code}]",)
 
 
 @click.command(
@@ -172,7 +178,7 @@ async def _verify(done: Deployed) -> dict[str, Any]:
 
 
 def _show_deploy(done: Deployed, seen: dict[str, Any]) -> None:
-    click.echo(done.endpoint or "(the endpoint is not known: the answer was lost)")
+    echo(one_line(done.endpoint) or "(the endpoint is not known: the answer was lost)")
     before = f"{shown(done.before)} {'->' if plain() else '→'} " if done.before else ""
     say(f"Deployed: version {before}{shown(done.version)}, config {done.revision}.")
     if done.moved:
@@ -256,6 +262,6 @@ def connect(
             say(f"  {number}. {step}")
         for snippet in guide.snippets:
             say(f"  {snippet.where}:")
-            click.echo(visible(snippet.text, multiline=True))
+            echo(snippet.text)
         if guide.after:
             say(f"  {guide.after}")

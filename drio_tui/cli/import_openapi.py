@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, NotFound, UsageError
-from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, refuse_read_only, run, say, style
+from drio_tui.cli.common import connection_options, guarded, inherited, refuse_read_only, run
+from drio_tui.cli.output import echo, echo_json, say, style
 from drio_tui.cli.render import shown, table
-from drio_tui.text import one_line, visible
+from drio_tui.text import one_line
 
 if TYPE_CHECKING:
     from drio_tui.importing.document import Document
@@ -160,7 +161,7 @@ class _Import:
             for one in document.operations
         )
         for line in table(("method", "path", "does", "tag", "tokens", "summary"), rows):
-            click.echo(line)
+            echo(*line)
         say(f"{one_line(document.title, 80)}: {len(document.operations):,} operations, nothing was created.")
         say("Take some with --operation METHOD:PATH, --tag TAG or --all. Tokens are estimated from each tool's JSON.")
         _tell(document.problems)
@@ -170,7 +171,7 @@ class _Import:
             echo_json(plan.as_dict() | {"checked": [problem.as_dict() for problem in checked]})
             return
         for thing in plan.things:
-            click.echo(f"would create {shown(thing.about, 160)}")
+            echo(f"would create {shown(thing.about, 160)}")
         say(f"{len(plan.things)} things; the tools add about {plan.tokens:,} tokens to a model's context.")
         _tell((*plan.problems, *checked))
 
@@ -187,9 +188,9 @@ class _Import:
         def tell(result: Result) -> None:
             if not self._json:
                 mark = style("✓", fg="green") if result.ok else style("✗", fg="red")
-                click.echo(f"{mark} {shown(result.task.about, 160)}")
+                echo(mark, f" {shown(result.task.about, 160)}")
                 if not result.ok:
-                    say(f"  {visible(result.problem)}")
+                    say(f"  {result.problem}")
 
         if not self._json:
             _tell((*plan.problems, *checked))

@@ -6,7 +6,7 @@ from typing import Any
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError
-from drio_tui.cli.common import style
+from drio_tui.cli.output import Line, Styled, style
 from drio_tui.cli.render import Branch, plain, shown, table, tree
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.text import one_line
@@ -16,8 +16,8 @@ from drio_tui.workspace.references import Links
 from drio_tui.workspace.snapshot import Key, Snapshot, Thing
 
 
-async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> list[str]:
-    """Lines, safe to show. Raises the `DrioError` that kept the app itself from being read."""
+async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> list[Line]:
+    """The lines to print. Raises the `DrioError` that kept the app itself from being read."""
     snapshot = Snapshot(app_id)
     await load_app(client, app_id, snapshot.apply)
     error: DrioError | None = snapshot.parts["app"].error
@@ -35,14 +35,14 @@ class _Tree:
     def __init__(self, snapshot: Snapshot, links: Links, problems: list[Problem]) -> None:
         self.snapshot = snapshot
         self.links = links
-        self.marks: dict[Key, str] = {}
+        self.marks: dict[Key, Styled] = {}
         for problem in reversed(problems):
             self.marks[problem.key] = _mark(problem)
 
     def root(self) -> Branch:
         app = self.snapshot.app
         facts = [shown(app.get(member)) for member in ("slug", "status", "version") if app.get(member)] if app else []
-        root = Branch(self._text(app, *facts) if app else "(the app could not be read)")
+        root = Branch(self._line(app, *facts) if app else ("(the app could not be read)",))
         branding = app.get("branding") if app else None
         if isinstance(branding, dict):
             root.add("Branding  " + _joined(*(shown(value, 30) for value in branding.values() if value)))
@@ -59,17 +59,18 @@ class _Tree:
         part = self.snapshot.parts[name]
         things = list(self.snapshot.things(name))
         symbol = "" if plain() else f"{kind.symbol} "
-        failed = f"  {self.marks[('group', name)]}" if ("group", name) in self.marks else ""
-        group = root.add(style(f"{symbol}{kind.plural} ({len(things)})", bold=True) + failed)
+        mark = self.marks.get(("group", name))
+        failed = ("  ", mark) if mark else ()
+        group = root.add(style(f"{symbol}{kind.plural} ({len(things)})", bold=True), *failed)
         if part.error:
             group.add(f"could not be read: {one_line(str(part.error), 100)}")
         for thing in things:
-            branch = group.add(self._text(thing, *about(thing)))
+            branch = group.add(*self._line(thing, *about(thing)))
             if name == "integration":
                 for operation in self.snapshot.things("operation"):
                     if thing.id in (operation.get("integrationId"), operation.under):
                         what = _joined(shown(operation.get("method")), shown(operation.get("path")), sep=" ")
-                        branch.add(self._text(operation, what))
+                        branch.add(*self._line(operation, what))
             if name == "widget":
                 actions = thing.get("actions")
                 for action in actions if isinstance(actions, list) else []:
@@ -77,11 +78,11 @@ class _Tree:
                         members = ("trigger", "type", "targetToolName", "template")
                         branch.add(_joined(*(shown(action.get(member)) for member in members if action.get(member))))
 
-    def _text(self, thing: Thing, *facts: str) -> str:
-        mark = f"{self.marks[thing.key]} " if thing.key in self.marks else ""
+    def _line(self, thing: Thing, *facts: str) -> Line:
+        mark = (self.marks[thing.key], " ") if thing.key in self.marks else ()
         off = " (disabled)" if thing.get("isEnabled") is False else ""
         about = _joined(*(one_line(fact, 80) for fact in facts if fact))
-        return f"{mark}{one_line(thing.name, 80)}{off}" + (f"  {about}" if about else "")
+        return (*mark, f"{one_line(thing.name, 80)}{off}" + (f"  {about}" if about else ""))
 
     def _named(self, thing: Thing, member: str, kind: str) -> str:
         found = self.snapshot.thing(kind, thing.text(member))
@@ -99,18 +100,18 @@ class _Tree:
         return thing.name if thing else f"{key[1]} (missing)"
 
 
-def _listed(problems: list[Problem], snapshot: Snapshot) -> list[str]:
+def _listed(problems: list[Problem], snapshot: Snapshot) -> list[Line]:
     if not problems:
         return []
-    lines = ["", style(f"Problems ({len(problems)})", bold=True)]
+    lines: list[Line] = [(), (style(f"Problems ({len(problems)})", bold=True),)]
     for problem in problems:
         thing = snapshot.at(problem.key)
         where = f"{KINDS[thing.kind].title if thing.kind in KINDS else thing.kind} {thing.name}: " if thing else ""
-        lines.append(f"{_mark(problem)} {one_line(where + problem.message, 200)}")
+        lines.append((_mark(problem), f" {one_line(where + problem.message, 200)}"))
     return lines
 
 
-def _mark(problem: Problem) -> str:
+def _mark(problem: Problem) -> Styled:
     if problem.severity == "error":
         return style("x" if plain() else "✗", fg="red")
     return style("!" if plain() else "▲", fg="yellow")

@@ -8,11 +8,12 @@ import click
 
 from drio_tui.api.errors import NotFound, UsageError
 from drio_tui.api.redact import redact
-from drio_tui.cli.common import connection_options, echo_json, guarded, inherited, run, say, style
+from drio_tui.cli.common import connection_options, guarded, inherited, run
+from drio_tui.cli.output import echo, echo_json, say, style
 from drio_tui.cli.render import shown, table
 from drio_tui.kinds import APP, KINDS, kind_named
 from drio_tui.session import connected
-from drio_tui.text import one_line, visible
+from drio_tui.text import one_line
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -36,7 +37,7 @@ def apps(profile: str | None, base_url: str | None, sandbox: bool, as_json: bool
         headers = ("name", "slug", "status", "version", "enabled", "template", "id")
         members = ("name", "slug", "status", "version", "isEnabled", "templateId", "id")
         for line in table(headers, ([shown(app.get(member)) for member in members] for app in listing.items)):
-            click.echo(line)
+            echo(*line)
         for degraded in listing.degraded:
             say(f"An app is not as documented: {degraded.reason}")
 
@@ -71,7 +72,7 @@ def templates(template_id: str | None, profile: str | None, base_url: str | None
                 for item in listing.items
             )
             for line in table(("id", "name", "category", "tools", "widgets", "auth", "integrations"), rows):
-                click.echo(line)
+                echo(*line)
 
     run(work())
 
@@ -85,24 +86,24 @@ def _counts(template: dict[str, Any]) -> list[str]:
 
 
 def _show_template(template: dict[str, Any]) -> None:
-    click.echo(style(shown(template.get("name")), bold=True) + f"  {shown(template.get('id'))}")
+    echo(style(shown(template.get("name")), bold=True), f"  {shown(template.get('id'))}")
     if template.get("category"):
-        click.echo(f"Category: {shown(template['category'])}")
+        echo(f"Category: {shown(template['category'])}")
     description = template.get("description")
     if isinstance(description, str) and description:
-        click.echo("\n" + visible(description, multiline=True))
+        echo(f"\n{description}")
     for part in _PARTS:
         items = template.get(part)
         if not isinstance(items, list) or not items:
             continue
-        click.echo("\n" + style(f"{part.capitalize()} ({len(items)})", bold=True))
+        echo("\n", style(f"{part.capitalize()} ({len(items)})", bold=True))
         for item in items:
             if not isinstance(item, dict):
-                click.echo(f"  {shown(item)}")
+                echo(f"  {shown(item)}")
                 continue
             about = item.get("description") or item.get("primitive") or item.get("providerKey") or item.get("baseUrl")
             tail = f"  {shown(about, 90)}" if isinstance(about, str) else ""
-            click.echo(f"  {shown(item.get('name') or item.get('key'))}{tail}")
+            echo(f"  {shown(item.get('name') or item.get('key'))}{tail}")
 
 
 @click.command()
@@ -118,7 +119,7 @@ def me(profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) 
             echo_json({"user": redact(user)})
             return
         name, email = user.get("name"), user.get("email")
-        click.echo(" ".join(filter(None, (shown(name) if name else "", f"<{shown(email)}>" if email else ""))) or "-")
+        echo(" ".join(filter(None, (shown(name) if name else "", f"<{shown(email)}>" if email else ""))) or "-")
         say(f"id {shown(user.get('id'))} on {session.host}")
 
     run(work())
@@ -149,7 +150,7 @@ def inspect(
             from drio_tui.cli.inspect_tree import app_tree
 
             for line in await app_tree(session.client, app_id, kind):
-                click.echo(line)
+                echo(*line)
 
     run(work())
 

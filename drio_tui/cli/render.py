@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from drio_tui.cli.common import style
+from drio_tui.cli.output import Line, Styled, style
 from drio_tui.text import one_line
 
 _WIDEST = 60
@@ -49,8 +49,8 @@ def shown(value: Any, width: int = _WIDEST) -> str:
     return one_line(str(value), width)
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lines of a table; every cell is already safe to show."""
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Line]:
+    """Lines of a table; every cell is one line."""
     body = [list(row) for row in rows]
     widths = [max(cells(row[i]) for row in [list(headers), *body]) for i in range(len(headers))]
 
@@ -58,34 +58,34 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
         padded = [text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True)]
         return "  ".join(padded).rstrip()
 
-    yield style(line([header.upper() for header in headers]), bold=True)
+    yield (style(line([header.upper() for header in headers]), bold=True),)
     for row in body:
-        yield line(row)
+        yield (line(row),)
 
 
 @dataclass(slots=True)
 class Branch:
-    """A node of a tree: `text` is safe to show."""
+    """A node of a tree; `line` is what is printed of it."""
 
-    text: str
+    line: Line
     children: list[Branch] = field(default_factory=list)
 
-    def add(self, text: str) -> Branch:
-        """A new last child."""
-        child = Branch(text)
+    def add(self, *line: str | Styled) -> Branch:
+        """Add a last child and return it."""
+        child = Branch(line)
         self.children.append(child)
         return child
 
 
-def tree(root: Branch) -> Iterator[str]:
+def tree(root: Branch) -> Iterator[Line]:
     """Lines of a tree."""
     glyphs = _ASCII_LINES if plain() else _LINES
-    yield root.text
+    yield root.line
     yield from _below(root, "", glyphs)
 
 
-def _below(branch: Branch, indent: str, glyphs: dict[str, str]) -> Iterator[str]:
+def _below(branch: Branch, indent: str, glyphs: dict[str, str]) -> Iterator[Line]:
     for place, child in enumerate(branch.children, start=1):
         last = place == len(branch.children)
-        yield indent + glyphs["last" if last else "branch"] + child.text
+        yield (indent + glyphs["last" if last else "branch"], *child.line)
         yield from _below(child, indent + glyphs["none" if last else "down"], glyphs)

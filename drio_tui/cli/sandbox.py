@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 from drio_tui import paths
-from drio_tui.cli.common import echo_json, guarded, say
-from drio_tui.text import one_line, visible
+from drio_tui.cli.common import guarded
+from drio_tui.cli.output import confirm, echo, echo_json, say
+from drio_tui.text import one_line
 
 _EXTRA = (
     "fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "jinja2", "jsonschema", "multipart",
@@ -103,11 +104,10 @@ def serve(
 
     Prints one line of JSON when it is ready; narrates on stderr. Ctrl+C ends it.
     """
-    from drio_tui.api import wire
     from drio_tui.sandbox.serve import serve as serve_sandbox
 
     def on_ready(told: dict[str, Any]) -> None:
-        click.echo(wire.dumps(told))
+        echo_json(told, compact=True)
         sys.stdout.flush()
         say(f"The sandbox answers at {told['baseUrl']}")
 
@@ -137,7 +137,7 @@ def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
     if as_json:
         echo_json({"token": found})
     else:
-        click.echo(found)
+        echo(found)
 
 
 @sandbox.command()
@@ -156,7 +156,7 @@ def deployments(app: str, data: Path | None, database_url: str | None, as_json: 
     for each in found:
         origin = f", again {each['restoredFrom']}" if each["restoredFrom"] else ""
         mark = " (live)" if each["live"] else ""
-        click.echo(visible(f"{each['version']}  {each['deployedAt']}  {each['tools']} tools{origin}{mark}"))
+        echo(f"{each['version']}  {each['deployedAt']}  {each['tools']} tools{origin}{mark}")
     if not found:
         say("Nothing was deployed yet.")
 
@@ -175,11 +175,8 @@ def restore(app: str, version: str | None, data: Path | None, database_url: str 
     if as_json:
         echo_json(done)
     else:
-        say(
-            visible(
-                f"{done['app']['name']} is live as it was, as version {done['app']['version']}, at {done['endpoint']}"
-            )
-        )
+        name, version = one_line(done["app"]["name"], 80), done["app"]["version"]
+        say(f"{name} is live as it was, as version {version}, at {done['endpoint']}")
 
 
 @sandbox.command()
@@ -196,7 +193,7 @@ def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool)
         if not sys.stdin.isatty():
             raise click.UsageError("There is nobody to ask: say --yes to empty the sandbox.")
         what = "every table in the database" if database_url else str(folder)
-        if not click.confirm(f"Empty the sandbox ({what})?", err=True):
+        if not confirm(f"Empty the sandbox ({what})?"):
             say("Nothing was changed.")
             raise SystemExit(1)
     done = reset_sandbox(folder, database_url=database_url)
@@ -218,6 +215,6 @@ def path(data: Path | None, as_json: bool) -> None:
     if as_json:
         echo_json({"dataDir": str(folder), "baseUrl": running.base_url if running else None})
     else:
-        click.echo(str(folder))
+        echo(str(folder))
         if running:
             say(f"It is running at {running.base_url}")

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.cli.common import echo_json, guarded, inherited, run, say, style
-from drio_tui.text import visible
+from drio_tui.cli.common import guarded, inherited, run
+from drio_tui.cli.output import echo, echo_json, say, style
+from drio_tui.text import one_line
 
 if TYPE_CHECKING:
     from drio_tui.auth.events import Event
@@ -94,7 +95,7 @@ def login(
         echo_json(_signed_in_json(done))
         return
     kept = done.profile
-    click.echo(f"Signed in to {visible(kept.host)} as {visible(done.account.label or '-')} (profile {kept.name}).")
+    echo(f"Signed in to {one_line(kept.host)} as {one_line(done.account.label or '-')} (profile {kept.name}).")
 
 
 @click.command()
@@ -143,7 +144,7 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
         if not as_json:
             what = "Signed out of" if result.was_signed_in else "Was not signed in to"
             revoked = ", token revoked" if result.revoked else ""
-            click.echo(visible(f"{what} {result.profile.host} (profile {result.profile.name}{revoked})."))
+            echo(f"{what} {one_line(result.profile.host)} (profile {result.profile.name}{revoked}).")
     if not leaving and not as_json:
         say("Nobody is signed in.")
     if os.environ.get(TOKEN_VARIABLE):
@@ -230,7 +231,7 @@ async def _state(profile: Profile, store: Vault, *, is_current: bool) -> dict[st
 
 def _print_state(state: dict[str, Any]) -> None:
     mark = "*" if state["current"] else " "
-    click.echo(f"{mark} {style(visible(state['profile']), bold=True)}")
+    echo(f"{mark} ", style(one_line(state["profile"]), bold=True))
     if state["source"] == "sign-in" or state["account"]:
         who = state["account"] or "unknown account"
     else:
@@ -244,7 +245,7 @@ def _print_state(state: dict[str, Any]) -> None:
         rows.append(("kept in", state["store"]))
         rows.append(("expires", _expiry(state)))
     for name, value in rows:
-        click.echo(f"    {name:<13}{visible(value)}")
+        echo(f"    {name:<13}{one_line(value)}")
 
 
 def _expiry(state: dict[str, Any]) -> str:
@@ -300,9 +301,7 @@ def _narrator(as_json: bool) -> Callable[[str, str], None]:
 
     def narrate(event: str, text: str) -> None:
         if as_json:
-            from drio_tui.api import wire
-
-            click.echo(wire.dumps({"event": event, "text": text}), err=True)
+            echo_json({"event": event, "text": text}, compact=True, err=True)
         else:
             say(text)
 

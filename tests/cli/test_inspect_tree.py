@@ -24,4 +24,4 @@ async def test_a_widget_whose_actions_are_of_another_shape_is_still_shown(action
             lines = await app_tree(DrioClient(transport), "app_1", None)
         finally:
             await transport.aclose()
-    assert any(widget["name"] in line for line in lines)
+    assert any(widget["name"] in "".join(map(str, line)) for line in lines)
