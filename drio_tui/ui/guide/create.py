@@ -45,7 +45,7 @@ class CreatePage(Page):
 
     def compose(self) -> ComposeResult:
         yield Static(id="progress")
-        yield RowList(Column("", 2), Column("Step"), Column("Result", 30, from_width=50), id="requests-list")
+        yield RowList(Column("", 2), Column("Step", least=20), Column("Result", least=12, rank=1), id="requests-list")
         yield Static(id="why")
         with Horizontal(id="ways"):
             yield Button("Deploy it now", variant="primary", id="deploy", compact=True)

@@ -71,8 +71,8 @@ class TemplatePage(Page):
         with Horizontal():
             with Vertical(id="choice"):
                 yield FilterInput(placeholder="/ to filter", id="template-filter")
-                yield RowList(Column("Template"), Column("Brings", 20, from_width=50),
-                              Column("Offline", 7, may_hide=True), id="templates")  # fmt: skip
+                yield RowList(Column("Template", least=16), Column("Brings", least=18, rank=2),
+                              Column("Offline", 7, rank=1, may_hide=True), id="templates")  # fmt: skip
                 yield EmptyState("Reading the templates…", id="nothing")
             yield Document(id="about")
 

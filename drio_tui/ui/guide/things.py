@@ -54,7 +54,13 @@ class ThingsPage(Page):
             self.ref = ref
 
     def compose(self) -> ComposeResult:
-        yield RowList(Column("", 2), Column("Name"), Column("What", 26, from_width=60), Column("", 20), id="things")
+        yield RowList(
+            Column("", 2),
+            Column("Name", least=20),
+            Column("What", least=16, rank=2),
+            Column("", 30, rank=1),
+            id="things",
+        )
         yield EmptyState(id="nothing")
         yield Static(id="about-thing")
 

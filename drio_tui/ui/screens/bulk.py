@@ -90,7 +90,7 @@ class BatchScreen(Requests, Dialog[bool]):
             box.border_title = safe_line(self._title, 90)
             if self._body:
                 yield Static(safe(self._body, multiline=True), id="body")
-            yield RowList(Column("", 1), Column("Step"), Column("Result"))
+            yield RowList(Column("", 1), Column("Step", least=20), Column("Result", least=6))
             yield Static(id="about")
             if self._called is not None:
                 yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")

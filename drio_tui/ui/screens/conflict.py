@@ -50,7 +50,7 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = safe_line(f"Someone else changed {self._called} too", 90)
-            yield RowList(Column("Member"), Column("Taken", 15), Column("Why"))
+            yield RowList(Column("Field", least=16), Column("Taken", 15), Column("Why", least=12, rank=1))
             yield Static(id="about")
             with Horizontal(classes="buttons"):
                 yield Button("Back", id="back")

@@ -134,11 +134,11 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
             yield TabStrip(PAGES)
             with ContentSwitcher(initial="findings-page", id="deploy-pages"):
                 with Vertical(id="findings-page"):
-                    yield RowList(Column("Where", 28), Column("What"), id="findings")
+                    yield RowList(Column("Where", 40, least=12), Column("What", least=20), id="findings")
                 with Vertical(id="changes-page"):
-                    yield RowList(Column("Thing", 28), Column("Members"), id="changes")
+                    yield RowList(Column("Item", 40, least=12), Column("Fields", least=20), id="changes")
                 with Vertical(id="seen-page"):
-                    yield RowList(Column("Tool", 28), Column("What"), id="seen")
+                    yield RowList(Column("Tool", 40, least=12), Column("What", least=20), id="seen")
             with VerticalScroll(id="deploy-detail", can_focus=False):
                 yield Static(id="deploy-about")
             yield Static(id="deploy-note")

@@ -81,7 +81,7 @@ class HistoryScreen(Requests, Dialog[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = "History"
-            yield RowList(Column("When", 11), Column("What"), Column("Undo", 16))
+            yield RowList(Column("When", 11), Column("What", least=20), Column("Undo", 17, least=17))
             yield Static("reading…", id="about")
             with Horizontal(classes="buttons"):
                 yield Button("Close", id="close")

@@ -84,12 +84,12 @@ class LogScreen(DrioScreen[None]):
             with Vertical(id="requests"):
                 yield Input(placeholder="Filter: method, path, status, id", id="filter")
                 yield RowList(
-                    Column("Method", 6),
-                    Column("Path"),
-                    Column("Status", 11),
-                    Column("Time", 8, "right", from_width=56),
-                    Column("When", 8, "right", from_width=76),
-                    Column("Request id", 14, from_width=92),
+                    Column("Method", 7),
+                    Column("Path", least=20, cut="middle"),
+                    Column("Status", 14, least=5),
+                    Column("Time", 8, "right", rank=1),
+                    Column("When", 8, "right", least=8, rank=2),
+                    Column("Request id", least=14, rank=3),
                 )
             with Vertical(id="exchange"):
                 yield Static(id="summary")
@@ -142,7 +142,7 @@ class LogScreen(DrioScreen[None]):
                 Content.assemble(status_of(exchange), again),
                 Content.styled(duration(exchange.elapsed), "$foreground-muted"),
                 Content.styled(time.strftime("%H:%M:%S", time.localtime(exchange.started_at)), "$foreground-muted"),
-                safe_line(exchange.request_id or "", 14, "$foreground-muted"),
+                safe_line(exchange.request_id or "", 40, "$foreground-muted"),
             ),
         )
 

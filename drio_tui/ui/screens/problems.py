@@ -34,7 +34,7 @@ class ProblemsScreen(Dialog[ThingKey | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="problems"):
-            yield RowList(Column("Where", 30), Column("What"))
+            yield RowList(Column("Where", 40, least=12), Column("What", least=20))
             yield Static(id="message")
             yield Static(
                 Content.assemble(("Enter", "bold $text-accent"), " go there   ", ("Esc", "bold $text-accent"), " close")

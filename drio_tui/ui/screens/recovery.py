@@ -51,7 +51,7 @@ class RecoveryScreen(Dialog[Buffer | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
             box.border_title = "Edits that were not saved"
-            yield RowList(Column("When", 11), Column("What"), Column("Why it was kept", 34, from_width=90))
+            yield RowList(Column("When", 11), Column("What", least=20), Column("Why it was kept", least=16, rank=1))
             yield Static(id="about")
             with Horizontal(classes="buttons"):
                 yield Button("Later", id="later")

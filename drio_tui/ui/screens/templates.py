@@ -93,10 +93,10 @@ class TemplatesScreen(DrioScreen[None]):
             with Vertical(id="choice"):
                 yield FilterInput(placeholder="/ to filter", id="filter")
                 yield RowList(
-                    Column("Template"),
-                    Column("Category", 18, from_width=40),
-                    Column("Brings", 19, from_width=56),
-                    Column("Offline", 7, from_width=30, may_hide=True),
+                    Column("Template", least=20),
+                    Column("Category", 24, least=10, rank=1),
+                    Column("Brings", least=18, rank=3),
+                    Column("Offline", 7, rank=2, may_hide=True),
                     id="list",
                 )
                 yield EmptyState(id="empty")

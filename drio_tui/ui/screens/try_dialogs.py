@@ -171,7 +171,9 @@ class RunsScreen(Dialog[Choice | None]):
         with Vertical(classes="try-box -large") as box:
             box.border_title = safe_line(f"Runs of {self._title}", 80)
             box.border_subtitle = "Enter shows it · r runs it again · Esc closes"
-            yield RowList(Column("When", 20), Column("Where", 26, from_width=96), Column("Arguments"), Column("", 12))
+            yield RowList(
+                Column("When", 20), Column("Where", 26, rank=1), Column("Arguments", least=20), Column("Result", 12)
+            )
             if not self._runs:
                 yield Static("It was not run yet.", id="said")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from drio_tui.guide.draft import Draft
 
 COLUMNS: tuple[tuple[str, Column], ...] = (
-    ("name", Column("Name")),
-    ("slug", Column("Slug", 22, from_width=64)),
-    ("status", Column("Status", 10)),
-    ("version", Column("Version", 8, from_width=52)),
-    ("isEnabled", Column("Enabled", 8, from_width=78)),
-    ("templateId", Column("Template", 16, from_width=96)),
+    ("name", Column("Name", least=24)),
+    ("slug", Column("Slug", least=14, rank=2)),
+    ("status", Column("Status", 16, least=8)),
+    ("version", Column("Version", 16, rank=1)),
+    ("isEnabled", Column("Enabled", 8, rank=3)),
+    ("templateId", Column("Template", 40, least=10, rank=4)),
 )
 """The members shown, in order, each with its column."""
 
@@ -60,9 +60,7 @@ class AppTable(RowList):
         if order.member:
             found.sort(key=lambda app: sort_key(app.get(order.member)), reverse=order.down)
         self._columns = tuple(
-            Column(f"{column.title} {'▼' if order.down else '▲'}", column.width, column.align, column.from_width)
-            if member == order.member
-            else column
+            replace(column, title=f"{column.title} {'▼' if order.down else '▲'}") if member == order.member else column
             for member, column in COLUMNS
         )
         self.show([*(Row(draft_key(draft), _draft_cells(draft)) for draft in begun),
@@ -75,7 +73,7 @@ class AppTable(RowList):
             return
         event.prevent_default()
         at = 1
-        for (member, _), width in zip(COLUMNS, self._widths(self.size.width), strict=True):
+        for (member, _), width in zip(COLUMNS, self._widths(self.scrollable_content_region.width), strict=True):
             if width and at <= event.x < at + width + 2:
                 self.post_message(self.Header(member))
                 return

@@ -98,10 +98,10 @@ class OperationPicker(Vertical):
         yield OperationRows(
             Column("", 2),
             Column("Method", 7),
-            Column("Path"),
-            Column("Summary", from_width=74),
-            Column("Tag", 14, from_width=110),
-            Column("Tokens", 6, align="right"),
+            Column("Path", least=18, cut="middle"),
+            Column("Summary", least=16, rank=2),
+            Column("Tag", 24, least=8, rank=3),
+            Column("Tokens", 7, align="right", rank=1),
         )
         yield Static(classes="-sum", markup=False)
 

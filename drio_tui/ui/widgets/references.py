@@ -17,7 +17,9 @@ class ReferenceList(RowList):
     """One row per reference: ↗ what it uses, ↙ what uses it; `target(row key)` is where it leads."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(Column("Thing"), Column("How", 25, from_width=46), Column("At", 24, from_width=72), id=id)
+        super().__init__(
+            Column("Item", least=20), Column("How", 40, least=10, rank=1), Column("At", 40, least=10, rank=2), id=id
+        )
         self._targets: dict[str, Key] = {}
 
     def target(self, row: str) -> Key | None:

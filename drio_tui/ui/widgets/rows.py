@@ -19,19 +19,62 @@ from textual.style import Style
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 
+_MEASURED = 300
+"""How many rows are looked at to find out how wide a column would like to be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its `width` in cells (0: it shares what is left), and from which total width on it is shown.
+    """A column: as wide as its content where there is room, at most `width` cells (0: no limit).
 
-    One that `may_hide` is shown only while a row has something in it.
+    It is shown with `least` cells or more, else not at all: where not all columns fit, the one of the highest `rank`
+    goes first. What does not fit into it is cut at its end, or in the `middle`, as suits paths. One that `may_hide`
+    is shown only while a row has something in it.
     """
 
     title: str
     width: int = 0
     align: Literal["left", "right"] = "left"
-    from_width: int = 0
+    least: int = 6
+    rank: int = 0
+    cut: Literal["end", "middle"] = "end"
     may_hide: bool = False
+
+
+def column_widths(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[int]:
+    """Cells for each column in `width` cells, with two between columns and one before the first; 0 leaves one out.
+
+    `wanted` is the width of each column's content, 0 for a column that is not to be shown. Narrow columns get all
+    that they want, wide ones share the rest equally.
+    """
+    most = [min(want, column.width or want) for column, want in zip(columns, wanted, strict=True)]
+    titles = [Content(column.title).cell_length for column in columns]
+    least = [min(want, max(column.least, title)) for column, want, title in zip(columns, most, titles, strict=True)]
+    shown = [place for place, want in enumerate(most) if want]
+    while len(shown) > 1 and 1 + sum(least[place] + 2 for place in shown) > width + 2:
+        shown.remove(max(shown, key=lambda place: (columns[place].rank, place)))
+    widths = [least[place] if place in shown else 0 for place in range(len(columns))]
+    left = width + 1 - sum(widths[place] + 2 for place in shown)
+    growing = [place for place in shown if widths[place] < most[place]]
+    while left > 0 and growing:
+        share = max(1, left // len(growing))
+        for place in growing:
+            more = min(share, most[place] - widths[place], left)
+            widths[place] += more
+            left -= more
+        growing = [place for place in growing if widths[place] < most[place]]
+    return widths
+
+
+def cut_middle(cell: Content, width: int) -> Content:
+    """`cell` in at most `width` cells, with an ellipsis in its middle where it was cut: its end tells paths apart."""
+    if cell.cell_length <= width or width < 8:
+        return cell.truncate(width, ellipsis=True)
+    head = width // 3
+    tail = cell[-(width - head - 1) :]
+    while tail.cell_length > width - head - 1:  # wide characters
+        tail = tail[1:]
+    return Content.assemble(cell.truncate(head), "…", tail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +153,9 @@ class RowList(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._columns = columns
         self._rows: Sequence[Row] = ()
-        self._hidden = [column.may_hide for column in columns]
+        self._wanted = [0 if column.may_hide else Content(column.title).cell_length for column in columns]
+        self._laid_out: tuple[int, Sequence[Column], list[int]] | None = None
+        self._laid_out_widths: list[int] = []
         self._key: str | None = None
 
     @property
@@ -123,10 +168,7 @@ class RowList(ScrollView, can_focus=True):
         was_top = self.cursor == 0 and self.scroll_offset.y == 0
         above = self.cursor - self.scroll_offset.y
         self._rows = rows
-        self._hidden = [
-            column.may_hide and not any(row.cells[place].plain for row in rows if place < len(row.cells))
-            for place, column in enumerate(self._columns)
-        ]
+        self._want(rows)
         self._measure()
         index = next((i for i, row in enumerate(rows) if row.key == self._key), None)
         if index is None or (follow_top and was_top):
@@ -170,18 +212,25 @@ class RowList(ScrollView, can_focus=True):
     # -- drawing ----------------------------------------------------------------------------------
 
     def _widths(self, width: int) -> list[int]:
-        shown = [
-            column
-            for column, hidden in zip(self._columns, self._hidden, strict=True)
-            if width >= column.from_width and not hidden
-        ]
-        fixed = sum(column.width + 2 for column in shown if column.width)
-        flexible = sum(1 for column in shown if not column.width)
-        each = max(4, (width - fixed - 2) // flexible - 2) if flexible else 0
-        return [0 if column not in shown else column.width or each for column in self._columns]
+        if self._laid_out != (width, self._columns, self._wanted):
+            widths = column_widths(self._columns, self._wanted, width)
+            self._laid_out = (width, self._columns, list(self._wanted))
+            self._laid_out_widths = widths
+        return self._laid_out_widths
+
+    def _want(self, rows: Sequence[Row]) -> None:
+        """Note how wide the columns' content is. A filter makes no column narrower, so nothing moves while typing."""
+        step = max(1, len(rows) // _MEASURED)
+        for place, column in enumerate(self._columns):
+            cells = [row.cells[place].cell_length for row in rows[::step] if place < len(row.cells)]
+            content = max(cells, default=0)
+            if column.may_hide and not (content or any(place < len(row.cells) and row.cells[place] for row in rows)):
+                self._wanted[place] = 0
+            else:
+                self._wanted[place] = max(self._wanted[place], content, Content(column.title).cell_length)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if y == 0:
             style = self.get_visual_style("row-list--header")
             return self._line([Content(column.title) for column in self._columns], width, style)
@@ -204,7 +253,7 @@ class RowList(ScrollView, can_focus=True):
         for column, cell, room in zip(self._columns, cells, self._widths(width), strict=False):
             if not room:
                 continue
-            cut = cell.truncate(room, ellipsis=True)
+            cut = cut_middle(cell, room) if column.cut == "middle" else cell.truncate(room, ellipsis=True)
             space = " " * (room - cut.cell_length)
             parts += [Content(space), cut] if column.align == "right" else [cut, Content(space)]
             parts.append(Content("  "))
