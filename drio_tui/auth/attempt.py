@@ -19,7 +19,6 @@ from drio_tui.auth.errors import (
     PasteRefused,
     SignInFailed,
 )
-from drio_tui.auth.urls import same_issuer
 from drio_tui.text import one_line
 
 _MOST_PARAMETERS = 40
@@ -111,7 +110,7 @@ class Attempt:
         if "code" in one and "error" in one:
             return Refused(CallbackRefused("It carries a code and an error at once."))
         if "iss" in one:
-            if not same_issuer(one["iss"], self.issuer):
+            if one["iss"] != self.issuer:  # RFC 9207 section 2.4: simple string comparison, no normalization
                 return Refused(IssuerMixUp(f"It names {one_line(one['iss'], 200)}, expected {self.issuer}."))
         elif self.issuer_named:
             return Refused(IssuerMixUp(f"It does not name its issuer, though {self.issuer} always does."))

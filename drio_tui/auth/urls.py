@@ -63,10 +63,11 @@ def require_safe(url: str, what: str, *, step: Step = Step.DISCOVERY) -> str:
 
 
 def same_issuer(one: str, other: str) -> bool:
-    """Whether two issuer identifiers are the same (RFC 8414 section 3.3: identical strings).
+    """Whether metadata are the ones asked for (RFC 8414 section 3.3), for discovery only.
 
-    The one thing forgiven is `https://host` against `https://host/`: RFC 3986 section 6.2.3 makes them one
-    address, and servers built on pydantic's URL type add that slash on one side only.
+    The one difference forgiven is `https://host` against `https://host/`: both name the same metadata address,
+    and servers built on pydantic's URL type add that slash on one side only. From then on the metadata's own
+    spelling is the issuer, and an `iss` parameter is compared with it byte for byte.
     """
     return one == other or (_rooted(one) == _rooted(other))
 
