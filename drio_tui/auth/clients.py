@@ -7,6 +7,7 @@ secret or a registration token, those go into the token store, under `Client.sec
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from drio_tui.auth.lock import FileLock, LockBusy
 from drio_tui.files import NotOurs, private_dir, read_private, write_private
 
 _MOST_PER_ISSUER = 8
+# RFC 6749 appendix A.1 and A.2 allow any visible ASCII. The id goes into a URL for the browser, so it is bounded.
+CLIENT_ID = re.compile(r"[\x20-\x7e]{1,2048}")
+CLIENT_SECRET = re.compile(r"[\x20-\x7e]{1,4096}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Client:
     issued_at: float = 0.0
     secret_expires_at: float = 0.0
     auth_method: str = "none"
+    scopes: tuple[str, ...] = ()
+    """The scopes the server registered it for; empty where the server did not say."""
     has_secrets: bool = False
     registration_uri: str | None = None
     client_secret: str | None = field(default=None, repr=False)
@@ -99,7 +105,7 @@ class ClientBook:
             return self._memory
         try:
             items = json.loads(read_private(self.path))["clients"]
-            return [_client(item) for item in items]
+            return [client for item in items if CLIENT_ID.fullmatch((client := _client(item)).client_id)]
         except FileNotFoundError:
             return []
         except NotOurs as error:
@@ -137,6 +143,7 @@ def _json(client: Client) -> dict[str, Any]:
         "issuedAt": client.issued_at,
         "secretExpiresAt": client.secret_expires_at,
         "authMethod": client.auth_method,
+        "scope": " ".join(client.scopes),
         "hasSecrets": client.has_secrets,
         "registrationUri": client.registration_uri,
     }
@@ -159,6 +166,7 @@ def _client(item: Any) -> Client:
         issued_at=float(item.get("issuedAt") or 0),
         secret_expires_at=float(item.get("secretExpiresAt") or 0),
         auth_method=text("authMethod") or "none",
+        scopes=tuple((text("scope") or "").split()),
         has_secrets=item.get("hasSecrets") is True,
         registration_uri=text("registrationUri"),
     )

@@ -83,6 +83,8 @@ class BadAnswer(SignInFailed):
 
     title = "The sign-in server gave an answer that makes no sense"
     hint = "Check the base URL; a proxy or a captive portal may be answering instead."
+    json_hint = "The server answers, but not as OAuth asks; report it to its owner."
+    """The hint where the answer is JSON, so that no portal or proxy can have sent it."""
 
 
 # --- discovery -------------------------------------------------------------------------------------
@@ -293,3 +295,13 @@ class Offline(ConnectionFailed):
 
     title = "Offline"
     hint = "You are still signed in; this goes on when the network is back."
+
+
+class NotRenewed(Offline):
+    """The token ran out, and what answers for the sign-in server does not speak OAuth; the sign-in itself is kept."""
+
+    title = "The sign-in cannot be renewed now"
+    hint = (
+        "You are still signed in. A proxy or a captive portal may be answering; if it stays like this, "
+        "run `drio-tui login`."
+    )

@@ -15,6 +15,7 @@ from drio_tui.auth.errors import (
     ClientRefused,
     ExchangeRefused,
     GrantRefused,
+    ServerTrouble,
     SignInFailed,
     Step,
     TargetRefused,
@@ -27,6 +28,7 @@ REFRESH_SECONDS = 25.0
 REVOKE_SECONDS = 5.0
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")  # RFC 6749 appendix A.12; keeps line breaks out of headers
 _TIMELESS = 10.0 * 365 * 86400
+_TEMPORARY = frozenset({"server_error", "temporarily_unavailable", "slow_down"})
 _REFUSALS: dict[str, type[ExchangeRefused]] = {
     "invalid_grant": GrantRefused,
     "invalid_client": ClientRefused,
@@ -50,10 +52,8 @@ async def exchange_code(
     basic = _authenticate(form, client.client_id, client.client_secret, client.auth_method)
     server = discovery.server
     answer = await wire.post_form(server.token_endpoint, form, step=Step.EXCHANGE, basic=basic)
-    body = _accepted(answer)
     return _token_set(
-        body,
-        Step.EXCHANGE,
+        answer,
         before=TokenSet(
             access_token="-",  # noqa: S106 - replaced by the answer's
             client_id=client.client_id,
@@ -85,7 +85,7 @@ async def refresh(wire: Wire, tokens: TokenSet, *, now: float) -> TokenSet:
         form["resource"] = tokens.resource
     basic = _authenticate(form, tokens.client_id, tokens.client_secret, tokens.auth_method)
     answer = await wire.post_form(tokens.token_endpoint, form, step=Step.REFRESH, basic=basic, total=REFRESH_SECONDS)
-    return _token_set(_accepted(answer), Step.REFRESH, before=tokens, now=now)
+    return _token_set(answer, before=tokens, now=now)
 
 
 async def revoke(wire: Wire, tokens: TokenSet) -> None:
@@ -105,9 +105,9 @@ async def revoke(wire: Wire, tokens: TokenSet) -> None:
         # Some servers (the MCP SDK's) insist on the member; empty means none (RFC 6749 section 2.3.1).
         form["client_secret"] = ""
         answer = await wire.post_form(url, form, step=Step.REVOCATION, total=max(0.1, ends - time.monotonic()))
-    if not 200 <= answer.status < 300:
+    if not 200 <= answer.status < 300 or answer.refusal() is not None or answer.is_page:
         answer.raise_for_trouble()
-        raise SignInFailed(f"{answer.host} answered HTTP {answer.status}.", step=Step.REVOCATION)
+        raise SignInFailed(f"{answer.where}: {answer.words() or 'nothing'}", step=Step.REVOCATION)
 
 
 def _authenticate(form: dict[str, str], client_id: str, secret: str | None, method: str) -> tuple[str, str] | None:
@@ -121,37 +121,40 @@ def _authenticate(form: dict[str, str], client_id: str, secret: str | None, meth
 
 
 def _accepted(answer: Answer) -> dict[str, Any]:
-    if 200 <= answer.status < 300:
-        return answer.json_object()
-    body = answer.error_object()
-    code = body.get("error")
-    if isinstance(code, dict):  # drio's own error envelope
-        body = {"error_description": code.get("message")}
-        code = code.get("code")
-    if not isinstance(code, str) or not code or answer.status >= 500 or answer.status == 429:
+    """The JSON object of a success. An OAuth error is one under any status: some servers send it with 200."""
+    success = 200 <= answer.status < 300
+    body = answer.json_object() if success else answer.error_object()
+    refusal = answer.refusal()
+    if success and (refusal is None or "access_token" in body):
+        return body
+    if refusal is None or answer.status >= 500 or answer.status == 429:
         answer.raise_for_trouble()
-        raise BadAnswer(f"{answer.where} is not one the protocol knows.", step=answer.step)
-    description = body.get("error_description")
-    said = one_line(code, 80)
-    if isinstance(description, str) and description:
-        said += f": {one_line(description, 400)}"
-    refused = _REFUSALS.get(code, ExchangeRefused)(said, step=answer.step)
-    refused.error = code
+        raise BadAnswer(f"{answer.where} is not one the protocol knows. {answer.words()}".strip(), step=answer.step)
+    if refusal.code in _TEMPORARY:
+        raise ServerTrouble(f"{answer.host} answered {refusal.said}.", step=answer.step)
+    refused = _REFUSALS.get(refusal.code, ExchangeRefused)(refusal.said, step=answer.step)
+    refused.error = refusal.code
     raise refused
 
 
-def _token_set(body: dict[str, Any], step: Step, *, before: TokenSet, now: float) -> TokenSet:
+def _token_set(answer: Answer, *, before: TokenSet, now: float) -> TokenSet:
     """RFC 6749 section 5.1, with what the answer leaves out taken from `before`."""
+    body = _accepted(answer)
+    step, hint = answer.step, BadAnswer.json_hint
+    access = body.get("access_token")
+    if access is None:
+        said = answer.words()
+        raise BadAnswer(f"{answer.where} holds no access_token. {said}".strip(), step=step, hint=hint)
+    if not isinstance(access, str) or not _TOKEN.fullmatch(access):
+        raise BadAnswer(f"{answer.where} holds no usable access_token.", step=step, hint=hint)
     kind = body.get("token_type")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise BadAnswer(f"The server gave a token of type {one_line(str(kind), 40)}, not Bearer.", step=step)
-    access = body.get("access_token")
-    if not isinstance(access, str) or not _TOKEN.fullmatch(access):
-        raise BadAnswer("The answer holds no usable access_token.", step=step)
+        named = "no token_type" if kind is None else f"the token_type {one_line(str(kind), 40)}"
+        raise BadAnswer(f"{answer.where} names {named}; only Bearer can be used.", step=step, hint=hint)
     next_refresh = body.get("refresh_token")
     if next_refresh is not None and (not isinstance(next_refresh, str) or not _TOKEN.fullmatch(next_refresh)):
         if next_refresh != "":
-            raise BadAnswer("The refresh_token in the answer is not usable.", step=step)
+            raise BadAnswer(f"The refresh_token in {answer.where.lower()} is not usable.", step=step, hint=hint)
         next_refresh = None
     scope = body.get("scope")
     lifetime = _lifetime(body.get("expires_in"))

@@ -193,7 +193,7 @@ class SignIn:
             self._emit(StepDone(Step.LISTENER, listener.redirect_uri))
             self._emit(StepStarted(Step.REGISTRATION, "Registering this program with the server"))
             client = await register(
-                wire, server, listener.redirect_uri, scopes=discovery.scopes, now=self._clock.wall()
+                wire, server, listener.redirect_uri, wanted=discovery.scopes, now=self._clock.wall()
             )
             self._clients.add(client)
             if client.has_secrets:
@@ -295,8 +295,11 @@ class SignIn:
         answer = await wire.get(f"{self.profile.base_url}/me", step=Step.ACCOUNT, bearer=tokens.access_token)
         answer.raise_for_trouble()
         if not 200 <= answer.status < 300:
-            raise AccountUnknown(f"{answer.host} answered HTTP {answer.status} to the new token.")
-        account = _account(answer.json_object())
+            raise AccountUnknown(f"{answer.host} answered HTTP {answer.status} to the new token. {answer.words()}")
+        body = answer.json_object()
+        if answer.refusal() is not None:
+            raise AccountUnknown(f"{answer.where}: {answer.words()}")
+        account = _account(body)
         self._emit(StepDone(Step.ACCOUNT, one_line(account.label or "", 120)))
         return account
 

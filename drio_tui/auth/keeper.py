@@ -14,9 +14,12 @@ from drio_tui import paths
 from drio_tui.auth import exchange
 from drio_tui.auth.clients import ClientBook
 from drio_tui.auth.errors import (
+    BadAnswer,
     ClientNotAllowed,
     ClientRefused,
+    ExchangeRefused,
     GrantRefused,
+    NotRenewed,
     Offline,
     ServerTrouble,
     SignedOut,
@@ -85,6 +88,7 @@ class TokenKeeper:
         self._life: Lifespan | None = None
         self._flight: asyncio.Task[TokenSet] | None = None
         self._refused: tuple[str, float] = ("", 0.0)
+        self._denied: tuple[str, SignedOut, float] = ("", SignedOut(), 0.0)
         self._offline: Offline | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -206,7 +210,7 @@ class TokenKeeper:
 
     async def _refresh(self, seen: TokenSet, forced: bool) -> TokenSet:
         if self._offline is not None and self._clock.monotonic() < self._not_before:
-            raise Offline(self._offline.message)
+            raise type(self._offline)(self._offline.message)
         lock = FileLock(self._lock_path)
         try:
             async with lock.hold(LOCK_SECONDS):
@@ -215,7 +219,7 @@ class TokenKeeper:
             raise self._fail("Another drio-tui has been refreshing the sign-in for too long.") from None
         except SignInFailed as problem:
             asked = problem.retry_after if isinstance(problem, ServerTrouble) else None
-            raise self._fail(str(problem), at_least=asked or 0.0) from None
+            raise self._fail(str(problem), at_least=asked or 0.0, answered=isinstance(problem, BadAnswer)) from None
         self._failures, was_offline = 0, self._offline is not None
         self._offline = None
         if was_offline and self._hooks.online is not None:
@@ -235,17 +239,29 @@ class TokenKeeper:
             self._adopt(kept)
             if self._life is not None and not self._life.due:
                 return kept
+        usable = not forced and not Lifespan(kept, self._clock).over
+        denied, over, until = self._denied
+        if kept.access_token == denied and self._clock.monotonic() < until:
+            if usable:
+                return kept
+            raise over
         if kept.refresh_token is None:
-            if not forced and not Lifespan(kept, self._clock).over:
+            if usable:
                 return kept
             raise SignedOut("The sign-in ran out, and the server gave nothing to renew it with.")
         try:
             async with self._make_wire() as wire:
                 renewed = await exchange.refresh(wire, kept, now=self._clock.wall())
-        except (GrantRefused, ClientRefused, ClientNotAllowed) as refusal:
-            await self._drop(kept, refusal)
-            over = SignedOut(refusal.message or refusal.title)
+        except ExchangeRefused as refusal:
+            over = SignedOut(f"The sign-in server says {refusal.message}.")
             over.register_again = isinstance(refusal, ClientRefused)
+            if isinstance(refusal, GrantRefused | ClientRefused | ClientNotAllowed):
+                await self._drop(kept, refusal)
+            else:
+                # The server refuses this request, not this sign-in: the tokens are kept, and asked with again later.
+                self._denied = (kept.access_token, over, self._clock.monotonic() + _BACKOFF_MOST)
+                if usable:
+                    return kept
             raise over from None
         await self._store.save(self.profile, renewed)
         self._adopt(renewed)
@@ -259,13 +275,16 @@ class TokenKeeper:
         except StoreFailed as failure:
             self._note(failure.message)
 
-    def _fail(self, reason: str, *, at_least: float = 0.0) -> Offline:
-        """The refresh failed for now: keep everything, and wait longer each time before the next try."""
+    def _fail(self, reason: str, *, at_least: float = 0.0, answered: bool = False) -> Offline:
+        """The refresh failed for now: keep everything, and wait longer each time before the next try.
+
+        `answered` says that something did answer, so that this is no matter of the network being away.
+        """
         pause = min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         self._failures = min(self._failures + 1, 16)
         self._not_before = self._clock.monotonic() + min(_BACKOFF_MOST, max(pause, at_least))
         first = self._offline is None
-        self._offline = Offline(reason)
+        self._offline = NotRenewed(reason) if answered else Offline(reason)
         if first and self._hooks.offline is not None:
             self._hooks.offline(self._offline)
         return self._offline

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
-from drio_tui.auth.clients import Client
+from drio_tui.auth.challenge import scopes
+from drio_tui.auth.clients import CLIENT_ID, CLIENT_SECRET, Client
 from drio_tui.auth.discovery import AuthServer
 from drio_tui.auth.errors import (
     BadAnswer,
@@ -14,14 +16,19 @@ from drio_tui.auth.errors import (
     RegistrationUnavailable,
     Step,
 )
+from drio_tui.auth.urls import is_safe
 from drio_tui.auth.wire import Answer, Wire
 from drio_tui.text import one_line
 
 CLIENT_NAME = "drio-tui"
 _METHODS = ("none", "client_secret_basic", "client_secret_post")
+_BEARER = re.compile(r"[\x21-\x7e]{1,4096}")
+_URI = re.compile(r"[\x21-\x7e]{1,2048}")
+_SCOPES = re.compile(r"[\x20-\x7e]{1,4096}")
+_MOST_URIS = 20
 
 
-async def register(wire: Wire, server: AuthServer, redirect_uri: str, *, scopes: tuple[str, ...], now: float) -> Client:
+async def register(wire: Wire, server: AuthServer, redirect_uri: str, *, wanted: tuple[str, ...], now: float) -> Client:
     """A new client whose only redirect URI is `redirect_uri`, byte for byte.
 
     A public client is asked for; where the server refuses that and lists secret methods, the first of those.
@@ -29,17 +36,21 @@ async def register(wire: Wire, server: AuthServer, redirect_uri: str, *, scopes:
     """
     if server.registration_endpoint is None:
         raise RegistrationUnavailable(f"{server.issuer} has no registration endpoint.")
-    answer = await _ask(wire, server.registration_endpoint, redirect_uri, "none", scopes)
+    endpoint, method = server.registration_endpoint, "none"
+    answer = await _ask(wire, endpoint, redirect_uri, method, wanted)
     if answer.status == 400 and "none" not in server.auth_methods:
         secret_method = next((m for m in server.auth_methods if m in _METHODS), None)
         if secret_method is not None:
-            answer = await _ask(wire, server.registration_endpoint, redirect_uri, secret_method, scopes)
+            method = secret_method
+            answer = await _ask(wire, endpoint, redirect_uri, method, wanted)
+    if answer.status == 400 and wanted and "scope" in answer.words().lower():
+        answer = await _ask(wire, endpoint, redirect_uri, method, ())  # the server's default scopes, then
     if answer.status not in (200, 201):
         raise _refusal(answer)
     return _client(answer, server.issuer, redirect_uri, now)
 
 
-async def _ask(wire: Wire, endpoint: str, redirect_uri: str, method: str, scopes: tuple[str, ...]) -> Answer:
+async def _ask(wire: Wire, endpoint: str, redirect_uri: str, method: str, wanted: tuple[str, ...]) -> Answer:
     body: dict[str, Any] = {
         "client_name": CLIENT_NAME,
         "application_type": "native",
@@ -48,18 +59,15 @@ async def _ask(wire: Wire, endpoint: str, redirect_uri: str, method: str, scopes
         "response_types": ["code"],
         "token_endpoint_auth_method": method,
     }
-    if scopes:
-        body["scope"] = " ".join(scopes)
+    if wanted:
+        body["scope"] = " ".join(wanted)
     return await wire.post_json(endpoint, body, step=Step.REGISTRATION)
 
 
 def _refusal(answer: Answer) -> Exception:
     if answer.status >= 500 or answer.status == 408:
         answer.raise_for_trouble()
-    error = answer.error_object()
-    texts = (error.get("error"), error.get("error_description"))
-    said = ": ".join(one_line(text, 300) for text in texts if isinstance(text, str) and text)
-    refused = f"{answer.host} answered HTTP {answer.status}. {said}".strip()
+    refused = f"{answer.host} answered HTTP {answer.status}. {answer.words()}".strip()
     if answer.status == 429:
         return RegistrationRefused(
             f"{answer.host} registers no more clients for now (HTTP 429).", hint="Wait a few minutes, then try again."
@@ -71,9 +79,15 @@ def _refusal(answer: Answer) -> Exception:
 
 def _client(answer: Answer, issuer: str, redirect_uri: str, now: float) -> Client:
     body = answer.json_object()
-    client_id, secret = _text(body, "client_id"), _text(body, "client_secret")
+    client_id, secret = _text(body, "client_id", CLIENT_ID), _text(body, "client_secret", CLIENT_SECRET)
     if not client_id:
-        raise BadAnswer("The registration brought no client_id.", step=Step.REGISTRATION)
+        if answer.refusal() is not None:
+            raise _refusal(answer)
+        raise BadAnswer(
+            f"The registration brought no client_id. {answer.words()}".strip(),
+            step=Step.REGISTRATION,
+            hint=BadAnswer.json_hint,
+        )
     registered = body.get("redirect_uris", [redirect_uri])
     if not isinstance(registered, list) or redirect_uri not in registered:
         shown = ", ".join(one_line(str(uri), 100) for uri in registered[:5]) if isinstance(registered, list) else "none"
@@ -84,25 +98,38 @@ def _client(answer: Answer, issuer: str, redirect_uri: str, now: float) -> Clien
         raise RegistrationRefused(f"The server wants the authentication method {one_line(method, 60)}.")
     if method != "none" and not secret:
         raise BadAnswer(f"The server named {method} and issued no secret.", step=Step.REGISTRATION)
-    token = _text(body, "registration_access_token")
+    management_uri = _text(body, "registration_client_uri", _URI)
+    token = _text(body, "registration_access_token", _BEARER)
+    if management_uri is None or not is_safe(management_uri):
+        management_uri = token = None  # a token is of no use without an address to send it to (RFC 7592 section 2)
+    kept = [uri for uri in registered if isinstance(uri, str) and uri != redirect_uri and _URI.fullmatch(uri)]
     return Client(
         client_id=client_id,
         issuer=issuer,
-        redirect_uris=tuple(uri for uri in registered if isinstance(uri, str)),
+        redirect_uris=(redirect_uri, *kept[: _MOST_URIS - 1]),
         issued_at=_seconds(body.get("client_id_issued_at")) or now,
         secret_expires_at=_seconds(body.get("client_secret_expires_at")) if secret else 0.0,
         auth_method=method,
+        scopes=scopes(_text(body, "scope", _SCOPES) or ""),
         has_secrets=bool(secret or token),
         client_secret=secret,
         registration_token=token,
-        registration_uri=_text(body, "registration_client_uri"),
+        registration_uri=management_uri if token else None,
     )
 
 
-def _text(body: dict[str, Any], key: str) -> str | None:
+def _text(body: dict[str, Any], key: str, allowed: re.Pattern[str] | None = None) -> str | None:
+    """The member `key`, None where it is absent or empty. Raises `BadAnswer` for what `allowed` does not match."""
     value = body.get(key)
     if value is not None and not isinstance(value, str):
-        raise BadAnswer(f"{key} in the registration is not a text.", step=Step.REGISTRATION)
+        raise BadAnswer(f"{key} in the registration is not a text.", step=Step.REGISTRATION, hint=BadAnswer.json_hint)
+    if value and allowed is not None and not allowed.fullmatch(value):
+        problem = "is too long" if value.isascii() and value.isprintable() else "holds characters that are not allowed"
+        raise BadAnswer(
+            f"{key} in the registration {problem} ({len(value)} characters).",
+            step=Step.REGISTRATION,
+            hint=BadAnswer.json_hint,
+        )
     return value or None
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import html
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +35,18 @@ from drio_tui.text import one_line
 LARGEST_ANSWER = 1 << 20
 TOTAL_SECONDS = 30.0
 _METADATA_REDIRECTS = 3
+_READ_OF_A_PAGE = 8_000
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_NOT_TEXT = re.compile(r"<(script|style)\b.*?</\1|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An OAuth error: the server's `error` code, and its words as one safe line."""
+
+    code: str
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +69,52 @@ class Answer:
             parsed = json.loads(self.body)
         except (ValueError, RecursionError):
             kind = one_line(self.headers.get("content-type", "no content type"), 60)
-            raise BadAnswer(f"{self.where} is not JSON ({kind}).", step=self.step) from None
+            said = self.words()
+            raise BadAnswer(
+                f"{self.where} is not JSON ({kind}).{f' It says: {said}' if said else ''}", step=self.step
+            ) from None
         if not isinstance(parsed, dict):
-            raise BadAnswer(f"{self.where} is JSON, but not an object.", step=self.step)
+            raise BadAnswer(f"{self.where} is JSON, but not an object.", step=self.step, hint=BadAnswer.json_hint)
         return parsed
 
     def error_object(self) -> dict[str, Any]:
         """The body of an error answer, or an empty object when it is no JSON object."""
         try:
-            return self.json_object()
-        except BadAnswer:
+            parsed = json.loads(self.body)
+        except (ValueError, RecursionError):
             return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a web page, which no OAuth endpoint but the authorization endpoint answers with."""
+        return "html" in self.headers.get("content-type", "").lower() and bool(self.body.strip())
+
+    def refusal(self) -> Refusal | None:
+        """The OAuth error in the body, whatever the status says (RFC 6749 section 5.2, or drio's own envelope)."""
+        body = self.error_object()
+        error, description = body.get("error"), body.get("error_description")
+        if isinstance(envelope := error, dict):  # {"error": {"code", "message"}}
+            error, description = envelope.get("code") or "error", envelope.get("message")
+        if not isinstance(error, str) or not error:
+            return None
+        said = one_line(error, 80)
+        if isinstance(description, str) and description:
+            said += f": {one_line(description, 400)}"
+        return Refusal(error, said)
+
+    def words(self) -> str:
+        """What the server says for a person to read, as one safe line; empty when it says nothing."""
+        refusal = self.refusal()
+        if refusal is not None:
+            return refusal.said
+        body = self.error_object()
+        for key in ("error_description", "message", "detail", "title"):
+            if isinstance(text := body.get(key), str) and text:
+                return one_line(text, 400)
+        if body or not self.body.strip():
+            return ""
+        return _page_words(self.body[:_READ_OF_A_PAGE].decode("utf-8", "replace"))
 
     @property
     def where(self) -> str:
@@ -194,6 +242,15 @@ class Wire:
             problem = StepBroken(f"{_host(url)}: {one_line(str(error), 160) or type(error).__name__}.", step=step)
         # Raised here, not above: the causes carry the request, and the request carries secrets.
         raise problem
+
+
+def _page_words(page: str) -> str:
+    """The title of an HTML page and the beginning of its text; of anything else the beginning."""
+    title = _TITLE.search(page)
+    parts = [title[1]] if title else []
+    parts.append(_NOT_TEXT.sub(" ", page.replace(title[0], "", 1) if title else page))
+    text = (" ".join(html.unescape(part).split()) for part in parts)
+    return one_line(": ".join(dict.fromkeys(filter(None, text))), 300)
 
 
 async def _read(response: httpx.Response, step: Step) -> bytes:

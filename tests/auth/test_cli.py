@@ -21,8 +21,8 @@ import pytest
 from drio_tui import paths
 from drio_tui.auth.profiles import Profiles
 from tests.auth.conftest import FakeClock
-from tests.auth.httpd import Reply, Request, json_reply
-from tests.auth.world import REGISTER, World
+from tests.auth.httpd import HTML, Reply, Request, json_reply
+from tests.auth.world import REGISTER, TOKEN, World
 
 BROWSER = """#!{python}
 import sys, urllib.request
@@ -133,6 +133,31 @@ async def test_a_given_client_is_used_and_remembered(world: World, browser: dict
     assert (await drio("login", "--base-url", world.api.origin, "--client-id", "by-hand", env=browser)).code == 0
     assert (await drio("login", env=browser)).code == 0
     assert world.idp.to(REGISTER) == []
+
+
+async def test_a_sign_in_that_the_server_ended_with_status_200_is_exit_4(world: World, browser: dict[str, str]) -> None:
+    """B51: with the server's words; a page in the same place keeps the sign-in and is exit 1."""
+    await drio("login", "--base-url", world.api.origin, env=browser)
+    world.access.clear()
+
+    async def page(request: Request) -> Reply:
+        return HTML
+
+    async def refuses(request: Request) -> Reply:
+        return json_reply({"error": "invalid_grant", "error_description": "ended by\x1b[2J ada"})
+
+    world.override[TOKEN] = page
+    kept = await drio("me")
+    assert kept.code == 1
+    assert "Welcome to the hotel" in kept.err
+    world.override[TOKEN] = refuses
+    over = await drio("me", "--json")
+    assert over.code == 4
+    assert over.error["code"] == "signed_out"
+    assert "invalid_grant: ended by␛[2J ada" in over.error["message"]
+    again = await drio("me")
+    assert again.code == 4
+    assert "drio-tui login" in again.err
 
 
 async def test_register_again_is_an_option(world: World, browser: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from drio_tui.auth import exchange
 from drio_tui.auth.bearer import BearerAuth
 from drio_tui.auth.clients import ClientBook
-from drio_tui.auth.errors import Offline, SignedOut
+from drio_tui.auth.errors import NotRenewed, Offline, SignedOut
 from drio_tui.auth.flow import SignedIn
 from drio_tui.auth.keeper import Hooks, TokenKeeper
 from drio_tui.auth.lock import FileLock
@@ -201,6 +201,68 @@ async def test_a_revoked_sign_in_drops_the_tokens_and_says_sign_in(session: Sess
     for _ in range(3):
         with pytest.raises(SignedOut):
             await session.client.get("/things")
+    assert len(session.refresh_posts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        (json_reply({"error": "invalid_grant", "error_description": "revoked by ada"}), False),
+        (json_reply({"error": {"code": "invalid_client", "message": "revoked by ada"}}), False),
+        (json_reply({"error": "invalid_target", "error_description": "revoked by ada"}), True),
+        (json_reply({"error": "consent_required", "error_description": "revoked by ada"}, 400), True),
+    ],
+    ids=["invalid_grant 200", "invalid_client envelope", "invalid_target 200", "unknown 400"],
+)
+async def test_a_refused_refresh_is_signed_out_and_only_a_definite_one_drops_the_tokens(
+    session: Session, answer: Reply, kept: bool
+) -> None:
+    """B51 B53: exit 4 with the server's words, under any status; not asked again with every request."""
+
+    async def refuses(request: Request) -> Reply:
+        return answer
+
+    session.world.override[TOKEN] = refuses
+    session.expire()
+    for _ in range(3):
+        with pytest.raises(SignedOut, match="revoked by ada") as caught:
+            await session.client.get("/things")
+        assert caught.value.exit_code == 4
+        if not kept:
+            break
+    assert len(session.refresh_posts()) == 1
+    assert (await session.stored() is not None) is kept
+    if kept:
+        del session.world.override[TOKEN]
+        session.clock.pass_time(61)
+        assert (await session.client.get("/things")).status_code == 200
+
+
+async def test_a_page_at_the_token_endpoint_is_quoted_and_is_not_the_network(session: Session) -> None:
+    """B52: tokens kept; nobody is told to wait for the network when something did answer."""
+
+    async def page(request: Request) -> Reply:
+        return HTML
+
+    session.world.override[TOKEN] = page
+    session.expire()
+    for _ in range(2):
+        with pytest.raises(NotRenewed, match="Welcome to the hotel") as caught:
+            await session.client.get("/things")
+        assert "network is back" not in caught.value.hint
+    assert await session.stored() is not None
+
+
+async def test_a_refusal_while_the_token_still_counts_interrupts_nothing(session: Session) -> None:
+    """B52: near its end, refused for another reason than the grant: the token is used to its end."""
+
+    async def refuses(request: Request) -> Reply:
+        return json_reply({"error": "invalid_request"}, 400)
+
+    session.world.override[TOKEN] = refuses
+    session.clock.pass_time(275)
+    for _ in range(3):
+        assert (await session.client.get("/things")).status_code == 200
     assert len(session.refresh_posts()) == 1
 
 

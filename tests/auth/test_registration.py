@@ -178,6 +178,55 @@ async def test_a_registration_that_makes_no_sense_is_a_clear_error(person: Perso
         await person.signs_in()
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("client_id", "abc\x1b]52;c;x\x07"),
+        ("client_id", "abc\r\nX-Header: 1"),
+        ("client_id", "ab\u202ec"),
+        ("client_id", "x" * 5000),
+        ("client_secret", "s\n"),
+        ("client_secret", "s" * 5000),
+        ("registration_access_token", "t t"),
+        ("registration_client_uri", "https://x/\x1b"),
+        ("scope", "openid\x00"),
+    ],
+)
+async def test_a_registration_with_control_characters_or_absurd_lengths_is_refused(
+    person: Person, world: World, member: str, value: str
+) -> None:
+    """B11: before any of it reaches a URL, a header, a file or the screen."""
+    world.settings.secret_method = "client_secret_post" if member == "client_secret" else None
+    world.settings.registration = {member: value}
+    with pytest.raises(BadAnswer) as caught:
+        await person.signs_in()
+    assert member in caught.value.message
+    assert caught.value.message.isprintable()
+    assert person.urls == []
+    assert ClientBook().of(world.issuer) == []
+
+
+async def test_a_stored_client_with_an_unusable_id_is_passed_over(world: World, clock: FakeClock) -> None:
+    """B11: an earlier version may have kept one."""
+    book = ClientBook()
+    book.add(Client("good", "https://i"))
+    book.add(Client("bad\x1b", "https://i"))
+    fresh = ClientBook()
+    assert [c.client_id for c in fresh.of("https://i")] == ["good"]
+    assert fresh.notices == []
+
+
+async def test_an_error_under_status_200_is_a_refused_registration(person: Person, world: World) -> None:
+    """B14: told with the server's words."""
+
+    async def refuses(request: Request) -> Reply:
+        return json_reply({"error": "invalid_software_statement", "error_description": "not on the list"})
+
+    world.override[REGISTER] = refuses
+    with pytest.raises(RegistrationRefused, match="invalid_software_statement: not on the list"):
+        await person.signs_in()
+
+
 async def test_a_registration_that_fails_for_now_is_told_as_such(person: Person, world: World) -> None:
     """B14: 503 is the server's trouble, not a refusal."""
     world.settings.registration_status = 503

@@ -16,6 +16,7 @@ from drio_tui.auth.errors import (
     CallbackTimeout,
     ClientNotAllowed,
     ClientRefused,
+    ExchangeRefused,
     GrantRefused,
     IssuerMixUp,
     PasteRefused,
@@ -135,6 +136,69 @@ async def test_a_broken_token_answer_names_the_step_and_stores_nothing(
     assert caught.value.hint
     assert len(person.profiles) == 0
     assert len(world.idp.to(TOKEN)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (json_reply({"error": "invalid_grant", "error_description": "code is spent"}), GrantRefused, "code is spent"),
+        (json_reply({"error": {"code": "invalid_client", "message": "who?"}}), ClientRefused, "who?"),
+        (json_reply({"error": "quota", "error_description": "too\x1b[2J many"}), ExchangeRefused, "too␛[2J many"),
+        (json_reply({"error": "temporarily_unavailable"}), ServerTrouble, "temporarily_unavailable"),
+        (json_reply({"message": "maintenance until noon"}), BadAnswer, "maintenance until noon"),
+        (json_reply({"access_token": "abc"}), BadAnswer, "no token_type"),
+        (HTML, BadAnswer, "Welcome to the hotel"),
+        (
+            Reply(200, b"<p>Pay &amp; go\x1b[2J</p><script>x()</script>", {"Content-Type": "text/html"}),
+            BadAnswer,
+            "Pay & go␛",
+        ),
+        (Reply(200, b"upstream gone", {"Content-Type": "text/plain"}), BadAnswer, "upstream gone"),
+    ],
+    ids=[
+        "200 error",
+        "200 envelope",
+        "200 other error",
+        "200 temporary",
+        "message",
+        "no type",
+        "title",
+        "page",
+        "text",
+    ],
+)
+async def test_a_refusal_under_status_200_is_told_in_the_servers_words(
+    person: Person, world: World, answer: Reply, kind: type[SignInFailed], words: str
+) -> None:
+    """B39 B40: an OAuth error counts whatever the status, and a page is quoted, made safe to show."""
+
+    async def answers(request: Request) -> Reply:
+        return answer
+
+    world.override[TOKEN] = answers
+    with pytest.raises(kind) as caught:
+        await person.signs_in()
+    assert words in caught.value.message
+    assert "None" not in caught.value.message
+    assert ("captive portal" in caught.value.hint) is (answer.headers["Content-Type"] != "application/json")
+    assert "x()" not in caught.value.message
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_an_error_instead_of_the_account_is_told_in_the_servers_words(
+    person: Person, world: World, status: int
+) -> None:
+    """B42: `GET /me` that answers 200 with an error names no account."""
+
+    async def refuses(request: Request) -> Reply:
+        if world.bearer(request) is None:
+            return world.refuse()
+        return json_reply({"error": {"code": "suspended", "message": "ask billing"}}, status)
+
+    world.api_override["/api/v1/me"] = refuses
+    with pytest.raises((AccountUnknown, ServerTrouble)) as caught:
+        await person.signs_in()
+    assert status != 200 or "suspended: ask billing" in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -334,6 +398,24 @@ async def test_an_answer_from_another_issuer_is_refused(
     world.settings.callback = callback
     with pytest.raises(IssuerMixUp):
         await person.signs_in()
+    assert world.idp.to(TOKEN) == []
+
+
+@pytest.mark.parametrize("path", ["", "/tenant"])
+async def test_an_issuer_that_differs_by_a_slash_or_a_letters_case_is_refused(
+    person: Person, world: World, path: str
+) -> None:
+    """B30: RFC 9207 section 2.4 asks for simple string comparison, without normalization."""
+    world.settings.issuer_path = path
+    for spelling in (
+        world.issuer + "/",
+        world.issuer.replace("http:", "HTTP:"),
+        world.issuer + "?",
+        f" {world.issuer}",
+    ):
+        world.settings.callback = {"iss": spelling}
+        with pytest.raises(IssuerMixUp):
+            await person.signs_in()
     assert world.idp.to(TOKEN) == []
 
 
