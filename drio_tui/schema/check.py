@@ -35,6 +35,8 @@ _BOUNDS: tuple[tuple[str, Callable[[Decimal, Decimal], bool], str], ...] = (
 )
 _DEEPEST = 200
 _ENOUGH = 100
+_CHOICES = 2_000
+"""Alternatives looked into for one value: where each has alternatives itself, they multiply."""
 
 
 def fits(field: Field, value: Json) -> bool:
@@ -99,6 +101,19 @@ def _keywords(field: Field, value: Json) -> Iterator[str]:
 
 def deep(field: Field, value: Json, at: Path = ()) -> Iterator[tuple[Path, str]]:
     """Everything wrong with a value and what it holds, with the path below `at`."""
+    return _deep(field, value, at, _Budget())
+
+
+class _Budget:
+    def __init__(self) -> None:
+        self.left = _CHOICES
+
+    def spend(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def _deep(field: Field, value: Json, at: Path, budget: _Budget) -> Iterator[tuple[Path, str]]:
     if len(at) > _DEEPEST:
         return
     for wrong in shallow(field, value):
@@ -110,7 +125,7 @@ def deep(field: Field, value: Json, at: Path = ()) -> Iterator[tuple[Path, str]]
                 yield (*at, name), "is required"
         for name, member in field.members.items():
             if name in value:
-                yield from deep(member, value[name], (*at, name))
+                yield from _deep(member, value[name], (*at, name), budget)
         if field.flat.get("additionalProperties") is False:
             known = field.flat.get("properties")
             for name in value:
@@ -118,22 +133,26 @@ def deep(field: Field, value: Json, at: Path = ()) -> Iterator[tuple[Path, str]]
                     yield (*at, name), "is not known here"
     elif isinstance(value, dict) and field.kind == "map":
         for name, inner in value.items():
-            yield from deep(field.value, inner, (*at, name))
+            yield from _deep(field.value, inner, (*at, name), budget)
     elif isinstance(value, list) and field.kind == "array":
         for number, inner in enumerate(value):
-            yield from deep(field.item, inner, (*at, number))
+            yield from _deep(field.item, inner, (*at, number), budget)
     elif field.kind == "choice" and value is not None:
-        chosen = alternative(field, value)
+        chosen = _alternative(field, value, budget)
         if chosen is None:
             yield at, "is none of the alternatives"
-        else:
-            yield from deep(field.variants[chosen], value, at)
+        elif budget.spend():
+            yield from _deep(field.variants[chosen], value, at, budget)
     elif field.kind == "choice" and not field.nullable:
         yield at, "may not be null"
 
 
 def alternative(field: Field, value: Json) -> int | None:
     """Which alternative of a choice a value belongs to: by its tag, else the first it satisfies, else by its type."""
+    return _alternative(field, value, _Budget())
+
+
+def _alternative(field: Field, value: Json, budget: _Budget) -> int | None:
     name = field.discriminator
     if name and isinstance(value, dict) and isinstance(value.get(name), str):
         for number, variant in enumerate(field.variants):
@@ -142,7 +161,7 @@ def alternative(field: Field, value: Json) -> int | None:
         return None
     like = [number for number, variant in enumerate(field.variants) if fits(variant, value)]
     for number in like:
-        if next(deep(field.variants[number], value), None) is None:
+        if not budget.spend() or next(_deep(field.variants[number], value, (), budget), None) is None:
             return number
     best = [number for number in like if field.variants[number].kind != "json"]
     return best[0] if len(best) == 1 else like[0] if like else None

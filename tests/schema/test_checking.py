@@ -12,6 +12,7 @@ from drio_tui.api import models
 from drio_tui.api.errors import BadRequest, FieldError
 from drio_tui.kinds import KINDS
 from drio_tui.schema import formats, jsonpath, patterns
+from drio_tui.schema.check import deep
 from drio_tui.schema.fields import Reader
 from drio_tui.schema.leaves import SecretLeaf
 from tests.schema.editing import at, form, form_of, type_into
@@ -234,8 +235,6 @@ def test_a_secret_shows_in_no_repr_and_in_no_json() -> None:
     ],
 )
 def test_the_verdict_on_our_own_kinds_is_that_of_a_full_validator(name: str, change: dict[str, Any]) -> None:
-    from drio_tui.schema.check import deep
-
     schema = getattr(models, name).model_json_schema(by_alias=True)
     value = {"name": "n", "templateId": "t", "toolId": "t", "primitive": "card", "method": "GET", "path": "/a"}
     value |= {"baseUrl": "https://a.b", **change}
@@ -275,9 +274,29 @@ def test_deep_and_long_jsonpaths_end() -> None:
     assert jsonpath.check("$" + ".a" * 20_000) != ""
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)*$", "(.*)*x", "([^,]+,?)*$", r"^(\w+\s?)*$"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+$", "(a|aa)*$", "(.*)*x", "([^,]+,?)*$", r"^(\w+\s?)*$", "^(a{0,4}){24}b", "^(ab|a|aa){20}c",
+     "(?:(?:a{1000}){1000}){1000}"],
+)  # fmt: skip
 def test_a_pattern_that_could_take_for_ever_is_left_to_the_server(pattern: str) -> None:
     assert patterns.mismatch(pattern, "a" * 200 + "!") is False
+
+
+@pytest.mark.parametrize("pattern", [r"^\d{1,3}(\.\d{1,3}){3}$", "^(cat|dog|bird){3}$", "^[a-z]+(-[a-z]+)*$"])
+def test_a_pattern_whose_repeats_are_few_is_tried(pattern: str) -> None:
+    assert patterns.mismatch(pattern, "!" * 30) is True
+
+
+@pytest.mark.parametrize("word", ["anyOf", "oneOf"])
+def test_alternatives_within_alternatives_are_left_to_the_server_before_they_multiply(word: str) -> None:
+    defs: dict[str, Any] = {f"A{n}": {word: [{"$ref": f"#/$defs/A{n + 1}"}] * 2} for n in range(30)}
+    defs["A30"] = {"type": "object", "properties": {"x": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"b": {"$ref": "#/$defs/A0"}}, "$defs": defs}
+    assert list(deep(Reader(schema).field(schema), {"b": {"x": 1}})) == []
+    model = form(schema)
+    model.take({"b": {"x": 1}})
+    assert model.value() == {"b": {"x": 1}}
 
 
 def patterns_in(schema: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ limit, and a schema whose references multiply is given up on.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from drio_tui.calls.patterns import TooLarge, parsed
 from drio_tui.sandbox.mcp import fast
 from drio_tui.text import one_line
 
@@ -26,7 +28,6 @@ _MOST_ERRORS = 10
 _SECONDS = 0.5
 _REGEX_SECONDS = 0.1
 _REFERENCES = 5_000
-_LONGEST_PATTERN = 2_000
 
 
 class Undecided(Exception):
@@ -49,14 +50,10 @@ _budget: ContextVar[_Budget] = ContextVar("budget")
 
 @lru_cache(maxsize=512)
 def _compiled(pattern: str) -> Any:
-    if len(pattern) > _LONGEST_PATTERN:
-        return None
-    if pattern.endswith("$") and not pattern.endswith("\\$"):
-        pattern = pattern[:-1] + r"\Z"  # ECMA's $ does not forgive a newline at the end
     try:
-        return regex.compile(pattern)
-    except (regex.error, RecursionError, OverflowError):
-        return None  # written for ECMA-262 only: the upstream decides
+        return regex.compile(parsed(pattern)[0])
+    except (re.error, regex.error, RecursionError, OverflowError, TooLarge):
+        return None  # written for ECMA-262 only, or too large: the upstream decides
 
 
 def _found(pattern: str, text: str) -> bool:

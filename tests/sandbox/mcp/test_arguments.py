@@ -41,6 +41,19 @@ def test_definitions_in_the_schema_are_followed() -> None:
     assert Checker(schema).problems({"next": {"next": {"v": "x"}}}) == ["next.next.v: must be integer"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "value", "fits"),
+    [
+        ("(?:a{1000}){1000}", "b", True),  # a gigabyte, written out
+        (r"^\p{L}+$", "é", True),
+        (r"^\p{L}+$", "1", False),
+        (r"^(?<year>\d{4})$", "20", False),
+    ],
+)
+def test_a_pattern_is_tried_if_it_can_be_held_in_memory(pattern: str, value: str, fits: bool) -> None:
+    assert (Checker({"pattern": pattern}).problems(value) == []) is fits
+
+
 BOMB = r"(.*a){12}[b-d]q"
 
 
