@@ -58,7 +58,7 @@ class _Import:
                 self._list(document)
                 return
             chosen = self._chosen(document)
-            checked = () if given["no_check"] else await document.check(chosen)
+            checked = () if given["no_check"] else (await document.check(chosen)).problems
             if given["dry_run"] and not (given["into"] or given["auth"]):
                 self._show(await self._planned(document, chosen, {}, "", ""), checked)
                 return

@@ -198,4 +198,4 @@ def names_in(schema: Json) -> list[str]:
 
 
 def _is_small(schema: Schema) -> bool:
-    return "properties" not in schema and "$ref" not in schema and len(compact(schema)) <= _SMALL
+    return "properties" not in schema and not names_in(schema) and len(compact(schema)) <= _SMALL

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
+from drio_tui.calls.cost import compact
 from drio_tui.importing.errors import EXTRA, BadDocument, Problem
 from drio_tui.importing.reading import METHODS, Reading
 from drio_tui.importing.references import Lost, steps_of
+from drio_tui.importing.tidy import shortened
 
 MOST_PROBLEMS = 100
 _LONGEST = 300
@@ -60,7 +62,9 @@ def check(data: bytes, url: str, chosen: Collection[str] | None) -> Iterator[Pro
     except (RecursionError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - the validator fails in many ways on what is not valid; it is a finding
-        yield Problem(f"the check ended early: {' '.join(str(error).split())[:_LONGEST] or type(error).__name__}")
+        ref = getattr(error, "ref", None)
+        lost = f"{shortened(ref, 120)} is not there" if isinstance(ref, str) else f"{type(error).__name__}"
+        yield Problem(f"the validator stopped before the end: {lost}")
 
 
 def part_of(reading: Reading, chosen: Collection[str]) -> dict[str, Any]:
@@ -167,8 +171,42 @@ def _problem(error: Any) -> Problem:
             break
         error = inner
         path = [str(step) for step in error.absolute_path] or path
-    message = " ".join(str(getattr(error, "message", error)).split())
     operation = ""
     if len(path) > 2 and path[0] == "paths" and path[2] in METHODS:
         operation = f"{path[2].upper()} {path[1]}"
-    return Problem(message[:_LONGEST], ".".join(path), operation)
+    return Problem(shortened(_sentence(error), _LONGEST), ".".join(path), operation)
+
+
+def _sentence(error: Any) -> str:
+    """An error in words. The libraries write values as Python does, or as pages of JSON."""
+    keyword = getattr(error, "validator", None)
+    if isinstance(keyword, str):  # of jsonschema
+        value, wanted = _value(error.instance), error.validator_value
+        if keyword == "type":
+            return f"{value} is not of type {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
+        if keyword == "enum":
+            return f"{value} is not one of {', '.join(map(_value, wanted))}"
+        if keyword == "pattern":
+            return f"{value} does not match {wanted}"
+        return f"{value} does not satisfy {keyword}: {_value(wanted)}"
+    message = str(getattr(error, "message", error)).partition("\n")[0]  # of jsonschema-rs: what follows is the schema
+    value, alternatives, _ = message.partition(_ALTERNATIVES)
+    if alternatives:
+        return f"{_cut(value)} fits none of the forms that are allowed there"
+    if type(error).__name__ == "ExtraParametersError":
+        names = message.rpartition("[")[2].rstrip("]").replace("'", "")
+        return f"required names properties that are not defined: {names}"
+    if message.endswith("is not of type 'object', 'boolean'"):
+        return "is not a schema"
+    return message
+
+
+_ALTERNATIVES = " is not valid under any of the schemas"
+
+
+def _value(value: Any) -> str:
+    return _cut(compact(value))
+
+
+def _cut(text: str) -> str:
+    return shortened(text, 60)

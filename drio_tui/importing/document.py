@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 from drio_tui.importing import frames
@@ -24,10 +26,29 @@ from drio_tui.importing.source import Source, fetch
 from drio_tui.text import one_line
 
 READ_SECONDS = 120.0
-CHECK_SECONDS = 180.0
+READ_PROCESSOR_SECONDS = 120
+CHECK_SECONDS = 30.0
+CHECK_PROCESSOR_SECONDS = 10
+"""How much of its processor the check against the specification may use. On a busy machine that takes longer, at most
+`CHECK_SECONDS`.
+"""
+
+NOT_FINISHED = "the check against the OpenAPI specification took too long and was not finished"
 
 Progress = Callable[[str], object]
 """Told in a few words what is being done (`1.3 MB read`, `400 of 1,000 operations`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is not valid OpenAPI. Where `finished` is false there may be more, and the last problem says so."""
+
+    problems: tuple[Problem, ...]
+    finished: bool = True
+
+
+class ReaderDied(ImportFailed):
+    """The process that reads the document ended without an answer."""
 
 
 async def open_document(where: str, progress: Progress | None = None) -> Document:
@@ -174,14 +195,15 @@ class Document:
 
     async def check(
         self, chosen: Iterable[str] | None = None, on_problem: Callable[[Problem], object] | None = None
-    ) -> tuple[Problem, ...]:
+    ) -> Checked:
         """What is not valid OpenAPI, in the whole document or in what the chosen operations need of it.
 
-        The whole of a large document takes half a minute, ten operations of it two seconds. Where the validator is
-        not installed that is the one problem given. Cancelling ends it at once.
+        The whole of a large document takes longer than there is time for, ten operations of it two seconds. Where the
+        validator is not installed that is the one problem given. Cancelling ends it at once.
         """
         order = {"chosen": None if chosen is None else list(chosen)}
         found: list[Problem] = []
+        finished = False
 
         def note(problem: Problem) -> None:
             found.append(problem)
@@ -191,11 +213,14 @@ class Document:
         reader = _Reader()
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                await reader.start("check", self.source, **order)
+                await reader.start("check", self.source, seconds=CHECK_PROCESSOR_SECONDS, **order)
                 while "ready" not in (answer := await reader.next()):
                     note(Problem(**answer["problem"]))
-        except TimeoutError:
-            note(Problem(f"checking it against the specification takes longer than {CHECK_SECONDS:g} s: stopped"))
+                finished = answer["finished"]
+            if not finished:
+                note(Problem(NOT_FINISHED))
+        except (TimeoutError, ReaderDied):
+            note(Problem(NOT_FINISHED))
         except ImportFailed as failed:
             if EXTRA in failed.hint:
                 note(Problem(f"it was not checked against the specification: that takes `pip install '{EXTRA}'`"))
@@ -203,7 +228,7 @@ class Document:
                 note(Problem(f"it could not be checked: {failed.message}"))
         finally:
             await reader.close()
-        return tuple(found)
+        return Checked(tuple(found), finished)
 
     async def close(self) -> None:
         """End the process that reads it."""
@@ -221,7 +246,7 @@ class Document:
 
     async def _begin(self, tell: Progress) -> None:
         self._reader = _Reader()
-        await self._reader.start("read", self.source, chosen=None)
+        await self._reader.start("read", self.source, seconds=READ_PROCESSOR_SECONDS, chosen=None)
         operations: list[Offered] = []
         while "ready" not in (answer := await self._reader.next()):
             if "head" in answer:
@@ -241,9 +266,9 @@ class _Reader:
         self._process: asyncio.subprocess.Process | None = None
         self._feeding: asyncio.Task[None] | None = None
 
-    async def start(self, task: str, source: Source, *, chosen: list[str] | None) -> None:
+    async def start(self, task: str, source: Source, *, seconds: int, chosen: list[str] | None) -> None:
         # -P: what lies in the folder the program was started in (a document's own, say) is not to be imported.
-        command = (sys.executable, "-P", "-m", "drio_tui.importing.worker")
+        command = (sys.executable, "-P", "-m", "drio_tui.importing.worker", str(os.getpid()))
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -251,7 +276,7 @@ class _Reader:
             )  # fmt: skip
         except OSError as error:
             raise ImportFailed(f"{one_line(sys.executable, 200)} cannot be run: {error}") from error
-        order = {"bytes": len(source.data), "url": source.url, "task": task, "chosen": chosen}
+        order = {"bytes": len(source.data), "url": source.url, "task": task, "chosen": chosen, "seconds": seconds}
         self._feeding = asyncio.create_task(self._feed(frames.packed(order), source.data))
 
     async def _feed(self, *parts: bytes) -> None:
@@ -274,7 +299,7 @@ class _Reader:
         try:
             answer: dict[str, Any] = await frames.receive(self._process.stdout)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
-            raise ImportFailed(
+            raise ReaderDied(
                 "The program that reads it ended unexpectedly: the document is too much for it."
             ) from error
         if "failed" in answer:

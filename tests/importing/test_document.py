@@ -7,6 +7,8 @@ import contextlib
 import gzip
 import json
 import os
+import select
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from drio_tui.importing import document as documents
 from drio_tui.importing import source as sources
 from drio_tui.importing.document import Document, open_document
 from drio_tui.importing.errors import ImportFailed
-from tests.importing.documents import PETS, document
+from tests.importing.documents import PETS, document, parameter
 
 
 @pytest.fixture
@@ -172,9 +174,9 @@ async def test_what_is_wrong_in_one_operation_does_not_keep_another_from_being_u
     paths = {"/good": {"get": good}, "/bad": {"get": bad}, "/lost": {"get": {"$ref": "#/x", **good}}}
     async with await opened(tmp_path, document(paths)) as found:
         assert [one.id for one in found.operations] == ["GET /good", "GET /bad", "GET /lost"]
-        assert await found.check(["GET /good"]) == ()
+        assert await found.check(["GET /good"]) == documents.Checked(())
         told: list[Any] = []
-        problems = await found.check(None, told.append)
+        problems = (await found.check(None, told.append)).problems
         assert told == list(problems)
         assert {problem.operation for problem in problems} >= {"GET /bad"}
         plan = await found.plan(["GET /good"])
@@ -200,12 +202,69 @@ async def test_without_its_extra_json_is_read_and_it_is_said_what_is_missing(
         (tmp_path / "without" / name).write_text("raise ImportError('not installed')")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "without"), os.getcwd()]))
     async with await open_document(pets) as found:
-        (problem,) = await found.check()
+        (problem,) = (await found.check()).problems
     assert "pip install 'drio-tui[openapi]'" in str(problem)
     (tmp_path / "a.yaml").write_text("openapi: 3.1.0\npaths: {}\n")
     failed = await failing(str(tmp_path / "a.yaml"))
     assert "YAML" in failed.message
     assert "pip install 'drio-tui[openapi]'" in failed.hint
+
+
+def hostile(schema: Any) -> dict[str, Any]:
+    """A document that takes the validator hours: alternatives that double 30 times, or a pattern that goes back."""
+    doubled: dict[str, Any] = {
+        f"A{n}": {"allOf": [{"$ref": f"#/components/schemas/A{n + 1}"}] * 2} for n in range(30)
+    } | {"A30": {"type": "object", "properties": {"x": {"type": "string"}}}}
+    return document(
+        {"/a": {"get": {"parameters": [parameter("q", schema=schema)], "responses": {"200": {"description": "Fine"}}}}},
+        openapi="3.0.3",
+        components={"schemas": doubled},
+    )
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "pattern": "^(a+)+$", "default": "a" * 60 + "!"},
+        {"$ref": "#/components/schemas/A0"},
+    ],
+)
+async def test_a_hostile_document_ends_the_check_and_not_the_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: Any
+) -> None:
+    monkeypatch.setattr(documents, "CHECK_PROCESSOR_SECONDS", 2)
+    async with await opened(tmp_path, hostile(schema)) as found:
+        checked = await found.check(None)
+        assert not checked.finished
+        assert checked.problems[-1].message == documents.NOT_FINISHED
+        plan = await found.plan(["GET /a"])
+        assert [thing.kind for thing in plan.things] == ["integration", "operation", "tool"]
+        assert len(json.dumps(plan.as_dict())) < 10_000
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs a handle of a process that is no child")
+@pytest.mark.parametrize("told_by", ["system", "timer"])
+async def test_the_reader_ends_with_the_program_whatever_it_is_doing(tmp_path: Path, told_by: str) -> None:
+    """A regular expression holds the interpreter's lock: no other thread of the reader could see that it is alone."""
+    reader = (
+        "import os, re, sys\nfrom drio_tui.importing import worker\n"
+        f"worker._PR_SET_PDEATHSIG = {1 if told_by == 'system' else 9999}\n"
+        "worker._end_with(os.getppid())\nprint(os.getpid(), flush=True)\n"
+        "re.match('(a+)+$', 'a' * 60 + '!')\n"
+    )
+    program = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {reader!r}])\nsys.stdin.read()\n"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    handle = os.pidfd_open(int(await process.stdout.readline()))
+    try:
+        process.terminate()
+        await process.wait()
+        ended, _, _ = await asyncio.to_thread(select.select, [handle], [], [], 30)
+        assert ended
+    finally:
+        os.close(handle)
 
 
 # --- addresses -----------------------------------------------------------------------------------

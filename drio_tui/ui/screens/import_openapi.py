@@ -82,12 +82,13 @@ class ImportScreen(DrioScreen[bool]):
             self.error = error
 
     class Found(Message):
-        """The validator found something, or (None) has come to its end."""
+        """The validator found something, or (None) has ended, `finished` or not."""
 
-        def __init__(self, document: Document, problem: Problem | None) -> None:
+        def __init__(self, document: Document, problem: Problem | None, finished: bool = False) -> None:
             super().__init__()
             self.document = document
             self.problem = problem
+            self.finished = finished
 
     class Described(Message):
         """What an operation becomes is known."""
@@ -113,7 +114,8 @@ class ImportScreen(DrioScreen[bool]):
         self._made_here: dict[str, tuple[str, str]] = {}  # integrations by id: name and base URL
         self._auth = ""
         self._found: list[Problem] = []
-        self._checked = False
+        self._checked = False  # the whole of it, to the end
+        self._checking = False
         self._plan: Plan | None = None
         self._plan_of: tuple[Any, ...] = ()
         self._work: Batch | None = None
@@ -220,7 +222,7 @@ class ImportScreen(DrioScreen[bool]):
         if document is None:
             return
         self._found = list(document.problems)
-        self._checked = False
+        self._checked, self._checking = False, True
         self._forget_plan()
         self.picker.show(document.operations)
         self.picker.focus_list()
@@ -233,8 +235,8 @@ class ImportScreen(DrioScreen[bool]):
         """Hold it against the specification while the list is in use already."""
 
         async def work() -> None:
-            await document.check(None, lambda problem: self.post_message(self.Found(document, problem)))
-            self.post_message(self.Found(document, None))
+            checked = await document.check(None, lambda problem: self.post_message(self.Found(document, problem)))
+            self.post_message(self.Found(document, None, checked.finished))
 
         self.run_worker(work(), name="check", group="check", exclusive=True)
 
@@ -242,7 +244,8 @@ class ImportScreen(DrioScreen[bool]):
         if message.document is not self.document:
             return
         if message.problem is None:
-            self._checked = True
+            self._checking = False
+            self._checked = message.finished
         else:
             self._found.append(message.problem)
         self._note()
@@ -269,7 +272,7 @@ class ImportScreen(DrioScreen[bool]):
                 parts.append(Content.styled(f"▲ {len(self._found)} problem{plural} (p)", "$text-warning"))
             elif self._checked:
                 parts.append(Content.styled("✓ valid", "$text-success"))
-            if not self._checked:
+            if self._checking:
                 parts.append(Content.styled("◌ checking", "$foreground-muted"))
         self.query_one("#note", Static).update(Content("  ").join(parts), layout=False)
 
@@ -424,7 +427,7 @@ class ImportScreen(DrioScreen[bool]):
                 plan = await document.plan(
                     chosen, base_url=url, integration=target, auth=auth, tools=tools, taken=taken
                 )
-                checked = () if self._checked else await document.check(chosen)
+                checked = () if self._checked else (await document.check(chosen)).problems
             except DrioError as error:
                 self.post_message(self.NotRead(error))
             else:
