@@ -18,6 +18,8 @@ from drio_tui.auth.errors import (
     IssuerMixUp,
     PasteRefused,
     SignInFailed,
+    Step,
+    TargetRefused,
 )
 from drio_tui.text import one_line
 
@@ -155,10 +157,13 @@ def _authorization_error(code: str, description: str) -> SignInFailed:
     said = one_line(code, 80) + (f": {one_line(description, 400)}" if description else "")
     if code == "access_denied":
         return AuthorizationDenied(said)
+    if code == "invalid_target":
+        return TargetRefused(said, step=Step.CALLBACK)
     error = AuthorizationFailed(said)
+    error.error = code
     error.register_again = code in ("unauthorized_client", "invalid_client", "invalid_request")
     if code in ("server_error", "temporarily_unavailable"):
         error.hint = "This is on the server's side; try again later."
     elif code == "invalid_scope":
-        error.hint = "The server does not grant these scopes; report it to its owner."
+        error.hint = "The server does not grant these scopes; choose others: `drio-tui login --scope SCOPE`."
     return error

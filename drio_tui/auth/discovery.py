@@ -14,6 +14,8 @@ from drio_tui.text import one_line
 
 _WELL_KNOWN = "/.well-known/"
 OFFLINE_ACCESS = "offline_access"
+# What drio's operations name (contract section 2). The list of an authorization server covers all its resources.
+_API_SCOPES = ("openid", "profile", "email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ async def discover(wire: Wire, base_url: str) -> Discovery:
         server = await _named_server(wire, resource.servers[0])
     else:
         server = await _server_of_api(wire, base_url)
-    wanted = scopes(challenge.get("scope", "")) or (resource.scopes if resource is not None else ()) or server.scopes
+    usual = tuple(scope for scope in server.scopes if scope in _API_SCOPES)
+    wanted = scopes(challenge.get("scope", "")) or (resource.scopes if resource is not None else ()) or usual
     listed = server.scopes + (resource.scopes if resource is not None else ())
     if OFFLINE_ACCESS in listed and OFFLINE_ACCESS not in wanted:
         wanted += (OFFLINE_ACCESS,)

@@ -7,6 +7,8 @@ from typing import Any
 
 from drio_tui.api.errors import ConnectionFailed, DrioError, SignInRequired
 
+REGISTER_AGAIN = "`drio-tui login --register-again`, or `R` on the sign-in screen"
+
 
 class Step(StrEnum):
     """The parts of signing in, in the words a person reads."""
@@ -168,8 +170,9 @@ class AuthorizationFailed(SignInFailed):
     """The authorization server answered with another error (RFC 6749 section 4.1.2.1)."""
 
     title = "The sign-in server answered with an error"
-    hint = "Try again; if it comes back, register again."
+    hint = f"Try again; if it comes back, register again: {REGISTER_AGAIN}."
     step = Step.CALLBACK
+    error: str = ""
 
 
 class CallbackRefused(SignInFailed):
@@ -235,7 +238,7 @@ class ClientRefused(ExchangeRefused):
     """invalid_client: the server no longer knows this client."""
 
     title = "The server no longer knows this program"
-    hint = "Register again: `drio-tui login --register-again`, or `R` on the sign-in screen."
+    hint = f"Register again: {REGISTER_AGAIN}."
     register_again = True
 
 
@@ -243,7 +246,10 @@ class TargetRefused(ExchangeRefused):
     """invalid_target: the server gives no tokens for this API (RFC 8707)."""
 
     title = "The server gives no access to this API"
-    hint = "Check the base URL of the profile."
+    hint = (
+        "It does not know the API's address as a resource (RFC 8707). Check the base URL of the profile; "
+        "if it is right, ask the server's owner to add it."
+    )
 
 
 class ClientNotAllowed(ExchangeRefused):

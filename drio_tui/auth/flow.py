@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from drio_tui.api.errors import UsageError
 from drio_tui.auth import browser, exchange
 from drio_tui.auth.attempt import Attempt, Granted, Refused
-from drio_tui.auth.clients import Client, ClientBook
-from drio_tui.auth.discovery import AuthServer, Discovery, discover
+from drio_tui.auth.clients import CLIENT_ID, Client, ClientBook
+from drio_tui.auth.discovery import OFFLINE_ACCESS, AuthServer, Discovery, discover
 from drio_tui.auth.errors import (
     AccountUnknown,
+    AuthorizationFailed,
     CallbackTimeout,
     ClientRefused,
     PasteRefused,
@@ -65,7 +67,8 @@ class SignIn:
 
     `on_event` is called in the event loop, in order. `run` may be cancelled, or stopped by `cancel`; either
     way the listener is closed and stored tokens are untouched. `register_again` forgets the client known for
-    the server. `scopes` are asked for besides the usual ones. `timeout` is the wait for the browser, in seconds.
+    the server. `scopes` are asked for instead of what the server lists. `timeout` is the wait for the browser,
+    in seconds.
     """
 
     def __init__(
@@ -150,8 +153,16 @@ class SignIn:
             discovery = await self._discover(wire)
             listener, client = await self._listen(wire, discovery)
             stack.push_async_callback(listener.close)
-            attempt = Attempt(discovery.server.issuer, discovery.server.names_itself, listener.redirect_uri)
-            code = await self._ask(listener, attempt, attempt.url(discovery, client.client_id))
+            discovery = replace(discovery, scopes=self._registered_scopes(discovery, client))
+            try:
+                attempt, code = await self._authorize(listener, discovery, client)
+            except AuthorizationFailed as refused:
+                if refused.error != "invalid_scope" or self._scopes or not discovery.scopes:
+                    raise
+                self._emit(StepDone(Step.CALLBACK, "the scopes were refused"))
+                self._emit(Notice(f"The server refuses the scopes {' '.join(discovery.scopes)}; asking without any."))
+                discovery = replace(discovery, scopes=())
+                attempt, code = await self._authorize(listener, discovery, client)
             tokens = await self._exchange(wire, discovery, client, attempt, code)
             try:
                 account = await self._account(wire, tokens)
@@ -169,14 +180,27 @@ class SignIn:
         self._emit(StepStarted(Step.DISCOVERY, f"Asking {self.profile.host} who signs people in"))
         discovery = await discover(wire, self.profile.base_url)
         if self._scopes:
-            discovery = replace(discovery, scopes=tuple(dict.fromkeys(discovery.scopes + self._scopes)))
+            discovery = replace(discovery, scopes=self._scopes)
         self._emit(StepDone(Step.DISCOVERY, one_line(discovery.server.issuer, 120)))
         return discovery
+
+    def _registered_scopes(self, discovery: Discovery, client: Client) -> tuple[str, ...]:
+        """The scopes to ask for: of those wanted, the ones the client was registered for where the server said so."""
+        if self._scopes or not client.scopes or not discovery.scopes:
+            return discovery.scopes
+        return tuple(s for s in discovery.scopes if s in client.scopes) or client.scopes
+
+    async def _authorize(self, listener: Listener, discovery: Discovery, client: Client) -> tuple[Attempt, str]:
+        """One authorization request with secrets of its own; returns it with the code."""
+        attempt = Attempt(discovery.server.issuer, discovery.server.names_itself, listener.redirect_uri)
+        return attempt, await self._ask(listener, attempt, attempt.url(discovery, client.client_id))
 
     async def _listen(self, wire: Wire, discovery: Discovery) -> tuple[Listener, Client]:
         """A listener that accepts already, and the client registered for exactly its address."""
         server = discovery.server
         if self._client_id:
+            if not CLIENT_ID.fullmatch(self._client_id):
+                raise UsageError(f"{one_line(self._client_id, 80)} cannot be a client id.")
             self._emit(StepStarted(Step.LISTENER, "Opening a port for the browser's answer"))
             listener = await Listener.open()
             self._emit(StepDone(Step.LISTENER, listener.redirect_uri))
@@ -216,6 +240,8 @@ class SignIn:
                 continue
             if not client.is_usable(self._clock.wall()):
                 continue
+            if client.scopes and not set(self._scopes) <= set(client.scopes):
+                continue  # asked for by name, and this one was not registered for them
             whole = client
             if client.has_secrets:
                 filled = client.with_secrets(await self._store.recall(client.secret_entry))
@@ -307,6 +333,8 @@ class SignIn:
         self._emit(StepStarted(Step.STORAGE, "Keeping the sign-in"))
         # `openid` and friends are asked for, but only what the granted list leaves out is missing.
         granted = set(tokens.scope.split())
+        if tokens.refresh_token is not None:
+            granted.add(OFFLINE_ACCESS)  # whatever the list says, that is what it is for
         missing = tuple(s for s in discovery.scopes if s not in granted)
         if missing:
             what = ", ".join(one_line(s, 60) + (f" ({_FEATURES[s]})" if s in _FEATURES else "") for s in missing)

@@ -41,6 +41,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors
 @click.option("--sandbox", is_flag=True, help="Sign in to the local sandbox that is running.")
 @click.option("--no-browser", is_flag=True, help="Open no browser; paste the address it ended at.")
 @click.option("--client-id", metavar="ID", help="Use this OAuth client instead of registering one.")
+@click.option(
+    "--scope", "scope", metavar="SCOPE", multiple=True, help="Ask for this scope only; can be given more than once."
+)
 @click.option("--register-again", is_flag=True, help="Forget the client that was registered and register a new one.")
 @click.option("--insecure-storage", is_flag=True, help="Keep tokens in a private file, not in the keyring.")
 @click.option(
@@ -54,6 +57,7 @@ def login(
     sandbox: bool,
     no_browser: bool,
     client_id: str | None,
+    scope: tuple[str, ...],
     register_again: bool,
     insecure_storage: bool,
     timeout: float,
@@ -86,6 +90,7 @@ def login(
             timeout=timeout,
             client_id=client_id,
             register_again=register_again,
+            scopes=_scopes(scope),
         )
         with _pasting(sign_in, narrate, piped=no_browser):
             return await sign_in.run()
@@ -256,6 +261,18 @@ def _expiry(state: dict[str, Any]) -> str:
 
 
 # --- login ---------------------------------------------------------------------------------------
+
+
+def _scopes(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes of `--scope`, each given alone or several in one text. Raises `UsageError`."""
+    from drio_tui.api.errors import UsageError
+    from drio_tui.auth.challenge import scopes
+
+    text = " ".join(given)
+    found = scopes(text)
+    if set(found) != set(text.split()) or (given and not found):
+        raise UsageError(f"{one_line(text, 80)} cannot be a scope.", hint="For example --scope openid --scope email.")
+    return found
 
 
 def _signed_in_json(done: SignedIn) -> dict[str, Any]:

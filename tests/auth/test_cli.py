@@ -160,6 +160,17 @@ async def test_a_sign_in_that_the_server_ended_with_status_200_is_exit_4(world: 
     assert "drio-tui login" in again.err
 
 
+async def test_scopes_can_be_chosen(world: World, browser: dict[str, str]) -> None:
+    """B22: several options, or several in one; nonsense is a usage error."""
+    login = ("login", "--base-url", world.api.origin)
+    assert (await drio(*login, "--scope", "apps:read openid", "--scope", "email", env=browser)).code == 0
+    assert world.idp.to("/door/in")[-1].params["scope"] == "apps:read openid email"
+    for nonsense in ("", 'a"b', "caf\u00e9"):
+        refused = await drio(*login, "--scope", nonsense, env=browser)
+        assert refused.code == 2, refused.err
+        assert "Traceback" not in refused.err
+
+
 async def test_register_again_is_an_option(world: World, browser: dict[str, str]) -> None:
     """B35 B53."""
     await drio("login", "--base-url", world.api.origin, env=browser)

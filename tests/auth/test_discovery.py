@@ -320,6 +320,14 @@ async def test_scopes_come_from_the_resource_then_from_the_server(world: World) 
     assert (await found(world)).scopes == ("openid", "profile", "email")
 
 
+async def test_of_a_servers_own_list_only_what_the_api_needs_is_asked_for(world: World) -> None:
+    """B22: that list covers everything the server signs people in for."""
+    world.settings.metadata = {"scopes_supported": ["admin", "email", "openid", "billing:write", "offline_access"]}
+    assert (await found(world)).scopes == ("email", "openid", "offline_access")
+    world.settings.metadata = {"scopes_supported": ["admin"]}
+    assert (await found(world)).scopes == ()
+
+
 async def test_without_any_list_no_scope_is_sent(person: Person, world: World) -> None:
     """B22 B10: `scope` is left out of the address and of the registration, not sent empty."""
     world.settings.metadata = {"scopes_supported": None}

@@ -216,6 +216,21 @@ async def test_a_stored_client_with_an_unusable_id_is_passed_over(world: World, 
     assert fresh.notices == []
 
 
+async def test_a_server_that_refuses_the_scopes_registers_with_its_own(person: Person, world: World) -> None:
+    """B10 B22: one more request, without `scope`."""
+
+    async def strict(request: Request) -> Reply:
+        if "scope" in request.json:
+            return json_reply({"error": "invalid_client_metadata", "error_description": "Scope not allowed"}, 400)
+        return world._register(request)
+
+    world.override[REGISTER] = strict
+    world.settings.registration = {"scope": "openid"}
+    await person.signs_in()
+    assert len(world.idp.to(REGISTER)) == 2
+    assert "scope=openid&" in person.urls[0] + "&"
+
+
 async def test_an_error_under_status_200_is_a_refused_registration(person: Person, world: World) -> None:
     """B14: told with the server's words."""
 

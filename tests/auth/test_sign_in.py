@@ -12,6 +12,7 @@ from drio_tui.auth.browser import Surroundings
 from drio_tui.auth.errors import (
     AccountUnknown,
     AuthorizationDenied,
+    AuthorizationFailed,
     BadAnswer,
     CallbackTimeout,
     ClientNotAllowed,
@@ -252,6 +253,73 @@ async def test_less_scope_than_asked_is_said_aloud(person: Person, world: World)
     done = await person.signs_in()
     assert done.missing_scopes == ("email",)
     assert any("email" in text for text in person.notices)
+
+
+async def test_only_scopes_that_the_client_was_registered_for_are_asked_for(person: Person, world: World) -> None:
+    """B22: the registration's `scope`, also at the next sign-in with the same client."""
+    world.settings.registration = {"scope": "email openid"}
+    for _ in range(2):
+        done = await person.signs_in()
+        assert query_of(person.urls[-1])["scope"] == "openid email"
+        assert done.missing_scopes == ()
+    assert len(world.idp.to(REGISTER)) == 1
+    world.settings.registration = {"scope": "drio:manage"}
+    await person.signs_in(register_again=True)
+    assert query_of(person.urls[-1])["scope"] == "drio:manage"
+
+
+async def test_refused_scopes_are_left_out_once_with_new_secrets(person: Person, world: World) -> None:
+    """B22 B20: `invalid_scope` is followed by one request without scopes, and then told."""
+    world.settings.refused_scopes = ("email",)
+    done = await person.signs_in()
+    first, second = (query_of(url) for url in person.urls)
+    assert "scope" not in second
+    assert first["state"] != second["state"]
+    assert first["code_challenge"] != second["code_challenge"]
+    assert done.account.label == "ada@example.com"
+    assert done.missing_scopes == ()
+    world.settings.callback = {"code": None, "error": "invalid_scope"}
+    with pytest.raises(AuthorizationFailed) as caught:
+        await person.signs_in()
+    assert len(person.urls) == 4
+    assert "--scope" in caught.value.hint
+
+
+async def test_chosen_scopes_are_asked_for_exactly_and_never_left_out(person: Person, world: World) -> None:
+    """B22: `--scope`; a client registered for others is not used for them."""
+    world.settings.registration = {"scope": "openid"}
+    await person.signs_in()
+    world.settings.registration = {}
+    await person.signs_in(scopes=("apps:read", "openid"))
+    assert query_of(person.urls[-1])["scope"] == "apps:read openid"
+    assert world.idp.to(REGISTER)[-1].json["scope"] == "apps:read openid"
+    world.settings.refused_scopes = ("apps:read",)
+    with pytest.raises(AuthorizationFailed):
+        await person.signs_in(scopes=("apps:read",))
+    assert len(person.urls) == 3
+
+
+async def test_a_refresh_token_is_staying_signed_in_whatever_the_scope_list_says(person: Person, world: World) -> None:
+    """B41: no warning about `offline_access` beside a refresh token, one without it."""
+    world.settings.metadata = {"scopes_supported": ["openid", "offline_access"]}
+    world.settings.token = {"scope": "openid"}
+    done = await person.signs_in()
+    assert done.missing_scopes == ()
+    assert not any("granted" in text for text in person.notices)
+    world.settings.token = {"scope": "openid", "refresh_token": None}
+    done = await person.signs_in()
+    assert done.missing_scopes == ("offline_access",)
+
+
+async def test_a_resource_that_the_server_does_not_know_is_told_in_words_of_its_own(
+    person: Person, world: World
+) -> None:
+    """B40: `invalid_target` at the authorization endpoint, as at the token endpoint."""
+    world.settings.callback = {"code": None, "error": "invalid_target", "error_description": "no such API"}
+    with pytest.raises(TargetRefused, match="no such API") as caught:
+        await person.signs_in()
+    assert caught.value.step is Step.CALLBACK
+    assert "resource" in caught.value.hint
 
 
 @pytest.mark.parametrize("status", [401, 404, 500])

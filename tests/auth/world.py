@@ -38,6 +38,7 @@ class Settings:
     token: dict[str, Any] = field(default_factory=dict)
     rotates: bool = True
     sends_iss: bool = False
+    refused_scopes: tuple[str, ...] = ()  # what `authorize` refuses with invalid_scope
     callback: dict[str, str | None] = field(default_factory=dict)  # added to (None: removed from) the redirect
     account: str = "ada@example.com"
     me_status: int = 200
@@ -186,6 +187,9 @@ class World:
             return Reply(400, b"unknown client or redirect uri")
         assert asked["response_type"] == "code"
         assert asked["code_challenge_method"] == "S256"
+        if set(asked.get("scope", "").split()) & set(self.settings.refused_scopes):
+            query = urlencode({"error": "invalid_scope", "error_description": "not yours", "state": asked["state"]})
+            return Reply(302, b"", {"Location": f"{asked['redirect_uri']}?{query}"})
         code = self.mint("code")
         self.codes[code] = asked | {"account": self.settings.account}
         answer: dict[str, str | None] = {"code": code, "state": asked["state"]}
