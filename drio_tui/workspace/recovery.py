@@ -62,6 +62,11 @@ def folder() -> Path:
     return _SHELF.folder
 
 
+def new_id() -> str:
+    """An id for an edit, so that keeping it again replaces what was kept."""
+    return secrets.token_hex(12)
+
+
 def save(buffer: Buffer) -> Buffer:
     """Keep an unsaved edit; one that was kept before (same `id`) is replaced. Raises `OSError` or `ValueError`.
 
@@ -74,7 +79,7 @@ def save(buffer: Buffer) -> Buffer:
     # A secret on one side only would look like a change of the person's.
     kept = replace(
         buffer,
-        id=buffer.id or secrets.token_hex(12),
+        id=buffer.id or new_id(),
         at=buffer.at or time.time(),
         mine=without(mine, lost),
         base=None if buffer.base is None else without(base, lost),

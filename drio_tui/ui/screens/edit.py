@@ -298,7 +298,7 @@ class EditScreen(WritingScreen):
             profile=backend.status.profile, base_url=backend.base_url or "", app=self.target.app, kind=self.kind.name,
             thing=self.target.id, label=self.kind.label(self.base or self.mine(secrets=False)),
             mine=self.mine(secrets=False), base=None if self.is_new else self.base, parent=self._parent_id,
-            draft=(self._whole.draft or "") if self._whole else self.target.draft, why=why, id=self.target.recovered,
+            draft=(self._whole.draft or "") if self._whole else self.target.draft, why=why, id=self._kept_as,
         )  # fmt: skip
 
     def name_of_entry(self, entry: Any) -> str:

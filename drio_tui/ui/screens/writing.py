@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual import on
@@ -75,6 +74,7 @@ class WritingScreen(DrioScreen[str | None]):
         self.gone = False
         self.saved: dict[str, Any] | None = None
         self._intent = journal.new_id()
+        self._kept_as = target.recovered or recovery.new_id()
         self._parent_id = target.parent
         self._whole: WholeJson | None = None
         self._filled = False
@@ -288,8 +288,7 @@ class WritingScreen(DrioScreen[str | None]):
                 self._say(f"{error}. {_hint(error)}{_KEPT}")
 
     def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
-        if self.target.recovered:
-            self.drio.forget_kept(self.target.recovered)
+        self.drio.forget_kept(self._kept_as)
         text = what or "nothing was left to write"
         told = f"{text}\nrequest {request_id}" if request_id else text
         title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
@@ -350,8 +349,7 @@ class WritingScreen(DrioScreen[str | None]):
 
     async def _keep_in_file(self, buffer: Buffer) -> None:
         with contextlib.suppress(OSError, ValueError):  # it is on the screen all the same
-            kept = await asyncio.to_thread(recovery.save, buffer)
-            self.target = replace(self.target, recovered=kept.id)
+            await asyncio.to_thread(recovery.save, buffer)
 
     def _bar(self, error: ApiError) -> None:
         """Asking for the same again would be refused again."""

@@ -144,6 +144,20 @@ async def test_one_screen_that_cannot_keep_its_edit_does_not_cost_another_its_ow
         pilot.app._screen_stack.remove(broken)
 
 
+async def test_an_edit_that_is_kept_more_than_once_is_offered_once_with_what_was_typed_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hang-up sends SIGHUP twice to a program that leads its session and is in the foreground."""
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        for name in ("First", "Second", "Third"):
+            put(screen, "name", name)
+            assert pilot.app.keep_unsaved("the test ends it")
+        assert [one.mine["name"] for one in recovery.load().buffers] == ["Third"]
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        assert recovery.load().buffers == []
+
+
 async def test_a_copy_is_gone_to_wherever_the_cursor_is_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config()
     copied = {"id": "tool_copy", "name": "Search Tickets copy", "kind": "api", "order": 9}
