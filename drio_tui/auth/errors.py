@@ -276,8 +276,10 @@ class StoreFailed(DrioError):
     title = "The token store cannot be used"
     hint = "`drio-tui status` says where tokens are kept; `--insecure-storage` uses a private file instead."
 
-    def __init__(self, message: str = "", *, absent: bool = False, title: str | None = None) -> None:
-        super().__init__(message, title=title)
+    def __init__(
+        self, message: str = "", *, absent: bool = False, title: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, title=title, hint=hint)
         self.absent = absent
         """True when there is no such place at all, so that nothing can be in it."""
 

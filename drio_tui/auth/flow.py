@@ -347,7 +347,9 @@ class SignIn:
         if profile.name != self.profile.name:
             self._emit(Notice(f"This is another account; it is kept as profile {one_line(profile.name, 120)}."))
         place = await self._store.save(profile, tokens)
-        profile = replace(profile, token_store=place)
+        was_in_keyring = "keyring" in (profile.token_store, profile.older_in)
+        older = "keyring" if place != "keyring" and was_in_keyring else ""
+        profile = replace(profile, token_store=place, older_in=older)
         self._profiles.add(profile, make_current=self._make_current)
         while self._profiles.notices:
             self._emit(Notice(self._profiles.notices.pop(0)))

@@ -36,6 +36,7 @@ class KeyringUnusable(StoreFailed):
     """There is no keyring, or it does not answer; `absent` when there is none that could hold anything."""
 
     title = "The keyring cannot be used"
+    hint = "Unlock the keyring, or `drio-tui login --insecure-storage`."
 
 
 class KeyringBox:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,21 +20,28 @@ _LOCK_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class SignedOutResult:
-    """What happened: was anyone signed in, did the server take the token back, and if not, why."""
+    """What happened: was anyone signed in, and how many of the token sets kept did the server take back.
+
+    `revoked` is true only when it took back every one; `problem` says what could not be done, `unreached` names places
+    that could not be looked into and are not known to hold anything.
+    """
 
     profile: Profile
     was_signed_in: bool
     revoked: bool
+    copies: int = 0
     problem: str | None = None
+    unreached: tuple[str, ...] = ()
 
 
 async def log_out(
     profile: Profile, store: TokenStore, profiles: Profiles, *, wire: Wire | None = None, locks: Path | None = None
 ) -> SignedOutResult:
-    """Revoke at the server (5 s at most), then delete here and look that it is gone.
+    """Revoke every token set kept for the profile (5 s each at most), then delete here and look that it is gone.
 
     A server that cannot be reached is reported in `problem` and changes nothing about the deletion. Raises
-    `StoreFailed` when the tokens could not be deleted.
+    `StoreFailed` when a place that holds tokens, or may hold older ones, could not be reached or emptied: the
+    profile is then left as it is, so that signing out can be tried again.
     """
     name = hashlib.sha256(profile.entry.encode()).hexdigest()[:32]
     lock = FileLock((locks or paths.state_dir() / "locks") / f"{name}.lock")
@@ -43,35 +51,52 @@ async def log_out(
             result = await _log_out(profile, store, wire)
     except LockBusy:
         result = await _log_out(profile, store, wire)
-    if profiles.get(profile.name) is not None:
+    if profiles.get(profile.name) is not None and not result.unreached:
         if profile.account and profile.name.endswith(f"/{profile.account}"):
             profiles.remove(profile.name)  # named after the account alone; nothing is left to keep
         else:
             profiles.add(
-                replace(profile, account=None, account_id=None, token_store="", pinned_file=False),
+                replace(profile, account=None, account_id=None, token_store="", pinned_file=False, older_in=""),
                 make_current=False,
             )
     return result
 
 
 async def _log_out(profile: Profile, store: TokenStore, wire: Wire | None) -> SignedOutResult:
-    problem: str | None = None
-    revoked = False
+    copies, unreached = await store.copies(profile)
+    found = list({tokens.refresh_token or tokens.access_token: tokens for tokens in copies}.values())
+    problems = []
+    revoked = 0
+    async with contextlib.AsyncExitStack() as stack:
+        connection = wire if wire is not None else await stack.enter_async_context(Wire())
+        for tokens in found:
+            if tokens.revocation_endpoint is None:
+                problems.append("The server offers no revocation; the token stays good there until it runs out.")
+                continue
+            try:
+                await exchange.revoke(connection, tokens)
+                revoked += 1
+            except SignInFailed as failed:
+                problems.append(f"The server did not take the token back: {failed}")
     try:
-        tokens = await store.load(profile, fresh=True)
+        await store.delete(profile)
     except StoreFailed as failure:
-        tokens, problem = None, failure.message
-    if tokens is not None and tokens.revocation_endpoint is not None:
-        try:
-            if wire is not None:
-                await exchange.revoke(wire, tokens)
-            else:
-                async with Wire() as own:
-                    await exchange.revoke(own, tokens)
-            revoked = True
-        except SignInFailed as failed:
-            problem = f"The server did not take the token back: {failed}"
-    elif tokens is not None:
-        problem = "The server offers no revocation; the token stays good there until it runs out."
-    await store.delete(profile)
-    return SignedOutResult(profile, tokens is not None, revoked, problem)
+        if found:
+            reached = "revoked and removed" if revoked == len(found) else "removed"
+            failure.title = "Not signed out everywhere"
+            failure.message = f"What could be reached was {reached}. {failure.message}"
+        if unreached:
+            failure.hint = "An older sign-in may still be kept there: unlock it, then run `drio-tui logout` again."
+        raise
+    problems.extend(
+        f"{place.message} If an older sign-in is kept there, unlock it and run `drio-tui logout` again."
+        for place in unreached
+    )
+    return SignedOutResult(
+        profile,
+        was_signed_in=bool(found),
+        revoked=bool(found) and revoked == len(found),
+        copies=len(found),
+        problem=" ".join(dict.fromkeys(problems)) or None,
+        unreached=tuple(place.message for place in unreached),
+    )

@@ -2,7 +2,7 @@
 
 The file is `profiles.json` in the config folder:
 `{"version": 1, "current": name, "profiles": [{"name", "baseUrl", "account", "accountId", "tokenStore", "client",
-"pinnedFile"}]}`.
+"pinnedFile", "olderIn"}]}`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Profile:
     `base_url` is normalized; `account` is what a person knows it by (an email), `account_id` the server's
     id; both None before the first sign-in. `token_store` is where tokens were put last (`keyring`, `file`,
     `memory` or empty), `pinned_file` that a person chose the file over the keyring, `client` an OAuth
-    client id given by hand.
+    client id given by hand. `older_in` names the place that may still hold an older token set (`keyring`):
+    tokens went elsewhere while it could not be reached, or by choice.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Profile:
     token_store: str = ""
     client: str | None = None
     pinned_file: bool = False
+    older_in: str = ""
 
     @property
     def host(self) -> str:
@@ -212,7 +214,7 @@ class Profiles:
         name, number = f"{wanted.name}/{label}", 2
         while name in self._profiles:
             name, number = f"{wanted.name}/{label} {number}", number + 1
-        return replace(signed_in, name=name, token_store="")
+        return replace(signed_in, name=name, token_store="", older_in="")
 
     # --- the file ------------------------------------------------------------------------------
 
@@ -278,6 +280,7 @@ class Profiles:
                         "tokenStore": p.token_store,
                         "client": p.client,
                         "pinnedFile": p.pinned_file,
+                        "olderIn": p.older_in,
                     }.items()
                     if value
                 }
@@ -348,6 +351,7 @@ def _profile(item: Any) -> Profile:
         token_store=text("tokenStore") or "",
         client=text("client"),
         pinned_file=item.get("pinnedFile") is True,
+        older_in=text("olderIn") or "",
     )
 
 

@@ -52,6 +52,9 @@ class TokenStore(Protocol):
     async def delete(self, profile: Profile) -> None:
         """Forget the set and make sure it is gone. Raises `StoreFailed` when it is not."""
 
+    async def copies(self, profile: Profile) -> tuple[list[TokenSet], list[StoreFailed]]:
+        """Every token set kept for the profile, wherever it lies, and the places that could not be looked into."""
+
     async def keep(self, name: str, text: str) -> None:
         """Keep another secret (a client's) by name; it is lost, with a notice, where nothing can be written."""
 
@@ -103,7 +106,9 @@ class Vault:
     async def save(self, profile: Profile, tokens: TokenSet) -> Place:
         entry = profile.entry
         keyring = None if profile.pinned_file else self._keyring
-        place = await self._save(entry, json.dumps(tokens.to_json(), separators=(",", ":")), keyring)
+        text = json.dumps(tokens.to_json(), separators=(",", ":"))
+        announced = profile.token_store == "file"  # noqa: S105 - a place, and no password
+        place = await self._save(entry, text, keyring, announced=announced)
         self._cache[entry] = tokens
         self._places[entry] = place
         (self._memory_only.add if place == "memory" else self._memory_only.discard)(entry)
@@ -115,18 +120,35 @@ class Vault:
         self._memory_only.discard(entry)
         self._places.pop(entry, None)
         failures: list[str] = []
+        hint: str | None = None
         for box in self._boxes():
             try:
                 await box.delete(entry)
                 if await box.get(entry) is not None:
                     failures.append(f"{box.label} still holds the tokens")
             except StoreFailed as failure:
-                # A keyring that cannot be opened matters only if the tokens may be in it.
-                elsewhere = failure.absent or profile.token_store in ("file", "memory")
-                if not (elsewhere and box is self._keyring):
+                # A keyring that cannot be opened matters only if tokens may be in it.
+                elsewhere = profile.token_store in ("file", "memory") and profile.older_in != "keyring"
+                if not (box is self._keyring and (failure.absent or elsewhere)):
                     failures.append(failure.message)
+                    hint = failure.hint
         if failures:
-            raise StoreFailed("; ".join(failures), title="The tokens could not be deleted here")
+            raise StoreFailed("; ".join(failures), title="The tokens could not be deleted here", hint=hint)
+
+    async def copies(self, profile: Profile) -> tuple[list[TokenSet], list[StoreFailed]]:
+        found = [self._cache[profile.entry]] if profile.entry in self._memory_only else []
+        unreached: list[StoreFailed] = []
+        for box in self._boxes():
+            try:
+                text = await box.get(profile.entry)
+                if text is not None:
+                    found.append(TokenSet.from_json(json.loads(text)))
+            except StoreFailed as failure:
+                if not failure.absent:
+                    unreached.append(failure)
+            except (ValueError, RecursionError):
+                continue  # damaged: nothing in it can be given back
+        return found, unreached
 
     async def keep(self, name: str, text: str) -> None:
         await self._save(name, text, self._keyring)
@@ -214,12 +236,15 @@ class Vault:
 
     # --- writing -------------------------------------------------------------------------------
 
-    async def _save(self, entry: str, text: str, keyring: SecretBox | None) -> Place:
+    async def _save(self, entry: str, text: str, keyring: SecretBox | None, *, announced: bool = False) -> Place:
+        """Put the text into the best place; `announced` says that a person knows of there being no keyring."""
         if keyring is not None:
             try:
                 await keyring.put(entry, text)
             except StoreFailed as failure:
-                self._tell(f"{failure.message} Tokens go into {self._file.label}, readable by you only.")
+                if not (announced and failure.absent):
+                    advice = "" if failure.absent else f" {failure.hint}"
+                    self._tell(f"{failure.message} Tokens go into {self._file.label}, readable by you only.{advice}")
             else:
                 try:
                     await self._file.delete(entry)

@@ -148,7 +148,8 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
             narrate("notice", result.problem)
         if not as_json:
             what = "Signed out of" if result.was_signed_in else "Was not signed in to"
-            revoked = ", token revoked" if result.revoked else ""
+            tokens = "token" if result.copies == 1 else f"{result.copies} tokens"
+            revoked = f", {tokens} revoked" if result.revoked else ""
             echo(f"{what} {one_line(result.profile.host)} (profile {result.profile.name}{revoked}).")
     if not leaving and not as_json:
         say("Nobody is signed in.")

@@ -160,6 +160,44 @@ async def test_a_sign_in_that_the_server_ended_with_status_200_is_exit_4(world: 
     assert "drio-tui login" in again.err
 
 
+async def test_the_missing_keyring_is_mentioned_at_the_first_sign_in_only(
+    world: World, browser: dict[str, str]
+) -> None:
+    """B59: a script that renews its token with every call prints nothing about it."""
+    first = await drio("login", "--base-url", world.api.origin, env=browser)
+    assert "no keyring" in first.err
+    for _ in range(2):
+        world.access.clear()
+        done = await drio("me", "--json")
+        assert done.code == 0, done.err
+        assert done.err == ""
+    assert world.refreshes == 2
+    assert "no keyring" not in (await drio("login", env=browser)).err
+
+
+async def test_logout_reports_the_keyring_it_cannot_reach(
+    world: World, browser: dict[str, str], tmp_path: Path
+) -> None:
+    """B66: `--insecure-storage` after a keyring sign-in; no word of a revoked token while one can still be renewed."""
+    env = {"PYTHON_KEYRING_BACKEND": "tests.auth.disk_keyring.Keyring", "DRIO_TEST_KEYRING": str(tmp_path / "kept")}
+    assert (await drio("login", "--base-url", world.api.origin, env=env | browser)).code == 0
+    assert (await drio("login", "--insecure-storage", env=env | browser)).code == 0
+    lock = tmp_path / "kept.locked"
+    lock.touch()
+    partly = await drio("logout", env=env)
+    assert partly.code == 1
+    assert "Not signed out everywhere" in partly.err
+    assert "unlock it, then run `drio-tui logout` again" in partly.err
+    assert "token revoked" not in partly.out
+    assert len(world.refresh) == 1
+    lock.unlink()
+    done = await drio("logout", env=env)
+    assert done.code == 0, done.err
+    assert "token revoked" in done.out
+    assert world.refresh == {}
+    assert json.loads((tmp_path / "kept").read_text()) == {}
+
+
 async def test_scopes_can_be_chosen(world: World, browser: dict[str, str]) -> None:
     """B22: several options, or several in one; nonsense is a usage error."""
     login = ("login", "--base-url", world.api.origin)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keyring.errors
 import pytest
 
 from drio_tui.auth import exchange
@@ -9,8 +14,8 @@ from drio_tui.auth.errors import StoreFailed
 from drio_tui.auth.logout import log_out
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.auth.store import Vault
-from tests.auth.conftest import MemoryKeyring, Person
-from tests.auth.httpd import Raw, Reply, Request
+from tests.auth.conftest import MemoryKeyring, Person, token_set
+from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
 from tests.auth.world import REVOKE, World
 
 
@@ -93,6 +98,117 @@ async def test_tokens_that_cannot_be_deleted_are_an_error(person: Person, monkey
     kept = person.profiles.get(done.profile.name)
     assert kept is not None
     assert kept.account == "ada@example.com"
+
+
+class Lockable(MemoryKeyring):
+    """A keyring that a person can lock."""
+
+    locked = False
+
+    def _check(self) -> None:
+        if self.locked:
+            raise keyring.errors.KeyringLocked("Failed to unlock the collection!")
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._check()
+        return super().get_password(service, username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._check()
+        super().set_password(service, username, password)
+
+
+UseKeyring = Callable[[Any], Any]
+
+
+async def test_an_older_sign_in_in_a_locked_keyring_is_reported_and_revoked_at_the_next_try(
+    person: Person, world: World, use_keyring: UseKeyring
+) -> None:
+    """B66: signed in again while the keyring was locked; what was reached is gone, the rest is named."""
+    backend = use_keyring(Lockable())
+    await person.signs_in()
+    backend.locked = True
+    person.store = Vault()
+    done = await person.signs_in()
+    assert done.profile.token_store == "file"
+    with pytest.raises(StoreFailed, match="KeyringLocked") as caught:
+        await log_out(done.profile, Vault(), person.profiles)
+    assert "Not signed out everywhere" in str(caught.value)
+    assert "unlock" in caught.value.hint
+    assert world.revoked == [done.tokens.refresh_token]
+    kept = Profiles.load().get(done.profile.name)
+    assert kept == done.profile
+    backend.locked = False
+    result = await log_out(kept, Vault(), person.profiles)
+    assert result.revoked
+    assert world.refresh == {}
+    assert backend.kept == {}
+    assert await Vault().load(kept) is None
+
+
+async def test_every_copy_of_a_profile_is_revoked_and_removed(
+    person: Person, world: World, use_keyring: UseKeyring
+) -> None:
+    """B66: kept in the keyring, then in the file by choice; none of the two can be renewed afterwards."""
+    backend = use_keyring(Lockable())
+    first = await person.signs_in()
+    second = await person.signs_in(replace(first.profile, pinned_file=True))
+    assert await Vault().copies(second.profile) == ([first.tokens, second.tokens], [])
+    result = await log_out(second.profile, Vault(), person.profiles)
+    assert result.revoked
+    assert result.copies == 2
+    assert sorted(world.revoked) == sorted([first.tokens.refresh_token, second.tokens.refresh_token])
+    assert world.refresh == {}
+    assert backend.kept == {}
+    assert await Vault().copies(second.profile) == ([], [])
+
+
+async def test_revoked_is_said_only_when_every_copy_was(person: Person, world: World, use_keyring: UseKeyring) -> None:
+    """B66: the server takes back one of two."""
+    use_keyring(Lockable())
+    first = await person.signs_in()
+    second = await person.signs_in(replace(first.profile, pinned_file=True))
+
+    async def choosy(request: Request) -> Reply:
+        return Reply(500) if request.form["token"] == first.tokens.refresh_token else Reply(200)
+
+    world.override[REVOKE] = choosy
+    result = await log_out(second.profile, Vault(), person.profiles)
+    assert result.was_signed_in
+    assert not result.revoked
+    assert "did not take the token back" in (result.problem or "")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [HTML, json_reply({"error": "unsupported_token_type"}), json_reply({"error": {"code": "no", "message": "no"}})],
+    ids=["page", "error", "envelope"],
+)
+async def test_a_refusal_under_status_200_is_no_revocation(person: Person, world: World, reply: Reply) -> None:
+    """B66: a page or an OAuth error is not the empty answer of RFC 7009."""
+
+    async def refuses(request: Request) -> Reply:
+        return reply
+
+    world.override[REVOKE] = refuses
+    done = await person.signs_in()
+    result = await log_out(done.profile, person.store, person.profiles)
+    assert not result.revoked
+    assert result.problem
+
+
+async def test_a_profile_of_an_earlier_version_says_which_place_could_not_be_looked_into(
+    person: Person, use_keyring: UseKeyring
+) -> None:
+    """B66: whether the keyring ever held a token of it was not recorded then."""
+    backend = use_keyring(Lockable())
+    backend.locked = True
+    profile = Profile("old", person.world.base_url, "ada@example.com", token_store="file")
+    person.profiles.add(profile)
+    await Vault(insecure=True).save(profile, token_set(person.clock))
+    result = await log_out(profile, Vault(), person.profiles)
+    assert "KeyringLocked" in (result.problem or "")
+    assert person.profiles.get("old") == profile  # else a second try would look for another entry
 
 
 async def test_a_profile_that_was_never_kept_is_no_trouble(person: Person) -> None:

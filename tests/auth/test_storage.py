@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keyring.backends.chainer
@@ -189,6 +190,29 @@ async def test_a_failing_keyring_means_the_file_and_says_so(
     assert place == "file"
     assert str(paths.state_dir()) in label
     assert await vault()[0].load(PROFILE) == tokens
+
+
+async def test_that_there_is_no_keyring_is_said_once_per_profile(clock: FakeClock) -> None:
+    """B59: not again by every process that renews the token of a profile known to lie in the file."""
+    first, told = vault()
+    assert await first.save(PROFILE, token_set(clock)) == "file"
+    assert len(told) == 1
+    later, told = vault()
+    assert await later.save(replace(PROFILE, token_store="file"), token_set(clock)) == "file"
+    assert told == []
+
+
+async def test_a_locked_keyring_says_what_to_do(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B58 B59: when tokens are put into the file instead, and when they lie in it and cannot be read."""
+    use_keyring(Failing(keyring.errors.KeyringLocked("Failed to unlock the collection!")))
+    store, told = vault()
+    await store.save(replace(PROFILE, token_store="file"), token_set(clock))
+    advice = "Unlock the keyring, or `drio-tui login --insecure-storage`."
+    assert told[0].endswith(advice)
+    await store.delete(replace(PROFILE, token_store="file"))
+    with pytest.raises(StoreFailed) as caught:
+        await vault()[0].load(PROFILE)
+    assert caught.value.hint == advice
 
 
 async def test_the_file_can_be_chosen_and_then_no_keyring_is_touched(use_keyring: UseKeyring, clock: FakeClock) -> None:
