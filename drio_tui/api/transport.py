@@ -35,7 +35,9 @@ from drio_tui.api.errors import (
 from drio_tui.api.http import httpx
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.trouble import LOOPBACK, REPEATABLE, ProxyRefused, as_ours, is_transient, settled, unusable_network
+from drio_tui.api.wire import SANDBOX_SERVER
 from drio_tui.text import one_line
+from drio_tui.urls import is_loopback
 
 USER_AGENT = f"drio-tui/{__version__}"
 KEEP_ALIVE_SECONDS = 3.0
@@ -138,6 +140,7 @@ class Transport:
         self._root = str(_base(self.base_url).copy_with(raw_path=b"/")).rstrip("/")
         self._on_exchange = on_exchange
         self._sleep = sleep
+        self._server = ""
         try:
             self._client = httpx.AsyncClient(
                 transport=http,
@@ -157,6 +160,14 @@ class Transport:
             )
         except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
             raise unusable_network(error) from error
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether this is a local sandbox, by its own words and by where it is; False before its first answer.
+
+        A sandbox has routes of its own below `/sandbox/`, and publishes apps beside its API.
+        """
+        return self._server.partition("/")[0] == SANDBOX_SERVER and is_loopback(self._origin[1])
 
     async def aclose(self) -> None:
         """Close the connections; requests under way are cancelled by their owners, not here."""
@@ -303,6 +314,8 @@ class Transport:
         exchange.status = response.status_code
         exchange.response_headers = redact_headers(response.headers.multi_items())
         exchange.request_id = response.headers.get("x-request-id")
+        if origin(response.request.url) == self._origin:
+            self._server = response.headers.get("server", "")
         body = await read_body(response, self.limits.response_bytes)
         exchange.response_size = len(body)
         if len(body) <= _SOON_PARSED:

@@ -15,6 +15,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 MAX_DEPTH = 128
+SANDBOX_SERVER = "drio-sandbox"
+"""The product in the `Server` header of the local sandbox."""
 
 
 class MalformedJson(ValueError):

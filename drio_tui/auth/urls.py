@@ -1,39 +1,16 @@
-"""What counts as a loopback host, an origin and an address safe to send secrets to."""
+"""What counts as an origin and an address safe to send secrets to."""
 
 from __future__ import annotations
 
-import ipaddress
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from drio_tui.auth.errors import Step, UnsafeEndpoint
 from drio_tui.text import one_line
+from drio_tui.urls import is_loopback, split
+
+__all__ = ["covers", "is_loopback", "is_safe", "origin", "require_safe", "same_issuer", "split"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (without brackets) can only be this machine: `localhost`, 127.0.0.0/8 or ::1."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def split(url: str) -> SplitResult:
-    """`url` taken apart; raises ValueError for what no browser and no HTTP client should be given."""
-    if any(c.isspace() or not c.isprintable() for c in url):
-        raise ValueError("it holds spaces or control characters")
-    if "\\" in url:
-        raise ValueError("it holds a backslash")
-    parts = urlsplit(url)
-    if not parts.hostname:
-        raise ValueError("it names no host")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("it holds a user name")
-    _ = parts.port  # raises ValueError when it is not a port number
-    return parts
 
 
 def origin(url: str) -> str:

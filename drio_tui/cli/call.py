@@ -159,9 +159,7 @@ def _arguments(given: str | None) -> dict[str, Any]:
 
 def _draft(options: dict[str, Any], session: Session) -> str:
     """How a draft is run: the sandbox does it itself, elsewhere this machine has to."""
-    from drio_tui.workspace.trying.sandboxed import is_local
-
-    return "sandbox" if options["sandbox"] or is_local(session.base_url) else "here"
+    return "sandbox" if options["sandbox"] or session.client.transport.is_sandbox else "here"
 
 
 def _agree(bound: Bound, what: str, arguments: dict[str, Any], yes: bool, read_only: bool) -> None:
@@ -200,4 +198,4 @@ def _credentials(here: Here, bound: Bound) -> None:
 async def _deployed(session: Session, app: dict[str, Any], bound: Bound, arguments: dict[str, Any]) -> Run:
     from drio_tui.workspace.trying.deployed import live_at, run_deployed
 
-    return await run_deployed(await live_at(session.base_url, app), bound, arguments)
+    return await run_deployed(await live_at(session.client, app), bound, arguments)

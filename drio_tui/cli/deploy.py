@@ -227,6 +227,7 @@ def connect(
     as_json: bool,
 ) -> None:
     """Tell how AI clients are connected to the deployed APP (id or slug): steps on stderr, snippets on stdout."""
+    from drio_tui.urls import explained
     from drio_tui.workspace.ai_clients import guides, reach
     from drio_tui.workspace.deployed import Records
 
@@ -243,6 +244,14 @@ def connect(
             "it was not deployed from here yet",
             title="The endpoint is not known",
             hint="Deploy it (drio-tui deploy), or name the endpoint with --endpoint URL.",
+        )
+    if why := one_line(explained(url), 200):
+        if endpoint:
+            raise UsageError(f"--endpoint is no address of an endpoint: {why}")
+        raise DrioError(
+            f"drio gave an address that is none: {why}",
+            title="The endpoint cannot be used",
+            hint="Name the endpoint with --endpoint URL.",
         )
     found = [guide for guide in guides(url, slug) if only in (None, guide.name)]
     if not found:

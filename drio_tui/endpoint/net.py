@@ -27,6 +27,7 @@ from drio_tui.api.transport import USER_AGENT, Exchange, Limits, exchange_number
 from drio_tui.api.trouble import LOOPBACK, as_ours, unusable_network
 from drio_tui.endpoint.errors import EndpointFailed, EndpointWantsSignIn, NotAnEndpoint, of_endpoint
 from drio_tui.text import one_line
+from drio_tui.urls import explained
 
 _CLOSING_SECONDS = 2.0
 _LOGGED_TEXT = 64 << 10
@@ -194,16 +195,13 @@ class _Bounded(httpx2.AsyncByteStream):
 
 def checked(text: str) -> httpx2.URL:
     """The endpoint's address: http or https, a host, no credentials. Raises `UsageError`."""
+    title = "The endpoint's address does not work"
+    if why := explained(text):
+        raise UsageError(one_line(why, 200), title=title)
     try:
-        url = httpx2.URL(text)
-        fine = url.scheme in ("http", "https") and bool(url.host) and not url.userinfo
+        return httpx2.URL(text)
     except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
-        raise UsageError(one_line(str(error), 200), title="The endpoint's address does not work") from error
-    if not fine:
-        raise UsageError(
-            "it is not an http or https address without credentials", title="The endpoint's address does not work"
-        )
-    return url
+        raise UsageError(one_line(str(error), 200), title=title) from error
 
 
 def _judged(response: httpx2.Response, body: bytes, *, expecting: bool) -> DrioError | None:

@@ -9,10 +9,10 @@ from urllib.parse import urljoin, urlsplit
 
 from drio_tui.importing.model import Scheme, Server
 from drio_tui.importing.references import Lost, References
+from drio_tui.urls import HOLDS_USER, why_not
 
 MOST = 50
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
-_BAD = re.compile(r"[\s\\<>\"{}|^`\x00-\x20\x7f-\uffff]")
 
 
 def servers(listed: Any, base: str) -> tuple[Server, ...]:
@@ -24,20 +24,10 @@ def servers(listed: Any, base: str) -> tuple[Server, ...]:
 
 def why_no_base(url: str) -> str:
     """Why a text cannot be the base URL of an integration, as a sentence; empty when it can."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "It is no web address."
-    if parts.scheme not in ("http", "https"):
-        return "It has to begin with https:// or http://."
-    if not host:
-        return "It names no host."
-    if parts.username is not None or parts.password is not None:
-        return "It holds a user name, which belongs in an auth connection."
-    if _BAD.search(url) or len(url) > 2_000:
-        return "It holds characters that no web address has." if len(url) <= 2_000 else "It is too long."
-    return ""
+    why = why_not(url)
+    if why == HOLDS_USER:
+        why += ", which belongs in an auth connection"
+    return f"{why[0].upper()}{why[1:]}." if why else ""
 
 
 def _server(found: dict[str, Any], base: str) -> Server:

@@ -23,6 +23,7 @@ from drio_tui import __version__
 from drio_tui.api.errors import DrioError
 from drio_tui.importing.errors import ImportFailed
 from drio_tui.text import one_line
+from drio_tui.urls import HOLDS_USER, why_not
 
 if TYPE_CHECKING:
     from drio_tui.api.http import httpx
@@ -231,19 +232,14 @@ async def _body(response: httpx.Response, tell: Progress) -> bytes:
 
 
 def _check(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        credentials = parts.username is not None or parts.password is not None
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ImportFailed(f"{one_line(url, 200)} is no web address.") from None
-    if credentials:
+    why = why_not(url)
+    if why == HOLDS_USER:
         raise ImportFailed(
             "The address holds a user name or password, and no credentials are sent.",
             hint="Take them out, or save the document to a file and import that.",
         )
-    if not host or parts.scheme.lower() not in ("http", "https"):
-        raise ImportFailed(f"{one_line(url, 200)} is no web address.")
+    if why:
+        raise ImportFailed(f"The document cannot be fetched from {one_line(url, 200)}: {why}.")
 
 
 def _redirected(url: str, target: str) -> str:

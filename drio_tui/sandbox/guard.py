@@ -16,6 +16,9 @@ from urllib.parse import unquote
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from drio_tui import __version__
+from drio_tui.api.wire import SANDBOX_SERVER
+
 PAGE_CSP = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -24,6 +27,7 @@ _EVERYWHERE = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
+    (b"server", f"{SANDBOX_SERVER}/{__version__}".encode()),
 )
 _PAGE_HEADERS = (
     *_EVERYWHERE,

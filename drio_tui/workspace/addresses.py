@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
 from drio_tui.calls.egress import why_refused
+from drio_tui.urls import explained, why_not
 from drio_tui.workspace.finding import Finding, about
 from drio_tui.workspace.snapshot import Thing
 
@@ -19,7 +20,7 @@ def address_findings(integration: Thing, drio: str) -> Iterator[Finding]:
     text = integration.text("baseUrl").strip()
     url = parsed(text)
     if url is None:
-        told = f"Its base URL is no web address: {text}." if text else "It has no base URL."
+        told = f"Its base URL cannot be called, since {explained(text)}." if text else "It has no base URL."
         yield about(integration, "no_base_url", told, "baseUrl")
         return
     own = parsed(drio)
@@ -40,12 +41,7 @@ def address_findings(integration: Thing, drio: str) -> Iterator[Finding]:
 
 def parsed(text: str) -> SplitResult | None:
     """A web address with a host; None for anything else."""
-    try:
-        url = urlsplit(text)
-        fine = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
-    except ValueError:
-        return None
-    return url if fine else None
+    return None if why_not(text) else urlsplit(text)
 
 
 def private_host(host: str) -> str:

@@ -69,6 +69,90 @@ def own(sandbox_process: Process) -> Iterator[str]:
     server.server_close()
 
 
+class OtherDrio(BaseHTTPRequestHandler):
+    """A drio on this machine that is not the sandbox: it has the documented routes only. `texts` are replaced."""
+
+    behind: Process
+    texts: dict[str, str]
+    asked: list[str]
+
+    def _pass_on(self) -> None:
+        self.asked.append(self.path)
+        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        if self.path.startswith("/sandbox/"):
+            status, data = 404, b'{"error": {"code": "not_found", "message": "No such route.", "details": null}}'
+        else:
+            sent = {name: self.headers[name] for name in ("authorization", "content-type") if name in self.headers}
+            with self.behind.client() as client:
+                answer = client.request(self.command, self.path, content=body, headers=sent)
+            status, text = answer.status_code, answer.text
+            for old, new in self.texts.items():
+                text = text.replace(old, new)
+            data = text.encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = _pass_on
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.fixture
+def other_drio(sandbox_process: Process) -> Iterator[tuple[str, type[OtherDrio]]]:
+    """Its address, and its class with `texts` and `asked`."""
+    kind = type("Handler", (OtherDrio,), {"behind": sandbox_process, "texts": {}, "asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", kind
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_local_drio_that_is_not_the_sandbox_is_not_asked_for_the_sandbox_s_routes(
+    drio: Runner, own: str, sandbox_process: Process, other_drio: tuple[str, type[OtherDrio]]
+) -> None:
+    address, kind = other_drio
+    env = {"DRIO_TOKEN": sandbox_process.token, "DRIO_UPSTREAM_SECRET": "typed"}
+    call = ("call", own, "send-it", "--args", '{"text": "hi"}', "--yes", "--allow-private")
+    done = drio(*call, "--base-url", address, env=env)
+    assert done.code == 0, done.err
+    assert done.json["body"] == {"text": "hi"}
+    assert not [path for path in kind.asked if path.startswith("/sandbox/")]
+    own_sandbox = drio(*call[:-1], "--base-url", sandbox_process.base_url, env=env)
+    assert "127.0.0.1" in own_sandbox.err, "the sandbox runs it itself, and does not call this machine"
+    assert own_sandbox.code == 1
+
+
+@pytest.mark.parametrize(
+    ("base_url", "why"),
+    [
+        ("string", "it does not begin with https:// or http:// (string)"),
+        ("ftp://x", "it does not begin with https:// or http:// (ftp://x)"),
+        ("http://", "it names no host (http://)"),
+        ("http://a b/", "it holds spaces or control characters (http://a b/)"),
+    ],
+)
+def test_a_base_url_that_is_no_web_address_is_refused_in_one_sentence(
+    drio: Runner, own: str, sandbox_process: Process, other_drio: tuple[str, type[OtherDrio]], base_url: str, why: str
+) -> None:
+    address, kind = other_drio
+    with sandbox_process.client() as client:
+        (app,) = [app for app in client.get("/api/v1/apps").json()["apps"] if app["slug"] == own]
+        (api,) = client.get(f"/api/v1/apps/{app['id']}/integrations").json()["integrations"]
+    kind.texts = {api["baseUrl"]: base_url}
+    done = drio("call", own, "send-it", "--from-here", "--yes", "--base-url", address,
+                env={"DRIO_TOKEN": sandbox_process.token, "DRIO_UPSTREAM_SECRET": "typed"})  # fmt: skip
+    assert done.code == 1
+    assert done.err.splitlines()[:2] == [
+        f"error: The tool cannot be run: the base URL of API cannot be called, since {why}",
+        "Give the integration the address of its API.",
+    ]
+
+
 def test_a_draft_s_result_is_on_stdout_and_everything_about_it_with_json(
     on_sandbox: Runner, desk: str, tmp_path: Path
 ) -> None:

@@ -41,6 +41,22 @@ def test_an_app_is_deployed_and_looked_at(on_sandbox: Runner, sandbox_process: P
     assert (len(told["seen"]["tools"]), told["seen"]["differences"]) == (told["preflight"]["tools"], [])
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "why"),
+    [
+        ("string", "it does not begin with https:// or http:// (string)"),
+        ("http://", "it names no host (http://)"),
+        (" ", "it is empty ( )"),
+    ],
+)
+def test_an_endpoint_that_is_no_web_address_is_refused_in_one_sentence(
+    on_sandbox: Runner, app: dict[str, Any], endpoint: str, why: str
+) -> None:
+    done = on_sandbox("connect", app["slug"], "--endpoint", endpoint)
+    assert (done.code, done.out) == (2, "")
+    assert f"--endpoint is no address of an endpoint: {why}" in done.err
+
+
 def test_errors_block_a_deploy_and_the_server_has_the_last_word(
     on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
 ) -> None:

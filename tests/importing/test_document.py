@@ -335,7 +335,7 @@ async def test_an_address_is_read_without_credentials_and_relative_servers_count
         (ok(b'{"openapi": "3.1.0", "paths": {'), "It ends too early"),
         (ok(b"x" * 20).replace(b"Length: 20", b"Length: 400"), "127.0.0.1"),
         (ok(b"", "302 Found", Location="/loop"), "from one address to the next without end"),
-        (ok(b"", "302 Found", Location="file:///etc/passwd"), "is no web address"),
+        (ok(b"", "302 Found", Location="file:///etc/passwd"), "does not begin with https:// or http://"),
         (ok(b"", "302 Found", Location="http://ada:secret@127.0.0.1/"), "no credentials are sent"),
         (ok(gzip.compress(b" " * (sources.LARGEST + 2)), Content_Encoding="gzip"), "larger than 64 MiB"),
         (ok(b"x", Content_Encoding="br"), "which was not asked for"),

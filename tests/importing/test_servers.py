@@ -36,10 +36,10 @@ def test_a_server_becomes_a_base_url(url: str, base: str, found: str) -> None:
     [
         ({"url": "/api/v3"}, "only where on its own host the API is (/api/v3): give the base URL"),
         ({"url": "https://{host}/x"}, "Its variable host has no default: fill in https://{host}/x."),
-        ({"url": "ftp://example.com"}, "It has to begin with https:// or http://."),
-        ({"url": "file:///etc/passwd"}, "It has to begin with https:// or http://."),
+        ({"url": "ftp://example.com"}, "It does not begin with https:// or http://."),
+        ({"url": "file:///etc/passwd"}, "It does not begin with https:// or http://."),
         ({"url": "https://user:secret@example.com"}, "It holds a user name"),
-        ({"url": "https://exa mple.com/\r\nX: y"}, "characters that no web address has"),
+        ({"url": "https://exa mple.com/\r\nX: y"}, "It holds spaces or control characters."),
         ({"url": "https://[::1"}, "It is no web address."),
         ({"url": 5}, "It has no URL."),
     ],

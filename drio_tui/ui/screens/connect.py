@@ -21,6 +21,7 @@ from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.copyable import Copyable
 from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.urls import explained
 from drio_tui.workspace.ai_clients import Guide, guides, reach
 from drio_tui.workspace.deployed import Records
 
@@ -96,11 +97,14 @@ class ConnectScreen(DrioScreen[None]):
         self.endpoint = endpoint
         self.query_one("#connect-endpoint", Copyable).set_text(endpoint)
         self.query_one("#connect-endpoint").display = bool(endpoint)
-        told = reach(endpoint).told if endpoint else "It was not deployed from here yet. d on the app deploys it."
+        why = explained(endpoint) if endpoint else ""
+        told = "It was not deployed from here yet. d on the app deploys it."
+        if endpoint:
+            told = f"drio gave an endpoint that cannot be used: {why}" if why else reach(endpoint).told
         note = self.query_one("#connect-reach", Static)
         note.update(safe(f"▲ {told}" if told else ""))
         note.display = bool(told)
-        self.guides = guides(endpoint, slug) if endpoint else ()
+        self.guides = guides(endpoint, slug) if endpoint and not why else ()
         self.watch_chosen()
         self.refresh_bindings()
 

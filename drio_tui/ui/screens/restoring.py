@@ -14,7 +14,6 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.earlier import Earlier, Restored, deployments, restore
-from drio_tui.workspace.trying.sandboxed import is_local
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -51,8 +50,9 @@ class Restoring:
         return cast("DeployScreen", self)
 
     def can_restore(self) -> bool:
-        """Whether the connected drio may keep earlier deployments: only the sandbox, on this machine, does."""
-        return is_local(self._screen.backend.base_url or "")
+        """Whether the connected drio keeps earlier deployments: only the sandbox does."""
+        client = self._screen.backend.client
+        return client is not None and client.transport.is_sandbox
 
     def action_restore_earlier(self) -> None:
         screen = self._screen

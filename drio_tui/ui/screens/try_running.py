@@ -14,7 +14,6 @@ from drio_tui.workspace.trying import page as pages
 from drio_tui.workspace.trying.bound import Bound
 from drio_tui.workspace.trying.picture import draw
 from drio_tui.workspace.trying.run import Run, Target, shown_arguments
-from drio_tui.workspace.trying.sandboxed import is_local
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -40,7 +39,7 @@ async def attempt(
 ) -> Attempt:
     """Ask what has to be asked, then run the tool; `sending` is called when that begins. Raises `DrioError`."""
     if target == "deployed":
-        return await _deployed(drio, bound, arguments, app, sending)
+        return await _deployed(drio, client, bound, arguments, app, sending)
     here = here_of(client)
     try:
         request = local.preview(bound, arguments, "drio-sandbox" if target == "sandbox" else "drio-tui")
@@ -81,11 +80,16 @@ async def attempt(
 
 
 async def _deployed(
-    drio: DrioApp, bound: Bound, arguments: dict[str, Any], app: dict[str, Any], sending: Callable[[], None]
+    drio: DrioApp,
+    client: DrioClient,
+    bound: Bound,
+    arguments: dict[str, Any],
+    app: dict[str, Any],
+    sending: Callable[[], None],
 ) -> Attempt:
     from drio_tui.workspace.trying.deployed import run_deployed
 
-    endpoint = await _endpoint(drio, app)
+    endpoint = await _endpoint(client, app)
     if not bound.only_reads:
         given = pretty(shown_arguments(bound, arguments))[:2_000]
         said = f"tools/call {bound.name}\n{endpoint}\n{given}\n\nThe tool is not marked as only reading."
@@ -95,11 +99,11 @@ async def _deployed(
     return Attempt(await run_deployed(endpoint, bound, arguments, drio.backend.note_exchange))
 
 
-async def _endpoint(drio: DrioApp, app: dict[str, Any]) -> str:
+async def _endpoint(client: DrioClient, app: dict[str, Any]) -> str:
     """Where the app is live. Raises `NotDeployed`."""
     from drio_tui.workspace.trying.deployed import live_at
 
-    return await live_at(drio.backend.base_url or "", app)
+    return await live_at(client, app)
 
 
 async def page(drio: DrioApp, client: DrioClient, bound: Bound, run: Run, app: dict[str, Any]) -> str:
@@ -107,8 +111,8 @@ async def page(drio: DrioApp, client: DrioClient, bound: Bound, run: Run, app: d
     if run.target == "deployed":
         from drio_tui.workspace.trying.deployed import widget_page
 
-        html = await widget_page(await _endpoint(drio, app), bound, drio.backend.note_exchange)
-    elif drio.status.sandbox or is_local(drio.backend.base_url or ""):
+        html = await widget_page(await _endpoint(client, app), bound, drio.backend.note_exchange)
+    elif client.transport.is_sandbox:
         from drio_tui.workspace.trying.sandboxed import page_of
 
         html = await page_of(client, bound)

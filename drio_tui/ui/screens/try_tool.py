@@ -48,7 +48,6 @@ from drio_tui.workspace.trying.bound import Bound, bound_of
 from drio_tui.workspace.trying.history import NotKept
 from drio_tui.workspace.trying.picture import draw
 from drio_tui.workspace.trying.run import TARGETS, Run, Target, look
-from drio_tui.workspace.trying.sandboxed import is_local
 from drio_tui.workspace.trying.stepping import Chain
 
 if TYPE_CHECKING:
@@ -200,7 +199,8 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     @property
     def _is_sandbox(self) -> bool:
-        return self.drio.status.sandbox or is_local(self.backend.base_url or "")
+        client = self.backend.client
+        return self.drio.status.sandbox or (client is not None and client.transport.is_sandbox)
 
     async def _use(self, bound: Bound, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
         """Take up a tool; `keep` what was typed for it, or begin with `arguments`."""

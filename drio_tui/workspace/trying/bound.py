@@ -12,6 +12,7 @@ from drio_tui.api.redact import is_secret
 from drio_tui.calls import tools
 from drio_tui.schema import check
 from drio_tui.schema.fields import Field, Reader
+from drio_tui.urls import explained
 from drio_tui.workspace.snapshot import Snapshot, Thing
 
 Document = dict[str, Any]
@@ -130,6 +131,11 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> Bound:
     ):
         if not value:
             raise Untryable(f"{what} is missing", hint=f"It has to be {wanted}.")
+    if why := explained(base):
+        raise Untryable(
+            f"the base URL of {integration.name} cannot be called, since {why}",
+            hint="Give the integration the address of its API.",
+        )
     if not _METHOD.fullmatch(method):
         raise Untryable(f"the method of {operation.name} is none", hint="It has to be GET, POST or the like.")
     auth_id = integration.text("authId")

@@ -16,9 +16,9 @@ from drio_tui.endpoint import connect
 from drio_tui.workspace.deployed import Records
 from drio_tui.workspace.trying.bound import Bound, Document
 from drio_tui.workspace.trying.run import Request, Run, inner_value, shown_arguments
-from drio_tui.workspace.trying.sandboxed import is_local
 
 if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
     from drio_tui.api.transport import Exchange
     from drio_tui.endpoint import CallResult
 
@@ -76,10 +76,11 @@ async def widget_page(endpoint: str, bound: Bound, on_exchange: Told = None) -> 
         return (await live.read(tool.widget_uri)).text
 
 
-async def live_at(api_url: str, app: Document) -> str:
+async def live_at(client: DrioClient, app: Document) -> str:
     """Where an app is live: as its public id says, or as the last deploy from here was told. Raises `NotDeployed`."""
-    endpoint = endpoint_of(api_url, app)
-    if endpoint is None or not is_local(api_url):  # a local sandbox may listen elsewhere by now
+    api_url, sandbox = client.transport.base_url, client.transport.is_sandbox
+    endpoint = endpoint_of(api_url, app, sandbox=sandbox)
+    if endpoint is None or not sandbox:  # a local sandbox may listen elsewhere by now
         last = await asyncio.to_thread(Records(api_url, str(app.get("id"))).read)
         endpoint = last.endpoint if last is not None and last.endpoint else endpoint
     if app.get("status") == "draft":
@@ -89,7 +90,7 @@ async def live_at(api_url: str, app: Document) -> str:
     return endpoint
 
 
-def endpoint_of(api_url: str, app: Document) -> str | None:
+def endpoint_of(api_url: str, app: Document, *, sandbox: bool) -> str | None:
     """Where an app answers AI clients, by its public id; None where that cannot be told (contract section 5).
 
     The local sandbox serves it beside its API; drio at a host of its own for each app.
@@ -97,7 +98,7 @@ def endpoint_of(api_url: str, app: Document) -> str | None:
     public = app.get("publicMcpId")
     if not isinstance(public, str) or not public:
         return None
-    if is_local(api_url):
+    if sandbox:
         parts = urlsplit(api_url)
         return f"{parts.scheme}://{parts.netloc}/mcp/{quote(public, safe='')}"
     host = urlsplit(api_url).hostname or ""

@@ -7,7 +7,6 @@ import binascii
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from drio_tui.api.errors import NotDrio
 from drio_tui.api.resource import path_of
@@ -18,14 +17,6 @@ from drio_tui.workspace.trying.run import Run, secret_texts, shown_request, take
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
-
-
-def is_local(api_url: str) -> bool:
-    """Whether a drio is a local sandbox, which alone runs drafts itself: it listens on this machine only."""
-    try:
-        return urlsplit(api_url).hostname in ("localhost", "127.0.0.1", "::1")
-    except ValueError:
-        return False
 
 
 async def run_in_sandbox(client: DrioClient, bound: Bound, arguments: Document) -> Run:

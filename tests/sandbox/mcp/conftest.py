@@ -94,7 +94,14 @@ async def served(folder: Path, **options: Any) -> AsyncIterator[Served]:
 @contextlib.asynccontextmanager
 async def _uvicorn(app: Any, listener: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        app, lifespan="off", http="h11", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=3
+        app,
+        lifespan="off",
+        http="h11",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # they are pytest's

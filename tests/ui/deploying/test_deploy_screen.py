@@ -16,6 +16,7 @@ from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.connect import ConnectScreen
 from drio_tui.ui.screens.deploy import DeployScreen
 from drio_tui.ui.screens.edit import EditScreen
+from drio_tui.workspace.deployed import Records, record_of
 from drio_tui.workspace.earlier import deployments
 from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of
@@ -93,6 +94,19 @@ async def test_an_app_is_mended_deployed_once_seen_as_a_model_does_and_connected
         await pilot.press("escape", "escape")
         await until(pilot, lambda: isinstance(app.screen, AppScreen) and not app.screen.loading_app)
         assert app.screen.snapshot.app.text("version") == "1.1.0"
+
+
+async def test_connecting_offers_nothing_to_copy_of_an_endpoint_that_is_no_web_address(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch, size=(80, 24)) as (pilot, opened, _client):
+        app: Any = pilot.app
+        Records(app.backend.base_url, opened.app_id).keep(record_of("1.1.0", "string", {}))
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ConnectScreen) and app.screen.endpoint == "string")
+        await pilot.pause()
+        assert "cannot be used: it does not begin with https:// or http:// (string)" in " ".join(text_of(app).split())
+        assert app.screen.guides == ()
 
 
 class Slow(TableServer):

@@ -63,9 +63,9 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
     assert "Ada Okafor" in "\n".join(draw(tool, draft, 100).plain())
     app: Any = snapshot.app.raw if snapshot.app else {}
     with pytest.raises(NotDeployed):
-        await live_at(client.transport.base_url, app)
+        await live_at(client, app)
     endpoint = await helpdesk.deploy(snapshot.app_id)
-    assert endpoint_of(client.transport.base_url, app) == endpoint
+    assert endpoint_of(client.transport.base_url, app, sandbox=client.transport.is_sandbox) == endpoint
     live = await run_deployed(endpoint, tool, {"q": "ada", "limit": 5})
     assert live.structured == draft.structured
     assert live.request is not None
@@ -94,6 +94,7 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
     ("api", "app", "endpoint"),
     [
         ("http://127.0.0.1:99/api/v1", {"publicMcpId": "mcp_1"}, "http://127.0.0.1:99/mcp/mcp_1"),
+        ("http://localhost:99/api/v1", {"publicMcpId": "mcp_1"}, None),
         ("https://getdrio.com/api/v1", {"publicMcpId": "mcp_1"}, "https://mcp_1.mcp.getdrio.com/mcp"),
         ("https://getdrio.com/api/v1", {"publicMcpId": "evil.example/"}, None),
         ("https://getdrio.com.evil.example/api/v1", {"publicMcpId": "mcp_1"}, None),
@@ -103,7 +104,7 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
 )
 def test_an_endpoint_is_told_by_the_public_id_where_that_can_be_known(api: str, app: Any, endpoint: Any) -> None:
     try:
-        found = endpoint_of(api, app)
+        found = endpoint_of(api, app, sandbox="127.0.0.1" in api)
     except ValueError:
         found = None
     assert found == endpoint

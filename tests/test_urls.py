@@ -1,0 +1,37 @@
+"""What is a web address that can be called."""
+
+from __future__ import annotations
+
+import pytest
+
+from drio_tui.urls import why_not
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "it is empty"),
+        ("  ", "it is empty"),
+        ("string", "it does not begin with https:// or http://"),
+        ("ftp://x", "it does not begin with https:// or http://"),
+        ("//example.com", "it does not begin with https:// or http://"),
+        ("http://", "it names no host"),
+        ("https:///path", "it names no host"),
+        ("http://a b", "it holds spaces or control characters"),
+        (" https://example.com", "it holds spaces or control characters"),
+        ("https://example.com/\r\nX: y", "it holds spaces or control characters"),
+        ("https://a\\b", "it holds a backslash"),
+        ("https://ada:secret@example.com", "it holds a user name"),
+        ("https://[::1", "it is no web address"),
+        ("http://x:99999/", "it is no web address"),
+        ("http://x:0/", "its port is 0"),
+        ("https://example.com/<a>", "it holds characters that no web address has"),
+        ("https://example.com/" + "a" * 2_000, "it is too long"),
+        ("https://example.com/v1?a=b", ""),
+        ("HTTP://127.0.0.1:8000", ""),
+        ("http://[::1]:8000/mcp", ""),
+        ("https://münchen.example", ""),
+    ],
+)
+def test_why_a_text_is_no_web_address(url: str, why: str) -> None:
+    assert why_not(url) == why
