@@ -202,7 +202,10 @@ class CallbackTimeout(SignInFailed):
     """Nothing came back in time."""
 
     title = "The browser did not come back in time"
-    hint = "Try again; paste the address the browser ended at; or, if the browser showed an error page, register again."
+    hint = (
+        "Try again; paste the address the browser ended at; or, if the browser showed an error page such as "
+        f"invalid_client, register again: {REGISTER_AGAIN}."
+    )
     step = Step.CALLBACK
     register_again = True
 

@@ -46,10 +46,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class StillWaiting:
+    """Nothing has come back for `seconds`: the browser may show an error page, from which nothing ever comes back."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know that stops nothing."""
 
     text: str
 
 
-Event = StepStarted | StepDone | UrlReady | PasteOffered | Waiting | Notice
+Event = StepStarted | StepDone | UrlReady | PasteOffered | Waiting | StillWaiting | Notice

@@ -25,16 +25,17 @@ from drio_tui.auth.errors import (
     SignInFailed,
     Step,
 )
-from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, UrlReady, Waiting
+from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
 from drio_tui.auth.loopback import CALLBACK_PATH, Listener
 from drio_tui.auth.profiles import Profile, Profiles
-from drio_tui.auth.registration import register
+from drio_tui.auth.registration import read_back, register
 from drio_tui.auth.store import TokenStore
 from drio_tui.auth.tokens import Clock, SystemClock, TokenSet
 from drio_tui.auth.wire import Wire
 from drio_tui.text import one_line
 
 TIMEOUT_SECONDS = 300.0
+SILENCE_SECONDS = 20.0
 _FEATURES = {"offline_access": "staying signed in", "email": "your address", "profile": "your name"}
 
 
@@ -208,10 +209,18 @@ class SignIn:
         known = await self._known_clients(server)
         self._emit(StepStarted(Step.LISTENER, "Opening a port for the browser's answer"))
         for client in known:
-            if (found := await _reopen(client)) is not None:
+            if (found := await _reopen(client)) is None:
+                continue
+            try:
+                current = await self._still_registered(wire, client)
+            except BaseException:
+                await found.close()
+                raise
+            if current is not None:
                 self._emit(StepDone(Step.LISTENER, found.redirect_uri))
                 self._emit(StepDone(Step.REGISTRATION, "known to the server already"))
-                return found, client
+                return found, current
+            await found.close()
         listener = await Listener.open()
         try:
             self._emit(StepDone(Step.LISTENER, listener.redirect_uri))
@@ -229,14 +238,28 @@ class SignIn:
         self._tell_clients()
         return listener, client
 
+    async def _still_registered(self, wire: Wire, client: Client) -> Client | None:
+        """The client if its server still knows it, as far as it can be asked; else it is forgotten here too."""
+        current = await read_back(wire, client)
+        if current is None:
+            self._emit(Notice("The server no longer knows this program's registration; registering again."))
+            await self._forget(client)
+        elif current != client:
+            self._clients.add(current)
+            await self._store.keep(current.secret_entry, current.secrets_json())
+        return current
+
+    async def _forget(self, client: Client) -> None:
+        self._clients.forget(client.issuer, client.client_id)
+        if client.has_secrets:
+            await self._store.forget(client.secret_entry)
+
     async def _known_clients(self, server: AuthServer) -> list[Client]:
         """The clients registered at this issuer that can still be used, newest first, secrets filled in."""
         usable = []
         for client in self._clients.of(server.issuer):
             if self._register_again:
-                self._clients.forget(client.issuer, client.client_id)
-                if client.has_secrets:
-                    await self._store.forget(client.secret_entry)
+                await self._forget(client)
                 continue
             if not client.is_usable(self._clock.wall()):
                 continue
@@ -265,9 +288,15 @@ class SignIn:
         self._emit(StepStarted(Step.CALLBACK, "Waiting for the browser"))
         self._emit(Waiting(time.monotonic() + self._timeout, self._timeout))
         try:
-            verdict = await asyncio.wait_for(answer, self._timeout)
-        except TimeoutError:
-            raise CallbackTimeout(f"Nothing came back within {self._timeout:g} seconds.") from None
+            await asyncio.wait({answer}, timeout=min(SILENCE_SECONDS, self._timeout))
+            left = self._timeout - SILENCE_SECONDS
+            if not answer.done() and left > 0:
+                if not self._client_id:  # one given by hand cannot be registered again
+                    self._emit(StillWaiting(SILENCE_SECONDS))
+                await asyncio.wait({answer}, timeout=left)
+            if not answer.done():
+                raise CallbackTimeout(f"Nothing came back within {self._timeout:g} seconds.")
+            verdict = answer.result()
         finally:
             answer.cancel()
         if isinstance(verdict, Refused):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 from drio_tui.auth.challenge import scopes
@@ -14,6 +16,7 @@ from drio_tui.auth.errors import (
     RedirectUriChanged,
     RegistrationRefused,
     RegistrationUnavailable,
+    SignInFailed,
     Step,
 )
 from drio_tui.auth.urls import is_safe
@@ -26,6 +29,8 @@ _BEARER = re.compile(r"[\x21-\x7e]{1,4096}")
 _URI = re.compile(r"[\x21-\x7e]{1,2048}")
 _SCOPES = re.compile(r"[\x20-\x7e]{1,4096}")
 _MOST_URIS = 20
+_READ_SECONDS = 5.0
+_GONE = frozenset({"invalid_client", "invalid_client_id", "invalid_token"})
 
 
 async def register(wire: Wire, server: AuthServer, redirect_uri: str, *, wanted: tuple[str, ...], now: float) -> Client:
@@ -48,6 +53,36 @@ async def register(wire: Wire, server: AuthServer, redirect_uri: str, *, wanted:
     if answer.status not in (200, 201):
         raise _refusal(answer)
     return _client(answer, server.issuer, redirect_uri, now)
+
+
+async def read_back(wire: Wire, client: Client) -> Client | None:
+    """The client as its server knows it now (RFC 7592 section 2.1); None when the server no longer does.
+
+    Given back as it is where it has no registration address, or where that says nothing for certain.
+    """
+    if client.registration_uri is None or client.registration_token is None:
+        return client
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            answer = await wire.get(
+                client.registration_uri, step=Step.REGISTRATION, bearer=client.registration_token, redirects=0
+            )
+    except (SignInFailed, TimeoutError):
+        return client
+    refusal = answer.refusal()
+    if answer.status in (401, 404, 410) or (refusal is not None and refusal.code in _GONE):
+        return None
+    body = answer.error_object() if 200 <= answer.status < 300 else {}
+    uris = body.get("redirect_uris")
+    if isinstance(uris, list) and not set(client.redirect_uris) & {uri for uri in uris if isinstance(uri, str)}:
+        return None
+    try:
+        uri = _text(body, "registration_client_uri", _URI) or client.registration_uri
+        token = _text(body, "registration_access_token", _BEARER) or client.registration_token
+    except BadAnswer:
+        return client
+    # RFC 7592 section 3: a new token or address takes the old one's place at once.
+    return replace(client, registration_uri=uri if is_safe(uri) else client.registration_uri, registration_token=token)
 
 
 async def _ask(wire: Wire, endpoint: str, redirect_uri: str, method: str, wanted: tuple[str, ...]) -> Answer:

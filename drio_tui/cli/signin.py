@@ -343,6 +343,12 @@ def _show(event: Event, narrate: Callable[[str, str], None], as_json: bool) -> N
             narrate("paste", f"{reason}. After allowing access, paste the address of the last page here.")
         case events.Waiting(timeout=seconds) if not as_json:
             narrate("waiting", f"Waiting up to {seconds / 60:g} min. The last page's address can be pasted here.")
+        case events.StillWaiting():
+            narrate(
+                "still-waiting",
+                "Nothing has come back yet. If the browser shows an error page such as invalid_client, "
+                "stop with Ctrl+C and run `drio-tui login --register-again`.",
+            )
         case events.Notice(text=text):
             narrate("notice", text)
         case _:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from drio_tui.auth import registration
 from drio_tui.auth.clients import Client, ClientBook
 from drio_tui.auth.errors import (
     BadAnswer,
@@ -18,7 +19,7 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.auth.keeper import TokenKeeper
 from tests.auth.conftest import FakeClock, Person
-from tests.auth.httpd import HTML, Reply, Request, json_reply
+from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
 from tests.auth.world import REGISTER, TOKEN, World
 
 
@@ -256,6 +257,88 @@ async def test_a_second_sign_in_reuses_the_client_and_its_port(person: Person, w
     assert len(world.idp.to(REGISTER)) == 1
     one, other = (r.form["redirect_uri"] for r in world.idp.to(TOKEN))
     assert one == other
+
+
+MANAGED = "/desk/client/1"
+
+
+def manage(world: World, *answers: Reply | Raw) -> list[str]:
+    """Register clients with an RFC 7592 address that gives `answers` in turn; returns the tokens it is sent."""
+    world.settings.registration = {
+        "registration_access_token": "regtok-first",
+        "registration_client_uri": world.idp.origin + MANAGED,
+    }
+    left, sent = list(answers), []
+
+    async def read(request: Request) -> Reply | Raw:
+        sent.append(request.headers["authorization"].removeprefix("Bearer "))
+        return left.pop(0) if left else json_reply({})
+
+    world.override[MANAGED] = read
+    return sent
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Reply(401),
+        Reply(404),
+        json_reply({"error": "invalid_client"}, 400),
+        json_reply({"client_id": "c", "redirect_uris": ["http://127.0.0.1:1/callback"]}),
+    ],
+    ids=["401", "404", "invalid_client", "other redirect URIs"],
+)
+async def test_a_client_that_the_server_forgot_is_found_out_before_the_browser_opens(
+    person: Person, world: World, answer: Reply
+) -> None:
+    """B35 B15: the registration address says so (RFC 7592), and one new client is registered."""
+    sent = manage(world, answer)
+    first = await person.signs_in()
+    second = await person.signs_in()
+    assert sent == ["regtok-first"]
+    assert len(world.idp.to(REGISTER)) == 2
+    assert [first.tokens.client_id in url for url in person.urls] == [True, False]
+    assert [c.client_id for c in ClientBook().of(world.issuer)] == [second.tokens.client_id]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [json_reply({}), Reply(403), Reply(500), HTML, Raw(b"", "reset"), Raw(b"", "hang")],
+    ids=["still there", "403", "500", "page", "reset", "hang"],
+)
+async def test_a_client_is_used_again_unless_the_server_says_for_certain_that_it_is_gone(
+    person: Person, world: World, answer: Reply | Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B15 B35: and a registration address that does not answer delays the sign-in by a few seconds at most."""
+    assert registration._READ_SECONDS == 5.0
+    monkeypatch.setattr(registration, "_READ_SECONDS", 0.2)
+    sent = manage(world, answer)
+    await person.signs_in()
+    await person.signs_in()
+    assert len(sent) == 1
+    assert len(world.idp.to(REGISTER)) == 1
+
+
+async def test_a_new_registration_token_takes_the_old_ones_place(person: Person, world: World) -> None:
+    """B12: RFC 7592 section 3; it lies in the token store."""
+    sent = manage(world, json_reply({"registration_access_token": "regtok-second"}))
+    for _ in range(3):
+        await person.signs_in()
+    assert sent == ["regtok-first", "regtok-second"]
+    assert "regtok" not in ClientBook().path.read_text()
+
+
+@pytest.mark.parametrize("uri", [None, "http://elsewhere.example/clients/1"])
+async def test_a_registration_token_without_a_usable_address_is_not_kept(
+    person: Person, world: World, uri: str | None
+) -> None:
+    """B12: what nothing can be done with is not stored."""
+    world.settings.registration = {"registration_access_token": "regtok-12345", "registration_client_uri": uri}
+    await person.signs_in()
+    (client,) = ClientBook().of(world.issuer)
+    assert not client.has_secrets
+    assert client.registration_uri is None
+    assert await person.store.recall(client.secret_entry) is None
 
 
 async def test_a_taken_port_registers_one_new_client_and_the_old_token_still_refreshes(

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from drio_tui.auth import flow
 from drio_tui.auth.browser import Surroundings
 from drio_tui.auth.errors import (
     AccountUnknown,
@@ -29,13 +30,13 @@ from drio_tui.auth.errors import (
     StepTimeout,
     TargetRefused,
 )
-from drio_tui.auth.events import PasteOffered, StepDone, StepStarted, UrlReady, Waiting
+from drio_tui.auth.events import PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
 from drio_tui.auth.flow import SignIn
 from drio_tui.auth.store import Vault
 from drio_tui.auth.wire import Wire
 from tests.auth.conftest import FakeClock, Person
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
-from tests.auth.world import AUTHORIZE, REGISTER, TOKEN, World
+from tests.auth.world import AUTHORIZE, REGISTER, TOKEN, World, browse
 
 
 def query_of(url: str) -> dict[str, str]:
@@ -435,11 +436,36 @@ async def test_a_silent_browser_ends_in_a_timeout_that_offers_ways_on(person: Pe
     assert free(query_of(person.urls[0])["redirect_uri"])
 
 
-async def test_five_minutes_are_the_default_wait() -> None:
-    """B35: default 5 minutes."""
-    from drio_tui.auth import flow
+async def test_after_a_silence_registering_again_is_offered_once(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B35: a browser that shows an error page never comes back; a client given by hand cannot be registered again."""
+    monkeypatch.setattr(flow, "SILENCE_SECONDS", 0.02)
+    person.opens = False
+    for client_id in (None, "by-hand"):
+        person.events.clear()
+        with pytest.raises(CallbackTimeout) as caught:
+            await person.signs_in(timeout=0.1, client_id=client_id)
+        assert [e.seconds for e in person.events if isinstance(e, StillWaiting)] == ([] if client_id else [0.02])
+        assert "`drio-tui login --register-again`" in caught.value.hint
 
+
+async def test_a_silence_that_ends_is_no_obstacle(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B35: the answer counts after the offer as before it."""
+    monkeypatch.setattr(flow, "SILENCE_SECONDS", 0.02)
+    person.opens = False
+    sign_in = person.sign_in()
+    task = asyncio.create_task(sign_in.run())
+    while not any(isinstance(e, StillWaiting) for e in person.events):
+        await asyncio.sleep(0)
+    await browse(person.urls[0])
+    assert (await task).account.label == "ada@example.com"
+
+
+async def test_five_minutes_are_the_default_wait() -> None:
+    """B35: default 5 minutes, and 20 seconds until registering again is offered."""
     assert flow.TIMEOUT_SECONDS == 300
+    assert flow.SILENCE_SECONDS == 20
 
 
 async def test_a_denied_consent_is_told_with_the_servers_words_made_safe(person: Person, world: World) -> None:

@@ -13,6 +13,8 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from drio_tui.auth import flow
+from drio_tui.auth.clients import ClientBook
 from drio_tui.auth.profiles import Profile, Profiles, normalize_base_url
 from drio_tui.auth.store import Vault
 from drio_tui.auth.tokens import TokenSet
@@ -124,6 +126,24 @@ async def test_a_paste_while_no_field_has_the_focus_signs_in(sandbox_process: An
         assert app.screen.query_one("#url").has_focus
         app.post_message(events.Paste(f"{end[:50]}\n{end[50:]}\n"))
         await until(pilot, lambda: app.current_mode == "apps" and app.session is not None)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_after_a_silence_registering_again_is_offered_and_done(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(flow, "SILENCE_SECONDS", 0.1)
+    async with signing_in(sandbox_process.base_url, size=size) as pilot:
+        app: Any = pilot.app
+        await until(pilot, lambda: "R registers again" in text_of(app))
+        assert "Register again" in text_of(app)
+        before = [client.client_id for client in ClientBook()._read()]
+        await pilot.press("R")
+        await until(pilot, lambda: "R registers again" not in text_of(app))
+        await until(pilot, lambda: app.screen.deadline and app.screen.url)
+        (client,) = ClientBook()._read()
+        assert client.client_id not in before
+        assert client.client_id in app.screen.url
 
 
 async def test_a_paste_that_cannot_be_it_is_refused_and_the_wait_goes_on(sandbox_process: Any) -> None:

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
 from drio_tui.auth.errors import PasteRefused, SignInCancelled, Step
-from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, UrlReady, Waiting
+from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
 from drio_tui.auth.flow import SignedIn, SignIn
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.auth.store import Vault
@@ -100,6 +100,9 @@ class SignInScreen(DrioScreen[SignedIn]):
         with VerticalScroll(id="card", can_focus=False) as card:
             card.border_title = "Sign in"
             yield Static(id="steps")
+            with Vertical(id="silence"):
+                yield Static("No answer yet. If the browser shows an error page, R registers again.")
+                yield Button("Register again", id="register-now", compact=True)
             with Vertical(id="address"):
                 yield Static("Open this address in your browser (y copies it):", classes="label")
                 yield Copyable(what="the address", id="url")
@@ -123,7 +126,7 @@ class SignInScreen(DrioScreen[SignedIn]):
         """Begin a new attempt; what an older one still tells is not listened to."""
         self._turn += 1
         self.lines, self.url, self.deadline, self.failure = (), "", 0.0, None
-        for part in ("#address", "#answer", "#failure", "#refused", "#offer"):
+        for part in ("#address", "#answer", "#failure", "#refused", "#offer", "#silence"):
             self.query_one(part).display = False
         if self._flow is not None:
             self._flow.cancel()
@@ -182,6 +185,8 @@ class SignInScreen(DrioScreen[SignedIn]):
                 advice = f"{reason}. Open the address where you have one, then paste where it ended."
                 offer.update(safe(advice, "$text-warning"))
                 offer.display = True
+            case StillWaiting():
+                self.query_one("#silence").display = True
             case Notice(text):
                 self.notify(safe(text).plain, markup=False, timeout=10)
 
@@ -271,7 +276,7 @@ class SignInScreen(DrioScreen[SignedIn]):
         if event.button.id == "leave":
             self.action_back()
         else:
-            self._begin(register_again=event.button.id == "register")
+            self._begin(register_again=event.button.id in ("register", "register-now"))
 
     def action_copy_url(self) -> None:
         self.drio.copy(self.url, "the address")
