@@ -26,6 +26,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from drio_tui import settings as stored
+from drio_tui.text import one_line
 from drio_tui.ui import keymap
 from drio_tui.ui.backend import Backend
 from drio_tui.ui.keymap import Key
@@ -116,6 +117,7 @@ class DrioApp(Opening, Leaving, TerminalApp, inherit_bindings=False):
     def __init__(self, options: LaunchOptions | None = None) -> None:
         super().__init__()
         self.settings = stored.Settings.load()
+        self.settings = replace(self.settings, keys=keymap.with_current_ids(self.settings.keys))
         options = options or LaunchOptions()
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.backend = Backend(self.options, self.post_message)
@@ -129,6 +131,11 @@ class DrioApp(Opening, Leaving, TerminalApp, inherit_bindings=False):
         self.set_keymap(self.settings.keys)
 
     def _choose_theme(self) -> None:
+        wanted = self.settings.theme
+        if wanted and wanted not in self.available_themes:
+            known = ", ".join(sorted(self.available_themes))
+            problem = f"theme: there is no theme {one_line(wanted, 40)}; the themes are {known}"
+            self.settings = replace(self.settings, problems=(*self.settings.problems, problem))
         remembered = stored.remembered().get("theme")
         for name in (self.options.theme, self.settings.theme, remembered, DEFAULT_THEME):
             if isinstance(name, str) and name in self.available_themes:

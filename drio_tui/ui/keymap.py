@@ -61,6 +61,14 @@ class Section:
     keys: tuple[Key, ...]
 
 
+_RENAMED = {
+    "batch.left": "buttons.left",
+    "batch.right": "buttons.right",
+    "confirm.left": "buttons.left",
+    "confirm.right": "buttons.right",
+}
+"""Ids of earlier versions, which config.toml may still hold, with those of today."""
+
 _KEY_NAMES = frozenset({*(key.value for key in Keys), *KEY_NAME_REPLACEMENTS.values()})
 _sections: dict[str, Section] = {}
 _by_id: dict[str, Key] = {}
@@ -108,6 +116,12 @@ def movement(prefix: str) -> tuple[Key, ...]:
         Key(f"{prefix}.first", "g", "first", "First", show=False, palette=False),
         Key(f"{prefix}.last", "G", "last", "Last", show=False, palette=False),
     )
+
+
+def with_current_ids(wanted: Mapping[str, str]) -> dict[str, str]:
+    """A user's `[keys]` table with the ids of earlier versions replaced; an id of today goes before its old ones."""
+    renamed = {_RENAMED[name]: keys for name, keys in wanted.items() if name in _RENAMED}
+    return renamed | {name: keys for name, keys in wanted.items() if name not in _RENAMED}
 
 
 def problems(wanted: Mapping[str, str]) -> list[str]:

@@ -26,9 +26,12 @@ class Leaving(_Base):
     def _drio(self) -> DrioApp:
         return cast("DrioApp", self)
 
-    async def confirm(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> bool:
-        """Ask, from a worker; whether the person agreed. With `name` it has to be typed first."""
-        return bool(await self.push_screen_wait(make_screen("confirm", title, body, agree=agree, name=name)))
+    async def confirm(
+        self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None, danger: bool = True
+    ) -> bool:
+        """Ask, from a worker; whether the person agreed. The options are those of `ConfirmScreen`."""
+        screen = make_screen("confirm", title, body, agree=agree, name=name, danger=danger)
+        return bool(await self.push_screen_wait(screen))
 
     def back(self) -> None:
         """One screen back, if there is one below in this area; asks first when something would be lost."""

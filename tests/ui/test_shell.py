@@ -254,8 +254,9 @@ async def test_another_connection_shows_nothing_of_the_one_before(monkeypatch: p
 async def test_the_theme_is_the_configured_one_and_a_chosen_one_is_remembered() -> None:
     configure('theme = "no-such-theme"\n')
     app = DrioApp(LaunchOptions(base_url="http://127.0.0.1:9"))
-    async with app.run_test() as pilot:
+    async with app.run_test(notifications=True) as pilot:
         assert app.theme == "drio"
+        await until(pilot, lambda: "there is no theme no-such-theme" in " ".join(text_of(app).split()))
         app.theme = "drio-light"
         await until(pilot, lambda: settings.remembered().get("theme") == "drio-light")
     configure("")

@@ -109,7 +109,7 @@ class CreatePage(Page):
                                     "Deploy it, so that AI clients can use it.")  # fmt: skip
         width = 30
         filled = round(width * done / max(1, total))
-        bar = Content.assemble(("━" * filled, "$primary"), ("─" * (width - filled), "$foreground-disabled"))
+        bar = Content.assemble(("━" * filled, "$primary"), ("─" * (width - filled), "$foreground-muted"))
         if self.guide.running:
             word = ("  stopping after this request…" if self.guide.stopping else "  creating…", "$text-warning")
         elif "failed" in states:

@@ -62,7 +62,7 @@ class StepStrip(Widget):
     def render(self) -> Content:
         width = self.content_size.width
         done = round(width * (PAGES.index(self.page) + 1) / len(PAGES))
-        bar = Content.assemble(("━" * done, "$primary"), ("─" * (width - done), "$foreground-disabled"))
+        bar = Content.assemble(("━" * done, "$primary"), ("─" * (width - done), "$foreground-muted"))
         return Content.assemble(Content("").join(self._labels()).truncate(width), "\n", bar)
 
     def on_click(self, event: events.Click) -> None:

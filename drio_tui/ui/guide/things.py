@@ -113,10 +113,10 @@ class ThingsPage(Page):
 
     def row(self, part: Part) -> Row:
         """A thing as a line."""
-        mark = ("✓", "$text-success") if part.kept else ("✗", "$foreground-disabled")
+        mark = ("✓", "$text-success") if part.kept else ("✗", "$foreground-muted")
         if part.own:
             mark = ("+", "$text-accent")
-        style = "" if part.kept else "$foreground-disabled strike"
+        style = "" if part.kept else "$foreground-muted strike"
         indent = "   " if part.kind == "operation" else ""
         symbol = Content.styled(f"{indent}{KINDS[part.kind].symbol} ", "$text-accent" if part.kept else style)
         name = Content.assemble(symbol, safe_line(part.name, 120, style))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from drio_tui.guide.drafts import Kept
 
 _WAITING = tuple(
-    Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-disabled") for width in (name, 14, 8, 5, 4, 10)))
+    Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-muted") for width in (name, 14, 8, 5, 4, 10)))
     for n, name in enumerate((18, 12, 22, 15, 9))
 )
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static
@@ -20,7 +20,7 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.base import Requests
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.dialog import Dialog
+from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.bulk import Batch, Choice, Result
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 class BatchScreen(Requests, Dialog[bool]):
     """Gives whether anything was done. `steps` are the words of the tasks, `make` the tasks for a saver.
 
-    With `name` it has to be typed before the button works. Cancel has the focus at first, but what is typed or
-    pasted goes into the field. When a step fails and
-    others are left, the person says whether to go on.
+    With `name` it has to be typed before the button works. `danger` marks a destructive batch. When a step fails
+    and others are left, the person says whether to go on.
     """
 
     CSS_PATH = stylesheet("editing")
@@ -45,8 +44,6 @@ class BatchScreen(Requests, Dialog[bool]):
         Key("batch.close", "escape", "close", "Close", "Close; what is under way is finished, nothing more is begun"),
         Key("batch.go_on", "g", "decide('continue')", "Go on", "After a failure: go on with the others", show=False),
         Key("batch.stop", "s", "decide('stop')", "Stop", "After a failure: leave the others alone", show=False),
-        Key("batch.left", "left", "app.focus_previous", "Left", show=False, palette=False),
-        Key("batch.right", "right", "app.focus_next", "Right", show=False, palette=False),
     )
 
     class Progress(Message):
@@ -77,10 +74,11 @@ class BatchScreen(Requests, Dialog[bool]):
         *,
         agree: str,
         name: str | None = None,
+        danger: bool = True,
     ) -> None:
         super().__init__()
         self._title, self._body, self._steps, self._make = title, body, list(steps), make
-        self._agree, self._called = agree, name
+        self._agree, self._called, self._danger = agree, name, danger
         self.work: Batch | None = None
         self._busy = False
         self._answer: asyncio.Future[Choice] | None = None
@@ -96,17 +94,25 @@ class BatchScreen(Requests, Dialog[bool]):
                 yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")
                 yield Input(id="typed", compact=True, select_on_focus=False)
             yield Static(id="failed")
-            with Horizontal(classes="buttons", id="choice"):
-                yield Button("Stop", id="stop")
-                yield Button("Go on", id="continue", variant="warning")
-            with Horizontal(classes="buttons", id="answers"):
-                yield Button("Cancel", id="cancel")
-                yield Button(self._agree, id="go", variant="error", disabled=self._called is not None)
+            yield ButtonRow(Button("Stop", id="stop"), Button("Go on", id="continue", variant="warning"), id="choice")
+            yield ButtonRow(
+                Button("Cancel", id="cancel"),
+                Button(
+                    self._agree,
+                    id="go",
+                    variant="error" if self._danger else "primary",
+                    disabled=self._called is not None,
+                ),
+                id="answers",
+            )
 
     def on_mount(self) -> None:
         self._show()
         self._ask("")
-        self.set_focus(self.query_one("#cancel"))
+        if self._called is not None:
+            self.set_focus(self.query_one("#typed"))
+        else:
+            self.focus_default()
 
     def _ask(self, text: str) -> None:
         """Show the question after a failure in place of the buttons; without text, the buttons again."""
@@ -143,23 +149,6 @@ class BatchScreen(Requests, Dialog[bool]):
     @on(Input.Changed, "#typed")
     def _compare(self, event: Input.Changed) -> None:
         self.query_one("#go", Button).disabled = event.value != self._called
-
-    def on_key(self, event: events.Key) -> None:
-        if event.character is not None and event.is_printable:
-            self._type(event, event.character)
-
-    def on_paste(self, event: events.Paste) -> None:
-        self._type(event, event.text.partition("\n")[0])
-
-    def _type(self, event: events.Event, text: str) -> None:
-        """Put what was typed on a button into the field, where one is left to fill."""
-        if self._called is None or self._busy or self.work is not None or isinstance(self.focused, RowList):
-            return  # a key on its way from the button comes here, though the field has the focus by now
-        field = self.query_one("#typed", Input)
-        self.set_focus(field)
-        field.insert_text_at_cursor(text)
-        event.stop()
-        event.prevent_default()
 
     @on(Input.Submitted, "#typed")
     def _typed(self, event: Input.Submitted) -> None:

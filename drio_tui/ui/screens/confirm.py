@@ -7,13 +7,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widgets import Button, Input, Static
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.dialog import Dialog
+from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.safe import safe
 
 
@@ -21,8 +21,8 @@ class ConfirmScreen(Dialog[bool]):
     """Gives True when the person agreed.
 
     `title` asks, `body` says what would happen, `agree` is the word on the button. With `name`, the name
-    has to be typed first; it is compared code point by code point, so a lookalike does not pass. Nothing
-    agrees by the key that asked: the field or the No button has the focus.
+    has to be typed first; it is compared code point by code point, so a lookalike does not pass. `danger` says
+    that agreeing loses or changes what cannot be brought back.
     """
 
     CSS_PATH = stylesheet("confirm")
@@ -30,13 +30,14 @@ class ConfirmScreen(Dialog[bool]):
         "confirm",
         "Questions",
         Key("confirm.no", "escape", "answer(False)", "No", "Leave everything as it is"),
-        Key("confirm.left", "left", "app.focus_previous", "Left", show=False, palette=False),
-        Key("confirm.right", "right", "app.focus_next", "Right", show=False, palette=False),
     )
 
-    def __init__(self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None) -> None:
+    def __init__(
+        self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None, danger: bool = True
+    ) -> None:
         super().__init__()
         self._title, self._body, self._agree, self._wanted = title, body, agree, name
+        self._danger = danger
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question") as box:
@@ -46,12 +47,21 @@ class ConfirmScreen(Dialog[bool]):
             if self._wanted is not None:
                 yield Static(safe(f"Type {self._wanted} to go on:"))
                 yield Input(id="typed")
-            with Horizontal(id="answers"):
-                yield Button("No", id="no")
-                yield Button(self._agree, id="yes", variant="error", disabled=self._wanted is not None)
+            yield ButtonRow(
+                Button("No", id="no"),
+                Button(
+                    self._agree,
+                    id="yes",
+                    variant="error" if self._danger else "primary",
+                    disabled=self._wanted is not None,
+                ),
+            )
 
     def on_mount(self) -> None:
-        self.set_focus(self.query_one("#typed" if self._wanted is not None else "#no"))
+        if self._wanted is not None:
+            self.set_focus(self.query_one("#typed"))
+        else:
+            self.focus_default()
 
     @on(Input.Changed)
     def _compare(self, event: Input.Changed) -> None:

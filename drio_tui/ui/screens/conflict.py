@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Button, Static
 
@@ -17,7 +17,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.review import shown
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.dialog import Dialog
+from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.merge import FieldConflict, Path
@@ -52,12 +52,13 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
             box.border_title = safe_line(f"Someone else changed {self._called} too", 90)
             yield RowList(Column("Field", least=16), Column("Taken", 15), Column("Why", least=12, rank=1))
             yield Static(id="about")
-            with Horizontal(classes="buttons"):
-                yield Button("Back", id="back")
-                yield Button("Theirs (t)", id="theirs")
-                yield Button("Mine (m)", id="mine")
-                yield Button("Both (b)", id="both")
-                yield Button("Save", id="save", variant="primary", disabled=True)
+            yield ButtonRow(
+                Button("Back", id="back"),
+                Button("Theirs (t)", id="theirs"),
+                Button("Mine (m)", id="mine"),
+                Button("Both (b)", id="both"),
+                Button("Save", id="save", variant="primary", disabled=True),
+            )
 
     def on_mount(self) -> None:
         self._show()

@@ -280,7 +280,9 @@ class Editing:
         app = self._screen.app_id
         steps = [f"{word} {thing.name}" for thing in things]
         title = f"{word} {things[0].name}?" if len(things) == 1 else f"{word} {len(things)} things?"
-        screen = BatchScreen(title, "", steps, lambda saver: enable_all(saver, app, things, on), agree=word)
+        screen = BatchScreen(
+            title, "", steps, lambda saver: enable_all(saver, app, things, on), agree=word, danger=False
+        )
         self._ask(screen, "switch_things")
 
     def _ask(self, screen: BatchScreen, action: str) -> None:

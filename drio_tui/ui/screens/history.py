@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
@@ -19,7 +19,7 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.base import Requests
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.dialog import Dialog
+from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.journal import Entry, History
@@ -83,9 +83,11 @@ class HistoryScreen(Requests, Dialog[bool]):
             box.border_title = "History"
             yield RowList(Column("When", 11), Column("What", least=20), Column("Undo", 17, least=17))
             yield Static("reading…", id="about")
-            with Horizontal(classes="buttons"):
-                yield Button("Close", id="close")
-                yield Button("Undo it (z)", id="undo", variant="primary", disabled=True)
+            yield ButtonRow(
+                Button("Close", id="close"),
+                Button("Undo it (z)", id="undo", variant="primary", disabled=True),
+                confirms=False,
+            )
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(RowList))

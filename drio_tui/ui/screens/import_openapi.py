@@ -454,6 +454,7 @@ class ImportScreen(DrioScreen[bool]):
             [thing.about for thing in plan.things],
             lambda saver: self._made_by(saver, plan),
             agree="Create",
+            danger=False,
         )
         screen.work = self._work
         self.app.push_screen(screen, self._ended)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Button, Static
 
@@ -18,7 +18,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.edit import Target
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.dialog import Dialog
+from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace import recovery
@@ -53,10 +53,11 @@ class RecoveryScreen(Dialog[Buffer | None]):
             box.border_title = "Edits that were not saved"
             yield RowList(Column("When", 11), Column("What", least=20), Column("Why it was kept", least=16, rank=1))
             yield Static(id="about")
-            with Horizontal(classes="buttons"):
-                yield Button("Later", id="later")
-                yield Button("Forget it (D)", id="forget", variant="error")
-                yield Button("Go on with it", id="go", variant="primary")
+            yield ButtonRow(
+                Button("Later", id="later"),
+                Button("Forget it (D)", id="forget", variant="error"),
+                Button("Go on with it", id="go", variant="primary"),
+            )
 
     def on_mount(self) -> None:
         self._show()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
@@ -19,7 +19,7 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.widgets.dialog import Dialog
+from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.merge import FieldChange, Path, StaleList, dotted
 from drio_tui.workspace.writes import danger_of
@@ -71,9 +71,7 @@ class ReviewScreen(Dialog[bool]):
             box.border_title = safe_line(f"Write to {self._called}?", 80)
             with VerticalScroll(id="lines"):
                 yield Static(Content("\n").join(self._lines()))
-            with Horizontal(classes="buttons"):
-                yield Button("Back", id="back")
-                yield Button("Write", id="write", variant="primary")
+            yield ButtonRow(Button("Back", id="back"), Button("Write", id="write", variant="primary"))
 
     def _lines(self) -> list[Content]:
         lines: list[Content] = [*self._about]
@@ -101,7 +99,7 @@ class ReviewScreen(Dialog[bool]):
         return lines
 
     def on_mount(self) -> None:
-        self.set_focus(self.query_one("#write"))
+        self.focus_default()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -37,7 +37,7 @@ SIGNED_OUT = "Creating an app needs a sign-in: press L."
 _WAITING = tuple(
     Row(
         f"waiting{n}",
-        (Content.styled("▒" * width, "$foreground-disabled"), Content.styled("▒" * 8, "$foreground-disabled")),
+        (Content.styled("▒" * width, "$foreground-muted"), Content.styled("▒" * 8, "$foreground-muted")),
     )
     for n, width in enumerate((16, 11, 19, 13, 17, 9))
 )

@@ -52,7 +52,7 @@ async def attempt(
             place = local.shown_origin(local.origin(bound))
             why += ["", f"It goes from this machine to {place}, for the first time in this session."]
         title = "Send this?" if bound.only_reads else f"Run {bound.title}?"
-        if not await drio.confirm(title, request_text(request, why), agree="Run it"):
+        if not await drio.confirm(title, request_text(request, why), agree="Run it", danger=not bound.only_reads):
             return Attempt(None, "Not run.")
         if target == "here":
             here.hosts.add(local.origin(bound))

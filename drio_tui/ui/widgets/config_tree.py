@@ -324,7 +324,7 @@ class ConfigTree(ScrollView, can_focus=True):
         """A node's line in `width` cells, as safe texts with their styles: what is named first is cut last."""
         indent = " " * (1 + _INDENT * min(node.depth, 12))
         if node.kind == "pending":
-            return [(f"{indent}  {_SKELETONS[index % len(_SKELETONS)]}", "$foreground-disabled")]
+            return [(f"{indent}  {_SKELETONS[index % len(_SKELETONS)]}", "$foreground-muted")]
         arrow = "  " if not node.children else "▾ " if self._is_open(node) else "▸ "
         symbol = SYMBOLS.get(node.kind, "•")
         mark = ("●", "bold $text-accent") if self._is_marked(node) else (" ", "")

@@ -275,7 +275,7 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.is_mounted)
         asked: Any = pilot.app.screen
         await until(pilot, lambda: asked.focused is not None)
-        assert asked.focused.id == "cancel"
+        assert asked.focused.id == "typed"
         assert asked.query_one("#go", Button).disabled
         assert "z brings" in text_of(pilot.app)
         asked.query_one("#typed", Input).value = tool.name

@@ -178,7 +178,7 @@ async def test_of_many_only_the_failed_are_tried_again(monkeypatch: pytest.Monke
         await pilot.press("x")
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.focused)
         asked: Any = pilot.app.screen
-        await pilot.press("tab", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: "Go on with the other one?" in text_of(pilot.app))
         await pilot.press("g")
         await until(pilot, lambda: asked.work is not None and all(asked.work.results) and not asked._busy)

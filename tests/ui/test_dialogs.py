@@ -1,0 +1,128 @@
+"""One rule for every dialog: what has the focus first, where ← and → lead, what Ctrl+S and Esc do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button
+
+from drio_tui.kinds import TOOL
+from drio_tui.schema.fields import MISSING
+from drio_tui.ui.screens.bulk import BatchScreen
+from drio_tui.ui.screens.confirm import ConfirmScreen
+from drio_tui.ui.screens.conflict import ConflictScreen
+from drio_tui.ui.screens.recovery import RecoveryScreen
+from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
+from drio_tui.workspace.bulk import Batch
+from drio_tui.workspace.merge import FieldChange, FieldConflict
+from tests.ui.driving import running, until
+from tests.ui.table_server import TableServer, drio_of, serving
+
+CHANGE = FieldChange(("name",), "Old", "New")
+
+
+def _batch(*, danger: bool, name: str | None = None) -> BatchScreen:
+    return BatchScreen("Do it?", "", ["one", "two"], lambda saver: Batch([]), agree="Do it", danger=danger, name=name)
+
+
+DIALOGS: dict[str, tuple[Callable[[], Dialog[Any]], str]] = {
+    # name: (how it is made, what has the focus first)
+    "confirm": (lambda: ConfirmScreen("Send it?", agree="Send", danger=False), "#yes"),
+    "confirm-danger": (lambda: ConfirmScreen("Leave it?", agree="Leave"), "#no"),
+    "confirm-name": (lambda: ConfirmScreen("Deploy?", agree="Deploy", name="acme"), "#typed"),
+    "batch": (lambda: _batch(danger=False), "#go"),
+    "batch-danger": (lambda: _batch(danger=True), "#cancel"),
+    "batch-name": (lambda: _batch(danger=True, name="acme"), "#typed"),
+    "review": (lambda: ReviewScreen("Tool", TOOL, [CHANGE], ()), "#write"),
+    "conflict": (
+        lambda: ConflictScreen("Tool", [FieldConflict(("name",), "a", "b", "c", "both changed it", MISSING)]),
+        "RowList",
+    ),
+    "recovery": (lambda: RecoveryScreen([]), "RowList"),
+}
+
+
+async def opened(pilot: Pilot[Any], name: str) -> tuple[Dialog[Any], list[Any]]:
+    """The dialog on top, and the list that its result goes into."""
+    dialog, results = DIALOGS[name][0](), []
+    pilot.app.push_screen(dialog, results.append)
+    await until(pilot, lambda: pilot.app.screen is dialog and dialog.is_mounted)
+    return dialog, results
+
+
+@pytest.fixture(params=["drio", "drio-light", "ansi-dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def test_dialogs_follow_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        for name, (_, first) in DIALOGS.items():
+            dialog, _results = await opened(pilot, name)
+            assert dialog.focused is dialog.query_one(first), name
+            row = dialog.buttons
+            assert row is not None, name
+            buttons = row.pressable
+            assert row.query(Button)[0].id in ("no", "back", "cancel", "later", "close"), (
+                f"{name}: it leaves by the left one"
+            )
+            row.pressable[0].focus()
+            await pilot.pause()
+            for _ in range(len(buttons) + 2):
+                await pilot.press("right")
+            assert dialog.focused is buttons[-1], f"{name}: → stops at the last button"
+            for _ in range(len(buttons) + 2):
+                await pilot.press("left")
+            assert dialog.focused is buttons[0], f"{name}: ← stops at the first button"
+            await pilot.press("escape")
+            await until(pilot, lambda closed=dialog: pilot.app.screen is not closed)
+
+
+@pytest.mark.parametrize(("name", "result"), [("confirm", True), ("confirm-danger", True), ("review", True)])
+async def test_ctrl_s_agrees(name: str, result: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        dialog, results = await opened(pilot, name)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is not dialog)
+        assert results == [result]
+
+
+@pytest.mark.parametrize("name", ["confirm-name", "batch-name"])
+async def test_ctrl_s_does_not_agree_before_the_name_is_typed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        dialog, results = await opened(pilot, name)
+        await pilot.press(*"acm", "ctrl+s")
+        await pilot.pause()
+        assert not results
+        assert pilot.app.screen is dialog
+        assert dialog.buttons is not None
+        await pilot.press("e")
+        await until(pilot, lambda: not dialog.buttons.action.disabled)
+
+
+async def test_the_focused_button_stands_out(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is filled where the others are outlined, so that it is seen beside red and green ones and without colour."""
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, theme=theme) as pilot:
+        dialog, _ = await opened(pilot, "recovery")
+        row = dialog.query_one(ButtonRow)
+        for focused in row.pressable:
+            focused.focus()
+            await pilot.pause()
+            backgrounds = {button.id: button.styles.background for button in row.pressable}
+            borders = {button.id: button.styles.border_top[0] for button in row.pressable}
+            for other in row.pressable:
+                if other is not focused:
+                    assert backgrounds[other.id] != backgrounds[focused.id]
+                    assert borders[other.id] != borders[focused.id]
+
+
+def test_key_ids_of_earlier_versions_still_count() -> None:
+    from drio_tui.ui import keymap
+
+    assert keymap.with_current_ids({"confirm.left": "h", "apps.new": "n"}) == {"buttons.left": "h", "apps.new": "n"}
+    assert keymap.with_current_ids({"buttons.left": "b", "confirm.left": "h"}) == {"buttons.left": "b"}
+    assert keymap.problems(keymap.with_current_ids({"batch.right": "l"})) == []
