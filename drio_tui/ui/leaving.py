@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
 
+from drio_tui.ui.base.textual_internals import all_screens
 from drio_tui.ui.opening import make_screen
 from drio_tui.ui.widgets.safe import safe
 
@@ -53,7 +54,7 @@ class Leaving(_Base):
 
     async def action_quit(self) -> None:
         """Leave; asks first when something typed would be lost, or something is under way."""
-        screens = [screen for stack in self._screen_stacks.values() for screen in stack]
+        screens = all_screens(self)
         lost = [name for screen in screens if (name := getattr(screen, "unsaved", str)())]
         busy = [name for screen in screens if (name := getattr(screen, "under_way", str)())]
         why = [f"What you typed in {' and '.join(lost)} would be lost."] if lost else []
@@ -72,7 +73,7 @@ class Leaving(_Base):
     def keep_unsaved(self, why: str) -> bool:
         """Keep what is being edited in files of its own, without asking; whether there was anything."""
         buffers = []
-        for screen in [screen for stack in self._screen_stacks.values() for screen in stack]:
+        for screen in all_screens(self):
             # A screen that fails, perhaps the one that the program ends of, must not take the others' edits with it.
             with contextlib.suppress(Exception):
                 getattr(screen, "keep_draft", str)()

@@ -6,14 +6,31 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import threading
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import App
+from textual.driver import Driver
 from textual.geometry import Size
 
-_HANG_UP_SECONDS = 5.0
+from drio_tui.ui.base.textual_internals import end_after_crash, is_ending
+from drio_tui.ui.signals import SignalThread
+
+if TYPE_CHECKING:
+    from drio_tui.ui.base.textual_internals import TerminalDriver
+
+_SECONDS_TO_END = {
+    getattr(signal, name): seconds
+    for name, seconds in {"SIGINT": 5.0, "SIGTERM": 5.0, "SIGHUP": 2.5}.items()
+    if hasattr(signal, name)
+}
+"""The signals that end the program, and how long the event loop may take for it."""
+_SECONDS_FOR_A_STEP = 1.0
+"""How long saving, and restoring the terminal, may take when the event loop is stuck."""
 
 
 class TerminalApp(App[int], inherit_bindings=False):
@@ -22,11 +39,13 @@ class TerminalApp(App[int], inherit_bindings=False):
     crashed: BaseException | None = None
     """What broke it, for `launch`, which writes the report once the terminal is itself again."""
 
+    _signals: SignalThread | None = None
+    _ended_by = 0
+    _is_kept = False
+
     def look_after_the_terminal(self) -> None:
         """To be called when mounted."""
         self.screen_change_signal.subscribe(self, self._look_at_size)
-        if not self.is_headless:
-            self._watch_signals()
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
         """Why an action cannot be done now: stopping needs a shell that can bring the program back."""
@@ -48,28 +67,51 @@ class TerminalApp(App[int], inherit_bindings=False):
         if not covered and not fits(size):
             self.push_screen(TooSmallScreen())
 
-    def _watch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None:
-                loop.add_signal_handler(number, self._end, number)
-        if hasattr(signal, "SIGCONT"):
-            signal.signal(signal.SIGCONT, self._continued)
+    # -- signals ----------------------------------------------------------------------------------
 
-    def _continued(self, *_: object) -> None:
-        """Go on after a stop. One by SIGSTOP came without notice, so that what runs has to be ended first.
+    def get_driver_class(self) -> type[Driver]:
+        chosen = super().get_driver_class()
+        if sys.platform == "win32" or chosen.__name__ != "LinuxDriver":
+            return chosen
+        from drio_tui.ui.base.textual_internals import TerminalDriver
 
-        Textual's driver would start its threads beside those that still run, and take the terminal's raw mode
-        for the one to leave behind; then the program did not always end.
-        """
-        driver: Any = self._driver
-        if driver is None or not driver._auto_restart:  # another program has the terminal
+        return TerminalDriver
+
+    def watch_signals(self, driver: TerminalDriver) -> None:
+        """Called by the driver as soon as it is made."""
+        self._signals = SignalThread(
+            asyncio.get_running_loop(),
+            give_up=partial(self._end_without_the_loop, driver),
+            # In an editor that was started from here Ctrl+C is meant for the editor.
+            ignore=lambda number: number == signal.SIGINT and driver.lent,
+        )
+        for number, seconds in _SECONDS_TO_END.items():
+            self.on_signal(number, partial(self._end, number), ends_within=seconds)
+        self.on_signal(signal.SIGTSTP, driver.stop_process)
+        self.on_signal(signal.SIGCONT, driver.go_on)
+        self._signals.start()
+
+    def on_signal(self, number: int, callback: Callable[[], object], *, ends_within: float | None = None) -> None:
+        """Call `callback` on the event loop at a signal, which may have to end the program within so many seconds."""
+        assert self._signals is not None
+        self._signals.on(number, callback, ends_within=ends_within)
+
+    def _end(self, number: int) -> None:
+        if self._ended_by:
             return
-        if not driver._must_signal_resume:
-            driver.suspend_application_mode()
-            driver._must_signal_resume = True  # to be drawn anew
-        driver.resume_application_mode()
+        self._ended_by = number
+        self._keep(f"the program was ended by signal {number}")
+        self._is_kept = True
+        self.exit(128 + number)
+
+    def _end_without_the_loop(self, driver: TerminalDriver, number: int) -> None:
+        """The event loop has not ended the program in time: save what is being edited, and restore the terminal."""
+        save = partial(self._keep, f"the program was ended by signal {number}")
+        for step in ([] if self._is_kept else [save]) + [driver.abandon]:
+            # Each may wait for a lock, a disk or a terminal that does not answer.
+            worker = threading.Thread(target=step, daemon=True)
+            worker.start()
+            worker.join(_SECONDS_FOR_A_STEP)
 
     def keep_unsaved(self, why: str) -> bool:
         """Keep what is being edited, without asking; whether there was anything. Override it; it must not wait."""
@@ -80,28 +122,23 @@ class TerminalApp(App[int], inherit_bindings=False):
         with contextlib.suppress(Exception):
             self.keep_unsaved(why)
 
-    def _end(self, number: int) -> None:
-        self._keep(f"the program was ended by signal {number}")
-        self.exit(128 + number)
-        if number == getattr(signal, "SIGHUP", None):
-            # With the terminal gone, textual's writer thread has died or will, and waiting for it to take more
-            # output never ends. Nothing is left to restore then; the sandbox ends when its parent does.
-            watchdog = threading.Timer(_HANG_UP_SECONDS, os._exit, (128 + number,))
-            watchdog.daemon = True
-            watchdog.start()
+    def driver_failed(self, error: BaseException) -> None:
+        """A thread that reads or writes the terminal has died: end the program; called on that thread."""
+        assert self._signals is not None
+        self._signals.call(partial(self._crash, error))
 
     def _handle_exception(self, error: Exception) -> None:
         if self.is_headless:
             super()._handle_exception(error)
-            return
-        if self._exit:
+        else:
+            self._crash(error)
+
+    def _crash(self, error: BaseException) -> None:
+        if is_ending(self):
             return  # a screen that was being mounted when the end came finds nothing mounted in it: no crash
         self._keep("the program failed")
-        self._return_code = 1
         self.crashed = self.crashed or error
-        self._exception = self._exception or error
-        self._exception_event.set()
-        self._close_messages_no_wait()
+        end_after_crash(self, error)
 
 
 def _has_job_control() -> bool:

@@ -23,7 +23,10 @@ PATIENCE = 40.0
 
 
 class Terminal:
-    """Runs `python -m drio_tui ARGUMENTS` in a terminal of `size` (columns, rows)."""
+    """Runs `python -m drio_tui ARGUMENTS` in a terminal of `size` (columns, rows).
+
+    When the terminal of a program is not its `controlling` one, the program gets no signals from it.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Terminal:
         size: tuple[int, int] = (100, 30),
         env: dict[str, str] | None = None,
         command: Sequence[str] | None = None,
+        controlling: bool = True,
     ) -> None:
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
@@ -45,7 +49,7 @@ class Terminal:
             stderr=slave,
             env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | (env or {}),
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,
         )
         # Kept open so that the terminal's modes can be read after the program ended.
         self.slave = slave
@@ -78,7 +82,11 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         """Send key presses as the terminal would."""
-        os.write(self.master, keys.encode())
+        self.send(keys.encode())
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, which need not be text."""
+        os.write(self.master, data)
 
     def press_until_it_ends(self, keys: str, *, every: float = 5.0) -> None:
         """Send key presses every few seconds for as long as the program runs; `wait` says when it does not end."""

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,68 @@ def test_a_closed_window_ends_it() -> None:
         terminal.until(FIRST_FRAME)
         terminal.hang_up()
         assert terminal.process.wait(30) == 128 + signal.SIGHUP
+
+
+def test_a_terminal_that_is_gone_without_a_signal_ends_it() -> None:
+    """The kernel tells only the leader of the session whose terminal it is."""
+    with Terminal(*NOBODY, controlling=False) as terminal:
+        terminal.until(FIRST_FRAME)
+        terminal.hang_up()
+        assert terminal.process.wait(30) == 128 + signal.SIGHUP
+
+
+def test_a_terminal_that_takes_no_output_does_not_keep_it_from_ending() -> None:
+    """As with Ctrl+S, or a connection that hangs: the event loop waits for room in the queue of what is to be drawn."""
+    with Terminal(*NOBODY) as terminal:
+        terminal.until("try again")
+        termios.tcflow(terminal.slave, termios.TCOOFF)
+        for _ in range(100):
+            terminal.press("?\x1b")
+        terminal.kill(signal.SIGTERM)
+        assert terminal.process.wait(30) == 128 + signal.SIGTERM
+
+
+def test_it_goes_on_after_bytes_that_are_no_text_and_sequences_that_mean_nothing() -> None:
+    """F47."""
+    with Terminal(*NOBODY) as terminal:
+        terminal.until("try again")
+        for data in (
+            b"\xe9a",
+            b"\xff\xfe\xc3",
+            b"\x1b[99999999u",
+            b"\x1b[55296;1u",
+            b"\x1b[97:65;2u",
+            b"\x1b[48;0;0;0;0t\x1b[<0;5;5M\x1b[<0;5;5m",
+            b"\x1b[48;99999;99999;9;9t",
+            b"\x1b[<0;99999999999;99999999999M",
+            b"\x1b[M\xff\xff\xff",
+        ):
+            terminal.send(data)
+            terminal.press("?")
+            terminal.until("Leave the program")
+            terminal.press("\x1b")
+            terminal.until(lambda: "Leave the program" not in terminal.text)
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert terminal.restored == []
+
+
+def test_a_paste_whose_end_never_comes_does_not_swallow_every_key_from_then_on() -> None:
+    with Terminal(*NOBODY) as terminal:
+        terminal.until("try again")
+        terminal.send(b"\x1b[200~half of a")
+        terminal.press_until_it_ends("\x11")
+        assert terminal.wait() == 0
+        assert terminal.restored == []
+
+
+def test_it_draws_for_the_new_size_when_the_terminal_is_resized() -> None:
+    with Terminal(*NOBODY, size=(100, 30)) as terminal:
+        terminal.until("try again")
+        terminal.resize(120, 35)
+        terminal.until(lambda: FIRST_FRAME in terminal.screen.display[34])
+        terminal.press("q")
+        assert terminal.wait() == 0
 
 
 def test_it_can_be_stopped_and_brought_back() -> None:

@@ -17,23 +17,43 @@ from tests.ui.table_server import TableServer, drio_of, serving
 
 pytestmark = pytest.mark.socket
 
-CRASHING = """
-import sys
+FAILING = """
+import sys, threading
 from drio_tui.ui.app import DrioApp
+from drio_tui.ui.base.textual_internals import TerminalDriver
 from drio_tui.ui.launch import LaunchOptions, run_tui
 
-def fail(self):
+how, base_url = sys.argv[1:]
+
+def fail(*_):
     raise RuntimeError("broken")
 
-DrioApp.action_help = fail
-sys.exit(run_tui(LaunchOptions(base_url=sys.argv[1])))
+def hang(self):
+    print("it hangs", file=sys.__stderr__, flush=True)
+    threading.Event().wait()
+
+def press(self):
+    TerminalDriver.process_message = fail
+
+def draw(self):
+    output = self._driver._file
+    file = output._to
+    class Broken:
+        def write(self, text):
+            output._to = file
+            fail()
+    output._to = Broken()
+
+DrioApp.action_help = {"crash": fail, "hang": hang, "deaf": press, "mute": draw}[how]
+sys.exit(run_tui(LaunchOptions(base_url=base_url)))
 """
+"""A program that fails at F1 in a way of choice."""
 
 
-def end_of(base_url: str, typed: str, name: str, end: Callable[[Terminal], int], *, again: bool, crash: bool) -> int:
+def end_of(base_url: str, typed: str, name: str, end: Callable[[Terminal], int], *, again: bool, fail: str) -> int:
     """Open the app's editor (`again`: the edit that was kept), type at the end of the name, and end the program."""
-    command = [sys.executable, "-c", CRASHING, base_url] if crash else None
-    arguments = () if crash else ("--base-url", base_url)
+    command = [sys.executable, "-c", FAILING, fail, base_url] if fail else None
+    arguments = () if fail else ("--base-url", base_url)
     with Terminal(*arguments, command=command, size=(120, 40), env={"DRIO_TOKEN": TOKEN}) as terminal:
         terminal.until("Acme Support")
         if again:
@@ -59,6 +79,7 @@ def hung_up(terminal: Terminal) -> int:
 
 def crashed(terminal: Terminal) -> int:
     terminal.press("\x1bOP")  # F1
+    terminal.press("\x1b[D\x1b[C")
     code = terminal.wait()
     assert terminal.restored == []
     assert b"drio-tui had to stop" in terminal.output
@@ -66,18 +87,39 @@ def crashed(terminal: Terminal) -> int:
     return code
 
 
+def terminated(terminal: Terminal) -> int:
+    terminal.press("\x1bOP")  # F1
+    terminal.until(lambda: b"it hangs" in terminal.output)
+    terminal.kill(signal.SIGCONT)
+    terminal.kill(signal.SIGTERM)
+    code = terminal.wait()
+    assert terminal.restored == []
+    return code
+
+
+ENDS: list[tuple[Callable[[Terminal], int], str, int]] = [
+    (hung_up, "", 129),
+    (crashed, "crash", 1),
+    (crashed, "deaf", 1),
+    (crashed, "mute", 1),
+    (terminated, "hang", 143),
+]
+"""Ways to end, in what kind of failing program, and the status."""
+
+
 async def test_an_edit_outlives_every_end_of_the_program(isolated: Path) -> None:
-    """F36 F51: SIGHUP (SIGTERM goes the same way), then a crash inside a handler of the edit that was gone on with."""
+    """F36 F51: by a signal, a crash in a handler, a dead thread of the driver, a signal while the event loop hangs."""
     async with serving(TableServer(drio_of())) as server:
         typed = ""
-        for number, (end, code) in enumerate([(hung_up, 129), (crashed, 1)]):
+        for end, fail, code in ENDS:
+            again = bool(typed)
             typed += "!"
             ended = await asyncio.to_thread(
-                end_of, server.base_url, "!", f"Acme Support{typed}", end, again=number > 0, crash=end is crashed
+                end_of, server.base_url, "!", f"Acme Support{typed}", end, again=again, fail=fail
             )
-            assert ended == code
+            assert ended == code, fail
             (kept,) = recovery.load().buffers
             assert (kept.mine["name"], kept.base and kept.base["name"]) == (f"Acme Support{typed}", "Acme Support")
             assert TOKEN not in repr((kept, kept.mine))
-        assert len(list((isolated / "state" / "crashes").iterdir())) == 1
+        assert len(list((isolated / "state" / "crashes").iterdir())) == 3
         assert server.asked("PATCH", "/apps/app_1") == 0

@@ -1,0 +1,249 @@
+"""Everything that reads or changes what Textual and asyncio do not document.
+
+Nothing else in the program may use a private name of theirs; tests/ui/test_textual_internals.py checks each.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import selectors
+import signal
+import termios
+import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, cast
+
+from textual import events
+from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+from textual.screen import Screen
+
+_READ_SIZE = 1 << 16
+_PASTE_PAUSE = 2.0
+"""Seconds without input after which a paste whose end never came is taken as ended."""
+_LARGEST = 5_000
+"""Columns or rows that no terminal has: a size report that says more is garbage."""
+_SEQUENCE_OR_TEXT = re.compile("\x1b[^\x1b]{0,40}|[^\x1b]+")
+"""Longer than any sequence for which Textual's parser looks."""
+_GONE = frozenset({errno.EIO, errno.EBADF, errno.ENXIO, errno.ENODEV, errno.EPIPE})
+
+
+class DriverOwner(Protocol):
+    """What a `TerminalDriver` needs of the app it draws for; the callbacks may come from any thread."""
+
+    def watch_signals(self, driver: TerminalDriver) -> None:
+        """Take over the signals for which Textual has just set handlers of its own."""
+
+    def on_signal(self, number: int, callback: Callable[[], object]) -> None:
+        """Call `callback` on the event loop at each signal of this number."""
+
+    def driver_failed(self, error: BaseException) -> None:
+        """A thread of the driver ended with `error`: the program is deaf or mute."""
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver for a terminal that may send any bytes, and be gone at any moment.
+
+    Textual's own decodes strictly, dies of escape sequences that it cannot convert, waits for ever for an
+    output thread that has died, and does its work inside signal handlers (Textual 8.2).
+    """
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._owner: DriverOwner = app
+        self._gone = False
+        self._file: Any = _Output(self._file, self._output_failed)
+        self._owner.watch_signals(self)
+
+    @property
+    def lent(self) -> bool:
+        """Whether another program has the terminal (`App.suspend`)."""
+        return not self._auto_restart
+
+    @property
+    def gone(self) -> bool:
+        """Whether the terminal was closed."""
+        if not self._gone:
+            try:
+                termios.tcgetattr(self.fileno)
+            except termios.error:
+                self._gone = True
+        return self._gone
+
+    # -- stopping and going on --------------------------------------------------------------------
+
+    def start_application_mode(self) -> None:
+        for handle in (self.fileno, self._file.fileno()):
+            os.set_blocking(handle, True)  # another program may have left it otherwise
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        handler = signal.getsignal(signal.SIGWINCH)
+        if callable(handler):
+            self._owner.on_signal(signal.SIGWINCH, lambda: handler(signal.SIGWINCH, None))
+
+    def stop_process(self) -> None:
+        """Restore the terminal and stop, as at SIGTSTP."""
+        self._sigtstp_application()
+
+    def go_on(self) -> None:
+        """Draw again after the process was stopped, as at SIGCONT.
+
+        A stop by SIGSTOP came without notice, so that the threads still run: they are ended first, or Textual
+        would start others beside them and take raw mode for the mode to restore at the end.
+        """
+        if self.lent or self.gone:
+            return
+        if not self._must_signal_resume:
+            self.suspend_application_mode()
+            self._must_signal_resume = True  # to be drawn again
+        self.resume_application_mode()
+
+    def abandon(self) -> None:
+        """Restore the terminal from another thread, while the event loop and the driver's threads may be stuck."""
+        if self.lent or self.gone or self._writer_thread is None:
+            return
+        self._key_thread = None
+        self._writer_thread = _DirectWriter(self._file.fileno())  # type: ignore[assignment] # all that is used of it
+        self._disable_mouse_support()
+        self.stop_application_mode()
+
+    # -- input ------------------------------------------------------------------------------------
+
+    def _run_input_thread(self) -> None:
+        try:
+            self.run_input_thread()
+        except OSError as error:
+            self._lost_or_failed(error)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nobody reads the terminal any more
+            self._owner.driver_failed(error)
+
+    def run_input_thread(self) -> None:
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        parser = _InputParser(self._debug)
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while True:
+                ending = self.exit_event.is_set()
+                if selector.select(0 if ending else 0.1):
+                    data = os.read(self.fileno, _READ_SIZE)
+                    if not data:
+                        raise OSError(errno.EIO, os.strerror(errno.EIO))  # the end of a terminal's input: it is closed
+                    for message in parser.feed(decode(data)):
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+                if ending:
+                    return
+
+    def process_message(self, message: Message) -> None:
+        if isinstance(message, events.Resize) and not all(0 < side <= _LARGEST for side in message.size):
+            return
+        super().process_message(message)
+
+    def _output_failed(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            self._lost_or_failed(error)
+        else:
+            self._owner.driver_failed(error)
+
+    def _lost_or_failed(self, error: OSError) -> None:
+        if self._gone:
+            return
+        if error.errno in _GONE:
+            self._gone = True
+            os.kill(os.getpid(), signal.SIGHUP)  # the kernel tells only the leader of the session
+        else:
+            self._owner.driver_failed(error)
+
+
+class _InputParser:
+    """Textual's parser, started again after a sequence that it fails on; a paste ends although its end never comes."""
+
+    def __init__(self, debug: bool) -> None:
+        self._debug = debug
+        self._parser = XTermParser(debug)
+        self._fed = time.monotonic()
+
+    def feed(self, text: str) -> Iterator[Message]:
+        self._fed = time.monotonic()
+        for part in _SEQUENCE_OR_TEXT.findall(text):
+            # A sequence goes in by single characters, so that what follows one that fails is not lost with it.
+            for piece in part if part[0] == "\x1b" else [part]:
+                yield from self._guarded(self._parser.feed, piece)
+
+    def tick(self) -> Iterator[Message]:
+        yield from self._guarded(self._parser.tick)
+        if time.monotonic() - self._fed > _PASTE_PAUSE and self._in_paste:
+            yield from self.feed(BRACKETED_PASTE_END)
+
+    @property
+    def _in_paste(self) -> bool:
+        frame = cast(Any, self._parser._gen).gi_frame
+        return frame is not None and bool(frame.f_locals["bracketed_paste"])
+
+    def _guarded(self, step: Callable[..., Iterable[Message]], *arguments: str) -> Iterator[Message]:
+        try:
+            yield from step(*arguments)
+        except Exception:  # noqa: BLE001 - numbers that are no code points, sizes of 0: what follows is read again
+            failed, self._parser = self._parser, XTermParser(self._debug)
+            for name in ("mouse_pixels", "terminal_size", "terminal_pixel_size", "last_x", "last_y"):
+                setattr(self._parser, name, getattr(failed, name))
+
+
+class _Output:
+    """The file that the driver's output thread writes to; what cannot be written is reported and dropped.
+
+    The thread goes on, so that nobody waits for ever for room in its queue.
+    """
+
+    def __init__(self, file: Any, failed: Callable[[Exception], None]) -> None:
+        self._to = file
+        self._failed = failed
+
+    def fileno(self) -> int:
+        return int(self._to.fileno())
+
+    def write(self, text: str) -> None:
+        try:
+            self._to.write(text)
+        except Exception as error:  # noqa: BLE001 - the driver decides what it means
+            self._failed(error)
+
+    def flush(self) -> None:
+        try:
+            self._to.flush()
+        except Exception as error:  # noqa: BLE001 - the driver decides what it means
+            self._failed(error)
+
+
+class _DirectWriter:
+    """In the place of the output thread: writes at once, past every buffer and lock."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def write(self, text: str) -> None:
+        os.write(self._handle, text.encode("ascii", "replace"))
+
+
+def all_screens(app: App[Any]) -> list[Screen[Any]]:
+    """The screens of every mode, not only of the one that is shown."""
+    return [screen for stack in app._screen_stacks.values() for screen in stack]
+
+
+def is_ending(app: App[Any]) -> bool:
+    """Whether `App.exit` was called."""
+    return app._exit
+
+
+def end_after_crash(app: App[Any], error: BaseException) -> None:
+    """End `app` with return code 1, as Textual does after an unhandled exception, but without a printed traceback."""
+    app._return_code = 1
+    if isinstance(error, Exception):
+        app._exception = app._exception or error
+    app._exception_event.set()
+    app._close_messages_no_wait()

@@ -1,0 +1,99 @@
+"""Each internal of Textual that the program depends on; a test here fails when Textual changes it."""
+
+from __future__ import annotations
+
+import pytest
+from textual import events
+from textual.app import App
+from textual.drivers import linux_driver
+from textual.message import Message
+from textual.screen import Screen
+
+from drio_tui.ui.base import textual_internals as internals
+from drio_tui.ui.base.textual_internals import TerminalDriver, _InputParser
+
+
+def keys(messages: list[Message]) -> list[str]:
+    return [message.key for message in messages if isinstance(message, events.Key)]
+
+
+def test_the_methods_that_the_driver_overrides_are_those_that_textual_calls() -> None:
+    """In a terminal tests/ui/test_terminal.py and tests/ui/editing/test_endings.py check what they do."""
+    called = linux_driver.LinuxDriver.__dict__
+    for name in ("_run_input_thread", "run_input_thread", "process_message", "start_application_mode"):
+        assert name in called
+        assert name in TerminalDriver.__dict__
+    for name in ("_sigtstp_application", "_disable_mouse_support", "stop_application_mode"):
+        assert name in called
+    assert called["_run_input_thread"].__code__.co_names[0] == "run_input_thread"
+    assert "_run_input_thread" in called["start_application_mode"].__code__.co_names
+
+
+@pytest.mark.parametrize("broken", ["\x1b[99999999u", "\x1b[97:65;2u", "\x1b[48;0;0;0;0t\x1b[<0;5;5M"])
+def test_the_parser_goes_on_after_a_sequence_that_textual_cannot_convert(broken: str) -> None:
+    parser = _InputParser(False)
+    assert keys([*parser.feed(f"a{broken}c\x1b[Bb")]) == ["a", "c", "down", "b"]
+
+
+def test_textual_still_fails_on_such_a_sequence() -> None:
+    """When it does not any more, the parser need not be started again."""
+    with pytest.raises((ValueError, OverflowError)):
+        list(internals.XTermParser().feed("\x1b[99999999u"))
+
+
+def test_a_paste_that_has_not_ended_is_known() -> None:
+    parser = _InputParser(False)
+    assert not parser._in_paste
+    assert [*parser.feed("\x1b[200~half")] == []
+    assert parser._in_paste
+    (paste,) = parser.feed("\x1b[201~")
+    assert isinstance(paste, events.Paste)
+    assert paste.text == "half"
+    assert not parser._in_paste
+
+
+def test_a_paste_without_an_end_is_ended_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = _InputParser(False)
+    assert [*parser.feed("\x1b[200~half")] == []
+    assert [*parser.tick()] == []
+    monkeypatch.setattr(internals, "_PASTE_PAUSE", -1)
+    (paste,) = parser.tick()
+    assert isinstance(paste, events.Paste)
+    assert keys([*parser.feed("q")]) == ["q"]
+
+
+class Two(App[int]):
+    MODES = {"one": Screen, "two": Screen}
+
+    async def on_mount(self) -> None:
+        await self.switch_mode("one")
+        await self.push_screen(Screen())
+        await self.switch_mode("two")
+
+
+async def test_the_screens_of_every_mode_are_found() -> None:
+    app = Two()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        (_, *rest) = internals.all_screens(app)
+        assert len(rest) == 3
+        assert app.screen in rest
+
+
+async def test_an_app_that_was_told_to_exit_is_known() -> None:
+    app = Two()
+    async with app.run_test():
+        assert not internals.is_ending(app)
+        app.exit(3)
+        assert internals.is_ending(app)
+
+
+async def test_an_app_is_ended_after_a_crash_with_a_status_and_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app = Two()
+    with pytest.raises(RuntimeError, match="broken"):
+        async with app.run_test():
+            internals.end_after_crash(app, RuntimeError("broken"))
+    assert app.return_code == 1
+    assert "Traceback" not in "".join(capsys.readouterr())
