@@ -71,3 +71,8 @@ def one_line(text: str, width: int | None = None) -> str:
         return visible(text)
     safe = visible(text[: width + 1])
     return safe if len(safe) <= width else safe[: max(0, width - 1)] + _ELLIPSIS[:width]
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it is not one: `1 widget`, `1,024 tools`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

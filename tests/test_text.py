@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.text import one_line, visible
+from drio_tui.text import count_of, one_line, visible
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -111,3 +111,10 @@ def test_one_line_is_never_wider_than_asked_and_never_two(text: str, width: int)
 
 def test_one_line_of_any_width_is_the_whole_text() -> None:
     assert one_line("a\nb" * 1000) == "a␊b" * 1000
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, "0 widgets"), (1, "1 widget"), (2, "2 widgets"), (1024, "1,024 widgets")]
+)
+def test_counts_have_the_right_plural(number: int, shown: str) -> None:
+    assert count_of(number, "widget") == shown

@@ -15,7 +15,7 @@ from drio_tui.cli.read import find_app
 from drio_tui.cli.render import plain, shown
 from drio_tui.kinds import APP
 from drio_tui.session import Session, connected
-from drio_tui.text import one_line
+from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
     from drio_tui.workspace.deployed import Change
@@ -31,8 +31,7 @@ class NotReady(DrioError):
     hint = "Mend them, or deploy all the same with --force."
 
     def __init__(self, report: Preflight) -> None:
-        count = report.errors
-        super().__init__(f"the preflight found {count} error{'s' if count != 1 else ''}")
+        super().__init__(f"the preflight found {count_of(report.errors, 'error')}")
         self.report = report
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,14 +75,10 @@ def _show_report(report: Preflight, *, err: bool = False) -> None:
     for finding in report.findings:
         for line in _finding_lines(finding):
             echo(*line, err=err)
-    tools = _count(report.tools, "tool")
-    counts = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}"
+    tools = count_of(report.tools, "tool")
+    counts = f"{count_of(report.errors, 'error')}, {count_of(report.warnings, 'warning')}"
     tail = f" {tools}, about {report.tokens:,} tokens of a model's context."
     echo(f"{counts if report.findings else 'No problems.'}{'.' if report.findings else ''}{tail}", err=err)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _finding_lines(finding: Finding) -> Iterable[Line]:
@@ -189,8 +184,7 @@ def _show_deploy(done: Deployed, seen: dict[str, Any]) -> None:
         say(f"It could not be looked at: {seen['error']['title']}: {seen['error']['message']}")
         say(seen["error"].get("hint", ""))
     elif seen:
-        count = len(seen["tools"])
-        tools = f"{count} tool{'s' if count != 1 else ''}"
+        tools = count_of(len(seen["tools"]), "tool")
         say(f"A model sees {tools}{', as the config says.' if not seen['differences'] else '. It differs:'}")
         for one in seen["differences"]:
             say(f"  {one_line(one['tool'] or 'server', 64)}: {one_line(one['message'], 200)}")

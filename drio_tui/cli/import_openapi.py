@@ -10,7 +10,7 @@ from drio_tui.api.errors import DrioError, NotFound, UsageError
 from drio_tui.cli.common import connection_options, guarded, inherited, refuse_read_only, run
 from drio_tui.cli.output import echo, echo_json, say, style
 from drio_tui.cli.render import shown, table
-from drio_tui.text import one_line
+from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
     from drio_tui.importing.document import Document
@@ -162,7 +162,7 @@ class _Import:
         )
         for line in table(("method", "path", "does", "tag", "tokens", "summary"), rows):
             echo(*line)
-        say(f"{one_line(document.title, 80)}: {len(document.operations):,} operations, nothing was created.")
+        say(f"{one_line(document.title, 80)}: {count_of(len(document.operations), 'operation')}, nothing was created.")
         say("Take some with --operation METHOD:PATH, --tag TAG or --all. Tokens are estimated from each tool's JSON.")
         _tell(document.problems)
 
@@ -172,7 +172,8 @@ class _Import:
             return
         for thing in plan.things:
             echo(f"would create {shown(thing.about, 160)}")
-        say(f"{len(plan.things)} things; the tools add about {plan.tokens:,} tokens to a model's context.")
+        resources = count_of(len(plan.things), "resource")
+        say(f"{resources}; the tools add about {plan.tokens:,} tokens to a model's context.")
         _tell((*plan.problems, *checked))
 
     async def _make(self, session: Session, app: str, plan: Plan, checked: tuple[Problem, ...]) -> None:
@@ -216,7 +217,7 @@ class _Import:
         if not work.done:
             failed = len(work.failed)
             raise DrioError(
-                f"{failed} of {len(plan.things)} things were not created; the others were.",
+                f"{failed} of {count_of(len(plan.things), 'resource')} were not created; the others were.",
                 title="Not all was created",
                 hint="Look with `drio-tui inspect`; `z` in the program takes back what was.",
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.cli.output import Line, Styled, style
-from drio_tui.text import one_line
+from drio_tui.text import count_of, one_line
 
 _WIDEST = 60
 _LINES = {"branch": "├─ ", "last": "└─ ", "down": "│  ", "none": "   "}
@@ -43,9 +43,9 @@ def shown(value: Any, width: int = _WIDEST) -> str:
     if isinstance(value, str):
         return one_line(value, width) or "-"
     if isinstance(value, list):
-        return f"{len(value)} items" if len(value) != 1 else "1 item"
+        return count_of(len(value), "item")
     if isinstance(value, dict):
-        return f"{len(value)} members" if len(value) != 1 else "1 member"
+        return count_of(len(value), "member")
     return one_line(str(value), width)
 
 

@@ -15,6 +15,7 @@ from drio_tui.api.models import same_json
 from drio_tui.schema import formats, patterns
 from drio_tui.schema.fields import Field, compact
 from drio_tui.schema.resolve import PATTERNS, Json
+from drio_tui.text import count_of
 
 Path = tuple[str | int, ...]
 
@@ -171,9 +172,9 @@ def _text(field: Field, value: str) -> Iterator[str]:
     flat = field.flat
     least, most = _count(flat, "minLength"), _count(flat, "maxLength")
     if least is not None and len(value) < least:
-        yield "may not be empty" if not value else f"must have at least {least} characters"
+        yield "may not be empty" if not value else f"must have at least {count_of(least, 'character')}"
     if most is not None and len(value) > most:
-        yield f"may have at most {most} characters, and has {len(value)}"
+        yield f"may have at most {count_of(most, 'character')}, and has {len(value)}"
     wanted = flat.get(PATTERNS)
     for pattern in wanted if isinstance(wanted, list) and value else ():
         if isinstance(pattern, str) and patterns.mismatch(pattern, value):
@@ -202,9 +203,9 @@ def _decimal(value: int | float | Decimal) -> Decimal:
 def _size(flat: Mapping[str, Any], size: int, keyword: str, word: str) -> Iterator[str]:
     least, most = _count(flat, f"min{keyword}"), _count(flat, f"max{keyword}")
     if least is not None and size < least:
-        yield f"must have at least {least} {word}{'s' if least != 1 else ''}"
+        yield f"must have at least {count_of(least, word)}"
     if most is not None and size > most:
-        yield f"may have at most {most} {word}{'s' if most != 1 else ''}"
+        yield f"may have at most {count_of(most, word)}"
 
 
 def _count(flat: Mapping[str, Any], keyword: str) -> int | None:

@@ -11,6 +11,7 @@ from textual.content import Content
 
 from drio_tui.api import wire
 from drio_tui.schema.jsontext import pretty
+from drio_tui.text import count_of
 from drio_tui.ui.widgets.document import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.trying.bound import Bound
@@ -59,7 +60,7 @@ def request_blocks(run: Run) -> list[Block]:
         blocks += [
             Field(Content("Status"), Content.styled(str(one.status), "$text-success" if good else "$text-error")),
             Field(Content("Type"), safe_line(one.content_type or "none", 100)),
-            Field(Content("Size"), Content(f"{one.size:,} bytes")),
+            Field(Content("Size"), Content(count_of(one.size, "byte"))),
         ]
         if one.text:
             cut = one.text[:_LONGEST]

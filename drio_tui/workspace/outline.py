@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from drio_tui.kinds import KINDS
+from drio_tui.text import count_of
 from drio_tui.workspace.problems import Problem, find_problems
 from drio_tui.workspace.references import Links
 from drio_tui.workspace.snapshot import Key, Part, Snapshot, Thing
@@ -394,9 +395,9 @@ def title_of(snapshot: Snapshot, key: Key) -> str:
 
 def _shape(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{len(value)} members"
+        return count_of(len(value), "member")
     if isinstance(value, list):
-        return f"{len(value)} items"
+        return count_of(len(value), "item")
     return ""
 
 

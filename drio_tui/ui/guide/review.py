@@ -13,6 +13,7 @@ from textual.widgets import Static
 from drio_tui.guide.checks import PAGE_OF, Finding, findings
 from drio_tui.guide.parts import APP_REF, as_it_will_be, known, parts
 from drio_tui.guide.plan import plan
+from drio_tui.text import count_of
 from drio_tui.ui.guide import TITLES
 from drio_tui.ui.guide.page import Page
 from drio_tui.ui.widgets.config_tree import ConfigTree
@@ -70,8 +71,7 @@ class ReviewPage(Page):
         count = len(left)
         lines = [Content.styled("What will be sent" if not self.draft.app else "What is left to send",
                                 "bold $text-primary")]  # fmt: skip
-        said = "one request" if count == 1 else f"{count} requests"
-        lines.append(Content.styled(said, _MUTED) if count else Content.styled("Nothing is left.", _MUTED))
+        lines.append(Content.styled(count_of(count, "request") if count else "Nothing is left.", _MUTED))
         lines += [Content.assemble(("· ", "$text-accent"), safe_line(step.about, 200)) for step in left[:60]]
         if count > 60:
             lines.append(Content.styled(f"… and {count - 60} more", _MUTED))

@@ -17,6 +17,7 @@ from drio_tui.guide.checks import Finding, findings
 from drio_tui.guide.draft import Added, Filled
 from drio_tui.guide.parts import Part, as_it_will_be, known, parts
 from drio_tui.kinds import KINDS
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.guide.page import Page
@@ -340,7 +341,7 @@ class ThingsPage(Page):
                 self._changed()
                 tools = sum(one.kind == "tool" for one in added)
                 calls = sum(one.kind == "operation" for one in added)
-                self.notify(f"Taken: {calls} operations and {tools} tools.", markup=False)
+                self.notify(f"Taken: {count_of(calls, 'operation')} and {count_of(tools, 'tool')}.", markup=False)
                 if added:
                     self.rows.choose(added[0].ref)
                 self.focus_first()

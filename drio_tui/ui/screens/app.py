@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from drio_tui.api import wire
 from drio_tui.api.errors import DrioError
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Status
@@ -253,7 +254,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         parts: list[tuple[str, str]] = []
         if self.wanted:
             hits = len(self.tree_view.hits)
-            parts.append((f"{hits} hit{'s' if hits != 1 else ''}", "$foreground-muted" if hits else "$text-warning"))
+            parts.append((count_of(hits, "hit"), "$foreground-muted" if hits else "$text-warning"))
         if self.marked:
             parts.append((f"● {len(self.marked)} marked", "$text-accent"))
         root = self.outline.root
@@ -264,11 +265,11 @@ class AppScreen(editing.Editing, DrioScreen[None]):
             at = f" at {self._read_at:%H:%M}" if self._read_at else ""
             parts.append((f"▲ not fresh: as it was{at}" if len(self.snapshot) else "▲ not read", "$text-warning"))
         if errors:
-            parts.append((f"✗ {errors} error{'s' if errors != 1 else ''}", "$text-error"))
+            parts.append((f"✗ {count_of(errors, 'error')}", "$text-error"))
         if warnings:
-            parts.append((f"▲ {warnings} warning{'s' if warnings != 1 else ''}", "$text-warning"))
+            parts.append((f"▲ {count_of(warnings, 'warning')}", "$text-warning"))
         if not parts:
-            parts.append((f"{len(self.snapshot)} things, no problems", "$foreground-muted"))
+            parts.append((f"{count_of(len(self.snapshot), 'resource')}, no problems", "$foreground-muted"))
         line = Content("  ").join([Content.styled(text, style) for text, style in parts])
         self.query_one("#note", Static).update(line, layout=False)
 

@@ -18,6 +18,7 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError
 from drio_tui.api.resource import why_degraded
 from drio_tui.kinds import APP
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Status
@@ -232,9 +233,9 @@ class AppsScreen(DrioScreen[None]):
             note.update("")
             return
         total = len(self.things)
-        words = f"{total} app{'s' if total != 1 else ''}"
+        words = count_of(total, "app")
         if self.drafts:
-            words += f", {len(self.drafts)} draft{'s' if len(self.drafts) != 1 else ''}"
+            words += f", {count_of(len(self.drafts), 'draft')}"
         if self.order.member:
             title = next(column.title for member, column in COLUMNS if member == self.order.member)
             words += f", by {title.lower()}{' downwards' if self.order.down else ''}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drio_tui.kinds import KINDS
+from drio_tui.text import count_of
 from drio_tui.ui.screens.bulk import BatchScreen
 from drio_tui.workspace.blast import blast_radius, plan_delete
 from drio_tui.workspace.journal import strip
@@ -22,11 +23,12 @@ def delete_screen(snapshot: Snapshot, keys: Sequence[Key], *, cascade: bool = Fa
     hits = blast_radius(snapshot, links, keys)
     things = [thing for key in keys if (thing := snapshot.at(key))]
     one = things[0] if len(things) == 1 else None
-    title = f"Delete the {KINDS[one.kind].title.lower()} {one.name}?" if one else f"Delete {len(things)} things?"
+    target = f"the {KINDS[one.kind].title.lower()} {one.name}" if one else count_of(len(things), "resource")
+    title = f"Delete {target}?"
     lines = []
     if hits:
         names = ", ".join(f"{hit.name} ({KINDS[hit.key[0]].title.lower()})" for hit in hits[:12])
-        count = "1 thing refers" if len(hits) == 1 else f"{len(hits)} things refer"
+        count = f"{count_of(len(hits), 'resource')} refer{'s' if len(hits) == 1 else ''}"
         what = "it" if one else "them"
         lines.append(f"{count} to {what}, directly or through others: {names}{' …' if len(hits) > 12 else ''}")
     if plan.along:

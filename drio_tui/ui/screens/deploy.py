@@ -18,6 +18,7 @@ from textual.widgets import ContentSwitcher, Static
 from drio_tui.api.errors import DrioError
 from drio_tui.endpoint import connect
 from drio_tui.kinds import KINDS
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.keymap import Key
@@ -25,7 +26,7 @@ from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens import restoring
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.connect import ConnectScreen
-from drio_tui.ui.screens.deploy_news import WAYS, Seen, count, live, ready, trouble
+from drio_tui.ui.screens.deploy_news import WAYS, Seen, live, ready, trouble
 from drio_tui.ui.screens.deploy_rows import (
     change_rows,
     change_text,
@@ -242,7 +243,7 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
             case "deploy_now" | "deploy_anyway" if report is None:
                 return "The preflight is not done yet: r looks again."
             case "deploy_now" if report is not None and report.errors:
-                return f"{count(report.errors, 'error')} in the way. {WAYS}"
+                return f"{count_of(report.errors, 'error')} in the way. {WAYS}"
             case "deploy_anyway" if report is not None and not report.errors:
                 return "No error is in the way: D deploys."
             case "look" | "connect" | "copy_endpoint" if not self.endpoint:
@@ -262,7 +263,7 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
 
     async def _deploy_after_asking(self) -> None:
         app = self.snapshot.app if self.snapshot else None
-        errors = count(self.report.errors if self.report else 0, "error")
+        errors = count_of(self.report.errors if self.report else 0, "error")
         body = f"The preflight found {errors}. The server may refuse, and what is live now is replaced."
         name = (app.text("slug") or app.name) if app else self.app_id
         if await self.drio.confirm("Deploy with errors?", body, agree="Deploy all the same", name=name):
@@ -384,7 +385,7 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
             report = self.report
             if report is None:
                 return Content("")
-            tools = f"{count(report.tools, 'tool')}, about {report.tokens:,} tokens of a model's context"
+            tools = f"{count_of(report.tools, 'tool')}, about {report.tokens:,} tokens of a model's context"
             return safe_line(f"Nothing stands in the way. {tools}.", 200)
         if self.page == 1:
             known = "Nothing has changed since the last deploy." if self.last else _FIRST

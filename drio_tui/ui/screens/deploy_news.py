@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from drio_tui.endpoint import SeenTool, Server
+from drio_tui.text import count_of
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.deployed import Record
 from drio_tui.workspace.deploying import Deployed, refusal_lines
@@ -29,17 +30,12 @@ class Seen:
     differences: tuple[Difference, ...]
 
 
-def count(number: int, word: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number} {word}{'s' if number != 1 else ''}"
-
-
 def ready(report: Preflight, last: Record | None, version: str) -> list[Content]:
     """What the preflight means for the deploy that may come; `version` is the app's now."""
     if report.errors:
-        lines = [safe_line(f"✗ {count(report.errors, 'error')} in the way. {WAYS}", _WIDTH, _BAD)]
+        lines = [safe_line(f"✗ {count_of(report.errors, 'error')} in the way. {WAYS}", _WIDTH, _BAD)]
     elif report.warnings:
-        lines = [safe_line(f"▲ {count(report.warnings, 'warning')}. D deploys it.", _WIDTH, _WARNED)]
+        lines = [safe_line(f"▲ {count_of(report.warnings, 'warning')}. D deploys it.", _WIDTH, _WARNED)]
     else:
         lines = [safe_line("✓ D deploys it.", _WIDTH, _GOOD)]
     if last is not None and last.version != version:
@@ -62,11 +58,11 @@ def live(done: Deployed, seen: Seen | None, *, looking: bool) -> list[Content]:
     elif seen is None:
         lines.append(safe_line("▲ Not looked at yet: v tries again.", _WIDTH, _WARNED))
     elif seen.differences:
-        told = f"▲ A model sees it differently: {count(len(seen.differences), 'difference')}."
+        told = f"▲ A model sees it differently: {count_of(len(seen.differences), 'difference')}."
         lines.append(safe_line(told, _WIDTH, _WARNED))
     else:
         server = f"{seen.server.name} {seen.server.version}"
-        told = f"✓ A model sees {count(len(seen.tools), 'tool')} of {server}, as the config says."
+        told = f"✓ A model sees {count_of(len(seen.tools), 'tool')} of {server}, as the config says."
         lines.append(safe_line(told, _WIDTH, _GOOD))
     return lines
 

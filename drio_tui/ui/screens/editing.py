@@ -10,6 +10,7 @@ from textual.message import Message
 
 from drio_tui.api.errors import Forbidden, UsageError
 from drio_tui.kinds import KINDS
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.keymap import Key
@@ -279,7 +280,7 @@ class Editing:
         word = "Enable" if on else "Disable"
         app = self._screen.app_id
         steps = [f"{word} {thing.name}" for thing in things]
-        title = f"{word} {things[0].name}?" if len(things) == 1 else f"{word} {len(things)} things?"
+        title = f"{word} {things[0].name}?" if len(things) == 1 else f"{word} {count_of(len(things), 'resource')}?"
         screen = BatchScreen(
             title, "", steps, lambda saver: enable_all(saver, app, things, on), agree=word, danger=False
         )

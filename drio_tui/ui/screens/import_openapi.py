@@ -19,6 +19,7 @@ from drio_tui.importing.making import batch
 from drio_tui.importing.model import Detail
 from drio_tui.importing.planning import Plan, Target
 from drio_tui.importing.servers import why_no_base
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.forms.editors import LineEditor, Picker, Segments
@@ -268,8 +269,7 @@ class ImportScreen(DrioScreen[bool]):
             parts.append(safe_line(f"{document.title} {document.head.version}", 60, "bold"))
             parts.append(Content.styled(f"OpenAPI {document.head.openapi[:12]}", "$foreground-muted"))
             if self._found:
-                plural = "s" if len(self._found) != 1 else ""
-                parts.append(Content.styled(f"▲ {len(self._found)} problem{plural} (p)", "$text-warning"))
+                parts.append(Content.styled(f"▲ {count_of(len(self._found), 'problem')} (p)", "$text-warning"))
             elif self._checked:
                 parts.append(Content.styled("✓ valid", "$text-success"))
             if self._checking:
@@ -449,7 +449,7 @@ class ImportScreen(DrioScreen[bool]):
             lines.append(f"▲ and {len(told) - TOLD} more")
         count = len(plan.things)
         screen = MakingScreen(
-            f"Create {count} things?",
+            f"Create {count_of(count, 'resource')}?",
             "\n".join(lines) or "Nothing is left out.",
             [thing.about for thing in plan.things],
             lambda saver: self._made_by(saver, plan),

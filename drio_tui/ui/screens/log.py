@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.curl import as_curl
 from drio_tui.ui.keymap import Key
@@ -210,7 +211,7 @@ class LogScreen(DrioScreen[None]):
             "  ",
             status_of(exchange),
         )
-        facts = [duration(exchange.elapsed), f"{exchange.response_size:,} bytes" if exchange.done else ""]
+        facts = [duration(exchange.elapsed), count_of(exchange.response_size, "byte") if exchange.done else ""]
         if exchange.request_id:
             facts.append(f"id {exchange.request_id}")
         if exchange.retry_in is not None:

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
@@ -44,7 +45,7 @@ class ProblemsScreen(Dialog[ThingKey | None]):
         problems = self._outline.problems
         errors = sum(problem.severity == "error" for problem in problems)
         box = self.query_one("#problems")
-        box.border_title = f"{errors} errors, {len(problems) - errors} warnings"
+        box.border_title = f"{count_of(errors, 'error')}, {count_of(len(problems) - errors, 'warning')}"
         rows = []
         for number, problem in enumerate(problems):
             error = problem.severity == "error"

@@ -8,6 +8,7 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from drio_tui.api.errors import DrioError
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.keymap import Key
@@ -68,7 +69,7 @@ class Restoring:
             Choice(
                 one.version,
                 one.version,
-                f"{one.at[:16].replace('T', ' ')}  {one.tools} tools, {one.widgets} widgets"
+                f"{one.at[:16].replace('T', ' ')}  {count_of(one.tools, 'tool')}, {count_of(one.widgets, 'widget')}"
                 + (f", again {one.again}" if one.again else ""),
             )
             for one in message.found

@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.json_lines import NO_LIMITS, Cut, Limits, Part, lines_of, parts_of, text_lines
 from drio_tui.ui.keymap import Key
@@ -310,7 +311,7 @@ class JsonView(Vertical):
         self._lines.query_text = message.query
         self._lines.refresh()
         field = self.query_one(Input)
-        field.border_subtitle = f"{len(message.matches)} lines"
+        field.border_subtitle = count_of(len(message.matches), "line")
         if message.matches:
             self._step(1)
 

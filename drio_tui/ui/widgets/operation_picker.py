@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from drio_tui.importing.choosing import Choosing
 from drio_tui.importing.model import Offered
+from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.widgets.filter_input import FilterInput
@@ -172,7 +173,7 @@ class OperationPicker(Vertical):
         choosing = self.choosing
         total = len(choosing.operations)
         shown = "" if len(self._shown) == total else f"{len(self._shown):,} of "
-        parts = [Content(f"{shown}{total:,} operation{'' if total == 1 else 's'}")]
+        parts = [Content(shown + count_of(total, "operation"))]
         if len(choosing):
             unsafe = f", {choosing.unsafe} change something" if choosing.unsafe else ""
             parts.append(Content.styled(f"● {len(choosing)} chosen{unsafe}", "$text-accent"))

@@ -8,6 +8,7 @@ from typing import Any
 from textual.content import Content
 
 from drio_tui.kinds import KINDS
+from drio_tui.text import count_of
 from drio_tui.ui.widgets.document import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.ui.widgets.values import label_of, method, scalar
@@ -33,8 +34,7 @@ def counts(raw: Any) -> str:
     for member, kind in PARTS[:2]:
         parts = raw.get(member)
         if isinstance(parts, list) and parts:
-            word = KINDS[kind].title.lower()
-            found.append(f"{len(parts)} {word}{'s' if len(parts) > 1 else ''}")
+            found.append(count_of(len(parts), KINDS[kind].title.lower()))
     return ", ".join(found)
 
 

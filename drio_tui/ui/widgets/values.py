@@ -13,6 +13,7 @@ from textual.color import Color
 from textual.content import Content
 from textual.style import Style
 
+from drio_tui.text import count_of
 from drio_tui.ui.widgets.safe import safe, safe_line
 
 TEXT_MAX = 20_000
@@ -110,7 +111,7 @@ def age(seconds: float) -> str:
     for length, name in _UNITS:
         count = int(distance // length)
         if count:
-            words = f"{count} {name}{'s' if count > 1 else ''}"
+            words = count_of(count, name)
             return f"{words} ago" if seconds >= 0 else f"in {words}"
     return "just now"
 
