@@ -7,14 +7,17 @@ read comes as `Item` or `Listing`: the JSON as it came, and a typed view on dema
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from drio_tui.api import shapes
-from drio_tui.api.errors import NotDrio, OutcomeUnknown, UsageError
+from drio_tui.api.errors import ApiError, DrioError, NewerApi, NotDrio, OutcomeUnknown, UsageError
 from drio_tui.api.resource import Item, Listing, Resource, path_of
 from drio_tui.api.transport import Reply, Transport
+from drio_tui.api.versions import newer_version, version_of_envelope
 
 if TYPE_CHECKING:
     from drio_tui.api.models import DeployResult, Template, Tool, User, Widget, Wire
@@ -36,6 +39,9 @@ _TOOL: Resource[Tool] = Resource("tool", "/apps/{app}/tools", "/apps/{app}/tools
 _WIDGET: Resource[Widget] = Resource(
     "widget", "/apps/{app}/widgets", "/apps/{app}/widgets/{id}", "widgets", "widget", "Widget"
 )
+APPS = "/apps"
+_ALWAYS_THERE = frozenset({APPS, "/templates", "/me"})
+_PROBE_SECONDS = 8.0
 _DEPLOY: Resource[DeployResult] = Resource("deploy", "", "/apps/{app}/deploy", "", "", "DeployResult")
 
 
@@ -47,6 +53,9 @@ class DrioClient:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
+        self._asking = asyncio.Lock()
+        self._spoke_v1 = False
+        self._version: str | None = None  # of a newer API; empty when there is none
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,25 +76,32 @@ class DrioClient:
     ) -> Listing[T]:
         """GET the collection, in the server's order."""
         path = _collection(resource, app, parent)
-        reply = await self.transport.request("GET", path, anonymous=anonymous)
-        envelope = _object(reply, path)
-        found = envelope.get(resource.list_key)
-        if not isinstance(found, list):
-            raise NotDrio(f"{path} answered without a list of {resource.list_key}")
+        async with self._served(path):
+            reply = await self.transport.request("GET", path, anonymous=anonymous)
+            envelope = _object(reply, path)
+            found = envelope.get(resource.list_key)
+            if not isinstance(found, list):
+                version = version_of_envelope(envelope)
+                if version is not None:
+                    raise NewerApi(await self._newer() or version)
+                raise NotDrio(f"{path} answered without a list of {resource.list_key}")
         rest = {key: value for key, value in envelope.items() if key != resource.list_key}
         return Listing(resource, found, rest, reply.request_id)
 
     async def get(self, resource: Resource[T], id: str = "", *, app: str = "", anonymous: bool = False) -> Item[T]:
         """GET one thing."""
         path = _item(resource, app, id)
-        return _unwrap(resource, await self.transport.request("GET", path, anonymous=anonymous), path)
+        async with self._served(path):
+            return _unwrap(resource, await self.transport.request("GET", path, anonymous=anonymous), path)
 
     async def create(
         self, resource: Resource[T], body: Wire | dict[str, Any], *, app: str = "", parent: str = ""
     ) -> Item[T]:
         """POST to the collection; the answer is the thing as the server made it."""
         path = _collection(resource, app, parent)
-        return _made(resource, await self.transport.request("POST", path, json=_json(body)), "POST", path)
+        async with self._served(path):
+            reply = await self.transport.request("POST", path, json=_json(body))
+        return _made(resource, reply, "POST", path)
 
     async def update(self, resource: Resource[T], id: str, changed: Wire | dict[str, Any], *, app: str = "") -> Item[T]:
         """PATCH one thing with what changed and nothing else (`Wire.changes_from` makes that).
@@ -103,6 +119,53 @@ class DrioClient:
         if not resource.deletable:
             raise UsageError(f"drio has no way to delete a {resource.name}")
         return (await self.transport.request("DELETE", _item(resource, app, id))).request_id
+
+    @asynccontextmanager
+    async def _served(self, path: str) -> AsyncIterator[None]:
+        """Explain a 404 or 410 of an address that v1 always has: nobody deleted it, this is another version."""
+        try:
+            yield
+            self._spoke_v1 = True
+        except ApiError as error:
+            if error.status not in (404, 410):
+                raise
+            if path not in _ALWAYS_THERE and (self._spoke_v1 or await self._speaks_v1()):
+                raise  # what the path names is gone
+            version = await self._newer()
+            if version is not None:
+                raise NewerApi(version) from error
+            if path in _ALWAYS_THERE:
+                error.hint = "Check the base URL: every drio has this address below /api/v1."
+            raise
+
+    async def _speaks_v1(self) -> bool:
+        try:
+            await self.transport.request("GET", APPS)
+        except ApiError as error:
+            return error.status not in (404, 410)
+        except DrioError:
+            return True  # not known; then what was said stands
+        return True
+
+    async def _newer(self) -> str | None:
+        """The newer API version that the server speaks, asked for once."""
+        async with self._asking:
+            if self._version is None:
+                try:
+                    async with asyncio.timeout(_PROBE_SECONDS):
+                        self._version = await newer_version(self.transport.base_url, self._status) or ""
+                except TimeoutError:
+                    self._version = ""
+        return self._version or None
+
+    async def _status(self, path: str) -> int | None:
+        try:
+            reply = await self.transport.request("GET", path, anonymous=True, below_origin=True)
+        except ApiError as error:
+            return error.status
+        except DrioError:
+            return None
+        return reply.status if isinstance(reply.data, dict) else None
 
     # --- the routes of their own -----------------------------------------------------------------
 

@@ -5,7 +5,8 @@ do next). They are plain text from possibly hostile places: whoever shows them p
 `drio_tui.text.visible` first.
 
 The wire shapes read here: drio's envelope `{"error": {"code", "message", "details", "requestId"}}`
-(contract 1.2, documented) and RFC 6749 section 5.2 `{"error": "...", "error_description": "..."}`.
+(contract 1.2, documented), with `request_id` from v2 on, and RFC 6749 section 5.2
+`{"error": "...", "error_description": "..."}`.
 """
 
 from __future__ import annotations
@@ -113,6 +114,20 @@ class NotDrio(DrioError):
     hint = "Check the base URL; a captive portal or a proxy may be answering instead."
 
 
+class NewerApi(DrioError):
+    """The server speaks a later version of the API than the one this program edits."""
+
+    title = "This drio is newer than drio-tui"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"this drio speaks {version}; drio-tui edits v1, which it does not serve",
+            hint=f"Update drio-tui (`pip install --upgrade drio-tui`). Until it speaks {version}, edit in drio's "
+            "dashboard, or name a host that serves v1 with `--base-url`.",
+        )
+        self.version = version
+
+
 class ResponseTooLarge(NotDrio):
     """The answer was larger than the client is willing to hold in memory."""
 
@@ -165,7 +180,7 @@ class ApiError(DrioError):
 
     @property
     def field_errors(self) -> list[FieldError]:
-        """The fields that `details` names, whether as drio's list or as FastAPI's `loc`/`msg` list."""
+        """The fields that `details` names: as drio's list, FastAPI's `loc`/`msg` or Ajv's `instancePath` list."""
         return list(_field_errors(self.details))
 
     def as_dict(self) -> dict[str, Any]:
@@ -286,9 +301,10 @@ def api_error(status: int, body: Any, *, request_id: str | None = None, retry_af
     code, message, details = "", "", None
     if isinstance(error, dict):
         code, message, details = _text(error.get("code")), _text(error.get("message")), error.get("details")
-        request_id = _text(error.get("requestId")) or request_id
+        request_id = _request_id(error) or _request_id(body) or request_id
     elif isinstance(error, str):
         code, message = error, _text(body.get("error_description"))
+        request_id = _request_id(body) or request_id
     return kind(
         message or f"HTTP {status}",
         status=status,
@@ -303,6 +319,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _request_id(body: dict[str, Any]) -> str:
+    return _text(body.get("requestId")) or _text(body.get("request_id"))  # the latter from v2 on
+
+
 def _field_errors(details: Any) -> Any:
     if isinstance(details, dict):
         details = details.get("fields") or details.get("errors") or details.get("issues")
@@ -312,8 +332,21 @@ def _field_errors(details: Any) -> Any:
         if not isinstance(item, dict):
             continue
         where = item.get("path", item.get("field", item.get("loc")))
+        if where is None and isinstance(item.get("instancePath"), str):
+            where = _ajv_path(item)
         if isinstance(where, list):
             where = ".".join(str(part) for part in (where[1:] if where[:1] == ["body"] else where))
         message = item.get("message", item.get("msg"))
         if isinstance(where, str) and isinstance(message, str):
             yield FieldError(where, message)
+
+
+def _ajv_path(item: dict[str, Any]) -> list[str]:
+    """Where an error of Ajv's list is: its JSON pointer, and the member that is missing or not allowed there."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in item["instancePath"].split("/")[1:]]
+    params = item.get("params")
+    if isinstance(params, dict):
+        for key in ("missingProperty", "additionalProperty", "unevaluatedProperty", "propertyName"):
+            if isinstance(member := params.get(key), str) and member:
+                return [*parts, member]
+    return parts

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from drio_tui.api.errors import UsageError
+from drio_tui.api.errors import NewerApi, UsageError
+from drio_tui.api.versions import newer_version
 from drio_tui.auth import browser, exchange
 from drio_tui.auth.attempt import Attempt, Granted, Refused
 from drio_tui.auth.clients import CLIENT_ID, Client, ClientBook
@@ -167,7 +168,7 @@ class SignIn:
             tokens = await self._exchange(wire, discovery, client, attempt, code)
             try:
                 account = await self._account(wire, tokens)
-            except SignInFailed:
+            except (SignInFailed, NewerApi):
                 with contextlib.suppress(SignInFailed):  # a courtesy; the tokens are thrown away either way
                     await exchange.revoke(wire, tokens)
                 raise
@@ -349,6 +350,10 @@ class SignIn:
         self._emit(StepStarted(Step.ACCOUNT, "Asking who is signed in"))
         answer = await wire.get(f"{self.profile.base_url}/me", step=Step.ACCOUNT, bearer=tokens.access_token)
         answer.raise_for_trouble()
+        if answer.status in (404, 410):
+            version = await newer_version(self.profile.base_url, self._prober(wire))
+            if version is not None:
+                raise NewerApi(version)
         if not 200 <= answer.status < 300:
             raise AccountUnknown(f"{answer.host} answered HTTP {answer.status} to the new token. {answer.words()}")
         body = answer.json_object()
@@ -357,6 +362,16 @@ class SignIn:
         account = _account(body)
         self._emit(StepDone(Step.ACCOUNT, one_line(account.label or "", 120)))
         return account
+
+    def _prober(self, wire: Wire) -> Callable[[str], Awaitable[int | None]]:
+        async def status(path: str) -> int | None:
+            try:
+                answer = await wire.get(self.profile.origin + path, step=Step.ACCOUNT)
+            except SignInFailed:
+                return None
+            return answer.status if answer.error_object() or answer.status >= 400 else None
+
+        return status
 
     async def _keep(self, tokens: TokenSet, account: Account, discovery: Discovery) -> SignedIn:
         self._emit(StepStarted(Step.STORAGE, "Keeping the sign-in"))

@@ -53,7 +53,7 @@ async def test_a_refusal_is_not_tried_again(bench: Bench, code: int) -> None:
     server, client = await bench.pair(status(code))
     with pytest.raises(ApiError):
         await client.list(APP)
-    assert len(server.seen) == 1
+    assert [seen.target for seen in server.seen].count("/api/v1/apps") == 1
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 408, 409, 413, 422, 429, 431, 501, 503])
@@ -62,7 +62,7 @@ async def test_a_refused_post_was_surely_not_done(bench: Bench, code: int) -> No
     with pytest.raises(ApiError) as caught:
         await client.create(APP, NEW)
     assert not caught.value.outcome_unknown
-    assert len(server.seen) == 1
+    assert [seen.method for seen in server.seen].count("POST") == 1
 
 
 @pytest.mark.parametrize("code", [500, 502, 504, 520])

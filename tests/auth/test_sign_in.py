@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from drio_tui.api.errors import NewerApi
 from drio_tui.auth import flow
 from drio_tui.auth.browser import Surroundings
 from drio_tui.auth.errors import (
@@ -332,6 +333,20 @@ async def test_an_unconfirmed_account_leaves_nothing_behind(person: Person, worl
     assert len(person.profiles) == 0
     assert len(world.revoked) == 1
     assert not any((person.profiles.path.parent).glob("*"))
+
+
+async def test_signing_in_to_a_drio_that_no_longer_serves_v1_says_so(person: Person, world: World) -> None:
+    """B42: `GET /me` is missing because the server speaks a newer API; nothing is kept."""
+    world.settings.me_status = 404
+
+    async def wants_a_token(request: Request) -> Reply:
+        return json_reply({"error": {"code": "unauthorized", "message": "no", "request_id": "r"}}, 401)
+
+    world.api_override["/api/v3/apps"] = wants_a_token
+    with pytest.raises(NewerApi, match="this drio speaks v3; drio-tui edits v1"):
+        await person.signs_in()
+    assert len(person.profiles) == 0
+    assert len(world.revoked) == 1
 
 
 async def test_the_address_is_shown_even_when_a_browser_opened(person: Person, world: World, tmp_path) -> None:

@@ -107,10 +107,8 @@ class TemplatePage(Page):
         elif self.draft.template is not None:  # drio is not there, but the one chosen is
             self._take([Thing("template", self.draft.template_id, self.draft.template)])
         else:
-            error = message.error
-            self.query_one("#nothing", EmptyState).say(
-                error.title if error else "Not read", str(error) if error else "", ("Ctrl+S", "try again")
-            )
+            error = message.error or DrioError(title="Not read")
+            self.query_one("#nothing", EmptyState).say_error(error, ("Ctrl+S", "try again"))
 
     def _take(self, things: Sequence[Thing]) -> None:
         first, self.things = self.things is None, things

@@ -218,7 +218,7 @@ class AppsScreen(DrioScreen[None]):
         empty = self.query_one("#empty", EmptyState)
         empty.display = not count
         if self.things is None and self.failure is not None:
-            empty.say(self.failure.title, self.failure.message, ("r", "try again"), ("3", "see the request"))
+            empty.say_error(self.failure, ("r", "try again"), ("3", "see the request"))
         elif not self.things:
             empty.say("No apps yet", "Make one, step by step.", ("n", "create an app"), ("1", "look at the templates"))
         else:

@@ -201,8 +201,7 @@ class ImportScreen(DrioScreen[bool]):
         self.reading = ""
         error = message.error
         if self.document is None:
-            said = "\n".join(part for part in (error.message, error.hint) if part)
-            self.query_one("#empty", EmptyState).say(error.title, said, ("Enter", "try again"))
+            self.query_one("#empty", EmptyState).say_error(error, ("Enter", "try again"))
         else:
             self.drio.show_error(error)
         self.query_one(".-source", LineEditor).focus()

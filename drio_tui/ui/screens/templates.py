@@ -196,7 +196,7 @@ class TemplatesScreen(DrioScreen[None]):
         empty = self.query_one("#empty", EmptyState)
         empty.display = not ranked
         if self.things is None and self.failure is not None:
-            empty.say(self.failure.title, self.failure.message, ("r", "try again"), ("3", "see the request"))
+            empty.say_error(self.failure, ("r", "try again"), ("3", "see the request"))
         elif not self.things:
             empty.say("No templates", "This drio offers none.", ("r", "look again"))
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from drio_tui.api.errors import DrioError
 from drio_tui.ui.widgets.safe import safe
 
 
@@ -34,6 +35,10 @@ class EmptyState(Static):
     def say(self, title: str, body: str = "", *steps: tuple[str, str]) -> None:
         """Say something else."""
         self.update(self.content_of(title, body, *steps))
+
+    def say_error(self, error: DrioError, *steps: tuple[str, str]) -> None:
+        """Say what went wrong and what to do about it."""
+        self.say(error.title, "\n".join(filter(None, (error.message, error.hint))), *steps)
 
     @staticmethod
     def content_of(title: str, body: str, *steps: tuple[str, str]) -> Content:
