@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual._styles_cache import StylesCache
 from textual.actions import ActionParseResult
 from textual.await_complete import AwaitComplete
@@ -29,6 +29,8 @@ from drio_tui import settings as stored
 from drio_tui.text import one_line
 from drio_tui.ui import keymap
 from drio_tui.ui.backend import Backend
+from drio_tui.ui.base.textual_internals import guard_option_lists
+from drio_tui.ui.base.type_ahead import TypeAhead
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.leaving import Leaving
 from drio_tui.ui.messages import (
@@ -122,6 +124,7 @@ class DrioApp(Opening, Leaving, TerminalApp, inherit_bindings=False):
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.backend = Backend(self.options, self.post_message)
         self._offered = False
+        self._type_ahead = TypeAhead(self, self._text_dropped)
         self._began = time.time()
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.backend.start
         self.set_reactive(DrioApp.status, self.backend.status)
@@ -154,6 +157,7 @@ class DrioApp(Opening, Leaving, TerminalApp, inherit_bindings=False):
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
+        guard_option_lists()
         self.retry()
 
     def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
@@ -276,6 +280,15 @@ class DrioApp(Opening, Leaving, TerminalApp, inherit_bindings=False):
         """As textual does, whose cache of colours keeps the last thousand widgets' drawn lines with it."""
         StylesCache.get_inner_outer.cache_clear()
         return super().pop_screen()
+
+    # -- input ------------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        if not self._type_ahead.holds(event):
+            await super().on_event(event)
+
+    def _text_dropped(self) -> None:
+        self.notify("The screen was not ready: what you typed meanwhile was not used.", markup=False)
 
     # -- actions ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import pytest
 from textual import events
 from textual._context import visible_screen_stack
 from textual.geometry import Region
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import Button
 
@@ -32,9 +33,10 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], *, seconds: 
 
 
 def at_once(pilot: Pilot[Any], *keys: str) -> None:
-    """Press keys as a terminal that repeats one sends them: all are there before the first is looked at."""
+    """Press keys as a terminal sends them in one read: all are there before the first is looked at."""
     for key in keys:
-        pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        one = len(key) == 1
+        pilot.app.post_message(events.Key(_character_to_key(key) if one else key, key if one else None))
 
 
 async def click_button(pilot: Pilot[Any], selector: str, *, times: int = 1) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual import events
-from textual.app import App
+from textual.app import App, ComposeResult
+from textual.command import CommandPalette
 from textual.drivers import linux_driver
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import OptionList, Static
 
 from drio_tui.ui.base import textual_internals as internals
 from drio_tui.ui.base.textual_internals import TerminalDriver, _InputParser
@@ -97,3 +101,93 @@ async def test_an_app_is_ended_after_a_crash_with_a_status_and_without_a_traceba
             internals.end_after_crash(app, RuntimeError("broken"))
     assert app.return_code == 1
     assert "Traceback" not in "".join(capsys.readouterr())
+
+
+async def test_the_loop_is_idle_only_when_nothing_else_is_ready() -> None:
+    loop = asyncio.get_running_loop()
+    seen: list[bool] = []
+    done = asyncio.Event()
+
+    def look() -> None:
+        seen.append(internals.loop_is_idle(loop))
+
+    def last() -> None:
+        look()
+        done.set()
+
+    loop.call_soon(look)  # the next one is ready
+    loop.call_soon(last)
+    await done.wait()
+    assert seen == [False, True]
+
+
+class Lists(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Static()
+        yield OptionList("one", "two")
+
+
+async def test_a_pending_layout_or_callback_waits_for_refresh() -> None:
+    app = Lists()
+    async with app.run_test() as pilot:
+        async with asyncio.timeout(30):
+            while internals.waits_for_refresh(app.screen):
+                await pilot.pause()
+        app.query_one(Static).refresh(layout=True)
+        async with asyncio.timeout(30):
+            while not app.screen._layout_required:
+                await asyncio.sleep(0)
+            assert internals.waits_for_refresh(app.screen)
+            while internals.waits_for_refresh(app.screen):
+                await pilot.pause()
+            ran: list[int] = []
+            app.query_one(Static).refresh()
+            app.screen.call_after_refresh(lambda: ran.append(len(app.screen._callbacks)))
+            while not app.screen._callbacks:
+                await asyncio.sleep(0)
+            assert internals.waits_for_refresh(app.screen)
+            while not ran:
+                await pilot.pause()
+        assert ran == [0]
+
+
+async def test_the_palette_is_searching_until_it_shows_its_commands() -> None:
+    app = Lists()
+    async with app.run_test() as pilot:
+        assert not internals.is_searching(app.screen)
+        app.action_command_palette()
+        seen: list[bool] = []
+        async with asyncio.timeout(30):
+            while not isinstance(app.screen, CommandPalette) or not app.screen.has_class("-ready"):
+                seen.append(internals.is_searching(app.screen))
+                await asyncio.sleep(0)
+        assert any(seen)
+        await pilot.pause()
+        assert not internals.is_searching(app.screen)
+
+
+async def test_page_keys_in_an_option_list_that_has_no_lines_do_nothing() -> None:
+    internals.guard_option_lists()
+    internals.guard_option_lists()  # a second time changes nothing
+
+    class Hidden(Screen[None]):
+        def compose(self) -> ComposeResult:
+            yield OptionList("one", "two")
+
+        def on_mount(self) -> None:
+            self.query_one(OptionList).display = False
+
+    app = Lists()
+    async with app.run_test() as pilot:
+        shown = app.query_one(OptionList)
+        shown.highlighted = 0
+        shown.action_page_down()
+        assert shown.highlighted == 1
+        await app.push_screen(Hidden())
+        await pilot.pause()
+        hidden = app.screen.query_one(OptionList)
+        hidden.highlighted = 0
+        assert 0 not in hidden._index_to_line
+        hidden.action_page_up()
+        hidden.action_page_down()
+        assert hidden.highlighted == 0

@@ -5,6 +5,7 @@ Nothing else in the program may use a private name of theirs; tests/ui/test_text
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import re
@@ -13,7 +14,7 @@ import signal
 import termios
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, Protocol, cast
 
 from textual import events
@@ -30,6 +31,8 @@ _LARGEST = 5_000
 """Columns or rows that no terminal has: a size report that says more is garbage."""
 _SEQUENCE_OR_TEXT = re.compile("\x1b[^\x1b]{0,40}|[^\x1b]+")
 """Longer than any sequence for which Textual's parser looks."""
+_PALETTE_SEARCH = "--textual-command-palette-gather-commands"
+"""The worker group in which Textual's command palette looks for commands."""
 _GONE = frozenset({errno.EIO, errno.EBADF, errno.ENXIO, errno.ENODEV, errno.EPIPE})
 
 
@@ -247,3 +250,38 @@ def end_after_crash(app: App[Any], error: BaseException) -> None:
         app._exception = app._exception or error
     app._exception_event.set()
     app._close_messages_no_wait()
+
+
+def loop_is_idle(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether nothing but the running callback is ready: every task waits for I/O, a timer or a thread."""
+    return not cast(Sized, cast(Any, loop)._ready)
+
+
+def waits_for_refresh(screen: Screen[Any]) -> bool:
+    """Whether a layout, or a `call_after_refresh` callback, waits for the next repaint of `screen`."""
+    return bool(screen._callbacks or screen._layout_required or screen._recompose_required)
+
+
+def is_searching(screen: Screen[Any]) -> bool:
+    """Whether `screen` is Textual's command palette and still looks for commands that match."""
+    return any(worker.group == _PALETTE_SEARCH and worker.is_running for worker in screen.workers)
+
+
+def guard_option_lists() -> None:
+    """Let Page Up and Page Down do nothing in an option list without a line to go to.
+
+    Textual looks up the line of the highlighted option, which does not exist before the list was laid out
+    (Textual 8.2: `KeyError: 0` in the command palette without matches).
+    """
+    from textual.widgets import OptionList  # the first frame does without
+
+    original = OptionList._move_page
+    if getattr(original, "_guarded", False):
+        return
+
+    def _move_page(self: OptionList, direction: Any) -> None:
+        if (self.highlighted or 0) in self._index_to_line:
+            original(self, direction)
+
+    _move_page._guarded = True  # type: ignore[attr-defined] # marks that it is done
+    OptionList._move_page = _move_page  # type: ignore[method-assign] # the one place for the palette's, Select's and our lists

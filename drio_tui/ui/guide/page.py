@@ -28,6 +28,11 @@ class Page(Vertical):
         self.guide = guide
 
     @property
+    def filling(self) -> bool:
+        """Whether the page waits for what it shows."""
+        return False
+
+    @property
     def draft(self) -> Draft:
         """The answers."""
         return self.guide.draft

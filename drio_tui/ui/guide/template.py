@@ -90,6 +90,10 @@ class TemplatePage(Page):
         self.guide.fetch(read_templates, self.Read, self, partial(self.Read, None), "templates")
 
     @property
+    def filling(self) -> bool:
+        return self.things is None and self.guide.asking("templates")
+
+    @property
     def rows(self) -> RowList:
         """The list of templates."""
         return self.query_one("#templates", RowList)

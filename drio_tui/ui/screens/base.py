@@ -34,6 +34,11 @@ S = TypeVar("S")
 class Requests:
     """Making requests from a screen without a worker ever touching a widget. Mixed into screens and modals."""
 
+    opens_fields: ClassVar[bool] = False
+    """Whether what is typed right after opening the screen belongs to fields that come once it is filled."""
+
+    _first_requests: tuple[Worker[None], ...] = ()
+
     @property
     def drio(self) -> DrioApp:
         """The app, with its own type."""
@@ -74,7 +79,15 @@ class Requests:
             else:
                 screen.post_message(done(result))
 
-        return screen.run_worker(work, name=group, group=group, exclusive=not once)
+        worker: Worker[None] = screen.run_worker(work, name=group, group=group, exclusive=not once)
+        if not screen.is_mounted:
+            self._first_requests = (*self._first_requests, worker)
+        return worker
+
+    @property
+    def filling(self) -> bool:
+        """Whether the requests that the screen made when it was opened are under way: type-ahead waits for them."""
+        return any(not worker.is_finished for worker in self._first_requests)
 
     def asking(self, group: str) -> bool:
         """Whether a request of this group is under way."""

@@ -32,7 +32,6 @@ from drio_tui.ui.saving import DOCUMENT_SECONDS, body_of, document_of, reference
 from drio_tui.ui.screens.making import begin_of, make_new
 from drio_tui.ui.screens.writing import WritingScreen
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.typed import once_typed
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.loader import load_app
 from drio_tui.workspace.recovery import Buffer
@@ -73,6 +72,7 @@ class EditScreen(WritingScreen):
 
     AREA = "apps"
     CSS_PATH = stylesheet("editing")
+    opens_fields = True
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "edit",
         "Editing",
@@ -316,7 +316,7 @@ class EditScreen(WritingScreen):
         if not self._filled:
             self._read()
         else:
-            once_typed(self, lambda: self.show_page((self._page + step) % len(self._pages)))
+            self.show_page((self._page + step) % len(self._pages))
 
     @on(TabStrip.Chosen)
     def _page_chosen(self, event: TabStrip.Chosen) -> None:

@@ -30,7 +30,6 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.typed import once_typed
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.snapshot import Snapshot, Thing, things_of
 
@@ -144,6 +143,10 @@ class GuideScreen(DrioScreen[None]):
 
     def on_unmount(self) -> None:
         self._close()
+
+    @property
+    def filling(self) -> bool:
+        return super().filling or self._page is None or self._page.filling
 
     # -- what drio knows --------------------------------------------------------------------------
 
@@ -280,9 +283,6 @@ class GuideScreen(DrioScreen[None]):
 
     def action_next(self) -> None:
         """On to the next step; from the review to creating, from there to deploying."""
-        once_typed(self, self._next)
-
-    def _next(self) -> None:
         if self._on == "create":
             if self.finished:
                 self.deploy()
@@ -309,11 +309,8 @@ class GuideScreen(DrioScreen[None]):
         self._kept(name)
 
     def action_previous(self) -> None:
-        once_typed(self, self._previous)
-
-    def _previous(self) -> None:
         if self.running:
-            return  # begun by a key before this one
+            return
         self._settle()
         if self._on in PAGES[1:]:
             name = PAGES[PAGES.index(self._on) - 1]

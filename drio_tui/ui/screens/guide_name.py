@@ -15,7 +15,6 @@ from drio_tui.ui import keymap
 from drio_tui.ui.forms.editors import LineEditor
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.typed import once_typed
 from drio_tui.ui.widgets.dialog import Dialog
 from drio_tui.ui.widgets.safe import safe_line
 
@@ -54,9 +53,6 @@ class NameScreen(Dialog[str | None]):
         self.action_take()
 
     def action_take(self) -> None:
-        once_typed(self, self._take)
-
-    def _take(self) -> None:
         if not self.is_mounted:
             return
         name = self.query_one(Input).value.strip()

@@ -28,7 +28,6 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.edit import EditScreen, Target
 from drio_tui.ui.stylesheets import stylesheet
-from drio_tui.ui.typed import once_typed
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.outcomes import Outcome, Saved
 from drio_tui.workspace.recovery import Buffer
@@ -177,9 +176,6 @@ class ConfigScreen(DrioScreen[Made | None]):
         self.action_take()
 
     def action_take(self) -> None:
-        once_typed(self, self._take)
-
-    def _take(self) -> None:
         if not self.is_mounted:
             return
         found = self.editor.problems()

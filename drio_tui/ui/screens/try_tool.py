@@ -36,7 +36,6 @@ from drio_tui.ui.trying import (
     summary,
     timing_blocks,
 )
-from drio_tui.ui.typed import once_typed
 from drio_tui.ui.widgets.document import Document
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.picture import PictureView
@@ -62,6 +61,7 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     AREA = "apps"
     CSS_PATH = stylesheet("try_tool")
+    opens_fields = True
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "try",
         "The playground",
@@ -346,9 +346,6 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     def action_target(self) -> None:
         """Choose where the next run goes, one after the other."""
-        once_typed(self, self._next_target)
-
-    def _next_target(self) -> None:
         targets: list[Target] = ["sandbox", "here", "deployed"] if self._is_sandbox else ["here", "deployed"]
         self._moved = True
         self.target = targets[(targets.index(self.target) + 1) % len(targets)]
@@ -377,9 +374,6 @@ class TryScreen(Keeping, DrioScreen[None]):
 
     def action_run_tool(self) -> None:
         """Run the tool with what the form holds."""
-        once_typed(self, self._run_tool)
-
-    def _run_tool(self) -> None:
         bound, form = self.bound, self.form
         if bound is None or form is None or self.busy:
             return
@@ -455,9 +449,6 @@ class TryScreen(Keeping, DrioScreen[None]):
     # -- the chain --------------------------------------------------------------------------------
 
     def action_step(self) -> None:
-        once_typed(self, self._step)
-
-    def _step(self) -> None:
         if self.chain is not None and not self.busy:
             self.app.push_screen(dialogs.StepScreen(self.chain), self._stepped)
 

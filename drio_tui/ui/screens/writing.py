@@ -23,7 +23,6 @@ from drio_tui.ui.saving import not_allowed, saver_of
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.conflict import ConflictScreen
 from drio_tui.ui.screens.review import ReviewScreen
-from drio_tui.ui.typed import once_typed
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace import journal, recovery
 from drio_tui.workspace.asking import Stopped
@@ -163,9 +162,6 @@ class WritingScreen(DrioScreen[str | None]):
             self.drio.back()
 
     def action_write(self) -> None:
-        once_typed(self, self._write)
-
-    def _write(self) -> None:
         if self._saving or self.form is None or self.saved is not None:
             return
         if not self._take_json():
@@ -320,7 +316,7 @@ class WritingScreen(DrioScreen[str | None]):
     def on_writing_screen_signed_in(self) -> None:
         self._saving = False
         self._signed_in_again = True
-        self._write()
+        self.action_write()
 
     def _deleted_elsewhere(self) -> None:
         if self.kind.name == "app":
