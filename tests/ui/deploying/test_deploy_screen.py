@@ -228,5 +228,5 @@ async def test_an_earlier_deployment_is_published_again_where_they_are_kept(
         await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
         (kept, *_) = await deployments(client, opened.app_id)
         assert (kept.version, kept.again, kept.live) == ("1.3.0", "1.1.0", True)
-        monkeypatch.setattr(app.backend, "base_url", "https://getdrio.com/api/v1")
+        monkeypatch.setattr(app.backend.client.transport, "_server", "nginx")
         assert screen.check_action("restore_earlier", ()) is False
