@@ -23,7 +23,7 @@ from urllib.parse import quote_plus, urlencode
 
 from drio_tui.api.http import httpx
 from drio_tui.api.wire import MalformedJson, loads
-from drio_tui.calls.egress import Gate
+from drio_tui.calls.egress import Gate, Origin
 from drio_tui.calls.fetch import NO_CREDENTIALS, Answer, Credentials, FetchFailed, fetch
 from drio_tui.calls.requests import OWN_HEADERS, Outgoing
 from drio_tui.text import one_line
@@ -38,7 +38,14 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class SignInFailed(Exception):
-    """The upstream cannot be signed in to; the message is a sentence, and nothing secret is in it."""
+    """The upstream cannot be signed in to; the message is a sentence, and nothing secret is in it.
+
+    `private` is the origin of the token endpoint where only its private address is in the way.
+    """
+
+    def __init__(self, message: str, *, private: Origin | None = None) -> None:
+        super().__init__(message)
+        self.private = private
 
 
 @dataclass(slots=True)
@@ -139,7 +146,7 @@ class Keyring:
         try:
             return await fetch(self._transport, self._gate, outgoing, Credentials(headers))
         except FetchFailed as error:
-            raise SignInFailed(f"{_name(auth)}: no token could be had. {error}") from error
+            raise SignInFailed(f"{_name(auth)}: no token could be had. {error}", private=error.private) from error
 
 
 def _api_key(auth: Document, config: Document, secrets: Document) -> Credentials:

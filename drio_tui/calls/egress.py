@@ -14,13 +14,14 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpcore
 
 from drio_tui.api.http import httpx
+from drio_tui.urls import why_not
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Origin = tuple[str, int]
@@ -28,11 +29,16 @@ Origin = tuple[str, int]
 
 _PORTS = {"http": 80, "https": 443}
 _RESOLVE_SECONDS = 5.0
+_WITH_PORT = re.compile(r":[0-9]+\Z")
 _ADDRESSES_TRIED = 3
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?", re.IGNORECASE)
 _NAME = re.compile(
     r"(?=.{1,253}\.?\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)*\.?"
 )
+_METADATA = frozenset(
+    map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"))
+)
+"""Where clouds keep their metadata outside the link-local networks: Alibaba, Azure, Oracle, AWS and Google by IPv6."""
 _EMBEDDING = (
     ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
     ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291
@@ -58,18 +64,42 @@ class Unreachable(Exception):
 class Policy:
     """What may be called. `own` is where the caller itself listens, if it does: of it only what lies below
     `own_prefix` may be reached. Private addresses may be called everywhere (`allow_private`), or at the `private`
-    origins, link-local ones excepted.
+    origins, those with cloud metadata excepted. `private` may change meanwhile: every new connection asks it.
     """
 
     own: Origin | None = None
     own_prefix: str = ""
     allow_private: bool = False
-    private: frozenset[Origin] = frozenset()
+    private: Container[Origin] = frozenset()
 
 
 def origin_of(url: httpx.URL) -> Origin:
     """The host and port that a URL names, a name of other letters in its ASCII form (`xn--…`), as it is looked up."""
     return url.raw_host.decode("ascii").lower().rstrip("."), url.port or _PORTS.get(url.scheme, 0)
+
+
+def origin_text(place: Origin) -> str:
+    """An origin as people write it: `127.0.0.1:8000`, `[::1]:8000`."""
+    host, port = place
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_origin(text: str) -> Origin:
+    """The origin that a person names as `HOST:PORT` or by a URL. Raises ValueError with the end of a sentence."""
+    text = text.strip()
+    url = text if "://" in text else f"http://{text}"
+    try:
+        if why_not(url):
+            raise ValueError
+        host, port = origin_of(httpx.URL(url))
+        _check_host(host)
+    except (httpx.InvalidURL, ValueError, Refused):
+        raise ValueError("is no host and port, such as 127.0.0.1:8000") from None
+    if "://" not in text and not _WITH_PORT.search(text):
+        raise ValueError("names no port: write it as in 127.0.0.1:8000")
+    if _has_metadata(host):
+        raise ValueError("is where clouds keep their metadata, and is never called")
+    return host, port
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +163,8 @@ def why_refused(address: Address, *, allow_private: bool = False) -> str:
         return "is this machine"
     if address.is_link_local:
         return "is link-local, where clouds keep their metadata"
+    if address in _METADATA:
+        return "is where clouds keep their metadata"
     if address.is_private or address.is_reserved or not address.is_global:
         return "is in a private or special network"
     if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
@@ -146,6 +178,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._backend = httpcore.AnyIOBackend()
+        self._agreed: set[Origin] = set()
 
     async def connect_tcp(
         self,
@@ -163,6 +196,15 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure or Unreachable(f"{host} has no address.")
+
+    async def check_again(self, origin: Origin) -> None:
+        """Raise `Refused` where a person no longer lets the origin's private address be called.
+
+        A connection to it may still be open. Raises `Unreachable` as `connect_tcp` does.
+        """
+        if origin in self._agreed and origin not in self.policy.private:
+            self._agreed.discard(origin)
+            await self.addresses(*origin)
 
     async def connect_unix_socket(self, *_args: Any, **_options: Any) -> httpcore.AsyncNetworkStream:
         raise Refused("Local sockets are not spoken to.")
@@ -186,11 +228,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 raise Refused("The sandbox's own address is not this machine.")
             if policy.own and port == own_port and _is_loopback(address):
                 raise Refused(f"The sandbox does not call itself; its helpdesk is at {policy.own[0]}:{own_port}.")
-            near = not _is_link_local(address)  # where clouds keep their metadata, nobody agrees for one origin
+            near = not _is_metadata(address)  # nobody agrees to that for one origin, whatever name leads there
             if why := why_refused(address, allow_private=policy.allow_private or (agreed and near)):
                 private = near and not why_refused(address, allow_private=True)
                 at = f"{host} {why}" if host == str(address) else f"{host} is at {address}, which {why}"
                 raise Refused(f"{at}.", private=(host, port) if private else None)
+        if agreed:
+            self._agreed.add((host, port))
         return found
 
     async def _resolve(self, host: str, port: int) -> list[str]:
@@ -209,9 +253,16 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
-def _is_link_local(address: Address) -> bool:
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_link_local
+def _is_metadata(address: Address) -> bool:
+    plain = (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address
+    return plain.is_link_local or plain in _METADATA
+
+
+def _has_metadata(host: str) -> bool:
+    try:
+        return _is_metadata(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 def _is_loopback(address: Address) -> bool:
@@ -259,6 +310,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         return pool
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._backend.check_again(origin_of(request.url))
         url = httpcore.URL(
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,

@@ -63,12 +63,13 @@ def check(app: str, strict: bool, profile: str | None, base_url: str | None, san
 
 
 async def _report(session: Session, app_id: str) -> Preflight:
+    from drio_tui.workspace.allowed_hosts import allowed_hosts
     from drio_tui.workspace.deploying import read
     from drio_tui.workspace.preflight import preflight
     from drio_tui.workspace.saving import Saver
 
     snapshot = await read(Saver(session.client), app_id)
-    return preflight(snapshot, base_url=session.base_url)
+    return preflight(snapshot, base_url=session.base_url, allowed=await allowed_hosts(session.client))
 
 
 def _show_report(report: Preflight, *, err: bool = False) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from drio_tui import paths
-from drio_tui.cli.common import guarded
+from drio_tui.cli.common import guarded, run
 from drio_tui.cli.output import confirm, echo, echo_json, say
 from drio_tui.text import one_line
 
@@ -177,6 +177,70 @@ def restore(app: str, version: str | None, data: Path | None, database_url: str 
     else:
         name, version = one_line(done["app"]["name"], 80), done["app"]["version"]
         say(f"{name} is live as it was, as version {version}, at {done['endpoint']}")
+
+
+@sandbox.command()
+@click.argument("host", metavar="HOST:PORT", required=False)
+@click.option("--revoke", is_flag=True, help="Let it call HOST:PORT no longer.")
+@_options(database=False)
+@guarded
+@_with_extra
+def allow(host: str | None, revoke: bool, data: Path | None, as_json: bool) -> None:
+    """Let deployed apps call HOST:PORT of this machine or a private network; without HOST:PORT, list what is allowed.
+
+    The sandbox remembers it in its data folder. Addresses where clouds keep their metadata cannot be allowed.
+    """
+    from drio_tui.api.errors import UsageError
+    from drio_tui.calls.egress import origin_text, parse_origin
+
+    if revoke and host is None:
+        raise UsageError("--revoke needs the HOST:PORT to revoke")
+    try:
+        origin = parse_origin(host) if host is not None else None
+    except ValueError as error:
+        raise UsageError(f"{one_line(host or '', 200)} {error}") from None
+    hosts = run(_change_allowed(_folder(data), origin, revoke))
+    if as_json:
+        echo_json({"hosts": hosts})
+    elif origin is not None:
+        say(f"The sandbox {'calls' if revoke else 'may call'} {origin_text(origin)}{' no longer' if revoke else ''}.")
+    else:
+        for each in hosts:
+            echo(each)
+        if not hosts:
+            say("No private address is allowed.")
+
+
+async def _change_allowed(folder: Path, origin: tuple[str, int] | None, revoke: bool) -> list[str]:
+    """The allowed hosts after a change: by the sandbox that runs there, else in its folder."""
+    from drio_tui.api.errors import DrioError, NotFound
+    from drio_tui.calls.egress import origin_text
+    from drio_tui.launcher import find_running
+    from drio_tui.sandbox.allowed import change
+
+    unknown = DrioError("that host and port are not allowed", title="Nothing was revoked")
+    running = find_running(folder)
+    if running is None:
+        hosts, done = change(folder, origin, revoke=revoke)
+        if not done:
+            raise unknown
+        return [each["host"] for each in hosts.as_wire()]
+    from drio_tui.session import open_session
+    from drio_tui.workspace import allowed_hosts as there
+
+    session = await open_session(sandbox=True, running=running)
+    try:
+        if origin is not None and revoke:
+            try:
+                await there.revoke(session.client, origin)
+            except NotFound:
+                raise unknown from None
+        elif origin is not None:
+            await there.allow(session.client, origin)
+        found = await there.listed(session.client)
+        return [origin_text(each) for each in found.origins]
+    finally:
+        await session.aclose()
 
 
 @sandbox.command()

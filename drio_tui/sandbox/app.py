@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from drio_tui import __version__
 from drio_tui.api.wire import dumps, loads
 from drio_tui.sandbox import oauth, openapi, problems, routes, upstream
+from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.db import Database
 from drio_tui.sandbox.guard import Guard
@@ -61,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     routes.install(app)  # first, since routes are tried in their order
     upstream.install(app)
     server = oauth.install(app, database, oauth.OAuthSettings(base_url=settings.base_url))
-    sandbox = app.state.sandbox = Sandbox(settings, database, server)
+    sandbox = app.state.sandbox = Sandbox(settings, database, server, AllowedHosts(settings.data_dir))
     live = endpoint.install(app, sandbox)
     openapi.install(app, settings)
     app.state.methods_at = routes.methods(app)

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from drio_tui.api.wire import dumps
+from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.db import Database
 from drio_tui.sandbox.oauth import OAuthServer, Principal
 from drio_tui.sandbox.settings import Settings
@@ -63,6 +64,7 @@ class Sandbox:
     settings: Settings
     database: Database
     oauth: OAuthServer
+    allowed: AllowedHosts
     answers: Answers = field(default_factory=Answers)
     upstream_key: str = field(default="", repr=False)
 

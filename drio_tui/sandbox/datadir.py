@@ -6,6 +6,7 @@
 | `sandbox.json` | 0600 | `pid`, `baseUrl`, `startedAt` of that process, removed when it ends           |
 | `local-token`  | 0600 | a bearer token of the local user                                              |
 | `last-port`    | 0600 | the port it listened on last, taken again where that is possible              |
+| `allowed-hosts.json` | 0600 | the private addresses that deployed apps may call (`allowed`)           |
 | `sandbox.db`   | 0600 | the data, unless they are in another database                                 |
 """
 
@@ -53,7 +54,7 @@ class DataDir:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Hold the folder, made where it is missing. Raises `AlreadyRunning`, saying who has it."""
-        with _plainly(self.path):
+        with plainly(self.path):
             private_dir(self.path)
             handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
@@ -83,7 +84,7 @@ class DataDir:
 
     def tell(self, told: dict[str, Any]) -> None:
         """Say where this process listens."""
-        with _plainly(self._info):
+        with plainly(self._info):
             write_private(self._info, json.dumps(told).encode() + b"\n")
 
     def untell(self) -> None:
@@ -100,7 +101,7 @@ class DataDir:
         return int(text) if text.isdigit() and int(text) < 65536 else 0
 
     def keep_port(self, port: int) -> None:
-        with _plainly(self._port):
+        with plainly(self._port):
             write_private(self._port, b"%d\n" % port)
 
     def token(self) -> str | None:
@@ -114,13 +115,13 @@ class DataDir:
 
     def keep_token(self, token: str) -> None:
         """Write the local user's token."""
-        with _plainly(self._token):
+        with plainly(self._token):
             if self._token.is_symlink():
                 self._token.unlink()
             write_private(self._token, token.encode("ascii") + b"\n")
 
     def forget_token(self) -> None:
-        with _plainly(self._token):
+        with plainly(self._token):
             self._token.unlink(missing_ok=True)
 
 
@@ -145,7 +146,8 @@ def _plain(path: Path, error: OSError) -> SandboxError:
 
 
 @contextlib.contextmanager
-def _plainly(path: Path) -> Iterator[None]:
+def plainly(path: Path) -> Iterator[None]:
+    """Turn an `OSError` about `path` into a `SandboxError`."""
     try:
         yield
     except OSError as error:

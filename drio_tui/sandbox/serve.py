@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 
 from drio_tui import __version__
-from drio_tui.sandbox import oauth
+from drio_tui.sandbox import allowed, oauth
 from drio_tui.sandbox.app import create_app
 from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.datadir import DataDir, SandboxError
@@ -235,6 +235,7 @@ def reset(data_dir: Path, *, database_url: str | None = None) -> Reset:
             else:
                 asyncio.run(_drop(database))
         folder.forget_token()
+        allowed.forget(folder.path)
         folder.untell()
     return Reset(folder.path, backup)
 

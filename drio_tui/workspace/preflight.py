@@ -13,6 +13,7 @@ from typing import Any
 
 from drio_tui.workspace import colours
 from drio_tui.workspace.addresses import address_findings
+from drio_tui.workspace.allowed_hosts import AllowedHosts
 from drio_tui.workspace.binding import standing
 from drio_tui.workspace.chaining import ids
 from drio_tui.workspace.finding import RULES, Finding, about
@@ -67,12 +68,12 @@ class Preflight:
         }
 
 
-def preflight(snapshot: Snapshot, *, base_url: str = "") -> Preflight:
-    """Look at everything. `base_url` is drio's own, to judge which addresses it can reach.
+def preflight(snapshot: Snapshot, *, base_url: str = "", allowed: AllowedHosts | None = None) -> Preflight:
+    """Look at everything. `base_url` is drio's own, to judge which addresses it can reach; `allowed` see `addresses`.
 
     Takes some 20 ms for an app of 100 tools: off the event loop for large ones.
     """
-    look = _Look(snapshot, base_url)
+    look = _Look(snapshot, base_url, allowed)
     place = {thing.key: number for number, thing in enumerate(snapshot)}
     found = sorted(look.all(), key=lambda each: (each.severity != "error", place.get(each.key, -1)))
     return Preflight(tuple(found), len(look.live), sum(tool.tokens for tool in look.live))
@@ -81,9 +82,10 @@ def preflight(snapshot: Snapshot, *, base_url: str = "") -> Preflight:
 class _Look:
     """One look at a snapshot."""
 
-    def __init__(self, snapshot: Snapshot, base_url: str) -> None:
+    def __init__(self, snapshot: Snapshot, base_url: str, allowed: AllowedHosts | None) -> None:
         self.snapshot = snapshot
         self.base_url = base_url
+        self.allowed = allowed
         self.live = expected(snapshot)
         self.live_ids = {tool.thing.id for tool in self.live}
         self.operations = {one.operation.id: (one.operation, one.schema) for one in self.live if one.operation}
@@ -106,7 +108,7 @@ class _Look:
         for operation, schema in self.operations.values():
             yield from self.operation(operation, schema)
         for integration in self.integrations:
-            yield from address_findings(integration, self.base_url)
+            yield from address_findings(integration, self.base_url, self.allowed)
         for widget in self.widgets:
             yield from self.widget(widget)
 

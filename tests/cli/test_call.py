@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -230,3 +231,39 @@ def test_arguments_from_a_closed_standard_input_or_of_other_bytes_than_text_are_
         _arguments(f"@{tmp_path / 'args.json'}")
     with pytest.raises(UsageError, match="cannot be read"):
         _arguments("@a\x00b")
+
+
+def test_a_private_address_is_allowed_listed_and_revoked_while_the_sandbox_runs(
+    drio: Runner, on_sandbox: Runner, own: str, sandbox_process: Process
+) -> None:
+    data = ("--data", str(sandbox_process.data_dir))
+    call = ("call", own, "send-it", "--args", '{"text": "hi"}', "--yes")
+    refused = on_sandbox(*call)
+    found = re.search(r"run `drio-tui (sandbox allow --data \S+ (127\.0\.0\.1:\d+))`", refused.err)
+    assert found is not None, refused.err
+    host = found[2]
+    warned = on_sandbox("check", own)
+    assert f"Allow it: `drio-tui {found[1]}`" in warned.out.replace("\n", " ")
+    allowed = drio(*found[1].split())
+    assert (allowed.code, allowed.err.strip()) == (0, f"The sandbox may call {host}.")
+    assert host in drio("sandbox", "allow", *data).out.splitlines()
+    assert on_sandbox(*call).code == 0
+    assert "private_base_url" not in on_sandbox("check", own).out
+    revoked = drio("sandbox", "allow", host, "--revoke", *data, "--json")
+    assert host not in revoked.json["hosts"]
+    assert on_sandbox(*call).code == 1
+    again = drio("sandbox", "allow", host, "--revoke", *data)
+    assert again.code == 1
+    assert "Nothing was revoked" in again.err
+
+
+def test_a_private_address_is_allowed_while_no_sandbox_runs(drio: Runner, tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "sandbox"))
+    assert drio("sandbox", "allow", "localhost:8000", *data).code == 0
+    assert drio("sandbox", "allow", *data).out.splitlines() == ["localhost:8000"]
+    assert drio("sandbox", "allow", "localhost:8000", "--revoke", *data).code == 0
+    assert drio("sandbox", "allow", *data).out == ""
+    for wrong, why in (("localhost", "names no port"), ("169.254.169.254:80", "is never called")):
+        refused = drio("sandbox", "allow", wrong, *data)
+        assert refused.code == 2
+        assert why in refused.err

@@ -211,7 +211,7 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
     server = TableServer(drio_of(hostile_config(upstream.base_url)))
     async with serving(server), running(server.base_url, monkeypatch) as pilot:
         screen = await playground(pilot, "app_1", "tool_1")
-        await pilot.press("f6", "ctrl+r")
+        await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         assert f"127.0.0.1:{upstream.port}" in text_of(pilot.app)
         assert not upstream.seen

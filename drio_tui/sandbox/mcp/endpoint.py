@@ -178,6 +178,7 @@ class Endpoint:
             (own.hostname or "", own.port or 80),
             UPSTREAM_PREFIX,
             allow_private=settings.allow_private_egress,
+            allowed=self._sandbox.allowed,
             max_body=settings.max_body,
         )
         return _Live(number, manager, runtime)

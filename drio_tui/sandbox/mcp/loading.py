@@ -8,6 +8,7 @@ from typing import Any
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 from drio_tui.calls.egress import Origin, Policy
+from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.mcp import snapshot as snapshots
 from drio_tui.sandbox.mcp.runtime import Runtime
 from drio_tui.sandbox.mcp.server import serve
@@ -25,11 +26,12 @@ def load(
     own_prefix: str,
     *,
     allow_private: bool,
+    allowed: AllowedHosts,
     max_body: int,
 ) -> tuple[StreamableHTTPSessionManager, Runtime]:
     """The deployment's HTTP side and its runtime; whoever runs the first closes the second."""
     deployment = snapshots.read(number, snapshot)
-    runtime = Runtime(deployment, Policy(own, own_prefix, allow_private), secrets)
+    runtime = Runtime(deployment, Policy(own, own_prefix, allow_private, allowed), secrets, how_to_allow=allowed.advice)
     server = serve(runtime)
     # Host and Origin are the sandbox's guard's to judge, before anything is routed.
     manager = StreamableHTTPSessionManager(

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.calls.answers import as_text, read
 from drio_tui.calls.chain import handed_on
 from drio_tui.calls.credentials import Keyring, SignInFailed
-from drio_tui.calls.egress import Gate, GuardedTransport, Policy
+from drio_tui.calls.egress import Gate, GuardedTransport, Origin, Policy
 from drio_tui.calls.fetch import Answer, FetchFailed, FetchLimits, fetch
 from drio_tui.calls.requests import BadArgument, Outgoing, build
 from drio_tui.mapping.slots import fill
@@ -36,7 +37,8 @@ _LONGEST_ERROR = 2_000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a call went. `text` is for models; `structured` an object for programs, None where it failed;
-    `unknown` then tells that it may have had its effect all the same.
+    `unknown` then tells that it may have had its effect all the same, `private` which origin was not called only
+    because its address is a private one.
 
     `steps` tell what the chain did: `{"tool", "status": "done" | "failed" | "skipped", "reason" | "result"}`.
     """
@@ -46,6 +48,7 @@ class Outcome:
     failed: bool = False
     view: Document | None = None
     unknown: bool = False
+    private: Origin | None = None
     steps: list[Document] = field(default_factory=list)
 
 
@@ -58,9 +61,12 @@ class Runtime:
         policy: Policy,
         secrets: dict[str, Document] | None,
         limits: FetchLimits | None = None,
+        *,
+        how_to_allow: Callable[[Origin], str] = lambda _origin: "",
     ) -> None:
         self.deployment = deployment
         self.limits = limits or FetchLimits()
+        self._how_to_allow = how_to_allow
         self._gate = Gate.for_urls(policy, deployment.urls)
         self._transport = GuardedTransport(policy)
         self._keyring = Keyring(self._transport, self._gate, secrets)
@@ -136,11 +142,16 @@ class Runtime:
         try:
             return await self._ask(tool, outgoing)
         except SignInFailed as error:
-            return _failure(str(error))
+            return self._refused(str(error), error.private)
         except FetchFailed as error:
             unknown = error.sent and tool.method not in ("GET", "HEAD", "OPTIONS")
             said = f"{error} Whether it took effect is not known." if unknown else str(error)
-            return Outcome(said, failed=True, unknown=unknown)
+            return self._refused(said, error.private, unknown=unknown)
+
+    def _refused(self, said: str, private: Origin | None, *, unknown: bool = False) -> Outcome:
+        if private is not None:
+            said = f"{said} {self._how_to_allow(private)}".rstrip()
+        return Outcome(said, failed=True, unknown=unknown, private=private)
 
     async def _ask(self, tool: DeployedTool, outgoing: Outgoing) -> Answer:
         credentials = await self._keyring.credentials(tool.auth)

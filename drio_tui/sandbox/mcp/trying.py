@@ -16,16 +16,17 @@ from sqlalchemy import select
 
 from drio_tui.api.redact import HIDDEN, spellings
 from drio_tui.api.wire import dumps, loads
-from drio_tui.calls.egress import Policy
+from drio_tui.calls.egress import Policy, origin_text
 from drio_tui.calls.fetch import Answer
 from drio_tui.sandbox.mcp.deployments import open_members
 from drio_tui.sandbox.problems import Problem, missing
 from drio_tui.sandbox.secrets import SecretsUnavailable, vault_in
-from drio_tui.sandbox.settings import UPSTREAM_PREFIX, Settings
+from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import SecretRow, ThingRow
 
 if TYPE_CHECKING:
+    from drio_tui.sandbox.core import Sandbox
     from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 
 Document = dict[str, Any]
@@ -36,20 +37,26 @@ _SHORTEST_SECRET = 4
 class Draft:
     """A draft as it is now, with one tool of it that is to be tried; enabled or not."""
 
-    def __init__(self, settings: Settings, config: Document, tool_id: str, secrets: dict[str, Document] | None) -> None:
-        self._settings = settings
+    def __init__(self, box: Sandbox, config: Document, tool_id: str, secrets: dict[str, Document] | None) -> None:
+        self._settings = box.settings
+        self._allowed = box.allowed
         self._config = config
         self._tool_id = tool_id
         self._secrets = secrets
 
     async def run(self, arguments: Document) -> Document:
-        """`{"answer", "seconds"}`, or `{"error", "unknown", "seconds"}` where no answer came."""
+        """`{"answer", "seconds"}`, or `{"error", "unknown", "private", "seconds"}` where no answer came.
+
+        `private` is the host and port that was not called only because its address is a private one.
+        """
         config = self._config | {"tools": [tool for tool in self._config["tools"] if tool["id"] == self._tool_id]}
         deployment, tool = await self._read(config)
         runtimes = await _loaded("runtime")
         own = urlsplit(self._settings.base_url)
-        policy = Policy((own.hostname or "", own.port or 80), UPSTREAM_PREFIX, self._settings.allow_private_egress)
-        runtime = runtimes.Runtime(deployment, policy, self._secrets)
+        policy = Policy(
+            (own.hostname or "", own.port or 80), UPSTREAM_PREFIX, self._settings.allow_private_egress, self._allowed
+        )
+        runtime = runtimes.Runtime(deployment, policy, self._secrets, how_to_allow=self._allowed.advice)
         began = time.perf_counter()
         try:
             answer = await runtime.attempt(tool, arguments)
@@ -58,7 +65,9 @@ class Draft:
         seconds = time.perf_counter() - began
         known = self._known(runtime.given)
         if not isinstance(answer, Answer):
-            return {"error": _clean(answer.text, known), "unknown": answer.unknown, "seconds": seconds}
+            private = origin_text(answer.private) if answer.private else None
+            told = {"error": _clean(answer.text, known), "unknown": answer.unknown, "seconds": seconds}
+            return told | {"private": private}
         body = answer.body
         for secret in known:
             body = body.replace(secret.encode("utf-8", "surrogatepass"), HIDDEN.encode())
@@ -95,7 +104,7 @@ class Draft:
         return sorted({spelt for secret in secrets for spelt in spellings(secret)}, key=lambda one: (-len(one), one))
 
 
-async def draft(store: Store, app_id: str, tool_id: str) -> Draft:
+async def draft(box: Sandbox, store: Store, app_id: str, tool_id: str) -> Draft:
     """The app's draft as it is now. Raises `Problem` 404 for the app and the tool."""
     app = await store.app(app_id)
     await store.one(app_id, "tool", tool_id)
@@ -111,7 +120,7 @@ async def draft(store: Store, app_id: str, tool_id: str) -> Draft:
         secrets = {auth_id: await open_members(vault, secret_id, stored) for secret_id, auth_id, stored in rows.all()}
     except SecretsUnavailable:
         secrets = None  # whoever signs in says so
-    return Draft(store.settings, config, tool_id, secrets)
+    return Draft(box, config, tool_id, secrets)
 
 
 def _clean(text: str, known: list[str]) -> str:

@@ -9,12 +9,23 @@ from functools import cache
 from fastapi import FastAPI
 from starlette.routing import Route, compile_path
 
-from drio_tui.sandbox.routes import apps, auth, deployments, integrations, operations, templates, tools, trying, widgets
+from drio_tui.sandbox.routes import (
+    allowed,
+    apps,
+    auth,
+    deployments,
+    integrations,
+    operations,
+    templates,
+    tools,
+    trying,
+    widgets,
+)
 
 
 def install(app: FastAPI) -> None:
     """Add every route to `app`, side by side: routers within routers cost each request their own search."""
-    for module in (apps, tools, widgets, integrations, operations, auth, templates, deployments, trying):
+    for module in (apps, tools, widgets, integrations, operations, auth, templates, deployments, trying, allowed):
         app.router.routes.extend(module.router.routes)
 
 

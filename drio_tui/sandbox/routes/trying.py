@@ -28,7 +28,7 @@ class TryInput(BaseModel):
 async def try_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId, body: TryInput) -> Response:
     """Run a tool of the draft once, without its chain."""
     async with box.reading(user) as store:
-        found = await draft(store, app_id, tool_id)
+        found = await draft(box, store, app_id, tool_id)
     return reply(200, await found.run(body.arguments))
 
 
@@ -36,5 +36,5 @@ async def try_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId, body: T
 async def widget_page(box: Box, user: User, app_id: AppId, tool_id: ToolId) -> Response:
     """The HTML of the widget of a tool of the draft."""
     async with box.reading(user) as store:
-        found = await draft(store, app_id, tool_id)
+        found = await draft(box, store, app_id, tool_id)
     return reply(200, {"html": await found.page()})

@@ -19,6 +19,7 @@ from drio_tui.api import wire
 from drio_tui.api.errors import DrioError
 from drio_tui.text import count_of
 from drio_tui.ui import keymap
+from drio_tui.ui.allowing import change_allowed, why_not_allowed
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import Status
 from drio_tui.ui.saving import document_of
@@ -66,6 +67,8 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
         Key("app_screen.deploy", "d", "open_deploy", "Deploy", "Check the app, and take it live", dangerous=True),
         Key("app_screen.connect", "C", "open_connect", "Connect", "How AI clients are told of the app", show=False),
+        Key("app_screen.allow", "A", "allow_host", "Allow address", "Let the sandbox call the private address of the "
+            "integration, or no longer", dangerous=True, show=False),
         Key("app_screen.refresh", "r", "read_again", "Refresh", "Read the app again"),
         Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen", show=False),
         Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of what is chosen", show=False),
@@ -285,7 +288,15 @@ class AppScreen(editing.Editing, DrioScreen[None]):
                 return "Choose a tool first, or a widget or an operation that belongs to one."
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
+            case "allow_host":
+                return why_not_allowed(self.backend.client, self._thing()) or None
         return self.why_not_changed(action)
+
+    def action_allow_host(self) -> None:
+        client, integration = self.backend.client, self._thing()
+        if client is not None and integration is not None:
+            work = change_allowed(self.drio, client, integration.text("baseUrl"))
+            self.run_worker(work, name="allow", group="ask", exclusive=True)
 
     def action_filter(self) -> None:
         self.remove_class("-detail")

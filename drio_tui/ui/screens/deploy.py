@@ -20,6 +20,7 @@ from drio_tui.endpoint import connect
 from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
 from drio_tui.ui import keymap
+from drio_tui.ui.allowing import change_allowed, why_not_allowed
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.saving import saver_of
@@ -41,12 +42,13 @@ from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.copyable import Copyable
 from drio_tui.ui.widgets.rows import Column, Row, RowList
 from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.workspace.allowed_hosts import allowed_hosts
 from drio_tui.workspace.deployed import Change, Record, Records, changes_since, things_of
 from drio_tui.workspace.deploying import Deployed, deploy, read
 from drio_tui.workspace.model_view import differences
 from drio_tui.workspace.outcomes import Failed, Refused, Unknown
 from drio_tui.workspace.preflight import Preflight, preflight
-from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.snapshot import Snapshot, Thing
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -66,6 +68,8 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
         Key("deploy.now", "D", "deploy_now", "Deploy", "Take the app live as it is", dangerous=True),
         Key("deploy.force", "F", "deploy_anyway", "Anyway", "Deploy in spite of errors", dangerous=True, show=False),
         Key("deploy.edit", "e", "edit_found", "Edit", "Edit what the finding is about (Enter, too)", dangerous=True),
+        Key("deploy.allow", "A", "allow_host", "Allow address", "Let the sandbox call the private address of the "
+            "finding", dangerous=True, show=False),
         Key("deploy.check", "r", "refresh", "Check", "Look again at what stands in the way"),
         Key("deploy.look", "v", "look", "As a model", "Connect to the endpoint and look as an AI client does"),
         Key("deploy.connect", "C", "connect", "Connect", "How AI clients are told of the endpoint"),
@@ -173,7 +177,8 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
 
         async def look(client: DrioClient) -> DeployScreen.Checked:
             snapshot = await read(saver_of(self.backend, client), self.app_id)
-            report = await asyncio.to_thread(preflight, snapshot, base_url=base_url)
+            allowed = await allowed_hosts(client)
+            report = await asyncio.to_thread(preflight, snapshot, base_url=base_url, allowed=allowed)
             return self.Checked(snapshot, report, await asyncio.to_thread(records.read))
 
         def failed(error: DrioError) -> Message:
@@ -246,6 +251,8 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
                 return f"{count_of(report.errors, 'error')} in the way. {WAYS}"
             case "deploy_anyway" if report is not None and not report.errors:
                 return "No error is in the way: D deploys."
+            case "allow_host":
+                return why_not_allowed(self.backend.client, self._integration_here()) or None
             case "look" | "connect" | "copy_endpoint" if not self.endpoint:
                 return "The endpoint is not known yet: deploy the app first."
         return None
@@ -452,6 +459,25 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
         if self._mending and self.is_current:
             self._mending = False
             self.action_refresh()
+
+    def _integration_here(self) -> Thing | None:
+        """The integration that the finding under the cursor is about."""
+        key = self.query_one("#findings", RowList).key
+        if self.page != 0 or key is None or self.report is None or self.snapshot is None:
+            return None
+        found = self.report.findings[int(key)].key
+        return self.snapshot.thing(*found) if found[0] == "integration" else None
+
+    def action_allow_host(self) -> None:
+        client, integration = self.backend.client, self._integration_here()
+        if client is None or integration is None:
+            return
+
+        async def work() -> None:
+            if await change_allowed(self.drio, client, integration.text("baseUrl")):
+                self.action_refresh()
+
+        self.run_worker(work(), name="allow", group="ask", exclusive=True)
 
     def action_connect(self) -> None:
         self.app.push_screen(ConnectScreen(self.app_id, self.endpoint))

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from drio_tui.calls.egress import origin_text
 from drio_tui.schema.jsontext import pretty
+from drio_tui.ui.allowing import ask_to_allow
 from drio_tui.ui.screens.try_dialogs import CredentialsScreen
 from drio_tui.ui.trying import here_of, request_text
 from drio_tui.workspace.trying import here as local
@@ -49,7 +51,7 @@ async def attempt(
     if not bound.only_reads or new_host:
         why = [] if bound.only_reads else ["", "The tool is not marked as only reading."]
         if new_host:
-            place = local.shown_origin(local.origin(bound))
+            place = origin_text(local.origin(bound))
             why += ["", f"It goes from this machine to {place}, for the first time in this session."]
         title = "Send this?" if bound.only_reads else f"Run {bound.title}?"
         if not await drio.confirm(title, request_text(request, why), agree="Run it", danger=not bound.only_reads):
@@ -60,7 +62,12 @@ async def attempt(
         from drio_tui.workspace.trying.sandboxed import run_in_sandbox
 
         sending()
-        return Attempt(await run_in_sandbox(client, bound, arguments))
+        run = await run_in_sandbox(client, bound, arguments)
+        if run.private is not None and await ask_to_allow(
+            drio, client, run.private, run.error.partition(" To allow")[0]
+        ):
+            run = await run_in_sandbox(client, bound, arguments)
+        return Attempt(run)
     wanted = here.wanted(bound)
     if wanted is not None:
         typed = await drio.push_screen_wait(CredentialsScreen(wanted))

@@ -15,7 +15,7 @@ from urllib.request import getproxies
 from drio_tui.api.errors import DrioError
 from drio_tui.api.http import httpx
 from drio_tui.calls.credentials import Keyring, SignInFailed
-from drio_tui.calls.egress import Gate, GuardedTransport, Origin, Policy, origin_of
+from drio_tui.calls.egress import Gate, GuardedTransport, Origin, Policy, origin_of, origin_text
 from drio_tui.calls.fetch import Answer, FetchFailed, FetchLimits, fetch
 from drio_tui.calls.requests import SAFE, BadArgument, Outgoing, build
 from drio_tui.workspace.trying.bound import Bound, Document
@@ -74,7 +74,7 @@ class Here:
         key = _key(bound)
         if not members or key in self._secrets:
             return None
-        return Wanted(key, str(bound.auth["name"]), shown_origin(origin(bound)), members)
+        return Wanted(key, str(bound.auth["name"]), origin_text(origin(bound)), members)
 
     def give(self, wanted: Wanted, typed: Document) -> None:
         """Keep what was typed, in memory."""
@@ -159,19 +159,13 @@ def origin(bound: Bound) -> Origin:
         return "", 0
 
 
-def shown_origin(place: Origin) -> str:
-    """An origin as people write it."""
-    host, port = place
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _key(bound: Bound) -> tuple[str, ...]:
     """What typed credentials are for: a connection, and where it is used. Another place has to be asked for anew."""
     auth = bound.auth or {}
     config = auth.get("config") or {}
     base = urlsplit(bound.integration["baseUrl"])
     return (
-        bound.app_id, str(auth.get("id")), f"{base.scheme}://{shown_origin(origin(bound))}",
+        bound.app_id, str(auth.get("id")), f"{base.scheme}://{origin_text(origin(bound))}",
         str(config.get("tokenEndpoint") or ""), str(config.get("type") or ""),
     )  # fmt: skip
 

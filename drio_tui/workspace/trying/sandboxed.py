@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import NotDrio
 from drio_tui.api.resource import path_of
+from drio_tui.calls.egress import parse_origin
 from drio_tui.calls.fetch import Answer
 from drio_tui.workspace.trying.bound import Bound, Document
 from drio_tui.workspace.trying.here import prepare
@@ -35,6 +37,9 @@ async def run_in_sandbox(client: DrioClient, bound: Bound, arguments: Document) 
     run.timing += [("arguments", checked - started), ("upstream", upstream), ("sandbox", max(0.0, whole - upstream))]
     if said.get("error"):
         run.error, run.unknown = str(said["error"]), said.get("unknown") is True
+        if isinstance(said.get("private"), str):
+            with contextlib.suppress(ValueError):
+                run.private = parse_origin(said["private"])
     elif isinstance(said.get("answer"), dict):
         take_answer(run, bound, _answer(said["answer"], upstream), known)
     else:

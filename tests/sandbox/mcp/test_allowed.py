@@ -1,0 +1,133 @@
+"""A person lets the sandbox call a private address: one host and port, remembered, taken back; metadata never."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from drio_tui.calls.egress import GuardedBackend, Policy, Refused, origin_text, parse_origin
+from drio_tui.sandbox.allowed import AllowedHosts, change, forget
+from tests.sandbox.mcp.conftest import Served, Upstream, served
+from tests.sandbox.mcp.test_egress import Names
+from tests.sandbox.mcp.test_trying import try_it
+
+HOSTS = "/sandbox/allowed-hosts"
+
+
+async def test_a_refused_call_says_how_to_allow_it_and_an_allowed_one_goes_through_until_it_is_revoked(
+    strict: Served, upstream: Upstream
+) -> None:
+    app, tool = await strict.tool(upstream.base_url, path="/a")
+    endpoint = await strict.deploy(app)
+    host = f"127.0.0.1:{upstream.port}"
+    said = f"127.0.0.1 is this machine. To allow it, run `drio-tui sandbox allow --data {strict.data_dir} {host}`, "
+    refused = await strict.call(endpoint, tool["key"])
+    assert refused.is_error
+    assert refused.content[0].text == f"{said}or press A on the integration in drio-tui."
+    tried = await try_it(strict, app, tool["id"], {})
+    assert (tried["error"], tried["private"]) == (refused.content[0].text, host)
+
+    http = strict.api.http
+    assert (await http.post(HOSTS, json={"host": host})).json()["hosts"][0]["host"] == host
+    assert not (await strict.call(endpoint, tool["key"])).is_error
+    assert "answer" in await try_it(strict, app, tool["id"], {})
+    assert (await http.delete(f"{HOSTS}/{host}")).json()["hosts"] == []
+    assert (await strict.call(endpoint, tool["key"])).is_error, "though a connection is still open"
+    assert len(upstream.seen) == 2
+    assert (await http.delete(f"{HOSTS}/{host}")).status_code == 404
+
+
+async def test_what_was_allowed_counts_after_a_restart_and_for_that_port_only(
+    tmp_path: Path, upstream: Upstream, other: Upstream
+) -> None:
+    async with served(tmp_path / "s", example_app=False) as first:
+        app, tool = await first.tool(upstream.base_url, path="/a")
+        _, second = await first.tool(other.base_url, app=app, name="Other", path="/b")
+        await first.api.http.post(HOSTS, json={"host": upstream.base_url})
+    assert (tmp_path / "s" / "allowed-hosts.json").stat().st_mode & 0o777 == 0o600
+    async with served(tmp_path / "s") as again:
+        endpoint = await again.deploy(app)
+        assert not (await again.call(endpoint, tool["key"])).is_error
+        assert (await again.call(endpoint, second["key"])).is_error
+    assert not other.seen
+
+
+async def test_allowing_takes_the_sandbox_s_token_and_a_json_body(strict: Served) -> None:
+    async with httpx.AsyncClient(base_url=strict.base_url, trust_env=False) as stranger:
+        for answer in (
+            await stranger.get(HOSTS),
+            await stranger.post(HOSTS, json={"host": "127.0.0.1:1"}),
+            await stranger.delete(f"{HOSTS}/127.0.0.1:1"),
+        ):
+            assert answer.status_code == 401
+    http = strict.api.http
+    form = await http.post(HOSTS, content=b'{"host": "127.0.0.1:1"}', headers={"content-type": "text/plain"})
+    assert form.status_code == 415
+    for body in ({"host": 1}, {"host": "127.0.0.1"}, {"host": "ftp://127.0.0.1:2"}, {"host": "x", "all": True}, {}):
+        assert (await http.post(HOSTS, json=body)).status_code == 400, body
+    assert (await http.get(HOSTS)).json()["hosts"] == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254:80", "[fe80::1]:80", "[::ffff:169.254.169.254]:80", "[fd00:ec2::254]:80", "100.100.100.200:80",
+     "http://169.254.169.254/latest/"],
+)  # fmt: skip
+async def test_metadata_of_a_cloud_cannot_be_allowed(strict: Served, host: str) -> None:
+    """F62."""
+    answer = await strict.api.http.post(HOSTS, json={"host": host})
+    assert answer.status_code == 400
+    assert "metadata" in answer.text
+    assert (await strict.api.http.get(HOSTS)).json()["hosts"] == []
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "0.0.0.0", "224.0.0.1"])
+async def test_an_allowed_name_that_leads_to_metadata_or_to_no_server_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """F62."""
+    Names(monkeypatch, [address])
+    backend = GuardedBackend(Policy(private=frozenset({("metadata.example", 80)})))
+    with pytest.raises(Refused) as refused:
+        await backend.addresses("metadata.example", 80)
+    assert refused.value.private is None
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("127.0.0.1:8000", ("127.0.0.1", 8000)),
+        ("localhost:80", ("localhost", 80)),
+        ("[::1]:8000", ("::1", 8000)),
+        ("http://Printer.local/api", ("printer.local", 80)),
+        ("https://10.0.0.1", ("10.0.0.1", 443)),
+    ],
+)
+def test_a_host_is_named_with_its_port_or_by_a_url(text: str, origin: tuple[str, int]) -> None:
+    assert parse_origin(text) == origin
+    assert parse_origin(origin_text(origin)) == origin
+
+
+@pytest.mark.parametrize("text", ["", "127.0.0.1", "127.0.0.1:", "127.1:80", "2130706433:80", "a b:80", "ftp://x:21",
+                                  "x:99999", "::1:80"])  # fmt: skip
+def test_what_names_no_host_and_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"names no port|is no host and port"):
+        parse_origin(text)
+
+
+def test_a_file_that_cannot_be_read_allows_nothing_and_can_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "allowed-hosts.json"
+    for text in ("", "[]", '{"hosts": [{"host": "169.254.169.254:80", "allowedAt": ""}]}', '{"hosts": 7}'):
+        path.write_text(text)
+        path.chmod(0o600)
+        assert AllowedHosts(tmp_path).as_wire() == []
+    hosts, _ = change(tmp_path, ("127.0.0.1", 8000))
+    assert ("127.0.0.1", 8000) in hosts
+    assert json.loads(path.read_text())["hosts"][0]["host"] == "127.0.0.1:8000"
+    assert change(tmp_path, ("127.0.0.1", 8000), revoke=True)[1]
+    assert not change(tmp_path, ("127.0.0.1", 8000), revoke=True)[1]
+    forget(tmp_path)
+    assert not path.exists()
