@@ -6,14 +6,13 @@ Commands are imported when they are called, so that `--help` and completion stay
 from __future__ import annotations
 
 import importlib
-import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from drio_tui import __version__
-from drio_tui.cli.common import quiet_broken_pipe, tolerant_streams
+from drio_tui.cli import streams
 from drio_tui.cli.output import echo_json, say
 
 # name: (module, attribute, one line for --help)
@@ -81,28 +80,33 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
         start(**options)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The entry point of the `drio-tui` script."""
-    tolerant_streams()
+    streams.prepare()
+    streams.leave(_status())
+
+
+def _status() -> int:
+    """Run the command that was asked for; gives the exit status."""
     try:
         code = cli.main(prog_name="drio-tui", standalone_mode=False)
-        sys.stdout.flush()
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        return leaving.exit_code
     except click.Abort:
         say("Aborted.")
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         if "--json" in sys.argv:
             body = {"code": "usage_error", "title": "That does not work", "message": error.format_message()}
             echo_json({"error": body}, compact=True, err=True)
         else:
             error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
-        quiet_broken_pipe()
-    except OSError as error:
-        # A full disk behind a redirection, for one.
-        os.write(2, f"error: {error}\n".encode(errors="backslashreplace"))
-        os._exit(1)
+        streams.leave_at_once(141)
+    except OSError as error:  # a full disk behind a redirection, for one
+        streams.complain(error)
+        streams.leave_at_once(1)

@@ -14,6 +14,7 @@ from drio_tui.api.errors import DrioError, NotFound, UsageError
 from drio_tui.cli.common import connection_options, guarded, inherited, run
 from drio_tui.cli.output import confirm, echo, echo_json, prompt_secret, say
 from drio_tui.cli.read import find_app
+from drio_tui.cli.streams import can_ask, exit_if_closed
 from drio_tui.session import connected
 from drio_tui.text import one_line
 
@@ -134,8 +135,9 @@ def call(
 def _arguments(given: str | None) -> dict[str, Any]:
     text = given
     if given == "-":
+        exit_if_closed("stdin")
         try:
-            text = "" if sys.stdin is None else sys.stdin.read(_LONGEST + 1)
+            text = sys.stdin.read(_LONGEST + 1)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"standard input cannot be read: {one_line(str(error), 200)}") from None
     elif given is not None and given.startswith("@"):
@@ -175,7 +177,7 @@ def _agree(bound: Bound, what: str, arguments: dict[str, Any], yes: bool, read_o
     say(f"{one_line(bound.title, 80)} is not marked as only reading. This would be sent:")
     say(f"  {one_line(what, 400)}")
     say(f"  with {one_line(wire.dumps(shown_arguments(bound, arguments)), 2_000)}")
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise UsageError("this tool changes something, and nobody can be asked", hint="Add --yes to run it.")
     confirm("Run it?", abort=True)
 
@@ -189,7 +191,7 @@ def _credentials(here: Here, bound: Bound) -> None:
     found = os.environ.get(CREDENTIAL, "")
     if not found:
         name = f"{label} of {one_line(wanted.connection, 60)} (goes to {one_line(wanted.place, 80)})"
-        if not sys.stdin.isatty():
+        if not can_ask():
             raise UsageError(f"the {name} is needed", hint=f"Set {CREDENTIAL}, or run it in a terminal.")
         found = prompt_secret(name)
     here.give(wanted, {member: found})

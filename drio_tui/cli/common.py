@@ -7,13 +7,12 @@ Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed,
 from __future__ import annotations
 
 import functools
-import os
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
+from drio_tui.cli import streams
 from drio_tui.cli.output import echo_json, say, style
 from drio_tui.text import visible
 
@@ -57,7 +56,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
         except DrioError as error:
             fail(error, as_json=bool(kwargs.get("as_json")))
         except BrokenPipeError:
-            quiet_broken_pipe()  # before click sees it, which would exit with 1
+            streams.leave_at_once(141)  # before click sees it, which would exit with 1
 
     return guarded_command
 
@@ -100,22 +99,3 @@ def fail(error: Any, *, as_json: bool) -> NoReturn:
         if getattr(error, "request_id", None):
             say(f"request id: {visible(error.request_id)}")
     raise SystemExit(error.exit_code)
-
-
-def tolerant_streams() -> None:
-    """Never fail on a character that the terminal's encoding lacks: it is written as `\\u2026`."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="backslashreplace")
-
-
-def quiet_broken_pipe() -> NoReturn:
-    """Leave as a program does whose reader went away: no message, exit code 141 (128 + SIGPIPE)."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            os.dup2(devnull, stream.fileno())
-        except (OSError, ValueError):
-            continue
-    os._exit(141)

@@ -17,6 +17,7 @@ import click
 from drio_tui import paths
 from drio_tui.cli.common import guarded, run
 from drio_tui.cli.output import confirm, echo, echo_json, say
+from drio_tui.cli.streams import can_ask
 from drio_tui.text import one_line
 
 _EXTRA = (
@@ -254,7 +255,7 @@ def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool)
 
     folder = _folder(data)
     if not yes:
-        if not sys.stdin.isatty():
+        if not can_ask():
             raise click.UsageError("There is nobody to ask: say --yes to empty the sandbox.")
         what = "every table in the database" if database_url else str(folder)
         if not confirm(f"Empty the sandbox ({what})?"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from drio_tui.cli.streams import exit_if_closed
 from drio_tui.ui.launch import refusal, run_tui
 from drio_tui.ui.options import LaunchOptions
 
@@ -21,6 +22,7 @@ def start(
     new: tuple[str, str] | None = None,
 ) -> None:
     """Run the TUI with the command line's options; exits with 2 where there is no terminal to run in."""
+    exit_if_closed("stdin", "stdout", "stderr")
     reason = refusal()
     if reason:
         raise click.UsageError(reason)

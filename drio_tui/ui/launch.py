@@ -13,7 +13,7 @@ __all__ = ["LaunchOptions", "refusal", "run_tui"]
 
 def refusal() -> str | None:
     """Why the interface cannot be shown on this terminal; None when it can."""
-    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return "the interface needs a terminal; for scripts see `drio-tui --help` (apps, inspect, templates …)"
     if os.environ.get("TERM", "") == "dumb":
         return "this terminal (TERM=dumb) cannot draw the interface; try `drio-tui apps`, or another TERM"

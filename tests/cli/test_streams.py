@@ -1,0 +1,58 @@
+"""Standard streams that are closed: a command ends quietly with status 1 where it needs one of them, and else works."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import combinations
+
+import pytest
+
+from tests.sandbox_fixtures import Process
+
+STDIN, STDOUT, STDERR = range(3)
+SUBSETS = [closed for count in (1, 2, 3) for closed in combinations((STDIN, STDOUT, STDERR), count)]
+NEEDS_STDOUT, ASKS = {STDOUT}, {STDIN, STDOUT, STDERR}
+NOTE = ("call", "acme-support", "add-note", "--base-url", "BASE_URL", "--args")
+COMMANDS: list[tuple[tuple[str, ...], set[int], int]] = [
+    (("--base-url", "BASE_URL"), ASKS, 2),
+    (("--version",), NEEDS_STDOUT, 0),
+    (("apps", "--base-url", "BASE_URL"), NEEDS_STDOUT, 0),
+    (("import", "acme-support", "-", "--base-url", "BASE_URL"), {STDIN, STDOUT}, 1),
+    ((*NOTE, "-"), {STDIN, STDOUT}, 2),
+    ((*NOTE, '{"ticketId": "tic_1", "body": "x"}'), ASKS, 2),
+    (("sandbox", "path"), NEEDS_STDOUT, 0),
+    (("sandbox", "reset"), ASKS, 2),
+    (("sandbox", "reset", "--yes"), NEEDS_STDOUT, 0),
+    (("completion", "bash"), NEEDS_STDOUT, 0),
+]
+"""Commands, the streams that each needs (to print on, to read, to ask a person), and the status with an empty stdin."""
+
+
+def run(server: Process, arguments: tuple[str, ...], closed: tuple[int, ...]) -> subprocess.CompletedProcess[str]:
+    """Run a command with these streams closed; the others are an empty stdin and pipes."""
+    return subprocess.run(
+        [sys.executable, "-m", "drio_tui", *(server.base_url if one == "BASE_URL" else one for one in arguments)],
+        env={**os.environ, "DRIO_TOKEN": server.token},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: [os.close(number) for number in closed],
+    )
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("closed", SUBSETS, ids=str)
+def test_closed_streams_end_a_command_that_needs_them_with_status_1(
+    sandbox_process: Process, closed: tuple[int, ...]
+) -> None:
+    for arguments, needed, status in COMMANDS:
+        ran = run(sandbox_process, arguments, closed)
+        said = f"{arguments} without {closed}: {ran.returncode} {ran.stdout!r} {ran.stderr!r}"
+        assert "Traceback" not in ran.stderr + ran.stdout, said
+        if needed.intersection(closed):
+            assert (ran.returncode, ran.stdout) == (1, ""), said
+        else:
+            assert ran.returncode == status, said
