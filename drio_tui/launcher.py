@@ -35,11 +35,15 @@ class SandboxFailed(DrioError):
 
 @dataclass(slots=True)
 class RunningSandbox:
-    """A sandbox that answers at `base_url` (`http://127.0.0.1:PORT`); `token` is the local user's."""
+    """A sandbox that answers at `base_url` (`http://127.0.0.1:PORT`); `token` is the local user's.
+
+    `id` names its data, which may be served on another port the next time; empty for one of an earlier version.
+    """
 
     base_url: str
     data_dir: Path
     token: str = field(repr=False)
+    id: str = ""
     started_by_us: bool = False
     _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
     _drain: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -116,7 +120,7 @@ def find_running(folder: Path) -> RunningSandbox | None:
         return None
     try:
         told = json.loads(files.read_private(folder / "sandbox.json"))
-        return RunningSandbox(_base_url(told), folder, _token(folder))
+        return RunningSandbox(_base_url(told), folder, _token(folder), _id(told))
     except (OSError, ValueError, SandboxFailed):
         return None
 
@@ -169,7 +173,7 @@ async def _start(folder: Path, tell: Callable[[str], None]) -> RunningSandbox:
             await drain
             raise SandboxFailed("\n".join(said) or f"it ended with exit code {process.returncode}")
         token = await asyncio.to_thread(_token, folder)
-        running = RunningSandbox(_base_url(ready), folder, token, True, process, drain)
+        running = RunningSandbox(_base_url(ready), folder, token, _id(ready), True, process, drain)
     except BaseException as error:
         if process.returncode is None:
             process.kill()
@@ -212,6 +216,11 @@ def _base_url(told: Any) -> str:
     if not isinstance(url, str) or not url.startswith("http://"):
         raise SandboxFailed("it did not say where it listens")
     return url
+
+
+def _id(told: dict[str, Any]) -> str:
+    found = told.get("id")
+    return found if isinstance(found, str) else ""
 
 
 def _token(folder: Path) -> str:

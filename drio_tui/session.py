@@ -38,6 +38,11 @@ class Session:
     first_run: bool = False
     _sandbox: RunningSandbox | None = field(default=None, repr=False)
 
+    @property
+    def server(self) -> str:
+        """The name under which local files about this drio are kept."""
+        return self.client.transport.server_id
+
     async def aclose(self) -> None:
         """Close the connections, let a refresh under way be stored, end a sandbox started for this session."""
         await self.client.aclose()
@@ -154,8 +159,9 @@ def _session(
     account: str | None,
     source: str,
     on_exchange: Callable[[Exchange], None] | None,
+    sandbox_id: str = "",
 ) -> Session:
-    client = DrioClient(Transport(profile.base_url, auth=auth, on_exchange=on_exchange))
+    client = DrioClient(Transport(profile.base_url, auth=auth, on_exchange=on_exchange, sandbox_id=sandbox_id))
     return Session(client, profile.name, profile.host, profile.base_url, account, source, auth)
 
 
@@ -164,6 +170,6 @@ def _sandbox_session(
 ) -> Session:
     base = normalize_base_url(running.base_url)
     auth = BearerAuth(StaticToken(running.token, "the local sandbox"), base)
-    session = _session(Profile("sandbox", base), auth, None, auth.source.source, on_exchange)
+    session = _session(Profile("sandbox", base), auth, None, auth.source.source, on_exchange, running.id)
     session._sandbox = owned
     return session

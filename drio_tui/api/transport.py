@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,6 +37,7 @@ from drio_tui.api.http import httpx
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.trouble import LOOPBACK, REPEATABLE, ProxyRefused, as_ours, is_transient, settled, unusable_network
 from drio_tui.api.wire import SANDBOX_SERVER
+from drio_tui.server_id import server_id
 from drio_tui.text import one_line
 from drio_tui.urls import is_loopback
 
@@ -46,6 +48,7 @@ then would have an outcome that nobody knows."""
 RETRY_STATUSES = frozenset({408, 429, *range(500, 600)})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SOON_PARSED = 256 << 10  # bytes of JSON that hold up the event loop for some milliseconds at most
+_SANDBOX_ID = re.compile(r"\(id=([0-9a-f]{24})\)")
 _UNSET: Any = object()
 _numbers = itertools.count(1)
 
@@ -118,7 +121,8 @@ class Transport:
     origin; it sees an answer's status and headers, not its body. `on_exchange` is called when an attempt
     starts, when it ends, when another is going to follow and when the wait for that is over, with the same
     object; it runs on the event loop and must not block. `http` replaces the network (an ASGI application in
-    tests). Cookies are not kept: the API has none, and a jar on 127.0.0.1 would be shared by every port.
+    tests). `sandbox_id` is the id of a sandbox's data where it is known already. Cookies are not kept: the API has
+    none, and a jar on 127.0.0.1 would be shared by every port.
 
     Raises `UsageError` for a base URL or for proxy or certificate settings that cannot work.
     """
@@ -130,6 +134,7 @@ class Transport:
         auth: httpx.Auth | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
         http: httpx.AsyncBaseTransport | None = None,
+        sandbox_id: str = "",
         limits: Limits | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -141,6 +146,7 @@ class Transport:
         self._on_exchange = on_exchange
         self._sleep = sleep
         self._server = ""
+        self._sandbox_id = sandbox_id
         try:
             self._client = httpx.AsyncClient(
                 transport=http,
@@ -168,6 +174,16 @@ class Transport:
         A sandbox has routes of its own below `/sandbox/`, and publishes apps beside its API.
         """
         return self._server.partition("/")[0] == SANDBOX_SERVER and is_loopback(self._origin[1])
+
+    @property
+    def server_id(self) -> str:
+        """The name under which local files about this drio are kept: its base URL, or the id of a sandbox's data.
+
+        A sandbox says its id with every answer; until the first one it is known where `sandbox_id` was given.
+        """
+        if self.is_sandbox and (told := _SANDBOX_ID.search(self._server)):
+            return server_id(self.base_url, told[1])
+        return server_id(self.base_url, self._sandbox_id)
 
     async def aclose(self) -> None:
         """Close the connections; requests under way are cancelled by their owners, not here."""

@@ -16,7 +16,7 @@ from typing import Any
 
 MAX_DEPTH = 128
 SANDBOX_SERVER = "drio-sandbox"
-"""The product in the `Server` header of the local sandbox."""
+"""The product in the `Server` header of the local sandbox: `drio-sandbox/VERSION (id=ID)`."""
 
 
 class MalformedJson(ValueError):

@@ -137,8 +137,8 @@ async def _deploy(session: Session, app_id: str) -> Deployed:
     from drio_tui.workspace.outcomes import Unknown
     from drio_tui.workspace.saving import Saver
 
-    saver = Saver(session.client, lambda one: Journal(session.profile, session.base_url, one))
-    outcome = await deploy_now(saver, app_id, Records(session.base_url, app_id), lambda text: say(f"{text}…"))
+    saver = Saver(session.client, lambda one: Journal(session.profile, session.server, one))
+    outcome = await deploy_now(saver, app_id, Records(session.server, app_id), lambda text: say(f"{text}…"))
     if isinstance(outcome, Done):
         for notice in outcome.notices:
             say(notice)
@@ -230,7 +230,7 @@ def connect(
         async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
             app_id = await find_app(session.client, app)
             raw = (await session.client.get(APP, app_id)).raw
-            last = None if endpoint else Records(session.base_url, app_id).read()
+            last = None if endpoint else Records(session.server, app_id).read()
             return endpoint or (last.endpoint if last else ""), str(raw.get("slug") or "")
 
     url, slug = run(work())

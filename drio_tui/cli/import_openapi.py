@@ -183,7 +183,7 @@ class _Import:
         from drio_tui.workspace.journal import Journal
         from drio_tui.workspace.saving import Saver
 
-        saver = Saver(session.client, lambda one: Journal(session.profile, session.base_url, one))
+        saver = Saver(session.client, lambda one: Journal(session.profile, session.server, one))
         work = batch(saver, app, plan)
 
         def tell(result: Result) -> None:

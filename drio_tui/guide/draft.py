@@ -117,15 +117,15 @@ class StepState:
 class Draft:
     """Everything about an app that is being made.
 
-    `basics` are texts as typed; `own_slug` says that the slug no longer follows the name. `branding` is the
-    whole branding as edited, None while it is the template's. By ref: `auth` the configs filled in, `names` new
-    names, `dropped` what is not to be kept. `brought` and `app` are there once the app is; `sent` is the body
-    it was created with. `page` is where the person was, `group` what the changes are undone by together, `ended` says
-    that the app is made and the draft is no longer offered.
+    `server` (a `server_id`) is where. `basics` are texts as typed; `own_slug` says that the slug no longer follows
+    the name. `branding` is the whole branding as edited, None while it is the template's. By ref: `auth` the configs
+    filled in, `names` new names, `dropped` what is not to be kept. `brought` and `app` are there once the app is;
+    `sent` is the body it was created with. `page` is where the person was, `group` what the changes are undone by
+    together, `ended` says that the app is made and the draft is no longer offered.
     """
 
     profile: str
-    base_url: str
+    server: str
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     at: float = 0.0
     page: str = "template"
@@ -230,7 +230,7 @@ def to_json(draft: Draft) -> Object:
 
     return {
         "v": VERSION,
-        **{name: getattr(draft, name) for name in _PLAIN},
+        **{_written(name): getattr(draft, name) for name in _PLAIN},
         "auth": {ref: filled(one, "auth") for ref, one in draft.auth.items()},
         "added": [{"ref": one.ref, "kind": one.kind, **filled(one.filled, one.kind)} for one in draft.added],
         "brought": None if draft.brought is None else [[getattr(b, n) for n in _BROUGHT] for b in draft.brought],
@@ -244,7 +244,7 @@ def from_json(value: Any) -> Draft | None:
         raise ValueError("it is no draft")
     if value["v"] != VERSION:
         return None
-    plain = {name: value[name] for name in _PLAIN}
+    plain = {name: value[_written(name)] for name in _PLAIN}
     made = Draft(**plain)
     for name, kind in _TYPES.items():
         if not isinstance(getattr(made, name), kind):
@@ -265,16 +265,21 @@ def from_json(value: Any) -> Draft | None:
 
 
 _PLAIN = (
-    "profile", "base_url", "id", "at", "page", "template", "basics", "own_slug", "branding", "names", "dropped",
+    "profile", "server", "id", "at", "page", "template", "basics", "own_slug", "branding", "names", "dropped",
     "count", "app", "sent", "group", "ended",
 )  # fmt: skip
 _STATE = ("state", "made", "known", "mark", "said", "why", "fields", "maybe", "own", "at")
 _BROUGHT = ("ref", "kind", "id", "key", "name", "parent")
 _TYPES: dict[str, Any] = {
-    "profile": str, "base_url": str, "id": str, "at": int | float, "page": str, "template": dict | None,
+    "profile": str, "server": str, "id": str, "at": int | float, "page": str, "template": dict | None,
     "basics": dict, "own_slug": bool, "branding": dict | None, "names": dict, "dropped": list, "count": int,
     "app": str, "sent": dict | None, "group": str, "ended": bool,
 }  # fmt: skip
+
+
+def _written(name: str) -> str:
+    """The name in the file: earlier versions kept a base URL."""
+    return "base_url" if name == "server" else name
 
 
 def _plain(value: Any) -> Any:

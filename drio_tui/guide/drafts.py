@@ -17,6 +17,7 @@ from pathlib import Path
 from drio_tui.api import wire
 from drio_tui.auth.lock import FileLock, LockBusy
 from drio_tui.guide.draft import Draft, from_json, to_json
+from drio_tui.server_id import may_belong
 from drio_tui.shelf import Shelf
 
 SOON = 0.2
@@ -50,15 +51,18 @@ def folder() -> Path:
     return _SHELF.folder
 
 
-def load(profile: str | None = None, base_url: str | None = None) -> Kept:
-    """The drafts there are, of one profile and host or of all. A file that cannot be read is put aside."""
+def load(profile: str | None = None, server: str | None = None) -> Kept:
+    """The drafts there are, of one profile and drio (a `server_id`) or of all.
+
+    A file that cannot be read is put aside.
+    """
     found: list[Draft] = []
     drafts, problems = _SHELF.read_all()
     for draft in drafts:
         if draft.ended:  # its app is made, and the program was ended before it could forget it
             with contextlib.suppress(OSError):
                 discard(draft.id)
-        elif profile in (None, draft.profile) and base_url in (None, draft.base_url):
+        elif profile in (None, draft.profile) and (server is None or may_belong(draft.server, server)):
             found.append(draft)
     return Kept(sorted(found, key=lambda draft: draft.at, reverse=True), problems)
 
@@ -93,21 +97,25 @@ class Keeper:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def begin(cls, profile: str, base_url: str) -> Keeper:
+    def begin(cls, profile: str, server: str) -> Keeper:
         """A new draft; nothing is written before there is something to keep."""
-        draft = Draft(profile, base_url)
+        draft = Draft(profile, server)
         with ExitStack() as stack:
             _hold(stack, draft.id)
             return cls(draft, stack.pop_all())
 
     @classmethod
-    def resume(cls, id: str) -> Keeper:
-        """A draft as it was last written. Raises `InUse`, `FileNotFoundError`, `OSError` or `ValueError`."""
+    def resume(cls, id: str, server: str = "") -> Keeper:
+        """A draft as it was last written, from now on as one of `server`.
+
+        Raises `InUse`, `FileNotFoundError`, `OSError` or `ValueError`.
+        """
         with ExitStack() as stack:
             _hold(stack, id)
             draft = _SHELF.read(id)
             if draft is None:
                 raise ValueError("the draft was made by a newer version of the program")
+            draft.server = server or draft.server
             return cls(draft, stack.pop_all())
 
     def soon(self, told: Callable[[], object] | None = None) -> None:

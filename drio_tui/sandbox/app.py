@@ -67,7 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app, settings)
     app.state.methods_at = routes.methods(app)
     app.add_middleware(Limits, max_body=settings.max_body)
-    app.add_middleware(Guard, port=urlsplit(settings.base_url).port or 80, json_only=("/api/", "/mcp/", "/sandbox/"))
+    port = urlsplit(settings.base_url).port or 80
+    app.add_middleware(Guard, port=port, json_only=("/api/", "/mcp/", "/sandbox/"), sandbox_id=lambda: sandbox.id)
     return app
 
 
@@ -76,6 +77,7 @@ async def _prepare(sandbox: Sandbox) -> None:
     settings = sandbox.settings
     async with sandbox.alone("start") as session:
         user = await oauth.local_user(session, sandbox.oauth.settings)
+        sandbox.id, _ = await _remember(session, "id", secrets.token_hex(12))
         sandbox.upstream_key, fresh = await _upstream_key(sandbox, session)
         if fresh and settings.example_app:
             store = Store(session, user.id, settings)

@@ -59,7 +59,10 @@ class Answers:
 
 @dataclass(slots=True)
 class Sandbox:
-    """What the routes work with; `app.state.sandbox`."""
+    """What the routes work with; `app.state.sandbox`.
+
+    `id` names its data, on whatever port they are served.
+    """
 
     settings: Settings
     database: Database
@@ -67,6 +70,7 @@ class Sandbox:
     allowed: AllowedHosts
     answers: Answers = field(default_factory=Answers)
     upstream_key: str = field(default="", repr=False)
+    id: str = ""
 
     @contextlib.asynccontextmanager
     async def writing(self, user: Principal) -> AsyncIterator[Store]:

@@ -3,7 +3,7 @@
 | file           | mode | what                                                                          |
 |----------------|------|-------------------------------------------------------------------------------|
 | `sandbox.lock` | 0600 | locked by the one process that uses the folder; the lock goes with the process |
-| `sandbox.json` | 0600 | `pid`, `baseUrl`, `startedAt` of that process, removed when it ends           |
+| `sandbox.json` | 0600 | `pid`, `id`, `baseUrl`, `startedAt` of that process, removed when it ends     |
 | `local-token`  | 0600 | a bearer token of the local user                                              |
 | `last-port`    | 0600 | the port it listened on last, taken again where that is possible              |
 | `allowed-hosts.json` | 0600 | the private addresses that deployed apps may call (`allowed`)           |

@@ -8,7 +8,7 @@ drio's error envelope (contract 1.2).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -23,11 +23,11 @@ PAGE_CSP = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 DATA_CSP = "default-src 'none'; frame-ancestors 'none'"
+_SERVER = f"{SANDBOX_SERVER}/{__version__}".encode()
 _EVERYWHERE = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
-    (b"server", f"{SANDBOX_SERVER}/{__version__}".encode()),
 )
 _PAGE_HEADERS = (
     *_EVERYWHERE,
@@ -73,7 +73,8 @@ class Guard:
 
     `port` is the one that the sandbox listens on (it is bound before the app is made). `json_only` are the
     path prefixes whose writes must be `application/json`; `own_bodies` are exceptions below them whose
-    handlers look at the content type themselves (the OAuth endpoints, which take forms).
+    handlers look at the content type themselves (the OAuth endpoints, which take forms). `sandbox_id` gives the id
+    of the sandbox's data, which each answer names in its `Server` header; empty while it is not known.
     """
 
     def __init__(
@@ -83,10 +84,12 @@ class Guard:
         port: int,
         json_only: Iterable[str] = ("/api/",),
         own_bodies: Iterable[str] = ("/api/v1/auth/",),
+        sandbox_id: Callable[[], str] = str,
     ) -> None:
         self.app = app
         self.json_only = tuple(json_only)
         self.own_bodies = tuple(own_bodies)
+        self.sandbox_id = sandbox_id
         names = ("localhost", "127.0.0.1", "[::1]")
         self.hosts = frozenset(f"{name}:{port}".encode() for name in names)
         if port == 80:
@@ -108,7 +111,7 @@ class Guard:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add_headers(message, ident)
+                _add_headers(message, ident, self.sandbox_id())
             await send(message)
 
         if refusal is None:
@@ -159,11 +162,12 @@ class Guard:
         return True
 
 
-def _add_headers(message: Message, ident: str) -> None:
+def _add_headers(message: Message, ident: str, sandbox_id: str) -> None:
     """Security headers, unless the answer says something of its own; as bytes, since every answer pays for it."""
     headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
     present = dict(headers)
     page = present.get(b"content-type", b"").startswith(b"text/html")
-    wanted = [*(_PAGE_HEADERS if page else _DATA_HEADERS), (b"x-request-id", ident.encode())]
+    server = b"%b (id=%b)" % (_SERVER, sandbox_id.encode()) if sandbox_id else _SERVER
+    wanted = [*(_PAGE_HEADERS if page else _DATA_HEADERS), (b"server", server), (b"x-request-id", ident.encode())]
     headers.extend(header for header in wanted if header[0] not in present)
     message["headers"] = headers

@@ -89,6 +89,7 @@ async def _serve(
         await local_token(app.state.sandbox, folder)
         told = {
             "pid": os.getpid(),
+            "id": app.state.sandbox.id,
             "baseUrl": settings.base_url,
             "apiUrl": settings.api_url,
             "dataDir": str(settings.data_dir),

@@ -86,7 +86,7 @@ class UpstreamRow(Base):
 
 
 class NoteRow(Base):
-    """A fact about this sandbox itself: its helpdesk's API key, whether the example app was made."""
+    """A fact about this sandbox itself: its id, its helpdesk's API key, where it was served last."""
 
     __tablename__ = "notes"
 

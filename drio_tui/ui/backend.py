@@ -61,6 +61,7 @@ class Backend:
         self.client: DrioClient | None = None
         self.session: Session | None = None
         self.base_url: str | None = None
+        self._server = ""
         self.status = Status(read_only=options.read_only, sandbox=options.sandbox)
         self.steps: tuple[Step, ...] = ()
         self._post = post
@@ -70,6 +71,13 @@ class Backend:
         self._probe: asyncio.Task[None] | None = None
         self._asked: asyncio.Future[SignedIn | None] | None = None
         self._waits: dict[int, float] = {}
+
+    @property
+    def server(self) -> str:
+        """The name under which local files about the drio in use are kept; of the last one while there is none."""
+        if self.client is not None:
+            self._server = self.client.transport.server_id
+        return self._server
 
     async def ready(self) -> DrioClient:
         """The client, as soon as there is one."""
@@ -180,7 +188,7 @@ class Backend:
             self._probe.cancel()
         if self._asked is not None and not self._asked.done():
             self._asked.set_result(None)  # nobody answers any more, and what waits for it would never end
-        client, session = self.client, self.session
+        client, session, self._server = self.client, self.session, self.server
         self.client = self.session = None
         if session is not None:
             await session.aclose()

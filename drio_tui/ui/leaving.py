@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
 
+from drio_tui.server_id import is_earlier, may_belong
 from drio_tui.ui.base.textual_internals import all_screens
 from drio_tui.ui.opening import make_screen
 from drio_tui.ui.widgets.safe import safe
@@ -14,6 +16,7 @@ from drio_tui.ui.widgets.safe import safe
 if TYPE_CHECKING:
     from drio_tui.ui.app import DrioApp
     from drio_tui.ui.terminal import TerminalApp
+    from drio_tui.workspace.recovery import Buffer
 
     _Base = TerminalApp
 else:
@@ -99,18 +102,18 @@ class Leaving(_Base):
         if self._drio._offered or self._drio.session is None or self._drio.options.read_only:
             return
         self._drio._offered = True
+        self.run_worker(self._offer_unsaved(), name="unsaved", group="unsaved", exclusive=True)
+
+    async def _offer_unsaved(self) -> None:
         from drio_tui.ui.screens.recovery import RecoveryScreen, target_of
         from drio_tui.workspace import recovery
 
-        kept = recovery.load(self._drio.status.profile)
+        kept = await asyncio.to_thread(recovery.load, self._drio.status.profile)
         for problem in kept.problems[:3]:
             self.notify(safe(problem).plain, severity="warning", markup=False)
         # What this program kept itself is still on the screen.
-        buffers = [
-            buffer
-            for buffer in kept.buffers
-            if buffer.base_url == (self._drio.backend.base_url or "") and buffer.at < self._drio._began
-        ]
+        earlier = [buffer for buffer in kept.buffers if buffer.at < self._drio._began]
+        buffers = [buffer for buffer in earlier if await self._is_from_here(buffer)]
 
         def go_on(buffer: Any) -> None:
             if buffer is not None:
@@ -119,3 +122,20 @@ class Leaving(_Base):
 
         if buffers:
             self.push_screen(RecoveryScreen(buffers), go_on)
+
+    async def _is_from_here(self, buffer: Buffer) -> bool:
+        """Whether an edit was made at the drio in use.
+
+        Earlier versions kept the address of a sandbox, which may be another one's by now: its apps tell.
+        """
+        server, client = self._drio.backend.server, self._drio.backend.client
+        if buffer.server == server or client is None or not buffer.app or not is_earlier(buffer.server, server):
+            return may_belong(buffer.server, server)
+        from drio_tui.api.errors import DrioError
+        from drio_tui.kinds import APP
+
+        try:
+            await client.get(APP, buffer.app)
+        except DrioError:
+            return False
+        return True

@@ -63,9 +63,9 @@ class Opening(_Base):
         """Show the wizard that makes an app: from a template (raw JSON, or the `wanted` id), or go on with a draft."""
         from drio_tui.guide.drafts import InUse, Keeper  # the first screen does without
 
-        profile, base_url = self._drio.status.profile, self._drio.backend.base_url or ""
+        profile, server = self._drio.status.profile, self._drio.backend.server
         try:
-            keeper = Keeper.resume(draft) if draft else Keeper.begin(profile, base_url)
+            keeper = Keeper.resume(draft, server) if draft else Keeper.begin(profile, server)
         except (InUse, OSError, ValueError, KeyError, TypeError) as error:
             self.notify(safe(str(error)).plain, title="The draft cannot be opened", severity="warning", markup=False)
             return

@@ -38,8 +38,8 @@ def saver_of(backend: Backend, client: DrioClient) -> Saver:
     """The one saver of a connection, so that the same intent is known again whichever screen it comes from."""
     found = _savers.get(client)
     if found is None:
-        profile, base_url = backend.status.profile, backend.base_url or ""
-        found = _savers[client] = Saver(client, lambda app: Journal(profile, base_url, app))
+        profile = backend.status.profile
+        found = _savers[client] = Saver(client, lambda app: Journal(profile, client.transport.server_id, app))
     return found
 
 
@@ -57,7 +57,7 @@ async def schemas_seen(backend: Backend, app: str, thing: Mapping[str, Any]) -> 
     operation = binding.get("integrationOperationId") if isinstance(binding, Mapping) else None
     if not isinstance(operation, str):
         return {}
-    return await asyncio.to_thread(SeenSchemas(backend.base_url or "", app).of, operation)
+    return await asyncio.to_thread(SeenSchemas(backend.server, app).of, operation)
 
 
 def body_of(kind: Kind[Any], document: Json | None, *, new: bool) -> tuple[Reader, Json, bool]:

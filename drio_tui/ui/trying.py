@@ -40,7 +40,7 @@ def here_of(client: DrioClient) -> Here:
 
 def kept_of(backend: Backend, app_id: str) -> Kept:
     """The runs and samples that are kept for an app."""
-    return Kept(backend.base_url or "", app_id)
+    return Kept(backend.server, app_id)
 
 
 # --- runs as reading matter -----------------------------------------------------------------------

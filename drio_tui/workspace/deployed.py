@@ -19,7 +19,8 @@ from drio_tui.api import wire
 from drio_tui.files import private_dir, read_private, write_private
 from drio_tui.kinds import KINDS
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.journal import digest, file_name, strip
+from drio_tui.server_id import adopt
+from drio_tui.workspace.journal import FileNames, digest, strip
 from drio_tui.workspace.merge import FieldChange, Object, diff
 from drio_tui.workspace.snapshot import Snapshot
 from drio_tui.workspace.writes import comparable
@@ -102,15 +103,21 @@ def _changes(before: Mapping[str, Object], now: Mapping[str, Object]) -> Iterato
 
 
 class Records:
-    """The last deploy of one app at one drio. Blocking. `notices` says what could not be kept or read."""
+    """The last deploy of one app at one drio (a `server_id`). Blocking.
 
-    def __init__(self, base_url: str, app: str) -> None:
-        name = file_name("deployed", base_url, app).removesuffix("l")
-        self.path: Path = paths.state_dir() / "deployed" / name
+    `notices` says what could not be kept or read.
+    """
+
+    def __init__(self, server: str, app: str) -> None:
+        self._names = FileNames("deployed", app, ".json")
+        self._server = server
+        self.path: Path = paths.state_dir() / "deployed" / self._names.of(server)
         self.notices: list[str] = []
 
     def read(self) -> Record | None:
         """The last deploy, None where none is known. Never raises."""
+        # An earlier version kept one for each port that a sandbox had: the newest counts.
+        adopt(self._server, self.path, self._names.pattern, self._names.of, lambda found: _newest(found, self.path))
         try:
             raw = wire.loads(read_private(self.path, limit=_READ))
         except FileNotFoundError:
@@ -143,6 +150,12 @@ class Records:
 def record_of(version: str, endpoint: str, things: Mapping[str, Object]) -> Record:
     """The record of a deploy made now."""
     return Record(version, endpoint, revision_of(things), time.time(), things)
+
+
+def _newest(found: list[Path], path: Path) -> None:
+    found[-1].rename(path)
+    for each in found[:-1]:
+        each.unlink()
 
 
 def _record(raw: Any) -> Record | None:

@@ -1,4 +1,4 @@
-"""Every change made in the program, with what it takes to undo it, one file per profile and app.
+"""Every change made in the program, with what it takes to undo it, one file per profile, drio and app.
 
 The file lies in the state folder, mode 0600, and holds one JSON object a line:
 
@@ -30,6 +30,7 @@ from drio_tui.api import wire
 from drio_tui.api.redact import redact
 from drio_tui.auth.lock import FileLock, LockBusy
 from drio_tui.files import NotOurs, private_dir, read_private, sync_dir, write_private
+from drio_tui.server_id import adopt
 
 VERSION = 1
 KEEP_ENTRIES = 300
@@ -122,11 +123,16 @@ class History:
 
 
 class Journal:
-    """The history of one app under one profile. Blocking; a write takes a few milliseconds."""
+    """The history of one app under one profile. Blocking; a write takes a few milliseconds.
 
-    def __init__(self, profile: str, base_url: str, app: str) -> None:
-        self.path = paths.state_dir() / "journal" / file_name(profile, base_url, app)
+    `server` is a `server_id`.
+    """
+
+    def __init__(self, profile: str, server: str, app: str) -> None:
+        self._names = FileNames(profile, app, ".jsonl")
+        self.path = paths.state_dir() / "journal" / self._names.of(server)
         self.app = app
+        self._server = server
         self.notices: list[str] = []
         self._memory: list[dict[str, Any]] = []
 
@@ -150,6 +156,7 @@ class Journal:
 
     def read(self) -> History:
         """Everything there is, of all processes. Never raises for what the file holds."""
+        self._adopt()
         lines, corrupt = self._lines()
         if corrupt:
             lines = self._set_aside(lines)
@@ -161,7 +168,23 @@ class Journal:
 
     # --- the file --------------------------------------------------------------------------------
 
+    def _adopt(self) -> None:
+        """Take over the journals that earlier versions kept of a sandbox, one for each port that it had."""
+
+        def take(found: list[Path]) -> None:
+            with self._locked():
+                if not self.path.exists():
+                    lines = [line for each in found for line in _timed(read_private(each, limit=READ_BYTES))]
+                    write_private(
+                        self.path, b"".join(line + b"\n" for _, line in sorted(lines, key=lambda one: one[0]))
+                    )
+                for each in found:
+                    each.unlink()
+
+        adopt(self._server, self.path, self._names.pattern, self._names.of, take)
+
     def _append(self, line: dict[str, Any]) -> None:
+        self._adopt()
         try:
             with self._locked():
                 if self._write(wire.dumps(line)) > COMPACT_BYTES:
@@ -264,10 +287,32 @@ class Journal:
             self.notices.append(text)
 
 
-def file_name(profile: str, base_url: str, app: str) -> str:
-    """A file name for a profile and an app, whatever characters their names hold."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{profile}-{app}")[:60].strip("-")
-    return f"{plain}-{digest(chr(0).join((profile, base_url, app)))[:16]}.jsonl"
+class FileNames:
+    """The names of the files of a profile and an app, by drio, whatever characters their names hold."""
+
+    def __init__(self, profile: str, app: str, suffix: str) -> None:
+        self._plain = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{profile}-{app}")[:60].strip("-")
+        self._profile, self._app, self._suffix = profile, app, suffix
+
+    def of(self, server: str) -> str:
+        """The name for one drio."""
+        mark = digest(f"{self._profile}\0{server}\0{self._app}")[:16]
+        return f"{self._plain}-{mark}{self._suffix}"
+
+    @property
+    def pattern(self) -> str:
+        """A glob that matches all of them."""
+        return f"{self._plain}-*{self._suffix}"
+
+
+def _timed(data: bytes) -> Iterator[tuple[float, bytes]]:
+    """The lines of a journal, each with the time of the change that was noted last."""
+    at = 0.0
+    for raw in data.split(b"\n"):
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            at = float(wire.loads(raw)["begin"]["at"])
+        if raw.strip():
+            yield at, raw
 
 
 def digest(text: str) -> str:

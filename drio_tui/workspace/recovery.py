@@ -29,12 +29,12 @@ class Buffer:
 
     `thing` is the id of what was edited, empty for something new; `base` what the edit began from (None for
     something new), `mine` what it had become. `draft` is text that does not parse, as typed in the JSON view.
-    `profile`, `base_url`, `app` and `parent` say where it belongs, `label` what to call it (not yet safe to
-    show). `lost` are dotted paths of secrets that were typed and not kept. `at` is in seconds since the epoch.
+    `profile`, `server` (a `server_id`), `app` and `parent` say where it belongs, `label` what to call it (not yet
+    safe to show). `lost` are dotted paths of secrets that were typed and not kept. `at` is in seconds since the epoch.
     """
 
     profile: str
-    base_url: str
+    server: str
     app: str
     kind: str
     thing: str
@@ -86,7 +86,7 @@ def save(buffer: Buffer) -> Buffer:
         draft=_safe_draft(buffer),
         lost=lost,
     )
-    text = wire.dumps({"v": VERSION, **{name: getattr(kept, name) for name in _TEXTS}, "at": kept.at,
+    text = wire.dumps({"v": VERSION, **{_written(name): getattr(kept, name) for name in _TEXTS}, "at": kept.at,
                        "lost": [*kept.lost], "mine": kept.mine, "base": kept.base})  # fmt: skip
     _SHELF.write(kept.id, text.encode("ascii"))
     return kept
@@ -116,7 +116,12 @@ def discard(id: str) -> None:
     _SHELF.remove(id)
 
 
-_TEXTS = ("id", "profile", "base_url", "app", "kind", "thing", "label", "parent", "draft", "why")
+_TEXTS = ("id", "profile", "server", "app", "kind", "thing", "label", "parent", "draft", "why")
+
+
+def _written(name: str) -> str:
+    """The name in the file: earlier versions kept a base URL."""
+    return "base_url" if name == "server" else name
 
 
 def _buffer(line: Any, id: str) -> Buffer | None:
@@ -125,7 +130,7 @@ def _buffer(line: Any, id: str) -> Buffer | None:
         raise ValueError("it is no unsaved edit")
     if line["v"] != VERSION:
         return None
-    texts = {name: line[name] for name in _TEXTS}
+    texts = {name: line[_written(name)] for name in _TEXTS}
     mine, base, at, lost = line["mine"], line["base"], line["at"], line["lost"]
     right = all(isinstance(text, str) for text in (*texts.values(), *lost)) and isinstance(mine, dict)
     if not right or not isinstance(base, dict | None) or not isinstance(at, int | float) or texts["id"] != id:

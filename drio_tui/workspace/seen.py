@@ -20,6 +20,7 @@ from drio_tui import paths
 from drio_tui.api import wire
 from drio_tui.auth.lock import FileLock, LockBusy
 from drio_tui.files import private_dir, read_private, write_private
+from drio_tui.server_id import adopt, file_prefix
 from drio_tui.workspace.snapshot import Snapshot
 
 VERSION = 1
@@ -48,26 +49,44 @@ def schemas_in(snapshot: Snapshot) -> dict[Key, Any]:
 
 
 class SeenSchemas:
-    """The schemas seen of one app at one drio."""
+    """The schemas seen of one app at one drio (a `server_id`)."""
 
-    def __init__(self, base_url: str, app: str) -> None:
-        name = hashlib.sha256(wire.dumps([base_url, app]).encode()).hexdigest()[:32]
-        self.path = folder() / f"{name}.json"
+    def __init__(self, server: str, app: str) -> None:
+        self._server = server
+        self._app = app
+        self.path = folder() / self._name(server)
         self._kept: frozenset[Key] = frozenset()
+
+    def _name(self, server: str) -> str:
+        mark = hashlib.sha256(wire.dumps([server, self._app]).encode()).hexdigest()[:32]
+        return f"{file_prefix(server)}{mark}.json"
+
+    def _adopt(self) -> None:
+        """Take over what earlier versions kept of a sandbox, a file for each port that it had."""
+
+        def take(found: list[Path]) -> None:
+            found[-1].rename(self.path)
+            for each in found[:-1]:
+                self.remember({**_read(each), **_read(self.path)})
+                each.unlink()
+
+        adopt(self._server, self.path, "[0-9a-f]*.json", self._name, take)
 
     def of(self, operation: str) -> dict[str, Any]:
         """What was seen of an operation, by hash."""
-        return {hash: schema for (id, hash), schema in self._read().items() if id == operation}
+        self._adopt()
+        return {hash: schema for (id, hash), schema in _read(self.path).items() if id == operation}
 
     def remember(self, schemas: dict[Key, Any]) -> None:
         """Keep these, too; the file is left alone when all of them are in it. Raises `OSError`."""
         if self._kept.issuperset(schemas):
             return
+        self._adopt()
         private_dir(folder().parent)
         private_dir(folder())
         try:
             with FileLock(folder() / "lock").hold_blocking(_LOCK_SECONDS):
-                before = self._read()
+                before = _read(self.path)
                 found = {key: schema for key, schema in before.items() if key not in schemas}
                 found |= {key: before.get(key, schema) for key, schema in schemas.items()}
                 kept = dict(_within(found))
@@ -79,17 +98,18 @@ class SeenSchemas:
             return  # another process is at it; the next reading of the app tries again
         self._kept = frozenset(schemas)
 
-    def _read(self) -> dict[Key, Any]:
-        try:
-            held = wire.loads(read_private(self.path, limit=2 * KEEP_BYTES))
-        except (OSError, ValueError):
-            return {}
-        lines = held.get("seen") if isinstance(held, dict) and held.get("v") == VERSION else None
-        found: dict[Key, Any] = {}
-        for line in lines if isinstance(lines, list) else ():
-            if isinstance(line, list) and len(line) == 3 and isinstance(line[0], str) and isinstance(line[1], str):
-                found[line[0], line[1]] = line[2]
-        return found
+
+def _read(path: Path) -> dict[Key, Any]:
+    try:
+        held = wire.loads(read_private(path, limit=2 * KEEP_BYTES))
+    except (OSError, ValueError):
+        return {}
+    lines = held.get("seen") if isinstance(held, dict) and held.get("v") == VERSION else None
+    found: dict[Key, Any] = {}
+    for line in lines if isinstance(lines, list) else ():
+        if isinstance(line, list) and len(line) == 3 and isinstance(line[0], str) and isinstance(line[1], str):
+            found[line[0], line[1]] = line[2]
+    return found
 
 
 def _within(found: dict[Key, Any]) -> list[tuple[Key, Any]]:

@@ -20,7 +20,7 @@ JSON = st.recursive(
 
 
 def buffer(**more: object) -> Buffer:
-    fields = {"profile": "me", "base_url": "http://x", "app": "app_1", "kind": "tool", "thing": "tool_1",
+    fields = {"profile": "me", "server": "http://x", "app": "app_1", "kind": "tool", "thing": "tool_1",
               "label": "Search", "mine": {"name": "new"}, "base": {"name": "old"}}  # fmt: skip
     return Buffer(**{**fields, **more})  # type: ignore[arg-type] # each has its own type
 

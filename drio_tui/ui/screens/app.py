@@ -204,7 +204,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
     def _remember_schemas(self) -> None:
         """Note what the operations look like now, for the day when a tool's binding no longer holds."""
         if self._seen is None:
-            self._seen = SeenSchemas(self.backend.base_url or "", self.app_id)
+            self._seen = SeenSchemas(self.backend.server, self.app_id)
         # Not a worker of this screen: Esc has nothing to stop here.
         self.drio.run_worker(self._remember(self._seen, schemas_in(self.snapshot)), name="schemas", group="schemas")
 

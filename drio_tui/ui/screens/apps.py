@@ -151,12 +151,12 @@ class AppsScreen(DrioScreen[None]):
         """Look for drafts of this account, off the event loop."""
         if self.drio.session is None or self.drio.options.read_only:
             return
-        profile, base_url = self.drio.status.profile, self.backend.base_url or ""
+        profile, server = self.drio.status.profile, self.backend.server
 
         async def look() -> None:
             from drio_tui.guide import drafts  # the first list does without
 
-            self.post_message(self._Drafts(await asyncio.to_thread(drafts.load, profile, base_url)))
+            self.post_message(self._Drafts(await asyncio.to_thread(drafts.load, profile, server)))
 
         self.run_worker(look(), name="drafts", group="drafts", exclusive=True)
 

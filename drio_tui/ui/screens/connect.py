@@ -77,7 +77,7 @@ class ConnectScreen(DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         endpoint = self.endpoint
-        records = Records(self.backend.base_url or "", self.app_id)
+        records = Records(self.backend.server, self.app_id)
         self.query_one("#connect-body").focus()
 
         async def find(client: DrioClient) -> ConnectScreen.Known:

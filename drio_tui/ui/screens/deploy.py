@@ -159,7 +159,7 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
     @property
     def records(self) -> Records:
         """Where deploys of this app are kept."""
-        return Records(self.backend.base_url or "", self.app_id)
+        return Records(self.backend.server, self.app_id)
 
     @property
     def endpoint(self) -> str:

@@ -197,7 +197,7 @@ class EditScreen(WritingScreen):
         self.form = SchemaForm(
             model, references=references_of(self.kind, message.snapshot), json_view=False, id="page-form"
         )
-        kept = Kept(self.backend.base_url or "", self.target.app)
+        kept = Kept(self.backend.server, self.target.app)
         context = Context(body=(made, schema) if theirs else None, schemas=message.schemas, kept=kept)
         titles = ["Form"]
         pages: list[Any] = [self.form]
@@ -295,7 +295,7 @@ class EditScreen(WritingScreen):
             return None
         backend = self.backend
         return Buffer(
-            profile=backend.status.profile, base_url=backend.base_url or "", app=self.target.app, kind=self.kind.name,
+            profile=backend.status.profile, server=backend.server, app=self.target.app, kind=self.kind.name,
             thing=self.target.id, label=self.kind.label(self.base or self.mine(secrets=False)),
             mine=self.mine(secrets=False), base=None if self.is_new else self.base, parent=self._parent_id,
             draft=(self._whole.draft or "") if self._whole else self.target.draft, why=why, id=self._kept_as,

@@ -81,7 +81,7 @@ async def live_at(client: DrioClient, app: Document) -> str:
     api_url, sandbox = client.transport.base_url, client.transport.is_sandbox
     endpoint = endpoint_of(api_url, app, sandbox=sandbox)
     if endpoint is None or not sandbox:  # a local sandbox may listen elsewhere by now
-        last = await asyncio.to_thread(Records(api_url, str(app.get("id"))).read)
+        last = await asyncio.to_thread(Records(client.transport.server_id, str(app.get("id"))).read)
         endpoint = last.endpoint if last is not None and last.endpoint else endpoint
     if app.get("status") == "draft":
         raise NotDeployed("the app is a draft, so there is nothing to call", hint="Deploy it, or run its draft.")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from drio_tui.api import wire
 from drio_tui.api.redact import redact
 from drio_tui.auth.lock import FileLock, LockBusy
 from drio_tui.files import private_dir, read_private, write_private
+from drio_tui.server_id import adopt, file_prefix
 from drio_tui.workspace.trying.run import Document, Run, keepable, run_from
 
 VERSION = 1
@@ -39,15 +41,32 @@ class NotKept(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Runs and samples of one app of one drio (`base_url` is its API's)."""
+    """Runs and samples of one app of one drio (`server` is a `server_id`)."""
 
-    base_url: str
+    server: str
     app_id: str
 
     @property
     def folder(self) -> Path:
         """Where it lies."""
-        return paths.state_dir() / "playground" / _mark(f"{self.base_url}\n{self.app_id}")
+        return paths.state_dir() / "playground" / self._name(self.server)
+
+    def _name(self, server: str) -> str:
+        return file_prefix(server) + _mark(f"{server}\n{self.app_id}")
+
+    def _adopt(self) -> None:
+        """Take over what earlier versions kept of a sandbox, a folder for each port that it had."""
+        adopt(self.server, self.folder, "[0-9a-f]*", self._name, self._take)
+
+    def _take(self, found: list[Path]) -> None:
+        runs = [run for each in found for run in _read(each / "runs.json")]
+        found[-1].rename(self.folder)
+        for each in found[:-1]:
+            for path in each.glob("sample-*.json"):
+                if not (self.folder / path.name).exists():
+                    path.rename(self.folder / path.name)
+            shutil.rmtree(each)
+        self._write(sorted(runs, key=_at))
 
     # -- runs -------------------------------------------------------------------------------------
 
@@ -58,21 +77,17 @@ class Kept:
             one["result"] = None
             one["error"] = one["error"] or "The result was too large to be kept."
         with self._writing():
-            kept = [each for each in self._read() if isinstance(each, dict)]
+            kept = _read(self.folder / "runs.json")
             kept.append(one)
             of_tool = [each for each in kept if each.get("tool") == run.tool]
             dropped = {id(each) for each in of_tool[:-RUNS]}
-            kept = [each for each in kept if id(each) not in dropped][-ALL_RUNS:]
-            data = _file(kept)
-            while len(data) > FILE_BYTES and len(kept) > 1:
-                kept = kept[len(kept) // 2 :]
-                data = _file(kept)
-            write_private(self.folder / "runs.json", data)
+            self._write([each for each in kept if id(each) not in dropped])
 
     def runs(self, tool_id: str) -> list[Run]:
         """The kept runs of a tool, the newest first."""
+        self._adopt()
         found = []
-        for each in self._read():
+        for each in _read(self.folder / "runs.json"):
             with contextlib.suppress(ValueError):
                 run = run_from(each)
                 if run.tool == tool_id:
@@ -83,16 +98,15 @@ class Kept:
     def clear(self, tool_id: str) -> None:
         """Forget the runs of a tool. Raises `NotKept`."""
         with self._writing():
-            left = [each for each in self._read() if not isinstance(each, dict) or each.get("tool") != tool_id]
-            write_private(self.folder / "runs.json", _file(left))
+            self._write([each for each in _read(self.folder / "runs.json") if each.get("tool") != tool_id])
 
-    def _read(self) -> list[Any]:
-        try:
-            told = wire.loads(read_private(self.folder / "runs.json", limit=FILE_BYTES))
-        except (OSError, wire.MalformedJson):
-            return []
-        runs = told.get("runs") if isinstance(told, dict) and told.get("v") == VERSION else None
-        return runs if isinstance(runs, list) else []
+    def _write(self, runs: list[Document]) -> None:
+        kept = runs[-ALL_RUNS:]
+        data = _file(kept)
+        while len(data) > FILE_BYTES and len(kept) > 1:
+            kept = kept[len(kept) // 2 :]
+            data = _file(kept)
+        write_private(self.folder / "runs.json", data)
 
     # -- samples ----------------------------------------------------------------------------------
 
@@ -106,6 +120,7 @@ class Kept:
 
     def sample(self, tool_id: str) -> Any:
         """The saved sample of a tool; None where there is none."""
+        self._adopt()
         try:
             told = wire.loads(read_private(self._sample(tool_id), limit=SAMPLE_BYTES))
         except (OSError, wire.MalformedJson):
@@ -124,6 +139,7 @@ class Kept:
 
     @contextlib.contextmanager
     def _writing(self) -> Any:
+        self._adopt()
         try:
             private_dir(self.folder.parent)
             private_dir(self.folder)
@@ -135,9 +151,24 @@ class Kept:
             raise NotKept(f"{self.folder} cannot be written: {error.strerror or error}") from error
 
 
-def _file(runs: list[Any]) -> bytes:
+def _read(path: Path) -> list[Document]:
+    """The runs in a file, oldest first; none where it cannot be read."""
+    try:
+        told = wire.loads(read_private(path, limit=FILE_BYTES))
+    except (OSError, wire.MalformedJson):
+        return []
+    runs = told.get("runs") if isinstance(told, dict) and told.get("v") == VERSION else None
+    return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
+
+
+def _file(runs: list[Document]) -> bytes:
     document: Document = {"v": VERSION, "runs": runs}
     return wire.dumps(document).encode("ascii")
+
+
+def _at(run: Document) -> float:
+    at = run.get("at")
+    return at if isinstance(at, int | float) else 0.0
 
 
 def _mark(text: str) -> str:
