@@ -20,6 +20,7 @@ from typing import Any
 
 from drio_tui import files, paths
 from drio_tui.api.errors import DrioError
+from drio_tui.text import duration
 
 START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
@@ -180,7 +181,7 @@ async def _start(folder: Path, tell: Callable[[str], None]) -> RunningSandbox:
             await process.wait()
         await drain
         if isinstance(error, TimeoutError):
-            raise SandboxFailed(f"it was not ready within {START_SECONDS:g} s\n" + "\n".join(said)) from error
+            raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n" + "\n".join(said)) from error
         raise
     tell("The sandbox is ready")
     return running

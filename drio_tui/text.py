@@ -10,6 +10,14 @@ from __future__ import annotations
 import unicodedata
 
 _ELLIPSIS = "…"
+_UNITS = (
+    (31_557_600, "year", "y"),
+    (2_629_800, "month", "mo"),
+    (86_400, "day", "d"),
+    (3_600, "hour", "h"),
+    (60, "minute", "min"),
+    (1, "second", "s"),
+)
 
 
 def _symbol(code: int) -> str:
@@ -76,3 +84,26 @@ def one_line(text: str, width: int | None = None) -> str:
 def count_of(number: int, noun: str) -> str:
     """A number with its noun, in the plural where it is not one: `1 widget`, `1,024 tools`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float, *, parts: int = 2, short: bool = False) -> str:
+    """A length of time by its largest units: `8 seconds`, `1 minute 30 seconds`; `short`: `12 ms`, `1 min 30 s`."""
+    if short and round(seconds * 1000) < 1000:
+        return f"{_decimal(seconds * 1000)} ms"
+    if round(seconds) < 60:
+        number = _decimal(seconds) if seconds >= 1 else f"{round(seconds, 2):g}"
+        return f"{number} s" if short else f"{number} second{'' if number == '1' else 's'}"
+    left = round(seconds)
+    words: list[str] = []
+    for length, name, unit in _UNITS:
+        count, left = divmod(left, length)
+        if count:
+            words.append(f"{count:,} {unit}" if short else count_of(count, name))
+        elif words:
+            break
+    return " ".join(words[:parts])
+
+
+def _decimal(number: float) -> str:
+    """A number with two digits where it is small."""
+    return f"{round(number, 1):g}" if number < 10 else f"{number:,.0f}"

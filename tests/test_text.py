@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.text import count_of, one_line, visible
+from drio_tui import text
+from drio_tui.text import count_of, duration, one_line, visible
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -118,3 +121,43 @@ def test_one_line_of_any_width_is_the_whole_text() -> None:
 )
 def test_counts_have_the_right_plural(number: int, shown: str) -> None:
     assert count_of(number, "widget") == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words", "short"),
+    [
+        (0, "0 seconds", "0 ms"),
+        (0.0123, "0.01 seconds", "12 ms"),
+        (0.0012, "0 seconds", "1.2 ms"),
+        (0.25, "0.25 seconds", "250 ms"),
+        (0.9999, "1 second", "1 s"),
+        (1, "1 second", "1 s"),
+        (1.44, "1.4 seconds", "1.4 s"),
+        (8, "8 seconds", "8 s"),
+        (59.7, "1 minute", "1 min"),
+        (60, "1 minute", "1 min"),
+        (90, "1 minute 30 seconds", "1 min 30 s"),
+        (300, "5 minutes", "5 min"),
+        (3_605, "1 hour", "1 h"),
+        (3_725, "1 hour 2 minutes", "1 h 2 min"),
+        (200_000, "2 days 7 hours", "2 d 7 h"),
+        (90_000_000, "2 years 10 months", "2 y 10 mo"),
+    ],
+)
+def test_a_length_of_time_is_told_by_its_largest_units(seconds: float, words: str, short: str) -> None:
+    assert duration(seconds) == words
+    assert duration(seconds, short=True) == short
+    assert duration(seconds, parts=1) == " ".join(words.split()[:2])
+
+
+def test_lengths_of_time_are_written_by_that_function_alone() -> None:
+    by_hand = re.compile(r"\{[^{}]+\} (ms|s|secs?|mins?|h|seconds?|minutes?|hours?|days?)\b")
+    root = Path(text.__file__).parent
+    found = [
+        f"{path.relative_to(root)}:{number}"
+        for path in sorted(root.rglob("*.py"))
+        if path.name != "text.py"
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if by_hand.search(line)
+    ]
+    assert found == []

@@ -38,7 +38,7 @@ from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.trouble import LOOPBACK, REPEATABLE, ProxyRefused, as_ours, is_transient, settled, unusable_network
 from drio_tui.api.wire import SANDBOX_SERVER
 from drio_tui.server_id import server_id
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 from drio_tui.urls import is_loopback
 
 USER_AGENT = f"drio-tui/{__version__}"
@@ -269,7 +269,7 @@ class Transport:
             async with budget.running():
                 return await self._send(exchange, content, headers, anonymous, budget)
         except TimeoutError as error:
-            exchange.error = f"no complete answer within {self.limits.total:g} s"
+            exchange.error = f"no complete answer within {duration(self.limits.total)}"
             raise RequestTimeout(exchange.error) from error
         except DrioError as error:
             if not isinstance(error, ApiError):

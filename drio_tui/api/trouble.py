@@ -20,7 +20,7 @@ from drio_tui.api.errors import (
     UsageError,
 )
 from drio_tui.api.http import httpx
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from drio_tui.api.transport import Limits
@@ -53,7 +53,7 @@ def as_ours(error: Exception, host: str, limits: Limits, http: Any = httpx) -> D
     text = one_line(str(error) or type(error).__name__, 300)
     host = one_line(host, 100)
     if isinstance(error, http.ConnectTimeout):
-        return ConnectionFailed(f"no connection to {host} within {limits.connect:g} s")
+        return ConnectionFailed(f"no connection to {host} within {duration(limits.connect)}")
     if isinstance(error, http.ProxyError):
         return ProxyRefused(text)
     if isinstance(error, http.ConnectError):
@@ -63,7 +63,7 @@ def as_ours(error: Exception, host: str, limits: Limits, http: Any = httpx) -> D
     if isinstance(error, http.PoolTimeout):
         return ConnectionFailed("too many requests are waiting for a connection")
     if isinstance(error, http.TimeoutException):
-        return RequestTimeout(f"nothing came from {host} for {limits.read:g} s")
+        return RequestTimeout(f"nothing came from {host} for {duration(limits.read)}")
     if isinstance(error, http.UnsupportedProtocol | http.InvalidURL | http.LocalProtocolError | UnicodeError):
         return UsageError(text, title="The address does not work", hint="Check the base URL of the profile.")
     return ConnectionLost(f"{host}: {_reason(error) or text}")

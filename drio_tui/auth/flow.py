@@ -33,7 +33,7 @@ from drio_tui.auth.registration import read_back, register
 from drio_tui.auth.store import TokenStore
 from drio_tui.auth.tokens import Clock, SystemClock, TokenSet
 from drio_tui.auth.wire import Wire
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 TIMEOUT_SECONDS = 300.0
 SILENCE_SECONDS = 20.0
@@ -296,7 +296,7 @@ class SignIn:
                     self._emit(StillWaiting(SILENCE_SECONDS))
                 await asyncio.wait({answer}, timeout=left)
             if not answer.done():
-                raise CallbackTimeout(f"Nothing came back within {self._timeout:g} seconds.")
+                raise CallbackTimeout(f"Nothing came back within {duration(self._timeout)}.")
             verdict = answer.result()
         finally:
             answer.cancel()

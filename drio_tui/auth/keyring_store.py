@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from drio_tui.auth.errors import StoreFailed
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -88,7 +88,7 @@ class KeyringBox:
                 return outcome
             except TimeoutError:
                 failure = KeyringUnusable(
-                    f"The keyring did not answer within {self._limit:g} s; it may be locked and waiting for you."
+                    f"The keyring did not answer within {duration(self._limit)}; it may be locked and waiting for you."
                 )
             except KeyringUnusable as problem:
                 failure = problem

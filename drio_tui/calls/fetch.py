@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from drio_tui.api.http import httpx
 from drio_tui.calls.egress import Gate, Origin, Refused, Unreachable, origin_of
 from drio_tui.calls.requests import SAFE, Outgoing
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PLAIN_HEADERS = frozenset({"accept", "user-agent", "content-type"})
@@ -82,7 +82,7 @@ async def fetch(
         async with asyncio.timeout(limits.total):
             return await _follow(transport, gate, outgoing, credentials, limits, progress, began)
     except TimeoutError:
-        raise FetchFailed(f"The upstream did not answer within {limits.total:g} seconds.", sent=progress.sent) from None
+        raise FetchFailed(f"The upstream did not answer within {duration(limits.total)}.", sent=progress.sent) from None
     except Refused as error:
         raise FetchFailed(str(error), sent=progress.sent, private=error.private) from None
     except Unreachable as error:

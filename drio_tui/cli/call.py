@@ -16,7 +16,7 @@ from drio_tui.cli.output import confirm, echo, echo_json, prompt_secret, say
 from drio_tui.cli.read import find_app
 from drio_tui.cli.streams import can_ask, exit_if_closed
 from drio_tui.session import connected
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from drio_tui.session import Session
@@ -129,7 +129,7 @@ def call(
         hint = "With --allow-private it may." if done.private else ""
         raise Failed(done.error + (" It may have taken effect." if done.unknown else ""), hint=hint)
     if not as_json:
-        say(f"{one_line(done.title, 60)}: {done.seconds * 1000:.0f} ms")
+        say(f"{one_line(done.title, 60)}: {duration(done.seconds, short=True)}")
 
 
 def _arguments(given: str | None) -> dict[str, Any]:

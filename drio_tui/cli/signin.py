@@ -21,7 +21,7 @@ import click
 
 from drio_tui.cli.common import guarded, inherited, run
 from drio_tui.cli.output import echo, echo_json, say, style
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from drio_tui.auth.events import Event
@@ -342,7 +342,7 @@ def _show(event: Event, narrate: Callable[[str, str], None], as_json: bool) -> N
         case events.PasteOffered(reason=reason):
             narrate("paste", f"{reason}. After allowing access, paste the address of the last page here.")
         case events.Waiting(timeout=seconds) if not as_json:
-            narrate("waiting", f"Waiting up to {seconds / 60:g} min. The last page's address can be pasted here.")
+            narrate("waiting", f"Waiting up to {duration(seconds)}. The last page's address can be pasted here.")
         case events.StillWaiting():
             narrate(
                 "still-waiting",

@@ -26,7 +26,7 @@ from drio_tui.api.transport import Exchange, Limits
 from drio_tui.endpoint.errors import EndpointRefused, NotAnEndpoint, of_endpoint
 from drio_tui.endpoint.net import RECORD, BoundedClient, Record
 from drio_tui.endpoint.seen import Server
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 T = TypeVar("T")
 
@@ -111,7 +111,9 @@ class Line:
             raise
         if not done:
             task.cancel()
-            raise of_endpoint(record.failure or RequestTimeout(f"no complete answer within {self._limits.total:g} s"))
+            raise of_endpoint(
+                record.failure or RequestTimeout(f"no complete answer within {duration(self._limits.total)}")
+            )
         if task.cancelled():
             raise record.failure or NotAnEndpoint(f"the connection ended ({what})")
         error = task.exception()

@@ -23,7 +23,7 @@ from drio_tui.importing.errors import EXTRA, ImportFailed, Problem
 from drio_tui.importing.model import Detail, Head, Offered, Scheme, Server, detail_from, head_from, offered_from
 from drio_tui.importing.planning import Plan, Target, make_plan
 from drio_tui.importing.source import Source, fetch
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 READ_SECONDS = 120.0
 READ_PROCESSOR_SECONDS = 120
@@ -72,7 +72,7 @@ async def read_document(source: Source, progress: Progress | None = None) -> Doc
             await document._begin(tell)
     except TimeoutError:
         await document.close()
-        raise ImportFailed(f"It takes longer than {READ_SECONDS:g} s to read.") from None
+        raise ImportFailed(f"It takes longer than {duration(READ_SECONDS)} to read.") from None
     except BaseException:
         await document.close()
         raise

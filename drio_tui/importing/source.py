@@ -22,7 +22,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from drio_tui import __version__
 from drio_tui.api.errors import DrioError
 from drio_tui.importing.errors import ImportFailed
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 from drio_tui.urls import HOLDS_USER, why_not
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ async def _from_address(address: str, tell: Progress) -> Source:
         async with asyncio.timeout(SECONDS):
             return await _download(address, tell)
     except TimeoutError:
-        raise ImportFailed(f"{host} did not send the whole document within {SECONDS:g} s.") from None
+        raise ImportFailed(f"{host} did not send the whole document within {duration(SECONDS)}.") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, ImportError) as error:
         text = one_line(" ".join(str(error).split()) or type(error).__name__, 200)
         raise ImportFailed(f"{host}: {text}", hint="Check the address and the network, then try again.") from error

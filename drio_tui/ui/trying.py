@@ -11,7 +11,7 @@ from textual.content import Content
 
 from drio_tui.api import wire
 from drio_tui.schema.jsontext import pretty
-from drio_tui.text import count_of
+from drio_tui.text import count_of, duration
 from drio_tui.ui.widgets.document import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.trying.bound import Bound
@@ -115,12 +115,12 @@ def mapping_blocks(bound: Bound, run: Run) -> list[Block]:
 
 def timing_blocks(run: Run) -> list[Block]:
     """How long each part took."""
-    blocks: list[Block] = [Heading(_title("Timing"), Content(f"{run.seconds * 1000:,.1f} ms in all"))]
+    blocks: list[Block] = [Heading(_title("Timing"), Content(f"{duration(run.seconds, short=True)} in all"))]
     most = max((seconds for _, seconds in run.timing), default=0) or 1
     for name, seconds in run.timing:
         bar = "█" * max(1, round(seconds / most * 30))
         blocks.append(
-            Field(safe_line(name, 24), Content.assemble((bar, "$text-primary"), f" {seconds * 1000:,.1f} ms"))
+            Field(safe_line(name, 24), Content.assemble((bar, "$text-primary"), f" {duration(seconds, short=True)}"))
         )
     return [*blocks, Gap(), Field(Content("Started"), Content(moment(run.at)))]
 
@@ -176,7 +176,7 @@ def summary(run: Run) -> Content:
     status = f"{run.response.status} · " if run.response else ""
     return Content.assemble(
         ("✓ ", "$text-success"),
-        (f"{status}{run.seconds * 1000:,.0f} ms", ""),
+        (f"{status}{duration(run.seconds, short=True)}", ""),
         (f"  {TARGETS[run.target]}", "$foreground-muted"),
     )
 

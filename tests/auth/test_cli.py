@@ -67,9 +67,10 @@ async def drio(*arguments: str, env: dict[str, str] | None = None, stdin: bytes 
 
 async def test_login_status_logout(world: World, browser: dict[str, str]) -> None:
     """B24 B59 B66: the whole way; stdout is the result, stderr tells the story, the URL is always shown."""
-    login = await drio("login", "--base-url", world.api.origin, env=browser)
+    login = await drio("login", "--base-url", world.api.origin, "--timeout", "8", env=browser)
     assert login.code == 0, login.err
     assert login.out == f"Signed in to {world.api.origin[7:]} as ada@example.com (profile {world.api.origin[7:]}).\n"
+    assert "Waiting up to 8 seconds." in login.err
     assert f"{world.idp.origin}/door/in?" in login.err
     assert "file store" in login.err
     status = await drio("status")

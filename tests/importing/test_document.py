@@ -156,7 +156,7 @@ async def test_nothing_in_the_folder_of_a_document_is_run(
 
 async def test_a_document_that_takes_too_long_is_given_up(pets: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "READ_SECONDS", 0.0)
-    assert "takes longer than 0 s to read" in (await failing(pets)).message
+    assert "takes longer than 0 seconds to read" in (await failing(pets)).message
 
 
 # --- held against the specification --------------------------------------------------------------

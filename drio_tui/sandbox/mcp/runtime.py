@@ -25,7 +25,7 @@ from drio_tui.calls.requests import BadArgument, Outgoing, build
 from drio_tui.mapping.slots import fill
 from drio_tui.sandbox.mcp.arguments import Checker, Undecided
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
-from drio_tui.text import one_line, visible
+from drio_tui.text import duration, one_line, visible
 
 Document = dict[str, Any]
 
@@ -90,7 +90,7 @@ class Runtime:
             async with asyncio.timeout(CHAIN_SECONDS):
                 await self._follow(tool, arguments, first.structured, steps)
         except TimeoutError:
-            steps.append({"tool": None, "status": "skipped", "reason": f"{CHAIN_SECONDS:g} seconds are over"})
+            steps.append({"tool": None, "status": "skipped", "reason": f"{duration(CHAIN_SECONDS)} are over"})
         return Outcome(first.text, first.structured, view=first.view, steps=steps)
 
     async def _follow(self, tool: DeployedTool, arguments: Document, result: Document, steps: list[Document]) -> None:

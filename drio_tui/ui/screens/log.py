@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
-from drio_tui.text import count_of
+from drio_tui.text import count_of, duration
 from drio_tui.ui import keymap
 from drio_tui.ui.curl import as_curl
 from drio_tui.ui.keymap import Key
@@ -50,11 +50,8 @@ def status_of(exchange: Exchange) -> Content:
     return Content.styled(f"✗ {word}", "$foreground-muted" if word == "cancelled" else "$text-error")
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds as people read them: 12 ms, 1.4 s."""
-    if seconds is None:
-        return ""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def _elapsed(exchange: Exchange) -> str:
+    return "" if exchange.elapsed is None else duration(exchange.elapsed, short=True)
 
 
 class LogScreen(DrioScreen[None]):
@@ -141,7 +138,7 @@ class LogScreen(DrioScreen[None]):
                 Content.styled(exchange.method, _METHODS.get(exchange.method, "")),
                 safe_line(exchange.path, 400),
                 Content.assemble(status_of(exchange), again),
-                Content.styled(duration(exchange.elapsed), "$foreground-muted"),
+                Content.styled(_elapsed(exchange), "$foreground-muted"),
                 Content.styled(time.strftime("%H:%M:%S", time.localtime(exchange.started_at)), "$foreground-muted"),
                 safe_line(exchange.request_id or "", 40, "$foreground-muted"),
             ),
@@ -211,11 +208,11 @@ class LogScreen(DrioScreen[None]):
             "  ",
             status_of(exchange),
         )
-        facts = [duration(exchange.elapsed), count_of(exchange.response_size, "byte") if exchange.done else ""]
+        facts = [_elapsed(exchange), count_of(exchange.response_size, "byte") if exchange.done else ""]
         if exchange.request_id:
             facts.append(f"id {exchange.request_id}")
         if exchange.retry_in is not None:
-            facts.append(f"tried again after {exchange.retry_in:.1f} s")
+            facts.append(f"tried again after {duration(exchange.retry_in, short=True)}")
         if exchange.error:
             facts.append(exchange.error)
         return Content("\n").join([first, safe(" · ".join(fact for fact in facts if fact), "$foreground-muted")])

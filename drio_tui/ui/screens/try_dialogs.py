@@ -13,6 +13,7 @@ from textual.widgets import Input, Static, TextArea
 
 from drio_tui.api import wire
 from drio_tui.schema.jsontext import pretty
+from drio_tui.text import duration
 from drio_tui.ui import keymap
 from drio_tui.ui.forms.editors import TextEditor
 from drio_tui.ui.keymap import Key
@@ -183,7 +184,7 @@ class RunsScreen(Dialog[Choice | None]):
             outcome = (
                 Content.styled("✗ failed", "$text-error")
                 if run.failed
-                else Content.assemble(("✓ ", "$text-success"), f"{run.seconds * 1000:,.0f} ms")
+                else Content.assemble(("✓ ", "$text-success"), duration(run.seconds, short=True))
             )
             arguments = safe_line(wire.dumps(run.arguments), 200)
             rows.append(Row(key, (Content(moment(run.at)), Content(TARGETS[run.target]), arguments, outcome)))

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from drio_tui.api.errors import ApiError, DrioError, FieldError, Forbidden, NotFound, Unauthorized, UsageError
 from drio_tui.kinds import KINDS
+from drio_tui.text import duration
 from drio_tui.ui.editors import special_members
 from drio_tui.ui.editors.base import Editor
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
@@ -385,7 +386,7 @@ def _hint(error: DrioError) -> str:
     """What to do next, with a space after it; empty where nothing needs to be said."""
     wait = error.retry_after if isinstance(error, ApiError) else None
     if wait:
-        return f"drio asks to wait {wait:,.0f} s; after that Ctrl+S tries again. "
+        return f"drio asks to wait {duration(wait)}; after that Ctrl+S tries again. "
     return f"{error.hint} " if error.hint and not isinstance(error, Stopped) else ""
 
 

@@ -8,6 +8,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from drio_tui.text import duration
 from drio_tui.ui.messages import Phase, Status
 from drio_tui.ui.widgets.safe import safe_line
 
@@ -91,7 +92,8 @@ class StatusLine(Widget):
         status = self.status
         symbol, word, colour = _PHASES[status.phase]
         if status.waiting >= _WORTH_TELLING:
-            symbol, word, colour = "◌", f"again in {status.waiting:.0f} s, Esc stops", "$text-warning"
+            wait = duration(round(status.waiting), short=True)
+            symbol, word, colour = "◌", f"again in {wait}, Esc stops", "$text-warning"
         state = Content.assemble((f"{symbol} {word} ", colour))
         if status.read_only:
             state = Content.assemble(("◆ read-only ", "$text-accent"), " ", state)

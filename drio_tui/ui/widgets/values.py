@@ -13,7 +13,7 @@ from textual.color import Color
 from textual.content import Content
 from textual.style import Style
 
-from drio_tui.text import count_of
+from drio_tui.text import duration
 from drio_tui.ui.widgets.safe import safe, safe_line
 
 TEXT_MAX = 20_000
@@ -32,7 +32,6 @@ _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[^A-Za-z0-9_\-]+")
 _SPELLED = {"url": "URL", "id": "ID", "ids": "IDs", "mcp": "MCP", "api": "API", "json": "JSON", "uri": "URI"}
 _METHODS = {"GET": "info", "POST": "good", "PUT": "warn", "PATCH": "warn", "DELETE": "bad"}
-_UNITS = ((31_557_600, "year"), (2_629_800, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
 def label_of(member: str) -> str:
@@ -108,12 +107,10 @@ def timestamp(text: str, now: datetime | None = None) -> Content | None:
 def age(seconds: float) -> str:
     """A distance in time in words; negative seconds lie ahead."""
     distance = abs(seconds)
-    for length, name in _UNITS:
-        count = int(distance // length)
-        if count:
-            words = count_of(count, name)
-            return f"{words} ago" if seconds >= 0 else f"in {words}"
-    return "just now"
+    if distance < 60:
+        return "just now"
+    words = duration(distance, parts=1)
+    return f"{words} ago" if seconds >= 0 else f"in {words}"
 
 
 def cut(text: str) -> Content:

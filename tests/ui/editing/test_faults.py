@@ -76,7 +76,7 @@ async def test_every_refusal_says_what_to_do_and_loses_nothing(monkeypatch: pyte
         await until(pilot, lambda: "is a trademark" in text_of(pilot.app))
         put(screen, "name", "Mine too")
         await save(pilot, "too large")
-        await save(pilot, "asks to wait 30 s; after that Ctrl+S tries again")
+        await save(pilot, "asks to wait 30 seconds; after that Ctrl+S tries again")
         await save(pilot, "Reading again shows that it did not happen")
         await save(pilot, "Not allowed")
         assert server.asked("PATCH", TOOL_1) == 5
