@@ -15,6 +15,7 @@ import click
 
 import drio_tui.ui
 from drio_tui.cli import COMMANDS, cli
+from drio_tui.cli.common import SHARED_OPTIONS
 from drio_tui.ui import keymap
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -51,7 +52,7 @@ def _usage(command: click.Command) -> str:
         if isinstance(parameter, click.Argument):
             name = (parameter.metavar or parameter.human_readable_name).strip("[]").upper()
             parts.append(name if parameter.required else f"[{name}]")
-        elif isinstance(parameter, click.Option) and not parameter.hidden:
+        elif isinstance(parameter, click.Option) and not parameter.hidden and parameter.name not in SHARED_OPTIONS:
             value = "" if parameter.is_flag else f" {parameter.metavar or (parameter.name or '').upper()}"
             text = f"{parameter.opts[-1]}{value}"
             parts.append(text if parameter.required else f"[{text}]")

@@ -13,7 +13,8 @@ import click
 
 from drio_tui import __version__
 from drio_tui.cli import streams
-from drio_tui.cli.output import echo_json, say
+from drio_tui.cli.common import SuggestingGroup, is_read_only, shared_options, with_shared_options
+from drio_tui.cli.output import echo_json, warn
 
 # name: (module, attribute, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -36,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class _Lazy(click.Group):
+class _Lazy(SuggestingGroup):
     """A group that imports a command's module when the command is called or completed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -47,7 +48,7 @@ class _Lazy(click.Group):
             return None
         module, attribute, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"drio_tui.cli.{module}"), attribute)
-        return command
+        return with_shared_options(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -66,7 +67,6 @@ class _Lazy(click.Group):
 @click.option(
     "--data", metavar="DIR", type=click.Path(file_okay=False), help="With --sandbox: where it keeps its data."
 )
-@click.option("--read-only", is_flag=True, help="Offer nothing that changes anything.")
 @click.version_option(__version__, "-V", "--version", prog_name="drio-tui", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, /, **options: Any) -> None:
@@ -77,7 +77,10 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is None:
         from drio_tui.cli.tui import start  # textual is imported only when the program opens
 
-        start(**options)
+        start(**options, read_only=is_read_only())
+
+
+cli.params.extend(shared_options())
 
 
 def main() -> NoReturn:
@@ -96,7 +99,7 @@ def _status() -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.Abort:
-        say("Aborted.")
+        warn("Aborted.")
         return 130
     except click.ClickException as error:
         if "--json" in sys.argv:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api import wire
-from drio_tui.api.errors import DrioError, NotFound, UsageError
-from drio_tui.cli.common import connection_options, guarded, inherited, run
-from drio_tui.cli.output import confirm, echo, echo_json, prompt_secret, say
+from drio_tui.api.errors import DrioError, UsageError
+from drio_tui.cli.common import connection_options, guarded, inherited, is_read_only, no_such, run
+from drio_tui.cli.output import confirm, echo, echo_json, prompt_secret, say, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.streams import can_ask, exit_if_closed
 from drio_tui.session import connected
@@ -66,7 +66,7 @@ def call(
     Credentials of the upstream are never arguments: they are read from DRIO_UPSTREAM_SECRET, or asked for.
     """
     arguments = _arguments(given)
-    read_only = bool(click.get_current_context().find_root().params.get("read_only"))
+    read_only = is_read_only()
     options = inherited(profile, base_url, sandbox)
 
     async def work() -> tuple[Run, Bound]:
@@ -83,10 +83,9 @@ def call(
                     raise part.error
             tool_id = find_tool(snapshot, tool)
             if tool_id is None:
-                names = ", ".join(one_line(each.text("key") or each.name, 40) for each in snapshot.things("tool"))
-                raise NotFound(
-                    f"no tool has the key, name or id {one_line(tool, 80)}", status=404, hint=f"There are: {names}."
-                )
+                names = [each.text("key") or each.name for each in snapshot.things("tool")]
+                listed = f"There are: {', '.join(one_line(name, 40) for name in names)}."
+                raise no_such("tool has the key, name or id", tool, names, otherwise=listed)
             bound = bound_of(snapshot, tool_id)
             kind = target if target == "deployed" else "here" if from_here else _draft(options, session)
             here = local.Here()
@@ -113,7 +112,7 @@ def call(
         echo_json(done.as_wire() | {"arguments": shown_arguments(bound, done.arguments)})
     elif done.failed and done.value is not None:
         if isinstance(done.value, str):
-            say(done.value)
+            warn(done.value)
         else:
             echo_json(done.value, err=True)
     elif not done.failed and widget:
@@ -174,9 +173,9 @@ def _agree(bound: Bound, what: str, arguments: dict[str, Any], yes: bool, read_o
         return
     from drio_tui.workspace.trying.run import shown_arguments
 
-    say(f"{one_line(bound.title, 80)} is not marked as only reading. This would be sent:")
-    say(f"  {one_line(what, 400)}")
-    say(f"  with {one_line(wire.dumps(shown_arguments(bound, arguments)), 2_000)}")
+    warn(f"{one_line(bound.title, 80)} is not marked as only reading. This would be sent:")
+    warn(f"  {one_line(what, 400)}")
+    warn(f"  with {one_line(wire.dumps(shown_arguments(bound, arguments)), 2_000)}")
     if not can_ask():
         raise UsageError("this tool changes something, and nobody can be asked", hint="Add --yes to run it.")
     confirm("Run it?", abort=True)

@@ -7,15 +7,19 @@ Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed,
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
 from drio_tui.cli import streams
-from drio_tui.cli.output import echo_json, say, style
-from drio_tui.text import visible
+from drio_tui.cli.output import echo_json, set_quiet, style, warn
+from drio_tui.text import one_line, visible
 
+if TYPE_CHECKING:
+    from drio_tui.api.errors import NotFound
+
+_READ_ONLY = "drio_tui.read_only"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -61,9 +65,81 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
     return guarded_command
 
 
+class SuggestingGroup(click.Group):
+    """A group that names the nearest command for one that there is not."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
+            suggestion = did_you_mean(name, self.list_commands(ctx)) or f"{ctx.command_path} --help lists them."
+            raise click.UsageError(f"There is no command {visible(name)}. {suggestion}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def no_such(what: str, wanted: str, known: Iterable[object], *, otherwise: str) -> NotFound:
+    """The error for a name that nothing has: the nearest names as its hint, then `otherwise`."""
+    from drio_tui.api.errors import NotFound
+
+    hint = f"{did_you_mean(wanted, known)} {otherwise}".strip()
+    return NotFound(f"no {what} {one_line(wanted, 80)}", status=404, hint=hint)
+
+
+def did_you_mean(wanted: str, known: Iterable[object]) -> str:
+    """`Did you mean A or B?` for the names nearest to `wanted`; empty when none is near."""
+    from difflib import get_close_matches
+
+    names = {name.casefold(): name for name in known if isinstance(name, str) and name}
+    near = [one_line(names[match], 80) for match in get_close_matches(wanted.casefold(), names, n=3, cutoff=0.6)]
+    return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _set_read_only(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    if value:
+        ctx.meta[_READ_ONLY] = True  # shared by the contexts of all commands
+    return value
+
+
+def _set_quiet(_ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    if value:
+        set_quiet(True)
+    return value
+
+
+SHARED_OPTIONS = ("read_only", "quiet")
+
+
+def shared_options() -> tuple[click.Option, ...]:
+    """The options that every command takes, before its name or after."""
+    read_only = "Refuse everything that changes anything."
+    quiet = "Print results and errors only."
+    return (
+        click.Option(["--read-only"], is_flag=True, expose_value=False, callback=_set_read_only, help=read_only),
+        click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_set_quiet, help=quiet),
+    )
+
+
+def with_shared_options(command: click.Command) -> click.Command:
+    """`command`, and the commands below it, with `shared_options`."""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            with_shared_options(inner)
+    elif not any(parameter.name in SHARED_OPTIONS for parameter in command.params):
+        command.params.extend(shared_options())
+    return command
+
+
+def is_read_only() -> bool:
+    """Whether `--read-only` was given, or `read_only` is set in config.toml."""
+    from drio_tui.settings import Settings
+
+    return _READ_ONLY in click.get_current_context().meta or Settings.load().read_only
+
+
 def refuse_read_only(why: str) -> None:
-    """Raise `UsageError` with `why` where the program was started with `--read-only`."""
-    if click.get_current_context().find_root().params.get("read_only"):
+    """Raise `UsageError` with `why` where nothing may be changed."""
+    if is_read_only():
         from drio_tui.api.errors import UsageError
 
         raise UsageError(why)
@@ -76,7 +152,7 @@ def run(work: Coroutine[Any, Any, R]) -> R:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        say("Interrupted.")
+        warn("Interrupted.")
         raise SystemExit(130) from None
 
 
@@ -88,14 +164,14 @@ def fail(error: Any, *, as_json: bool) -> NoReturn:
         text = visible(error.title)
         if error.message:
             text += f": {error.message}"
-        say(style("error", fg="red", bold=True), f": {text}")
+        warn(style("error", fg="red", bold=True), f": {text}")
         for problem in getattr(error, "field_errors", []):
-            say(f"  {visible(problem.path)}: {visible(problem.message)}")
+            warn(f"  {visible(problem.path)}: {visible(problem.message)}")
         for referrer in getattr(error, "referrers", []):
             what = " ".join(visible(str(referrer.get(key, ""))) for key in ("kind", "name", "field"))
-            say(f"  still used by {what}")
+            warn(f"  still used by {what}")
         if error.hint:
-            say(visible(error.hint))
+            warn(visible(error.hint))
         if getattr(error, "request_id", None):
-            say(f"request id: {visible(error.request_id)}")
+            warn(f"request id: {visible(error.request_id)}")
     raise SystemExit(error.exit_code)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from drio_tui.api.errors import DrioError
+from drio_tui.api.errors import BadRequest, DrioError, NotFound, Unprocessable
 from drio_tui.cli.common import connection_options, guarded, inherited, refuse_read_only, run
 from drio_tui.cli.output import echo, echo_json, say
+from drio_tui.cli.read import suggest_template
 from drio_tui.cli.render import shown
 from drio_tui.kinds import APP
 from drio_tui.session import connected
@@ -53,6 +54,8 @@ def create(
             except DrioError as error:
                 if error.outcome_unknown:
                     error.hint = "Look with `drio-tui apps` before creating it again."
+                elif isinstance(error, BadRequest | NotFound | Unprocessable):
+                    await suggest_template(session.client, template_id, error)
                 raise
         if as_json:
             echo_json({"app": made.raw})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
-from drio_tui.cli.common import connection_options, guarded, inherited, refuse_read_only, run
+from drio_tui.cli.common import connection_options, did_you_mean, guarded, inherited, refuse_read_only, run
 from drio_tui.cli.output import Line, echo, echo_json, say, style
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import plain, shown
@@ -250,8 +250,9 @@ def connect(
         )
     found = [guide for guide in guides(url, slug) if only in (None, guide.name)]
     if not found:
-        known = ", ".join(guide.name for guide in guides(url, slug))
-        raise UsageError(f"there is no client {one_line(only or '', 40)}", hint=f"The clients are: {known}.")
+        known = [guide.name for guide in guides(url, slug)]
+        hint = f"{did_you_mean(only or '', known)} The clients are: {', '.join(known)}.".strip()
+        raise UsageError(f"there is no client {one_line(only or '', 40)}", hint=hint)
     where = reach(url)
     if as_json:
         clients = [asdict(guide) for guide in found]

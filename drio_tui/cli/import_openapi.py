@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.api.errors import DrioError, NotFound, UsageError
-from drio_tui.cli.common import connection_options, guarded, inherited, refuse_read_only, run
-from drio_tui.cli.output import echo, echo_json, say, style
+from drio_tui.api.errors import DrioError, UsageError
+from drio_tui.cli.common import connection_options, guarded, inherited, no_such, refuse_read_only, run
+from drio_tui.cli.output import echo, echo_json, say, style, warn
 from drio_tui.cli.render import shown, table
 from drio_tui.text import count_of, one_line
 
@@ -191,7 +191,7 @@ class _Import:
                 mark = style("✓", fg="green") if result.ok else style("✗", fg="red")
                 echo(mark, f" {shown(result.task.about, 160)}")
                 if not result.ok:
-                    say(f"  {result.problem}")
+                    warn(f"  {result.problem}")
 
         if not self._json:
             _tell((*plan.problems, *checked))
@@ -228,8 +228,9 @@ def _named(things: list[dict[str, Any]], wanted: str, what: str) -> dict[str, An
         for thing in things:
             if thing.get(member) == wanted:
                 return thing
-    known = ", ".join(one_line(str(thing.get("key")), 40) for thing in things[:20]) or "none"
-    raise NotFound(f"no {what} has the id or key {one_line(wanted, 80)}", status=404, hint=f"There are: {known}.")
+    known = [str(thing.get("key")) for thing in things]
+    listed = f"There are: {', '.join(one_line(key, 40) for key in known[:20]) or 'none'}."
+    raise no_such(f"{what} has the id or key", wanted, known, otherwise=listed)
 
 
 def _tell(problems: tuple[Problem, ...]) -> None:

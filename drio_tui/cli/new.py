@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from drio_tui.cli.common import inherited
+from drio_tui.cli.common import inherited, is_read_only
 
 
 @click.command()
@@ -20,8 +20,7 @@ def new(template: str, name: str, profile: str | None, base_url: str | None, san
     """
     from drio_tui.cli.tui import start  # textual is imported only when the program opens
 
-    outer = click.get_current_context().find_root().params
-    if outer.get("read_only"):
+    if is_read_only():
         raise click.UsageError("--read-only takes away everything that changes something, creating apps too")
     use = inherited(profile, base_url, sandbox)
     start(

@@ -28,6 +28,17 @@ class Styled:
 
 
 Line = tuple[str | Styled, ...]
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """With `--quiet`, `say` prints nothing: results, errors and questions remain."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    return _quiet
 
 
 def style(text: str, **how: Any) -> Styled:
@@ -41,7 +52,13 @@ def echo(*parts: str | Styled, err: bool = False) -> None:
 
 
 def say(*parts: str | Styled) -> None:
-    """Narrate on stderr."""
+    """Narrate on stderr, unless `--quiet` is given."""
+    if not _quiet:
+        echo(*parts, err=True)
+
+
+def warn(*parts: str | Styled) -> None:
+    """Print on stderr what has to be read in any case: errors, warnings about a result, what a question is about."""
     echo(*parts, err=True)
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.api.errors import NotFound, UsageError
+from drio_tui.api.errors import DrioError, NotFound, UsageError
 from drio_tui.api.redact import redact
-from drio_tui.cli.common import connection_options, guarded, inherited, run
+from drio_tui.cli.common import connection_options, did_you_mean, guarded, inherited, no_such, run
 from drio_tui.cli.output import echo, echo_json, say, style
 from drio_tui.cli.render import shown, table
 from drio_tui.kinds import APP, KINDS, kind_named
@@ -54,7 +54,11 @@ def templates(template_id: str | None, profile: str | None, base_url: str | None
     async def work() -> None:
         async with connected(**inherited(profile, base_url, sandbox), anonymous=True, notice=say) as session:
             if template_id is not None:
-                found = (await session.client.template(template_id)).raw
+                try:
+                    found = (await session.client.template(template_id)).raw
+                except NotFound as error:
+                    await suggest_template(session.client, template_id, error)
+                    raise
             else:
                 listing = await session.client.templates()
         if template_id is not None:
@@ -136,8 +140,9 @@ def inspect(
     """Show the config of APP (its id or slug): a tree with its problems, or with --json the config itself."""
     kind = kind_named(only) if only else None
     if only and kind is None:
-        known = ", ".join(kind.list_key for kind in KINDS.values())
-        raise UsageError(f"there is no kind {one_line(only, 40)}", hint=f"The kinds are: {known}.")
+        known = [kind.list_key for kind in KINDS.values()]
+        hint = f"{did_you_mean(only, known)} The kinds are: {', '.join(known)}.".strip()
+        raise UsageError(f"there is no kind {one_line(only, 40)}", hint=hint)
 
     async def work() -> None:
         async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
@@ -155,6 +160,16 @@ def inspect(
     run(work())
 
 
+async def suggest_template(client: DrioClient, wanted: str, error: DrioError) -> None:
+    """Put the templates nearest to `wanted` into the hint of `error`, unless there is one of that id."""
+    try:
+        known = [item.get("id") for item in (await client.templates()).items]
+    except DrioError:
+        return
+    if wanted not in known:
+        error.hint = f"{did_you_mean(wanted, known)} `drio-tui templates` lists what is there.".strip()
+
+
 async def find_app(client: DrioClient, wanted: str) -> str:
     """The id of the app that `wanted` names by id, slug or, if just one has it, name.
 
@@ -169,6 +184,5 @@ async def find_app(client: DrioClient, wanted: str) -> str:
             raise UsageError(
                 f"{len(found)} apps have the {member} {one_line(wanted, 80)}", hint="Name it by id: `drio-tui apps`."
             )
-    raise NotFound(
-        f"no app has the id or slug {one_line(wanted, 80)}", status=404, hint="`drio-tui apps` lists what is there."
-    )
+    known = (item.get(member) for item in listing.items for member in ("slug", "name"))
+    raise no_such("app has the id or slug", wanted, known, otherwise="`drio-tui apps` lists what is there.")

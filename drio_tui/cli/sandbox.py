@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from drio_tui import paths
-from drio_tui.cli.common import guarded, run
+from drio_tui.cli.common import SuggestingGroup, guarded, refuse_read_only, run
 from drio_tui.cli.output import confirm, echo, echo_json, say
 from drio_tui.cli.streams import can_ask
 from drio_tui.text import one_line
@@ -79,7 +79,7 @@ def _folder(data: Path | None) -> Path:
         raise UsageError(f"{one_line(str(folder), 200)} is no folder: {error}") from error
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def sandbox() -> None:
     """Run and look after the local sandbox: a drio of your own, without an account."""
 
@@ -172,6 +172,7 @@ def restore(app: str, version: str | None, data: Path | None, database_url: str 
     """Publish what was deployed of APP (id or slug) before. The draft stays as it is."""
     from drio_tui.sandbox.mcp.history import restore as sandbox_restore
 
+    refuse_read_only("--read-only publishes nothing")
     done = sandbox_restore(_folder(data), app, version, database_url=database_url)
     if as_json:
         echo_json(done)
@@ -253,6 +254,7 @@ def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool)
     """Empty the sandbox. Its database file is kept beside it as a backup."""
     from drio_tui.sandbox.serve import reset as reset_sandbox
 
+    refuse_read_only("--read-only empties nothing")
     folder = _folder(data)
     if not yes:
         if not can_ask():

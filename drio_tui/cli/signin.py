@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.cli.common import guarded, inherited, run
-from drio_tui.cli.output import echo, echo_json, say, style
+from drio_tui.cli.output import echo, echo_json, is_quiet, say, style, warn
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from drio_tui.auth.flow import SignedIn, SignIn
     from drio_tui.auth.profiles import Profile, Profiles
     from drio_tui.auth.store import Vault
+    from drio_tui.launcher import RunningSandbox
     from drio_tui.settings import Settings
 
 _profile = click.option("--profile", metavar="NAME", help="The profile (host and account) to use.")
 _PASTE_SECONDS = 0.15
+_NEEDED = frozenset({"url", "paste", "paste-refused", "still-waiting", "problem"})
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
 
 
@@ -145,7 +147,7 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
     results = run(work())
     for result in results:
         if result.problem:
-            narrate("notice", result.problem)
+            narrate("problem", result.problem)
         if not as_json:
             what = "Signed out of" if result.was_signed_in else "Was not signed in to"
             tokens = "token" if result.copies == 1 else f"{result.copies} tokens"
@@ -167,22 +169,31 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
         raise failures[0]
 
 
-@click.command()
+@click.command(
+    epilog="Exit codes: 0 signed in (with --sandbox: it runs), 1 the token store cannot be read or the sandbox does "
+    "not run, 2 usage, 4 signed out."
+)
 @_profile
+@click.option("--sandbox", is_flag=True, help="Say whether the local sandbox runs, and where.")
 @_json
 @guarded
-def status(profile: str | None, as_json: bool) -> None:
+def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
     """Say which profile, host and account are in use, where the token is kept and when it expires."""
+    from drio_tui.api.errors import SignInRequired, UsageError
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.store import Vault
 
     narrate = _narrator(as_json)
     insecure = _settings(narrate).insecure_storage
+    wanted = inherited(profile, None, sandbox)
+    if wanted["sandbox"]:
+        if wanted["profile"]:
+            raise UsageError("--sandbox cannot be combined with --profile.")
+        raise SystemExit(_sandbox_status(wanted["data_dir"], as_json))
     profiles = Profiles.load()
     _flush(profiles, narrate)
-    chosen = profiles.resolve(inherited(profile, None, False)["profile"])
-    known = list(profiles)
-    shown = known if profile is None else []
+    chosen = profiles.resolve(wanted["profile"])
+    shown = list(profiles) if wanted["profile"] is None else []
     if chosen not in shown:
         shown = [*shown, chosen]
 
@@ -194,9 +205,11 @@ def status(profile: str | None, as_json: bool) -> None:
     current = next(state for state in states if state["current"])
     if as_json:
         echo_json(current | {"profiles": states})
-        return
-    for state in states:
-        _print_state(state)
+    else:
+        for state in states:
+            _print_state(state)
+    if not current["signedIn"]:
+        raise SystemExit(1 if current.get("problem") else SignInRequired.exit_code)
 
 
 # --- status --------------------------------------------------------------------------------------
@@ -215,24 +228,39 @@ async def _state(profile: Profile, store: Vault, *, is_current: bool) -> dict[st
     except StoreFailed as failure:
         tokens, place, label, problem = None, "", "unreadable", failure.message
     expires = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.expires_at else None
+    expired = bool(expires and expires <= datetime.now(UTC))
+    over = expired and tokens is not None and not tokens.refresh_token
     state: dict[str, Any] = {
         "profile": profile.name,
         "current": is_current,
         "baseUrl": profile.base_url,
         "host": profile.host,
         "account": profile.account if given is None else None,
-        "signedIn": tokens is not None or given is not None,
+        "signedIn": (tokens is not None and not over) or given is not None,
         "source": given.source if given else ("sign-in" if tokens else None),
         "tokenStore": place or None,
         "store": label,
         "expiresAt": expires.isoformat(timespec="seconds").replace("+00:00", "Z") if expires else None,
-        "expired": bool(expires and expires <= datetime.now(UTC)),
+        "expired": expired,
         "refreshable": bool(tokens and tokens.refresh_token),
         "scopes": tokens.scope.split() if tokens else [],
     }
     if problem:
         state["problem"] = problem
     return state
+
+
+def _sandbox_status(data_dir: str | None, as_json: bool) -> int:
+    """Print whether the sandbox runs; gives the exit code."""
+    running = _sandbox_running(data_dir)
+    url = running.base_url if running else None
+    if as_json:
+        echo_json({"profile": "sandbox", "current": True, "baseUrl": url, "signedIn": running is not None})
+    elif url:
+        echo(f"The sandbox runs at {url}; its local user is signed in.")
+    else:
+        echo("The sandbox does not run; any command with --sandbox starts it.")
+    return 0 if running else 1
 
 
 def _print_state(state: dict[str, Any]) -> None:
@@ -293,12 +321,17 @@ def _signed_in_json(done: SignedIn) -> dict[str, Any]:
     }
 
 
-def _sandbox_url(data_dir: str | None) -> str:
+def _sandbox_running(data_dir: str | None) -> RunningSandbox | None:
     from drio_tui import paths
-    from drio_tui.api.errors import UsageError
     from drio_tui.launcher import find_running
 
-    running = find_running(Path(data_dir).expanduser() if data_dir else paths.sandbox_dir())
+    return find_running(Path(data_dir).expanduser() if data_dir else paths.sandbox_dir())
+
+
+def _sandbox_url(data_dir: str | None) -> str:
+    from drio_tui.api.errors import UsageError
+
+    running = _sandbox_running(data_dir)
     if running is None:
         raise UsageError("No sandbox is running.", hint="Start one with `drio-tui sandbox serve`.")
     return running.base_url
@@ -315,13 +348,15 @@ def _settings(narrate: Callable[[str, str], None]) -> Settings:
 
 
 def _narrator(as_json: bool) -> Callable[[str, str], None]:
-    """Tell `(event, text)` on stderr."""
+    """Tell `(event, text)` on stderr; with `--quiet` only what signing in or out cannot do without."""
 
     def narrate(event: str, text: str) -> None:
+        if is_quiet() and event not in _NEEDED:
+            return
         if as_json:
             echo_json({"event": event, "text": text}, compact=True, err=True)
         else:
-            say(text)
+            warn(text)
 
     return narrate
 

@@ -242,7 +242,9 @@ async def test_no_input_and_no_browser_ends_in_a_timeout_not_in_a_hang(world: Wo
         (("login", "--sandbox"), 2),
         (("logout",), 0),
         (("logout", "--all"), 0),
-        (("status",), 0),
+        (("status",), 4),
+        (("status", "--sandbox"), 1),
+        (("status", "--sandbox", "--profile", "work"), 2),
     ],
 )
 async def test_exit_codes(arguments: tuple[str, ...], code: int) -> None:
@@ -280,7 +282,7 @@ async def test_a_damaged_profiles_file_is_said_aloud(world: World) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("{")
     done = await drio("status", "--json")
-    assert done.code == 0
+    assert done.code == 4
     assert "damaged" in done.err
     assert path.with_name("profiles.json.damaged-1").exists()
 

@@ -94,3 +94,97 @@ def test_the_sandbox_s_address_can_be_asked_for(drio: Runner, sandbox_process: P
     ran = drio("sandbox", "path", "--json", "--data", str(sandbox_process.data_dir))
     assert ran.json == {"dataDir": str(sandbox_process.data_dir), "baseUrl": sandbox_process.base_url}
     assert drio("sandbox", "path", "--json").json["baseUrl"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [
+        (["depoly"], "Did you mean deploy?"),
+        (["APPS"], "Did you mean apps?"),
+        (["logn"], "Did you mean login or logout?"),
+        (["sandbox", "rest"], "Did you mean reset or restore?"),
+        (["apps", "--jsn"], "--json"),
+        (["inspect", "x", "--kind", "tols"], "Did you mean tools?"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_nearest(drio: Runner, arguments: list[str], suggestion: str) -> None:
+    ran = drio(*arguments)
+    assert ran.code == 2
+    assert suggestion in ran.err
+
+
+def test_a_name_far_from_all_others_is_answered_with_where_to_look(drio: Runner) -> None:
+    ran = drio("zzz\x1b[2J")
+    assert ran.code == 2
+    assert "drio-tui --help lists them" in ran.err
+    assert "\x1b" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [
+        (["inspect", "acme-suport"], "Did you mean acme-support"),
+        (["inspect", "Acme Suport"], "Did you mean Acme Support"),
+        (["deploy", "acme-suport"], "Did you mean acme-support"),
+        (["templates", "suport"], "Did you mean support"),
+        (["create", "--template", "suport", "--name", "X"], "Did you mean support"),
+    ],
+)
+def test_a_mistyped_app_or_template_is_answered_with_the_nearest(
+    on_sandbox: Runner, arguments: list[str], suggestion: str
+) -> None:
+    ran = on_sandbox(*arguments)
+    assert ran.code == 1
+    assert suggestion in ran.err
+    assert suggestion in on_sandbox(*arguments, "--json").error["hint"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create", "--template", "support", "--name", "X"],
+        ["deploy", "acme-support"],
+        ["new"],
+        ["sandbox", "reset", "--yes"],
+        ["sandbox", "restore", "acme-support"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_read_only_counts_before_the_command_after_it_and_in_the_settings(
+    drio: Runner, isolated: Path, arguments: list[str]
+) -> None:
+    for ran in (drio("--read-only", *arguments), drio(*arguments, "--read-only")):
+        assert ran.code == 2
+        assert "--read-only" in ran.err
+    (isolated / "config").mkdir()
+    (isolated / "config" / "config.toml").write_text("read_only = true\n")
+    assert "--read-only" in drio(*arguments).err
+
+
+@pytest.mark.parametrize("arguments", [["-q", "me"], ["me", "--quiet"]])
+def test_quiet_leaves_the_result_and_the_errors(on_sandbox: Runner, arguments: list[str]) -> None:
+    assert on_sandbox("me").err
+    ran = on_sandbox(*arguments)
+    assert (ran.code, ran.err) == (0, "")
+    assert "@" in ran.out
+    refused = on_sandbox(*arguments[:1], "inspect", "no-such-app", "--quiet")
+    assert "no-such-app" in refused.err
+
+
+def test_status_says_whether_the_sandbox_runs(drio: Runner, sandbox_process: Process, tmp_path: Path) -> None:
+    ran = drio("--data", str(sandbox_process.data_dir), "status", "--sandbox")
+    assert ran.code == 0
+    assert sandbox_process.base_url in ran.out
+    state = drio("--sandbox", "--data", str(sandbox_process.data_dir), "status", "--json").json
+    assert (state["profile"], state["signedIn"], state["baseUrl"]) == ("sandbox", True, sandbox_process.base_url)
+    absent = drio("--data", str(tmp_path / "none"), "status", "--sandbox")
+    assert absent.code == 1
+    assert "does not run" in absent.out
+    assert not (tmp_path / "none").exists()
+
+
+def test_status_is_exit_4_when_nobody_is_signed_in(drio: Runner) -> None:
+    ran = drio("status", "--json")
+    assert ran.code == 4
+    assert ran.json["signedIn"] is False
+    assert drio("status", env={"DRIO_TOKEN": "a-token"}).code == 0
