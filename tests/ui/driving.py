@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,19 +16,19 @@ from textual.widgets import Button
 
 from drio_tui.ui.app import DrioApp
 from drio_tui.ui.options import LaunchOptions
+from tests.ui import idle
 
 TOKEN = "a-token-of-the-tests-" + "x" * 20
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object], *, seconds: float = 30) -> None:
-    """Let the app work until `condition()` holds, and then what it is at; fails after `seconds`."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not condition():
-                await pilot.pause()
-    except TimeoutError:
-        raise AssertionError(f"never came true; on the screen:\n{text_of(pilot.app)}") from None
-    await pilot.pause()
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Let the app work until `condition()` holds, and then until it is idle; fails when it is idle and it does not."""
+
+    def ended_or_true() -> object:
+        return pilot.app._exception is not None or condition()
+
+    await idle.until(ended_or_true, lambda: text_of(pilot.app))
+    assert pilot.app._exception is None, f"the app ended: {pilot.app._exception!r}"
 
 
 def at_once(pilot: Pilot[Any], *keys: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from tests.ui.idle import parked
 from tests.workspace.small_app import list_routes, small_config
 
 
@@ -46,10 +47,11 @@ class TableServer:
         path = scope["path"].removeprefix("/api/v1")
         self.requests.append((scope["method"], path, json.loads(body) if body else None))
         self.targets.append(scope["raw_path"].decode("ascii"))
-        await self.gate.wait()
         route = f"{scope['method']} {path}"
-        if route in self._held:
-            await self._held[route].wait()
+        with parked():
+            await self.gate.wait()
+            if route in self._held:
+                await self._held[route].wait()
         turns = self.next_answers.get(route)
         answer = turns.pop(0) if turns else self.answers.get(route, 404)
         more: list[tuple[str, str]] = []

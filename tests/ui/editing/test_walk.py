@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,59 +11,32 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from textual import events
-from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from tests.ui.driving import click_button, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of
 from tests.ui.editing.walk import Walk
 
-PATIENCE = 30.0
-
 
 class PilotHand:
-    """Presses as a terminal does: the program gets the key, and the next one when it has handled that.
-
-    `Pilot.press` waits after each key until the whole process has been idle for a while, which is dear for
-    hundreds of keys.
-    """
+    """A person at the keyboard, who looks what came of a key before the next one."""
 
     def __init__(self, pilot: Pilot[Any]) -> None:
         self.pilot = pilot
         self.app: Any = pilot.app
 
     async def press(self, *keys: str) -> None:
-        for key in keys:
-            name, character = (_character_to_key(key), key) if len(key) == 1 else (key, None)
-            await self._send(events.Key(name, character))
+        await self.pilot.press(*keys)
 
     async def paste(self, text: str) -> None:
-        await self._send(events.Paste(text))
-
-    async def _send(self, event: events.Event) -> None:
+        event = events.Paste(text)
         event.set_sender(self.app)
         self.app._driver.send_message(event)
-        await self._settle()
-
-    async def _settle(self) -> None:
-        """Until no widget has anything left to handle, for some rounds: what is handled leads to more."""
-        quiet = rounds = 0
-        while quiet < 5 and rounds < 300:
-            await asyncio.sleep(0)
-            pumps = (self.app, self.app.screen, *self.app.screen.walk_children())
-            quiet = 0 if any(pump.message_queue_size for pump in pumps) else quiet + 1
-            rounds += 1
-        await self.pilot._wait_for_screen()
+        await self.pilot.pause()
 
     async def until(self, wanted: str | Callable[[str], object]) -> None:
         test = wanted if callable(wanted) else lambda text: wanted in text
-        end = time.monotonic() + PATIENCE
-        while not test(text_of(self.app)):
-            await asyncio.sleep(0.05)
-            await self._settle()
-            assert time.monotonic() < end, f"never came: {wanted}\n{text_of(self.app)}"
-        await asyncio.sleep(0.02)  # what is drawn first may take the focus after
-        await self._settle()
+        await until(self.pilot, lambda: test(text_of(self.app)))
 
 
 def told(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

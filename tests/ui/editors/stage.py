@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
@@ -15,6 +14,7 @@ from drio_tui.ui.editors import SPECIAL
 from drio_tui.ui.editors.base import Context, Editor
 from drio_tui.ui.themes import THEMES
 from drio_tui.workspace.snapshot import Snapshot
+from tests.ui import idle
 
 E = TypeVar("E", bound=Editor)
 
@@ -68,16 +68,10 @@ class Hand(Generic[E]):
         await self.settle()
 
     async def settle(self) -> None:
-        for _ in range(4):
-            await self.pilot.pause()
+        await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        try:
-            async with asyncio.timeout(20):
-                while not condition():
-                    await self.pilot.pause()
-        except TimeoutError:
-            raise AssertionError(f"never came true; on the screen:\n{self.screen}") from None
+        await idle.until(condition, lambda: self.screen)
 
     @property
     def screen(self) -> str:

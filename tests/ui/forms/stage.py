@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from drio_tui.schema.form import FormModel
 from drio_tui.ui.forms.form import SchemaForm
 from drio_tui.ui.forms.place import Place, Reference
 from drio_tui.ui.themes import THEMES
+from tests.ui import idle
 
 
 class Stage(App[None]):
@@ -64,16 +64,10 @@ class Hand:
         await self.pilot.press(*(names.get(char, char) for char in text))
 
     async def settle(self) -> None:
-        for _ in range(4):
-            await self.pilot.pause()
+        await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        try:
-            async with asyncio.timeout(20):
-                while not condition():
-                    await self.pilot.pause()
-        except TimeoutError:
-            raise AssertionError(f"never came true; on the screen:\n{self.screen}") from None
+        await idle.until(condition, lambda: self.screen)
 
     @property
     def screen(self) -> str:

@@ -1,0 +1,113 @@
+"""Waiting until a program under test has nothing left to do, exactly.
+
+Textual's pilot takes a process for idle that used little processor time lately. On a busy machine that is so in the
+middle of work, and the next key goes to whatever has the focus by then. Here a program is idle when its event loop
+has nothing ready, no timer due within a frame, no job in a thread and no request to a server under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from textual import app as textual_app
+from textual import pilot as textual_pilot
+
+from drio_tui.api.http import httpx
+from drio_tui.ui.base.textual_internals import loop_is_idle
+
+FRAME = 1 / 50
+"""Seconds; a timer due within them belongs to what is being done: Textual draws 60 times a second."""
+LONGEST = 1.0
+"""Seconds after which something else than work keeps the loop awake: an animation, a server that does not answer."""
+PATIENCE = 30.0
+_ROUNDS = 3
+_LOOK_EVERY = 0.002
+
+_jobs = 0
+
+
+@contextlib.contextmanager
+def _job(count: int = 1) -> Iterator[None]:
+    global _jobs
+    _jobs += count
+    try:
+        yield
+    finally:
+        _jobs -= count
+
+
+def parked() -> contextlib.AbstractContextManager[None]:
+    """While a test's server holds an answer back: the request that waits for it is no work under way."""
+    return _job(-1)
+
+
+def install() -> None:
+    """Count jobs and requests, and let Textual's pilot wait exactly too."""
+    run_in_executor = asyncio.BaseEventLoop.run_in_executor
+
+    def counted(self: Any, executor: Any, func: Callable[..., Any], *arguments: Any) -> Any:
+        job = _job()
+        future = run_in_executor(self, executor, func, *arguments)
+        job.__enter__()
+        future.add_done_callback(lambda _: job.__exit__(None, None, None))
+        return future
+
+    handle = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def requested(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        with _job():
+            return await handle(self, request)
+
+    asyncio.BaseEventLoop.run_in_executor = counted  # type: ignore[method-assign]
+    httpx.AsyncHTTPTransport.handle_async_request = requested  # type: ignore[method-assign]
+    for module in (textual_app, textual_pilot):
+        module.wait_for_idle = _wait_for_idle  # type: ignore[attr-defined]
+
+
+async def _wait_for_idle(min_sleep: float = 0, max_sleep: float = LONGEST) -> None:
+    await idle(max_sleep)
+
+
+async def idle(longest: float = LONGEST) -> bool:
+    """Wait until nothing is left to do; False when something still was after `longest` seconds."""
+    loop: Any = asyncio.get_running_loop()
+    end = time.monotonic() + longest
+    quiet = 0
+    while quiet < _ROUNDS:
+        # Also looks for what came in over sockets. What is then ready runs before this goes on.
+        await asyncio.sleep(0)
+        if loop_is_idle(loop) and _jobs <= 0 and not _due(loop):
+            quiet += 1
+        else:
+            quiet = 0
+            await asyncio.sleep(_LOOK_EVERY)  # the program itself waits for a loop in which nothing else is ready
+        if time.monotonic() > end:
+            return False
+    return True
+
+
+def _due(loop: Any) -> bool:
+    soon = loop.time() + FRAME
+    return any(handle.when() <= soon and not handle.cancelled() for handle in loop._scheduled)
+
+
+async def until(condition: Callable[[], object], seen: Callable[[], str], *, patience: float = PATIENCE) -> None:
+    """Let the program work until `condition()` holds and nothing is left to do.
+
+    Fails, with what is `seen`, once the program was idle for `patience` seconds and it still does not hold: however
+    long a busy machine takes over the work does not count.
+    """
+    waited = 0.0
+    while not condition():
+        began = time.monotonic()
+        if await idle():
+            await asyncio.sleep(_LOOK_EVERY)
+            waited += min(time.monotonic() - began, 2 * _LOOK_EVERY)
+        else:
+            waited += LONGEST
+        assert waited < patience, f"never came true; on the screen:\n{seen()}"
+    await idle()
