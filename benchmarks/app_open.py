@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.common import Row, alternate, sandbox
+from benchmarks.common import RUNS, Row, alternate, sandbox
 from drio_tui.api.client import DrioClient
 from drio_tui.api.http import httpx
 from drio_tui.api.transport import Transport
@@ -36,7 +36,7 @@ class Slow(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def main() -> list[Row]:
+def main(runs: int = RUNS) -> list[Row]:
     """Seconds until the whole app is there, over the latency of one request."""
     with tempfile.TemporaryDirectory() as name, sandbox(Path(name)) as (base_url, token):
         api = base_url + "/api/v1"
@@ -51,7 +51,7 @@ def main() -> list[Row]:
                 assert snapshot.complete
                 return time.perf_counter() - started
 
-        (seconds,) = alternate(lambda: asyncio.run(open_once()))
+        (seconds,) = alternate(lambda: asyncio.run(open_once()), runs=runs)
     return [Row("opening an app at 100 ms a request", seconds / LATENCY, "trips", 2.5)]
 
 

@@ -154,7 +154,9 @@ async def measure(runs: int, tools: int) -> tuple[Times, int]:
             tree.reveal(("tool", f"tool_{tools // 2}"))
             await pilot.pause(0.1)
             await timed("open a tool", tree.action_toggle_node)
-            await timed("cursor", partial(tree.action_cursor, 1))
+            for step in (1, 1, -1, -1):
+                await pilot.pause(0.1)  # a person looks where the cursor is before the next move
+                await timed("cursor", partial(tree.action_cursor, step))
             tree.reveal(("group", "tool"))
             tree.action_toggle_node()
             await pilot.pause(0.1)

@@ -74,9 +74,10 @@ def program() -> list[str]:
 
 
 @contextlib.contextmanager
-def sandbox(folder: Path) -> Iterator[tuple[str, str]]:
+def sandbox(folder: Path, *options: str) -> Iterator[tuple[str, str]]:
     """A running sandbox with its data in `folder`; gives its base URL and the local user's token."""
-    command = [sys.executable, "-m", "drio_tui", "sandbox", "serve", "--data", str(folder), "--exit-with-parent"]
+    serve = ["sandbox", "serve", "--data", str(folder), "--exit-with-parent", *options]
+    command = [sys.executable, "-m", "drio_tui", *serve]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

@@ -1,6 +1,6 @@
 """What a tool call through the sandbox's MCP endpoint costs, as a share of what it cannot do without.
 
-    python benchmarks/mcp_calls.py [--rounds 11] [--calls 40] [--json]
+    python -m benchmarks.mcp_calls [--runs 11] [--calls 40]
 
 In turns, with clients that stay connected: a direct httpx call to the upstream (with the same fresh parsing of
 its answer), an empty tool at a bare server of the official SDK, and a tool at the endpoint that calls the same
@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import statistics
 import subprocess
 import sys
@@ -22,11 +21,14 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 from mcp import Client
+
+from benchmarks.common import RUNS, Row, sandbox
 
 TARGET = 2.0
 AT_ONCE = 50
@@ -64,32 +66,36 @@ uvicorn.Server(uvicorn.Config(app, http="h11", ws="none", access_log=False, log_
 """
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--calls", type=int, default=40, help="calls of each kind in a round")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON only")
-    chosen = parser.parse_args()
+def main(runs: int = RUNS, calls: int = 40) -> list[Row]:
+    """The report's lines."""
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory(prefix="drio-mcp-") as folder:
-        report = asyncio.run(measure(Path(folder), chosen.rounds, chosen.calls))
-    print(json.dumps(report, indent=2))
-    met = report["ratio"] <= TARGET and report["errors at once"] == 0
-    if not chosen.json:
-        print(
-            f"a call ≤ {TARGET:g} × (direct + empty tool), {AT_ONCE} at once without error: {'ok' if met else 'MISSED'}"
-        )
-    return 0 if met else 1
+        figures = asyncio.run(measure(Path(folder), runs, calls))
+    parts = ", ".join(f"{name} {value:.1f} ms" for name, value in figures.middle.items())
+    needed = figures.middle["direct"] + figures.middle["empty tool"]
+    return [
+        Row("MCP call ÷ (direct call + empty tool)", figures.middle["endpoint"] / needed, "×", TARGET, note=parts),
+        Row(f"{AT_ONCE} MCP calls at once", figures.at_once * 1000, "ms"),
+        Row(f"errors of {AT_ONCE} MCP calls at once", figures.errors, "", 0),
+    ]
 
 
-async def measure(folder: Path, rounds: int, calls: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Figures:
+    """`middle` are median milliseconds of one call by kind, `at_once` seconds of all calls at once."""
+
+    middle: dict[str, float]
+    at_once: float
+    errors: int
+
+
+async def measure(folder: Path, runs: int, calls: int) -> Figures:
     processes: list[subprocess.Popen[str]] = []
     try:
         upstream = f"http://127.0.0.1:{started(UPSTREAM, processes)}"
         bare = f"http://127.0.0.1:{started(BARE, processes)}/mcp"
-        base_url = sandbox(folder / "sandbox", processes)
-        endpoint = deployed(base_url, (folder / "sandbox" / "local-token").read_text().strip(), upstream)
-        return await compare(upstream, bare, endpoint, rounds, calls)
+        with sandbox(folder, "--allow-private-egress") as (base_url, token):
+            return await compare(upstream, bare, deployed(base_url, token, upstream), runs, calls)
     finally:
         for process in processes:
             process.kill()
@@ -102,19 +108,6 @@ def started(source: str, processes: list[subprocess.Popen[str]]) -> int:
     processes.append(process)
     assert process.stdout
     return int(process.stdout.readline())
-
-
-def sandbox(data: Path, processes: list[subprocess.Popen[str]]) -> str:
-    """The address of a new sandbox with its data there."""
-    command = ["-m", "drio_tui", "sandbox", "serve", "--allow-private-egress", "--exit-with-parent"]
-    process = subprocess.Popen(
-        [sys.executable, *command, "--data", str(data)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=os.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
-    )  # fmt: skip
-    processes.append(process)
-    assert process.stdout
-    return str(json.loads(process.stdout.readline())["baseUrl"])
 
 
 def deployed(base_url: str, token: str, upstream: str) -> str:
@@ -139,7 +132,7 @@ def deployed(base_url: str, token: str, upstream: str) -> str:
         return str(client.post(f"/apps/{app}/deploy").raise_for_status().json()["endpoint"])
 
 
-async def compare(upstream: str, bare: str, endpoint: str, rounds: int, calls: int) -> dict[str, Any]:
+async def compare(upstream: str, bare: str, endpoint: str, runs: int, calls: int) -> Figures:
     async with AsyncExitStack() as stack:
         direct = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         empty = await stack.enter_async_context(Client(bare))
@@ -162,19 +155,13 @@ async def compare(upstream: str, bare: str, endpoint: str, rounds: int, calls: i
         taken: dict[str, list[float]] = {name: [] for name in kinds}
         for ask in kinds.values():
             await timed(ask, calls)
-        for _ in range(rounds):
+        for _ in range(runs):
             for name, ask in kinds.items():
                 taken[name].append(await timed(ask, calls))
         middle = {name: statistics.median(values) * 1000 for name, values in taken.items()}
         began = time.perf_counter()
         answers = await asyncio.gather(*(ask_ours() for _ in range(AT_ONCE)), return_exceptions=True)
-        return {
-            **{f"{name} ms": round(value, 2) for name, value in middle.items()},
-            "ratio": round(middle["endpoint"] / (middle["direct"] + middle["empty tool"]), 3),
-            "target": TARGET,
-            f"{AT_ONCE} at once ms": round((time.perf_counter() - began) * 1000, 1),
-            "errors at once": sum(isinstance(answer, BaseException) for answer in answers),
-        }
+        return Figures(middle, time.perf_counter() - began, sum(isinstance(each, BaseException) for each in answers))
 
 
 async def timed(ask: Callable[[], Awaitable[None]], calls: int) -> float:
@@ -186,4 +173,9 @@ async def timed(ask: Callable[[], Awaitable[None]], calls: int) -> float:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--runs", type=int, default=RUNS)
+    arguments.add_argument("--calls", type=int, default=40, help="calls of each kind in a run")
+    chosen = arguments.parse_args()
+    for row in main(chosen.runs, chosen.calls):
+        print(row)

@@ -1,25 +1,35 @@
-"""Run every benchmark and print one table; exits with 0 whatever it finds, since machines differ.
+"""Run every benchmark and print one table; exits with 0 whatever the figures are, since machines differ.
 
-python -m benchmarks.report [NAME …]        # startup, app_open, app_tree, sandbox_rate, forms
+python -m benchmarks.report [--runs N] [NAME …]        # startup, app_open, app_tree, sandbox_rate, forms …
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import pkgutil
-import sys
 from pathlib import Path
 
 HELPERS = {"common", "terminal", "report"}
 
 
-def main() -> None:
-    """Each module of this folder that measures has a `main() -> list[Row]`."""
+def names() -> list[str]:
+    """The modules of this folder that measure; each has a `main(runs) -> list[Row]`."""
     here = Path(__file__).parent
-    names = sys.argv[1:] or [m.name for m in pkgutil.iter_modules([str(here)]) if m.name not in HELPERS]
-    for name in names:
+    return [module.name for module in pkgutil.iter_modules([str(here)]) if module.name not in HELPERS]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--runs", type=int, help="how often each figure is measured, instead of its own number")
+    arguments.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names()))
+    chosen = arguments.parse_args()
+    if unknown := sorted({*chosen.names} - {*names()}):
+        arguments.error(f"no such benchmark: {', '.join(unknown)}")
+    for name in chosen.names or names():
         print(f"\n{name}", flush=True)
-        for row in importlib.import_module(f"benchmarks.{name}").main():
+        measure = importlib.import_module(f"benchmarks.{name}").main
+        for row in measure() if chosen.runs is None else measure(chosen.runs):
             print(f"  {row}", flush=True)
 
 

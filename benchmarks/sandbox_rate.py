@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.common import Row, alternate, sandbox
+from benchmarks.common import RUNS, Row, alternate, sandbox
 
 REQUESTS = 400
 WRITES = 20
@@ -133,7 +133,7 @@ def after_a_write(port: int, path: str, token: str) -> float:
     return taken / WRITES
 
 
-def main() -> list[Row]:
+def main(runs: int = RUNS) -> list[Row]:
     """The share of the bare rate for four routes of the example app."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="drio-rate-") as folder, sandbox(Path(folder) / "sandbox") as (url, token):
@@ -147,7 +147,7 @@ def main() -> list[Row]:
         with bare(bodies) as bare_port:
             for name, path in paths.items():
                 ours, theirs = Connection(port, path, token), Connection(bare_port, path, token)
-                taken, bare_taken = alternate(ours.seconds, theirs.seconds)
+                taken, bare_taken = alternate(ours.seconds, theirs.seconds, runs=runs)
                 note = f"{len(bodies[path])} bytes, {1 / taken:.0f} and {1 / bare_taken:.0f} per second"
                 rows.append(Row(f"sandbox GET {name}", bare_taken / taken, "× bare", 0.4, True, note))
                 first = after_a_write(port, path, token)

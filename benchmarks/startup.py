@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import drio_tui
-from benchmarks.common import Row, alternate, private_home, program, sandbox, wall
+from benchmarks.common import RUNS, Row, alternate, private_home, program, sandbox, wall
 from benchmarks.terminal import Seen, time_to
 
 MINIMAL = """
@@ -47,7 +47,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-def main() -> list[Row]:
+def main(runs: int = RUNS) -> list[Row]:
     """Measure everything of this file on this machine."""
     compileall.compile_dir(str(Path(drio_tui.__file__).parent), quiet=2)
     with tempfile.TemporaryDirectory() as name:
@@ -56,11 +56,11 @@ def main() -> list[Row]:
         (folder / "minimal.py").write_text(MINIMAL)
         (folder / "bare.py").write_text(BARE_HTTPX)
         with sandbox(folder / "sandbox") as (base_url, token):
-            rows = [*_screens(folder, home, base_url), *_commands(folder, home, base_url, token)]
+            rows = [*_screens(folder, home, base_url, runs), *_commands(folder, home, base_url, token, runs)]
     return rows
 
 
-def _screens(folder: Path, home: dict[str, str], base_url: str) -> list[Row]:
+def _screens(folder: Path, home: dict[str, str], base_url: str, runs: int) -> list[Row]:
     last: dict[str, Seen] = {}
 
     def screen(name: str, command: list[str], expect: str) -> float:
@@ -71,6 +71,7 @@ def _screens(folder: Path, home: dict[str, str], base_url: str) -> list[Row]:
         lambda: screen("minimal", [sys.executable, str(folder / "minimal.py")], "minimal application"),
         lambda: screen("skeleton", program(), "Templates"),
         lambda: screen("templates", [*program(), "--base-url", base_url], r"Support"),
+        runs=runs,
     )
     return [
         Row("minimal Textual application, first frame", minimal * 1000, "ms"),
@@ -81,17 +82,18 @@ def _screens(folder: Path, home: dict[str, str], base_url: str) -> list[Row]:
     ]
 
 
-def _commands(folder: Path, home: dict[str, str], base_url: str, token: str) -> list[Row]:
+def _commands(folder: Path, home: dict[str, str], base_url: str, token: str, runs: int) -> list[Row]:
     request = urllib.request.Request(base_url + "/api/v1/apps", headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request) as answer:
         slug = json.load(answer)["apps"][0]["slug"]
     with_token = home | {"DRIO_TOKEN": token}
     bare_python, help_ = alternate(
-        lambda: wall([sys.executable, "-c", "pass"], home), lambda: wall([*program(), "--help"], home)
+        lambda: wall([sys.executable, "-c", "pass"], home), lambda: wall([*program(), "--help"], home), runs=runs
     )
     bare, inspect = alternate(
         lambda: wall([sys.executable, str(folder / "bare.py"), base_url, token, slug], home),
         lambda: wall([*program(), "inspect", slug, "--json", "--base-url", base_url], with_token),
+        runs=runs,
     )
     return [
         Row("--help ÷ bare interpreter", help_ / bare_python, "×", 6, note=f"{help_ * 1000:.0f} ms"),
