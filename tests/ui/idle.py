@@ -103,11 +103,11 @@ async def until(condition: Callable[[], object], seen: Callable[[], str], *, pat
     """
     waited = 0.0
     while not condition():
+        assert waited < patience, f"never came true; on the screen:\n{seen()}"
         began = time.monotonic()
         if await idle():
             await asyncio.sleep(_LOOK_EVERY)
             waited += min(time.monotonic() - began, 2 * _LOOK_EVERY)
         else:
             waited += LONGEST
-        assert waited < patience, f"never came true; on the screen:\n{seen()}"
     await idle()
