@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.wire import MalformedJson, loads
-from drio_tui.calls.fetch import Answer
+
+if TYPE_CHECKING:
+    from drio_tui.calls.fetch import Answer
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _TEXT_TYPES = ("text/", "application/xml", "application/xhtml+xml", "application/javascript")

@@ -6,6 +6,11 @@ import json
 import re
 from typing import Any
 
+MANY_TOOLS = 40
+"""Cursor passes on about 40 tools of all its servers together; any model chooses worse from a long list."""
+MANY_TOKENS = 10_000
+"""A twentieth of a context of 200,000 tokens, spent before the first question is asked."""
+
 _PIECE = re.compile(r"[A-Za-z]+|[0-9]{1,3}|[!-/:-@\[-`{-~]{1,3}|\s{2,}")
 _LONG = re.compile(r"[A-Za-z]{9,}")
 
@@ -13,6 +18,18 @@ _LONG = re.compile(r"[A-Za-z]{9,}")
 def compact(value: Any) -> str:
     """A JSON value in as few characters as it takes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def size(value: Any) -> int:
+    """How many bytes a JSON value takes, as compact as it is sent."""
+    return len(compact(value).encode("utf-8", "surrogatepass"))
+
+
+def kilobytes(length: int) -> str:
+    """A number of bytes for people: `640 bytes`, `2.6 kB`, `1,204 kB`."""
+    if length < 1_000:
+        return f"{length} bytes"
+    return f"{length / 1_000:,.1f} kB" if length < 10_000 else f"{length / 1_000:,.0f} kB"
 
 
 def tokens(text: str) -> int:

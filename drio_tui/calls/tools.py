@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Any
 
-from drio_tui.calls.requests import HINTS, SAFE, path_names, place_of
+from drio_tui.calls.requests import HINTS, ROOT_HINTS, SAFE, path_names, place_of
 
 Document = dict[str, Any]
 
@@ -54,12 +54,22 @@ def input_schema(operation: Document) -> Document:
     members = dict(properties(schema))
     filled = {place.name for name in members if (place := place_of(name, operation)).where == "path"}
     absent = [name for name in dict.fromkeys(path_names(operation["path"])) if name not in filled]
-    for name in absent:
-        members[name] = {"type": "string", "description": f"Part of the path {operation['path']}."}
-    schema["properties"] = members
-    if absent:
-        schema["required"] = [*required(schema), *absent]
+    added = dict(path_argument(name, members) for name in absent)
+    about = {"description": f"Part of the path {operation['path']}."}
+    schema["properties"] = members | {name: member | about for name, member in added.items()}
+    if added:
+        schema["required"] = [*required(schema), *added]
     return schema
+
+
+def path_argument(name: str, members: Document) -> tuple[str, Document]:
+    """An argument for a parameter of the path that has none, by another name where one of that name goes elsewhere."""
+    if name not in members:
+        return name, {"type": "string"}
+    other = f"path_{name}"
+    while other in members:
+        other += "_"
+    return other, {"type": "string", "x-in": "path", "x-name": name}
 
 
 def without_hints(schema: Document) -> Document:
@@ -68,10 +78,17 @@ def without_hints(schema: Document) -> Document:
         name: {key: value for key, value in member.items() if key not in HINTS} if isinstance(member, dict) else member
         for name, member in schema["properties"].items()
     }
-    return schema | {"properties": properties}
+    return {name: value for name, value in schema.items() if name not in ROOT_HINTS} | {"properties": properties}
 
 
-def declares_no_object(schema: Any) -> bool:
-    """Whether an output schema says that results are no objects, so that they are wrapped in `{"result": …}`."""
-    kind = schema.get("type") if isinstance(schema, dict) else None
-    return isinstance(kind, str) and kind != "object"
+def listed(
+    name: str, title: str, description: str, schema: Document, output_schema: Document | None, annotations: Any
+) -> Document:
+    """A tool as `tools/list` shows it to clients, but for what its widget adds. `schema` is without hints."""
+    hints = annotations if isinstance(annotations, dict) else {}
+    kinds = {"title": str, "readOnlyHint": bool, "destructiveHint": bool, "idempotentHint": bool, "openWorldHint": bool}
+    shown = {hint: hints[hint] for hint, kind in kinds.items() if isinstance(hints.get(hint), kind)}
+    entry: Document = {"name": name, "title": title, "description": description, "inputSchema": schema}
+    if output_schema is not None:
+        entry["outputSchema"] = output_schema
+    return entry | {"annotations": {"title": title} | shown}

@@ -128,6 +128,8 @@ def call(
         hint = "With --allow-private it may." if done.private else ""
         raise Failed(done.error + (" It may have taken effect." if done.unknown else ""), hint=hint)
     if not as_json:
+        if done.note:
+            say(f"▲ {one_line(done.note, 400)}")
         say(f"{one_line(done.title, 60)}: {duration(done.seconds, short=True)}")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
+from drio_tui.calls.cost import kilobytes
 from drio_tui.cli.common import connection_options, did_you_mean, guarded, inherited, refuse_read_only, run
 from drio_tui.cli.output import Line, echo, echo_json, say, style
 from drio_tui.cli.read import find_app
@@ -78,7 +79,8 @@ def _show_report(report: Preflight, *, err: bool = False) -> None:
             echo(*line, err=err)
     tools = count_of(report.tools, "tool")
     counts = f"{count_of(report.errors, 'error')}, {count_of(report.warnings, 'warning')}"
-    tail = f" {tools}, about {report.tokens:,} tokens of a model's context."
+    cost = f"{kilobytes(report.bytes)} in the list of tools, about {report.tokens:,} tokens of a model's context"
+    tail = f" {tools}, {cost}."
     echo(f"{counts if report.findings else 'No problems.'}{'.' if report.findings else ''}{tail}", err=err)
 
 

@@ -163,7 +163,7 @@ class _Import:
         for line in table(("method", "path", "does", "tag", "tokens", "summary"), rows):
             echo(*line)
         say(f"{one_line(document.title, 80)}: {count_of(len(document.operations), 'operation')}, nothing was created.")
-        say("Take some with --operation METHOD:PATH, --tag TAG or --all. Tokens are estimated from each tool's JSON.")
+        say("Take some with --operation METHOD:PATH, --tag TAG or --all. Tokens are estimated from what clients get.")
         _tell(document.problems)
 
     def _show(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
@@ -172,8 +172,10 @@ class _Import:
             return
         for thing in plan.things:
             echo(f"would create {shown(thing.about, 160)}")
-        resources = count_of(len(plan.things), "resource")
-        say(f"{resources}; the tools add about {plan.tokens:,} tokens to a model's context.")
+        from drio_tui.calls.cost import kilobytes
+
+        cost = f"{kilobytes(plan.bytes)}, about {plan.tokens:,} tokens of a model's context"
+        say(f"{count_of(len(plan.things), 'resource')}; the list of tools grows by {cost}.")
         _tell((*plan.problems, *checked))
 
     async def _make(self, session: Session, app: str, plan: Plan, checked: tuple[Problem, ...]) -> None:
@@ -211,6 +213,7 @@ class _Import:
                         for thing, result in results
                     ],
                     "tokens": plan.tokens,
+                    "bytes": plan.bytes,
                     "problems": [problem.as_dict() for problem in (*plan.problems, *checked)],
                 }
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.calls.cost import compact
+from drio_tui.calls.requests import HINTS
+from drio_tui.calls.schemas import DEFS, IN_PLACE, NOTES, over
 
 if TYPE_CHECKING:
     from drio_tui.importing.schemas import Definition
@@ -13,16 +15,6 @@ if TYPE_CHECKING:
 Json = Any
 Schema = dict[str, Any]
 
-DEFS = "#/$defs/"
-NOTES = frozenset({"title", "description", "default", "deprecated", "readOnly", "writeOnly", "examples"})
-"""What only tells about a value: it may stand beside a reference and wins over what that says."""
-
-IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
-LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
-ONES = (
-    "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else", "unevaluatedProperties",
-    "unevaluatedItems",
-)  # fmt: skip
 _DEEPEST = 60
 _INLINE_DEEPEST = 24
 _SMALL = 160
@@ -72,7 +64,7 @@ class _Assembly:
         if not isinstance(schema, dict):
             return schema
         result = {
-            name: _over(name, value, lambda part: self._inlined(part, level + 1)) for name, value in schema.items()
+            name: over(name, value, lambda part: self._inlined(part, level + 1)) for name, value in schema.items()
         }
         ref = schema.get("$ref")
         if not isinstance(ref, str):
@@ -111,7 +103,7 @@ class _Assembly:
                     visit(inner, depth + 1)
             for keyword in IN_PLACE:
                 if keyword in schema:
-                    result[keyword] = _over(keyword, schema[keyword], lambda part: cut(part, depth + 1))
+                    result[keyword] = over(keyword, schema[keyword], lambda part: cut(part, depth + 1))
             return result
 
         for name in list(self._defs):
@@ -164,20 +156,9 @@ def _beside(target: Json, rest: Schema) -> Json:
         return target
     if not isinstance(target, dict):
         return rest
-    if rest.keys() <= NOTES or not (rest.keys() - {"x-in", "x-name", "x-whole"} - NOTES):
+    if rest.keys() <= NOTES or not (rest.keys() - HINTS - NOTES):
         return target | rest
     return {"allOf": [target]} | rest
-
-
-def _over(name: str, value: Json, do: Callable[[Json], Json]) -> Json:
-    """The value of a keyword with `do` done to each schema right inside it."""
-    if name in LISTS and isinstance(value, list):
-        return [do(part) for part in value]
-    if name in ("properties", "patternProperties", "dependentSchemas", "$defs") and isinstance(value, dict):
-        return {key: do(part) for key, part in value.items()}
-    if name in ONES or name == "items":
-        return do(value)
-    return value
 
 
 def names_in(schema: Json) -> list[str]:
@@ -193,7 +174,7 @@ def names_in(schema: Json) -> list[str]:
             found.append(ref.removeprefix(DEFS))
         for name, value in current.items():
             if name != "$defs":
-                _over(name, value, waiting.append)
+                over(name, value, waiting.append)
     return found
 
 

@@ -106,13 +106,18 @@ class Choosing:
         return sum(self._by_id[id].tokens for id in self._chosen)
 
     @property
+    def bytes(self) -> int:
+        """How long the chosen ones are in the list of tools."""
+        return sum(self._by_id[id].bytes for id in self._chosen)
+
+    @property
     def unsafe(self) -> int:
         """How many of the chosen ones change something, going by their method."""
         return sum(not self._by_id[id].safe for id in self._chosen)
 
     def warnings(self) -> list[Problem]:
         """What should be known of so many."""
-        return warnings(len(self._chosen), self.tokens)
+        return warnings(len(self._chosen), self.tokens, self.bytes)
 
     def __len__(self) -> int:
         return len(self._chosen)

@@ -41,9 +41,10 @@ class Scheme:
 class Offered:
     """One operation of a document, as a list shows it. Its texts are not yet safe to show.
 
-    `id` is `METHOD path` as the document has them. `tokens` is about what the tool adds to a model's context.
-    `obstacle` says why it cannot be taken, `notes` what of it is left out or sent otherwise than described.
-    `schemes` names the ways to sign in that it wants (any one of them). `servers` are its own, where it has some.
+    `id` is `METHOD path` as the document has them. `tokens` is about what the tool adds to a model's context, `bytes`
+    how long it is in the list of tools. `obstacle` says why it cannot be taken, `notes` what of it is left out or sent
+    otherwise than described. `schemes` names the ways to sign in that it wants (any one of them). `servers` are its
+    own, where it has some.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Offered:
     tags: tuple[str, ...] = ()
     deprecated: bool = False
     tokens: int = 0
+    bytes: int = 0
     arguments: int = 0
     obstacle: str = ""
     notes: tuple[str, ...] = ()
@@ -70,8 +72,7 @@ class Detail:
     """Everything an operation becomes. `operation` and `tool` are bodies of creates, without keys and links.
 
     `key` is the wanted key of both, not yet made unique. `input_schema` of the operation has the hints of where
-    arguments go (`x-in`, `x-name`, `x-whole`), `seen` is the tool as a model gets it: name, description,
-    inputSchema.
+    arguments go (`x-in`, `x-name` and others), `seen` is the tool as clients get it in the list of tools.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Detail:
     tool: dict[str, Any]
     seen: dict[str, Any]
     tokens: int
+    bytes: int
     notes: tuple[str, ...] = ()
 
 

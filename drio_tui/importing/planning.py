@@ -8,16 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from drio_tui.calls.cost import MANY_TOKENS, MANY_TOOLS, kilobytes
 from drio_tui.importing.errors import ImportFailed, Problem
 from drio_tui.importing.model import Detail, Offered
 from drio_tui.importing.servers import why_no_base
 from drio_tui.importing.tidy import key_of, title_of, unused
-
-MANY_TOOLS = 40
-"""From here on models choose worse among them, and some clients take no more."""
-
-MANY_TOKENS = 20_000
-"""From here on the tools alone fill a good part of many contexts, at every turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +59,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be made, in an order in which it can be. `tokens` is about what its tools add to a context.
+    """What is to be made, in an order in which it can be. `tokens` is about what its tools add to a context, `bytes`
+    how long they are in the list of tools.
 
     `problems` are what is left out or should be known first; none keeps the plan from being carried out.
     """
 
     things: tuple[Planned, ...]
     tokens: int = 0
+    bytes: int = 0
     problems: tuple[Problem, ...] = ()
 
     def of(self, kind: str) -> tuple[Planned, ...]:
@@ -88,6 +85,7 @@ class Plan:
                 for thing in self.things
             ],
             "tokens": self.tokens,
+            "bytes": self.bytes,
             "problems": [problem.as_dict() for problem in self.problems],
         }  # fmt: skip
 
@@ -106,7 +104,7 @@ def make_plan(
     """See `Document.plan`. Raises `ImportFailed`."""
     made = _Planner(title, integration, base_url, auth, taken)
     problems: list[Problem] = []
-    tokens = 0
+    tokens = length = 0
     for one in offered:
         if one.obstacle or one.id not in details:
             problems.append(Problem(f"it is left out. {one.obstacle}".strip(), operation=one.id))
@@ -114,21 +112,24 @@ def make_plan(
         detail = details[one.id]
         made.operation(one, detail, tool=tools)
         tokens += detail.tokens if tools else 0
+        length += detail.bytes if tools else 0
         problems += [Problem(note, operation=one.id) for note in detail.notes]
     found = tuple(made.things)
     count = sum(thing.kind == "tool" for thing in found)
-    problems = [*warnings(count, tokens), *problems]
-    return Plan(found, tokens, tuple(problems))
+    problems = [*warnings(count, tokens, length), *problems]
+    return Plan(found, tokens, length, tuple(problems))
 
 
-def warnings(tools: int, tokens: int) -> list[Problem]:
+def warnings(tools: int, tokens: int, length: int) -> list[Problem]:
     """What should be known of so many tools."""
     found: list[Problem] = []
     if tools > MANY_TOOLS:
         many = f"{tools} tools are many: models choose worse among more than {MANY_TOOLS}"
         found.append(Problem(f"{many}, and some clients refuse them"))
     if tokens > MANY_TOKENS:
-        found.append(Problem(f"about {tokens:,} tokens of a model's context go to these tools at every turn"))
+        found.append(
+            Problem(f"these tools are {kilobytes(length)}, about {tokens:,} tokens of a model's context at every turn")
+        )
     return found
 
 

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drio_tui.calls.cost import compact, tokens
-from drio_tui.calls.requests import SAFE
-from drio_tui.calls.tools import tool_name, without_hints
+from drio_tui.calls.cost import compact, size, tokens
+from drio_tui.calls.outputs import LARGEST, bounded, published
+from drio_tui.calls.requests import JSON, SAFE, content_kind
+from drio_tui.calls.tools import listed, tool_name, without_hints
 from drio_tui.importing import servers as places
-from drio_tui.importing.arguments import Arguments, arguments, json_of
+from drio_tui.importing.arguments import Arguments, arguments, successes
 from drio_tui.importing.errors import BadDocument, Problem
 from drio_tui.importing.model import Detail, Head, Offered, Server
 from drio_tui.importing.references import Lost, References
@@ -27,7 +28,6 @@ TOOL_DESCRIPTION = 1_024
 _SENT = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"})
 _OPERATION_DESCRIPTION = 10_000
 _ANSWER_BUDGET = 3_000
-_LARGEST = 512 << 10
 _MOST_PROBLEMS = 200
 
 
@@ -109,11 +109,8 @@ class Reading:
         """What one operation becomes. Raises `KeyError`."""
         found = self._found[id]
         made, converter, schema = self._input(found)
-        answer = self._answer(found)
-        notes = list(made.notes) + [f"Its input {note}." for note in converter.notes]
-        if isinstance(answer, str):
-            notes.append(answer)
-            answer = None
+        answer, note = self._answer(found)
+        notes = [*_notes(made, converter), *([note] if note else [])]
         name, key = _name(found), _key(found)
         operation = {
             "name": name,
@@ -126,8 +123,8 @@ class Reading:
             operation["outputSchema"] = answer
         description = _tool_description(found)
         tool = {"name": name, "description": description, "kind": "function", "annotations": hints_of(found.method)}
-        seen = _seen(key, description, schema)
-        return Detail(id, key, operation, tool, seen, tokens(compact(seen)), tuple(notes))
+        seen = listed(tool_name(key), name, description, without_hints(schema), published(answer), tool["annotations"])
+        return Detail(id, key, operation, tool, seen, tokens(compact(seen)), size(seen), tuple(notes))
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -166,43 +163,45 @@ class Reading:
 
     def _input(self, found: _Found) -> tuple[Arguments, Converter, Schema]:
         converter = Converter(self._sent)
-        made = arguments(found.path, found.item, found.operation, self.references, converter)
+        made = arguments(found.method, found.path, found.item, found.operation, self.references, converter)
         if found.method not in _SENT:
             made.obstacle = f"drio cannot send {found.method[:20]} requests."
         return made, converter, converter.finished(made.schema())
 
-    def _answer(self, found: _Found) -> Schema | str | None:
-        """The schema of a successful answer, or a sentence about why there is none."""
+    def _answer(self, found: _Found) -> tuple[Schema | None, str]:
+        """The schema that every declared answer of 2xx fits, None where there is none, and a sentence about why."""
         responses = found.operation.get("responses")
-        if not isinstance(responses, dict):
-            return None
-        for status in sorted(
-            (status for status in responses if re.fullmatch(r"2(?:\d\d|[xX]{2})", status)), key=str.upper
-        ):
-            try:
-                response = self.references.follow(responses[status])
-            except Lost as lost:
-                return f"Its answer {lost}."
+        if not isinstance(responses, dict) or not any(str(status).startswith("2") for status in responses):
+            return None, ""
+        converter = Converter(self._got, budget=_ANSWER_BUDGET)
+        made: list[Any] = []
+        for response in successes(responses, self.references):
+            if isinstance(response, Lost):
+                return None, f"Its answer {response}."
             content = response.get("content") if isinstance(response, dict) else None
-            media = json_of(content) if isinstance(content, dict) else None
-            if media is None or "schema" not in media:
-                continue
-            converter = Converter(self._got, budget=_ANSWER_BUDGET)
-            schema = converter.convert(media["schema"])
-            if not isinstance(schema, dict):
-                return None
-            schema = converter.finished(converter.plain(schema))
-            if len(compact(schema)) > _LARGEST:
-                return "The schema of its answer is too large, and left out."
-            if converter.notes:
-                return schema if schema.keys() - {"description"} else None
-            return schema or None
-        return None
+            media = _json_of(content) if isinstance(content, dict) else None
+            schema = converter.convert(media["schema"]) if media and "schema" in media else None
+            if schema not in made:
+                made.append(schema)
+        if len(made) > 1 and any(made):
+            return None, "Its answers are of different shapes, so there is no output schema for its results."
+        schema = made[0] if made else None
+        if not isinstance(schema, dict):
+            return None, ""
+        schema = converter.finished(converter.plain(schema))
+        if not schema.keys() - {"description"}:
+            return None, ""
+        kept, lost = bounded(schema)
+        return kept, f"The schema of its answer is longer than {LARGEST:,} bytes: {lost}." if lost else ""
 
     def _offer(self, found: _Found) -> Offered:
         made, converter, schema = self._input(found)
         operation = found.operation
-        seen = _seen(_key(found), _tool_description(found), schema)
+        answer, note = self._answer(found)
+        seen = listed(
+            tool_name(_key(found)), _name(found), _tool_description(found), without_hints(schema), published(answer),
+            hints_of(found.method),
+        )  # fmt: skip
         tags = operation.get("tags")
         own = operation.get("servers") or found.item.get("servers")
         servers: tuple[Server, ...] = places.servers(own, self._url) if own else ()
@@ -214,9 +213,10 @@ class Reading:
             tags=tuple(tag for tag in tags[:20] if isinstance(tag, str)) if isinstance(tags, list) else (),
             deprecated=operation.get("deprecated") is True,
             tokens=tokens(compact(seen)),
+            bytes=size(seen),
             arguments=len(schema["properties"]),
             obstacle=made.obstacle,
-            notes=tuple(made.notes) + tuple(f"Its input {note}." for note in converter.notes),
+            notes=(*_notes(made, converter), *([note] if note else [])),
             schemes=places.wanted(operation.get("security", self._global)),
             servers=servers,
         )
@@ -304,9 +304,15 @@ def _tool_description(found: _Found) -> str:
     return shortened(about, TOOL_DESCRIPTION)
 
 
-def _seen(key: str, description: str, schema: Schema) -> dict[str, Any]:
-    """The tool as a model gets it: without the hints of where arguments go."""
-    return {"name": tool_name(key), "description": description, "inputSchema": without_hints(schema)}
+def _notes(made: Arguments, converter: Converter) -> list[str]:
+    return [*made.notes, *(f"Its input {note}." for note in converter.notes)]
+
+
+def _json_of(content: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON media type of an answer's `content`, plain JSON first."""
+    kinds = {str(kind).partition(";")[0].strip().lower(): media for kind, media in content.items()}
+    names = [JSON, *(name for name in kinds if content_kind(name) == "json"), "*/*", "application/*"]
+    return next((kinds[name] for name in names if isinstance(kinds.get(name), dict)), None)
 
 
 def _text(holder: Any, name: str) -> str:

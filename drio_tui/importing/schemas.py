@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 from drio_tui.calls.cost import compact
-from drio_tui.importing.assembly import DEFS, IN_PLACE, LISTS, NOTES, ONES, names_in, put_together
+from drio_tui.calls.schemas import DEFS, IN_PLACE, LISTS, NOTES, ONES
+from drio_tui.importing.assembly import names_in, put_together
 from drio_tui.importing.references import Lost, References, steps_of
 
 Json = Any

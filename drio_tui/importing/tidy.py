@@ -36,7 +36,9 @@ def unused(key: str, taken: Container[str], most: int = KEY_MAX) -> str:
 
 def argument_of(name: str) -> str:
     """A parameter's name as every client takes it as a property: `filter[state]` as `filter_state`."""
-    made = _NOT_ARGUMENT.sub("_", name.replace("$", "")).strip("_-")[:ARGUMENT_MAX].strip("_-")
+    plain = unicodedata.normalize("NFKD", name[:400].replace("$", ""))
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    made = _NOT_ARGUMENT.sub("_", plain).strip("_-")[:ARGUMENT_MAX].strip("_-")
     return made or "value"
 
 

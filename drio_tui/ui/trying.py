@@ -75,6 +75,8 @@ def request_blocks(run: Run) -> list[Block]:
         blocks.append(Paragraph(_muted("What came back was not kept.")))
     if run.error:
         blocks += [Gap(), Paragraph(safe(run.error[:_LONGEST], "$text-error", multiline=True), Content("✗"))]
+    if run.note:
+        blocks += [Gap(), Paragraph(safe(run.note[:_LONGEST], "$text-warning", multiline=True), Content("▲"))]
     if run.unknown:
         blocks.append(
             Paragraph(Content.styled("It may have taken effect all the same.", "$text-warning"), Content("▲"))
@@ -178,6 +180,7 @@ def summary(run: Run) -> Content:
         ("✓ ", "$text-success"),
         (f"{status}{duration(run.seconds, short=True)}", ""),
         (f"  {TARGETS[run.target]}", "$foreground-muted"),
+        ("  ▲ not as documented" if run.note else "", "$text-warning"),
     )
 
 

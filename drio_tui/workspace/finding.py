@@ -61,6 +61,9 @@ RULES: dict[str, Rule] = {
     "no_tools": Rule("warning", "no tool is enabled", "Add a tool, or enable one."),
     "too_many_tools": Rule("warning", "more tools than clients take", "Disable some, or make two apps."),
     "many_tokens": Rule("warning", "the list of tools is long to read", "Shorten descriptions and schemas."),
+    "large_output_schema": Rule(
+        "warning", "an output schema is longer than what is published", "Say less in it: what models read is enough."
+    ),
     "low_contrast": Rule("warning", "colours can hardly be read on each other", "Choose other colours."),
     "app_disabled": Rule("warning", "the app is switched off", "Switch it on."),
     "degraded": Rule("warning", "something is not as documented", "Look at its JSON; saving it again may mend it."),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from drio_tui.api.models import same_json
-from drio_tui.calls.cost import compact, tokens
-from drio_tui.calls.tools import input_schema, tool_name, without_hints
+from drio_tui.calls.cost import compact, size, tokens
+from drio_tui.calls.outputs import published
+from drio_tui.calls.tools import input_schema, listed, tool_name, without_hints
 from drio_tui.endpoint.seen import SeenTool, Server
 from drio_tui.workspace.binding import schema_changes
 from drio_tui.workspace.snapshot import Snapshot, Thing
@@ -22,7 +24,7 @@ MOST_NOTED = 12
 HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expected:
     """An enabled tool as its config says that models see it. `thing` is the tool, `operation` what it calls."""
 
@@ -33,12 +35,23 @@ class Expected:
     operation: Thing | None
     schema: dict[str, Any] | None = None
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    output_schema: dict[str, Any] | None = None
 
-    @property
-    def tokens(self) -> int:
-        """About how many tokens its entry in the list of tools costs a model."""
+    @cached_property
+    def entry(self) -> dict[str, Any]:
+        """Its entry in the list of tools, as clients get it."""
         schema = self.schema or {"type": "object"}
-        return tokens(compact({"name": self.name, "description": self.description, "input_schema": schema}))
+        return listed(self.name, self.title, self.description, schema, self.output_schema, self.annotations)
+
+    @cached_property
+    def bytes(self) -> int:
+        """How many bytes its entry has."""
+        return size(self.entry)
+
+    @cached_property
+    def tokens(self) -> int:
+        """About how many tokens its entry costs a model."""
+        return tokens(compact(self.entry))
 
 
 def expected(snapshot: Snapshot) -> list[Expected]:
@@ -60,9 +73,10 @@ def operation_of(tool: Thing, snapshot: Snapshot) -> Thing | None:
 
 def _expected(tool: Thing, snapshot: Snapshot) -> Expected:
     operation = operation_of(tool, snapshot)
-    schema = None
+    schema = output_schema = None
     if operation is not None and isinstance(operation.raw, dict):
         schema = _schema({"method": "GET", "path": "", **operation.raw})
+        output_schema = published(operation.get("outputSchema"))
     inherited = operation.text("description") if operation is not None else ""
     annotations = tool.get("annotations")
     return Expected(
@@ -73,6 +87,7 @@ def _expected(tool: Thing, snapshot: Snapshot) -> Expected:
         operation=operation,
         schema=schema,
         annotations=annotations if isinstance(annotations, dict) else {},
+        output_schema=output_schema,
     )
 
 

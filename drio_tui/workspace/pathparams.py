@@ -1,18 +1,19 @@
-"""The `{parameters}` of an operation's path, held against its input schema."""
+"""The `{parameters}` of an operation's path, held against its input schema.
+
+Which names there are and what may be sent is the business of `drio_tui.calls.requests`, which makes the request.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Place = Literal["path", "query", "header", "body"]
+from drio_tui.calls import requests, tools
+from drio_tui.calls.requests import Place, place_of
 
-_BRACED = re.compile(r"\{([^{}]*)\}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
-_QUERY_METHODS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
-_LONGEST = 4_000
+_BRACED = re.compile(r"\{([^{}]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +29,16 @@ class Argument:
     """One argument of the call: where it is sent, and whether the schema has it and demands it."""
 
     name: str
-    place: Place
+    place: str
     described: bool
     required: bool
 
 
 def pieces(path: str) -> list[Piece]:
-    """The path in pieces; what stands in braces and is no name stays text."""
+    """The path in pieces: text, and parameters."""
     found: list[Piece] = []
     at = 0
-    for match in _BRACED.finditer(path[:_LONGEST]):
-        if not _NAME.fullmatch(match[1]):
-            continue
+    for match in _BRACED.finditer(path):
         if match.start() > at:
             found.append(Piece(path[at : match.start()]))
         found.append(Piece(match[0], match[1]))
@@ -51,75 +50,74 @@ def pieces(path: str) -> list[Piece]:
 
 def names(path: str) -> list[str]:
     """The parameters of a path, each once, in order."""
-    return list(dict.fromkeys(piece.name for piece in pieces(path) if piece.name))
+    return [name for name in dict.fromkeys(requests.path_names(path)) if name]
 
 
 def mistakes(path: str) -> list[str]:
-    """What is wrong with how the parameters are written, each the end of a sentence about the path."""
-    found: list[str] = []
-    if path and not path.startswith("/"):
-        found.append("must begin with /")
-    rest = _BRACED.sub("", path)
-    if "{" in rest or "}" in rest:
-        found.append("has a brace without its partner")
-    for match in _BRACED.finditer(path):
-        if not match[1]:
-            found.append("has a parameter without a name")
-        elif not _NAME.fullmatch(match[1]):
-            found.append(f"has {match[0]}, which is no name of a parameter")
-    if any(match[1] == "" for match in re.finditer(r"\}(.?)\{", path)):
-        found.append("has two parameters with nothing between them")
-    listed = [piece.name for piece in pieces(path) if piece.name]
-    found += [f"has {{{name}}} more than once" for name in dict.fromkeys(listed) if listed.count(name) > 1]
-    return found
+    """Why no request can be made for the path, each the end of a sentence about it."""
+    return list(requests.path_mistakes(path)) if path else []
 
 
 def arguments(method: str, path: str, schema: Any) -> list[Argument]:
-    """The path's parameters in order, then the schema's other properties with where they are sent.
-
-    That is where `x-in` in the property says, else the query for methods that carry no body.
-    """
+    """The path's parameters in order, then the schema's other properties with where they are sent."""
     properties, needed = _properties(schema)
-    inside = names(path)
-    rest: Place = "query" if method.upper() in _QUERY_METHODS else "body"
-    found = [Argument(name, "path", name in properties, name in needed) for name in inside]
-    for name, inner in properties.items():
-        if name not in inside:
-            said = inner.get("x-in") if isinstance(inner, Mapping) else None
-            place: Place = said if said in ("query", "header", "body") else rest
-            found.append(Argument(name, place, True, name in needed))
+    places = _places(method, path, schema)
+    inside = {place.name: name for name, place in places.items() if place.where == "path"}
+    found = [
+        Argument(inside.get(name, name), "path", name in inside, inside.get(name) in needed) for name in names(path)
+    ]
+    for name in properties:
+        if places[name].where != "path" or places[name].name not in names(path):
+            found.append(Argument(name, places[name].where, True, name in needed))
     return found
 
 
 def missing(path: str, schema: Any) -> list[str]:
     """Parameters of the path that the schema does not have: nobody could give them a value."""
-    properties, _ = _properties(schema)
-    return [name for name in names(path) if name not in properties]
+    inside = _inside(path, schema)
+    return [name for name in names(path) if name not in inside]
 
 
 def optional(path: str, schema: Any) -> list[str]:
-    """Parameters of the path that the schema has but does not demand: without them there is no address."""
-    properties, needed = _properties(schema)
-    return [name for name in names(path) if name in properties and name not in needed]
+    """Arguments in the path that the schema has but does not demand: without them there is no address."""
+    _, needed = _properties(schema)
+    return [name for name in _inside(path, schema).values() if name not in needed]
 
 
 def unsuitable(path: str, schema: Any) -> list[str]:
-    """Parameters of the path whose values would be objects or lists, which have no form in a path."""
+    """Arguments in the path whose values would be objects or lists, and that have no style for them."""
     properties, _ = _properties(schema)
-    return [name for name in names(path) if _type(properties.get(name)) in ("object", "array")]
+    places = _places("GET", path, schema)
+    return [
+        name
+        for name in _inside(path, schema).values()
+        if _type(properties.get(name)) in ("object", "array") and places[name].style in ("", "reserved")
+    ]
 
 
 def completed(path: str, schema: Any) -> dict[str, Any]:
     """The schema with every parameter of the path in it, and demanded. The rest of it stays as it was."""
     made = dict(schema) if isinstance(schema, Mapping) else {"type": "object"}
+    absent = missing(path, made)
     properties, needed = _properties(made)
-    inside = names(path)
-    if not inside:
+    if not names(path):
         return made
     made.setdefault("type", "object")
-    made["properties"] = {**properties, **{name: {"type": "string"} for name in inside if name not in properties}}
-    made["required"] = [*needed, *(name for name in inside if name not in needed)]
+    made["properties"] = {**properties, **dict(tools.path_argument(name, properties) for name in absent)}
+    made["required"] = [*needed, *(name for name in _inside(path, made).values() if name not in needed)]
     return made
+
+
+def _inside(path: str, schema: Any) -> dict[str, str]:
+    """The argument of each parameter of the path that has one, in the path's order."""
+    by_name = {place.name: name for name, place in _places("GET", path, schema).items() if place.where == "path"}
+    return {name: by_name[name] for name in names(path) if name in by_name}
+
+
+def _places(method: str, path: str, schema: Any) -> dict[str, Place]:
+    properties, _ = _properties(schema)
+    operation = {"method": method, "path": path, "inputSchema": {"properties": properties}}
+    return {name: place_of(name, operation) for name in properties}
 
 
 def _properties(schema: Any) -> tuple[dict[str, Any], list[str]]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from drio_tui.calls.cost import MANY_TOKENS, MANY_TOOLS, size
+from drio_tui.calls.outputs import LARGEST, bounded
 from drio_tui.workspace import colours
 from drio_tui.workspace.addresses import address_findings
 from drio_tui.workspace.allowed_hosts import AllowedHosts
@@ -26,10 +28,6 @@ from drio_tui.workspace.references import Links
 from drio_tui.workspace.samples import sample_of
 from drio_tui.workspace.snapshot import Snapshot, Thing
 
-MANY_TOOLS = 40
-"""Cursor passes on about 40 tools of all its servers together; any model chooses worse from a long list."""
-MANY_TOKENS = 10_000
-"""A twentieth of a context of 200,000 tokens, spent before the first question is asked."""
 LONGEST_DESCRIPTION = 1024
 """What OpenAI's API takes as the description of a tool."""
 LONGEST_WITH_SERVER = 60
@@ -43,11 +41,15 @@ _UNIONS = ("oneOf", "anyOf", "allOf")
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """The findings, errors first, then in the order of the app; `tokens` is about what the list of tools costs."""
+    """The findings, errors first, then in the order of the app.
+
+    `bytes` is how long the list of tools is, as clients get it, `tokens` about what it costs a model.
+    """
 
     findings: tuple[Finding, ...]
     tools: int
     tokens: int
+    bytes: int = 0
 
     @property
     def errors(self) -> int:
@@ -64,6 +66,7 @@ class Preflight:
             "warnings": self.warnings,
             "tools": self.tools,
             "estimatedTokens": self.tokens,
+            "bytes": self.bytes,
             "findings": [finding.as_dict() for finding in self.findings],
         }
 
@@ -76,7 +79,8 @@ def preflight(snapshot: Snapshot, *, base_url: str = "", allowed: AllowedHosts |
     look = _Look(snapshot, base_url, allowed)
     place = {thing.key: number for number, thing in enumerate(snapshot)}
     found = sorted(look.all(), key=lambda each: (each.severity != "error", place.get(each.key, -1)))
-    return Preflight(tuple(found), len(look.live), sum(tool.tokens for tool in look.live))
+    tokens, length = sum(tool.tokens for tool in look.live), sum(tool.bytes for tool in look.live)
+    return Preflight(tuple(found), len(look.live), tokens, length)
 
 
 class _Look:
@@ -159,7 +163,8 @@ class _Look:
         tokens = sum(tool.tokens for tool in self.live)
         if tokens > MANY_TOKENS:
             largest = max(self.live, key=lambda tool: tool.tokens)
-            told = f"The list of tools takes about {tokens:,} tokens of a model's context"
+            length = sum(tool.bytes for tool in self.live)
+            told = f"The list of tools has {length:,} bytes, about {tokens:,} tokens of a model's context"
             yield about(app, "many_tokens", f"{told}; {largest.title} alone {largest.tokens:,}.")
         branding = app.get("branding")
         if isinstance(branding, dict) and self.widgets:
@@ -244,6 +249,10 @@ class _Look:
         told += [f"The value of {{{name}}} would be a list or an object." for name in unsuitable(path, schema)]
         for each in told:
             yield about(operation, "path_parameter", each, "path")
+        output = operation.get("outputSchema")
+        if isinstance(output, dict) and (length := size(output)) > LARGEST:
+            text = f"Its output schema has {length:,} bytes; of more than {LARGEST:,} {bounded(output)[1]}."
+            yield about(operation, "large_output_schema", text, "outputSchema")
         union = next((word for word in _UNIONS if schema and word in schema), "")
         if union:
             text = f"Its input schema has {union} at the top, which Claude's API refuses, and all other tools with it."

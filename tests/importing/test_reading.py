@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.calls.cost import tokens
+from drio_tui.calls.cost import compact, tokens
 from drio_tui.calls.tools import tool_name
 from drio_tui.importing.errors import BadDocument
 from drio_tui.importing.reading import Reading
@@ -72,7 +72,9 @@ TEXTS = {
 def test_the_estimate_of_tokens_is_near_what_a_tokenizer_counts() -> None:
     found = reading(PETS["paths"], components=PETS["components"])
     for id, counted in COUNTED.items():
-        assert found.detail(id).tokens == pytest.approx(counted, rel=0.1)
+        seen = found.detail(id).seen
+        plain = {name: seen[name] for name in ("name", "description", "inputSchema")}
+        assert tokens(compact(plain)) == pytest.approx(counted, rel=0.1)
     for text, counted in TEXTS.items():
         assert tokens(text) == pytest.approx(counted, rel=0.1)
 
@@ -150,15 +152,43 @@ def test_annotations_say_what_the_method_promises(method: str, hints: Any) -> No
     assert reading({"/x": {method: {}}}).detail(f"{method.upper()} /x").tool["annotations"] == hints
 
 
-def test_the_first_good_answer_that_is_json_is_the_output() -> None:
-    found = {"responses": {
-        "default": answer({"type": "object", "properties": {"error": {}}})["responses"]["200"],
-        "202": {"description": "No body"},
-        "2XX": answer({"type": "object", "properties": {"any": {}}})["responses"]["200"],
-        "201": answer({"type": "object", "properties": {"made": {"type": "string"}}})["responses"]["200"],
-    }}  # fmt: skip
-    assert operation(found)["outputSchema"]["properties"] == {"made": {"type": "string"}}
-    assert "outputSchema" not in operation({"responses": {"204": {"description": "Gone"}}})
+A = {"type": "object", "properties": {"a": {"type": "string"}}}
+B = {"type": "object", "properties": {"b": {"type": "string"}}}
+
+
+def answers(**by_status: Any) -> dict[str, Any]:
+    """Responses: a schema by status, None for an empty answer, a text for its media type."""
+    found: dict[str, Any] = {}
+    for status, what in by_status.items():
+        kind, schema = (what, {}) if isinstance(what, str) else ("application/json", what)
+        content = {} if what is None else {"content": {kind: {"schema": schema}}}
+        found[status.removeprefix("s")] = {"description": "", **content}
+    return {"responses": found}
+
+
+@pytest.mark.parametrize(
+    ("responses", "schema"),
+    [
+        (answers(s200=A), A),
+        (answers(s200=A, s404=B, default=B), A),
+        (answers(s200=A, s201=A), A),
+        (answers(s200=A, s2XX=A), A),
+        (answers(s200=A, s202=B), None),
+        (answers(s200=A, s2XX=B), None),
+        (answers(s200=A, s204=None), None),
+        (answers(s200=A, s206="application/octet-stream"), None),
+        (answers(s200="text/plain"), None),
+        (answers(s204=None), None),
+        (answers(default=A), None),
+    ],
+)
+def test_there_is_an_output_schema_only_where_every_declared_success_fits_it(responses: Any, schema: Any) -> None:
+    detail = reading({"/things": {"get": responses}}).detail("GET /things")
+    assert detail.operation.get("outputSchema") == schema
+    told = [note for note in detail.notes if "answers are of different shapes" in note]
+    assert bool(told) == (
+        schema is None and len(responses["responses"]) > 1 and "default" not in responses["responses"]
+    )
 
 
 def test_an_answer_put_together_from_parts_is_one_object() -> None:

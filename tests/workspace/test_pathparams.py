@@ -51,7 +51,18 @@ def test_every_mistake_in_a_path_is_named() -> None:
         "must begin with /",
         "has a brace without its partner",
         "has a parameter without a name",
-        "has {b c}, which is no name of a parameter",
-        "has two parameters with nothing between them",
-        "has {d} more than once",
     ]
+
+
+def test_whatever_stands_in_braces_is_a_parameter_that_can_be_filled() -> None:
+    path = "/{a b}/{użytkownik}/{filter[id]}/{c}{d}/{c}"
+    schema = {"properties": {"user": {"type": "string", "x-in": "path", "x-name": "użytkownik"}}, "required": ["user"]}
+    assert pathparams.mistakes(path) == []
+    assert pathparams.missing(path, schema) == ["a b", "filter[id]", "c", "d"]
+    assert pathparams.optional(path, schema) == []
+
+
+def test_a_list_in_the_path_is_suitable_where_it_has_a_style() -> None:
+    tags = {"type": "array", "x-in": "path"}
+    assert pathparams.unsuitable("/{tags}", {"properties": {"tags": tags}}) == ["tags"]
+    assert pathparams.unsuitable("/{tags}", {"properties": {"tags": {**tags, "x-style": "simple"}}}) == []

@@ -54,7 +54,8 @@ def test_there_is_nothing_to_find_in_a_sound_app() -> None:
     report = preflight(snapshot_of(sound()), base_url="https://getdrio.com/api/v1")
     assert report.findings == ()
     assert (report.errors, report.warnings, report.tools) == (0, 0, 2)
-    assert 40 < report.tokens < 120
+    assert 100 < report.tokens < 250
+    assert 400 < report.bytes < 1_000
 
 
 def setting(part: str, number: int, **members: Any) -> Change:

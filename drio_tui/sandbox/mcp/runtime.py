@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drio_tui.calls.answers import as_text, read
@@ -21,11 +21,12 @@ from drio_tui.calls.chain import handed_on
 from drio_tui.calls.credentials import Keyring, SignInFailed
 from drio_tui.calls.egress import Gate, GuardedTransport, Origin, Policy
 from drio_tui.calls.fetch import Answer, FetchFailed, FetchLimits, fetch
+from drio_tui.calls.outputs import result_of
 from drio_tui.calls.requests import BadArgument, Outgoing, build
 from drio_tui.mapping.slots import fill
 from drio_tui.sandbox.mcp.arguments import Checker, Undecided
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
-from drio_tui.text import duration, one_line, visible
+from drio_tui.text import duration, visible
 
 Document = dict[str, Any]
 
@@ -38,7 +39,7 @@ _LONGEST_ERROR = 2_000
 class Outcome:
     """How a call went. `text` is for models; `structured` an object for programs, None where it failed;
     `unknown` then tells that it may have had its effect all the same, `private` which origin was not called only
-    because its address is a private one.
+    because its address is a private one. `note` is about the answer (`Result`).
 
     `steps` tell what the chain did: `{"tool", "status": "done" | "failed" | "skipped", "reason" | "result"}`.
     """
@@ -49,6 +50,7 @@ class Outcome:
     view: Document | None = None
     unknown: bool = False
     private: Origin | None = None
+    note: str = ""
     steps: list[Document] = field(default_factory=list)
 
 
@@ -91,7 +93,7 @@ class Runtime:
                 await self._follow(tool, arguments, first.structured, steps)
         except TimeoutError:
             steps.append({"tool": None, "status": "skipped", "reason": f"{duration(CHAIN_SECONDS)} are over"})
-        return Outcome(first.text, first.structured, view=first.view, steps=steps)
+        return replace(first, steps=steps)
 
     async def _follow(self, tool: DeployedTool, arguments: Document, result: Document, steps: list[Document]) -> None:
         results = [result]
@@ -180,34 +182,21 @@ def _outcome(tool: DeployedTool, answer: Answer) -> Outcome:
     if not 200 <= answer.status < 300:
         said = as_text(value) if is_json else visible(str(value or ""), multiline=True)
         return _failure(f"The upstream answered {answer.status}{': ' + said[:_LONGEST_ERROR] if said else ''}")
-    if not answer.body:
-        value = {"status": answer.status}
-    if value is None and not is_json:
-        kind = one_line(answer.content_type or "an unknown kind", 60)
-        return Outcome(
-            f"The upstream answered {answer.status} with {len(answer.body)} bytes of {kind}, which are not shown.",
-            {"status": answer.status, "contentType": answer.content_type, "bytes": len(answer.body)},
-        )
-    if isinstance(value, dict) and not tool.wraps:
-        structured: Document = value
-    else:
-        structured = {"result": value}
-    if tool.result is not None and (wrong := _against_schema(tool, structured)):
-        done = "" if tool.only_reads else " It took effect: do not repeat it."
-        return _failure(
-            f"The upstream answered {answer.status}, but not as the operation's outputSchema says ({wrong}).{done} "
-            f"The answer: {as_text(value)}"
-        )
-    text = as_text(value) if is_json or not answer.body else str(value)
-    return Outcome(text, structured, view=_view(tool, value, wrapped=structured is not value))
+    made = result_of(
+        answer, value, is_json, tool.operation.get("outputSchema"), lambda value: _differences(tool, value)
+    )
+    view = _view(tool, made.value, wrapped=made.structured is not made.value)
+    return Outcome(made.text, made.structured, view=view, note=made.note)
 
 
-def _against_schema(tool: DeployedTool, structured: Document) -> str:
-    assert tool.result is not None
+def _differences(tool: DeployedTool, value: Any) -> list[str]:
+    """What of an answer is not as the operation's output schema says."""
+    if tool.result is None:
+        return []
     try:
-        return "; ".join(tool.result.problems(structured)[:3])
+        return tool.result.problems(value)
     except Undecided as error:
-        return str(error)
+        return [str(error)]
 
 
 def _view(tool: DeployedTool, value: Any, *, wrapped: bool) -> Document | None:

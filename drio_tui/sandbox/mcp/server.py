@@ -12,6 +12,8 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from drio_tui.calls.answers import as_text
+from drio_tui.calls.outputs import NOTE_META
+from drio_tui.calls.tools import listed
 from drio_tui.sandbox.mcp.runtime import Outcome, Runtime
 from drio_tui.sandbox.mcp.snapshot import DeployedTool
 from drio_tui.sandbox.mcp.widgets import APPS_EXTENSION, MIME_TYPE, VIEW_META, Widget, widgets_of
@@ -72,27 +74,8 @@ def serve(runtime: Runtime) -> Server[dict[str, Any]]:
 
 def _tool(tool: DeployedTool, widgets: dict[str, Widget]) -> types.Tool:
     widget = widgets.get(tool.id)
-    hints = tool.annotations
-    return types.Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
-        annotations=types.ToolAnnotations(
-            title=_of(hints, "title", str) or tool.title,
-            read_only_hint=_of(hints, "readOnlyHint", bool),
-            destructive_hint=_of(hints, "destructiveHint", bool),
-            idempotent_hint=_of(hints, "idempotentHint", bool),
-            open_world_hint=_of(hints, "openWorldHint", bool),
-        ),
-        _meta=widget.tool_meta if widget else None,
-    )
-
-
-def _of(hints: dict[str, Any], name: str, kind: type) -> Any:
-    value = hints.get(name)
-    return value if isinstance(value, kind) else None
+    entry = listed(tool.name, tool.title, tool.description, tool.input_schema, tool.output_schema, tool.annotations)
+    return types.Tool.model_validate(entry | ({"_meta": widget.tool_meta} if widget else {}))
 
 
 def _resource(widget: Widget) -> types.Resource:
@@ -110,6 +93,9 @@ def _resource(widget: Widget) -> types.Resource:
 def _result(outcome: Outcome) -> types.CallToolResult:
     content: list[Any] = [types.TextContent(text=outcome.text)]
     meta: dict[str, Any] = {}
+    if outcome.note:
+        meta[NOTE_META] = outcome.note
+        content.append(types.TextContent(text=outcome.note))
     if outcome.view is not None:
         meta[VIEW_META] = outcome.view
     if outcome.steps:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from drio_tui.calls.outputs import published
 from drio_tui.calls.tools import (
-    declares_no_object,
     input_schema,
     only_reads,
     properties,
@@ -22,10 +22,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DeployedTool:
-    """One enabled tool. `name` is what models call it by.
-
-    `wraps` says that a result stands in `{"result": …}`, because its own schema is not of an object.
-    """
+    """One enabled tool. `name` is what models call it by, `result` checks answers by the operation's own schema."""
 
     id: str
     name: str
@@ -34,7 +31,6 @@ class DeployedTool:
     annotations: Document
     input_schema: Document
     output_schema: Document | None
-    wraps: bool
     operation: Document
     integration: Document
     auth: Document | None
@@ -101,7 +97,8 @@ def _tool(
     widget: Document | None,
 ) -> DeployedTool:
     schema = input_schema(operation)
-    output_schema, wraps = _output_schema(operation)
+    described = operation.get("outputSchema")
+    described = described if is_schema(described) else None
     return DeployedTool(
         id=document["id"],
         name=tool_name(document["key"]),
@@ -109,41 +106,15 @@ def _tool(
         description=document.get("description") or operation.get("description") or document["name"],
         annotations=document.get("annotations") or {},
         input_schema=without_hints(schema),
-        output_schema=output_schema,
-        wraps=wraps,
+        output_schema=published(described),
         operation=operation,
         integration=integration,
         auth=connections.get(integration["authId"]) if integration.get("authId") else None,
         widget=widget,
         next_ids=tuple(document.get("nextToolIds") or ()),
         arguments=Checker(schema),
-        result=Checker(output_schema) if output_schema is not None else None,
+        result=Checker(described) if described is not None else None,
     )
-
-
-def _output_schema(operation: Document) -> tuple[Document | None, bool]:
-    """The schema of results to publish, if there is one that can be relied on, and whether results are wrapped."""
-    schema = operation.get("outputSchema")
-    if not isinstance(schema, dict) or not is_schema(schema):
-        return None, declares_no_object(schema)
-    if not declares_no_object(schema):
-        return (schema, False) if schema.get("type") == "object" else (None, False)
-    if _has_reference(schema):  # its references are from its own root, which it would no longer be
-        return None, True
-    return {"type": "object", "properties": {"result": schema}, "required": ["result"]}, True
-
-
-def _has_reference(schema: Any) -> bool:
-    waiting = [schema]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, dict):
-            if "$ref" in current or "$dynamicRef" in current:
-                return True
-            waiting.extend(current.values())
-        elif isinstance(current, list):
-            waiting.extend(current)
-    return False
 
 
 def _urls(tools: dict[str, DeployedTool]) -> Iterator[str]:

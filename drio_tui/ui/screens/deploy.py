@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, Static
 
 from drio_tui.api.errors import DrioError
+from drio_tui.calls.cost import kilobytes
 from drio_tui.endpoint import connect
 from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
@@ -392,8 +393,8 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
             report = self.report
             if report is None:
                 return Content("")
-            tools = f"{count_of(report.tools, 'tool')}, about {report.tokens:,} tokens of a model's context"
-            return safe_line(f"Nothing stands in the way. {tools}.", 200)
+            cost = f"{kilobytes(report.bytes)}, about {report.tokens:,} tokens of a model's context"
+            return safe_line(f"Nothing stands in the way. {count_of(report.tools, 'tool')}, {cost}.", 200)
         if self.page == 1:
             known = "Nothing has changed since the last deploy." if self.last else _FIRST
             return safe_line(known, 200)

@@ -13,6 +13,7 @@ from textual.reactive import reactive
 from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
+from drio_tui.calls.cost import kilobytes
 from drio_tui.importing.document import Document, open_document
 from drio_tui.importing.errors import ImportFailed, Problem
 from drio_tui.importing.making import batch
@@ -296,7 +297,10 @@ class ImportScreen(DrioScreen[bool]):
         offered = document.offered(detail.id) if document else None
         if offered is None or detail.id != self.picker.id_here:
             return
-        lines = [safe_line(detail.id, 200, "bold"), Content(f"As a model sees it: about {detail.tokens:,} tokens")]
+        lines = [
+            safe_line(detail.id, 200, "bold"),
+            Content(f"In the list of tools: {kilobytes(detail.bytes)}, about {detail.tokens:,} tokens"),
+        ]
         if offered.obstacle:
             lines.append(safe(f"✗ {offered.obstacle}", "$text-error"))
         lines += [safe(f"▲ {note}", "$text-warning") for note in dict.fromkeys((*offered.notes, *detail.notes))]

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from drio_tui.calls.cost import kilobytes
 from drio_tui.importing.choosing import Choosing
 from drio_tui.importing.model import Offered
 from drio_tui.text import count_of
@@ -177,9 +178,9 @@ class OperationPicker(Vertical):
         if len(choosing):
             unsafe = f", {choosing.unsafe} change something" if choosing.unsafe else ""
             parts.append(Content.styled(f"● {len(choosing)} chosen{unsafe}", "$text-accent"))
-            parts.append(Content(f"about {choosing.tokens:,} tokens"))
+            parts.append(Content(f"{kilobytes(choosing.bytes)}, about {choosing.tokens:,} tokens"))
         else:
-            parts.append(Content.styled("tokens are estimated from each tool's JSON", "$foreground-muted"))
+            parts.append(Content.styled("tokens are estimated from what clients get of each tool", "$foreground-muted"))
         if choosing.warnings():
             parts.append(Content.styled("▲ many", "$text-warning"))
         self.query_one(".-sum", Static).update(Content("  ").join(parts), layout=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from drio_tui.api.errors import DrioError
@@ -105,6 +106,17 @@ class Bound:
             if len(found) == 10:
                 break
         return found
+
+    def differences(self, value: Any) -> list[str]:
+        """What of an answer is not as the output schema says, as far as a form can tell."""
+        schema = self.output_schema
+        if not isinstance(schema, dict):
+            return []
+        try:
+            found = [*islice(check.deep(Reader(schema).field(schema), value), 3)]
+        except RecursionError:
+            return []
+        return [f"{'.'.join(map(str, path))} {text}" if path else text for path, text in found]
 
 
 def bound_of(snapshot: Snapshot, tool_id: str) -> Bound:

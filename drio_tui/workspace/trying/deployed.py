@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from drio_tui.api import wire
 from drio_tui.api.errors import DrioError
+from drio_tui.calls.outputs import NOTE_META
 from drio_tui.endpoint import connect
 from drio_tui.workspace.deployed import Records
 from drio_tui.workspace.trying.bound import Bound, Document
@@ -62,6 +63,8 @@ def _take(run: Run, bound: Bound, result: CallResult) -> None:
     if not isinstance(structured, dict):
         structured = {"result": result.text if structured is None else structured}
     run.structured = structured
+    note = result.meta.get(NOTE_META)
+    run.note = note if isinstance(note, str) else ""
     run.value = inner_value(bound, structured, result.meta.get(VIEW_META))
 
 

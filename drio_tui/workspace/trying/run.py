@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
 
 from drio_tui.api import wire
 from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers, spellings
-from drio_tui.calls import answers, tools
+from drio_tui.calls import answers
 from drio_tui.calls.fetch import Answer
-from drio_tui.calls.requests import Outgoing
+from drio_tui.calls.outputs import declares_no_object, result_of
+from drio_tui.calls.requests import Outgoing, content_kind
 from drio_tui.mapping import slots
 from drio_tui.workspace import mapping
 from drio_tui.workspace.trying.bound import Bound
@@ -33,7 +34,7 @@ _SHORTEST_SECRET = 4
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was sent, or would be. `headers` and `url` hide what is secret; `body` is JSON as text."""
+    """What was sent, or would be. `headers` and `url` hide what is secret; `body` is text."""
 
     method: str
     url: str
@@ -56,9 +57,9 @@ class Run:
     """One run of a tool.
 
     `structured` is the result as models get it, None where it failed; `value` what the widget's mappings look
-    into. `error` says why it failed; `unknown` that the tool may have done what it does all the same. `timing`
-    names what took how many seconds. `steps` are what the endpoint's own chain did. `private` is the origin
-    that was refused only because its address is a private one.
+    into. `error` says why it failed, `note` how the answer differs from what is documented; `unknown` that the tool
+    may have done what it does all the same. `timing` names what took how many seconds. `steps` are what the
+    endpoint's own chain did. `private` is the origin that was refused only because its address is a private one.
     """
 
     tool: str
@@ -71,6 +72,7 @@ class Run:
     structured: Document | None = None
     value: Any = field(default=None, repr=False)
     error: str = ""
+    note: str = ""
     unknown: bool = False
     timing: list[tuple[str, float]] = field(default_factory=list)
     steps: list[Document] = field(default_factory=list)
@@ -103,6 +105,7 @@ class Run:
             "ok": not self.failed,
             "result": self.structured,
             "error": self.error or None,
+            "note": self.note or None,
             "outcomeUnknown": self.unknown,
             "timing": {name: round(seconds, 6) for name, seconds in self.timing},
         }
@@ -144,6 +147,7 @@ def run_from(told: Any) -> Run:
             structured=dict(structured) if structured is not None else None,
             value=structured,
             error=str(told["error"] or ""),
+            note=str(told.get("note") or ""),
             unknown=told["outcomeUnknown"] is True,
             timing=[(str(name), float(seconds)) for name, seconds in told["timing"].items()],
             steps=[dict(step) for step in told.get("chain", ())],
@@ -166,17 +170,28 @@ def shown_request(outgoing: Outgoing, auth: Document | None, secrets: Iterable[s
         headers.append((str(config.get("name") or "X-Api-Key"), HIDDEN))
     elif kind in ("bearer", "basic", "oauth"):
         headers.append(("Authorization", f"{'Basic' if kind == 'basic' else 'Bearer'} {HIDDEN}"))
-    return Request(outgoing.method, url, tuple(headers), scrub(_shown_body(outgoing.body), found))
+    return Request(outgoing.method, url, tuple(headers), scrub(_shown_body(outgoing), found))
 
 
-def _shown_body(body: bytes | None) -> str:
+def _shown_body(outgoing: Outgoing) -> str:
     """A body as text, its secret members hidden."""
-    if not body:
+    if not outgoing.body:
         return ""
+    if content_kind(outgoing.headers.get("Content-Type", "")) == "form":
+        return _shown_pairs(outgoing.body.decode("ascii", "replace"))
     try:
-        return wire.dumps(redact(wire.loads(body)))
+        return wire.dumps(redact(wire.loads(outgoing.body)))
     except wire.MalformedJson:
-        return body.decode("utf-8", "replace")
+        return outgoing.body.decode("utf-8", "replace")
+
+
+def _shown_pairs(text: str) -> str:
+    """A query or a form with the values of secret names hidden."""
+    pairs = []
+    for pair in text.split("&"):
+        name, equals, _ = pair.partition("=")
+        pairs.append(f"{name}={HIDDEN}" if equals and is_secret(unquote_plus(name)) else pair)
+    return "&".join(pairs)
 
 
 def secret_texts(bound: Bound, arguments: Document) -> list[str]:
@@ -197,11 +212,7 @@ def plain_url(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return url
-    pairs = []
-    for pair in parts.query.split("&"):
-        name, equals, _ = pair.partition("=")
-        pairs.append(f"{name}={HIDDEN}" if equals and is_secret(name) else pair)
-    return urlunsplit(parts._replace(query="&".join(pairs)))
+    return urlunsplit(parts._replace(query=_shown_pairs(parts.query)))
 
 
 def scrub(value: Any, secrets: Iterable[str]) -> Any:
@@ -239,13 +250,8 @@ def take_answer(run: Run, bound: Bound, answer: Answer, secrets: Iterable[str] =
         run.error = f"The upstream answered {answer.status}."
         run.value = value
         return
-    if not answer.body:
-        value = {"status": answer.status}
-    elif value is None and not is_json:
-        value = {"status": answer.status, "contentType": answer.content_type, "bytes": len(answer.body)}
-    wraps = tools.declares_no_object(bound.output_schema)
-    run.value = value
-    run.structured = value if isinstance(value, dict) and not wraps else {"result": value}
+    made = result_of(answer, value, is_json, bound.output_schema, bound.differences)
+    run.value, run.structured, run.note = made.value, made.structured, made.note
 
 
 def inner_value(bound: Bound, structured: Any, view: Any = None) -> Any:
@@ -255,7 +261,7 @@ def inner_value(bound: Bound, structured: Any, view: Any = None) -> Any:
     if isinstance(view, dict) and isinstance(view.get("wrapped"), bool):
         return structured["result"] if view["wrapped"] else structured
     inner = structured["result"]
-    wrapped = tools.declares_no_object(bound.output_schema) or not isinstance(inner, dict)
+    wrapped = declares_no_object(bound.output_schema) or not isinstance(inner, dict)
     return inner if wrapped else structured
 
 

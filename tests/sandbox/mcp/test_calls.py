@@ -248,18 +248,60 @@ async def test_results_that_are_no_objects_are_wrapped_and_their_schema_with_the
     endpoint = await lax.deploy(app)
     async with lax.client(endpoint) as client:
         (tool,) = (await client.list_tools()).tools
-        assert tool.output_schema["properties"]["result"]["type"] == "array"
+        assert tool.output_schema["properties"]["result"]["anyOf"][0]["type"] == "array"
         assert (await client.call_tool("do-it", {})).structured_content == {"result": [1, 2]}
 
 
-async def test_an_answer_against_its_schema_says_so_and_that_it_took_effect(lax: Served, upstream: Upstream) -> None:
-    upstream.answer = lambda _seen: respond(b'{"id": 5}', "201 Created")
-    schema = {"type": "object", "properties": {"id": {"type": "string"}}}
-    app, _ = await lax.tool(upstream.base_url, method="POST", outputSchema=schema)
-    result = await lax.call(await lax.deploy(app), "do-it")
-    assert result.is_error
-    assert "id: must be string" in result.content[0].text
-    assert "It took effect: do not repeat it." in result.content[0].text
+DESCRIBED = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string"}, "price": {"type": "number"}, "state": {"enum": ["a", "b"]}},
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "structured", "note"),
+    [
+        (DESCRIBED, respond(b'{"name": "x", "price": 2}'), {"name": "x", "price": 2}, ""),
+        (DESCRIBED, respond(b'{"name": null}'), {"name": None}, "name: must be string"),
+        (DESCRIBED, respond(b'{"name": "x", "price": "2"}', "201 Created"), {"name": "x", "price": "2"}, "price: must"),
+        (DESCRIBED, respond(b'{"name": "x", "state": null}'), {"name": "x", "state": None}, "state: must be one of"),
+        (DESCRIBED, respond(b"{}", "202 Accepted"), {}, "name: is required"),
+        (DESCRIBED, respond(b'{"name": "x", "more": 1}'), {"name": "x", "more": 1}, "'more'"),
+        (DESCRIBED, respond(b"[1]"), {"result": [1]}, "must be object"),
+        (DESCRIBED, respond(b"", "204 No Content"), {"status": 204}, "it is empty"),
+        (DESCRIBED, respond(b""), {"status": 200}, "it is empty"),
+        (DESCRIBED, respond(b"part", "206 Partial Content", "text/plain"), {"result": "part"}, "must be object"),
+        (
+            DESCRIBED,
+            respond(b"\x89", kind="image/png"),
+            {"status": 200, "contentType": "image/png", "bytes": 1},
+            "image",
+        ),
+        ({"type": "array"}, respond(b"null"), {"result": None}, "must be array"),
+        ({"type": "array"}, respond(b"", "204 No Content"), {"result": {"status": 204}}, "it is empty"),
+        ({"type": "array"}, respond(b"\x89", kind="image/png"), None, "it is image/png"),
+        ({"type": "integer"}, respond(b'"7"'), {"result": "7"}, "must be integer"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_answer_that_is_not_as_described_is_a_result_with_a_note(
+    lax: Served, upstream: Upstream, method: str, schema: Any, answer: bytes, structured: Any, note: str
+) -> None:
+    """Called by the official client, which refuses results that do not fit the published schema."""
+    upstream.answer = lambda _seen: answer
+    app, _ = await lax.tool(upstream.base_url, method=method, outputSchema=schema)
+    async with lax.client(await lax.deploy(app)) as client:
+        (tool,) = (await client.list_tools()).tools
+        assert tool.output_schema is not None
+        result = await client.call_tool("do-it", {})
+    assert not result.is_error
+    assert structured is None or result.structured_content == structured
+    told = (result.meta or {}).get("drio/note", "")
+    assert note in told
+    assert bool(told) == bool(note)
+    assert [block.text for block in result.content[1:]] == ([told] if note else [])
 
 
 async def test_schemas_that_cannot_be_relied_on_are_not_published(lax: Served, upstream: Upstream) -> None:
