@@ -31,6 +31,7 @@ from drio_tui.ui import keymap
 from drio_tui.ui.backend import Backend
 from drio_tui.ui.base.textual_internals import guard_option_lists
 from drio_tui.ui.base.type_ahead import TypeAhead
+from drio_tui.ui.failing import Failing
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.leaving import Leaving
 from drio_tui.ui.messages import (
@@ -72,7 +73,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class DrioApp(Opening, Leaving, TerminalApp, inherit_bindings=False):
+class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
     """drio in the terminal."""
 
     TITLE = "drio"
@@ -305,7 +306,13 @@ class DrioApp(Opening, Leaving, TerminalApp, inherit_bindings=False):
         if reason:
             self.notify(safe(reason).plain, title="Not now", severity="warning", markup=False)
             return True
-        return await super().run_action(action, default_namespace, namespaces)
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except Exception as error:
+            if not self._goes_on:
+                raise
+            self.action_failed(error)
+            return True
 
     def action_go(self, area: str) -> None:
         """Switch to an area; each keeps the screens it had."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
@@ -75,8 +76,12 @@ class Leaving(_Base):
 
     def keep_unsaved(self, why: str) -> bool:
         """Keep what is being edited in files of its own, without asking; whether there was anything."""
-        buffers = []
-        for screen in all_screens(self):
+        return bool(self.keep_screens(all_screens(self), why))
+
+    def keep_screens(self, screens: Iterable[Screen[Any]], why: str) -> list[Buffer]:
+        """Keep what is being edited on these screens; gives what was kept."""
+        buffers: list[Buffer] = []
+        for screen in screens:
             # A screen that fails, perhaps the one that the program ends of, must not take the others' edits with it.
             with contextlib.suppress(Exception):
                 getattr(screen, "keep_draft", str)()
@@ -88,7 +93,7 @@ class Leaving(_Base):
             from drio_tui.workspace import recovery  # only when there is something to keep
 
             recovery.save_all(buffers)
-        return bool(buffers)
+        return buffers
 
     def forget_kept(self, id: str) -> None:
         """Forget a kept edit: it is saved now."""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
 
+from drio_tui.ui.base.textual_internals import all_screens, mode_of
 from drio_tui.ui.messages import SignInWanted
 from drio_tui.ui.widgets.safe import safe
 
 if TYPE_CHECKING:
     from drio_tui.auth.flow import SignedIn
     from drio_tui.ui.app import DrioApp
+    from drio_tui.ui.screens.signin import SignInScreen
     from drio_tui.ui.terminal import TerminalApp
 
     _Base = TerminalApp
@@ -21,6 +23,7 @@ else:
     _Base = object
 
 SCREENS: dict[str, tuple[str, str]] = {
+    "start": ("start", "StartScreen"),
     "welcome": ("welcome", "WelcomeScreen"),
     "templates": ("templates", "TemplatesScreen"),
     "apps": ("apps", "AppsScreen"),
@@ -35,6 +38,7 @@ SCREENS: dict[str, tuple[str, str]] = {
     "sign_in": ("signin", "SignInScreen"),
     "confirm": ("confirm", "ConfirmScreen"),
     "help": ("help", "HelpScreen"),
+    "failed": ("failed", "FailedScreen"),
     "too_small": ("too_small", "TooSmallScreen"),
 }
 """Every screen, by the name it is opened with; imported when first shown, or in the background before."""
@@ -45,6 +49,12 @@ def make_screen(name: str, /, *arguments: Any, **options: Any) -> Screen[Any]:
     module, kind = SCREENS[name]
     made: Screen[Any] = getattr(importlib.import_module(f"drio_tui.ui.screens.{module}"), kind)(*arguments, **options)
     return made
+
+
+def _sign_in_screen() -> type[SignInScreen]:
+    from drio_tui.ui.screens.signin import SignInScreen  # opened long after the first frame
+
+    return SignInScreen
 
 
 class Opening(_Base):
@@ -89,6 +99,13 @@ class Opening(_Base):
         """Show how AI clients are told of a deployed app."""
         self.push_screen(make_screen("connect", app_id, endpoint))
 
+    def action_command_palette(self) -> None:
+        """Find a command by name. Textual's own has an id, and fails where it is open in another area."""
+        from textual.command import CommandPalette  # opened long after the first frame
+
+        if not CommandPalette.is_open(cast(Any, self)):
+            self.push_screen(CommandPalette())
+
     def action_help(self) -> None:
         """Every key that works here."""
         self.push_screen(make_screen("help", self.screen, self._drio.settings.keys))
@@ -109,8 +126,8 @@ class Opening(_Base):
             else:
                 self._drio.restart(profile=signed_in.profile.name)
 
-        if self.screen.id != "sign-in":
-            self.push_screen(make_screen("sign_in", base_url), use)
+        if not isinstance(self.screen, _sign_in_screen()):
+            self._show_sign_in(use, base_url)
 
     def on_sign_in_wanted(self, message: SignInWanted) -> None:
         """Requests wait for a new sign-in: it is made over the screen that is shown, which stays as it is."""
@@ -119,7 +136,23 @@ class Opening(_Base):
             if not message.answer.done():
                 message.answer.set_result(signed_in)
 
-        if self.screen.id == "sign-in":
+        if isinstance(self.screen, _sign_in_screen()):
             tell(None)
         else:
-            self.push_screen(make_screen("sign_in"), tell)
+            self._show_sign_in(tell)
+
+    def _show_sign_in(self, then: Callable[[SignedIn | None], None], base_url: str | None = None) -> None:
+        """Show the sign-in that is open in another area, or a new one; `then` is called with what comes of it."""
+        for screen in all_screens(self):
+            if isinstance(screen, _sign_in_screen()) and base_url in (None, screen.base_url):
+                screen.then.append(then)
+                self.switch_mode(mode_of(self, screen))
+                return
+        made = _sign_in_screen()(base_url)
+        made.then.append(then)
+
+        def ended(signed_in: SignedIn | None) -> None:
+            for call in made.then:
+                call(signed_in)
+
+        self.push_screen(made, ended)

@@ -237,39 +237,6 @@ def test_without_colours_it_draws_in_shades_of_grey() -> None:
         assert terminal.wait() == 0
 
 
-CRASHING = """
-import sys
-from drio_tui.ui.app import DrioApp
-from drio_tui.ui.launch import LaunchOptions, run_tui
-
-def fail(self):
-    raise RuntimeError("broken with Bearer abc.def-ghi and access_token=s3cretS3cret")
-
-DrioApp.action_help = fail
-sys.exit(run_tui(LaunchOptions(base_url="http://127.0.0.1:9")))
-"""
-
-
-def test_a_crash_restores_the_terminal_and_leaves_a_report_without_secrets(isolated: Path) -> None:
-    """F51."""
-    with Terminal(command=[sys.executable, "-c", CRASHING], size=(120, 30)) as terminal:
-        terminal.until(FIRST_FRAME)
-        terminal.press("?")
-        assert terminal.wait() == 1
-        assert terminal.restored == []
-        said = terminal.output.split(b"\x1b[?1049l")[-1].decode()
-        assert "drio-tui had to stop" in said
-        assert "Traceback" not in said
-        (report,) = (isolated / "state" / "crashes").iterdir()
-        assert report.name in said.replace("\r\n", "")
-        assert report.stat().st_mode & 0o777 == 0o600
-        text = report.read_text()
-        assert "RuntimeError" in text
-        assert "fail" in text
-        for secret in ("abc.def-ghi", "s3cretS3cret"):
-            assert secret not in text + said
-
-
 @pytest.mark.parametrize(
     ("text", "secret"),
     [

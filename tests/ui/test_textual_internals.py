@@ -191,3 +191,41 @@ async def test_page_keys_in_an_option_list_that_has_no_lines_do_nothing() -> Non
         hidden.action_page_up()
         hidden.action_page_down()
         assert hidden.highlighted == 0
+
+
+class Areas(Lists):
+    MODES = {"here": Screen, "there": Screen}
+    DEFAULT_MODE = "here"
+
+
+async def test_a_screen_is_found_in_its_mode_and_by_its_widget_that_handles_a_message() -> None:
+    app = Areas()
+    assert not internals.has_started(app)
+    async with app.run_test() as pilot:
+        assert internals.has_started(app)
+        here = app.screen
+        button = Static()
+        await here.mount(button)
+        found: list[Screen[object] | None] = []
+        button.call_later(lambda: found.append(internals.screen_of_active_pump()))
+        app.call_later(lambda: found.append(internals.screen_of_active_pump()))
+        await app.switch_mode("there")
+        await pilot.pause()
+        assert found == [here, None] or found == [None, here]
+        assert (internals.mode_of(app, here), internals.mode_of(app, app.screen)) == ("here", "there")
+
+
+async def test_a_screen_in_the_place_of_others_ends_them_and_answers_none_to_who_waits() -> None:
+    app = Areas()
+    async with app.run_test() as pilot:
+        base = app.screen
+        answers: list[object] = []
+        replaced, over, instead = Screen[int](), Screen[int](), Screen[None]()
+        await app.push_screen(replaced, answers.append)
+        await app.push_screen(over, answers.append)
+        app.call_later(internals.put_in_place_of, app, "here", 1, instead)
+        async with asyncio.timeout(30):
+            while app.screen is not instead or replaced.is_running or over.is_running:
+                await pilot.pause()
+        assert app.screen_stack == [base, instead]
+        assert answers == [None, None]

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, Protocol, cast
 
 from textual import events
+from textual._context import active_message_pump
 from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
@@ -238,6 +239,11 @@ def all_screens(app: App[Any]) -> list[Screen[Any]]:
     return [screen for stack in app._screen_stacks.values() for screen in stack]
 
 
+def mode_of(app: App[Any], screen: Screen[Any]) -> str:
+    """The mode in whose stack `screen` is."""
+    return next(mode for mode, stack in app._screen_stacks.items() if screen in stack)
+
+
 def is_ending(app: App[Any]) -> bool:
     """Whether `App.exit` was called."""
     return app._exit
@@ -285,3 +291,35 @@ def guard_option_lists() -> None:
 
     _move_page._guarded = True  # type: ignore[attr-defined] # marks that it is done
     OptionList._move_page = _move_page  # type: ignore[method-assign] # the one place for the palette's, Select's and our lists
+
+
+def has_started(app: App[Any]) -> bool:
+    """Whether `app` is mounted and handles messages."""
+    return app._is_mounted and app._running
+
+
+def screen_of_active_pump() -> Screen[Any] | None:
+    """The screen to which the widget belongs whose messages are being handled; None for the app's own messages."""
+    pump: Any = active_message_pump.get(None)
+    while pump is not None and not isinstance(pump, Screen):
+        pump = pump._parent
+    return pump
+
+
+async def put_in_place_of(app: App[Any], mode: str, place: int, screen: Screen[Any]) -> None:
+    """Put `screen` in the place of the screen at `place` of a mode's stack, and of those above it.
+
+    Who waits for their results gets None. Their message loops may have ended, so they cannot be dismissed.
+    """
+    stack = app._screen_stacks[mode]
+    removed = stack[place:]
+    mounted = app.push_screen(screen, mode=mode)
+    for old in reversed(removed):
+        stack.remove(old)
+        for callback in old._result_callbacks:
+            if callback.future is not None and callback.future.done():
+                callback.future = None
+            callback(None)
+    await mounted
+    for old in reversed(removed):
+        await app._replace_screen(old)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from textual import events, on
@@ -89,8 +90,10 @@ class SignInScreen(DrioScreen[SignedIn]):
             self.error = error
 
     def __init__(self, base_url: str | None = None, *, open_browser: bool = True, timeout: float | None = None) -> None:
-        super().__init__(id="sign-in")
-        self._base_url = base_url
+        super().__init__()
+        self.base_url = base_url
+        self.then: list[Callable[[SignedIn | None], None]] = []
+        """What is called with the result."""
         self._open_browser = open_browser
         self._wait = timeout
         self._turn = 0
@@ -160,8 +163,8 @@ class SignInScreen(DrioScreen[SignedIn]):
     def _profile(self, profiles: Profiles) -> Profile:
         """The profile to sign in to. The sandbox's own local user is no profile: it gets one by its address."""
         session, status = self.backend.session, self.backend.status
-        if self._base_url:
-            return profiles.resolve(None, self._base_url)
+        if self.base_url:
+            return profiles.resolve(None, self.base_url)
         if status.sandbox and session is not None:
             return profiles.resolve(None, session.base_url)
         return profiles.resolve(status.profile if profiles.get(status.profile) else None, self.backend.base_url)
