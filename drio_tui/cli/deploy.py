@@ -11,7 +11,7 @@ import click
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
 from drio_tui.calls.cost import kilobytes
 from drio_tui.cli.common import connection_options, did_you_mean, guarded, inherited, refuse_read_only, run
-from drio_tui.cli.output import Line, echo, echo_json, say, style
+from drio_tui.cli.output import Line, echo, echo_json, say, style, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import plain, shown
 from drio_tui.kinds import APP
@@ -19,10 +19,11 @@ from drio_tui.session import Session, connected
 from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
-    from drio_tui.workspace.deployed import Change
+    from drio_tui.workspace.deployed import Change, Record
     from drio_tui.workspace.deploying import Deployed
     from drio_tui.workspace.finding import Finding
     from drio_tui.workspace.preflight import Preflight
+    from drio_tui.workspace.snapshot import Snapshot
 
 
 class NotReady(DrioError):
@@ -52,7 +53,7 @@ def check(app: str, strict: bool, profile: str | None, base_url: str | None, san
 
     async def work() -> Preflight:
         async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
-            return await _report(session, await find_app(session.client, app))
+            return await _report(session, await _read(session, await find_app(session.client, app)))
 
     report = run(work())
     if as_json:
@@ -63,13 +64,17 @@ def check(app: str, strict: bool, profile: str | None, base_url: str | None, san
         raise SystemExit(1)
 
 
-async def _report(session: Session, app_id: str) -> Preflight:
-    from drio_tui.workspace.allowed_hosts import allowed_hosts
+async def _read(session: Session, app_id: str) -> Snapshot:
     from drio_tui.workspace.deploying import read
-    from drio_tui.workspace.preflight import preflight
     from drio_tui.workspace.saving import Saver
 
-    snapshot = await read(Saver(session.client), app_id)
+    return await read(Saver(session.client), app_id)
+
+
+async def _report(session: Session, snapshot: Snapshot) -> Preflight:
+    from drio_tui.workspace.allowed_hosts import allowed_hosts
+    from drio_tui.workspace.preflight import preflight
+
     return preflight(snapshot, base_url=session.base_url, allowed=await allowed_hosts(session.client))
 
 
@@ -98,16 +103,24 @@ def _finding_lines(finding: Finding) -> Iterable[Line]:
 
 
 @click.command(
-    epilog="Exit codes: 0 deployed, 1 not deployed (errors found, refused, or not known whether it happened), 2 usage, "
-    "4 sign-in needed."
+    epilog="Exit codes: 0 deployed (with --if-changed: or nothing to deploy), 1 not deployed (errors found, refused, "
+    "or not known whether it happened), 2 usage, 4 sign-in needed."
 )
 @click.argument("app", metavar="APP")
 @click.option("--force", is_flag=True, help="Deploy though the preflight finds errors.")
+@click.option("--if-changed", is_flag=True, help="Deploy only if the app differs from the last deploy made from here.")
 @click.option("--no-verify", is_flag=True, help="Do not connect to the endpoint afterwards.")
 @connection_options
 @guarded
 def deploy(
-    app: str, force: bool, no_verify: bool, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool
+    app: str,
+    force: bool,
+    if_changed: bool,
+    no_verify: bool,
+    profile: str | None,
+    base_url: str | None,
+    sandbox: bool,
+    as_json: bool,
 ) -> None:
     """Deploy APP (id or slug) after a preflight, and look at the result as an AI client does."""
     refuse_read_only("--read-only deploys nothing; `drio-tui check` says what a deploy would meet")
@@ -115,19 +128,52 @@ def deploy(
     async def work() -> None:
         async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
             app_id = await find_app(session.client, app)
-            report = await _report(session, app_id)
-            if report.errors and not as_json:
+            snapshot = await _read(session, app_id)
+            live = _live(session, snapshot) if if_changed else None
+            if live is not None:
+                _show_unchanged(app_id, live, as_json=as_json)
+                return
+            report = await _report(session, snapshot)
+            if report.findings and not as_json:
                 _show_report(report, err=True)
             if report.errors and not force:
                 raise NotReady(report)
             done = await _deploy(session, app_id)
             seen = {} if no_verify or not done.endpoint else await _verify(done)
         if as_json:
-            echo_json({"app": app_id, **done.as_dict(), "preflight": report.as_dict(), "seen": seen or None})
+            echo_json(
+                {"app": app_id, "deployed": True, **done.as_dict(), "preflight": report.as_dict(), "seen": seen or None}
+            )
         else:
             _show_deploy(done, seen)
 
     run(work())
+
+
+def _live(session: Session, snapshot: Snapshot) -> Record | None:
+    """The last deploy from here if it is what the app is now; None where a deploy would change something.
+
+    A version that moved on since means that someone deployed or restored something else.
+    """
+    from drio_tui.workspace.deployed import Records, changes_since, things_of
+
+    records = Records(session.server, snapshot.app_id)
+    last = records.read()
+    for notice in records.notices:
+        say(notice)
+    if last is None or snapshot.app is None or snapshot.app.text("version") != last.version:
+        return None
+    is_whole = not any(part.failures for part in snapshot.parts.values())
+    return last if is_whole and not changes_since(last, things_of(snapshot)) else None
+
+
+def _show_unchanged(app_id: str, live: Record, *, as_json: bool) -> None:
+    if as_json:
+        last = {"version": live.version, "endpoint": live.endpoint or None, "revision": live.revision}
+        echo_json({"app": app_id, "deployed": False, **last, "changes": []})
+        return
+    echo(one_line(live.endpoint) or "(the endpoint is not known)")
+    say(f"Nothing changed since version {shown(live.version)}; not deployed.")
 
 
 async def _deploy(session: Session, app_id: str) -> Deployed:
@@ -180,24 +226,25 @@ def _show_deploy(done: Deployed, seen: dict[str, Any]) -> None:
     before = f"{shown(done.before)} {'->' if plain() else '→'} " if done.before else ""
     say(f"Deployed: version {before}{shown(done.version)}, config {done.revision}.")
     if done.moved:
-        say("Someone else changed the app meanwhile: what went live may be either of the two.")
+        warn("Someone else changed the app meanwhile: what went live may be either of the two.")
     for line in _change_lines(done.changes):
         say(line)
     if "error" in seen:
-        say(f"It could not be looked at: {seen['error']['title']}: {seen['error']['message']}")
-        say(seen["error"].get("hint", ""))
+        warn(f"It could not be looked at: {seen['error']['title']}: {seen['error']['message']}")
+        warn(seen["error"].get("hint", ""))
     elif seen:
         tools = count_of(len(seen["tools"]), "tool")
-        say(f"A model sees {tools}{', as the config says.' if not seen['differences'] else '. It differs:'}")
+        tell = warn if seen["differences"] else say
+        tell(f"A model sees {tools}{', as the config says.' if not seen['differences'] else '. It differs:'}")
         for one in seen["differences"]:
-            say(f"  {one_line(one['tool'] or 'server', 64)}: {one_line(one['message'], 200)}")
+            tell(f"  {one_line(one['tool'] or 'server', 64)}: {one_line(one['message'], 200)}")
 
 
 def _change_lines(changes: Sequence[Change] | None) -> Iterable[str]:
     if changes is None:
         yield "It is the first deploy of it from here."
     elif not changes:
-        yield "Nothing has changed since the last deploy from here."
+        yield "Nothing changed since the last deploy from here; --if-changed deploys only when something did."
     else:
         yield "Since the last deploy from here:"
         for change in changes:

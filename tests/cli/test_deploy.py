@@ -41,6 +41,46 @@ def test_an_app_is_deployed_and_looked_at(on_sandbox: Runner, sandbox_process: P
     assert (len(told["seen"]["tools"]), told["seen"]["differences"]) == (told["preflight"]["tools"], [])
 
 
+def test_if_changed_deploys_only_what_differs_from_the_last_deploy(
+    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+) -> None:
+    first = on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify")
+    assert first.code == 0
+    assert "1.0.0 → 1.1.0" in first.err
+    same = on_sandbox("deploy", app["slug"], "--if-changed")
+    assert (same.code, same.out) == (0, first.out)
+    assert "Nothing changed since version 1.1.0; not deployed." in same.err
+    told = on_sandbox("deploy", app["slug"], "--if-changed", "--json").json
+    assert (told["deployed"], told["version"], told["endpoint"]) == (False, "1.1.0", first.out.strip())
+    again = on_sandbox("deploy", app["slug"], "--no-verify")
+    assert "Nothing changed since the last deploy from here" in again.err
+    with sandbox_process.client() as client:
+        assert client.get(f"{API}/apps/{app['id']}").json()["app"]["version"] == "1.2.0"
+        client.patch(f"{API}/apps/{app['id']}", json={"description": "Other words."}).raise_for_status()
+    changed = on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify", "--json").json
+    assert (changed["deployed"], changed["version"]) == (True, "1.3.0")
+    with sandbox_process.client() as client:  # someone else deploys: what is live is not what was recorded here
+        client.post(f"{API}/apps/{app['id']}/deploy").raise_for_status()
+    assert on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify", "--json").json["version"] == "1.5.0"
+
+
+def test_a_deploy_prints_the_warnings_of_its_preflight_also_when_quiet(
+    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+) -> None:
+    with sandbox_process.client() as client:
+        client.patch(f"{API}/apps/{app['id']}", json={"serverInstructions": ""}).raise_for_status()
+    warned = on_sandbox("check", app["slug"])
+    assert warned.code == 0
+    codes = [line.rpartition("[")[2] for line in warned.out.splitlines() if line.endswith("]")]
+    assert codes
+    for quiet in ([], ["--quiet"]):
+        done = on_sandbox("deploy", app["slug"], "--no-verify", *quiet)
+        assert done.code == 0
+        assert all(f"[{code}" in done.err for code in codes)
+        assert len(done.out.splitlines()) == 1
+        assert ("Deployed: version" in done.err) is not bool(quiet)
+
+
 @pytest.mark.parametrize(
     ("endpoint", "why"),
     [
