@@ -14,6 +14,7 @@ from typing import Any
 from drio_tui.calls.cost import compact
 from drio_tui.calls.requests import JSON, OWN_HEADERS, PLACES, content_kind, is_media_type, path_mistakes, path_names
 from drio_tui.calls.styles import STYLES
+from drio_tui.importing.normalising import fitting, kinds_of
 from drio_tui.importing.references import Lost, References
 from drio_tui.importing.schemas import Converter, Schema
 from drio_tui.importing.tidy import ARGUMENT_MAX, argument_of, shortened
@@ -463,8 +464,10 @@ def _examples(holder: Any) -> Iterator[Any]:
 
 
 def _exemplified(schema: Any, examples: list[Any]) -> Any:
-    kept = [one for one in examples[:3] if len(compact(one)) <= 1_000]
-    if not kept or not isinstance(schema, dict) or "examples" in schema:
+    if not isinstance(schema, dict) or "examples" in schema:
+        return schema
+    kept = [one for one in fitting(examples[:3], kinds_of(schema)) if len(compact(one)) <= 1_000]
+    if not kept:
         return schema
     return schema | {"examples": kept}
 

@@ -285,7 +285,8 @@ def _name(found: _Found) -> str:
 def _key(found: _Found) -> str:
     id = _text(found.operation, "operationId")
     if id and (key := key_of(id, "")):
-        return key
+        # Gemini's API refuses the name of a tool that begins with a digit.
+        return key_of(f"{found.method.lower()} {key}") if key[0].isdigit() else key
     path = re.sub(r"\{([^{}]*)\}", r"by \1", found.path)
     return key_of(f"{found.method.lower()} {path}")
 

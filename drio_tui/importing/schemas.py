@@ -17,6 +17,7 @@ from typing import Any
 from drio_tui.calls.cost import compact
 from drio_tui.calls.schemas import DEFS, IN_PLACE, LISTS, NOTES, ONES
 from drio_tui.importing.assembly import names_in, put_together
+from drio_tui.importing.normalising import normalise
 from drio_tui.importing.references import Lost, References, steps_of
 
 Json = Any
@@ -167,6 +168,7 @@ class Converter:
         result = self._keywords(schema, level)
         if self._old:
             _modern(schema, result)
+        normalise(result, self._note, answers=self._definitions.answers)
         return result
 
     def _reference(self, schema: Schema, level: int) -> Json:
@@ -318,7 +320,9 @@ class Converter:
                 return False
         for name, part in schema.get("properties", {}).items():
             before = found["properties"].get(name)
-            found["properties"][name] = part if before in (None, part) else {"allOf": [before, part]}
+            found["properties"][name] = (
+                part if before in (None, {}, part) else before if part == {} else {"allOf": [before, part]}
+            )
         found["required"] += [name for name in schema.get("required", ()) if name not in found["required"]]
         return True
 

@@ -50,6 +50,7 @@ RULES: dict[str, Rule] = {
     "long_description": Rule("warning", "longer than OpenAI's models take", "Shorten it."),
     "argument_name": Rule("warning", "Claude's API refuses an argument's name", "Rename it."),
     "schema_union": Rule("warning", "Claude's API refuses an input schema", "Say it inside of a property."),
+    "schema_refused": Rule("warning", "a client refuses part of an input schema", "Say it in another way."),
     "unsafe_read_only": Rule(
         "warning", "it says that it only reads, and may not", "Take “Only reads” away, unless it is true."
     ),

@@ -18,6 +18,7 @@ from drio_tui.workspace.addresses import address_findings
 from drio_tui.workspace.allowed_hosts import AllowedHosts
 from drio_tui.workspace.binding import standing
 from drio_tui.workspace.chaining import ids
+from drio_tui.workspace.client_schemas import refusals
 from drio_tui.workspace.finding import RULES, Finding, about
 from drio_tui.workspace.hints import READ_ONLY
 from drio_tui.workspace.mapping import check_template, judge, scope_of
@@ -189,6 +190,9 @@ class _Look:
             if not _NAME.fullmatch(key):
                 told = f"Clients take names of up to 64 letters, digits, _ and -: models would see it as {tool.name}."
                 yield about(thing, "tool_name", told, "key")
+            elif tool.name[0] in "0123456789-":
+                told = f"Gemini's API refuses a name such as {tool.name}, which does not begin with a letter or _."
+                yield about(thing, "tool_name", told, "key")
             elif slug and len(slug) + len(tool.name) > LONGEST_WITH_SERVER:
                 told = f"With the server's name ({slug}) before it, it is longer than {LONGEST_WITH_SERVER} characters."
                 yield about(thing, "long_tool_name", told, "key")
@@ -261,6 +265,8 @@ class _Look:
             if not _ARGUMENT.fullmatch(name):
                 text = f"Claude's API refuses the argument name {name}: letters, digits, _ . - and at most 64 of them."
                 yield about(operation, "argument_name", text, f"inputSchema.properties.{name}")
+        for refusal in refusals(schema or {}):
+            yield about(operation, "schema_refused", refusal.sentence, f"inputSchema.{refusal.path}")
 
     # --- widgets ------------------------------------------------------------------------------------
 

@@ -135,6 +135,15 @@ CASES: list[tuple[Change, list[tuple[str, str, str, str]]]] = [
         [("warning", "schema_union", "operation_1", "inputSchema")],
     ),
     (
+        setting("operations", 0, inputSchema={"type": "object", "properties": {"a": {"type": "array"}}}),
+        [("warning", "schema_refused", "operation_1", "inputSchema.properties.a")],
+    ),
+    (
+        setting("operations", 0, outputSchema=ROWS | {"description": "x" * 9_000}),
+        [("warning", "large_output_schema", "operation_1", "outputSchema")],
+    ),
+    (setting("tools", 1, key="2fa"), [("warning", "tool_name", "tool_2", "key")]),
+    (
         setting("widgets", 0, config={"fieldMappings": {"rows": "results"}}),
         [("error", "wrong_mapping", "widget_1", f"{MAPPINGS}.rows")],
     ),
