@@ -35,6 +35,25 @@ async def test_help_lists_the_keys_of_the_screen_as_they_are_bound_and_no_other_
         await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
 
 
+async def test_help_begins_with_the_keys_of_the_screen_and_is_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=(80, 24)) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "requests")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Requests" in text_of(app))
+        assert "Copy the request as a curl command" in text_of(app)
+        assert "Browse the templates" not in text_of(app), "the keys that work everywhere come last"
+        await pilot.press("slash", *"templates")
+        await until(pilot, lambda: "Browse the templates" in text_of(app))
+        assert "as a curl command" not in text_of(app)
+        await pilot.press(*" nothing like it")
+        await until(pilot, lambda: "No key matches." in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "Copy the request as a curl command" in text_of(app))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
+
+
 async def test_a_dangerous_question_wants_the_name_typed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     """F56."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
