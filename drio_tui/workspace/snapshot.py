@@ -163,6 +163,11 @@ class Snapshot:
         found = self.parts[kind].things.get(id) if kind in self.parts else None
         return None if found is None or found.made_up else found
 
+    def name_of(self, id: str) -> str | None:
+        """The name of what has this id, of whatever kind; None when nothing has it."""
+        found = next((thing for kind in self.parts if (thing := self.thing(kind, id)) is not None), None)
+        return found.name if found is not None else None
+
     def at(self, key: Key) -> Thing | None:
         """The thing named by a key, made-up ids included."""
         return self.parts[key[0]].things.get(key[1]) if len(key) == 2 and key[0] in self.parts else None

@@ -19,8 +19,9 @@ from drio_tui.ui.screens.review import ReviewScreen
 from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.workspace.bulk import Batch
 from drio_tui.workspace.merge import FieldChange, FieldConflict
-from tests.ui.driving import running, until
+from tests.ui.driving import running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import small_config, snapshot_of
 
 CHANGE = FieldChange(("name",), "Old", "New")
 
@@ -126,3 +127,23 @@ def test_key_ids_of_earlier_versions_still_count() -> None:
     assert keymap.with_current_ids({"confirm.left": "h", "apps.new": "n"}) == {"buttons.left": "h", "apps.new": "n"}
     assert keymap.with_current_ids({"buttons.left": "b", "confirm.left": "h"}) == {"buttons.left": "b"}
     assert keymap.problems(keymap.with_current_ids({"batch.right": "l"})) == []
+
+
+async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = snapshot_of(small_config())
+    tool, operation = (next(iter(snapshot.things(kind))) for kind in ("tool", "operation"))
+    change = FieldChange(("nextToolIds",), [], [tool.id, "tool_unknown"])
+    clash = FieldConflict(("binding", "integrationOperationId"), None, operation.id, None, "both changed it", MISSING)
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        review = ReviewScreen("Tool", TOOL, [change], (), name_of=snapshot.name_of)
+        conflict = ConflictScreen("Tool", [clash], snapshot.name_of)
+        for dialog, names in (
+            (review, (f"{tool.name} ({tool.id})", "tool_unknown")),
+            (conflict, (f"{operation.name} ({operation.id})",)),
+        ):
+            pilot.app.push_screen(dialog)
+            await until(pilot, lambda shown=dialog: pilot.app.screen is shown and shown.is_mounted)
+            for name in names:
+                assert name in text_of(pilot.app)
+            await pilot.press("escape")
+            await until(pilot, lambda shown=dialog: pilot.app.screen is not shown)

@@ -15,7 +15,7 @@ from textual.widgets import Button, Static
 from drio_tui.schema.fields import MISSING
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
-from drio_tui.ui.screens.review import shown
+from drio_tui.ui.screens.review import NameOf, no_names, shown
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.ui.widgets.rows import Column, Row, RowList, show_rows
@@ -42,8 +42,9 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
         Key("conflict.back", "escape", "back", "Back", "Back to editing; nothing is written"),
     )
 
-    def __init__(self, name: str, conflicts: Sequence[FieldConflict]) -> None:
+    def __init__(self, name: str, conflicts: Sequence[FieldConflict], name_of: NameOf = no_names) -> None:
         super().__init__()
+        self._name_of = name_of
         self._called, self._conflicts = name, list(conflicts)
         self.taken: dict[int, str] = {}
 
@@ -92,7 +93,7 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
         one = self._conflicts[number]
         self.query_one("#both", Button).disabled = one.both is MISSING
         lines = [
-            safe_line(f"{word:7}{shown(one.path, value)}", 300, style)
+            safe_line(f"{word:7}{shown(one.path, value, self._name_of)}", 300, style)
             for word, value, style in (
                 ("base", one.base, "$foreground-muted"),
                 ("theirs", one.theirs, "$text-warning"),
@@ -100,7 +101,7 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
             )
         ]
         if one.both is not MISSING:
-            lines.append(safe_line(f"both   {shown(one.path, one.both)}", 300, "$text-primary"))
+            lines.append(safe_line(f"both   {shown(one.path, one.both, self._name_of)}", 300, "$text-primary"))
         self.query_one("#about", Static).update(Content("\n").join(lines))
 
     def action_take(self, side: str) -> None:

@@ -376,8 +376,8 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
         about = self.query_one("#deploy-about", Static)
         if self.page == 0 and self.report is not None and 0 <= number < len(self.report.findings):
             about.update(finding_text(self.report.findings[number]))
-        elif self.page == 1 and 0 <= number < len(self.changes):
-            about.update(change_text(self.changes[number]))
+        elif self.page == 1 and self.snapshot is not None and 0 <= number < len(self.changes):
+            about.update(change_text(self.changes[number], self.snapshot.name_of))
         elif self.page == 2 and self.seen is not None and number >= 0:
             differing = len(self.seen.differences)
             if number < differing:

@@ -10,7 +10,7 @@ from textual.content import Content
 from drio_tui.api import wire
 from drio_tui.endpoint import SeenTool
 from drio_tui.kinds import KINDS
-from drio_tui.ui.screens.review import shown
+from drio_tui.ui.screens.review import NameOf, no_names, shown
 from drio_tui.ui.widgets.rows import Row
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace.deployed import Change
@@ -53,16 +53,17 @@ def change_rows(changes: Sequence[Change]) -> list[Row]:
     return rows
 
 
-def change_text(one: Change) -> Content:
+def change_text(one: Change, name_of: NameOf = no_names) -> Content:
     """What of the thing changed, member by member."""
-    return Content("\n").join([*_change_lines(one)] or [safe_line(f"It was {one.what}.", 40, "$foreground-muted")])
+    lines = [*_change_lines(one, name_of)]
+    return Content("\n").join(lines or [safe_line(f"It was {one.what}.", 40, "$foreground-muted")])
 
 
-def _change_lines(one: Change) -> Iterator[Content]:
+def _change_lines(one: Change, name_of: NameOf) -> Iterator[Content]:
     for field in one.fields[:_MOST_FIELDS]:
         yield safe_line(field.dotted, _WIDTH, "bold")
-        yield safe_line(f"  - {shown(field.path, field.before)}", _WIDTH, "$text-error")
-        yield safe_line(f"  + {shown(field.path, field.after)}", _WIDTH, "$text-success")
+        yield safe_line(f"  - {shown(field.path, field.before, name_of)}", _WIDTH, "$text-error")
+        yield safe_line(f"  + {shown(field.path, field.after, name_of)}", _WIDTH, "$text-success")
 
 
 def seen_rows(tools: Sequence[SeenTool], differences: Sequence[Difference]) -> list[Row]:

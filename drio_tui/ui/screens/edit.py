@@ -305,8 +305,10 @@ class EditScreen(WritingScreen):
         if isinstance(entry, dict):  # a widget's action
             words = (entry.get(name) for name in ("trigger", "type", "targetToolName"))
             return " ".join(word for word in words if isinstance(word, str)) or "an action"
-        thing = self.snapshot.at(("tool", entry)) if self.snapshot is not None and isinstance(entry, str) else None
-        return thing.name if thing is not None else str(entry)
+        return (self.name_of_id(entry) if isinstance(entry, str) else None) or str(entry)
+
+    def name_of_id(self, id: str) -> str | None:
+        return self.snapshot.name_of(id) if self.snapshot is not None else None
 
     # -- pages ------------------------------------------------------------------------------------
 

@@ -27,20 +27,42 @@ from drio_tui.workspace.writes import danger_of
 _WIDTH = 160
 
 
-def shown(path: Path, value: Any) -> str:
-    """A value as one text, secrets by name never; not yet safe to show."""
+NameOf = Callable[[str], str | None]
+"""The name of what has an id; None for any other text."""
+
+
+def no_names(_: str) -> None:
+    """A `NameOf` where nothing is known."""
+
+
+def shown(path: Path, value: Any, name_of: NameOf = no_names) -> str:
+    """A value as one text, ids with the names of what has them, secrets by name never; not yet safe to show."""
     if value is MISSING or value is None:
         return "—"
     if any(is_secret(name) for name in path):
         return "••••••"
-    return value if isinstance(value, str) else wire.dumps(value)
+    named = _with_names(value, name_of)
+    return named if isinstance(named, str) else wire.dumps(named)
+
+
+def _with_names(value: Any, name_of: NameOf) -> Any:
+    match value:
+        case str():
+            name = name_of(value)
+            return value if name is None else f"{name} ({value})"
+        case list():
+            return [_with_names(one, name_of) for one in value]
+        case dict():
+            return {member: _with_names(one, name_of) for member, one in value.items()}
+        case _:
+            return value
 
 
 class ReviewScreen(Dialog[bool]):
     """Gives True when it is to be written. `theirs` are changes of others that are kept.
 
     `stale` are the lists whose base was older than what is there, with what writing them as they were typed would
-    have undone; `called` gives the name of a list's entry. `about` is said before all of it.
+    have undone; `called` gives the name of a list's entry, `name_of` that of an id. `about` is said before all of it.
     """
 
     CSS_PATH = stylesheet("editing")
@@ -60,8 +82,10 @@ class ReviewScreen(Dialog[bool]):
         stale: Sequence[StaleList] = (),
         called: Callable[[Any], str] = str,
         about: Sequence[Content] = (),
+        name_of: NameOf = no_names,
     ) -> None:
         super().__init__()
+        self._name_of_id = name_of
         self._about = about
         self._called, self._kind, self._diff, self._theirs = name, kind, diff, theirs
         self._stale, self._name_of = stale, called
@@ -83,8 +107,9 @@ class ReviewScreen(Dialog[bool]):
                     safe_line(f"  ▲ {danger}" if danger else "", 80, "$text-warning"),
                 )
             )
-            lines.append(safe_line(f"  - {shown(change.path, change.before)}", _WIDTH, "$text-error"))
-            lines.append(safe_line(f"  + {shown(change.path, change.after)}", _WIDTH, "$text-success"))
+            before, after = (shown(change.path, one, self._name_of_id) for one in (change.before, change.after))
+            lines.append(safe_line(f"  - {before}", _WIDTH, "$text-error"))
+            lines.append(safe_line(f"  + {after}", _WIDTH, "$text-success"))
         if self._theirs:
             names = ", ".join(change.dotted for change in self._theirs)
             lines.append(safe_line(f"Others changed {names} meanwhile; that is kept.", 400, "$foreground-muted"))

@@ -102,6 +102,10 @@ class WritingScreen(DrioScreen[str | None]):
         """What a person calls an entry of a list of references: the thing's name, an action's words."""
 
     @abstractmethod
+    def name_of_id(self, id: str) -> str | None:
+        """The name of what has this id in the app; None when nothing is known to have it."""
+
+    @abstractmethod
     def show_page(self, number: int, *, focus: bool = True) -> None:
         """Show a page of the editor: 0 is the form, the last one the JSON."""
 
@@ -241,14 +245,23 @@ class WritingScreen(DrioScreen[str | None]):
             if isinstance(preview, DeletedElsewhere | Failed | Refused):
                 return preview
             if preview.merge.conflicts:
-                values = await self.app.push_screen_wait(ConflictScreen(edit.name, preview.merge.conflicts))
+                question = ConflictScreen(edit.name, preview.merge.conflicts, self.name_of_id)
+                values = await self.app.push_screen_wait(question)
                 if values is None:
                     return None
                 edit = Conflicted(edit, preview.merge, preview.theirs).resolved(values)
                 continue
             if needs_review(self.kind, preview.diff) or preview.merge.stale:
                 found = preview.merge
-                screen = ReviewScreen(edit.name, self.kind, preview.diff, found.theirs, found.stale, self.name_of_entry)
+                screen = ReviewScreen(
+                    edit.name,
+                    self.kind,
+                    preview.diff,
+                    found.theirs,
+                    found.stale,
+                    self.name_of_entry,
+                    name_of=self.name_of_id,
+                )
                 if not await self.app.push_screen_wait(screen):
                     return None
             outcome = await saver.save(edit)
