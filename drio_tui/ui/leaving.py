@@ -44,7 +44,7 @@ class Leaving(_Base):
             return
         lost = getattr(self.screen, "unsaved", str)()
         busy = getattr(self.screen, "under_way", str)()
-        why = f"What you typed in {lost} would be lost." if lost else ""
+        why = f"You would lose {lost}." if lost else ""
         if busy:
             why = f"{busy} is under way and goes on; you would not be told what comes of it."
         if why:
@@ -61,7 +61,7 @@ class Leaving(_Base):
         screens = all_screens(self)
         lost = [name for screen in screens if (name := getattr(screen, "unsaved", str)())]
         busy = [name for screen in screens if (name := getattr(screen, "under_way", str)())]
-        why = [f"What you typed in {' and '.join(lost)} would be lost."] if lost else []
+        why = [f"You would lose {' and '.join(lost)}."] if lost else []
         why += [f"{name} is under way and may be cut off in the middle." for name in busy]
         if why:
             self.run_worker(self._quit_after_asking(" ".join(why)), group="leave", exclusive=True)

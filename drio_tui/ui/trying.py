@@ -14,10 +14,13 @@ from drio_tui.schema.jsontext import pretty
 from drio_tui.text import count_of, duration
 from drio_tui.ui.widgets.document import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.workspace.samples import sample_of
+from drio_tui.workspace.snapshot import Snapshot
 from drio_tui.workspace.trying.bound import Bound
 from drio_tui.workspace.trying.here import Here
 from drio_tui.workspace.trying.history import Kept
-from drio_tui.workspace.trying.run import TARGETS, Request, Run, judged
+from drio_tui.workspace.trying.picture import Picture
+from drio_tui.workspace.trying.run import TARGETS, Request, Run, Target, judged, look
 from drio_tui.workspace.trying.stepping import Chain, Step
 
 if TYPE_CHECKING:
@@ -41,6 +44,30 @@ def here_of(client: DrioClient) -> Here:
 def kept_of(backend: Backend, app_id: str) -> Kept:
     """The runs and samples that are kept for an app."""
     return Kept(backend.server, app_id)
+
+
+# --- before the first run -------------------------------------------------------------------------
+
+NOT_RUN = Content.styled("The tool was not run yet: Ctrl+R runs it.", "$foreground-muted")
+
+
+def sample_run(kept: Kept, snapshot: Snapshot, bound: Bound, target: Target) -> Run:
+    """A run with sample data for the tool's widget: the saved sample, else one made from the operation's schema.
+
+    Its `value` is None where the tool has no widget or nothing is known of its result. Blocking.
+    """
+    value = None
+    if bound.widget is not None:
+        value = kept.sample(bound.id)
+        if value is None:
+            value = sample_of(snapshot, bound.id).result
+    run = Run(bound.id, bound.title, target, {}, value=value)
+    return run if value is None else look(bound, run)
+
+
+def draw_not_run(_width: int) -> Picture:
+    """What the widget's page shows where there are no sample data."""
+    return Picture([[(NOT_RUN.plain, "muted")]])
 
 
 # --- runs as reading matter -----------------------------------------------------------------------

@@ -337,3 +337,15 @@ async def test_copying_names_what_is_copied(monkeypatch: pytest.MonkeyPatch) -> 
         await pilot.press("Y")
         assert copied[0] == ("tool_1", "the id")
         assert '"integrationOperationId": "operation_1"' in copied[1][0]
+
+
+async def test_e_on_a_group_heading_offers_to_add_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        serving(TableServer(drio_of())) as server,
+        running(server.base_url, monkeypatch) as pilot,
+    ):
+        screen = await open_first_app(pilot)
+        for group, title in (("auth", "an auth connection"), ("integration", "an integration"), ("tool", "a tool")):
+            screen.tree_view.reveal(("group", group))
+            await until(pilot, lambda wanted=group: screen.chosen.key == ("group", wanted))
+            assert f"press a to add {title}" in screen.why_not_changed("edit_thing")

@@ -67,6 +67,22 @@ def picture(screen: Any) -> str:
     return str(screen.query_one(PictureView).text)
 
 
+async def test_before_the_first_run_the_widget_shows_sample_data(
+    sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+        screen = await playground(pilot, desk["app"], desk["search-contacts"])
+        await until(pilot, lambda: "The widget shows sample data. Ctrl+R runs the tool" in text_of(pilot.app))
+        assert "ada@example.com" in picture(screen)
+        for page in PAGES[1:]:
+            screen.show_page(page)
+            await until(pilot, lambda: "was not run yet: Ctrl+R runs it" in text_of(pilot.app))
+        await pilot.press("ctrl+r")
+        await answered(pilot, screen)
+        assert "sample data" not in text_of(pilot.app)
+        assert "ada@example.com" not in picture(screen)
+
+
 async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
     sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -120,7 +136,7 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
         await until(pilot, lambda: screen.run_shown is not before and not screen.busy)
         assert (screen.run_shown.target, screen.target) == ("sandbox", "here")
         await pilot.press("f6", "f6")
-        await until(pilot, lambda: "Ctrl+R runs it: Draft, in the sandbox" in text_of(pilot.app))
+        await until(pilot, lambda: "Ctrl+R runs the tool: Draft, in the sandbox" in text_of(pilot.app))
         await pilot.app.workers.wait_for_complete()
     # Another process: what was run is there, and the widget's editor tries its mappings on the sample.
     async with running(sandbox_process.base_url, monkeypatch, token=token) as pilot:

@@ -176,7 +176,7 @@ class DrioScreen(Guarded, Requests, EndsOnce, Screen[S]):
             refresh()
 
     def unsaved(self) -> str:
-        """What would be lost by leaving now, as a few words (`the form`); empty when nothing would."""
+        """What would be lost by leaving now (`your edits of the tool`); empty when nothing would."""
         return ""
 
     def under_way(self) -> str:

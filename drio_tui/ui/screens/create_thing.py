@@ -8,7 +8,6 @@ from drio_tui.workspace.outline import Node
 from drio_tui.workspace.snapshot import Snapshot
 
 _INSIDE = {"auth": "auth", "provider": "auth", "integration": "integration", "operation": "operation"}
-_GROUPS = {"auth": "auth", "providers": "auth", "integrations": "integration", "tools": "tool"}
 
 
 def kinds_to_add(node: Node | None) -> list[Choice[tuple[str, str]]]:
@@ -20,7 +19,7 @@ def kinds_to_add(node: Node | None) -> list[Choice[tuple[str, str]]]:
             first.append(("operation", one.about[1]))
             break
     kinds = [_INSIDE.get(one.kind, one.kind if one.kind in ("tool", "widget") else "") for one in path[:1]]
-    kinds += [_GROUPS.get(one.key[-1].lower(), "") for one in path if one.kind == "group"]
+    kinds += [_INSIDE.get(one.key[-1], one.key[-1]) for one in path if one.kind == "group"]
     wanted = [kind for kind in kinds if kind in KINDS and kind not in ("app",)]
     if wanted and wanted[0] == "operation":
         wanted = wanted[1:]

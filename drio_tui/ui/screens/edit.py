@@ -287,7 +287,7 @@ class EditScreen(WritingScreen):
         return changed or any(editor.dirty for editor in self.editors)
 
     def unsaved(self) -> str:
-        return f"the {self.kind.title.lower()}" if self.dirty else ""
+        return f"your edits of the {self.kind.title.lower()}" if self.dirty else ""
 
     def buffer(self, why: str) -> Buffer | None:
         """What has to be kept when the program ends now; None when nothing was edited."""

@@ -141,7 +141,7 @@ class Editing:
                 return refused[0]
         match action:
             case "edit_thing" | "edit_outside" | "mark" if self._thing() is None:
-                return "This is nothing that can be edited: choose a thing of the app."
+                return self._why_not_edited()
             case "duplicate_thing":
                 thing = self._thing()
                 return "There is nothing to copy here." if thing is None else why_not_copied(KINDS[thing.kind])
@@ -156,6 +156,15 @@ class Editing:
                 if not things or not all(can_be_switched(KINDS[thing.kind]) for thing in things):
                     return "Only tools and apps can be enabled and disabled."
         return None
+
+    def _why_not_edited(self) -> str:
+        node = self._screen.chosen
+        kind = kinds_to_add(node)[0].value[0] if node is not None and node.kind == "group" else ""
+        if kind:
+            title = KINDS[kind].title.lower()
+            article = "an" if title[0] in "aeiou" else "a"
+            return f"A heading is not edited: press a to add {article} {title}, or choose one."
+        return "Choose a resource of the app to edit it."
 
     def what_can_be_done(self) -> frozenset[str]:
         """Those of these actions that can be done with what is marked or chosen."""
@@ -214,7 +223,9 @@ class Editing:
             # A tool has one widget, and secrets are not copied: the person says what is missing.
             body = copy_body(kind, raw, siblings)
             body.pop("secretRef", None)  # it is the other connection's, and a server refuses it
-            self.open_edit(Target(screen.app_id, kind.name, mine=body))
+            # It begins where something is missing: the secret, the tool.
+            member = "config" if kind.name == "auth" else "toolId"
+            self.open_edit(Target(screen.app_id, kind.name, mine=body, member=member))
             return
 
         async def copy(client: DrioClient) -> Message:

@@ -168,7 +168,7 @@ class ConfigScreen(DrioScreen[Made | None]):
         return self.query_one(AuthEditor)
 
     def unsaved(self) -> str:
-        return "the connection" if self.editor.dirty else ""
+        return "your edits of the connection" if self.editor.dirty else ""
 
     @on(Editor.SaveWanted)
     def _asked(self, event: Message) -> None:

@@ -169,7 +169,9 @@ class ImportScreen(DrioScreen[bool]):
         return self.query_one(OperationPicker)
 
     def unsaved(self) -> str:
-        return "the import" if len(self.picker.choosing) else ""
+        return (
+            f"the selection of {count_of(len(self.picker.choosing), 'operation')}" if len(self.picker.choosing) else ""
+        )
 
     # -- reading ----------------------------------------------------------------------------------
 

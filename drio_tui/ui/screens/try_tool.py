@@ -28,15 +28,18 @@ from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.try_kept import Keeping, Said
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.trying import (
+    NOT_RUN,
     chain_blocks,
+    draw_not_run,
     here_of,
     kept_of,
     mapping_blocks,
     request_blocks,
+    sample_run,
     summary,
     timing_blocks,
 )
-from drio_tui.ui.widgets.document import Document
+from drio_tui.ui.widgets.document import Document, Paragraph
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.picture import PictureView
 from drio_tui.ui.widgets.safe import safe, safe_line
@@ -105,6 +108,14 @@ class TryScreen(Keeping, DrioScreen[None]):
             self.bound = bound
             self.said = said
 
+    class Sampled(Message):
+        """Sample data for the widget of a tool that was not run yet; the run has no value where there are none."""
+
+        def __init__(self, run: Run, bound: Bound) -> None:
+            super().__init__()
+            self.run = run
+            self.bound = bound
+
     def __init__(self, app_id: str, tool_id: str) -> None:
         super().__init__()
         self.app_id = app_id
@@ -115,6 +126,7 @@ class TryScreen(Keeping, DrioScreen[None]):
         self._trail: list[str] = []
         self._run_bound: Bound | None = None
         self._sent = False
+        self._has_sample = False
         self._moved = False  # another place was chosen since the run that is shown
         self._left = False
         self._pages_written: list[Path] = []
@@ -222,6 +234,31 @@ class TryScreen(Keeping, DrioScreen[None]):
                 self.call_after_refresh(self.form.focus_first)
         self._head()
         self.refresh_bindings()
+        if self.run_shown is None:
+            self._show_before_run(bound)
+
+    def _show_before_run(self, bound: Bound) -> None:
+        """Before the first run: the widget with sample data, else what to press."""
+        for name in PAGES[2:]:
+            self.query_one(f"#{name}", Document).show([Paragraph(NOT_RUN)])
+        self.query_one("#result", JsonView).show_text(NOT_RUN.plain)
+        if self.snapshot is None:
+            return
+        sample = partial(sample_run, kept_of(self.backend, self.app_id), self.snapshot, bound, self.target)
+
+        async def read() -> None:
+            self.post_message(self.Sampled(await asyncio.to_thread(sample), bound))
+
+        self.app.run_worker(read(), name="sample", group="sample-run")  # no request that Esc would stop
+
+    def on_try_screen_sampled(self, message: Sampled) -> None:
+        if self.run_shown is not None or self.bound is not message.bound:
+            return
+        self._has_sample = message.run.value is not None
+        drawn = partial(draw, message.bound, message.run) if self._has_sample else draw_not_run
+        self.query_one("#widget", PictureView).show(drawn)
+        if not self.busy:
+            self._say(self._standing())
 
     # -- what is said -----------------------------------------------------------------------------
 
@@ -250,7 +287,9 @@ class TryScreen(Keeping, DrioScreen[None]):
         """What there is to say while nothing happens: how the last run went, or how to begin."""
         if self.run_shown is not None and not self._moved:
             return summary(self.run_shown)
-        return Content.styled(f"Ctrl+R runs it: {TARGETS[self.target]}. F6 chooses where.", "$foreground-muted")
+        sample = "The widget shows sample data. " if self._has_sample and self.run_shown is None else ""
+        how = f"Ctrl+R runs the tool: {TARGETS[self.target]}. F6 chooses where."
+        return Content.styled(sample + how, "$foreground-muted")
 
     def _say(self, text: Content) -> None:
         self.query_one("#said", Static).update(text)
