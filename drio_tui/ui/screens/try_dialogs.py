@@ -32,7 +32,7 @@ LONGEST = 2_000_000
 
 
 class CredentialsScreen(Dialog[dict[str, str] | None]):
-    """Gives what was typed, by member; None when it was left."""
+    """Gives what was typed, by member; None when it was left. `request` is the text of what will be sent with it."""
 
     CSS_PATH = stylesheet("try_tool")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -42,14 +42,16 @@ class CredentialsScreen(Dialog[dict[str, str] | None]):
         Key("credentials.leave", "escape", "leave", "Leave", "Send nothing"),
     )
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, request: str = "") -> None:
         super().__init__()
-        self._wanted = wanted
+        self._wanted, self._request = wanted, request
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="try-box") as box:
             box.border_title = safe_line(f"Sign-in: {self._wanted.connection}", 60)
-            box.border_subtitle = "Enter or Ctrl+S uses it · Esc leaves"
+            box.border_subtitle = "Enter or Ctrl+S sends it · Esc leaves"
+            if self._request:
+                yield Static(safe(self._request, multiline=True), id="to-send")
             yield Static(
                 safe(
                     "drio never gives a secret back, so a run from this machine needs it typed. It goes to "

@@ -48,16 +48,19 @@ async def attempt(
     except local.BadArguments as error:
         return Attempt(None, error.message)
     new_host = target == "here" and here.is_new(bound)
-    if not bound.only_reads or new_host:
-        why = [] if bound.only_reads else ["", "The tool is not marked as only reading."]
-        if new_host:
-            place = origin_text(local.origin(bound))
-            why += ["", f"It goes from this machine to {place}, for the first time in this session."]
+    wanted = here.wanted(bound) if target == "here" else None
+    why = [] if bound.only_reads else ["", "The tool is not marked as only reading."]
+    if new_host:
+        place = origin_text(local.origin(bound))
+        private = (
+            ", an address that only this machine or its network can reach" if local.has_private_host(bound) else ""
+        )
+        why += ["", f"It goes from this machine to {place}{private}. That is asked once in this session."]
+    # Where a secret has to be typed, that dialog shows the request too and is the consent: one question for one run.
+    if not bound.only_reads or (new_host and wanted is None):
         title = "Send this?" if bound.only_reads else f"Run {bound.title}?"
         if not await drio.confirm(title, request_text(request, why), agree="Run it", danger=not bound.only_reads):
             return Attempt(None, "Not run.")
-        if target == "here":
-            here.hosts.add(local.origin(bound))
     if target == "sandbox":
         from drio_tui.workspace.trying.sandboxed import run_in_sandbox
 
@@ -68,12 +71,12 @@ async def attempt(
         ):
             run = await run_in_sandbox(client, bound, arguments)
         return Attempt(run)
-    wanted = here.wanted(bound)
     if wanted is not None:
-        typed = await drio.push_screen_wait(CredentialsScreen(wanted))
+        typed = await drio.push_screen_wait(CredentialsScreen(wanted, request_text(request, why)))
         if typed is None:
             return Attempt(None, "Not run: it has to sign in to the upstream.")
         here.give(wanted, typed)
+    here.agree(bound)
     sending()
     run = await here.run(bound, arguments)
     if run.private is not None and await drio.confirm(

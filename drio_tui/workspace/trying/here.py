@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -18,6 +19,7 @@ from drio_tui.calls.credentials import Keyring, SignInFailed
 from drio_tui.calls.egress import Gate, GuardedTransport, Origin, Policy, origin_of, origin_text
 from drio_tui.calls.fetch import Answer, FetchFailed, FetchLimits, fetch
 from drio_tui.calls.requests import SAFE, BadArgument, Outgoing, build
+from drio_tui.urls import is_loopback
 from drio_tui.workspace.trying.bound import Bound, Document
 from drio_tui.workspace.trying.run import Request, Run, secret_texts, shown_request, take_answer
 
@@ -92,6 +94,12 @@ class Here:
         """Whether the tool's host was not agreed to yet."""
         return origin(bound) not in self.hosts
 
+    def agree(self, bound: Bound) -> None:
+        """Remember that requests may go to the tool's host, also where it is written as a private address."""
+        self.hosts.add(origin(bound))
+        if has_private_host(bound):
+            self.private.add(origin(bound))
+
     async def run(self, bound: Bound, arguments: Document) -> Run:
         """Run the tool. Raises `BadArguments`; what goes wrong after that is the run's `error`."""
         started = time.perf_counter()
@@ -157,6 +165,16 @@ def origin(bound: Bound) -> Origin:
         return origin_of(httpx.URL(bound.integration["baseUrl"]))
     except (httpx.InvalidURL, ValueError):
         return "", 0
+
+
+def has_private_host(bound: Bound) -> bool:
+    """Whether the tool's host is written as this machine or as a private address; no name is resolved."""
+    host, _ = origin(bound)
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return is_loopback(host)
+    return address.is_private and not address.is_link_local
 
 
 def _key(bound: Bound) -> tuple[str, ...]:
