@@ -6,6 +6,7 @@ Commands are imported when they are called, so that `--help` and completion stay
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -13,7 +14,7 @@ import click
 
 from drio_tui import __version__
 from drio_tui.cli import streams
-from drio_tui.cli.common import SuggestingGroup, is_read_only, shared_options, with_shared_options
+from drio_tui.cli.common import SuggestingGroup, is_read_only, profile_option, shared_options, with_shared_options
 from drio_tui.cli.output import echo_json, warn
 
 # name: (module, attribute, one line for --help)
@@ -61,7 +62,7 @@ class _Lazy(SuggestingGroup):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed.",
 )
-@click.option("--profile", metavar="NAME", help="The profile (host and account) to use.")
+@profile_option
 @click.option("--base-url", metavar="URL", help="The drio host, instead of the profile's.")
 @click.option("--sandbox", is_flag=True, help="Use the local sandbox; it is started if none is running.")
 @click.option(
@@ -91,6 +92,10 @@ def main() -> NoReturn:
 
 def _status() -> int:
     """Run the command that was asked for; gives the exit status."""
+    if "_DRIO_TUI_COMPLETE" in os.environ:
+        from drio_tui.cli import completing
+
+        completing.prepare()
     try:
         code = cli.main(prog_name="drio-tui", standalone_mode=False)
         return code if isinstance(code, int) else 0

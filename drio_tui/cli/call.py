@@ -11,7 +11,7 @@ import click
 
 from drio_tui.api import wire
 from drio_tui.api.errors import DrioError, UsageError
-from drio_tui.cli.common import connection_options, guarded, inherited, is_read_only, no_such, run
+from drio_tui.cli.common import completes, connection_options, guarded, inherited, is_read_only, no_such, run
 from drio_tui.cli.output import confirm, echo, echo_json, prompt_secret, say, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.streams import can_ask, exit_if_closed
@@ -36,7 +36,7 @@ class Failed(DrioError):
 
 
 @click.command()
-@click.argument("app", metavar="APP")
+@click.argument("app", metavar="APP", shell_complete=completes("apps"))
 @click.argument("tool", metavar="TOOL")
 @click.option("--args", "given", metavar="JSON|@FILE|-", help="The arguments: JSON, @ and a file, or - for stdin.")
 @click.option("--deployed", "target", flag_value="deployed", help="Call what is deployed, through its endpoint.")

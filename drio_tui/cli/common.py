@@ -24,10 +24,26 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def completes(what: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """The `shell_complete` of a parameter that names one of `what`: apps, templates, kinds, clients or profiles."""
+
+    def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Any:
+        from drio_tui.cli import completing  # only when a shell asks
+
+        return completing.complete(what, ctx, incomplete)
+
+    return complete
+
+
+profile_option = click.option(
+    "--profile", metavar="NAME", shell_complete=completes("profiles"), help="The profile (host and account) to use."
+)
+
+
 def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--profile`, `--base-url`, `--sandbox`, `--json`: each also accepted before the command's name."""
     options = (
-        click.option("--profile", metavar="NAME", help="The profile (host and account) to use."),
+        profile_option,
         click.option("--base-url", metavar="URL", help="The drio host, instead of the profile's."),
         click.option("--sandbox", is_flag=True, help="Use the local sandbox; it is started if none is running."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from drio_tui.cli.completing import VARIABLE
 from drio_tui.cli.output import echo_code
 
 
@@ -22,5 +23,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"there is no completion for {shell}")
-    script = found(ctx.find_root().command, {}, "drio-tui", "_DRIO_TUI_COMPLETE").source()
+    script = found(ctx.find_root().command, {}, "drio-tui", VARIABLE).source()
     echo_code(script)

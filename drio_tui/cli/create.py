@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from drio_tui.api.errors import BadRequest, DrioError, NotFound, Unprocessable
-from drio_tui.cli.common import connection_options, guarded, inherited, refuse_read_only, run
+from drio_tui.cli.common import completes, connection_options, guarded, inherited, refuse_read_only, run
 from drio_tui.cli.output import echo, echo_json, say
 from drio_tui.cli.read import suggest_template
 from drio_tui.cli.render import shown
@@ -15,7 +15,14 @@ from drio_tui.text import one_line
 
 
 @click.command()
-@click.option("--template", "template_id", metavar="ID", required=True, help="The template to start from.")
+@click.option(
+    "--template",
+    "template_id",
+    metavar="ID",
+    required=True,
+    shell_complete=completes("templates"),
+    help="The template to start from.",
+)
 @click.option("--name", metavar="NAME", required=True, help="The app's name.")
 @click.option("--slug", metavar="SLUG", help="Its slug; made from the name by the server when left out.")
 @click.option("--company-url", metavar="URL", help="The company's site.")

@@ -10,7 +10,7 @@ import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
 from drio_tui.calls.cost import kilobytes
-from drio_tui.cli.common import connection_options, did_you_mean, guarded, inherited, refuse_read_only, run
+from drio_tui.cli.common import completes, connection_options, did_you_mean, guarded, inherited, refuse_read_only, run
 from drio_tui.cli.output import Line, echo, echo_json, say, style, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import plain, shown
@@ -44,7 +44,7 @@ class NotReady(DrioError):
     epilog="Exit codes: 0 no errors (with --strict: and no warnings), 1 errors found or the app could not be read, "
     "2 usage, 4 sign-in needed."
 )
-@click.argument("app", metavar="APP")
+@click.argument("app", metavar="APP", shell_complete=completes("apps"))
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @connection_options
 @guarded
@@ -106,7 +106,7 @@ def _finding_lines(finding: Finding) -> Iterable[Line]:
     epilog="Exit codes: 0 deployed (with --if-changed: or nothing to deploy), 1 not deployed (errors found, refused, "
     "or not known whether it happened), 2 usage, 4 sign-in needed."
 )
-@click.argument("app", metavar="APP")
+@click.argument("app", metavar="APP", shell_complete=completes("apps"))
 @click.option("--force", is_flag=True, help="Deploy though the preflight finds errors.")
 @click.option("--if-changed", is_flag=True, help="Deploy only if the app differs from the last deploy made from here.")
 @click.option("--no-verify", is_flag=True, help="Do not connect to the endpoint afterwards.")
@@ -256,8 +256,14 @@ def _change_lines(changes: Sequence[Change] | None) -> Iterable[str]:
 @click.command(
     epilog="Exit codes: 0 told, 1 the endpoint is not known or the app could not be read, 2 usage, 4 sign-in needed."
 )
-@click.argument("app", metavar="APP")
-@click.option("--client", "only", metavar="NAME", help="Only one client: chatgpt, claude, claude-code, cursor …")
+@click.argument("app", metavar="APP", shell_complete=completes("apps"))
+@click.option(
+    "--client",
+    "only",
+    metavar="NAME",
+    shell_complete=completes("clients"),
+    help="Only one client: chatgpt, claude, claude-code, cursor …",
+)
 @click.option("--endpoint", metavar="URL", help="The endpoint, where this machine did not deploy the app.")
 @connection_options
 @guarded

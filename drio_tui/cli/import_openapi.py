@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, UsageError
-from drio_tui.cli.common import connection_options, guarded, inherited, no_such, refuse_read_only, run
+from drio_tui.cli.common import completes, connection_options, guarded, inherited, no_such, refuse_read_only, run
 from drio_tui.cli.output import echo, echo_json, say, style, warn
 from drio_tui.cli.render import shown, table
 from drio_tui.text import count_of, one_line
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("import")
-@click.argument("app", metavar="APP")
+@click.argument("app", metavar="APP", shell_complete=completes("apps"))
 @click.argument("source", metavar="SOURCE")
 @click.option("--operation", "operations", metavar="METHOD:PATH", multiple=True, help="Take this one; may be repeated.")
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="Take all with this tag; may be repeated.")

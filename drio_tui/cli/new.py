@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
-from drio_tui.cli.common import inherited, is_read_only
+from drio_tui.cli.common import completes, inherited, is_read_only, profile_option
 
 
 @click.command()
-@click.option("--template", metavar="ID", default="", help="The template to start from.")
+@click.option(
+    "--template", metavar="ID", default="", shell_complete=completes("templates"), help="The template to start from."
+)
 @click.option("--name", metavar="NAME", default="", help="The app's name.")
-@click.option("--profile", metavar="NAME", help="The profile (host and account) to use.")
+@profile_option
 @click.option("--base-url", metavar="URL", help="The drio host, instead of the profile's.")
 @click.option("--sandbox", is_flag=True, help="Use the local sandbox; it is started if none is running.")
 def new(template: str, name: str, profile: str | None, base_url: str | None, sandbox: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from drio_tui.api.errors import DrioError, NotFound, UsageError
 from drio_tui.api.redact import redact
-from drio_tui.cli.common import connection_options, did_you_mean, guarded, inherited, no_such, run
+from drio_tui.cli.common import completes, connection_options, did_you_mean, guarded, inherited, no_such, run
 from drio_tui.cli.output import echo, echo_json, say, style
 from drio_tui.cli.render import shown, table
 from drio_tui.kinds import APP, KINDS, kind_named
@@ -45,7 +45,7 @@ def apps(profile: str | None, base_url: str | None, sandbox: bool, as_json: bool
 
 
 @click.command()
-@click.argument("template_id", metavar="[ID]", required=False)
+@click.argument("template_id", metavar="[ID]", required=False, shell_complete=completes("templates"))
 @connection_options
 @guarded
 def templates(template_id: str | None, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) -> None:
@@ -130,8 +130,14 @@ def me(profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) 
 
 
 @click.command()
-@click.argument("app", metavar="APP")
-@click.option("--kind", "only", metavar="KIND", help="Only one kind: auth, integrations, operations, tools, widgets.")
+@click.argument("app", metavar="APP", shell_complete=completes("apps"))
+@click.option(
+    "--kind",
+    "only",
+    metavar="KIND",
+    shell_complete=completes("kinds"),
+    help="Only one kind: auth, integrations, operations, tools, widgets.",
+)
 @connection_options
 @guarded
 def inspect(

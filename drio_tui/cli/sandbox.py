@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from drio_tui import paths
-from drio_tui.cli.common import SuggestingGroup, guarded, refuse_read_only, run
+from drio_tui.cli.common import SuggestingGroup, completes, guarded, refuse_read_only, run
 from drio_tui.cli.output import confirm, echo, echo_json, say
 from drio_tui.cli.streams import can_ask
 from drio_tui.text import one_line
@@ -142,7 +142,7 @@ def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
 
 
 @sandbox.command()
-@click.argument("app")
+@click.argument("app", shell_complete=completes("apps"))
 @_options()
 @guarded
 @_with_extra
@@ -163,7 +163,7 @@ def deployments(app: str, data: Path | None, database_url: str | None, as_json: 
 
 
 @sandbox.command()
-@click.argument("app")
+@click.argument("app", shell_complete=completes("apps"))
 @click.option("--version", metavar="V", help="Which version, instead of the one before the live one.")
 @_options()
 @guarded

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.cli.common import guarded, inherited, run
+from drio_tui.cli.common import guarded, inherited, profile_option, run
 from drio_tui.cli.output import echo, echo_json, is_quiet, say, style, warn
 from drio_tui.text import duration, one_line
 
@@ -31,14 +31,13 @@ if TYPE_CHECKING:
     from drio_tui.launcher import RunningSandbox
     from drio_tui.settings import Settings
 
-_profile = click.option("--profile", metavar="NAME", help="The profile (host and account) to use.")
 _PASTE_SECONDS = 0.15
 _NEEDED = frozenset({"url", "paste", "paste-refused", "still-waiting", "problem"})
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
 
 
 @click.command()
-@_profile
+@profile_option
 @click.option("--base-url", metavar="URL", help="The drio host (default: the profile's, or https://getdrio.com).")
 @click.option("--sandbox", is_flag=True, help="Sign in to the local sandbox that is running.")
 @click.option("--no-browser", is_flag=True, help="Open no browser; paste the address it ended at.")
@@ -106,7 +105,7 @@ def login(
 
 
 @click.command()
-@_profile
+@profile_option
 @click.option("--all", "everyone", is_flag=True, help="Every profile.")
 @_json
 @guarded
@@ -118,6 +117,7 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
     from drio_tui.auth.logout import SignedOutResult, log_out
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.store import Vault
+    from drio_tui.cli import completing
 
     narrate = _narrator(as_json)
     profiles = Profiles.load()
@@ -145,6 +145,7 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
         return results
 
     results = run(work())
+    completing.forget()  # the names of apps are as private as the account
     for result in results:
         if result.problem:
             narrate("problem", result.problem)
@@ -173,7 +174,7 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
     epilog="Exit codes: 0 signed in (with --sandbox: it runs), 1 the token store cannot be read or the sandbox does "
     "not run, 2 usage, 4 signed out."
 )
-@_profile
+@profile_option
 @click.option("--sandbox", is_flag=True, help="Say whether the local sandbox runs, and where.")
 @_json
 @guarded
