@@ -22,11 +22,15 @@ import sys, threading
 from drio_tui.ui.app import DrioApp
 from drio_tui.ui.base.textual_internals import TerminalDriver
 from drio_tui.ui.launch import LaunchOptions, run_tui
+from drio_tui.ui.terminal import TerminalApp
 
 how, base_url = sys.argv[1:]
 
 def fail(*_):
     raise RuntimeError("broken")
+
+def crash(self):
+    TerminalApp._handle_exception(self, RuntimeError("broken"))  # as after repeated failures
 
 def hang(self):
     print("it hangs", file=sys.__stderr__, flush=True)
@@ -44,7 +48,7 @@ def draw(self):
             fail()
     output._to = Broken()
 
-DrioApp.action_help = {"crash": fail, "hang": hang, "deaf": press, "mute": draw}[how]
+DrioApp.action_help = {"crash": crash, "hang": hang, "deaf": press, "mute": draw}[how]
 sys.exit(run_tui(LaunchOptions(base_url=base_url)))
 """
 """A program that fails at F1 in a way of choice."""
@@ -61,7 +65,7 @@ def end_of(base_url: str, typed: str, name: str, end: Callable[[Terminal], int],
             terminal.press("\r")
         else:
             terminal.press("\r")
-            terminal.until("things, no problems")
+            terminal.until("no problems")
             terminal.press("e")
         terminal.until("fields as this version knows them")
         terminal.press("\x1b[F")
@@ -79,7 +83,7 @@ def hung_up(terminal: Terminal) -> int:
 
 def crashed(terminal: Terminal) -> int:
     terminal.press("\x1bOP")  # F1
-    terminal.press("\x1b[D\x1b[C")
+    terminal.press_until_it_ends("\x1b[D", every=0.5)
     code = terminal.wait()
     assert terminal.restored == []
     assert b"drio-tui had to stop" in terminal.output
