@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from drio_tui.calls.cost import compact
-from drio_tui.calls.requests import JSON, OWN_HEADERS, PLACES, content_kind, is_media_type, path_mistakes, path_names
+from drio_tui.calls.requests import JSON, OWN_HEADERS, PLACES, content_kind, is_media_type, path_mistakes
 from drio_tui.calls.styles import STYLES
 from drio_tui.importing.normalising import fitting, kinds_of
 from drio_tui.importing.references import Lost, References
@@ -28,6 +29,7 @@ _TEMPLATE = re.compile(
 """`{+name}` and `{name*}` (RFC 6570), `{name:pattern}`, `{name:type}` and `{name?}` (web frameworks),
 `{name=pattern}` (google.api.http).
 """
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.~-]+")
 _SPLIT_MOST = 100
 _LONGEST_DESCRIPTION = 1_000
 _DEFAULT_STYLES = {"path": "simple", "query": "form", "header": "simple"}
@@ -98,6 +100,8 @@ def arguments(
 class _Reader:
     def __init__(self, path: str, references: References, converter: Converter) -> None:
         self.result = Arguments(path)
+        self._in_path: dict[str, str] = {}
+        """The name in the path of each of its parameters: what drio takes there."""
         self._references = references
         self._converter = converter
 
@@ -125,18 +129,28 @@ class _Reader:
                 else:
                     self._note("A parameter has no name or no place: it is left out.")
         open_ones = self._templates({name for where, name in found if where == "path"})
-        in_path = list(dict.fromkeys(path_names(self.result.path)))
         for (where, name), parameter in found.items():
-            if where == "path" and name not in in_path:
+            if where == "path" and name not in self._in_path:
                 self._note(f"The parameter {name} is not part of the path: it is left out.")
             else:
                 self._parameter(where, name, parameter)
-        for name in in_path:
-            if ("path", name) not in found and name:
+        for name in self._in_path:
+            if ("path", name) not in found:
                 self._add("path", name, {"type": "string"}, True)
         for argument in self.result.found:
             if argument.where == "path" and argument.called in open_ones and self._is_one_value(argument):
                 argument.hints = {"x-style": "reserved"}
+
+    def _name_in_path(self, name: str) -> str:
+        """A name that drio takes in a path; the upstream never sees it."""
+        if not name or name in self._in_path:
+            return self._in_path.get(name, "")
+        plain = name if _PLAIN_NAME.fullmatch(name) else argument_of(name)
+        made, number = plain, 2
+        while made in self._in_path.values():
+            made, number = f"{plain}_{number}", number + 1
+        self._in_path[name] = made
+        return made
 
     def _is_one_value(self, argument: Argument) -> bool:
         simple = argument.hints.get("x-style", "simple") == "simple"
@@ -148,16 +162,16 @@ class _Reader:
         at = 0
         for start, end in _braced(path):
             inner = path[start + 1 : end - 1]
-            found += path[at:start]
+            found += _without_blanks(path[at:start])
             at = end
             match = None if inner in declared else _TEMPLATE.fullmatch(inner)
             name = match["name"].strip() if match else inner
             if match and (match["before"] or "*" in match["after"] or _spans(match["pattern"])):
-                open_ones.add(name)
+                open_ones.add(self._name_in_path(name))
             if inner and not match and inner not in declared:
                 self._block(f"Its path has the template {path[start:end][:80]}, which cannot be filled.")
-            found += f"{{{name}}}"
-        self.result.path = found + path[at:]
+            found += f"{{{self._name_in_path(name)}}}"
+        self.result.path = found + _without_blanks(path[at:])
         return open_ones
 
     def _parameter(self, where: str, name: str, parameter: dict[str, Any]) -> None:
@@ -263,6 +277,7 @@ class _Reader:
             self._note(f"It has more than {MOST} parameters: the rest is left out.")
             return
         schema = schema if isinstance(schema, dict) else {"not": {}} if schema is False else {}
+        called = self._in_path.get(called, called) if where == "path" else called
         self.result.found.append(Argument(where, called, schema, required, hints or {}))
 
     # --- the body --------------------------------------------------------------------------------
@@ -423,6 +438,10 @@ def _braced(path: str) -> Iterator[tuple[int, int]]:
             depth -= 1
             if not depth:
                 yield start, at + 1
+
+
+def _without_blanks(text: str) -> str:
+    return re.sub(r"\s", lambda found: quote(found[0]), text)
 
 
 def _spans(pattern: str | None) -> bool:
