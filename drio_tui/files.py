@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 # Windows would turn newlines into pairs otherwise.
 _AS_IT_IS: int = getattr(os, "O_BINARY", 0)
@@ -58,6 +59,23 @@ def write_private(path: Path, data: bytes) -> None:
             temporary.unlink()
         raise
     sync_dir(path.parent)
+
+
+def append_private(path: Path, *, keep: int) -> BinaryIO:
+    """A private file opened to be appended to, at mode 0600; one of more than `keep` bytes becomes `NAME.1` first.
+
+    Raises `NotOurs` for a link.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if path.lstat().st_size > keep:
+            path.replace(path.with_name(f"{path.name}.1"))
+    if path.is_symlink():
+        raise NotOurs(f"{path} is a symbolic link")
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _PLAIN, 0o600)
+    file = os.fdopen(handle, "ab")
+    if hasattr(os, "fchmod"):
+        os.fchmod(handle, 0o600)
+    return file
 
 
 def sync_dir(path: Path) -> None:

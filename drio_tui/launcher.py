@@ -1,9 +1,9 @@
-"""Finding, starting and ending the local sandbox, which is a process of its own.
+"""Finding, starting and stopping the local sandbox, which is a process of its own.
 
-Nothing of the sandbox is imported: it is run as `python -m drio_tui sandbox serve` and spoken to over
-HTTP. In its data folder (0700) it keeps `sandbox.lock` (held while it lives), `sandbox.json` (where it
-listens) and `local-token` (0600): the token passes from process to process through that file alone,
-never over the network and never as an argument.
+Nothing of the sandbox is imported: it is run as `python -m drio_tui sandbox serve` in the background and spoken to
+over HTTP. It outlives the program that started it. In its data folder (0700) it keeps `sandbox.lock` (held while it
+lives), `sandbox.json` (0600: where it listens, removed when it ends), `sandbox.log` and `local-token` (0600): the token
+passes from process to process through that file alone, never over the network and never as an argument.
 """
 
 from __future__ import annotations
@@ -12,26 +12,81 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from drio_tui import files, paths
-from drio_tui.api.errors import DrioError
+from drio_tui import __version__, files, paths
+from drio_tui.api.errors import ConnectionFailed
 from drio_tui.text import duration
 
 START_SECONDS = 30.0
-_STOP_SECONDS = 5.0
-_STDERR_LINES = 12
+DATABASE_VARIABLE = "DRIO_SANDBOX_DATABASE_URL"
+IDLE_EXIT_VARIABLE = "DRIO_SANDBOX_IDLE_EXIT"
+_STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+_LOG_LINES = 12
+_LOG_BYTES = 1 << 20
+_LOCK_FILE = "sandbox.lock"
+_READY_FILE = "sandbox.json"
+_LOG_FILE = "sandbox.log"
+_STOPPED_FILE = "sandbox.stopped"
 
 
-class SandboxFailed(DrioError):
-    """The sandbox did not start; the message holds the last lines it wrote."""
+class SandboxFailed(ConnectionFailed):
+    """The sandbox did not start; the message holds the last lines that it logged."""
 
     title = "The sandbox did not start"
     hint = "Run `drio-tui sandbox serve` to see it start; `drio-tui sandbox reset` empties it."
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """How a sandbox is started. `idle_exit` is in minutes, 0 for never, None for what the person configured."""
+
+    port: int = 0
+    database_url: str | None = field(default=None, repr=False)
+    allow_private_egress: bool = False
+    idle_exit: float | None = None
+
+    def arguments(self) -> list[str]:
+        """The command line's options; the database's URL may hold a password and goes by the environment."""
+        idle = configured_idle_exit() if self.idle_exit is None else self.idle_exit
+        given = ["--idle-exit", f"{idle:g}"]
+        given += ["--port", str(self.port)] if self.port else []
+        given += ["--allow-private-egress"] if self.allow_private_egress else []
+        return given
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the process: ours, without a token that is not its business."""
+        kept = {name: value for name, value in os.environ.items() if name != "DRIO_TOKEN"}
+        if self.database_url is None:
+            kept.pop(DATABASE_VARIABLE, None)
+        else:
+            kept[DATABASE_VARIABLE] = self.database_url
+        return kept
+
+
+def options_from_environment() -> StartOptions:
+    """What `--sandbox` starts with."""
+    return StartOptions(database_url=os.environ.get(DATABASE_VARIABLE) or None)
+
+
+def configured_idle_exit() -> float:
+    """After how many minutes without a connection a sandbox in the background ends; 0 for never."""
+    from drio_tui.settings import Settings
+
+    with contextlib.suppress(KeyError, ValueError):
+        if 0 <= (minutes := float(os.environ[IDLE_EXIT_VARIABLE])) < float("inf"):
+            return minutes
+    return Settings.load().sandbox_idle_exit
 
 
 @dataclass(slots=True)
@@ -39,65 +94,88 @@ class RunningSandbox:
     """A sandbox that answers at `base_url` (`http://127.0.0.1:PORT`); `token` is the local user's.
 
     `id` names its data, which may be served on another port the next time; empty for one of an earlier version.
+    `ready` is what it says of itself in `sandbox.json`.
     """
 
     base_url: str
     data_dir: Path
     token: str = field(repr=False)
     id: str = ""
+    ready: Mapping[str, Any] = field(default_factory=dict, repr=False)
     started_by_us: bool = False
-    _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
-    _drain: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
-    def alive(self) -> bool:
-        """Whether the process still lives; for one that we did not start, whether it holds its lock."""
-        if self._process is not None:
-            return self._process.returncode is None
-        return is_locked(self.data_dir)
+    def pid(self) -> int:
+        """Its process id, 0 where it did not say one."""
+        pid = self.ready.get("pid")
+        return pid if isinstance(pid, int) and pid > 0 else 0
 
-    async def stop(self) -> None:
-        """End it if we started it: its standard input is closed, and if that is not enough it is told to go."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        if process.stdin:
-            process.stdin.close()
-        for last_word in (process.terminate, process.kill):
-            with contextlib.suppress(TimeoutError, ProcessLookupError):
-                await asyncio.wait_for(process.wait(), _STOP_SECONDS)
-                break
-            with contextlib.suppress(ProcessLookupError):
-                last_word()
-        await process.wait()
-        if self._drain:
-            await self._drain
+    @property
+    def version(self) -> str:
+        """The drio-tui that it belongs to."""
+        return str(self.ready.get("version") or "")
+
+    @property
+    def advice(self) -> str:
+        """What to do about a sandbox of another version, empty for one of ours."""
+        if self.version in ("", __version__):
+            return ""
+        return (
+            f"The running sandbox is of drio-tui {self.version}, this is {__version__}. End it with "
+            "`drio-tui sandbox stop` when nothing else uses it: the next start brings it to this version."
+        )
+
+    @property
+    def log_file(self) -> Path:
+        """Where it logs when it runs in the background."""
+        return self.data_dir / _LOG_FILE
+
+    def restart_options(self) -> StartOptions:
+        """How to start it again as it was. Raises `SandboxFailed` where its database is not known here."""
+        told = self.ready.get("options")
+        known = told if isinstance(told, dict) else {}
+        url = os.environ.get(DATABASE_VARIABLE) or None
+        if known.get("database") is None:
+            url = None
+        elif url is None:
+            raise SandboxFailed(
+                f"it used the database {known['database']}, whose URL is not known here",
+                hint=f"Start it with `drio-tui sandbox start --database-url URL`, or set {DATABASE_VARIABLE}.",
+            )
+        idle = known.get("idleExit")
+        return StartOptions(
+            port=known["port"] if isinstance(known.get("port"), int) else 0,
+            database_url=url,
+            allow_private_egress=known.get("allowPrivateEgress") is True,
+            idle_exit=float(idle) if isinstance(idle, int | float) and idle > 0 else None,
+        )
 
 
 async def ensure_sandbox(
-    data_dir: Path | str | None = None, *, on_line: Callable[[str], None] | None = None
+    data_dir: Path | str | None = None,
+    *,
+    options: StartOptions | None = None,
+    on_line: Callable[[str], None] | None = None,
 ) -> RunningSandbox:
-    """The sandbox of `data_dir` (default: the platform's folder), started when none is running.
+    """The sandbox of `data_dir` (default: the platform's folder), started in the background when none is running.
 
-    `on_line` is told what happens, one short sentence at a time. Raises `SandboxFailed`.
+    `on_line` gets what happens, one short sentence at a time. Raises `SandboxFailed`.
     """
     tell = on_line or (lambda _line: None)
-    folder = _folder(data_dir)
+    folder = data_folder(data_dir)
     running = await _join(folder)
-    if running:
+    if running is None:
+        tell("Starting the sandbox")
+        running = await _start(folder, options or options_from_environment())
+    if running.started_by_us:
+        tell("The sandbox is ready; `drio-tui sandbox stop` ends it")
+    else:
         tell("Found a running sandbox")
-        return running
-    tell("Starting the sandbox")
-    try:
-        return await _start(folder, tell)
-    except SandboxFailed:
-        # Someone else may have been faster by a moment.
-        if running := await _join(folder):
-            return running
-        raise
+    return running
 
 
-def _folder(data_dir: Path | str | None) -> Path:
+def data_folder(data_dir: Path | str | None) -> Path:
+    """The folder meant by `data_dir`. Raises `SandboxFailed`."""
     try:
         return Path(data_dir).expanduser().absolute() if data_dir else paths.sandbox_dir()
     except (RuntimeError, OSError) as error:  # `~` of nobody, or a working folder that is gone
@@ -106,12 +184,17 @@ def _folder(data_dir: Path | str | None) -> Path:
 
 async def _join(folder: Path) -> RunningSandbox | None:
     """The sandbox that lives on `folder`, waited for while it starts; None when there is none."""
-    ends = asyncio.get_running_loop().time() + START_SECONDS
+    ends = time.monotonic() + START_SECONDS
     while await asyncio.to_thread(is_locked, folder):
         running = await asyncio.to_thread(find_running, folder)
-        if running or asyncio.get_running_loop().time() > ends:
+        if running:
             return running
-        await asyncio.sleep(0.1)
+        if time.monotonic() > ends:
+            raise SandboxFailed(
+                f"a process holds {folder / _LOCK_FILE} and does not say where it listens",
+                hint="Is a sandbox starting or ending there? Look for its process, or name another folder with --data.",
+            )
+        await asyncio.sleep(_POLL_SECONDS)
     return None
 
 
@@ -120,8 +203,8 @@ def find_running(folder: Path) -> RunningSandbox | None:
     if not is_locked(folder):
         return None
     try:
-        told = json.loads(files.read_private(folder / "sandbox.json"))
-        return RunningSandbox(_base_url(told), folder, _token(folder), _id(told))
+        ready = json.loads(files.read_private(folder / _READY_FILE))
+        return RunningSandbox(_base_url(ready), folder, _token(folder), str(ready.get("id") or ""), ready)
     except (OSError, ValueError, SandboxFailed):
         return None
 
@@ -129,7 +212,7 @@ def find_running(folder: Path) -> RunningSandbox | None:
 def is_locked(folder: Path) -> bool:
     """Whether a living process holds the sandbox's lock (a file left by a dead one does not count)."""
     try:
-        handle = os.open(folder / "sandbox.lock", os.O_RDWR)
+        handle = os.open(folder / _LOCK_FILE, os.O_RDWR)
     except OSError:
         return False
     try:
@@ -149,79 +232,130 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
-async def _start(folder: Path, tell: Callable[[str], None]) -> RunningSandbox:
-    # -P: nothing that lies in the present folder is run in the place of a module.
-    command = [sys.executable, "-P", "-m", "drio_tui", "sandbox", "serve", "--exit-with-parent", "--data", str(folder)]
+def was_stopped(folder: Path) -> bool:
+    """Whether the folder's last sandbox was ended by `stop_sandbox`, so that nobody should start it unasked."""
+    return (folder / _STOPPED_FILE).exists()
+
+
+def stop_sandbox(folder: Path) -> RunningSandbox | None:
+    """End the sandbox of `folder` and wait until it has ended; None where none runs. Blocking.
+
+    Raises `SandboxFailed` where one holds the folder that cannot be ended.
+    """
+    ends = time.monotonic() + START_SECONDS
+    while (running := find_running(folder)) is None:  # one that is starting gets ready first
+        if not is_locked(folder):
+            return None
+        if time.monotonic() > ends:
+            raise _not_ended(f"a process holds {folder / _LOCK_FILE} and does not say who it is")
+        time.sleep(_POLL_SECONDS)
+    if not running.pid:
+        raise _not_ended(f"the sandbox at {running.base_url} does not say which process it is")
+    with contextlib.suppress(OSError):  # without the file a program that is connected starts it again
+        files.write_private(folder / _STOPPED_FILE, b"")
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        try:
+            os.kill(running.pid, number)
+        except ProcessLookupError:
+            return running
+        except OSError as error:
+            raise _not_ended(f"process {running.pid}: {error.strerror or error}") from error
+        ends = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < ends:
+            if not is_locked(folder):
+                return running
+            current = find_running(folder)
+            if current is not None and current.pid != running.pid:
+                return running
+            time.sleep(_POLL_SECONDS)
+    raise _not_ended(f"process {running.pid} still holds {folder / _LOCK_FILE}")
+
+
+def _not_ended(message: str) -> SandboxFailed:
+    return SandboxFailed(message, title="The sandbox did not end", hint="End its process yourself.")
+
+
+async def wait_until_gone(running: RunningSandbox) -> None:
+    """Hold a connection to the sandbox, which counts as being connected, until the sandbox ends."""
+    address = urlsplit(running.base_url)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl+C in our terminal is ours
-        )
-    except OSError as error:
-        raise SandboxFailed(f"{sys.executable} cannot be run: {error}") from error
-    assert process.stdout
-    assert process.stderr
-    said: list[str] = []
-    drain = asyncio.create_task(_keep_last(process.stderr, said))
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    except OSError:
+        return
     try:
-        async with asyncio.timeout(START_SECONDS):
-            ready = await _ready_line(process.stdout)
-        if ready is None:
-            await process.wait()
-            await drain
-            raise SandboxFailed("\n".join(said) or f"it ended with exit code {process.returncode}")
-        token = await asyncio.to_thread(_token, folder)
-        running = RunningSandbox(_base_url(ready), folder, token, _id(ready), True, process, drain)
-    except BaseException as error:
-        if process.returncode is None:
+        while await reader.read(1024):
+            pass
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+
+# -- starting -----------------------------------------------------------------------------------------
+
+
+async def _start(folder: Path, options: StartOptions) -> RunningSandbox:
+    """Start the sandbox and wait until it, or one that was started elsewhere at the same time, is ready."""
+    process, log, begins = await asyncio.to_thread(_spawn, folder, options)
+    ends = time.monotonic() + START_SECONDS
+    while process.poll() is None:
+        running = await asyncio.to_thread(find_running, folder)
+        if running:
+            running.started_by_us = running.pid == process.pid
+            return running
+        if time.monotonic() > ends:
             process.kill()
-            await process.wait()
-        await drain
-        if isinstance(error, TimeoutError):
-            raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n" + "\n".join(said)) from error
-        raise
-    tell("The sandbox is ready")
+            raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n{_tail(log, begins)}".rstrip())
+        await asyncio.sleep(_POLL_SECONDS)
+    running = await _join(folder)  # someone else was faster
+    if running is None:
+        raise SandboxFailed(_tail(log, begins) or f"it ended with exit code {process.returncode}")
     return running
 
 
-async def _ready_line(stdout: asyncio.StreamReader) -> dict[str, Any] | None:
-    """The JSON line that says it is ready; None when it ended without one."""
-    while line := await stdout.readline():
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(told, dict) and "baseUrl" in told:
-            return told
-    return None
+def _spawn(folder: Path, options: StartOptions) -> tuple[subprocess.Popen[bytes], Path, int]:
+    """The process, its log file and where in that its own lines begin."""
+    log = folder / _LOG_FILE
+    # -P: nothing that lies in the present folder is run in the place of a module.
+    command = [sys.executable, "-P", "-m", "drio_tui", "sandbox", "serve", "--data", str(folder), *options.arguments()]
+    apart: dict[str, Any] = {"start_new_session": True}  # Ctrl+C and a hang-up of our terminal are ours
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    try:
+        files.private_dir(folder)
+        with files.append_private(log, keep=_LOG_BYTES) as file:
+            begins = file.tell()
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                env=options.environment(),
+                **apart,
+            )
+    except OSError as error:
+        raise SandboxFailed(f"{folder}: {error.strerror or error}", hint="Check the folder and the disk.") from error
+    # It outlives us; while we live, someone has to take note of its end.
+    threading.Thread(target=process.wait, name="drio-sandbox-end", daemon=True).start()
+    return process, log, begins
 
 
-async def _keep_last(stream: asyncio.StreamReader, said: list[str]) -> None:
-    """Read the process's narration to its end, keeping the last lines for the case that it fails."""
-    while True:
-        try:
-            line = await stream.readline()
-        except ValueError:  # a line longer than the reader's limit; the rest follows
-            continue
-        if not line:
-            return
-        said.append(line.decode(errors="replace").rstrip())
-        del said[:-_STDERR_LINES]
+def _tail(log: Path, begins: int) -> str:
+    """The last lines that were logged after the first `begins` bytes."""
+    try:
+        with log.open("rb") as file:
+            file.seek(begins)
+            lines = file.read(_LOG_BYTES).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(line.rstrip() for line in lines[-_LOG_LINES:])
 
 
-def _base_url(told: Any) -> str:
-    url = told.get("baseUrl") if isinstance(told, dict) else None
+def _base_url(ready: Any) -> str:
+    url = ready.get("baseUrl") if isinstance(ready, dict) else None
     if not isinstance(url, str) or not url.startswith("http://"):
         raise SandboxFailed("it did not say where it listens")
     return url
-
-
-def _id(told: dict[str, Any]) -> str:
-    found = told.get("id")
-    return found if isinstance(found, str) else ""
 
 
 def _token(folder: Path) -> str:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drio_tui.api.client import DrioClient
-from drio_tui.api.errors import SignInRequired, UsageError
+from drio_tui.api.errors import DrioError, SignInRequired, UsageError
 from drio_tui.api.transport import Exchange, Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.keeper import Hooks
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
 from drio_tui.auth.store import Vault
-from drio_tui.launcher import RunningSandbox, ensure_sandbox
+from drio_tui.launcher import RunningSandbox, ensure_sandbox, find_running, wait_until_gone, was_stopped
 from drio_tui.settings import Settings
 
 Notice = Callable[[str], None]
@@ -36,7 +36,7 @@ class Session:
     source: str
     auth: BearerAuth | None = field(default=None, repr=False)
     first_run: bool = False
-    _sandbox: RunningSandbox | None = field(default=None, repr=False)
+    sandbox: SandboxLink | None = field(default=None, repr=False)
 
     @property
     def server(self) -> str:
@@ -44,12 +44,90 @@ class Session:
         return self.client.transport.server_id
 
     async def aclose(self) -> None:
-        """Close the connections, let a refresh under way be stored, end a sandbox started for this session."""
+        """Close the connections, let a refresh under way be stored. A sandbox goes on running."""
+        if self.sandbox:
+            self.sandbox.close()
         await self.client.aclose()
         if self.auth:
             await self.auth.aclose()
-        if self._sandbox:
-            await self._sandbox.stop()
+
+
+class SandboxLink:
+    """What ties a session to its sandbox: a sandbox that has ended is started again, as it was, and followed.
+
+    `on_lost` is called when that begins, then `on_back` when requests can be made again, or `on_failed`.
+    """
+
+    def __init__(self, running: RunningSandbox) -> None:
+        self.running = running
+        self.on_lost: Callable[[], None] = lambda: None
+        self.on_back: Callable[[], None] = lambda: None
+        self.on_failed: Callable[[DrioError], None] = lambda _error: None
+        self._session: Session | None = None
+        self._reviving: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def serve(self, session: Session) -> None:
+        """Follow the sandbox for this session."""
+        self._session = session
+
+    async def revive(self) -> bool:
+        """Start the sandbox if it has ended, and speak to it; False when the session is closed.
+
+        Raises `SandboxFailed`.
+        """
+        if self._closed:
+            return False
+        if self._reviving is None or self._reviving.done():
+            self._reviving = asyncio.create_task(self._revive())
+        await asyncio.shield(self._reviving)
+        return not self._closed
+
+    async def _revive(self) -> None:
+        self.on_lost()
+        try:
+            options = await asyncio.to_thread(self.running.restart_options)
+            self.running = await ensure_sandbox(self.running.data_dir, options=options)
+        except DrioError as error:
+            self.on_failed(error)
+            raise
+        session = self._session
+        if session is not None and session.auth is not None and not self._closed:
+            base = normalize_base_url(self.running.base_url)
+            session.base_url = base
+            session.client.transport.move_to(base)
+            session.auth.move_to(base)
+            session.auth.source = _SandboxToken(self.running)
+            self.on_back()
+
+    async def wait_until_gone(self) -> None:
+        """Hold a connection to the sandbox until it ends."""
+        await wait_until_gone(self.running)
+
+    def was_stopped(self) -> bool:
+        """Whether a person ended it with `drio-tui sandbox stop`."""
+        return was_stopped(self.running.data_dir)
+
+    def close(self) -> None:
+        """Start it no more."""
+        self._closed = True
+        if self._reviving is not None:
+            self._reviving.cancel()
+
+
+class _SandboxToken(StaticToken):
+    """The local user's token, read again where the sandbox refuses it: `sandbox reset` makes another."""
+
+    def __init__(self, running: RunningSandbox) -> None:
+        super().__init__(running.token, "the local sandbox")
+        self._folder = running.data_dir
+
+    async def renew(self, refused: str) -> str | None:
+        running = await asyncio.to_thread(find_running, self._folder)
+        if running is None or running.token == refused:
+            return None
+        self._token = running.token
+        return self._token
 
 
 async def open_session(
@@ -66,18 +144,17 @@ async def open_session(
 ) -> Session:
     """A session for the sandbox's local user, for `DRIO_TOKEN`, or for a profile's kept sign-in.
 
-    With `sandbox`, `running` is the sandbox to use; without it one is found or started, and a started one
-    ends with the session. Raises `SignInRequired` when the profile has no sign-in (with `or_anonymous`,
+    With `sandbox`, `running` is the sandbox to use; without it one is found or started. It goes on running, and is
+    started again when it has ended. Raises `SignInRequired` when the profile has no sign-in (with `or_anonymous`,
     gives a session without a token instead), `UsageError` for a profile or URL that cannot be.
     """
     if sandbox:
         if base_url or profile:
             raise UsageError("--sandbox cannot be combined with --profile or --base-url.")
-        owned = None
-        if running is None:
-            running = await ensure_sandbox(data_dir, on_line=notice)
-            owned = running if running.started_by_us else None
-        return _sandbox_session(running, owned, on_exchange)
+        running = running or await ensure_sandbox(data_dir, on_line=notice)
+        if notice and running.advice:
+            notice(running.advice)
+        return _sandbox_session(running, on_exchange)
     profiles = await _profiles(notice)
     chosen = _meant(profiles, profile, base_url)
     given = token_from_environment()
@@ -159,17 +236,24 @@ def _session(
     account: str | None,
     source: str,
     on_exchange: Callable[[Exchange], None] | None,
-    sandbox_id: str = "",
+    link: SandboxLink | None = None,
 ) -> Session:
-    client = DrioClient(Transport(profile.base_url, auth=auth, on_exchange=on_exchange, sandbox_id=sandbox_id))
-    return Session(client, profile.name, profile.host, profile.base_url, account, source, auth)
+    transport = Transport(
+        profile.base_url,
+        auth=auth,
+        on_exchange=on_exchange,
+        sandbox_id=link.running.id if link else "",
+        revive=link.revive if link else None,
+    )
+    return Session(
+        DrioClient(transport), profile.name, profile.host, profile.base_url, account, source, auth, sandbox=link
+    )
 
 
-def _sandbox_session(
-    running: RunningSandbox, owned: RunningSandbox | None, on_exchange: Callable[[Exchange], None] | None
-) -> Session:
+def _sandbox_session(running: RunningSandbox, on_exchange: Callable[[Exchange], None] | None) -> Session:
     base = normalize_base_url(running.base_url)
-    auth = BearerAuth(StaticToken(running.token, "the local sandbox"), base)
-    session = _session(Profile("sandbox", base), auth, None, auth.source.source, on_exchange, running.id)
-    session._sandbox = owned
+    auth = BearerAuth(_SandboxToken(running), base)
+    link = SandboxLink(running)
+    session = _session(Profile("sandbox", base), auth, None, auth.source.source, on_exchange, link)
+    link.serve(session)
     return session

@@ -4,6 +4,7 @@
     read_only = true              # as --read-only
     login_timeout = 300           # seconds to wait for the browser
     insecure_storage = true       # keep tokens in a 0600 file even where a keyring is there
+    sandbox_idle_exit = 60        # minutes without a connection after which a sandbox in the background ends; 0: never
     [keys]                        # binding id = keys
     "app.help" = "f1,question_mark"
 
@@ -31,6 +32,7 @@ class Settings:
     read_only: bool = False
     login_timeout: float = 300.0
     insecure_storage: bool = False
+    sandbox_idle_exit: float = 60.0
     keys: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
@@ -67,6 +69,7 @@ def _checked(found: dict[str, Any], path: Path) -> Settings:
         "read_only": (bool, "true or false"),
         "login_timeout": ((int, float), "a number of seconds"),
         "insecure_storage": (bool, "true or false"),
+        "sandbox_idle_exit": ((int, float), "a number of minutes, 0 for never"),
         "keys": (dict, "a table of binding ids"),
     }
     for name, value in found.items():
@@ -81,6 +84,9 @@ def _checked(found: dict[str, Any], path: Path) -> Settings:
     if not 1 <= kept.get("login_timeout", 300) <= 3600:
         problems.append(f"{path}: `login_timeout` has to lie between 1 and 3600 seconds; the default is in force.")
         del kept["login_timeout"]
+    if not 0 <= kept.get("sandbox_idle_exit", 0) <= 1e6:
+        problems.append(f"{path}: `sandbox_idle_exit` has to be 0 or a number of minutes; the default is in force.")
+        del kept["sandbox_idle_exit"]
     keys = kept.get("keys", {})
     kept["keys"] = {name: value for name, value in keys.items() if isinstance(value, str) and value.strip()}
     problems.extend(

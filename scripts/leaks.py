@@ -18,6 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from drio_tui import paths
+from drio_tui.launcher import stop_sandbox
 from tests.ui.leaking import Found, walk
 
 
@@ -43,7 +45,10 @@ def main() -> int:
         for name in ("CONFIG", "DATA", "STATE", "CACHE"):
             os.environ[f"DRIO_{name}_DIR"] = f"{home}/{name.lower()}"
         os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
-        found = asyncio.run(run(given.rounds, (int(columns), int(rows)), tuple(given.only), held=given.held))
+        try:
+            found = asyncio.run(run(given.rounds, (int(columns), int(rows)), tuple(given.only), held=given.held))
+        finally:
+            stop_sandbox(paths.sandbox_dir())
     return 0 if found and all(one.fine for one in found) else 1
 
 

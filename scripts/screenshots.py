@@ -20,6 +20,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from drio_tui import paths
+from drio_tui.launcher import stop_sandbox
+
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60
 
@@ -214,7 +217,10 @@ def main() -> None:
         os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
         document = Path(home) / "petstore.json"
         document.write_text(json.dumps(PETSTORE))
-        files = asyncio.run(draw(given.out, (int(columns), int(rows)), given.theme, document))
+        try:
+            files = asyncio.run(draw(given.out, (int(columns), int(rows)), given.theme, document))
+        finally:
+            stop_sandbox(paths.sandbox_dir())
     for path in files:
         print(path)
         if given.png:

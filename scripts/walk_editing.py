@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from drio_tui import paths  # noqa: E402
+from drio_tui.launcher import stop_sandbox  # noqa: E402
 from tests.ui.editing.walk import Walk  # noqa: E402
 
 PATIENCE = 60.0
@@ -135,6 +137,8 @@ def main() -> int:
                 print(f"{size}: FAILED: {error}")
             else:
                 print(f"{size}: {hand.steps} screens seen in {time.monotonic() - began:.0f} s")
+            finally:
+                stop_sandbox(paths.sandbox_dir())
     return 1 if failed else 0
 
 

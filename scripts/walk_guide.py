@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from drio_tui.launcher import stop_sandbox
 from tests.guide.dying import ESC, NEXT, TITLES, settle
 from tests.ui.shell_pty import Terminal
 
@@ -83,6 +84,7 @@ def walk(size: tuple[int, int], folder: Path, *, show: bool = False) -> tuple[in
         one.press("\x1b[15~", "Ada")  # F5: the widget, drawn
         terminal.press("\x11")
         terminal.wait()
+    stop_sandbox(folder / "data" / "sandbox")
     return one.keys, took
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def _own(root: Path) -> dict[str, str]:
         "DRIO_DATA_DIR": str(root / "data"),
         "DRIO_STATE_DIR": str(root / "state"),
         "DRIO_CACHE_DIR": str(root / "cache"),
+        "DRIO_SANDBOX_IDLE_EXIT": "3",  # minutes; for one that a test that was killed left behind
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
     }
 
@@ -72,11 +74,19 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own for each test; gives its folder. `DRIO_*_DIR` lie in it and do not exist yet."""
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of its own for each test; gives its folder. `DRIO_*_DIR` lie in it and do not exist yet.
+
+    A sandbox that the test left running in the background, where the program starts it, is stopped.
+    """
     home = tmp_path_factory.mktemp("home")
     for name in [name for name in os.environ if _unwanted(name)]:
         monkeypatch.delenv(name)
     for name, value in _own(home).items():
         monkeypatch.setenv(name, value)
-    return home
+    yield home
+    box = home / "data" / "sandbox"
+    if box.exists():
+        from drio_tui.launcher import stop_sandbox
+
+        stop_sandbox(box)

@@ -138,3 +138,12 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proces
     process = start_sandbox(tmp_path_factory.mktemp("shared") / "sandbox")
     yield process
     close(process)
+
+
+@pytest.fixture
+def background(tmp_path: Path) -> Iterator[Path]:
+    """A data folder whose sandbox in the background, once there is one, is stopped after the test."""
+    from drio_tui.launcher import stop_sandbox
+
+    yield tmp_path / "box"
+    stop_sandbox(tmp_path / "box")

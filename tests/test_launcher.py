@@ -1,11 +1,13 @@
-"""Finding, starting and ending the sandbox process."""
+"""Finding, starting and stopping the sandbox in the background."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,26 +22,38 @@ from tests.sandbox_fixtures import close, start_sandbox
 pytestmark = pytest.mark.socket
 
 
-async def test_a_sandbox_is_started_used_and_ended(tmp_path: Path) -> None:
-    told: list[str] = []
-    running = await launcher.ensure_sandbox(tmp_path / "box", on_line=told.append)
+async def ended(running: launcher.RunningSandbox) -> None:
+    """Wait until a sandbox has given its folder back."""
+    await launcher.wait_until_gone(running)
+    async with asyncio.timeout(30):
+        while launcher.is_locked(running.data_dir):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_sandbox_is_started_used_and_stopped(background: Path) -> None:
+    lines: list[str] = []
+    running = await launcher.ensure_sandbox(background, on_line=lines.append)
     assert running.started_by_us
-    assert running.alive
-    assert told == ["Starting the sandbox", "The sandbox is ready"]
+    assert launcher.is_locked(background)
+    assert lines == ["Starting the sandbox", "The sandbox is ready; `drio-tui sandbox stop` ends it"]
     base = running.base_url + "/api/v1"
     transport = Transport(base, auth=BearerAuth(StaticToken(running.token, "test"), base))
     assert (await transport.request("GET", "/me")).data["user"]
     await transport.aclose()
-    await running.stop()
-    assert not running.alive
-    assert not launcher.is_locked(tmp_path / "box")
+    stopped = await asyncio.to_thread(launcher.stop_sandbox, background)
+    assert stopped is not None
+    assert stopped.pid == running.pid
+    assert not launcher.is_locked(background)
+    assert not (background / "sandbox.json").exists()
+    assert launcher.stop_sandbox(background) is None
 
 
-async def test_nothing_in_the_present_folder_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_in_the_present_folder_is_run(
+    tmp_path: Path, background: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "json.py").write_text("import pathlib; pathlib.Path('was-run').touch()")
     monkeypatch.chdir(tmp_path)
-    running = await launcher.ensure_sandbox(tmp_path / "sandbox")
-    await running.stop()
+    await launcher.ensure_sandbox(background)
     assert not (tmp_path / "was-run").exists()
 
 
@@ -50,62 +64,59 @@ async def test_a_running_sandbox_is_joined_and_left_running(tmp_path: Path) -> N
         assert not running.started_by_us
         assert running.base_url == process.base_url
         assert running.token == process.token
-        await running.stop()
         assert process.popen.poll() is None
     finally:
         close(process)
 
 
-async def test_the_token_is_handed_over_privately(tmp_path: Path) -> None:
-    running = await launcher.ensure_sandbox(tmp_path / "box")
-    try:
-        assert stat.S_IMODE(os.stat(tmp_path / "box").st_mode) == 0o700
-        assert stat.S_IMODE(os.stat(tmp_path / "box" / "local-token").st_mode) == 0o600
-        assert running.token not in repr(running)
-        if sys.platform == "linux":
-            assert running._process
-            arguments = Path(f"/proc/{running._process.pid}/cmdline").read_bytes()
-            environment = Path(f"/proc/{running._process.pid}/environ").read_bytes()
-            assert running.token.encode() not in arguments + environment
-    finally:
-        await running.stop()
+async def test_the_token_is_handed_over_privately(background: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIO_TOKEN", "the-token-of-another-drio")
+    running = await launcher.ensure_sandbox(background)
+    assert stat.S_IMODE(os.stat(background).st_mode) == 0o700
+    for name in ("local-token", "sandbox.json", "sandbox.log"):
+        assert stat.S_IMODE(os.stat(background / name).st_mode) == 0o600, name
+    assert running.token not in repr(running)
+    if sys.platform == "linux":
+        arguments = Path(f"/proc/{running.pid}/cmdline").read_bytes()
+        environment = Path(f"/proc/{running.pid}/environ").read_bytes()
+        for secret in (running.token, "the-token-of-another-drio"):
+            assert secret.encode() not in arguments + environment
+    assert running.token not in (background / "sandbox.log").read_text()
 
 
-async def test_the_sandbox_goes_when_its_parent_is_killed(tmp_path: Path) -> None:
+async def test_the_sandbox_outlives_the_program_that_started_it(background: Path) -> None:
     script = (
         "import asyncio, sys\n"
         "from drio_tui.launcher import ensure_sandbox\n"
         "async def main():\n"
-        "    running = await ensure_sandbox(sys.argv[1])\n"
-        "    print(running._process.pid, flush=True)\n"
+        "    print((await ensure_sandbox(sys.argv[1])).pid, flush=True)\n"
         "    await asyncio.sleep(600)\n"
         "asyncio.run(main())\n"
     )
-    parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, str(tmp_path / "box"), stdout=asyncio.subprocess.PIPE
-    )
+    parent = subprocess.Popen([sys.executable, "-c", script, str(background)], stdout=subprocess.PIPE)
     assert parent.stdout
-    await parent.stdout.readline()
-    assert launcher.is_locked(tmp_path / "box")
-    parent.kill()
-    await parent.wait()
-    async with asyncio.timeout(20):
-        while launcher.is_locked(tmp_path / "box"):
-            await asyncio.sleep(0.05)
+    pid = int(parent.stdout.readline())
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    session = await open_session(sandbox=True, data_dir=background)
+    assert session.sandbox is not None
+    assert session.sandbox.running.pid == pid
+    assert (await session.client.me()).raw["email"]
+    await session.aclose()
+    assert launcher.is_locked(background)
 
 
-async def test_what_a_dead_sandbox_left_behind_is_not_taken_for_a_living_one(tmp_path: Path) -> None:
-    process = start_sandbox(tmp_path / "box")
-    process.popen.kill()
-    process.popen.wait()
-    close(process)
-    assert (tmp_path / "box" / "sandbox.json").exists()
-    assert launcher.find_running(tmp_path / "box") is None
-    running = await launcher.ensure_sandbox(tmp_path / "box")
-    try:
-        assert running.started_by_us
-    finally:
-        await running.stop()
+async def test_the_ready_file_of_a_dead_sandbox_is_not_taken_for_a_living_one(background: Path) -> None:
+    first = await launcher.ensure_sandbox(background)
+    os.kill(first.pid, signal.SIGKILL)
+    await ended(first)
+    assert (background / "sandbox.json").exists()
+    assert launcher.find_running(background) is None
+    assert launcher.stop_sandbox(background) is None
+    second = await launcher.ensure_sandbox(background)
+    assert second.started_by_us
+    assert second.pid != first.pid
 
 
 async def test_a_sandbox_that_cannot_start_says_why(tmp_path: Path) -> None:
@@ -115,22 +126,104 @@ async def test_a_sandbox_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert str(tmp_path / "box") in failure.value.message
 
 
-async def test_a_session_that_started_the_sandbox_ends_it(tmp_path: Path) -> None:
-    session = await open_session(sandbox=True, data_dir=tmp_path / "box")
+async def test_why_the_process_ended_is_read_from_its_log_and_no_older_line(background: Path) -> None:
+    background.mkdir()
+    (background / "sandbox.log").write_text("a line of last week\n")
+    (background / "sandbox.db").write_bytes(b"not a database at all" * 200)
+    with pytest.raises(launcher.SandboxFailed) as failure:
+        await launcher.ensure_sandbox(background)
+    assert "sandbox.db" in failure.value.message
+    assert "last week" not in failure.value.message
+
+
+async def test_a_long_log_is_set_aside_before_the_next_start(background: Path) -> None:
+    background.mkdir()
+    (background / "sandbox.log").write_text("x" * (2 << 20))
+    await launcher.ensure_sandbox(background)
+    assert (background / "sandbox.log").stat().st_size < 1 << 20
+    assert (background / "sandbox.log.1").stat().st_size == 2 << 20
+
+
+async def test_two_that_want_the_sandbox_at_once_share_one(background: Path) -> None:
+    first, second = await asyncio.gather(launcher.ensure_sandbox(background), launcher.ensure_sandbox(background))
+    assert first.base_url == second.base_url
+    assert first.pid == second.pid
+    assert json.loads((background / "sandbox.json").read_text())["pid"] == first.pid
+    assert [first.started_by_us, second.started_by_us].count(True) == 1
+
+
+async def test_a_sandbox_of_another_version_is_joined_with_advice(background: Path) -> None:
+    await launcher.ensure_sandbox(background)
+    ready = background / "sandbox.json"
+    ready.write_text(json.dumps(json.loads(ready.read_text()) | {"version": "0.0.1"}))
+    notices: list[str] = []
+    session = await open_session(sandbox=True, data_dir=background, notice=notices.append)
+    await session.aclose()
+    assert "0.0.1" in notices[-1]
+    assert "drio-tui sandbox stop" in notices[-1]
+
+
+async def test_requests_survive_a_killed_sandbox_which_is_started_as_it_was(background: Path) -> None:
+    session = await open_session(sandbox=True, data_dir=background)
+    link = session.sandbox
+    assert link is not None
+    await asyncio.to_thread(launcher.stop_sandbox, background)
+    link.running = await launcher.ensure_sandbox(
+        background, options=launcher.StartOptions(allow_private_egress=True, idle_exit=2)
+    )
+    os.kill(link.running.pid, signal.SIGKILL)
+    await ended(link.running)
+    (background / "last-port").unlink()  # it will come back on another port
+    made = await asyncio.gather(
+        session.client.transport.request("POST", "/apps", json={"templateId": "blank", "name": "Made once"}),
+        *(session.client.transport.request("GET", "/apps") for _ in range(5)),
+    )
+    assert made[0].status == 201
+    told = json.loads((background / "sandbox.json").read_text())
+    assert told["options"] == {"port": 0, "idleExit": 2, "allowPrivateEgress": True, "database": None}
+    assert session.base_url == told["apiUrl"]
+    names = [app["name"] for app in (await session.client.transport.request("GET", "/apps")).data["apps"]]
+    assert names.count("Made once") == 1
+    await session.aclose()
+
+
+async def test_after_a_reset_the_new_token_is_used(background: Path) -> None:
+    session = await open_session(sandbox=True, data_dir=background)
+    await asyncio.to_thread(launcher.stop_sandbox, background)
+    reset = [sys.executable, "-m", "drio_tui", "sandbox", "reset", "--yes", "--data", str(background)]
+    subprocess.run(reset, check=True, capture_output=True)
+    running = await launcher.ensure_sandbox(background)  # by another program: the session finds one that refuses it
+    assert session.auth is not None
+    session.client.transport.move_to(running.base_url + "/api/v1")
+    session.auth.move_to(running.base_url)
     assert (await session.client.me()).raw["email"]
     await session.aclose()
-    assert not launcher.is_locked(tmp_path / "box")
 
 
-async def test_two_that_want_the_sandbox_at_once_share_one(tmp_path: Path) -> None:
-    first, second = await asyncio.gather(
-        launcher.ensure_sandbox(tmp_path / "box"), launcher.ensure_sandbox(tmp_path / "box")
-    )
-    try:
-        assert first.base_url == second.base_url
-        told = json.loads((tmp_path / "box" / "sandbox.json").read_text())
-        assert told["baseUrl"] == first.base_url
-        assert [first.started_by_us, second.started_by_us].count(True) == 1
-    finally:
-        await first.stop()
-        await second.stop()
+async def test_one_whose_database_is_not_known_here_is_not_started_on_other_data(background: Path) -> None:
+    running = await launcher.ensure_sandbox(background)
+    running.ready = {**running.ready, "options": {"database": "postgresql+asyncpg://drio:***@db/drio"}}
+    with pytest.raises(launcher.SandboxFailed) as failure:
+        running.restart_options()
+    assert "postgresql+asyncpg://drio:***@db/drio" in failure.value.message
+    assert "DRIO_SANDBOX_DATABASE_URL" in failure.value.hint
+
+
+def test_what_may_hold_a_password_is_no_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIO_SANDBOX_DATABASE_URL", "sqlite+aiosqlite:///other")
+    options = launcher.StartOptions(database_url="postgresql+asyncpg://drio:hush@db/drio")
+    assert "hush" not in " ".join(options.arguments()) + repr(options)
+    assert options.environment()["DRIO_SANDBOX_DATABASE_URL"] == options.database_url
+    assert "DRIO_SANDBOX_DATABASE_URL" not in launcher.StartOptions().environment()
+
+
+def test_the_idle_time_comes_from_the_environment_else_from_the_configuration(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert launcher.configured_idle_exit() == 3
+    for wrong in ("soon", "-1", "nan", "inf"):
+        monkeypatch.setenv("DRIO_SANDBOX_IDLE_EXIT", wrong)
+        assert launcher.configured_idle_exit() == 60
+    (isolated / "config").mkdir()
+    (isolated / "config" / "config.toml").write_text("sandbox_idle_exit = 15\n")
+    assert launcher.configured_idle_exit() == 15

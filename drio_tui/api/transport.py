@@ -121,7 +121,9 @@ class Transport:
     origin; it sees an answer's status and headers, not its body. `on_exchange` is called when an attempt
     starts, when it ends, when another is going to follow and when the wait for that is over, with the same
     object; it runs on the event loop and must not block. `http` replaces the network (an ASGI application in
-    tests). `sandbox_id` is the id of a sandbox's data where it is known already. Cookies are not kept: the API has
+    tests). `sandbox_id` is the id of a sandbox's data where it is known already. `revive` is awaited when a request
+    could not be sent for lack of a server; where it gives True, the request is sent once more, to the `base_url` that
+    may have been changed by `move_to`. Cookies are not kept: the API has
     none, and a jar on 127.0.0.1 would be shared by every port.
 
     Raises `UsageError` for a base URL or for proxy or certificate settings that cannot work.
@@ -135,14 +137,14 @@ class Transport:
         on_exchange: Callable[[Exchange], None] | None = None,
         http: httpx.AsyncBaseTransport | None = None,
         sandbox_id: str = "",
+        revive: Callable[[], Awaitable[bool]] | None = None,
         limits: Limits | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.move_to(base_url)
         self.auth = auth
         self.limits = limits or Limits()
-        self._origin = origin(_base(self.base_url))
-        self._root = str(_base(self.base_url).copy_with(raw_path=b"/")).rstrip("/")
+        self._revive = revive
         self._on_exchange = on_exchange
         self._sleep = sleep
         self._server = ""
@@ -166,6 +168,12 @@ class Transport:
             )
         except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
             raise unusable_network(error) from error
+
+    def move_to(self, base_url: str) -> None:
+        """Send what follows to another address of the same server."""
+        self.base_url = base_url.rstrip("/")
+        self._origin = origin(_base(self.base_url))
+        self._root = str(_base(self.base_url).copy_with(raw_path=b"/")).rstrip("/")
 
     @property
     def is_sandbox(self) -> bool:
@@ -215,6 +223,7 @@ class Transport:
             headers["If-None-Match"] = etag
         budget = _Budget(self.limits.total)
         maybe_done = False  # an earlier attempt of this DELETE may have been carried out
+        revive = self._revive
         for attempt in itertools.count(1):
             exchange = Exchange(
                 number=exchange_number(),
@@ -230,6 +239,9 @@ class Transport:
             except DrioError as error:
                 if maybe_done and isinstance(error, ApiError) and error.status == 404:
                     return Reply(None, 404, {}, error.request_id)
+                if revive and isinstance(error, ConnectionFailed) and await revive():
+                    revive = None
+                    continue
                 again = method in REPEATABLE and attempt <= self.limits.retries and budget.left > 0
                 delay = self._delay(error, attempt) if again else None
                 if delay is None:

@@ -84,6 +84,10 @@ class BearerAuth(httpx.Auth):
 
     def __init__(self, source: TokenSource, base_url: str) -> None:
         self.source = source
+        self.move_to(base_url)
+
+    def move_to(self, base_url: str) -> None:
+        """Attach the token to requests to another address of the same server, and no longer to the old one."""
         self._origin = origin(base_url)
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from drio_tui.cli.common import SuggestingGroup, completes, guarded, refuse_read
 from drio_tui.cli.output import confirm, echo, echo_json, say
 from drio_tui.cli.streams import can_ask
 from drio_tui.text import one_line
+
+if TYPE_CHECKING:
+    from drio_tui.launcher import RunningSandbox
 
 _EXTRA = (
     "fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "jinja2", "jsonschema", "multipart",
@@ -46,6 +49,22 @@ def _options(*, database: bool = True) -> Callable[[Callable[..., Any]], Callabl
         )(function)
 
     return add
+
+
+def _serving(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of the commands that run a sandbox, in the foreground or in the background."""
+    options = (
+        click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; any free one unless given."),
+        click.option(
+            "--allow-private-egress", is_flag=True, help="Let deployed apps call this machine and private networks too."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+_IDLE_EXIT = click.FloatRange(0, 1e6)
 
 
 def _with_extra(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,11 +104,127 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; any free one unless given.")
+@_serving
+@_options()
+@click.option(
+    "--idle-exit",
+    metavar="MINUTES",
+    type=_IDLE_EXIT,
+    help="End after so many minutes without a connection; 0: never. "
+    "Else DRIO_SANDBOX_IDLE_EXIT, the configured time, or 60.",
+)
+@guarded
+@_with_extra
+def start(data: Path | None, database_url: str | None, as_json: bool, **options: Any) -> None:
+    """Start the sandbox in the background, where none runs yet, and print its base URL.
+
+    It goes on running when the program that uses it is left; `drio-tui sandbox stop` ends it.
+    """
+    from drio_tui.launcher import StartOptions, ensure_sandbox
+
+    wanted = StartOptions(database_url=database_url, **options)
+    running = run(ensure_sandbox(_folder(data), options=wanted, on_line=None if as_json else say))
+    if as_json:
+        echo_json(_described(running) | {"started": running.started_by_us})
+        return
+    echo(running.base_url)
+    say(f"It logs to {running.log_file}")
+    if running.advice:
+        say(running.advice)
+    if not running.started_by_us and wanted != StartOptions(database_url=database_url):
+        say("It ran already: the options given now count after `drio-tui sandbox stop`.")
+
+
+@sandbox.command()
+@_options(database=False)
+@guarded
+def stop(data: Path | None, as_json: bool) -> None:
+    """End the sandbox that runs in the background or elsewhere. Its data stay."""
+    from drio_tui.launcher import stop_sandbox
+
+    stopped = stop_sandbox(_folder(data))
+    if as_json:
+        echo_json({"stopped": stopped is not None, "baseUrl": stopped.base_url if stopped else None})
+    else:
+        say(f"The sandbox at {stopped.base_url} has ended." if stopped else "No sandbox is running.")
+
+
+@sandbox.command()
+@_options(database=False)
+@guarded
+def status(data: Path | None, as_json: bool) -> None:
+    """Say whether a sandbox is running, where, and how many connections it has; exits with 1 where none is."""
+    from drio_tui.launcher import find_running
+
+    folder = _folder(data)
+    running = find_running(folder)
+    if running is None:
+        if as_json:
+            echo_json({"running": False, "dataDir": str(folder)})
+        else:
+            say("No sandbox is running.")
+        raise SystemExit(1)
+    described = _described(running) | {"running": True, "connections": run(_connections(running))}
+    if as_json:
+        echo_json(described)
+        return
+    options = described["options"]
+    idle = options.get("idleExit") or 0
+    rows = {
+        "base URL": described["baseUrl"],
+        "process": f"{described['pid']}, since {described['startedAt']}",
+        "version": described["version"],
+        "data": described["dataDir"],
+        "database": options.get("database") or "a file among the data",
+        "log": described["log"],
+        "connections": "unknown" if described["connections"] is None else str(described["connections"]),
+        "ends": f"after {idle:g} min without a connection" if idle else "when it is told to",
+    }
+    for name, value in rows.items():
+        echo(f"{name:<12} {one_line(value, 500)}")
+    if running.advice:
+        say(running.advice)
+
+
+def _described(running: RunningSandbox) -> dict[str, Any]:
+    options = running.ready.get("options")
+    return {
+        "baseUrl": running.base_url,
+        "pid": running.pid,
+        "startedAt": str(running.ready.get("startedAt") or ""),
+        "version": running.version,
+        "dataDir": str(running.data_dir),
+        "log": str(running.log_file),
+        "options": options if isinstance(options, dict) else {},
+    }
+
+
+async def _connections(running: RunningSandbox) -> int | None:
+    """The open connections of a sandbox; None where it does not say."""
+    from drio_tui.api.errors import DrioError
+    from drio_tui.session import open_session
+
+    session = await open_session(sandbox=True, running=running)
+    try:
+        answer = await session.client.transport.request("GET", "/sandbox/status", below_origin=True)
+    except DrioError:  # of an earlier version, or ending
+        return None
+    finally:
+        await session.aclose()
+    found = answer.data.get("connections") if isinstance(answer.data, dict) else None
+    return found if isinstance(found, int) else None
+
+
+@sandbox.command()
+@_serving
 @_options()
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
 @click.option(
-    "--allow-private-egress", is_flag=True, help="Let deployed apps call this machine and private networks too."
+    "--idle-exit",
+    metavar="MINUTES",
+    type=_IDLE_EXIT,
+    default=0,
+    help="End after so many minutes without a connection; never unless given.",
 )
 @guarded
 @_with_extra
@@ -99,6 +234,7 @@ def serve(
     database_url: str | None,
     exit_with_parent: bool,
     allow_private_egress: bool,
+    idle_exit: float,
     as_json: bool,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
     """Serve in the foreground, on this machine only.
@@ -119,6 +255,7 @@ def serve(
             database_url=database_url,
             exit_with_parent=exit_with_parent,
             allow_private_egress=allow_private_egress,
+            idle_exit=idle_exit,
             on_ready=on_ready,
         )
     except KeyboardInterrupt:

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,10 +71,10 @@ def login(
 
     wanted = inherited(profile, base_url, sandbox)
     profiles = Profiles.load()
-    url = _sandbox_url(wanted["data_dir"]) if wanted["sandbox"] else wanted["base_url"]
+    narrate = _narrator(as_json)
+    url = _sandbox_url(wanted["data_dir"], narrate) if wanted["sandbox"] else wanted["base_url"]
     chosen = profiles.resolve(wanted["profile"], url, new=True)
     chosen = replace(chosen, pinned_file=insecure_storage or chosen.pinned_file)
-    narrate = _narrator(as_json)
     insecure = insecure_storage or _settings(narrate).insecure_storage
     _flush(profiles, narrate)
     if os.environ.get(TOKEN_VARIABLE):
@@ -323,19 +322,15 @@ def _signed_in_json(done: SignedIn) -> dict[str, Any]:
 
 
 def _sandbox_running(data_dir: str | None) -> RunningSandbox | None:
-    from drio_tui import paths
-    from drio_tui.launcher import find_running
+    from drio_tui.launcher import data_folder, find_running
 
-    return find_running(Path(data_dir).expanduser() if data_dir else paths.sandbox_dir())
+    return find_running(data_folder(data_dir))
 
 
-def _sandbox_url(data_dir: str | None) -> str:
-    from drio_tui.api.errors import UsageError
+def _sandbox_url(data_dir: str | None, narrate: Callable[[str, str], None]) -> str:
+    from drio_tui.launcher import ensure_sandbox
 
-    running = _sandbox_running(data_dir)
-    if running is None:
-        raise UsageError("No sandbox is running.", hint="Start one with `drio-tui sandbox serve`.")
-    return running.base_url
+    return run(ensure_sandbox(data_dir, on_line=lambda text: narrate("notice", text))).base_url
 
 
 def _settings(narrate: Callable[[str, str], None]) -> Settings:

@@ -71,6 +71,7 @@ class Sandbox:
     answers: Answers = field(default_factory=Answers)
     upstream_key: str = field(default="", repr=False)
     id: str = ""
+    connections: Callable[[], int] = field(default=lambda: 0, repr=False)
 
     @contextlib.asynccontextmanager
     async def writing(self, user: Principal) -> AsyncIterator[Store]:

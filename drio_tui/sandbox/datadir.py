@@ -3,7 +3,9 @@
 | file           | mode | what                                                                          |
 |----------------|------|-------------------------------------------------------------------------------|
 | `sandbox.lock` | 0600 | locked by the one process that uses the folder; the lock goes with the process |
-| `sandbox.json` | 0600 | `pid`, `id`, `baseUrl`, `startedAt` of that process, removed when it ends     |
+| `sandbox.json` | 0600 | `pid`, `id`, `baseUrl`, `options` … of that process, removed when it ends     |
+| `sandbox.stopped` | 0600 | there when `drio-tui sandbox stop` ended it, removed at the next start     |
+| `sandbox.log`  | 0600 | what it logs when it runs in the background                                   |
 | `local-token`  | 0600 | a bearer token of the local user                                              |
 | `last-port`    | 0600 | the port it listened on last, taken again where that is possible              |
 | `allowed-hosts.json` | 0600 | the private addresses that deployed apps may call (`allowed`)           |
@@ -38,7 +40,7 @@ class AlreadyRunning(SandboxError):
     """Another process uses the data folder."""
 
     title = "A sandbox is already running"
-    hint = "Use that one, end it first, or choose another folder with --data."
+    hint = "Use that one, end it with `drio-tui sandbox stop`, or choose another folder with --data."
 
 
 class DataDir:
@@ -91,6 +93,15 @@ class DataDir:
         """Take that back."""
         with contextlib.suppress(OSError):
             self._info.unlink()
+
+    def forget_stop(self) -> None:
+        """Take note that a sandbox runs here again."""
+        with contextlib.suppress(OSError):
+            (self.path / "sandbox.stopped").unlink()
+
+    def is_there(self) -> bool:
+        """Whether the folder still has the lock that `held` took."""
+        return self._lock.exists()
 
     def last_port(self) -> int:
         """The port of the last time, 0 where it is not known."""

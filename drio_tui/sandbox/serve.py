@@ -28,10 +28,13 @@ from drio_tui.sandbox.datadir import DataDir, SandboxError
 from drio_tui.sandbox.db import FILE_NAME, Database, set_aside
 from drio_tui.sandbox.settings import Settings
 
+log = logging.getLogger("drio_tui.sandbox")
+
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 65
 """How long an idle connection stays open: longer than clients keep theirs, or a request could meet its end."""
 _GRACE_SECONDS = 3
+_LOOK_SECONDS = 5.0
 _SIGNALS = [
     number
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -54,10 +57,13 @@ def serve(
     database_url: str | None = None,
     exit_with_parent: bool = False,
     allow_private_egress: bool = False,
+    idle_exit: float = 0.0,
     on_ready: Callable[[dict[str, Any]], None] = lambda _told: None,
 ) -> int:
-    """Serve until a signal comes, or standard input ends when `exit_with_parent`.
+    """Serve until a signal comes, standard input ends when `exit_with_parent`, or nobody needs it any more.
 
+    Nobody does once there was no connection for `idle_exit` minutes (0: that never counts), or once the data folder is
+    removed.
     `allow_private_egress` lets deployed apps call addresses of this machine and of private networks.
     `on_ready` is told once it answers. The result is an exit code: 0, or 128 + the signal's number.
     Raises `SandboxError` (the port is taken, another process has the folder) and `StorageError`.
@@ -67,12 +73,16 @@ def serve(
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # it tells every statement's values below that
     folder = DataDir(data_dir)
     with folder.held(), _listening(port, folder.last_port()) as listener:
+        folder.untell()  # what one that was killed left behind
+        folder.forget_stop()
         taken = listener.getsockname()[1]
         folder.keep_port(taken)
         base_url = f"http://{HOST}:{taken}"
         settings = Settings(folder.path, base_url, database_url, allow_private_egress=allow_private_egress)
+        options: dict[str, Any] = {"port": port, "idleExit": idle_exit, "allowPrivateEgress": allow_private_egress}
+        options["database"] = Database(database_url).name if database_url else None
         try:
-            return asyncio.run(_serve(settings, folder, listener, on_ready, exit_with_parent))
+            return asyncio.run(_serve(settings, folder, listener, on_ready, exit_with_parent, options))
         finally:
             folder.untell()
 
@@ -83,6 +93,7 @@ async def _serve(
     listener: socket.socket,
     on_ready: Callable[[dict[str, Any]], None],
     exit_with_parent: bool,
+    options: dict[str, Any],
 ) -> int:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
@@ -97,7 +108,8 @@ async def _serve(
         }
 
         def ready() -> None:
-            folder.tell(told | {"startedAt": datetime.now(UTC).isoformat(timespec="seconds")})
+            started = datetime.now(UTC).isoformat(timespec="seconds")
+            folder.tell(told | {"startedAt": started, "options": options})
             on_ready({"event": "ready", **told})
 
         config = uvicorn.Config(
@@ -112,9 +124,14 @@ async def _serve(
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         server = _Server(config, ready)
+        app.state.sandbox.connections = lambda: len(server.server_state.connections)
+        watch = asyncio.create_task(_end_when_unneeded(server, folder, options["idleExit"] * 60))
         if exit_with_parent:
             threading.Thread(target=_wait_for_end_of_input, args=(server,), daemon=True).start()
-        await server.serve([listener])
+        try:
+            await server.serve([listener])
+        finally:
+            watch.cancel()
     return 0 if server.signal is None else 128 + server.signal
 
 
@@ -142,6 +159,37 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.signal = sig
         super().handle_exit(sig, frame)
+
+
+class IdleTime:
+    """Measures for how long nobody was connected. Times are in seconds, of any clock."""
+
+    def __init__(self, now: float) -> None:
+        self._since = now
+        self._requests = 0
+
+    def seconds(self, connections: int, requests: int, now: float) -> float:
+        """The idle time at `now`, with so many open connections and so many requests answered since the start."""
+        if connections or requests != self._requests:
+            self._since, self._requests = now, requests
+        return now - self._since
+
+
+async def _end_when_unneeded(server: uvicorn.Server, folder: DataDir, idle_exit: float) -> None:
+    """End the server once nobody was connected for `idle_exit` seconds (0: never), or the data folder is gone."""
+    clock = asyncio.get_running_loop().time
+    idle = IdleTime(clock())
+    while True:
+        await asyncio.sleep(min(idle_exit / 4, _LOOK_SECONDS) if idle_exit else _LOOK_SECONDS)
+        state = server.server_state
+        if not folder.is_there():
+            log.warning("%s was removed: the sandbox ends", folder.path)
+        elif idle_exit and idle.seconds(len(state.connections), state.total_requests, clock()) >= idle_exit:
+            log.info("nobody was connected for %g s: the sandbox ends", idle_exit)
+        else:
+            continue
+        server.should_exit = True
+        return
 
 
 def _wait_for_end_of_input(server: uvicorn.Server) -> None:

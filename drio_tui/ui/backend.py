@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from drio_tui.auth.errors import SignedOut
     from drio_tui.auth.flow import SignedIn
     from drio_tui.auth.keeper import Hooks
-    from drio_tui.launcher import RunningSandbox
-    from drio_tui.session import Session
+    from drio_tui.session import SandboxLink, Session
 
 # One by one, so that quitting while they load waits for one of them at most.
 HEAVY = ("drio_tui.api.http", "drio_tui.api.client", "drio_tui.session")
@@ -65,10 +64,10 @@ class Backend:
         self.status = Status(read_only=options.read_only, sandbox=options.sandbox)
         self.steps: tuple[Step, ...] = ()
         self._post = post
-        self._sandbox: RunningSandbox | None = None
         self._ready = asyncio.Event()
         self._closing = False
         self._probe: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._asked: asyncio.Future[SignedIn | None] | None = None
         self._waits: dict[int, float] = {}
 
@@ -107,12 +106,9 @@ class Backend:
             from drio_tui.launcher import ensure_sandbox
             from drio_tui.session import open_session
 
-            if self._sandbox is None or not self._sandbox.alive:
-                self._sandbox = await ensure_sandbox(self.options.data_dir, on_line=self._begin)
+            running = await ensure_sandbox(self.options.data_dir, on_line=self._begin)
             self._begin("Opening it")
-            return await open_session(
-                sandbox=True, running=self._sandbox, on_exchange=self._exchanged, notice=self._notice
-            )
+            return await open_session(sandbox=True, running=running, on_exchange=self._exchanged, notice=self._notice)
 
         await self._connect(connect)
 
@@ -136,12 +132,9 @@ class Backend:
         await self._connect(connect, asked=bool(profile or base_url))
 
     async def close(self) -> None:
-        """End the session, and the sandbox if it was started here."""
+        """End the session. The sandbox goes on running."""
         self._closing = True
         await self._drop_session()
-        if self._sandbox is not None and self._sandbox.started_by_us:
-            await self._sandbox.stop()
-        self._sandbox = None
 
     async def _connect(self, connect: Callable[[], Coroutine[Any, Any, Session]], *, asked: bool = True) -> None:
         """Take over a new session; `asked` says that someone named what to connect to."""
@@ -164,6 +157,8 @@ class Backend:
         else:
             # Signed out: templates can still be browsed, with no token.
             self._set(phase="signed-out", profile=session.profile, host=host)
+        if session.sandbox is not None:
+            self._watch = asyncio.create_task(self._stay_with_sandbox(session, session.sandbox))
         self._ready.set()
         self._post(SessionChanged(self.session))
         self._post(BackendReady(first_run=session.first_run and not asked))
@@ -184,8 +179,9 @@ class Backend:
 
     async def _drop_session(self) -> None:
         self._ready.clear()
-        if self._probe is not None:
-            self._probe.cancel()
+        for task in (self._probe, self._watch):
+            if task is not None:
+                task.cancel()
         if self._asked is not None and not self._asked.done():
             self._asked.set_result(None)  # nobody answers any more, and what waits for it would never end
         client, session, self._server = self.client, self.session, self.server
@@ -252,6 +248,41 @@ class Backend:
 
         auth = self.session.auth if self.session is not None else None
         return auth is not None and isinstance(auth.source, TokenKeeper)
+
+    async def _stay_with_sandbox(self, session: Session, link: SandboxLink) -> None:
+        """Notice when the sandbox ends and start it again; one that a person stopped waits for the next request."""
+        from drio_tui.api.errors import DrioError
+
+        back = asyncio.Event()
+
+        def lost() -> None:
+            back.clear()
+            self._set(phase="restarting", cause="")
+
+        def found() -> None:
+            back.set()
+            self.base_url = session.base_url
+            self._set(phase="online", cause="")
+
+        def failed(error: DrioError) -> None:
+            self._set(phase="offline", cause=error.message or error.title)
+
+        link.on_lost, link.on_back, link.on_failed = lost, found, failed
+        while True:
+            await link.wait_until_gone()
+            back.clear()
+            if await asyncio.to_thread(link.was_stopped):
+                self._set(phase="stopped", cause="")
+                self._notice("The local sandbox was stopped. What you do next starts it again.")
+                await back.wait()
+            else:
+                try:
+                    await link.revive()
+                except DrioError as error:
+                    self._notice(f"The local sandbox ended and does not start: {error.message or error.title}")
+                    await back.wait()
+            self._notice("The local sandbox had ended. It runs again, and what you were editing is still here.")
+            await asyncio.sleep(_PROBE_SECONDS[0])  # one that always ends at once is not started without a pause
 
     # -- telling ----------------------------------------------------------------------------------
 

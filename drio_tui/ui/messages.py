@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from drio_tui.auth.flow import SignedIn
     from drio_tui.session import Session
 
-Phase = Literal["starting", "first-run", "signed-out", "connecting", "online", "offline", "failed"]
+Phase = Literal[
+    "starting", "first-run", "signed-out", "connecting", "online", "offline", "failed", "restarting", "stopped"
+]
+
+UNREACHABLE: frozenset[Phase] = frozenset({"offline", "restarting", "stopped"})
+"""The phases in which what is shown may be out of date."""
 
 
 @dataclass(frozen=True, slots=True)

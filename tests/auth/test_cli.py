@@ -239,7 +239,6 @@ async def test_no_input_and_no_browser_ends_in_a_timeout_not_in_a_hang(world: Wo
         (("login", "--timeout", "0"), 2),
         (("logout", "--profile", "nobody"), 2),
         (("status", "--profile", "nobody"), 2),
-        (("login", "--sandbox"), 2),
         (("logout",), 0),
         (("logout", "--all"), 0),
         (("status",), 4),

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -124,6 +125,73 @@ def test_a_second_one_on_the_same_data_is_told_who_is_there(start: Any, data: Pa
     assert first.base_url in second.stderr
     with first.client() as client:
         assert client.get(f"{API}/me").status_code == 200
+
+
+def test_it_is_started_in_the_background_told_of_and_stopped(background: Path) -> None:
+    where = ("--data", str(background))
+    absent = command("status", *where)
+    assert (absent.returncode, absent.stdout) == (1, "")
+    assert "No sandbox is running" in absent.stderr
+    assert json.loads(command("status", *where, "--json").stdout)["running"] is False
+    begun = command("start", *where, "--idle-exit", "7", "--allow-private-egress")
+    assert begun.returncode == 0, begun.stderr
+    base_url = begun.stdout.strip()
+    assert str(background / "sandbox.log") in begun.stderr
+    again = command("start", *where, "--json")
+    assert json.loads(again.stdout)["baseUrl"] == base_url
+    assert json.loads(again.stdout)["started"] is False
+    with socket.create_connection(("127.0.0.1", int(base_url.rpartition(":")[2]))):
+        running = json.loads(command("status", *where, "--json").stdout)
+    assert running["running"] is True
+    assert running["connections"] == 1
+    assert running["options"] == {"port": 0, "idleExit": 7, "allowPrivateEgress": True, "database": None}
+    shown = command("status", *where)
+    assert shown.returncode == 0
+    assert base_url in shown.stdout
+    assert "after 7 min" in shown.stdout
+    assert command("stop", *where).returncode == 0
+    assert command("status", *where).returncode == 1
+    assert "No sandbox is running" in command("stop", *where).stderr
+
+
+def test_it_ends_by_itself_once_nobody_is_connected(start: Any) -> None:
+    process = start("--idle-exit", "0.001")
+    assert process.popen.wait(30) == 0
+    assert "nobody was connected" in process.stderr.read_text()
+    assert not (process.data_dir / "sandbox.json").exists()
+
+
+def test_idle_time_begins_when_the_last_connection_and_the_last_request_are_over() -> None:
+    from drio_tui.sandbox.serve import IdleTime
+
+    idle = IdleTime(100.0)
+    assert idle.seconds(0, 0, 130.0) == 30.0
+    assert idle.seconds(1, 0, 140.0) == 0.0
+    assert idle.seconds(0, 0, 150.0) == 10.0
+    assert idle.seconds(0, 1, 160.0) == 0.0  # asked and gone in between
+    assert idle.seconds(0, 1, 165.0) == 5.0
+
+
+def test_it_ends_when_its_folder_is_removed(start: Any, data: Path) -> None:
+    process = start()
+    shutil.rmtree(data)
+    assert process.popen.wait(30) == 0
+    assert "was removed" in process.stderr.read_text()
+
+
+def test_a_command_with_the_sandbox_starts_it_and_leaves_it_running(background: Path) -> None:
+    def drio(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "drio_tui", "--sandbox", "--data", str(background), *arguments],
+            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    first = drio("apps", "--json")
+    assert json.loads(first.stdout)["apps"][0]["name"] == "Acme Support"
+    assert "drio-tui sandbox stop" in first.stderr
+    ready = (background / "sandbox.json").read_text()
+    assert "Found a running sandbox" in drio("me").stderr
+    assert (background / "sandbox.json").read_text() == ready
 
 
 def test_a_port_that_is_taken_is_named(data: Path) -> None:

@@ -16,6 +16,7 @@ from drio_tui.sandbox.routes import (
     deployments,
     integrations,
     operations,
+    process,
     templates,
     tools,
     trying,
@@ -25,7 +26,19 @@ from drio_tui.sandbox.routes import (
 
 def install(app: FastAPI) -> None:
     """Add every route to `app`, side by side: routers within routers cost each request their own search."""
-    for module in (apps, tools, widgets, integrations, operations, auth, templates, deployments, trying, allowed):
+    for module in (
+        apps,
+        tools,
+        widgets,
+        integrations,
+        operations,
+        auth,
+        templates,
+        deployments,
+        trying,
+        allowed,
+        process,
+    ):
         app.router.routes.extend(module.router.routes)
 
 

@@ -21,7 +21,7 @@ from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.allowing import change_allowed, why_not_allowed
 from drio_tui.ui.keymap import Key
-from drio_tui.ui.messages import Status
+from drio_tui.ui.messages import UNREACHABLE, Status
 from drio_tui.ui.saving import document_of
 from drio_tui.ui.screens import editing
 from drio_tui.ui.screens.base import DrioScreen
@@ -264,7 +264,7 @@ class AppScreen(editing.Editing, DrioScreen[None]):
         errors, warnings = root.errors + root.errors_below, root.warnings + root.warnings_below
         if self.loading_app:
             parts.append(("◌ reading…", "$text-warning"))
-        elif status.phase == "offline" or any(part.failures for part in self.snapshot.parts.values()):
+        elif status.phase in UNREACHABLE or any(part.failures for part in self.snapshot.parts.values()):
             at = f" at {self._read_at:%H:%M}" if self._read_at else ""
             parts.append((f"▲ not fresh: as it was{at}" if len(self.snapshot) else "▲ not read", "$text-warning"))
         if errors:

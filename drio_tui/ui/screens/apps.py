@@ -21,7 +21,7 @@ from drio_tui.kinds import APP
 from drio_tui.text import count_of
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
-from drio_tui.ui.messages import Status
+from drio_tui.ui.messages import UNREACHABLE, Status
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.app_table import COLUMNS, AppTable, Order, draft_key
@@ -240,7 +240,7 @@ class AppsScreen(DrioScreen[None]):
             title = next(column.title for member, column in COLUMNS if member == self.order.member)
             words += f", by {title.lower()}{' downwards' if self.order.down else ''}"
         parts: list[tuple[str, str]] = [(words, "$foreground-muted")]
-        if status.phase == "offline" or self.failure is not None:
+        if status.phase in UNREACHABLE or self.failure is not None:
             at = f" at {self._read_at:%H:%M}" if self._read_at else ""
             parts.append((f"   ▲ not fresh: as it was{at}", "$text-warning"))
         note.update(Content.assemble(*parts))

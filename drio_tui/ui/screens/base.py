@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
-from drio_tui.ui.messages import RequestFailed, Status
+from drio_tui.ui.messages import UNREACHABLE, RequestFailed, Status
 from drio_tui.ui.widgets.dialog import EndsOnce
 from drio_tui.ui.widgets.key_line import KeyLine
 from drio_tui.ui.widgets.status_line import StatusLine
@@ -166,7 +166,8 @@ class DrioScreen(Guarded, Requests, EndsOnce, Screen[S]):
         """Another session (or none) is in use: what is shown belongs to the old one. Override to load anew."""
 
     def _status_changed(self, before: Status, now: Status) -> None:
-        if before.phase == "offline" and now.phase in ("online", "signed-out") and self.is_current:
+        is_back = before.phase in UNREACHABLE and now.phase in ("online", "signed-out")
+        if is_back and self.is_current:
             self.reconnected()
 
     def reconnected(self) -> None:

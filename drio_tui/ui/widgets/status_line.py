@@ -25,6 +25,8 @@ _PHASES: dict[Phase, tuple[str, str, str]] = {
     "connecting": ("◌", "connecting", "$text-warning"),
     "online": ("●", "online", "$text-success"),
     "offline": ("▲", "offline", "$text-error"),
+    "restarting": ("◌", "restarting the sandbox", "$text-warning"),
+    "stopped": ("○", "sandbox stopped", "$text-warning"),
     "failed": ("✗", "failed", "$text-error"),
 }
 
