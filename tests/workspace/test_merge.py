@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from drio_tui.api.models import same_json
@@ -118,6 +119,22 @@ def test_what_a_stale_chain_would_have_undone_is_said() -> None:
     assert (stale.path, stale.would_remove, stale.would_bring_back) == (("nextToolIds",), ("t",), ("a",))
 
 
+@pytest.mark.parametrize(
+    ("theirs", "mine", "lost", "back"),
+    [
+        (["b"], ["a", "b", "m"], (), ("a",)),
+        (["a", "b", "t"], ["b"], ("t",), ()),
+        (["a", "b", "x"], ["x", "a", "b"], None, None),
+    ],
+)
+def test_a_stale_chain_is_reported_for_what_it_would_remove_or_bring_back_alone(
+    theirs: list[str], mine: list[str], lost: tuple[str, ...] | None, back: tuple[str, ...] | None
+) -> None:
+    result = merge({"nextToolIds": ["a", "b"]}, {"nextToolIds": theirs}, {"nextToolIds": mine}, lists=CHAIN)
+    found = [(stale.would_remove, stale.would_bring_back) for stale in result.stale]
+    assert found == ([] if lost is None else [(lost, back)])
+
+
 def test_two_new_orders_of_a_chain_are_a_conflict_with_a_proposal() -> None:
     result = merge(
         {"nextToolIds": ["a", "b", "c"]}, {"nextToolIds": ["b", "a", "c"]}, {"nextToolIds": ["a", "c", "b", "m"]},
@@ -155,6 +172,125 @@ def test_a_new_action_in_the_place_of_a_removed_one_does_not_inherit_what_others
     result = merge(base, {"actions": [action("a", callMode="always")]}, {"actions": [action("new")]}, lists=ACTIONS)
     (conflict,) = result.conflicts
     assert action("new") in conflict.both
+
+
+def test_of_entries_that_are_alike_the_nearest_is_the_changed_one() -> None:
+    base = [action("a", n=0), action("x"), action("y"), action("a", n=3)]
+    mine = [action("a", n=0), action("x"), action("y"), action("a", n=4)]
+    theirs = [action("a", n=0, note="t"), action("x"), action("y"), action("a", n=3)]
+    result = merge({"actions": base}, {"actions": theirs}, {"actions": mine}, lists=ACTIONS)
+    assert result.conflicts == ()
+    assert result.merged["actions"] == [action("a", n=0, note="t"), action("x"), action("y"), action("a", n=4)]
+    swapped = [action("a", n=7), action("x"), action("y"), action("a", n=8)]
+    result = merge({"actions": base}, {"actions": theirs}, {"actions": swapped}, lists=ACTIONS)
+    assert result.conflicts == ()
+    assert result.merged["actions"] == [action("a", n=7, note="t"), action("x"), action("y"), action("a", n=8)]
+    theirs = [*base[:3], action("a", n=3, note="t")]
+    result = merge({"actions": base}, {"actions": theirs}, {"actions": [*base[1:3], action("a", n=9)]}, lists=ACTIONS)
+    assert result.conflicts == ()
+    assert result.merged["actions"] == [action("x"), action("y"), action("a", n=9, note="t")]
+
+
+def test_a_clash_in_one_entry_is_a_conflict_wherever_in_the_list_it_is() -> None:
+    base = [action("a"), action("b"), action("c")]
+    for place in range(3):
+        theirs, mine = [
+            [{**one, "note": note} if n == place else one for n, one in enumerate(base)] for note in ("theirs", "mine")
+        ]
+        theirs[(place + 1) % 3] = {**theirs[(place + 1) % 3], "callMode": "always"}
+        (conflict,) = merge({"actions": base}, {"actions": theirs}, {"actions": mine}, lists=ACTIONS).conflicts
+        assert conflict.reason == "Both changed the same entry"
+
+
+Payload = dict[str, int]
+PAYLOADS = st.dictionaries(st.sampled_from(["note", "mode"]), st.integers(0, 2), max_size=2)
+ENTRIES = st.lists(st.tuples(st.sampled_from("abcde"), PAYLOADS), unique_by=lambda entry: entry[0], max_size=5)
+Entries = list[tuple[str, Payload]]
+
+
+def text_of(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def three_way(base: Payload | None, theirs: Payload | None, mine: Payload | None) -> list[Payload] | None:
+    """What is left of one entry, None for a conflict: both sides' wishes, or one of them where they agree."""
+    if mine in (base, theirs):
+        return [] if theirs is None else [theirs]
+    if theirs == base:
+        return [] if mine is None else [mine]
+    if base is None:
+        return [one for one in (theirs, mine) if one is not None]  # both added one of that name: both are kept
+    if theirs is None or mine is None:
+        return None
+    merged: Payload = {}
+    for name in {*theirs, *mine}:
+        was, their, my = base.get(name), theirs.get(name), mine.get(name)
+        if my not in (was, their) and their != was:
+            return None
+        if (value := their if my == was else my) is not None:
+            merged[name] = value
+    return [merged]
+
+
+@settings(max_examples=300)
+@given(ENTRIES, ENTRIES, ENTRIES)
+@example(
+    [("a", {}), ("b", {})],
+    [("a", {"note": 1}), ("b", {})],
+    [("a", {"note": 2}), ("b", {})],
+)
+def test_of_a_list_of_entries_nothing_of_either_side_is_lost_without_a_conflict(
+    base: Entries, theirs: Entries, mine: Entries
+) -> None:
+    sides = [{"actions": [action(key, **payload) for key, payload in side]} for side in (base, theirs, mine)]
+    result = merge(*sides, lists=ACTIONS)
+    keys = {key for side in (base, theirs, mine) for key, _ in side}
+    wanted = {key: three_way(*(dict(side).get(key) for side in (base, theirs, mine))) for key in keys}
+    if result.conflicts:
+        (conflict,) = result.conflicts
+        assert (conflict.base, conflict.theirs, conflict.mine) == tuple(side["actions"] for side in sides)
+        assert conflict.reason == "Both changed the order" or None in wanted.values()
+        entries = conflict.both
+    else:
+        assert None not in wanted.values()
+        entries = result.merged["actions"]
+    for key, expected in wanted.items():
+        if expected is not None:
+            found = [one for one in entries if one["template"] == key]
+            assert sorted(map(text_of, found)) == sorted(text_of(action(key, **payload)) for payload in expected), key
+    assert {one["template"] for one in entries} <= keys
+
+
+@settings(max_examples=200)
+@given(*[st.lists(st.sampled_from("abc"), max_size=5) for _ in range(3)])
+def test_what_one_side_added_to_a_list_with_repeated_members_stays(
+    base: list[str], theirs: list[str], mine: list[str]
+) -> None:
+    result = merge({"nextToolIds": base}, {"nextToolIds": theirs}, {"nextToolIds": mine}, lists=CHAIN)
+    merged = result.conflicts[0].both if result.conflicts else result.merged["nextToolIds"]
+    for member in "abc":
+        was, their, my = base.count(member), theirs.count(member), mine.count(member)
+        if min(their, my) >= was:
+            assert merged.count(member) == max(their, my)
+        elif max(their, my) <= was:
+            assert was - (was - their) - (was - my) <= merged.count(member) <= min(their, my)
+
+
+@given(ENTRIES, ENTRIES, ENTRIES)
+def test_what_a_stale_list_would_undo_is_exactly_what_came_and_went_there(
+    base: Entries, theirs: Entries, mine: Entries
+) -> None:
+    sides = [{"actions": [action(key, **payload) for key, payload in side]} for side in (base, theirs, mine)]
+    result = merge(*sides, lists=ACTIONS)
+    before, there, here = ({key for key, _ in side} for side in (base, theirs, mine))
+    stale = result.stale[0] if result.stale else None
+    removed = {one["template"] for one in (stale.would_remove if stale else ())}
+    back = {one["template"] for one in (stale.would_bring_back if stale else ())}
+    if sides[1] in (sides[0], sides[2]) or sides[2] == sides[0]:
+        assert stale is None
+    else:
+        assert removed >= there - before - here
+        assert back == (before & here) - there
 
 
 @given(OBJECTS, OBJECTS)
@@ -204,6 +340,13 @@ def test_a_merged_chain_loses_and_repeats_nothing(base: list[str], theirs: list[
     wanted = {each for each in {*base, *theirs, *mine} if (each in theirs and each in mine) or
               (each not in base and (each in theirs or each in mine))}  # fmt: skip
     assert set(ids) == wanted
+
+
+def test_taking_away_below_an_object_that_is_not_there_changes_nothing() -> None:
+    assert with_value({"a": 1}, ("b", "c"), MISSING) == {"a": 1}
+    assert with_value({"b": 1}, ("b", "c"), MISSING) == {"b": 1}
+    assert with_value({"b": {}}, ("b", "c", "d"), MISSING) == {"b": {}}
+    assert with_value({"b": {"c": 1, "d": 2}}, ("b", "c"), MISSING) == {"b": {"d": 2}}
 
 
 @given(OBJECTS, st.lists(st.sampled_from(["name", "config", "x", "y.z"]), min_size=1, max_size=3), VALUES)
