@@ -13,7 +13,7 @@ import pytest
 from drio_tui.auth import exchange
 from drio_tui.auth.bearer import BearerAuth
 from drio_tui.auth.clients import ClientBook
-from drio_tui.auth.errors import NotRenewed, Offline, SignedOut
+from drio_tui.auth.errors import NotRenewed, Offline, SignedOut, StoreFailed
 from drio_tui.auth.flow import SignedIn
 from drio_tui.auth.keeper import Hooks, TokenKeeper
 from drio_tui.auth.lock import FileLock
@@ -130,6 +130,28 @@ async def test_the_new_refresh_token_is_stored_before_the_new_access_token_is_us
     go_on.set()
     assert (await request).status_code == 200
     assert (await session.stored()).access_token in session.world.api.requests[-1].headers["authorization"]
+    await session.client.aclose()
+
+
+async def test_a_new_token_that_cannot_be_stored_is_not_used(person: Person) -> None:
+    """B46: the sign-in of the next process would be lost."""
+
+    class Failing(Vault):
+        fails = True
+
+        async def save(self, profile: Any, tokens: Any) -> Place:
+            if self.fails:
+                raise StoreFailed("The disk is full.")
+            return await super().save(profile, tokens)
+
+    store = Failing()
+    session = await make(person, store=store)
+    session.expire()
+    with pytest.raises(StoreFailed, match="The disk is full"):
+        await session.client.get("/things")
+    assert len(session.refresh_posts()) == 1
+    assert len(session.world.api.requests) == 1
+    assert await session.keeper.token() == session.signed_in.tokens.access_token
     await session.client.aclose()
 
 
@@ -421,7 +443,10 @@ async def test_a_fresh_token_that_is_refused_is_not_renewed_again(session: Sessi
         assert (await session.client.get("/never")).status_code == 401
     assert len(session.refresh_posts()) == 1
     assert (await session.client.get("/things")).status_code == 200
-    session.clock.pass_time(61)
+    session.clock.pass_time(29)
+    assert (await session.client.get("/never")).status_code == 401
+    assert len(session.refresh_posts()) == 1
+    session.clock.pass_time(2)
     await session.client.get("/never")
     assert len(session.refresh_posts()) == 2
 

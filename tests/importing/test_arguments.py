@@ -151,6 +151,10 @@ def test_a_member_of_an_object_in_the_query_is_needed_where_the_object_needs_it(
     assert found["inputSchema"]["required"] == ["filter"]
     assert not Draft202012Validator(found["inputSchema"]).is_valid({"filter": {"b": 1}})
     assert sent(found, {"filter": {"a": "x"}})["query"] == [("filter[a]", "x")]
+    optional = parameter("filter", schema=schema, style="deepObject")
+    found = operation({"parameters": [optional]}, method="get")
+    assert not found["inputSchema"].get("required")
+    assert Draft202012Validator(found["inputSchema"]).is_valid({})
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,19 @@ def test_few_aliases_and_merges_are_what_they_name() -> None:
     assert not problems
 
 
+def test_of_several_yaml_merges_the_first_counts_and_what_is_written_there_counts_most() -> None:
+    text = b"""
+one: &one {a: 1, b: 1, c: 1}
+two: &two {b: 2, c: 2, d: 2}
+both: {<<: [*one, *two], c: 3}
+other: {c: 3, <<: [*two, *one]}
+"""
+    value, problems = parse(text)
+    assert value["both"] == {"a": 1, "b": 1, "c": 3, "d": 2}
+    assert value["other"] == {"a": 1, "b": 2, "c": 3, "d": 2}
+    assert not problems
+
+
 def test_plain_words_of_yaml_mean_what_they_mean_in_json() -> None:
     text = b"""
 yes: no

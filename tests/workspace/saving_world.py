@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.client import DrioClient
@@ -32,9 +33,9 @@ class Token(httpx.Auth):
 
 class Network(httpx.AsyncBaseTransport):
     """The way to the sandbox. `lose` says what happens to the next request of a method: its `answer` is lost after
-    it was carried out, or the `request` itself is on the way; `refuse` are statuses that the next requests that
-    change something get from a server on the way; `offline` refuses every connection. `hang` is like `lose`, but
-    nothing comes until the caller gives up; `hung` is set then.
+    it was carried out, or the `request` itself is on the way; `refuse` are statuses, with `details` where they are
+    given, that the next requests that change something get from a server on the way; `offline` refuses every
+    connection. `hang` is like `lose`, but nothing comes until the caller gives up; `hung` is set then.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -43,7 +44,7 @@ class Network(httpx.AsyncBaseTransport):
         self.hang: dict[str, str] = {}
         self.hung = asyncio.Event()
         self.offline = False
-        self.refuse: list[int] = []
+        self.refuse: list[int | tuple[int, Any]] = []
         self.before: list[Any] = []  # awaited, one before each request that changes something
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -52,8 +53,11 @@ class Network(httpx.AsyncBaseTransport):
         if request.method != "GET" and self.before:
             await self.before.pop(0)()
         if request.method != "GET" and self.refuse:
-            body = httpx.ByteStream(b'{"error":{"code":"refused","message":"no","details":null,"requestId":null}}')
-            return httpx.Response(self.refuse.pop(0), stream=body, headers={"Content-Type": "application/json"})
+            refusal = self.refuse.pop(0)
+            status, details = refusal if isinstance(refusal, tuple) else (refusal, None)
+            error = {"code": "refused", "message": "no", "details": details, "requestId": None}
+            body = httpx.ByteStream(json.dumps({"error": error}).encode())
+            return httpx.Response(status, stream=body, headers={"Content-Type": "application/json"})
         if hanging := self.hang.pop(request.method, ""):
             if hanging == "answer":
                 await (await self.inner.handle_async_request(request)).aread()

@@ -194,6 +194,42 @@ async def test_a_write_refused_because_the_thing_moved_on_is_merged_again(
     await two.client.aclose()
 
 
+@pytest.mark.parametrize("refusals", [1, 2, 3])
+async def test_a_thing_that_keeps_moving_on_is_tried_three_times(
+    world: World, sandbox: InProcess, refusals: int
+) -> None:
+    one = world.one
+    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="mine")
+    sent = len(one.sent)
+    one.network.refuse = [412] * refusals
+    outcome = await one.saver.save(edit)
+    assert isinstance(outcome, Saved if refusals < 3 else Refused)
+    assert len(one.sent) - sent == min(refusals + 1, 3)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"referrers": [{"kind": "widget", "id": "w", "name": "W", "field": "toolId"}]},
+        [{"path": "name", "message": "is taken"}],
+    ],
+)
+async def test_a_409_that_names_its_reason_is_refused_once_although_the_thing_moved_on(
+    world: World, sandbox: InProcess, details: Any
+) -> None:
+    one, two = world.one, Editor(sandbox, "other")
+    tool = world.ids["tool a"]
+    edit = await one.edit(TOOL, world.app, tool, description="mine")
+    sent = len(one.sent)
+    one.network.before = [lambda: two.client.update(TOOL, tool, {"name": "Theirs"}, app=world.app)]
+    one.network.refuse = [(409, details)]
+    outcome = await one.saver.save(edit)
+    assert isinstance(outcome, Refused)
+    assert outcome.referrers or outcome.fields
+    assert len(one.sent) == sent + 1
+    await two.client.aclose()
+
+
 async def test_a_clash_with_something_else_is_refused_once(world: World) -> None:
     """F05: nothing moved, so nothing would be different the second time."""
     one = world.one

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,6 +38,7 @@ class TokenMemory:
     """
 
     generation: int = 0
+    clock: Callable[[], float] = time.monotonic
     _known: dict[str, tuple[Principal, float, float]] = field(default_factory=dict)
 
     def get(self, key: str, now: float) -> Principal | None:
@@ -45,7 +47,7 @@ class TokenMemory:
         if found is None:
             return None
         principal, expires_at, checked = found
-        if expires_at <= now or time.monotonic() - checked > _TRUSTED_FOR:
+        if expires_at <= now or self.clock() - checked > _TRUSTED_FOR:
             del self._known[key]
             return None
         return principal
@@ -56,7 +58,7 @@ class TokenMemory:
             return
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[key] = (principal, expires_at, time.monotonic())
+        self._known[key] = (principal, expires_at, self.clock())
 
     def forget(self) -> None:
         """Something was revoked."""

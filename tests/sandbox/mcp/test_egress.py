@@ -204,6 +204,24 @@ async def test_a_name_that_turns_private_after_a_good_answer_is_refused_at_the_n
     assert upstream.seen == []
 
 
+@pytest.mark.parametrize("dead", [1, 2, 3])
+async def test_the_first_three_addresses_of_a_host_are_tried(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream, dead: int
+) -> None:
+    nobody = [f"127.0.0.{number}" for number in range(2, 2 + dead)]  # the upstream listens at .1 only
+    Names(monkeypatch, [*nobody, "127.0.0.1"])
+    gate = Gate.for_urls(LAX, [f"http://many.example:{upstream.port}"])
+    async with GuardedTransport(LAX) as transport:
+        asking = fetch(transport, gate, Outgoing("GET", f"http://many.example:{upstream.port}/x"))
+        if dead < 3:
+            assert (await asking).status == 200
+        else:
+            with pytest.raises(FetchFailed) as failure:
+                await asking
+            assert not failure.value.sent
+    assert len(upstream.seen) == (1 if dead < 3 else 0)
+
+
 async def test_one_bad_address_among_good_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     Names(monkeypatch, ["93.184.216.34", "169.254.169.254"])
     with pytest.raises(Refused, match="link-local"):

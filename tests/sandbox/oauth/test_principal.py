@@ -88,6 +88,21 @@ async def test_a_lookup_that_a_revocation_overtook_is_not_remembered(
     assert memory.get("key", sandbox.clock.now) == principal
 
 
+async def test_a_lookup_is_remembered_for_one_second(sandbox: Sandbox, application: Application) -> None:
+    principal = await principal_of(sandbox.server, (await sandbox.tokens(application))["access_token"])
+    assert principal is not None
+    now = 0.0
+    memory = TokenMemory(clock=lambda: now)
+    memory.put("key", principal, expires_at=60, generation=0)
+    now = 0.9
+    assert memory.get("key", 1) == principal
+    now = 1.1
+    assert memory.get("key", 1) is None
+    memory.put("key", principal, expires_at=60, generation=0)
+    assert memory.get("key", 59) == principal
+    assert memory.get("key", 60) is None
+
+
 async def test_what_another_process_revoked_is_forgotten_when_the_memory_ends(
     sandbox: Sandbox, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
