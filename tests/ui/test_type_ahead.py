@@ -209,6 +209,16 @@ async def test_keys_after_a_click_go_to_what_it_opened(monkeypatch: pytest.Monke
         await took(pilot, field)
 
 
+async def test_keys_after_the_wheel_and_the_pointer_are_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with program(monkeypatch) as (pilot, _):
+        screen = await show(pilot, "apps")
+        at_once(pilot, "/")
+        for kind in (events.MouseScrollDown, events.MouseMove, events.MouseScrollUp):
+            pilot.app.post_message(kind(None, 5, 5, 0, 0, 0, False, False, False, 5, 5))
+        at_once(pilot, *COMMANDS)
+        await took(pilot, screen.query_one("#filter", Input))
+
+
 async def test_a_question_asked_by_a_worker_takes_the_next_key(monkeypatch: pytest.MonkeyPatch) -> None:
     async with program(monkeypatch) as (pilot, _):
         screen = await open_first_app(pilot)

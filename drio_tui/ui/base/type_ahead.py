@@ -24,6 +24,7 @@ _LIMITS = {"work": 3.0, "refresh": 0.25, "search": 1.0, "fill": 3.0}
 """Seconds to wait at most: for the event loop, a repaint, the command palette, a new screen that needs a request."""
 REACTION = 0.25
 """Seconds after a screen appeared in which nobody can have reacted to it: what is typed was meant for its fields."""
+# What only moves the pointer or scrolls needs not to be waited for.
 _LEAD_NOWHERE = (
     events.MouseMove,
     events.MouseScrollUp,
@@ -74,7 +75,10 @@ class TypeAhead:
             self._held.append(event)
             self._look_soon()
             return True
-        if not isinstance(event, _LEAD_NOWHERE):
+        if isinstance(event, _LEAD_NOWHERE):
+            if self._held:
+                self._look_soon()
+        else:
             self._text_in = self._field() if _is_text(event) else None
             self._waited = dict.fromkeys(self._waited, 0.0)
             self._look_soon()
@@ -88,18 +92,20 @@ class TypeAhead:
 
     def _look(self) -> None:
         """Deliver the next event when nothing speaks against it; else look again."""
+        self._looking = False
         loop = asyncio.get_running_loop()
         self._note_screen()
         if not loop_is_idle(loop) and self._may_wait("work"):
+            self._looking = True
             loop.call_soon(self._look)
             return
         reason = self._reason(self._held[0]) if self._held else ""
         if reason and self._may_wait(reason):
+            self._looking = True
             loop.call_later(_POLL, self._look)
             return
         if reason == "fill":
             self._give_up()
-        self._looking = False
         if self._held and self._released is None:
             self._released = self._held.popleft()
             if not self._app.post_message(self._released):  # the app is closing
