@@ -7,6 +7,7 @@ import re
 import time
 from typing import Any
 
+from drio_tui.auth.challenge import scopes
 from drio_tui.auth.clients import Client
 from drio_tui.auth.discovery import Discovery
 from drio_tui.auth.errors import (
@@ -27,6 +28,7 @@ from drio_tui.text import one_line
 REFRESH_SECONDS = 25.0
 REVOKE_SECONDS = 5.0
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")  # RFC 6749 appendix A.12; keeps line breaks out of headers
+_LONGEST_SCOPE = 4096
 _TIMELESS = 10.0 * 365 * 86400
 _TEMPORARY = frozenset({"server_error", "temporarily_unavailable", "slow_down"})
 _REFUSALS: dict[str, type[ExchangeRefused]] = {
@@ -157,6 +159,7 @@ def _token_set(answer: Answer, *, before: TokenSet, now: float) -> TokenSet:
             raise BadAnswer(f"The refresh_token in {answer.where.lower()} is not usable.", step=step, hint=hint)
         next_refresh = None
     scope = body.get("scope")
+    granted = " ".join(scopes(scope[:_LONGEST_SCOPE])) if isinstance(scope, str) else before.scope
     lifetime = _lifetime(body.get("expires_in"))
     return TokenSet(
         access_token=access,
@@ -164,7 +167,7 @@ def _token_set(answer: Answer, *, before: TokenSet, now: float) -> TokenSet:
         obtained_at=now,
         lifetime=lifetime,
         expires_at=None if lifetime is None else now + lifetime,
-        scope=scope if isinstance(scope, str) else before.scope,
+        scope=granted,
         client_id=before.client_id,
         issuer=before.issuer,
         token_endpoint=before.token_endpoint,

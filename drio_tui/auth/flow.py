@@ -37,6 +37,7 @@ from drio_tui.text import duration, one_line
 
 TIMEOUT_SECONDS = 300.0
 SILENCE_SECONDS = 20.0
+_LONGEST_NAME = 1000
 _FEATURES = {"offline_access": "staying signed in", "email": "your address", "profile": "your name"}
 
 
@@ -429,7 +430,8 @@ def _account(body: dict[str, Any]) -> Account:
         raise AccountUnknown("The answer names no user.")
 
     def text(*keys: str) -> str | None:
-        return next((v for k in keys if isinstance(v := user.get(k), str) and v), None)
+        # Absurdly long ones would become the name of a profile and of an entry in the keyring.
+        return next((v for k in keys if isinstance(v := user.get(k), str) and 0 < len(v) <= _LONGEST_NAME), None)
 
     account = Account(text("id", "sub"), text("email"), text("name"))
     if account.label is None:

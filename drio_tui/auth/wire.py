@@ -19,6 +19,7 @@ from urllib.parse import quote_plus, urljoin
 
 from drio_tui import __version__
 from drio_tui.api.http import httpx
+from drio_tui.api.redact import HIDDEN, is_secret, spellings
 from drio_tui.auth.errors import (
     BadAnswer,
     ServerTrouble,
@@ -51,13 +52,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer, read whole. The body may hold tokens, so it is no part of the repr."""
+    """One HTTP answer, read whole. The body may hold tokens, so it is no part of the repr.
+
+    `secrets` are those of the request: a server may repeat them in what it says, and they are hidden there.
+    """
 
     step: Step
     url: str
     status: int
     headers: httpx.Headers = field(repr=False)
     body: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False, default=())
 
     @property
     def host(self) -> str:
@@ -98,10 +103,10 @@ class Answer:
             error, description = envelope.get("code") or "error", envelope.get("message")
         if not isinstance(error, str) or not error:
             return None
-        said = one_line(error, 80)
+        said = one_line(self._without_secrets(error), 80)
         if isinstance(description, str) and description:
-            said += f": {one_line(description, 400)}"
-        return Refusal(error, said)
+            said += f": {one_line(self._without_secrets(description), 400)}"
+        return Refusal(self._without_secrets(error), said)
 
     def words(self) -> str:
         """What the server says for a person to read, as one safe line; empty when it says nothing."""
@@ -111,10 +116,17 @@ class Answer:
         body = self.error_object()
         for key in ("error_description", "message", "detail", "title"):
             if isinstance(text := body.get(key), str) and text:
-                return one_line(text, 400)
+                return one_line(self._without_secrets(text), 400)
         if body or not self.body.strip():
             return ""
-        return _page_words(self.body[:_READ_OF_A_PAGE].decode("utf-8", "replace"))
+        page = self._without_secrets(self.body.decode("utf-8", "replace"))
+        return _page_words(page[:_READ_OF_A_PAGE])
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self.secrets:
+            for spelling in spellings(secret):
+                text = text.replace(spelling, HIDDEN)
+        return text
 
     @property
     def where(self) -> str:
@@ -186,7 +198,8 @@ class Wire:
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
         left = 0 if bearer is not None else redirects
         while True:
-            answer = await self._send("GET", url, step, headers=headers, total=self._total)
+            secrets = (bearer,) if bearer else ()
+            answer = await self._send("GET", url, step, headers=headers, total=self._total, secrets=secrets)
             target = answer.headers.get("location")
             if answer.status not in (301, 302, 303, 307, 308) or not target:
                 return answer
@@ -220,10 +233,29 @@ class Wire:
             pair = ":".join(quote_plus(part) for part in basic)
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         content = str(httpx.QueryParams(dict(form))).encode("ascii")
-        return await self._send("POST", url, step, headers=headers, content=content, total=total or self._total)
+        secrets = [value for name, value in form.items() if value and is_secret(name, oauth=True)]
+        if basic is not None:
+            secrets.append(basic[1])
+        return await self._send(
+            "POST",
+            url,
+            step,
+            headers=headers,
+            content=content,
+            total=total or self._total,
+            secrets=tuple(secrets),
+        )
 
     async def _send(
-        self, method: str, url: str, step: Step, *, headers: dict[str, str], total: float, content: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        step: Step,
+        *,
+        headers: dict[str, str],
+        total: float,
+        content: bytes | None = None,
+        secrets: tuple[str, ...] = (),
     ) -> Answer:
         client = self._client(url, step)
         problem: SignInFailed
@@ -231,7 +263,7 @@ class Wire:
             async with asyncio.timeout(total):
                 async with client.stream(method, url, headers=headers, content=content) as response:
                     body = await _read(response, step)
-                    return Answer(step, url, response.status_code, response.headers, body)
+                    return Answer(step, url, response.status_code, response.headers, body, secrets)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
             problem = StepTimeout(f"No whole answer from {_host(url)}.", step=step)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:

@@ -19,7 +19,7 @@ from drio_tui.auth.file_store import FileBox
 from drio_tui.auth.keeper import TokenKeeper
 from drio_tui.auth.logout import log_out
 from tests.auth.conftest import Person
-from tests.auth.httpd import Raw, Reply, Request
+from tests.auth.httpd import Raw, Reply, Request, json_reply
 from tests.auth.world import TOKEN, World
 
 SECRET_KINDS = ("at-", "rt-", "code-", "secret-")
@@ -125,15 +125,27 @@ async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
         assert secret not in seen
 
 
-async def test_error_answers_that_echo_our_secrets_are_not_shown_whole(person: Person, world: World) -> None:
-    """B68: a server that repeats the code in a page instead of JSON: only the kind of answer is told."""
+@pytest.mark.parametrize("form", ["page", "text", "description", "message", "code"])
+async def test_error_answers_that_echo_our_secrets_are_not_shown_whole(person: Person, world: World, form: str) -> None:
+    """B68: a server that repeats the code or the verifier: its words are told without them."""
 
     async def echo(request: Request) -> Reply:
-        return Reply(200, b"<html>" + request.body + b"</html>", {"Content-Type": "text/html"})
+        said = f"Bad code {request.form['code']} for {request.form['code_verifier']}"
+        match form:
+            case "page":
+                return Reply(200, b"<html>Bad " + request.body + b"</html>", {"Content-Type": "text/html"})
+            case "text":
+                return Reply(200, said.encode(), {"Content-Type": "text/plain"})
+            case "description":
+                return json_reply({"error": "invalid_grant", "error_description": said}, 400)
+            case "code":
+                return json_reply({"error": said}, 400)
+        return json_reply({"message": said})
 
     world.override[TOKEN] = echo
     with pytest.raises(SignInFailed) as caught:
         await person.signs_in()
+    assert "Bad" in caught.value.message
     for secret in [s for s in world.minted if s.startswith("code-")] + attempts_secrets(person, world):
         assert secret not in repr(caught.value) + str(caught.value.as_dict())
 

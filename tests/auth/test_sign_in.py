@@ -187,6 +187,24 @@ async def test_a_refusal_under_status_200_is_told_in_the_servers_words(
     assert "x()" not in caught.value.message
 
 
+async def test_an_absurdly_long_account_or_scope_is_not_kept(person: Person, world: World) -> None:
+    """B42 B39: they would become names in the keyring and part of the stored token set."""
+
+    async def me(request: Request) -> Reply:
+        if world.bearer(request) is None:
+            return world.refuse()
+        return json_reply({"user": {"id": "u" * 100_000, "email": "ada@example.com"}})
+
+    world.api_override["/api/v1/me"] = me
+    world.settings.token = {"scope": "openid profile email " + "x" * 100_000 + " bad\x00scope"}
+    done = await person.signs_in()
+    assert done.profile.account_id is None
+    assert done.account.label == "ada@example.com"
+    assert len(done.tokens.scope) <= 4096
+    assert done.tokens.scope.isprintable()
+    assert done.missing_scopes == ()
+
+
 @pytest.mark.parametrize("status", [200, 503])
 async def test_an_error_instead_of_the_account_is_told_in_the_servers_words(
     person: Person, world: World, status: int
