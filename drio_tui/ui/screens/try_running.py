@@ -52,10 +52,9 @@ async def attempt(
     why = [] if bound.only_reads else ["", "The tool is not marked as only reading."]
     if new_host:
         place = origin_text(local.origin(bound))
-        private = (
-            ", an address that only this machine or its network can reach" if local.has_private_host(bound) else ""
-        )
-        why += ["", f"It goes from this machine to {place}{private}. That is asked once in this session."]
+        if local.has_private_host(bound):
+            place += ", an address that only this machine or its network can reach"
+        why += ["", f"It goes from this machine to {place}. That is asked once in this session."]
     # Where a secret has to be typed, that dialog shows the request too and is the consent: one question for one run.
     if not bound.only_reads or (new_host and wanted is None):
         title = "Send this?" if bound.only_reads else f"Run {bound.title}?"
