@@ -8,6 +8,8 @@ import pytest
 
 from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.widgets.app_table import sort_key
+from drio_tui.ui.widgets.document import Document
+from drio_tui.workspace.deployed import Records, record_of
 from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 
@@ -100,15 +102,20 @@ async def test_a_second_click_opens_an_app(monkeypatch: pytest.MonkeyPatch) -> N
         assert pilot.app.screen.app_id == "app_2"
 
 
+def about(screen: Any) -> str:
+    """What the pane beside the table says, on one line."""
+    return " ".join(screen.query_one("#about", Document).text.split())
+
+
 async def test_broken_rows_say_why_and_leave_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """F22."""
     apps = [*APPS, {"id": "app_4", "name": None}, "nonsense", {"name": "No id"}, {"id": "app_1", "name": "Twin"}]
     async with serving(with_apps(apps)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.things)
-        text = text_of(pilot.app)
-        assert "name: Input should be" in text
-        assert "expected an object" in text
+        for key, reason in (("app_4", "name: Input should be"), ("#5", "expected an object")):
+            screen.table.choose(key)
+            await until(pilot, lambda wanted=reason: wanted in about(screen))
         assert shown(screen) == ["app_1", "app_2", "app_3", "app_4", "#5", "#6", "#7"]
         screen.table.choose("#6")
         await pilot.press("enter")
@@ -153,3 +160,29 @@ def test_values_of_any_type_sort_beside_each_other() -> None:
     assert ordered.index("1.9") < ordered.index("1.10")
     assert ordered.index("A") < ordered.index("b")
     assert set(map(repr, ordered[-2:])) == {"None", "''"}
+
+
+async def test_the_app_under_the_cursor_is_counted_with_its_last_deploy(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sandbox_process.client() as client:
+        app = client.get("/api/v1/apps").json()["apps"][0]
+        tools = len(client.get(f"/api/v1/apps/{app['id']}/tools").json()["tools"])
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        screen.table.choose(app["id"])
+        await until(pilot, lambda: f"{tools} tools" in about(screen))
+        assert "not from this machine" in about(screen)
+        Records(pilot.app.backend.server, app["id"]).keep(record_of("3.2.1", "https://x.test/mcp", {}))
+        await pilot.press("r")
+        await until(pilot, lambda: "3.2.1 just now" in about(screen))
+        assert "https://x.test/mcp" in about(screen)
+
+
+async def test_an_app_whose_config_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of() | {"GET /apps/app_1/config": 403}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: "not counted: " in about(screen))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from drio_tui.api.client import DrioClient
@@ -24,7 +26,9 @@ from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import UNREACHABLE, Status
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.stylesheets import stylesheet
+from drio_tui.ui.widgets.app_detail import AppFacts, app_blocks, read_facts
 from drio_tui.ui.widgets.app_table import COLUMNS, AppTable, Order, draft_key
+from drio_tui.ui.widgets.document import Document
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rows import Row, RowList
@@ -35,6 +39,9 @@ if TYPE_CHECKING:
     from drio_tui.guide.draft import Draft
     from drio_tui.guide.drafts import Kept
 
+_RESTS = 0.25
+"""Seconds that the cursor rests on an app before more of it is read."""
+
 _WAITING = tuple(
     Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-muted") for width in (name, 14, 8, 5, 4, 10)))
     for n, name in enumerate((18, 12, 22, 15, 9))
@@ -42,7 +49,7 @@ _WAITING = tuple(
 
 
 class AppsScreen(DrioScreen[None]):
-    """A table that fills the screen."""
+    """The list of apps, and what is known of the one under the cursor."""
 
     AREA = "apps"
     CSS_PATH = stylesheet("apps")
@@ -91,6 +98,12 @@ class AppsScreen(DrioScreen[None]):
             super().__init__()
             self.draft = draft
 
+    class _Facts(Message):
+        def __init__(self, app: str, facts: AppFacts) -> None:
+            super().__init__()
+            self.app = app
+            self.facts = facts
+
     class _NotRead(Message):
         def __init__(self, error: DrioError) -> None:
             super().__init__()
@@ -98,13 +111,18 @@ class AppsScreen(DrioScreen[None]):
 
     def compose_body(self) -> ComposeResult:
         yield FilterInput(placeholder="/ to filter", id="filter")
-        yield AppTable(id="table")
-        yield EmptyState(id="empty")
+        with Horizontal(id="apps"):
+            yield AppTable(id="table")
+            yield EmptyState(id="empty")
+            yield Document(id="about")
         yield Static(id="note")
 
     def on_mount(self) -> None:
         super().on_mount()
         self._read_at: datetime | None = None
+        self._facts: dict[str, AppFacts] = {}
+        self._shown: str | None = None
+        self._about_timer: Timer | None = None
         self.watch(self.app, "status", self._note)
         self._begin()
 
@@ -120,6 +138,7 @@ class AppsScreen(DrioScreen[None]):
         return next((thing for thing in self.things or () if thing.id == key), None)
 
     def session_changed(self) -> None:
+        self._facts.clear()
         self.set_reactive(AppsScreen.things, None)
         self._begin()
         self.refresh_bindings()
@@ -175,6 +194,7 @@ class AppsScreen(DrioScreen[None]):
 
     def on_apps_screen__read(self, message: _Read) -> None:
         self._read_at = datetime.now()
+        self._facts.clear()
         self.set_reactive(AppsScreen.failure, None)
         self.things = message.things
         self._show()
@@ -224,7 +244,36 @@ class AppsScreen(DrioScreen[None]):
         else:
             empty.say("Nothing matches", f"No app matches “{self.wanted}”.", ("Esc", "show all"))
         self._note(self.drio.status)
+        self._show_about()
         self.refresh_bindings()
+
+    @on(RowList.Moved, "#table")
+    def _show_about(self) -> None:
+        """Show the app under the cursor; what the list does not say is read once the cursor rests on it."""
+        about, app = self.query_one("#about", Document), self.chosen
+        about.display = app is not None
+        if self._about_timer is not None:
+            self._about_timer.stop()
+        if app is None:
+            self._shown = None
+            return
+        about.show(app_blocks(app, self._facts.get(app.id)), keep_place=self._shown == app.id)
+        self._shown = app.id
+        if app.id not in self._facts and not app.made_up:
+            self._about_timer = self.set_timer(_RESTS, partial(self._read_facts, app.id), name="read the app")
+
+    def _read_facts(self, app: str) -> None:
+        server = self.backend.server
+
+        async def read(client: DrioClient) -> tuple[str, AppFacts]:
+            return app, await read_facts(client, app, server)
+
+        self.run_request(read, lambda found: self._Facts(*found), group="facts")
+
+    def on_apps_screen__facts(self, message: _Facts) -> None:
+        self._facts[message.app] = message.facts
+        if self.chosen is not None and self.chosen.id == message.app:
+            self._show_about()
 
     def _note(self, status: Status) -> None:
         """One line: how many there are, how they are sorted, whether this is still what drio has."""
