@@ -2,7 +2,7 @@
 
 | `config.type` | what is sent                                                                            |
 |---------------|-----------------------------------------------------------------------------------------|
-| `apiKey`      | the key in the header or query parameter `name`                                         |
+| `apiKey`      | the key in the header, query parameter or cookie `name`                                 |
 | `bearer`      | `Authorization: Bearer`, the token as it is                                             |
 | `basic`       | `Authorization: Basic` (RFC 7617)                                                       |
 | `oauth`       | `Authorization: Bearer`, a token of the client-credentials grant (RFC 6749 section 4.4) |
@@ -34,6 +34,7 @@ _EARLY_SECONDS = 30.0
 _DEFAULT_SECONDS = 300.0
 _LONGEST_SECONDS = 24 * 3600.0
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_COOKIE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 section 4.1.1
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -154,6 +155,10 @@ def _api_key(auth: Document, config: Document, secrets: Document) -> Credentials
     name = str(config.get("name") or "X-Api-Key")
     if config.get("in") == "query":
         return Credentials(query={name: key})
+    if config.get("in") == "cookie":
+        if not _HEADER.fullmatch(name) or not _COOKIE.fullmatch(key):
+            raise SignInFailed(f"The connection {_name(auth)} names a cookie that cannot be sent.")
+        return Credentials({"Cookie": f"{name}={key}"})
     if not _HEADER.fullmatch(name) or (name.lower() in OWN_HEADERS and name.lower() != "authorization"):
         raise SignInFailed(f"The connection {_name(auth)} names a header that cannot be sent.")
     return Credentials({name: key})

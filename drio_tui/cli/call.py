@@ -11,7 +11,16 @@ import click
 
 from drio_tui.api import wire
 from drio_tui.api.errors import DrioError, UsageError
-from drio_tui.cli.common import completes, connection_options, guarded, inherited, is_read_only, no_such, run
+from drio_tui.cli.common import (
+    CREDENTIAL,
+    completes,
+    connection_options,
+    guarded,
+    inherited,
+    is_read_only,
+    no_such,
+    run,
+)
 from drio_tui.cli.output import confirm, echo, echo_json, prompt_secret, say, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.streams import can_ask, exit_if_closed
@@ -25,7 +34,6 @@ if TYPE_CHECKING:
     from drio_tui.workspace.trying.run import Run
 
 _LONGEST = 4 << 20
-CREDENTIAL = "DRIO_UPSTREAM_SECRET"
 _WIDTH = 100
 
 

@@ -19,6 +19,9 @@ from drio_tui.text import one_line, visible
 if TYPE_CHECKING:
     from drio_tui.api.errors import NotFound
 
+CREDENTIAL = "DRIO_UPSTREAM_SECRET"
+"""The environment variable that a secret of an upstream is read from."""
+
 _READ_ONLY = "drio_tui.read_only"
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from drio_tui.api.errors import DrioError, UsageError
-from drio_tui.cli.common import completes, connection_options, guarded, inherited, no_such, refuse_read_only, run
-from drio_tui.cli.output import echo, echo_json, say, style, warn
+from drio_tui.cli.common import (
+    CREDENTIAL,
+    completes,
+    connection_options,
+    guarded,
+    inherited,
+    no_such,
+    refuse_read_only,
+    run,
+)
+from drio_tui.cli.output import echo, echo_json, prompt_secret, say, style, warn
 from drio_tui.cli.render import shown, table
+from drio_tui.cli.streams import can_ask
 from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
     from drio_tui.importing.document import Document
     from drio_tui.importing.errors import Problem
-    from drio_tui.importing.planning import Plan
+    from drio_tui.importing.model import Scheme
+    from drio_tui.importing.planning import NewConnection, Plan
+    from drio_tui.importing.present import Present
     from drio_tui.session import Session
+    from drio_tui.workspace.snapshot import Snapshot
+
+_LONGEST_SECRET = 64 << 10
 
 
 @click.command("import")
@@ -28,7 +44,17 @@ if TYPE_CHECKING:
 @click.option("--server", metavar="URL", help="Where the API is, instead of what the document says.")
 @click.option("--into", metavar="INTEGRATION", help="Add to this integration (id or key) instead of a new one.")
 @click.option("--name", metavar="NAME", help="The new integration's name; the document's title unless given.")
-@click.option("--auth", metavar="CONNECTION", help="The auth connection (id or key) that the new integration uses.")
+@click.option("--auth", metavar="CONNECTION", help="The auth connection (id or key) that the integration uses.")
+@click.option(
+    "--auth-secret",
+    "auth_secret",
+    is_flag=True,
+    help="Create the connection that the document asks for. The secret is read from DRIO_UPSTREAM_SECRET or standard "
+    "input, or asked for.",
+)
+@click.option("--auth-scheme", metavar="NAME", help="With --auth-secret: which of the document's security schemes.")
+@click.option("--auth-user", metavar="TEXT", help="With --auth-secret: the user name, or the OAuth client id.")
+@click.option("--allow-host", is_flag=True, help="Let the sandbox call the API although its address is a private one.")
 @click.option("--no-tools", is_flag=True, help="Create operations only, no tools.")
 @click.option("--no-check", is_flag=True, help="Do not check what is taken against the OpenAPI specification.")
 @click.option("--dry-run", is_flag=True, help="Print what would be created, and create nothing.")
@@ -38,7 +64,7 @@ def import_openapi(app: str, source: str, **options: Any) -> None:
     """Create operations of APP (its id or slug), with tools, from the OpenAPI 3.x document SOURCE.
 
     SOURCE is a file, an https address, or - for standard input. Without --operation, --tag or --all the
-    document's operations are listed and nothing is created.
+    document's operations are listed and nothing is created. What APP has of the document already is left as it is.
     """
     run(_Import(app, source, options).work())
 
@@ -59,49 +85,97 @@ class _Import:
                 return
             chosen = self._chosen(document)
             checked = () if given["no_check"] else (await document.check(chosen)).problems
-            if given["dry_run"] and not (given["into"] or given["auth"]):
-                self._show(await self._planned(document, chosen, {}, "", ""), checked)
-                return
             if not given["dry_run"]:
                 refuse_read_only("--read-only creates nothing; --dry-run shows what would be.")
-            await self._in_app(document, chosen, checked)
+            secret = self._secret(document, chosen)
+            await self._in_app(document, chosen, checked, secret)
 
-    async def _in_app(self, document: Document, chosen: list[str], checked: tuple[Problem, ...]) -> None:
+    def _secret(self, document: Document, chosen: list[str]) -> dict[str, Any]:
+        """The body of the connection that --auth-secret asks for; empty without it. Raises `UsageError`."""
+        from drio_tui.importing.signing import BY_PROVIDER, connection_of
+
+        given = self._given
+        if not given["auth_secret"]:
+            if given["auth_scheme"] or given["auth_user"]:
+                raise UsageError("--auth-scheme and --auth-user go with --auth-secret")
+            return {}
+        if given["auth"]:
+            raise UsageError("--auth names a connection that is there, --auth-secret creates one: give one of them")
+        scheme = self._scheme(document, chosen)
+        members = BY_PROVIDER[scheme.provider]
+        if members.user and not given["auth_user"]:
+            raise UsageError(
+                f"{one_line(scheme.name, 60)} needs the {members.user_label}", hint="Add --auth-user TEXT."
+            )
+        if given["dry_run"]:
+            return connection_of(scheme, document.title, user=given["auth_user"] or "")
+        place = f"{members.secret_label} for {one_line(document.title, 60)} ({one_line(scheme.about, 80)})"
+        secret = _read_secret(place, document_on_stdin=self._source.strip() == "-")
+        return connection_of(scheme, document.title, secret=secret, user=given["auth_user"] or "")
+
+    def _scheme(self, document: Document, chosen: list[str]) -> Scheme:
+        name = self._given["auth_scheme"]
+        known = ", ".join(one_line(one.name, 40) for one in document.schemes) or "none"
+        if name:
+            scheme = next((one for one in document.schemes if one.name == name), None)
+        else:
+            scheme = document.proposal(chosen)
+        if scheme is None:
+            what = f"no security scheme {one_line(name, 60)}" if name else "no sign-in for what is taken"
+            raise UsageError(f"the document names {what}", hint=f"The document's security schemes: {known}.")
+        if not scheme.provider:
+            raise UsageError(f"{one_line(scheme.name, 60)} ({one_line(scheme.about, 80)}): {scheme.problem}")
+        return scheme
+
+    async def _in_app(
+        self, document: Document, chosen: list[str], checked: tuple[Problem, ...], connection: dict[str, Any]
+    ) -> None:
         from drio_tui.cli.read import find_app
-        from drio_tui.kinds import AUTH, INTEGRATION, OPERATION, TOOL
+        from drio_tui.importing.planning import NewConnection
+        from drio_tui.importing.present import present_in
+        from drio_tui.importing.signing import same_connection
         from drio_tui.session import connected
+        from drio_tui.workspace.deploying import read
+        from drio_tui.workspace.saving import Saver
 
         given = self._given
         where = inherited(given["profile"], given["base_url"], given["sandbox"])
         async with connected(**where, notice=say) as session:
-            client = session.client
-            app = await find_app(client, self._app)
-            integrations = (await client.list(INTEGRATION, app=app)).items
-            tools = (await client.list(TOOL, app=app)).items
-            operations: list[dict[str, Any]] = []
-            for one in integrations:
-                operations += (await client.list(OPERATION, app=app, parent=str(one.get("id")))).items
-            into = _named(integrations, given["into"], "integration") if given["into"] else None
-            auth = ""
+            snapshot = await read(Saver(session.client), await find_app(session.client, self._app))
+            for part in snapshot.parts.values():  # what could not be read would be made once more
+                if part.error is not None:
+                    raise part.error
+            connections = [thing.raw for thing in snapshot.things("auth") if isinstance(thing.raw, dict)]
+            auth: str | NewConnection = ""
             if given["auth"]:
-                connections = (await client.list(AUTH, app=app)).items
                 auth = str(_named(connections, given["auth"], "auth connection")["id"])
-            taken = {"integration": integrations, "operation": operations, "tool": tools}
-            keys = {kind: [str(one.get("key")) for one in things] for kind, things in taken.items()}
-            plan = await self._planned(document, chosen, keys, auth, into or "")
+            elif connection:
+                offered = [thing.text("key") for thing in snapshot.things("provider")]
+                if connection["providerKey"] not in offered:
+                    raise UsageError(f"this drio has no provider {connection['providerKey']}", hint="Use --auth.")
+                auth = NewConnection(connection, same_connection(connections, connection))
+            present = present_in(snapshot)
+            into = _named([*present.integrations], given["into"], "integration") if given["into"] else None
+            plan = await self._planned(document, chosen, present, auth, into)
             if given["dry_run"]:
                 self._show(plan, checked)
             else:
-                await self._make(session, app, plan, checked)
+                await self._make(session, snapshot.app_id, plan, checked)
+            await self._after(session, document, snapshot, plan)
 
     async def _planned(
-        self, document: Document, chosen: list[str], taken: dict[str, list[str]], auth: str, into: dict[str, Any] | str
+        self,
+        document: Document,
+        chosen: list[str],
+        present: Present,
+        auth: str | NewConnection,
+        into: Mapping[str, Any] | None,
     ) -> Plan:
         from drio_tui.importing.planning import Target
 
         given = self._given
         target: Target | str = given["name"] or ""
-        if isinstance(into, dict):
+        if into is not None:
             target = Target(str(into["id"]), str(into.get("baseUrl") or ""))
         return await document.plan(
             chosen,
@@ -109,8 +183,40 @@ class _Import:
             integration=target,
             auth=auth,
             tools=not given["no_tools"],
-            taken=taken,
+            present=present,
         )
+
+    async def _after(self, session: Session, document: Document, snapshot: Snapshot, plan: Plan) -> None:
+        """Say what is still missing before the tools can be called: a sign-in, and leave for a private address."""
+        from drio_tui.calls.egress import origin_text
+        from drio_tui.importing.signing import BY_PROVIDER
+        from drio_tui.workspace.addresses import private_origin
+        from drio_tui.workspace.allowed_hosts import allow, allowed_hosts
+        from drio_tui.workspace.imported import MEMBER
+
+        made = [thing for thing in plan.things if thing.kind == "integration"]
+        for thing in made:
+            there = snapshot.thing("integration", thing.changes) if thing.changes else None
+            wanted = thing.body.get("config", {}).get(MEMBER, {}).get("signIn")
+            if wanted and not thing.links and not (there is not None and there.text("authId")):
+                scheme = document.proposal(one.id for one in document.operations)
+                able = scheme is not None and scheme.provider in BY_PROVIDER
+                way = "--auth-secret creates the connection, --auth names one" if able else "--auth names a connection"
+                say(f"▲ The document wants a sign-in ({one_line(' or '.join(wanted), 120)}), and none is given: {way}.")
+        known = await allowed_hosts(session.client)
+        if known is None:
+            return
+        urls = [str(thing.body["baseUrl"]) for thing in made if "baseUrl" in thing.body]
+        urls += [there.text("baseUrl") for id in plan.used if (there := snapshot.thing("integration", id))]
+        for url in dict.fromkeys(urls):
+            origin = private_origin(url, session.base_url)
+            if origin is None or origin in known:
+                continue
+            if self._given["allow_host"] and not self._given["dry_run"]:
+                await allow(session.client, origin)
+                say(f"The sandbox may call {origin_text(origin)}.")
+            else:
+                say(f"▲ {origin_text(origin)} is a private address. {known.advice(origin)}")
 
     def _chosen(self, document: Document) -> list[str]:
         given = self._given
@@ -170,6 +276,7 @@ class _Import:
         if self._json:
             echo_json(plan.as_dict() | {"checked": [problem.as_dict() for problem in checked]})
             return
+        _tell_skipped(plan)
         for thing in plan.things:
             echo(f"would create {shown(thing.about, 160)}")
         from drio_tui.calls.cost import kilobytes
@@ -196,6 +303,7 @@ class _Import:
                     warn(f"  {result.problem}")
 
         if not self._json:
+            _tell_skipped(plan)
             _tell((*plan.problems, *checked))
         await work.run(on_result=tell)
         if self._json:
@@ -212,6 +320,7 @@ class _Import:
                         }
                         for thing, result in results
                     ],
+                    "skipped": [{"source": one.source, "key": one.key} for one in plan.skipped],
                     "tokens": plan.tokens,
                     "bytes": plan.bytes,
                     "problems": [problem.as_dict() for problem in (*plan.problems, *checked)],
@@ -222,11 +331,37 @@ class _Import:
             raise DrioError(
                 f"{failed} of {count_of(len(plan.things), 'resource')} were not created; the others were.",
                 title="Not all was created",
-                hint="Look with `drio-tui inspect`; `z` in the program takes back what was.",
+                hint="The same command again creates what is missing; `z` in the program takes back what was created.",
             )
 
 
-def _named(things: list[dict[str, Any]], wanted: str, what: str) -> dict[str, Any]:
+def _read_secret(label: str, *, document_on_stdin: bool) -> str:
+    """The secret: from the environment, asked for, or a line of standard input. Raises `UsageError`."""
+    import os
+    import sys
+
+    found = os.environ.get(CREDENTIAL, "")
+    if not found and can_ask():
+        found = prompt_secret(label)
+    elif not found and not document_on_stdin and sys.stdin is not None:
+        found = sys.stdin.readline(_LONGEST_SECRET).strip("\r\n")
+    if not found:
+        raise UsageError(f"the {label} is needed", hint=f"Set {CREDENTIAL}, or give it on standard input.")
+    return found
+
+
+def _tell_skipped(plan: Plan) -> None:
+    if plan.skipped:
+        say(f"{count_of(len(plan.skipped), 'operation')} of these the app has already:")
+        for one in plan.skipped[:20]:
+            say(f"  {one_line(one.source, 120)} ({one_line(one.key, 64)})")
+        if len(plan.skipped) > 20:
+            say(f"  and {len(plan.skipped) - 20} more (--json has all)")
+    if not plan.things:
+        say("There is nothing to create.")
+
+
+def _named(things: Sequence[Mapping[str, Any]], wanted: str, what: str) -> Mapping[str, Any]:
     for member in ("id", "key"):
         for thing in things:
             if thing.get(member) == wanted:

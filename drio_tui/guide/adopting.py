@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from drio_tui.guide.draft import Added, Draft
+from drio_tui.guide.draft import Added, Draft, Object
 from drio_tui.importing.planning import Plan
 from drio_tui.kinds import KINDS
+
+
+def _change(draft: Draft, ref: str, body: Object) -> None:
+    """Give something that was added before what the plan says; what the template brings is changed once it is there."""
+    own = draft.one_added(ref)
+    if own is not None:
+        config = {**(own.body.get("config") or {}), **body.pop("config", {})}
+        more = body | ({"config": config} if config else {})
+        own.filled.edit({**own.filled.whole, **more}, {**own.filled.shown, **more})
 
 
 def adopt(draft: Draft, plan: Plan) -> list[Added]:
@@ -13,6 +22,9 @@ def adopt(draft: Draft, plan: Plan) -> list[Added]:
     found: list[Added] = []
     for thing in plan.things:
         body, under = thing.resolved(refs)
+        if thing.changes:
+            _change(draft, thing.changes, body)
+            continue
         owner = KINDS[thing.kind].parent
         if owner and under:
             body[owner[0]] = under

@@ -58,7 +58,7 @@ class Choosing:
     def why_not(self, id: str) -> str:
         """Why an operation cannot be chosen, as a sentence; empty when it can."""
         if id in self.made:
-            return "It is made already."
+            return "The app has it already."
         one = self._by_id.get(id)
         return one.obstacle if one else "There is no such operation."
 
@@ -89,10 +89,10 @@ class Choosing:
         """Choose nothing."""
         self._chosen.clear()
 
-    def was_made(self, ids: Iterable[str]) -> None:
-        """These became something: they are chosen no longer, and cannot be."""
-        for id in ids:
-            self.made.add(id)
+    def are_made(self, ids: Iterable[str]) -> None:
+        """These, and no others, are in the app: they are chosen no longer, and cannot be."""
+        self.made = set(ids)
+        for id in self.made:
             self._chosen.pop(id, None)
 
     def tagged_as(self, id: str) -> tuple[str, ...]:

@@ -14,14 +14,15 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
 from drio_tui.importing import frames
 from drio_tui.importing.errors import EXTRA, ImportFailed, Problem
 from drio_tui.importing.model import Detail, Head, Offered, Scheme, Server, detail_from, head_from, offered_from
-from drio_tui.importing.planning import Plan, Target, make_plan
+from drio_tui.importing.planning import NewConnection, Plan, Target, make_plan
+from drio_tui.importing.present import Present, Raw, call_of
 from drio_tui.importing.source import Source, fetch
 from drio_tui.text import duration, one_line
 
@@ -169,17 +170,21 @@ class Document:
         *,
         base_url: str = "",
         integration: Target | str = "",
-        auth: str = "",
+        auth: str | NewConnection = "",
         tools: bool = True,
-        taken: Mapping[str, Collection[str]] | None = None,
+        present: Present | None = None,
+        again: bool = False,
     ) -> Plan:
         """What is to be made for the chosen operations, in order: integration, then each operation with its tool.
 
         `integration` is the `Target` integration to add to, or the name of the new one (the document's title
         unless given), which gets `base_url` (the document's first usable server unless given) and `auth`: the id
-        of an auth connection, or a name of your own that `Planned.resolved` will be given an id for. With
-        `tools` false only operations are made. `taken` are the keys that the app has, by kind: `{"tool": […],
-        "operation": […], "integration": […]}`.
+        of an auth connection, a name of your own that `Planned.resolved` will be given an id for, or one that is to
+        be made. With `tools` false only operations are made.
+
+        `present` is what the app has. What it has of the document is not made once more: the integration by the
+        document's title, its base URL and the name if one is given, operations by method and path. `again` makes
+        another integration all the same.
 
         Operations with an obstacle are left out and told of in `Plan.problems`. Raises `ImportFailed` where there
         is no usable base URL.
@@ -189,9 +194,24 @@ class Document:
         offered = [self._by_id[id] for id in ids]
         base_url = base_url.strip().rstrip("/") or self.base_url
         return make_plan(
-            self.title, offered, details,
-            base_url=base_url, integration=integration, auth=auth, tools=tools, taken=taken or {},
+            self.head, self.source.url, offered, details,
+            base_url=base_url, integration=integration, auth=auth, tools=tools, present=present or Present(),
+            again=again,
         )  # fmt: skip
+
+    def there(self, present: Present, base_url: str = "", integration: str = "") -> dict[str, Raw]:
+        """The operations that an app has, by their ids here: in `integration` (an id), else where they belong."""
+        by_url: dict[str, dict[str, tuple[str, str]]] = {}
+        main = base_url.strip().rstrip("/") or self.base_url
+        for one in self.operations:
+            own = next((server.url for server in one.servers if server.url), "")
+            by_url.setdefault(own or main, {})[one.id] = call_of(one)
+        found: dict[str, Raw] = {}
+        for url, wanted in by_url.items():
+            known = present.integration(url, self.title)
+            id = integration if integration and url == main else str(known.get("id")) if known else ""
+            found |= present.operations_of(id, wanted) if id else {}
+        return found
 
     async def check(
         self, chosen: Iterable[str] | None = None, on_problem: Callable[[Problem], object] | None = None

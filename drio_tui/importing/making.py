@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from drio_tui.api.errors import DrioError
 from drio_tui.importing.planning import Plan, Planned
 from drio_tui.kinds import KINDS
 from drio_tui.workspace import journal as journals
-from drio_tui.workspace.bulk import Batch, Task
+from drio_tui.workspace.bulk import Batch, Task, change
 from drio_tui.workspace.duplicate import made_id
-from drio_tui.workspace.outcomes import CreateOutcome, Failed
+from drio_tui.workspace.outcomes import CreateOutcome, Failed, SaveOutcome
 from drio_tui.workspace.saving import Saver
 
 
@@ -34,13 +35,16 @@ class _Making:
         tasks = []
         for thing in self._plan.things:
             after = tuple(places[name] for name in thing.needs if name in places)
-            tasks.append(Task(f"Create {thing.about[:1].lower()}{thing.about[1:]}", self._doing(thing), after))
+            verb = "Change" if thing.changes else "Create"
+            tasks.append(Task(f"{verb} {thing.about[:1].lower()}{thing.about[1:]}", self._doing(thing), after))
         return Batch(tasks)
 
-    def _doing(self, thing: Planned) -> Callable[[], Awaitable[CreateOutcome]]:
-        async def do() -> CreateOutcome:
+    def _doing(self, thing: Planned) -> Callable[[], Awaitable[CreateOutcome | SaveOutcome]]:
+        async def do() -> CreateOutcome | SaveOutcome:
             kind = KINDS[thing.kind]
             body, parent = thing.resolved(self._ids)
+            if thing.changes:
+                return await self._change(thing, body)
             known = await self._listed(thing.kind, parent)
             if isinstance(known, DrioError):
                 return Failed(known)
@@ -61,6 +65,19 @@ class _Making:
             return outcome
 
         return do
+
+    async def _change(self, thing: Planned, body: dict[str, Any]) -> SaveOutcome:
+        """Give a thing that is there what the plan says; an object gets members, and keeps its others."""
+
+        def changed(now: dict[str, Any]) -> dict[str, Any]:
+            merged = {
+                name: {**now[name], **value} if isinstance(value, dict) and isinstance(now.get(name), dict) else value
+                for name, value in body.items()
+            }
+            return {**now, **merged}
+
+        kind = KINDS[thing.kind]
+        return await change(self._saver, kind, self._app, thing.changes, changed, group=self._group)
 
     async def _listed(self, kind: str, parent: str) -> set[str] | DrioError:
         """The ids of what is there of a kind: read once, then kept."""

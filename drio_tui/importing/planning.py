@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from drio_tui.api.redact import redact
 from drio_tui.calls.cost import MANY_TOKENS, MANY_TOOLS, kilobytes
 from drio_tui.importing.errors import ImportFailed, Problem
-from drio_tui.importing.model import Detail, Offered
+from drio_tui.importing.model import Detail, Head, Offered
+from drio_tui.importing.present import Present, Raw
 from drio_tui.importing.servers import why_no_base
 from drio_tui.importing.tidy import key_of, title_of, unused
+from drio_tui.workspace.imported import MEMBER, about, document_of, wanted_sign_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,10 @@ class Target:
 class Planned:
     """One thing to be made. `local` is its name among those planned (`operation:3`).
 
-    `kind` is a kind's name (`integration`, `operation`, `tool`), `about` says what it is for people, not yet safe
-    to show. `parent` (of an operation: its integration) and the values of `links` are local names, or ids of what
-    is there; `links` are by dotted path in the body. `source` is the id of the operation in the document.
+    `kind` is a kind's name (`auth`, `integration`, `operation`, `tool`), `about` says what it is for people, not yet
+    safe to show. With `changes`, the thing of that id is changed: `body` is what it gets. `parent` (of an operation:
+    its integration) and the values of `links` are local names, or ids of what is there; `links` are by dotted path in
+    the body. `source` is the id of the operation in the document.
     """
 
     local: str
@@ -39,6 +43,7 @@ class Planned:
     parent: str = ""
     links: dict[str, str] = field(default_factory=dict)
     source: str = ""
+    changes: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -58,17 +63,28 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be made, in an order in which it can be. `tokens` is about what its tools add to a context, `bytes`
-    how long they are in the list of tools.
+class Skipped:
+    """A chosen operation that the app has, with its tool where tools are made. `key` is that of the tool, if any."""
 
-    `problems` are what is left out or should be known first; none keeps the plan from being carried out.
+    source: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be made or changed, in an order in which it can be. `tokens` is about what its tools add to a context,
+    `bytes` how long they are in the list of tools.
+
+    `problems` are what is left out or should be known first; none keeps the plan from being carried out. `skipped`
+    are the chosen operations that are there, `used` the ids of the integrations that are.
     """
 
     things: tuple[Planned, ...]
     tokens: int = 0
     bytes: int = 0
     problems: tuple[Problem, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    used: tuple[str, ...] = ()
 
     def of(self, kind: str) -> tuple[Planned, ...]:
         """The things of one kind."""
@@ -79,45 +95,59 @@ class Plan:
         return {
             "things": [
                 {
-                    "local": thing.local, "kind": thing.kind, "body": thing.body, "parent": thing.parent,
-                    "links": thing.links, "source": thing.source,
+                    "local": thing.local, "kind": thing.kind, "body": redact(thing.body), "parent": thing.parent,
+                    "links": thing.links, "source": thing.source, "changes": thing.changes or None,
                 }
                 for thing in self.things
             ],
+            "skipped": [{"source": one.source, "key": one.key} for one in self.skipped],
             "tokens": self.tokens,
             "bytes": self.bytes,
             "problems": [problem.as_dict() for problem in self.problems],
         }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """An auth connection to be made first, or (`id`) one that is there and gets this config. It holds a secret."""
+
+    body: dict[str, Any] = field(repr=False)
+    id: str = ""
+
+
 def make_plan(
-    title: str,
+    head: Head,
+    source: str,
     offered: Iterable[Offered],
     details: Mapping[str, Detail],
     *,
     base_url: str,
     integration: Target | str,
-    auth: str,
+    auth: str | NewConnection,
     tools: bool,
-    taken: Mapping[str, Collection[str]],
+    present: Present,
+    again: bool,
 ) -> Plan:
     """See `Document.plan`. Raises `ImportFailed`."""
-    made = _Planner(title, integration, base_url, auth, taken)
+    chosen = list(offered)
+    made = _Planner(head, source, integration, base_url, auth, present, again=again)
     problems: list[Problem] = []
     tokens = length = 0
-    for one in offered:
+    made.look_for(chosen, details)
+    for one in chosen:
         if one.obstacle or one.id not in details:
             problems.append(Problem(f"it is left out. {one.obstacle}".strip(), operation=one.id))
             continue
         detail = details[one.id]
-        made.operation(one, detail, tool=tools)
-        tokens += detail.tokens if tools else 0
-        length += detail.bytes if tools else 0
-        problems += [Problem(note, operation=one.id) for note in detail.notes]
-    found = tuple(made.things)
+        if made.operation(one, detail, tool=tools):
+            tokens += detail.tokens if tools else 0
+            length += detail.bytes if tools else 0
+            problems += [Problem(note, operation=one.id) for note in detail.notes]
+    made.finish()
+    found = (*made.first, *made.things)
     count = sum(thing.kind == "tool" for thing in found)
-    problems = [*warnings(count, tokens, length), *problems]
-    return Plan(found, tokens, length, tuple(problems))
+    problems = [*warnings(count, tokens, length), *made.problems, *problems]
+    return Plan(found, tokens, length, tuple(problems), tuple(made.skipped), tuple(made.used))
 
 
 def warnings(tools: int, tokens: int, length: int) -> list[Problem]:
@@ -134,38 +164,100 @@ def warnings(tools: int, tokens: int, length: int) -> list[Problem]:
 
 
 class _Planner:
+    """`first` and `things` are what is to be made or changed, `skipped` what is there."""
+
     def __init__(
-        self, title: str, integration: Target | str, base_url: str, auth: str, taken: Mapping[str, Collection[str]]
+        self,
+        head: Head,
+        source: str,
+        integration: Target | str,
+        base_url: str,
+        auth: str | NewConnection,
+        present: Present,
+        *,
+        again: bool,
     ) -> None:
+        self.first: list[Planned] = []
         self.things: list[Planned] = []
-        self._title = title
+        self.skipped: list[Skipped] = []
+        self.problems: list[Problem] = []
+        self.used: list[str] = []
+        self._head, self._source = head, source
         self._auth = auth
-        self._taken = {kind: set(taken.get(kind, ())) for kind in ("integration", "operation", "tool")}
+        self._present = present
+        self._again = again
+        self._taken = {kind: present.keys(kind) for kind in ("integration", "operation", "tool")}
+        self._tools = present.bound()
+        self._there: dict[str, Raw] = {}
         self._by_url: dict[str, str] = {}
+        self._wanted: dict[str, dict[str, None]] = {}
+        self._schemes = {scheme.name: scheme.about for scheme in head.schemes}
+        self._numbers = 0
+        self._given = ""
         if isinstance(integration, Target):
-            self._name = title
+            self._name = head.title
             self._main = base_url = integration.base_url.rstrip("/")
             self._by_url[base_url] = integration.id
         else:
-            self._name = title_of(integration) or title
+            self._given = title_of(integration)
+            self._name = self._given or head.title
             self._main = base_url
             why = why_no_base(base_url) if base_url else "The document names none that can be used."
             if why:
                 raise ImportFailed(f"There is no base URL for its operations. {why}", hint="Give the base URL.")
 
-    def operation(self, one: Offered, detail: Detail, *, tool: bool) -> None:
-        """Plan an operation, with its tool, and the integration that it needs unless there is one."""
-        number = sum(thing.kind == "operation" for thing in self.things) + 1
-        own = next((server.url for server in one.servers if server.url), "")
-        parent = self._integration(own or self._main)
-        key = self._unused(detail.key, "operation", "tool")
-        local = f"operation:{number}"
-        body = detail.operation | {"key": key}
-        self.things.append(Planned(local, "operation", f"Operation {one.id}", body, parent, source=one.id))
+    # --- what is there ---------------------------------------------------------------------------
+
+    def look_for(self, chosen: Iterable[Offered], details: Mapping[str, Detail]) -> None:
+        """Find what the app has of the chosen operations and of their integrations."""
+        by_url: dict[str, dict[str, tuple[str, str]]] = {}
+        for one in chosen:
+            if one.id in details:
+                call = (one.method, str(details[one.id].operation["path"]))
+                by_url.setdefault(self._url_of(one), {})[one.id] = call
+        for url, wanted in by_url.items():
+            id = self._by_url.get(url) or self._known(url)
+            if id:
+                self._by_url[url] = id
+                self._there |= self._present.operations_of(id, wanted)
+
+    def _known(self, url: str) -> str:
+        """The id of the integration that the app has for a base URL; empty where there is none."""
+        if self._again:
+            return ""
+        found = self._present.integration(url, self._head.title, self._given if url == self._main else "")
+        return str(found.get("id") or "") if found is not None else ""
+
+    def _url_of(self, one: Offered) -> str:
+        return next((server.url for server in one.servers if server.url), "") or self._main
+
+    # --- what is to be made ----------------------------------------------------------------------
+
+    def operation(self, one: Offered, detail: Detail, *, tool: bool) -> bool:
+        """Plan what is missing of an operation, its tool and its integration; whether anything is."""
+        self._numbers += 1
+        parent = self._integration(self._url_of(one))
+        wanted = self._wanted.setdefault(parent, {})
+        wanted |= dict.fromkeys(self._schemes.get(name, name) for name in one.schemes)
+        there = self._there.get(one.id)
+        bound = self._tools.get(str(there.get("id"))) if there is not None else None
+        if there is not None and (bound is not None or not tool):
+            self.skipped.append(Skipped(one.id, str((bound or there).get("key") or "")))
+            return False
+        if there is not None:
+            key = self._unused(str(there.get("key") or "") or detail.key, "tool")
+            link = str(there.get("id"))
+        else:
+            key = self._unused(detail.key, "operation", "tool")
+            link = f"operation:{self._numbers}"
+            body = detail.operation | {"key": key}
+            self.things.append(Planned(link, "operation", f"Operation {one.id}", body, parent, source=one.id))
         if tool:
-            links = {"binding.integrationOperationId": local}
+            links = {"binding.integrationOperationId": link}
             body = detail.tool | {"key": key, "binding": {"type": "integration_operation"}}
-            self.things.append(Planned(f"tool:{number}", "tool", f"Tool {key}", body, links=links, source=one.id))
+            local = f"tool:{self._numbers}"
+            self.things.append(Planned(local, "tool", f"Tool {key}", body, links=links, source=one.id))
+        return True
 
     def _integration(self, url: str) -> str:
         if url not in self._by_url:
@@ -178,10 +270,54 @@ class _Planner:
                 "kind": "rest",
                 "baseUrl": url,
             }
-            links = {"authId": self._auth} if self._auth else {}
+            links = {"authId": self._connection()} if self._auth else {}
             self.things.append(Planned(local, "integration", f"Integration {name}", body, links=links))
             self._by_url[url] = local
         return self._by_url[url]
+
+    def _connection(self) -> str:
+        """The id of the auth connection, or the local name of the one that is to be made."""
+        if isinstance(self._auth, str):
+            return self._auth
+        if not self.first:
+            about = f"Auth connection {self._auth.body['name']}"
+            self.first.append(Planned("auth:1", "auth", about, self._auth.body, changes=self._auth.id))
+        return self._auth.id or "auth:1"
+
+    def finish(self) -> None:
+        """Say with each integration which document it is of; let one that is there sign in, if it does not yet."""
+        for number, thing in enumerate(self.things):
+            if thing.kind == "integration":
+                told = about(self._head.title, self._head.version, self._source, self._wanted.get(thing.local, ()))
+                self.things[number] = replace(thing, body=thing.body | {"config": {MEMBER: told}})
+        by_id = {str(raw.get("id")): raw for raw in self._present.integrations}
+        for number, id in enumerate(dict.fromkeys(self._by_url.values()), start=1):
+            raw = by_id.get(id)
+            if raw is not None and id in self._wanted:
+                self.used.append(id)
+                self._change(f"change:{number}", id, raw)
+
+    def _change(self, local: str, id: str, raw: Raw) -> None:
+        """Let an integration that is there sign in, or note with it that its operations want that."""
+        name = str(raw.get("name") or id)
+        own = raw.get("authId")
+        ours = self._auth if isinstance(self._auth, str) else self._auth.id
+        if self._auth and own and own != ours:
+            self.problems.append(Problem(f"the integration {name} signs in with another connection, which is kept"))
+        if own:
+            return
+        body: dict[str, Any] = {}
+        links = {"authId": self._connection()} if self._auth else {}
+        wanted = dict.fromkeys([*wanted_sign_in(raw), *self._wanted[id]])
+        if len(wanted) > len(wanted_sign_in(raw)):
+            told = about(self._head.title, self._head.version, self._source, ())
+            told |= document_of(raw)  # operations of several documents may be in one integration: it is the first's
+            body["config"] = {MEMBER: told | {"signIn": [*wanted]}}
+        if links or body:
+            what = "sign in" if links else "note that it wants a sign-in"
+            self.first.append(
+                Planned(local, "integration", f"Integration {name}: {what}", body, links=links, changes=id)
+            )
 
     def _unused(self, key: str, *kinds: str) -> str:
         made = unused(key, set().union(*(self._taken[kind] for kind in kinds)))

@@ -114,8 +114,8 @@ def _scheme(name: str, value: Any, references: References, base: str) -> Scheme:
 def _api_key(name: str, value: dict[str, Any]) -> Scheme:
     place, called = value.get("in"), value.get("name")
     about = f"API key {called} in the {place}"
-    if place not in ("header", "query") or not isinstance(called, str):
-        return Scheme(name, "", about, problem="drio sends API keys in a header or in the query only.")
+    if place not in ("header", "query", "cookie") or not isinstance(called, str):
+        return Scheme(name, "", about, problem="API keys go to a header, the query or a cookie.")
     if called.lower() == "authorization" and place == "header":
         return Scheme(name, "bearer", "token in the Authorization header", {"type": "bearer"})
     return Scheme(name, "api-key", about, {"type": "apiKey", "in": place, "name": called})

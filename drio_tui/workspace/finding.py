@@ -41,6 +41,7 @@ RULES: dict[str, Rule] = {
     "duplicate_tool_name": Rule("error", "two tools have one name for models", "Give it another key."),
     "wrong_mapping": Rule("error", "a mapping is no JSONPath", "Write a JSONPath, such as $.results."),
     # what would embarrass
+    "no_sign_in": Rule("warning", "an API wants a sign-in and gets none", "Give its integration an auth connection."),
     "pending_auth": Rule("warning", "an auth connection has no credentials", "Give it some: calls fail until then."),
     "private_base_url": Rule("warning", "an address is in a private network", "Name a public address."),
     "plain_http": Rule("warning", "an address is not encrypted", "Use https."),

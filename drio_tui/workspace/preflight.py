@@ -21,6 +21,7 @@ from drio_tui.workspace.chaining import ids
 from drio_tui.workspace.client_schemas import refusals
 from drio_tui.workspace.finding import RULES, Finding, about
 from drio_tui.workspace.hints import READ_ONLY
+from drio_tui.workspace.imported import wanted_sign_in
 from drio_tui.workspace.mapping import check_template, judge, scope_of
 from drio_tui.workspace.model_view import Expected, expected
 from drio_tui.workspace.pathparams import mistakes, unsuitable
@@ -114,6 +115,7 @@ class _Look:
             yield from self.operation(operation, schema)
         for integration in self.integrations:
             yield from address_findings(integration, self.base_url, self.allowed)
+            yield from self.signing_in(integration)
         for widget in self.widgets:
             yield from self.widget(widget)
 
@@ -267,6 +269,12 @@ class _Look:
                 yield about(operation, "argument_name", text, f"inputSchema.properties.{name}")
         for refusal in refusals(schema or {}):
             yield about(operation, "schema_refused", refusal.sentence, f"inputSchema.{refusal.path}")
+
+    def signing_in(self, integration: Thing) -> Iterator[Finding]:
+        wanted = wanted_sign_in(integration.raw) if isinstance(integration.raw, dict) else []
+        if wanted and not integration.text("authId"):
+            told = f"Its document wants a sign-in ({' or '.join(wanted)}), and it has no auth connection."
+            yield about(integration, "no_sign_in", told, "authId")
 
     # --- widgets ------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from drio_tui.api.models import IntegrationCreate, OperationCreate, ToolCreate
 from drio_tui.importing.choosing import Choosing
 from drio_tui.importing.errors import ImportFailed
 from drio_tui.importing.planning import MANY_TOOLS, Plan, Target, make_plan
+from drio_tui.importing.present import Present
 from drio_tui.importing.reading import Reading
 from tests.importing.documents import PETS, reading
 
@@ -25,9 +27,10 @@ def planned(found: Reading, *ids: str, **options: Any) -> Plan:
     offered = [one for one in found.offered() if not ids or one.id in ids]
     details = {one.id: found.detail(one.id) for one in offered if not one.obstacle}
     given: dict[str, Any] = {
-        "base_url": "https://api.example.com", "integration": "", "auth": "", "tools": True, "taken": {},
+        "base_url": "https://api.example.com", "integration": "", "auth": "", "tools": True, "present": Present(),
+        "again": False,
     }  # fmt: skip
-    return make_plan("Pets", offered, details, **(given | options))
+    return make_plan(replace(found.head(), title="Pets"), "", offered, details, **(given | options))
 
 
 @pytest.mark.parametrize(
@@ -63,9 +66,9 @@ def test_what_cannot_be_taken_is_not_chosen_by_any_way() -> None:
 def test_what_was_made_is_chosen_no_more() -> None:
     choosing = Choosing(list(pets().offered()))
     choosing.choose(["GET /pets", "POST /pets"])
-    choosing.was_made(["GET /pets"])
+    choosing.are_made(["GET /pets"])
     assert choosing.chosen == ("POST /pets",)
-    assert choosing.toggle("GET /pets") == "It is made already."
+    assert choosing.toggle("GET /pets") == "The app has it already."
 
 
 def test_many_tools_are_warned_of() -> None:
@@ -80,6 +83,7 @@ def test_a_plan_is_an_integration_then_each_operation_with_its_tool() -> None:
     integration, operation, tool = plan.things[:3]
     assert integration.resolved({})[0] == {
         "name": "Pets", "key": "pets", "kind": "rest", "baseUrl": "https://api.example.com", "authId": "auth_1",
+        "config": {"openapi": {"title": "Pets", "version": "1.0", "signIn": ["API key X-Api-Key in the header"]}},
     }  # fmt: skip
     assert operation.resolved({"integration:1": "integration_9"})[1] == "integration_9"
     body, _ = tool.resolved({"operation:1": "operation_9"})
@@ -98,7 +102,9 @@ def test_every_body_of_a_plan_is_one_that_drio_takes() -> None:
 def test_keys_are_unique_among_themselves_and_those_of_the_app() -> None:
     paths = {f"/p{n}": {"get": {"operationId": "x" * 70, "summary": "Same"}} for n in range(12)}
     taken = {"tool": ["x" * 64], "operation": [f"{'x' * 62}-2"], "integration": ["pets"]}
-    plan = planned(reading(paths), taken=taken)
+    raws = {f"{kind}s": tuple({"key": key} for key in keys) for kind, keys in taken.items()}
+    present = Present(raws["integrations"], raws["operations"], raws["tools"])
+    plan = planned(reading(paths), present=present)
     for kind in ("operation", "tool"):
         keys = [thing.body["key"] for thing in plan.of(kind)]
         assert len({*keys, *taken["tool"], *taken["operation"]}) == 14

@@ -60,6 +60,7 @@ def test_what_is_no_base_url_is_told(url: str) -> None:
     [
         ({"type": "apiKey", "in": "header", "name": "K"}, "api-key", {"type": "apiKey", "in": "header", "name": "K"}),
         ({"type": "apiKey", "in": "query", "name": "key"}, "api-key", {"type": "apiKey", "in": "query", "name": "key"}),
+        ({"type": "apiKey", "in": "cookie", "name": "s"}, "api-key", {"type": "apiKey", "in": "cookie", "name": "s"}),
         ({"type": "apiKey", "in": "header", "name": "Authorization"}, "bearer", {"type": "bearer"}),
         ({"type": "http", "scheme": "Bearer"}, "bearer", {"type": "bearer"}),
         ({"type": "http", "scheme": "basic"}, "basic", {"type": "basic"}),
@@ -87,7 +88,7 @@ def test_every_provider_proposed_is_one_of_the_sandboxs() -> None:
 @pytest.mark.parametrize(
     "scheme",
     [
-        {"type": "apiKey", "in": "cookie", "name": "sid"},
+        {"type": "apiKey", "in": "body", "name": "sid"},
         {"type": "http", "scheme": "digest"},
         {"type": "mutualTLS"},
         {"type": "oauth2", "flows": {"implicit": {"authorizationUrl": "https://a.example/auth", "scopes": {}}}},

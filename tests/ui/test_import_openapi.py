@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from drio_tui.importing.making import batch
+from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL
 from drio_tui.ui.forms.chooser import ChooserScreen
 from drio_tui.ui.screens.app import AppScreen
+from drio_tui.ui.screens.confirm import ConfirmScreen
+from drio_tui.ui.screens.edit import EditScreen
 from drio_tui.ui.screens.import_openapi import ImportScreen
 from drio_tui.ui.screens.import_steps import MakingScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
+from drio_tui.workspace.allowed_hosts import allowed_hosts, revoke
+from drio_tui.workspace.saving import Saver
 from tests.importing.documents import PETS, document
-from tests.ui.driving import open_first_app, running, text_of, until
+from tests.sandbox_fixtures import Process
+from tests.ui.driving import click_button, open_first_app, running, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import small_config
 
 SMALL = (80, 24)
 HOSTILE = "\x1b]52;c;ZXZp\x07 [bold]x[/] \u202e"
@@ -70,7 +79,7 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
         await pilot.press("space", "down", "space")
         assert screen.picker.choosing.chosen == ("GET /pets", "POST /pets")
         assert "2 chosen, 1 change something" in text_of(pilot.app)
-        assert "the document wants API key X-Api-Key in the header" in text_of(pilot.app)
+        assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(pilot.app)
         await pilot.press("enter")  # the tool as a model sees it
         await until(pilot, lambda: '"create-pet"' in text_of(pilot.app))
         await pilot.press("escape", "ctrl+s")
@@ -119,7 +128,8 @@ async def test_filter_tags_mouse_and_the_settings_decide_what_is_made(
 async def test_what_failed_is_tried_again_and_what_was_made_is_not_made_again(
     pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+    config = small_config()
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
         creating(server)
         server.answers["POST /apps/app_1/tools"] = 409
         await opened(pilot, pets)
@@ -136,11 +146,23 @@ async def test_what_failed_is_tried_again_and_what_was_made_is_not_made_again(
         assert posted(server)[2:] == [("tools", "list-pets"), ("tools", "list-pets")]
         await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
         creating(server)
-        await pilot.press("escape", "down", "space", "ctrl+s")  # another choice: only what is new
+        there = {
+            "id": "integration_new",
+            "name": "Acme API",
+            "key": "acme-api",
+            "baseUrl": "https://api.example.com/v1",
+        }
+        made = {"id": "operation_new", "integrationId": "integration_new", "name": "List pets", "key": "list-pets"}
+        config["integrations"].append(
+            there | {"config": {"openapi": {"title": "Acme API", "signIn": ["API key X-Api-Key in the header"]}}}
+        )
+        config["operations"].append(made | {"method": "GET", "path": "/pets"})
+        server.answers |= drio_of(config)
+        await pilot.press("escape", "down", "space", "ctrl+s")  # another choice: only what is missing
         await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
-        assert posted(server)[4:] == [("operations", "/pets"), ("tools", "create-pet")]
+        assert posted(server)[4:] == [("tools", "list-pets"), ("operations", "/pets"), ("tools", "create-pet")]
 
 
 async def test_a_document_that_cannot_be_read_is_explained_and_nothing_typed_is_lost(
@@ -178,3 +200,107 @@ async def test_a_document_that_cannot_be_read_is_explained_and_nothing_typed_is_
         assert "The parameter s is sent as a cookie" in text_of(pilot.app)
         await pilot.press("escape", "escape", "escape")
         await until(pilot, lambda: "Leave it?" in text_of(pilot.app))
+
+
+async def screen_on(pilot: Any, app_id: str, source: str) -> Any:
+    """The import screen over an app of the sandbox, with the document read."""
+    program: Any = pilot.app
+    program.open_app(app_id)
+    await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+    await pilot.press("i")
+    await until(pilot, lambda: isinstance(program.screen, ImportScreen))
+    screen: Any = program.screen
+    screen.query_one(".-source").value = source
+    await pilot.press("enter")
+    await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+    return screen
+
+
+async def test_the_connection_is_made_in_place_and_a_second_import_marks_what_the_app_has(
+    sandbox_process: Process, pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
+        program: Any = pilot.app
+        client = await program.backend.ready()
+        body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
+        app = (await client.create(APP, body)).raw["id"]
+        screen = await screen_on(pilot, app, pets)
+        await pilot.press("space")
+        assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(program)
+        screen.query_one(".-auth").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, ChooserScreen))
+        assert "new: API key X-Api-Key in the header" in text_of(program)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(program.screen, EditScreen) and program.screen._filled)
+        editing: Any = program.screen
+        await pilot.pause()
+        await until(pilot, lambda: "X-Api-Key" in text_of(program))
+        editing.editors[0].put("apiKey", "SECRET-typed")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: program.screen is screen)
+        await until(pilot, lambda: "Acme API: key" in text_of(program))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        (integration,) = (await client.list(INTEGRATION, app=app)).items
+        (connection,) = (await client.list(AUTH, app=app)).items
+        assert integration["authId"] == connection["id"]
+        assert connection["status"] == "valid"
+
+        screen = await screen_on(pilot, app, pets)
+        assert screen.picker.choosing.made == {"GET /pets"}
+        assert "✓  GET" in text_of(program)
+        assert "Acme API: key (the integration's own)" in text_of(program)
+        await pilot.press("space")
+        assert len(screen.picker.choosing) == 0
+        await pilot.press("a", "ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        assert len((await client.list(INTEGRATION, app=app)).items) == 1
+        assert len((await client.list(OPERATION, app=app, parent=integration["id"])).items) == 5
+        assert len((await client.list(TOOL, app=app)).items) == 5
+
+
+async def test_what_others_imported_meanwhile_is_not_created_again(
+    sandbox_process: Process, pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
+        program: Any = pilot.app
+        client = await program.backend.ready()
+        body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
+        app = (await client.create(APP, body)).raw["id"]
+        screen = await screen_on(pilot, app, pets)
+        await pilot.press("space")
+        plan = await screen.document.plan(["GET /pets"])
+        await batch(Saver(client), app, plan).run()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: screen.picker.choosing.made == {"GET /pets"})
+        assert program.screen is screen
+        assert len((await client.list(TOOL, app=app)).items) == 1
+
+
+async def test_an_api_on_this_machine_is_asked_about_once_it_is_imported(
+    sandbox_process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = PETS | {"servers": [{"url": "http://127.0.0.1:9/v1"}]}
+    (tmp_path / "local.json").write_text(json.dumps(local))
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
+        program: Any = pilot.app
+        client = await program.backend.ready()
+        body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
+        app = (await client.create(APP, body)).raw["id"]
+        await screen_on(pilot, app, str(tmp_path / "local.json"))
+        await pilot.press("space", "ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, ConfirmScreen))
+        assert "Let the sandbox call 127.0.0.1:9?" in text_of(program)
+        await click_button(pilot, "#yes")
+        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        known = await allowed_hosts(client)
+        assert known is not None
+        assert ("127.0.0.1", 9) in known
+        await revoke(client, ("127.0.0.1", 9))

@@ -10,6 +10,7 @@ import pytest
 
 from drio_tui.api.errors import BadRequest, ServerError
 from drio_tui.kinds import APP, OPERATION, TOOL, WIDGET
+from drio_tui.workspace.allowed_hosts import AllowedHosts
 from drio_tui.workspace.finding import RULES
 from drio_tui.workspace.preflight import MANY_TOOLS, preflight
 from drio_tui.workspace.snapshot import Failed
@@ -108,6 +109,10 @@ CASES: list[tuple[Change, list[tuple[str, str, str, str]]]] = [
     (setting("widgets", 0, toolId="tool_9"), [("warning", "dangling_reference", "widget_1", "toolId")]),
     (setting("auth", 0, status="invalid"), [("error", "invalid_auth", "auth_1", "status")]),
     (setting("auth", 0, status="pending"), [("warning", "pending_auth", "auth_1", "status")]),
+    (
+        setting("integrations", 0, authId=None, config={"openapi": {"signIn": ["API key K in the header"]}}),
+        [("warning", "no_sign_in", "integration_1", "authId")],
+    ),
     (setting("integrations", 0, baseUrl=None), [("error", "no_base_url", "integration_1", "baseUrl")]),
     (setting("integrations", 0, baseUrl="api.acme.com"), [("error", "no_base_url", "integration_1", "baseUrl")]),
     (setting("integrations", 0, baseUrl="http://a.example"), [("warning", "plain_http", "integration_1", "baseUrl")]),
@@ -202,9 +207,34 @@ def test_what_is_switched_off_is_left_alone() -> None:
 def test_addresses_are_judged_by_where_drio_is(url: str, drio: str, told: str) -> None:
     config = sound()
     config["integrations"][0]["baseUrl"] = url
-    findings = preflight(snapshot_of(config), base_url=drio).findings
+    allowed = AllowedHosts() if "127.0.0.1:4000" in drio else None
+    findings = preflight(snapshot_of(config), base_url=drio, allowed=allowed).findings
     assert [finding.code for finding in findings] == (["private_base_url"] if told else [])
     assert all(told in finding.message for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed", "told"),
+    [
+        (
+            "http://127.0.0.1:9000/v1",
+            AllowedHosts(),
+            "`drio-tui sandbox allow 127.0.0.1:9000`, or A on ",
+        ),
+        ("http://127.0.0.1:9000/v1", AllowedHosts((("127.0.0.1", 9000),)), ""),
+        ("http://127.0.0.1:9001/v1", AllowedHosts((("127.0.0.1", 9000),)), "127.0.0.1:9001"),
+        ("http://printer.local/v1", AllowedHosts(everything=True), ""),
+        ("http://169.254.169.254/", AllowedHosts(), "Name a public address."),
+    ],
+)
+def test_a_private_address_is_warned_of_until_the_sandbox_may_call_it(
+    url: str, allowed: AllowedHosts, told: str
+) -> None:
+    config = sound()
+    config["integrations"][0]["baseUrl"] = url
+    findings = preflight(snapshot_of(config), base_url="http://127.0.0.1:4000/api/v1", allowed=allowed).findings
+    assert [finding.code for finding in findings] == (["private_base_url"] if told else [])
+    assert all(told in finding.advice for finding in findings)
 
 
 def test_what_could_not_be_read_blocks_a_deploy() -> None:

@@ -333,7 +333,13 @@ class ThingsPage(Page):
         """Choose operations of an OpenAPI document; they become an integration, operations and tools."""
         from drio_tui.ui.screens.guide_import import GuideImportScreen  # it brings a parser with it
 
-        screen = GuideImportScreen(as_it_will_be(self.draft, self.guide.real, self.guide.providers))
+        def add_connection(made: Made) -> Added:
+            added = new_thing(self.draft, "auth", "", made)
+            self.edited()
+            return added
+
+        there = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
+        screen = GuideImportScreen(there, add_connection)
 
         def take(_: bool | None) -> None:
             if screen.chosen is not None:

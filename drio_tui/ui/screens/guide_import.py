@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from drio_tui.guide.draft import Added
 from drio_tui.guide.parts import APP_REF
 from drio_tui.importing.errors import Problem
 from drio_tui.importing.planning import Plan
+from drio_tui.importing.signing import secret_of
+from drio_tui.ui.screens.guide_thing import Made, ThingScreen
 from drio_tui.ui.screens.import_openapi import ImportScreen
 from drio_tui.ui.widgets.safe import safe_line
-from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.snapshot import Snapshot, Thing
 
 
 class GuideImportScreen(ImportScreen):
     """Ends with True when there is a `chosen` plan to take into the draft."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, add_connection: Callable[[Made], Added]) -> None:
         super().__init__(APP_REF, snapshot)
         self.chosen: Plan | None = None
+        self._add_connection = add_connection
+
+    async def read_app(self) -> Snapshot:
+        return self._snapshot
+
+    async def new_connection(self, begin: dict[str, Any]) -> str:
+        """Add a connection to the draft; its ref."""
+        screen = ThingScreen("auth", "", self._snapshot, begin=begin, member=secret_of(begin))
+        await self.app.push_screen_wait(screen)
+        if screen.made is None:
+            return ""
+        added = self._add_connection(screen.made)
+        self._snapshot.add(Thing("auth", added.ref, added.filled.shown | {"id": added.ref}))
+        return added.ref
 
     def _ask(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
         for problem in (*plan.problems, *checked)[:3]:

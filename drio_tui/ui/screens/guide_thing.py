@@ -54,9 +54,10 @@ def new_thing(draft: Draft, kind: str, parent: str, made: Made) -> Added:
 
 
 class ThingScreen(EditScreen):
-    """Makes something new, or edits what was added. It sends nothing; `made` is there when it was taken.
+    """Makes something new, which begins with `begin`, or edits what was added. It sends nothing.
 
-    `keep` puts it into the draft, also half done, when the program ends without asking.
+    `made` is there when it was taken. `keep` puts it into the draft, also half done, when the program ends without
+    asking.
     """
 
     def __init__(
@@ -66,9 +67,11 @@ class ThingScreen(EditScreen):
         snapshot: Snapshot,
         body: dict[str, Any] | None = None,
         *,
+        begin: dict[str, Any] | None = None,
+        member: str = "",
         keep: Callable[[Made], None] | None = None,
     ) -> None:
-        super().__init__(Target(APP_REF, kind, parent=parent, mine=body), snapshot)
+        super().__init__(Target(APP_REF, kind, parent=parent, mine=body, begin=begin or {}, member=member), snapshot)
         self._keep = keep
         self._before = body
         self._under = parent

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import contextlib
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,31 +15,36 @@ from textual.widgets import Button, Input, Static
 
 from drio_tui.api.errors import DrioError
 from drio_tui.calls.cost import kilobytes
+from drio_tui.calls.egress import origin_text
 from drio_tui.importing.document import Document, open_document
 from drio_tui.importing.errors import ImportFailed, Problem
 from drio_tui.importing.making import batch
-from drio_tui.importing.model import Detail
+from drio_tui.importing.model import Detail, Scheme
 from drio_tui.importing.planning import Plan, Target
+from drio_tui.importing.present import present_in
 from drio_tui.importing.servers import why_no_base
+from drio_tui.importing.signing import BY_PROVIDER, connection_of, secret_of
 from drio_tui.text import count_of
 from drio_tui.ui import keymap
+from drio_tui.ui.allowing import ask_to_allow
 from drio_tui.ui.forms.chooser import Choice, ChooserScreen
 from drio_tui.ui.forms.editors import LineEditor, Picker, Segments
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.screens.base import DrioScreen
+from drio_tui.ui.screens.edit import Target as EditTarget
 from drio_tui.ui.screens.import_steps import TOLD, MakingScreen
+from drio_tui.ui.screens.making import make_new
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.empty_state import EmptyState
 from drio_tui.ui.widgets.json_view import JsonView
 from drio_tui.ui.widgets.operation_picker import OperationPicker
 from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.workspace.addresses import private_origin
+from drio_tui.workspace.allowed_hosts import allowed_hosts
 from drio_tui.workspace.bulk import Batch
-from drio_tui.workspace.duplicate import made_id
+from drio_tui.workspace.loader import load_app
 from drio_tui.workspace.saving import Saver
-from drio_tui.workspace.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from drio_tui.workspace.outcomes import CreateOutcome
+from drio_tui.workspace.snapshot import Snapshot, Thing
 
 
 class ImportScreen(DrioScreen[bool]):
@@ -100,12 +106,13 @@ class ImportScreen(DrioScreen[bool]):
             self.detail = detail
 
     class Planned(Message):
-        """What is to be made is known."""
+        """What is to be made is known; `snapshot` is the app that it was planned for."""
 
-        def __init__(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
+        def __init__(self, plan: Plan, checked: tuple[Problem, ...], snapshot: Snapshot) -> None:
             super().__init__()
             self.plan = plan
             self.checked = checked
+            self.snapshot = snapshot
 
     def __init__(self, app_id: str, snapshot: Snapshot, source: str = "") -> None:
         super().__init__()
@@ -113,7 +120,7 @@ class ImportScreen(DrioScreen[bool]):
         self._snapshot = snapshot
         self._source = source
         self._integration = ""
-        self._made_here: dict[str, tuple[str, str]] = {}  # integrations by id: name and base URL
+        self._where_chosen = False  # the integration, by the person
         self._auth = ""
         self._found: list[Problem] = []
         self._checked = False  # the whole of it, to the end
@@ -230,7 +237,8 @@ class ImportScreen(DrioScreen[bool]):
         self.picker.show(document.operations)
         self.picker.focus_list()
         self.query_one(".-base", LineEditor).value = document.base_url
-        self._show_where()
+        self._where_chosen, self._integration = False, ""
+        self._mark_there()
         self._note()
         self._check(document)
 
@@ -324,26 +332,55 @@ class ImportScreen(DrioScreen[bool]):
     # -- where to ---------------------------------------------------------------------------------
 
     def _show_where(self) -> None:
-        target = self._integrations().get(self._integration)
-        name = target[0] if target else f"a new integration: {self.document.title if self.document else ''}"
+        target = self._target()
+        name = target.name if target else f"a new integration: {self.document.title if self.document else ''}"
         self.query_one(".-integration", Picker).show(safe_line(name, 70))
-        base = self.query_one(".-base", LineEditor)
-        base.disabled = target is not None
-        connection = self._snapshot.thing("auth", self._auth) if self._auth else None
-        own = " (the integration's own)" if target is not None else ""
-        text = connection.name if connection else f"none{own}"
+        self.query_one(".-base", LineEditor).disabled = target is not None
+        own = target.text("authId") if target else ""
+        connection = self._snapshot.thing("auth", own or self._auth) if own or self._auth else None
+        text = connection.name if connection else "none"
         wanted = self.document.proposal(self.picker.choosing.chosen) if self.document else None
-        if wanted is not None and connection is None and target is None:
-            maker = f": make one with the provider {wanted.provider}" if wanted.provider else f": {wanted.problem}"
-            text = f"none; the document wants {wanted.about}{maker}"
+        if own:
+            text += " (the integration's own)"
+        elif wanted is not None and connection is None:
+            adds = "Enter adds what the document wants" if wanted.provider else "the document wants"
+            text = f"none: {adds}, {wanted.about}. {wanted.problem}".rstrip()
         picker = self.query_one(".-auth", Picker)
         picker.show(safe_line(text, 110))
-        picker.disabled = target is not None
+        picker.disabled = bool(own)
 
-    def _integrations(self) -> dict[str, tuple[str, str]]:
-        """Those that operations can be added to, by id: name and base URL."""
-        things = [thing for thing in self._snapshot.things("integration") if not thing.made_up]
-        return {thing.id: (thing.name, thing.text("baseUrl")) for thing in things} | self._made_here
+    def _target(self) -> Thing | None:
+        """The integration of the app that operations go to; None where a new one is made."""
+        return self._snapshot.thing("integration", self._integration) if self._integration else None
+
+    def _base_url(self) -> str:
+        """The base URL as it stands in its field."""
+        return self.query_one(".-base", LineEditor).value.strip()
+
+    def _mark_there(self) -> None:
+        """Mark what the app has of the document, and go on in its integration unless another one was chosen."""
+        document = self.document
+        if document is None:
+            return
+        present = present_in(self._snapshot)
+        if not self._where_chosen:
+            known = present.integration(document.base_url, document.title)
+            self._integration = str(known.get("id") or "") if known else ""
+            if known:
+                self.query_one(".-base", LineEditor).value = str(known.get("baseUrl") or "")
+        new = self._where_chosen and not self._integration
+        there = {} if new else document.there(present, self._base_url(), self._integration)
+        bound = present.bound()
+        tools = self.query_one(Segments).chosen != 1
+        done = {id for id, raw in there.items() if not tools or str(raw.get("id")) in bound}
+        if done != self.picker.choosing.made:
+            self.picker.choosing.are_made(done)
+            self.picker.refresh_rows()
+        self._show_where()
+
+    @on(Segments.Chosen)
+    def _what_changed(self) -> None:
+        self._mark_there()
 
     @on(Picker.Wanted)
     def _choose(self, event: Picker.Wanted) -> None:
@@ -354,30 +391,58 @@ class ImportScreen(DrioScreen[bool]):
             self._choose_integration(event.typed)
 
     def _choose_integration(self, typed: str) -> None:
-        known = self._integrations()
+        known = [thing for thing in self._snapshot.things("integration") if not thing.made_up]
         choices = [Choice("", "a new integration", quiet=True)]
-        choices += [Choice(id, name, url) for id, (name, url) in known.items()]
+        choices += [Choice(thing.id, thing.name, thing.text("baseUrl")) for thing in known]
 
         def taken(choice: Choice[Any] | None) -> None:
             if choice is not None:
-                self._integration = choice.value
+                self._integration, self._where_chosen = choice.value, True
+                target = self._target()
                 own = self.document.base_url if self.document else ""
-                self.query_one(".-base", LineEditor).value = known.get(choice.value, ("", own))[1]
-                self._show_where()
+                self.query_one(".-base", LineEditor).value = target.text("baseUrl") if target else own
+                self._mark_there()
 
         self.app.push_screen(ChooserScreen("Into which integration?", choices, typed=typed), taken)
 
     def _choose_auth(self, typed: str) -> None:
-        choices = [Choice("", "none", quiet=True)]
+        document = self.document
+        choices: list[Choice[Any]] = [Choice("", "none", quiet=True)]
+        offered = {thing.text("key") for thing in self._snapshot.things("provider")}
+        wanted = document.proposal(self.picker.choosing.chosen) if document else None
+        schemes = sorted(document.schemes if document else (), key=lambda one: one != wanted)
+        for scheme in schemes:
+            if scheme.provider in BY_PROVIDER and scheme.provider in offered:
+                choices.append(Choice(scheme, f"new: {scheme.about}", scheme.name, new=True))
         things = [thing for thing in self._snapshot.things("auth") if not thing.made_up]
         choices += [Choice(thing.id, thing.name, thing.text("providerName")) for thing in things]
 
         def taken(choice: Choice[Any] | None) -> None:
-            if choice is not None:
-                self._auth = choice.value
-                self._show_where()
+            if choice is None:
+                return
+            if isinstance(choice.value, Scheme):
+                self.run_worker(self._make_auth(choice.value), name="auth", group="auth", exclusive=True)
+                return
+            self._auth = choice.value
+            self._show_where()
 
         self.app.push_screen(ChooserScreen("Signed in by which connection?", choices, typed=typed), taken)
+
+    async def _make_auth(self, scheme: Scheme) -> None:
+        """Let the person fill in the connection that the document asks for, and use it."""
+        if self.document is None:
+            return
+        made = await self.new_connection(connection_of(scheme, self.document.title))
+        if made:
+            self._auth = made
+            self._show_where()
+            self.query_one(".-auth", Picker).focus()
+
+    async def new_connection(self, begin: dict[str, Any]) -> str:
+        """Make an auth connection that begins with these members; its id, empty when the person goes back."""
+        target = EditTarget(self._app_id, "auth", begin=begin, wanted_by="the import", member=secret_of(begin))
+        made = await make_new(self.drio, target, self._snapshot)
+        return made.id if made is not None else ""
 
     # -- making -----------------------------------------------------------------------------------
 
@@ -397,51 +462,63 @@ class ImportScreen(DrioScreen[bool]):
         await self.run_action("screen.make")
 
     def action_make(self) -> None:
-        """Plan it, check what is taken against the specification, and ask."""
+        """Read the app again, plan it, check what is taken against the specification, and ask."""
         document = self.document
         if document is None:
             return
-        base = self.query_one(".-base", LineEditor)
-        why = why_no_base(base.value.strip()) if not self._integration else ""
+        why = why_no_base(self._base_url()) if not self._integration else ""
         if why:
             self.notify(f"{why} Give the base URL of the API.", title="Base URL", severity="error", markup=False)
-            base.focus()
+            self.query_one(".-base", LineEditor).focus()
             return
-        tools = self.query_one(Segments).chosen != 1
-        wanted = (self.picker.choosing.chosen, tools, self._integration, self._auth, base.value.strip())
-        if self._plan is not None and self._plan_of == wanted:
+        wanted = self._wishes()
+        if self._plan is not None and self._plan_of == wanted and self._work is not None:
             self._ask(self._plan, ())
             return
-        self._settle()
-        chosen = self.picker.choosing.chosen
-        if not chosen:
-            self.notify("What was chosen is made already.", severity="warning", markup=False)
-            return
-        wanted = (chosen, tools, self._integration, self._auth, base.value.strip())
-        target: Target | str = Target(self._integration, base.value.strip()) if self._integration else ""
-        taken = {
-            kind: [thing.text("key") for thing in self._snapshot.things(kind)]
-            for kind in ("integration", "operation", "tool")
-        }
-        url, auth = base.value.strip(), "" if self._integration else self._auth
+        self._forget_plan()
         self._plan_of = wanted
         self.reading = "planning"
+        chosen, tools, integration, auth, url, again = wanted
 
         async def work() -> None:
             try:
+                snapshot = await self.read_app()
+                target: Target | str = Target(integration, url) if integration else ""
                 plan = await document.plan(
-                    chosen, base_url=url, integration=target, auth=auth, tools=tools, taken=taken
-                )
+                    chosen, base_url=url, integration=target, auth=auth, tools=tools, present=present_in(snapshot),
+                    again=again,
+                )  # fmt: skip
                 checked = () if self._checked else (await document.check(chosen)).problems
             except DrioError as error:
                 self.post_message(self.NotRead(error))
             else:
-                self.post_message(self.Planned(plan, checked))
+                self.post_message(self.Planned(plan, checked, snapshot))
 
         self.run_worker(work(), name="plan", group="plan", exclusive=True)
 
+    def _wishes(self) -> tuple[tuple[str, ...], bool, str, str, str, bool]:
+        """What is to be made, and where."""
+        tools = self.query_one(Segments).chosen != 1
+        again = self._where_chosen and not self._integration
+        return self.picker.choosing.chosen, tools, self._integration, self._auth, self._base_url(), again
+
+    async def read_app(self) -> Snapshot:
+        """The app as it is now: what others made meanwhile is not made once more. Raises `DrioError`."""
+        snapshot = Snapshot(self._app_id)
+        await load_app(await self.backend.ready(), self._app_id, snapshot.apply)
+        for part in snapshot.parts.values():
+            if part.error is not None:
+                raise part.error
+        return snapshot
+
     def on_import_screen_planned(self, message: Planned) -> None:
         self.reading = ""
+        self._snapshot = message.snapshot
+        self._mark_there()
+        if not message.plan.things:
+            self._forget_plan()
+            self.notify("The app has all that is chosen already.", severity="warning", markup=False)
+            return
         self._plan, self._work = message.plan, None
         self._ask(message.plan, message.checked)
 
@@ -452,9 +529,13 @@ class ImportScreen(DrioScreen[bool]):
         lines = [f"▲ {text}" for text in told[:TOLD]]
         if len(told) > TOLD:
             lines.append(f"▲ and {len(told) - TOLD} more")
-        count = len(plan.things)
+        if plan.skipped:
+            sources = ", ".join(one.source for one in plan.skipped[:3]) + (", …" if len(plan.skipped) > 3 else "")
+            lines.append(f"✓ The app has {count_of(len(plan.skipped), 'operation')} of these already: {sources}")
+        changes = sum(bool(thing.changes) for thing in plan.things)
+        title = f"Create {count_of(len(plan.things) - changes, 'resource')}?"
         screen = MakingScreen(
-            f"Create {count_of(count, 'resource')}?",
+            title if changes < len(plan.things) else "Change the integration?",
             "\n".join(lines) or "Nothing is left out.",
             [thing.about for thing in plan.things],
             lambda saver: self._made_by(saver, plan),
@@ -474,26 +555,28 @@ class ImportScreen(DrioScreen[bool]):
             return
         self._anything = self._anything or any(result and result.ok for result in work.results)
         if work.done:
-            self.dismiss(True)
+            self.run_worker(self._leave(plan), name="leave", group="leave", exclusive=True)
+        else:
+            self.run_worker(self._look_again(), name="look", group="look", exclusive=True)
 
-    def _settle(self) -> None:
-        """Before another plan: what the last one made is not made again, and its integration is gone on with."""
-        plan, work = self._plan, self._work
-        if plan is None or work is None:
-            return
-        done = [
-            (thing, result)
-            for thing, result in zip(plan.things, work.results, strict=True)
-            if result is not None and result.ok
-        ]
-        for thing, result in done:
-            id = made_id(cast("CreateOutcome", result.outcome))
-            if thing.kind == "integration" and id:
-                self._made_here[id] = (thing.body["name"], thing.body["baseUrl"])
-                self._integration = self._integration or id
-        self.picker.choosing.was_made(thing.source for thing, _ in done if thing.kind == "operation")
-        self._forget_plan()
-        self.picker.refresh_rows()
+    async def _look_again(self) -> None:
+        """After a part of it failed: mark what is there now."""
+        with contextlib.suppress(DrioError):
+            self._snapshot = await self.read_app()
+            self._mark_there()
+
+    async def _leave(self, plan: Plan) -> None:
+        """Ask whether the sandbox may call the API, if that is at a private address, then go back to the app."""
+        client = self.backend.client
+        bases = [str(thing.body["baseUrl"]) for thing in plan.things if "baseUrl" in thing.body]
+        bases += [thing.text("baseUrl") for id in plan.used if (thing := self._snapshot.thing("integration", id))]
+        with contextlib.suppress(DrioError):
+            if client is not None and (known := await allowed_hosts(client)) is not None:
+                origins = [private_origin(base, client.transport.base_url) for base in bases]
+                for origin in dict.fromkeys(origins):
+                    if origin is not None and origin not in known:
+                        await ask_to_allow(self.drio, client, origin, f"{origin_text(origin)} is a private address.")
+        self.dismiss(True)
 
     def _forget_plan(self) -> None:
         self._plan, self._work, self._plan_of = None, None, ()

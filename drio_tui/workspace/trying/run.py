@@ -166,6 +166,8 @@ def shown_request(outgoing: Outgoing, auth: Document | None, secrets: Iterable[s
     kind = config.get("type")
     if kind == "apiKey" and config.get("in") == "query":
         url += f"{'&' if '?' in url else '?'}{quote(str(config.get('name') or ''), safe='')}={HIDDEN}"
+    elif kind == "apiKey" and config.get("in") == "cookie":
+        headers.append(("Cookie", f"{config.get('name') or ''}={HIDDEN}"))
     elif kind == "apiKey":
         headers.append((str(config.get("name") or "X-Api-Key"), HIDDEN))
     elif kind in ("bearer", "basic", "oauth"):

@@ -159,6 +159,19 @@ async def test_the_connection_signs_each_call_in(
     assert "-secret" not in caplog.text
 
 
+async def test_an_api_key_in_a_cookie_is_sent(lax: Served, upstream: Upstream) -> None:
+    connection = auth("api-key", **{"in": "cookie", "name": "sid", "apiKey": "k3y-secret"})
+    app, _ = await lax.tool(upstream.base_url, auth=connection)
+    endpoint = await lax.deploy(app)
+    await lax.call(endpoint, "do-it")
+    assert upstream.seen[0].headers["cookie"] == "sid=k3y-secret"
+    wrong = auth("api-key", **{"in": "cookie", "name": "sid", "apiKey": "k3y; other=1"})
+    app, _ = await lax.tool(upstream.base_url, auth=wrong)
+    refused = await lax.call(await lax.deploy(app), "do-it")
+    assert "names a cookie that cannot be sent" in refused.content[0].text
+    assert len(upstream.seen) == 1
+
+
 async def test_an_api_key_in_the_query_is_sent_and_stands_in_no_log_or_message(
     lax: Served, upstream: Upstream, caplog: pytest.LogCaptureFixture
 ) -> None:
