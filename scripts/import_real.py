@@ -4,10 +4,11 @@
 
 The documents are shipped inside registry packages, which are fetched into a temporary folder: GitHub's REST API
 (npm: @octokit/openapi, 13 MB of JSON, more than 1,000 operations) and Airflow's (PyPI: apache-airflow-core, YAML).
-For each: as many operations are offered as the document has, counted independently; those with most kinds of
-arguments are created on a sandbox with a listening socket, deployed, and called by the official MCP client; every
-request that the recording upstream gets is held against what the document says, found without the program's code
-(tests/importing/oracle.py). Exits 1 at the first difference.
+For each: as many operations are offered as the document has, counted independently; for every one that can be sent
+the request is made, once for each of two alternatives of its values, and held against what the document says, found
+without the program's code (tests/importing/oracle.py). Those with most kinds of arguments are created on a sandbox
+with a listening socket, deployed, and called by the official MCP client; every request that the recording upstream
+gets is held against the same. Exits 1 at the first difference.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.importing.oracle import count
+from drio_tui.calls.requests import build
+from drio_tui.importing.reading import Reading
+from tests.importing.oracle import count, wanted
 from tests.sandbox.mcp.conftest import served, upstream_at
 from tests.sandbox.mcp.test_imported import imported
 
@@ -57,6 +60,29 @@ def airflow(folder: Path) -> Path:
     return path
 
 
+def compare(data: bytes, document: Any) -> tuple[int, int]:
+    """How many requests were made and are what the document says, and for how many the oracle found no value."""
+    same = unknown = 0
+    reading = Reading(data)
+    for one in reading.offered():
+        if one.obstacle:
+            continue
+        made = reading.detail(one.id).operation
+        for choice in (0, 1):
+            try:
+                request = wanted(document, one.path, one.method.lower(), choice)
+            except ValueError:  # a pattern that none of its texts fits
+                unknown += 1
+                continue
+            sent = build({"baseUrl": "https://api.example.com/base"}, made, request.arguments(made["inputSchema"]))
+            target = sent.url.removeprefix("https://api.example.com")
+            headers = {name.lower(): value for name, value in sent.headers.items()}
+            different = request.differences(sent.method, target, headers, sent.body or b"", "/base")
+            assert different == [], f"{one.id}: {different}"
+            same += 1
+    return same, unknown
+
+
 async def run(most: int, folder: Path) -> None:
     """Both documents, one after the other."""
     (folder / "data").mkdir()
@@ -64,6 +90,8 @@ async def run(most: int, folder: Path) -> None:
         for fetch in (github, airflow):
             path = await asyncio.to_thread(fetch, folder)
             document: Any = json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
+            same, unknown = await asyncio.to_thread(compare, path.read_bytes(), document)
+            print(f"{path.name}: {same:,} requests are what it says; no values at hand for {unknown}")
             began = time.perf_counter()
             ids = await imported(box, upstream, path, document, most)
             taken = time.perf_counter() - began

@@ -450,12 +450,18 @@ def _spans(pattern: str | None) -> bool:
 
 
 def _not_null(schema: Any) -> Any:
-    """The schema without `null` among its types: there is no such segment of a path."""
-    kind = schema.get("type") if isinstance(schema, dict) else None
-    if not isinstance(kind, list) or "null" not in kind:
+    """The schema without `null` among its types and alternatives: there is no such segment of a path."""
+    if not isinstance(schema, dict):
         return schema
-    kept = [one for one in kind if one != "null"]
-    return schema | {"type": kept[0] if len(kept) == 1 else kept} if kept else schema
+    made = dict(schema)
+    if isinstance(schema.get("type"), list):
+        kept = [one for one in schema["type"] if one != "null"]
+        made["type"] = kept[0] if len(kept) == 1 else kept or "null"
+    for word in ("anyOf", "oneOf"):
+        able = [part for part in schema.get(word, ()) if not (isinstance(part, dict) and part.get("type") == "null")]
+        if able:
+            made[word] = able
+    return made
 
 
 def _told(schema: Any, parameter: dict[str, Any], media: Any) -> Any:

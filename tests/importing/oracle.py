@@ -133,6 +133,8 @@ def wanted(document: Any, path: str, method: str, choice: int = 0) -> Wanted:
         content = one.get("content")
         schema = next(iter(content.values()))["schema"] if content else one.get("schema", {})
         value = _value(document, schema, choice=choice)
+        if where == "path" and value is None:
+            value = _value(document, schema)
         if where == "header" and not _text(value).isascii():
             value = "a b/c"
         if where == "path":

@@ -193,6 +193,7 @@ def test_what_a_style_cannot_express_is_told_of(schema: Any, style: str, explode
         (OBJECT, "matrix", False, {"a": "x", "b": 3}, ";id=a,x,b,3"),
         (OBJECT, "matrix", True, {"a": "x", "b": 3}, ";a=x;b=3"),
         ({"type": ["string", "null"]}, "simple", None, "5", "5"),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "simple", None, 5, "5"),
     ],
 )
 def test_a_parameter_of_the_path_is_sent_in_its_style(
