@@ -36,9 +36,9 @@ async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
     `asyncio.CancelledError`.
     """
     async with asyncio.TaskGroup() as tasks:
-        config = tasks.create_task(_attempt(client.config(app_id)))
-        auth = tasks.create_task(_attempt(client.list(AUTH, app=app_id)))
-        integrations = tasks.create_task(_attempt(client.list(INTEGRATION, app=app_id)))
+        config = tasks.create_task(_attempt(partial(client.config, app_id)))
+        auth = tasks.create_task(_attempt(partial(client.list, AUTH, app=app_id)))
+        integrations = tasks.create_task(_attempt(partial(client.list, INTEGRATION, app=app_id)))
         tasks.create_task(_providers(auth, deliver))
         found = await config
         known = await _from_config(found, deliver) if isinstance(found, dict) else set()
@@ -62,7 +62,7 @@ async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
                 case "operation":
                     tasks.create_task(_operations(client, app_id, integrations, deliver))
                 case _:
-                    request = tasks.create_task(_attempt(client.list(kind, app=app_id)))
+                    request = tasks.create_task(_attempt(partial(client.list, kind, app=app_id)))
                     tasks.create_task(_listing(kind, request, deliver))
 
 
@@ -89,7 +89,7 @@ async def _from_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
 
 
 async def _app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
-    item = await _attempt(client.get(APP, app_id))
+    item = await _attempt(partial(client.get, APP, app_id))
     if isinstance(item, DrioError):
         deliver(Failed("app", item))
     else:
@@ -128,7 +128,7 @@ async def _operations(
 
     async def one(parent: str) -> None:
         async with gate:
-            answer = await _attempt(client.list(OPERATION, app=app_id, parent=parent))
+            answer = await _attempt(partial(client.list, OPERATION, app=app_id, parent=parent))
         if isinstance(answer, DrioError):
             deliver(Failed("operation", answer, parent))
         else:
@@ -154,9 +154,10 @@ async def _things(kind: Kind[Any], raws: Iterable[Any], *, under: str = "") -> t
     return things_of(kind.name, raws, lambda raw: reasons[id(raw)], under=under)
 
 
-async def _attempt(request: Awaitable[T]) -> T | DrioError:
+async def _attempt(request: Callable[[], Awaitable[T]]) -> T | DrioError:
+    """What a request gives, or how it failed. It begins here, so that a cancelled task leaves none over."""
     try:
-        return await request
+        return await request()
     except DrioError as error:
         return error
 

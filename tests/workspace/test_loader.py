@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -113,3 +115,14 @@ async def test_parts_are_delivered_while_others_are_still_on_their_way() -> None
     async with client_of(server) as client:
         await load_app(client, "app_1", lambda update: seen_in_wave.append(len(server.waves)))
     assert 1 in seen_in_wave  # integrations and auth, before the second trip was answered
+
+
+async def test_reading_that_is_given_up_before_it_begins_leaves_nothing_behind() -> None:
+    """A coroutine that is never awaited is a warning, which is an error here."""
+    async with client_of(Waves(list_routes(small_config()))) as client:
+        reading = asyncio.create_task(load_app(client, "app_1", lambda _update: None))
+        await asyncio.sleep(0)  # its own tasks are made, and have not begun
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    gc.collect()
