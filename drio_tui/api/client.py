@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
 
 from drio_tui.api import shapes
 from drio_tui.api.errors import ApiError, DrioError, NewerApi, NotDrio, OutcomeUnknown, UsageError
@@ -43,6 +43,17 @@ APPS = "/apps"
 _ALWAYS_THERE = frozenset({APPS, "/templates", "/me"})
 _PROBE_SECONDS = 8.0
 _DEPLOY: Resource[DeployResult] = Resource("deploy", "", "/apps/{app}/deploy", "", "", "DeployResult")
+
+
+class DeployAnswerIncomplete(OutcomeUnknown):
+    """A deploy was answered with success, but the answer lacks the app or its endpoint.
+
+    `endpoint` is what it named, empty where it named none.
+    """
+
+    def __init__(self, message: str, endpoint: str = "") -> None:
+        super().__init__(message)
+        self.endpoint = endpoint
 
 
 class DrioClient:
@@ -189,11 +200,19 @@ class DrioClient:
         return inner if isinstance(inner, dict) else envelope
 
     async def deploy(self, app: str) -> Item[DeployResult]:
-        """POST …/deploy: publish the app; `raw` has `app` and `endpoint`."""
+        """POST …/deploy: publish the app; `raw` has `app`, with its version, and `endpoint`."""
         path = path_of("/apps/{app}/deploy", app=app)
         reply = await self.transport.request("POST", path)
         if not isinstance(reply.data, dict):
-            raise OutcomeUnknown(f"POST {path} was answered with {_shape(reply)} where an object was expected")
+            raise DeployAnswerIncomplete(f"POST {path} was answered with {_shape(reply)} where an object was expected")
+        published, endpoint = reply.data.get("app"), reply.data.get("endpoint")
+        has_version = isinstance(published, dict) and _is_text(published.get("version"))
+        if not has_version or not _is_text(endpoint):
+            absent = "endpoint" if has_version else "app with a version"
+            raise DeployAnswerIncomplete(
+                f"POST {path} was answered with {reply.status}, but without an {absent}",
+                endpoint if _is_text(endpoint) else "",
+            )
         return Item(_DEPLOY, reply.data, reply.request_id)
 
     async def bind(self, app: str, tool: str, binding: Wire | dict[str, Any]) -> Item[Tool]:
@@ -236,6 +255,11 @@ def _object(reply: Reply, path: str) -> dict[str, Any]:
     if not isinstance(reply.data, dict):
         raise NotDrio(f"{path} answered with {_shape(reply)} where an object was expected")
     return reply.data
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    """Whether a member is there and not empty."""
+    return isinstance(value, str) and bool(value)
 
 
 def _shape(reply: Reply) -> str:

@@ -294,6 +294,11 @@ BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
+NOT_DEPLOYABLE = "not_deployable"
+"""The sandbox's code for an app that something stands in the way of: 409, from earlier versions 400."""
+_TITLES = {NOT_DEPLOYABLE: "The app cannot be deployed as it is"}
+
+
 def api_error(status: int, body: Any, *, request_id: str | None = None, retry_after: float | None = None) -> ApiError:
     """The error for an answer: `status` is HTTP's, `body` the parsed JSON (either shape, or anything else)."""
     kind = BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)
@@ -312,6 +317,7 @@ def api_error(status: int, body: Any, *, request_id: str | None = None, retry_af
         details=details,
         request_id=request_id,
         retry_after=retry_after,
+        title=_TITLES.get(code),
     )
 
 

@@ -222,9 +222,12 @@ async def _verify(done: Deployed) -> dict[str, Any]:
 
 
 def _show_deploy(done: Deployed, seen: dict[str, Any]) -> None:
-    echo(one_line(done.endpoint) or "(the endpoint is not known: the answer was lost)")
+    echo(one_line(done.endpoint) or "(the endpoint is not known: no answer named it)")
     before = f"{shown(done.before)} {'->' if plain() else '→'} " if done.before else ""
     say(f"Deployed: version {before}{shown(done.version)}, config {done.revision}.")
+    if done.doubt:
+        answer = "was lost" if done.doubt == "lost" else "lacked the app or its endpoint"
+        warn(f"The answer {answer}; reading the app again shows that it is live.")
     if done.moved:
         warn("Someone else changed the app meanwhile: what went live may be either of the two.")
     for line in _change_lines(done.changes):

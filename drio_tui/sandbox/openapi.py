@@ -105,9 +105,10 @@ def document(app: FastAPI, settings: Settings) -> Document:
     for name, rules in _PATCHES.items():
         for member in rules.required & schemas[name]["properties"].keys():
             _refuse_null(schemas[name]["properties"], member)
-    error = schemas["ErrorBody"]
-    error["properties"]["requestId"] = {"type": "string", "format": "uuid", "title": "Request id"}
-    error["required"] = ["code", "message", "details", "requestId"]
+    for name in ("ErrorBody", "NotDeployableBody"):
+        error = schemas[name]
+        error["properties"]["requestId"] = {"type": "string", "format": "uuid", "title": "Request id"}
+        error["required"] = ["code", "message", "details", "requestId"]
     for path, (name, text) in _DISCOVERY.items():
         made["paths"][path] = {"get": _discovery(name, text)}
     made["components"]["headers"] = {

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from drio_tui.api.client import DeployAnswerIncomplete
 from drio_tui.api.errors import DrioError
 from drio_tui.kinds import APP
 from drio_tui.workspace.deployed import Change, Records, changes_since, record_of, revision_of, things_of
@@ -23,8 +24,9 @@ Tell = Callable[[str], object]
 class Deployed:
     """The app is live. `revision` names the config that was sent; `snapshot` is that config.
 
-    `moved` says that someone else changed the app meanwhile, so that what went live may be either. `endpoint` is
-    empty where the answer was lost and no earlier deploy told it (`answer_lost`).
+    `moved` says that someone else changed the app meanwhile, so that what went live may be either. `doubt` says that
+    it was not the answer that told it, but reading the app again: the answer was lost, or lacked the app or the
+    endpoint. `endpoint` is empty where it named none and no earlier deploy did.
     """
 
     before: str
@@ -34,7 +36,7 @@ class Deployed:
     changes: tuple[Change, ...] | None
     snapshot: Snapshot = field(repr=False)
     moved: bool = False
-    answer_lost: bool = False
+    doubt: Literal["", "lost", "incomplete"] = ""
     request_id: str | None = None
     notices: tuple[str, ...] = ()
 
@@ -44,7 +46,8 @@ class Deployed:
         return {
             "versionBefore": self.before or None, "version": self.version or None, "endpoint": self.endpoint or None,
             "revision": self.revision, "changes": changes, "changedMeanwhile": self.moved,
-            "answerLost": self.answer_lost, "requestId": self.request_id,
+            "answerLost": self.doubt == "lost", "answerIncomplete": self.doubt == "incomplete",
+            "requestId": self.request_id,
         }  # fmt: skip
 
 
@@ -75,14 +78,14 @@ async def deploy(
     snapshot = seen[0] if seen else Snapshot(app)
     last = await asyncio.to_thread(records.read)
     raw = outcome.raw or {}
-    lost = isinstance(outcome, Unknown)
+    error = outcome.error if isinstance(outcome, Unknown) else None
     told = raw.get("app")
-    app_raw = raw if lost or not isinstance(told, dict) else told
-    endpoint = raw.get("endpoint")
+    app_raw = raw if error or not isinstance(told, dict) else told
+    endpoint = error.endpoint if isinstance(error, DeployAnswerIncomplete) else raw.get("endpoint")
     things = things_of(snapshot)
     record = record_of(
         version=_text(app_raw.get("version")),
-        endpoint=endpoint if isinstance(endpoint, str) else last.endpoint if last else "",
+        endpoint=_text(endpoint) or (last.endpoint if last else ""),
         things=things,
     )
     if not joined:
@@ -95,7 +98,7 @@ async def deploy(
         changes=None if last is None else tuple(changes_since(last, things)),
         snapshot=snapshot,
         moved=bool(seen) and revision_of(things_of(seen[-1])) != record.revision,
-        answer_lost=lost,
+        doubt="incomplete" if isinstance(error, DeployAnswerIncomplete) else "lost" if error else "",
         request_id=None if isinstance(outcome, Unknown) else outcome.request_id,
         notices=tuple(records.notices),
     )

@@ -35,7 +35,7 @@ ROUTES: list[tuple[str, str, Any, dict[str, Any], Call]] = [
     ("GET", "/apps/A", None, {"app": {}}, lambda c: c.get(APP, "A")),
     ("PATCH", "/apps/A", BODY, {"app": {}}, lambda c: c.update(APP, "A", BODY)),
     ("GET", "/apps/A/config", None, {"config": {}}, lambda c: c.config("A")),
-    ("POST", "/apps/A/deploy", None, {"app": {}}, lambda c: c.deploy("A")),
+    ("POST", "/apps/A/deploy", None, {"app": {"version": "1"}, "endpoint": "e"}, lambda c: c.deploy("A")),
     ("GET", "/apps/A/auth", None, {"auth": [], "providers": []}, lambda c: c.list(AUTH, app="A")),
     ("POST", "/apps/A/auth", BODY, {"auth": {}}, lambda c: c.create(AUTH, BODY, app="A")),
     ("GET", "/apps/A/auth/X", None, {"auth": {}}, lambda c: c.get(AUTH, "X", app="A")),

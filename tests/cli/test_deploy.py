@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Runner
 from tests.sandbox_fixtures import Process
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import small_config
 
 API = "/api/v1"
 
@@ -119,3 +124,22 @@ def test_errors_block_a_deploy_and_the_server_has_the_last_word(
     assert "the tool is not bound to an operation" in forced.err
     with sandbox_process.client() as client:
         assert client.get(f"{API}/apps/{app['id']}").json()["app"]["version"] == "1.0.0"
+
+
+async def test_a_deploy_whose_answer_says_nothing_is_not_called_a_success(tmp_path: Path) -> None:
+    answers = drio_of()
+    answers["GET /apps/app_1"] = {"app": small_config()["app"]}
+    answers["POST /apps/app_1/deploy"] = {}
+    async with serving(TableServer(answers)) as server:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "drio_tui", "deploy", "app_1", "--force", "--base-url", server.base_url),
+            env={**os.environ, "DRIO_TOKEN": "t"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = (part.decode() for part in await process.communicate())
+    assert process.returncode == 1
+    assert out == ""
+    assert "It is not known whether that happened" in err
+    assert "without an app with a version" in err
+    assert "→" not in err

@@ -50,7 +50,7 @@ async def test_everything_that_is_broken_is_told_and_nothing_is_published(box: I
     await api("PATCH", f"/apps/{app}/operations/{operation}", {"path": "/moved"})
     before = (await api("GET", f"/apps/{app}"))["app"]
 
-    error = await api("POST", f"/apps/{app}/deploy", expect=400)
+    error = await api("POST", f"/apps/{app}/deploy", expect=409)
     assert error["code"] == "not_deployable"
     found = [(problem["code"], problem["id"], problem["field"]) for problem in error["details"]["problems"]]
     assert found == [

@@ -40,7 +40,7 @@ async def test_an_app_is_made_changed_deployed_and_read_back(shared: InProcess) 
         await api("DELETE", f"/apps/{app['id']}/tools/{tool['id']}", expect=409)
         operation = config["operations"][0]
         await api("PATCH", f"/apps/{app['id']}/operations/{operation['id']}", {"path": "/moved"})
-        await api("POST", f"/apps/{app['id']}/deploy", expect=400)
+        await api("POST", f"/apps/{app['id']}/deploy", expect=409)
         await api("PUT", f"/apps/{app['id']}/tools/{tool['id']}/binding", tool["binding"])
         assert (await api("POST", f"/apps/{app['id']}/deploy"))["app"]["status"] == "published"
 

@@ -36,6 +36,7 @@ class Network(httpx.AsyncBaseTransport):
     it was carried out, or the `request` itself is on the way; `refuse` are statuses, with `details` where they are
     given, that the next requests that change something get from a server on the way; `offline` refuses every
     connection. `hang` is like `lose`, but nothing comes until the caller gives up; `hung` is set then.
+    `instead` are bodies of the next answers with 200 to what changes something, each with whether it was carried out.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -45,6 +46,7 @@ class Network(httpx.AsyncBaseTransport):
         self.hung = asyncio.Event()
         self.offline = False
         self.refuse: list[int | tuple[int, Any]] = []
+        self.instead: list[tuple[bool, bytes]] = []
         self.before: list[Any] = []  # awaited, one before each request that changes something
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -58,6 +60,11 @@ class Network(httpx.AsyncBaseTransport):
             error = {"code": "refused", "message": "no", "details": details, "requestId": None}
             body = httpx.ByteStream(json.dumps({"error": error}).encode())
             return httpx.Response(status, stream=body, headers={"Content-Type": "application/json"})
+        if request.method != "GET" and self.instead:
+            carried_out, text = self.instead.pop(0)
+            if carried_out:
+                await (await self.inner.handle_async_request(request)).aread()
+            return httpx.Response(200, stream=httpx.ByteStream(text), headers={"Content-Type": "application/json"})
         if hanging := self.hang.pop(request.method, ""):
             if hanging == "answer":
                 await (await self.inner.handle_async_request(request)).aread()

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from drio_tui.api import wire
+from drio_tui.api.errors import Conflict
 from drio_tui.kinds import APP, AUTH, TOOL
 from drio_tui.workspace import deployed as stored
 from drio_tui.workspace.deployed import Records, changes_since, record_of, things_of
@@ -113,7 +114,7 @@ async def test_after_a_lost_answer_reading_again_shows_whether_it_is_live(one: E
     first = await done(one, app, records)
     one.network.lose["POST"] = "answer"
     lost = await done(one, app, records)
-    assert lost.answer_lost
+    assert lost.doubt == "lost"
     assert (lost.before, lost.version, lost.endpoint) == ("1.1.0", "1.2.0", first.endpoint)
     one.network.lose["POST"] = "request"
     outcome = await deploy(one.saver, app, records)
@@ -126,11 +127,35 @@ async def test_after_a_lost_answer_reading_again_shows_whether_it_is_live(one: E
     assert isinstance(await deploy(one.saver, app, records), Failed)
 
 
+@pytest.mark.parametrize(
+    ("answer", "endpoint"),
+    [
+        (b"{}", ""),
+        (b"[]", ""),
+        (b"", ""),
+        (b'{"app": null, "endpoint": "https://x.test/mcp"}', "https://x.test/mcp"),
+        (b'{"app": {"version": "9.9.9"}}', ""),
+        (b'{"app": {"version": ""}, "endpoint": "https://x.test/mcp"}', "https://x.test/mcp"),
+    ],
+)
+async def test_a_success_without_app_or_endpoint_is_looked_up(one: Editor, answer: bytes, endpoint: str) -> None:
+    app, records = await made(one)
+    one.network.instead = [(False, answer)]
+    outcome = await deploy(one.saver, app, records)
+    assert isinstance(outcome, Unknown)
+    assert records.read() is None
+    one.network.instead = [(True, answer)]
+    looked_up = await done(one, app, records)
+    assert looked_up.doubt == "incomplete"
+    assert (looked_up.before, looked_up.version, looked_up.endpoint) == ("1.0.0", "1.1.0", endpoint)
+
+
 async def test_a_refusal_says_what_stands_in_the_way(one: Editor) -> None:
     app, records = await made(one)
     await one.client.create(TOOL, {"name": "Loose end"}, app=app)
     outcome = await deploy(one.saver, app, records)
     assert isinstance(outcome, Refused)
+    assert isinstance(outcome.error, Conflict)
     assert refusal_lines(outcome.error) == ["Loose end: the tool is not bound to an operation."]
     assert records.read() is None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.api.errors import BadRequest, ServerError
+from drio_tui.api.errors import Conflict, ServerError
 from drio_tui.kinds import APP, OPERATION, TOOL, WIDGET
 from drio_tui.workspace.allowed_hosts import AllowedHosts
 from drio_tui.workspace.finding import RULES
@@ -259,7 +259,7 @@ async def test_all_that_the_sandbox_refuses_is_an_error_here_too(sandbox: InProc
     schema = {"type": "object", "properties": {"other": {"type": "string"}}}
     await one.client.update(OPERATION, operation["id"], {"inputSchema": schema}, app=app)  # a: stale
     await one.client.update(TOOL, ids["tool b"], {"isEnabled": False}, app=app)  # a: chain, the widget: action
-    with pytest.raises(BadRequest) as refused:
+    with pytest.raises(Conflict) as refused:
         await one.client.deploy(app)
     theirs = {(each["code"], each["id"]) for each in refused.value.details["problems"]}
     assert theirs == {

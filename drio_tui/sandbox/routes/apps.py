@@ -65,10 +65,16 @@ async def get_config(box: Box, user: User, app_id: AppId) -> Response:
     "/apps/{appId}/deploy",
     operation_id="deployApp",
     response_model=DeployResult,
-    responses=errors(400, 401, 404, 507),
+    responses=errors(401, 404, 507)
+    | {
+        409: {
+            "model": envelopes.NotDeployable,
+            "description": "Something in the app could not work once it is deployed; `details.problems` says what.",
+        }
+    },
 )
 async def deploy_app(box: Box, user: User, app_id: AppId) -> Response:
-    """Publish an app as it is now; `details.problems` says what keeps it from working."""
+    """Publish an app as it is now, unless something in it could not work."""
     async with box.writing(user) as store:
         document, endpoint = await apps.deploy(store, await store.app(app_id))
     return reply(200, {"app": document, "endpoint": endpoint})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from drio_tui.api.models import (
     App,
     AuthConnection,
     AuthProvider,
     Config,
+    ErrorBody,
+    ErrorEnvelope,
     Integration,
     Operation,
     Template,
@@ -80,3 +84,29 @@ class WidgetList(Wire):
 
 class WidgetAnswer(Wire):
     widget: Widget
+
+
+class DeployProblem(Wire):
+    """What in one thing of the app could not work once it is deployed."""
+
+    code: Literal["unbound_tool", "dangling_binding", "stale_binding", "broken_chain", "broken_action"]
+    message: str
+    kind: Literal["tool", "widget"]
+    id: str
+    name: str
+    field: str
+
+
+class DeployProblems(Wire):
+    problems: list[DeployProblem]
+
+
+class NotDeployableBody(ErrorBody):
+    code: Literal["not_deployable"]
+    details: DeployProblems
+
+
+class NotDeployable(ErrorEnvelope):
+    """The answer to a deploy that something in the app stands in the way of."""
+
+    error: NotDeployableBody

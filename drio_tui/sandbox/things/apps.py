@@ -67,7 +67,7 @@ async def change(store: Store, document: Document, patch: Document) -> Document:
 async def deploy(store: Store, document: Document) -> tuple[Document, str]:
     """Publish the app as it is: the app with its minor version one up, and where it is live.
 
-    Raises `Problem` 400 with `details.problems` where the app could not work; nothing is changed then.
+    Raises `Problem` 409 with `details.problems` where the app could not work; nothing is changed then.
     """
     everything = {
         kind: await store.views(kind, [loads(text) for text in texts])
@@ -77,7 +77,7 @@ async def deploy(store: Store, document: Document) -> tuple[Document, str]:
     if found:
         count = "one problem keeps" if len(found) == 1 else f"{len(found)} problems keep"
         raise Problem(
-            400,
+            409,
             f"{count} the app from being deployed.".capitalize(),
             code="not_deployable",
             details={"problems": found},

@@ -47,8 +47,9 @@ def ready(report: Preflight, last: Record | None, version: str) -> list[Content]
 def live(done: Deployed, seen: Seen | None, *, looking: bool) -> list[Content]:
     """What came of a deploy, and what a model sees then."""
     lines = [safe_line(f"✓ Deployed: version {done.version}, config {done.revision}.", _WIDTH, _GOOD)]
-    if done.answer_lost:
-        told = "▲ The answer was lost; reading the app again shows that it is live."
+    if done.doubt:
+        answer = "The answer was lost" if done.doubt == "lost" else "The answer lacked the app or its endpoint"
+        told = f"▲ {answer}; reading the app again shows that it is live."
         lines.append(safe_line(told, _WIDTH, _WARNED))
     if done.moved:
         told = "▲ Someone else changed the app meanwhile: what went live may be either."
