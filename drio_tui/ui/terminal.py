@@ -23,6 +23,8 @@ from drio_tui.ui.signals import SignalThread
 if TYPE_CHECKING:
     from drio_tui.ui.base.textual_internals import TerminalDriver
 
+PASTE_MAX = 200_000
+"""Characters of a paste. A longer one is refused whole: a field would take seconds to draw it, and half is no use."""
 _SECONDS_TO_END = {
     getattr(signal, name): seconds
     for name, seconds in {"SIGINT": 5.0, "SIGTERM": 5.0, "SIGHUP": 2.5}.items()
@@ -52,6 +54,13 @@ class TerminalApp(App[int], inherit_bindings=False):
         if action == "suspend_process" and not _has_job_control():
             return "There is no shell to go back to."
         return None
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Paste) and not event.is_forwarded and len(event.text) > PASTE_MAX:
+            size = f"{len(event.text):,} characters"
+            self.notify(f"{size} were pasted; a field takes {PASTE_MAX:,} at once.", severity="warning", markup=False)
+            return
+        await super().on_event(event)
 
     def on_resize(self, event: events.Resize) -> None:
         self._cover(event.size)

@@ -85,8 +85,14 @@ class Terminal:
         self.send(keys.encode())
 
     def send(self, data: bytes) -> None:
-        """Send bytes, which need not be text."""
-        os.write(self.master, data)
+        """Send bytes, which need not be text, and may be more than a terminal holds; reads meanwhile."""
+        left = memoryview(data)
+        while left and self.process.poll() is None:
+            readable, writable, _ = select.select([self.master], [self.master], [], 0.05)
+            if writable:
+                left = left[os.write(self.master, left[:1024]) :]
+            if readable:
+                self.read(0)
 
     def press_until_it_ends(self, keys: str, *, every: float = 5.0) -> None:
         """Send key presses every few seconds for as long as the program runs; `wait` says when it does not end."""
@@ -117,9 +123,13 @@ class Terminal:
         except OSError:
             return False
         self.output += data
+        self.draw(data)
+        return True
+
+    def draw(self, data: bytes) -> None:
+        """Draw what the program wrote on `screen`."""
         # pyte does not know the sequences that carry a private marker beyond `?`.
         self._stream.feed(re.sub(rb"\x1b\[[<>=][\d;]*[a-zA-Z]", b"", data))
-        return True
 
     def until(self, condition: Callable[[], object] | str) -> None:
         """Read until the text is on the screen, or the condition holds; fails after a long while."""

@@ -356,7 +356,7 @@ class GuideScreen(DrioScreen[None]):
             self.keeper.soon(self._tell_kept)
 
     def _tell_kept(self) -> None:
-        if self.is_mounted:
+        if self.query(StepStrip):  # not while the screen is closed, when its widgets are removed before it
             self._nav()
 
     def keep_draft(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
@@ -10,6 +10,9 @@ from textual.widgets import Input
 
 from drio_tui.ui import keymap
 from drio_tui.ui.keymap import Key
+
+_LONGEST = 500
+"""A longer text is in no name, and takes long to look for in a large list."""
 
 
 class FilterInput(Input):
@@ -42,6 +45,9 @@ class FilterInput(Input):
         @property
         def control(self) -> FilterInput:
             return self.field
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, max_length=_LONGEST, **options)
 
     def action_leave(self) -> None:
         self.post_message(self.Leave(self, closed=False))

@@ -1,0 +1,102 @@
+"""Garbage as terminal input: scripts/random_bytes.py sends it for a minute, a test for a few hundred reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from random import Random
+
+from tests.ui.shell_pty import PATIENCE, Terminal
+
+PASTE = (b"\x1b[200~", b"\x1b[201~")
+
+
+ENVIRONMENT = {"EDITOR": "true", "VISUAL": "true", "BROWSER": "true"}
+"""No program that garbage could be typed into, and that would do as it is told."""
+PLACES = (b"", b"\r", b"\re", b"n", b"/", b"2", b"3/", b"?", b"\x10", b"1\r", b"L", b"\rd", b"\rt", b"\rp")
+"""Keys that lead to the screens where the garbage arrives first."""
+
+
+class Undrawn(Terminal):
+    """Keeps what the program writes without drawing it: garbage makes it write a lot."""
+
+    def draw(self, data: bytes) -> None:
+        """Nothing is looked at."""
+
+
+def any_bytes(random: Random) -> bytes:
+    return random.randbytes(random.randint(1, 300))
+
+
+def every_byte(random: Random) -> bytes:
+    return bytes(random.sample(range(256), 256))
+
+
+def cut_utf8(random: Random) -> bytes:
+    text = "".join(random.choices("aé€😀漢\u0301\u202e\u200d", k=random.randint(1, 30))).encode()
+    at = random.randrange(len(text))
+    return text[:at] + text[at + 1 :]
+
+
+def broken_escape(random: Random) -> bytes:
+    numbers = ";".join(str(random.choice([0, 1, 9, 200, 55296, 10**9, -1, "", "1:2", "?25"])) for _ in range(4))
+    sequence = random.choice(
+        ["[{};u", "[<{}M", "[<{}m", "[{}~", "[{}R", "[48;{}t", "]52;{}\x07", "P{}\x1b\\", "O{}", "[M{}"]
+    )
+    whole = f"\x1b{sequence.format(numbers[: random.randint(0, 20)])}".encode()
+    return whole[: random.randint(1, len(whole))]
+
+
+def half_paste(random: Random) -> bytes:
+    return random.choice(PASTE) + random.randbytes(random.randint(0, 20))
+
+
+def long_paste(random: Random, size: int = 1_000_000) -> bytes:
+    piece = random.choice(
+        [b"a long line of a paste, ", "é漢 😀\n".encode(), random.randbytes(997).replace(b"\x1b", b"")]
+    )
+    return PASTE[0] + (piece * (size // len(piece) + 1))[:size] + PASTE[1]
+
+
+SOURCES: dict[Callable[[Random], bytes], int] = {
+    any_bytes: 8, every_byte: 3, cut_utf8: 8, broken_escape: 20, half_paste: 2, long_paste: 1,
+}  # fmt: skip
+"""What is sent, and how often in proportion."""
+
+
+def garbage(random: Random) -> bytes:
+    """What one of the sources, chosen by its share, makes."""
+    (source,) = random.choices([*SOURCES], [*SOURCES.values()])
+    return source(random)
+
+
+def feed(terminal: Terminal, random: Random, enough: Callable[[], bool]) -> int:
+    """Send garbage until there is enough of it or the program ends, which garbage can ask for; gives the bytes sent."""
+    terminal.until(lambda: b"Templates" in terminal.output)
+    terminal.send(random.choice(PLACES))
+    sent = 0
+    while not enough() and terminal.process.poll() is None:
+        data = garbage(random)
+        terminal.send(data)
+        sent += len(data)
+        _read_until_quiet(terminal, 0.02, 0.5)
+    return sent
+
+
+def quit_from_anywhere(terminal: Terminal) -> int:
+    """Leave what is open and quit, agreeing to the loss of what was typed; gives the exit status."""
+    terminal.send(PASTE[1])
+    end = time.monotonic() + 3 * PATIENCE
+    while terminal.process.poll() is None:
+        assert time.monotonic() < end, "it does not quit"
+        for keys in (b"\x1b", b"\x1b", b"\x11", b"\x1b[C\r"):  # in the question → goes to the button that agrees
+            terminal.send(keys)
+            _read_until_quiet(terminal, 0.3, 5.0)
+    return terminal.wait()
+
+
+def _read_until_quiet(terminal: Terminal, quiet: float, longest: float) -> None:
+    """Read until the program has written nothing for `quiet` seconds, or `longest` have passed."""
+    end = time.monotonic() + longest
+    while terminal.process.poll() is None and time.monotonic() < end and terminal.read(quiet):
+        continue
