@@ -12,7 +12,14 @@ from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
+from drio_tui.api.client import DrioClient
+from drio_tui.api.transport import Transport
+from drio_tui.workspace.loader import load_app
+from drio_tui.workspace.model_view import expected
+from drio_tui.workspace.preflight import preflight
+from drio_tui.workspace.snapshot import Snapshot
 from tests.sandbox.mcp.conftest import Seen, Served, Upstream, respond
+from tests.workspace.saving_world import Token
 
 pytestmark = pytest.mark.socket
 
@@ -456,3 +463,35 @@ async def test_a_step_that_fails_leaves_the_result_and_says_why(lax: Served, ups
     assert result.structured_content == {"a": 1}
     (step,) = result.meta["drio/chain"]
     assert (step["status"], "503" in step["reason"]) == ("failed", True)
+
+
+# --- what the list of tools costs ---------------------------------------------------------------------
+
+
+async def test_what_is_counted_of_a_tool_is_what_clients_receive(lax: Served, upstream: Upstream) -> None:
+    leaf: Any = {"type": "string", "description": "word " * 20}
+    for _ in range(4):
+        leaf = properties(**{f"m{n}": leaf for n in range(6)})
+    app, _ = await lax.tool(upstream.base_url, name="Large", outputSchema=leaf, inputSchema=properties(q=leaf))
+    hints = {"title": "Look", "readOnlyHint": True, "openWorldHint": False}
+    more = {"description": "Żółw", "annotations": hints}
+    await lax.tool(upstream.base_url, app=app, name="List", outputSchema={"type": "array"}, tool=more)
+    endpoint = await lax.deploy(app)
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+    received = (await lax.api.http.post(endpoint, json=request, headers=headers)).json()["result"]["tools"]
+
+    token = lax.api.http.headers["Authorization"].removeprefix("Bearer ")
+    client = DrioClient(Transport(f"{lax.base_url}/api/v1", auth=Token(token)))
+    try:
+        snapshot = Snapshot(app)
+        await load_app(client, app, snapshot.apply)
+    finally:
+        await client.aclose()
+    assert received == [tool.entry for tool in expected(snapshot)]
+    report = preflight(snapshot, base_url=lax.base_url)
+    assert report.bytes == sum(len(json.dumps(tool, ensure_ascii=False, separators=(",", ":")).encode())
+                               for tool in received)  # fmt: skip
+    assert len(json.dumps(leaf)) > 100_000
+    assert "large_output_schema" in {finding.code for finding in report.findings}
+    assert all(len(json.dumps(tool.get("outputSchema"))) < 10_000 for tool in received)
