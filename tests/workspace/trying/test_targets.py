@@ -20,12 +20,12 @@ from drio_tui.workspace.snapshot import Snapshot
 from drio_tui.workspace.trying import page as pages
 from drio_tui.workspace.trying.bound import bound_of, find_tool, tool_of
 from drio_tui.workspace.trying.deployed import NotDeployed, endpoint_of, live_at, run_deployed, widget_page
-from drio_tui.workspace.trying.here import BadArguments
+from drio_tui.workspace.trying.here import BadArguments, Here, origin
 from drio_tui.workspace.trying.picture import draw
-from drio_tui.workspace.trying.run import Run, judged
+from drio_tui.workspace.trying.run import Run, judged, run_from
 from drio_tui.workspace.trying.sandboxed import page_of, run_in_sandbox
 from tests.sandbox.mcp.browser import BINARY, browser
-from tests.sandbox.mcp.conftest import Served
+from tests.sandbox.mcp.conftest import Served, Upstream, respond
 from tests.workspace.trying.conftest import bound
 
 EVIL = "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">"
@@ -88,6 +88,27 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
         await page_of(client, bound_of(snapshot, loose.id))
     with pytest.raises(DrioError):
         await run_deployed(f"{helpdesk.base_url}/mcp/mcp_none", tool, {})
+
+
+async def test_an_answer_that_is_not_as_documented_is_the_same_result_with_a_note_everywhere(
+    lax: Served, upstream: Upstream
+) -> None:
+    upstream.answer = lambda _seen: respond(b'{"name": null, "kept": [1]}')
+    schema = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+    app, made = await lax.tool(upstream.base_url, outputSchema=schema)
+    base = lax.base_url + "/api/v1"
+    token = lax.api.http.headers["Authorization"].removeprefix("Bearer ")
+    async with DrioClient(Transport(base, auth=BearerAuth(StaticToken(token, "test"), base))) as client:
+        snapshot = Snapshot(app)
+        await load_app(client, app, snapshot.apply)
+        tool = bound_of(snapshot, made["id"])
+        here = Here(hosts={origin(tool)}, private={origin(tool)})
+        runs = [await run_in_sandbox(client, tool, {}), await here.run(tool, {})]
+    runs.append(await run_deployed(await lax.deploy(app), tool, {}))
+    for done in runs:
+        assert (done.error, done.structured) == ("", {"name": None, "kept": [1]})
+        assert done.note.startswith("The answer is not as the operation's outputSchema says: name")
+        assert run_from(done.as_wire()).note == done.note
 
 
 @pytest.mark.parametrize(
