@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +12,15 @@ from textual.pilot import Pilot
 
 from drio_tui.guide import drafts
 from drio_tui.guide.checks import PAGES
+from drio_tui.kinds import AUTH, INTEGRATION
+from drio_tui.ui.forms.chooser import ChooserScreen
 from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.guide import GuideScreen
+from drio_tui.ui.screens.guide_import import GuideImportScreen
 from drio_tui.ui.screens.guide_name import NameScreen
 from drio_tui.ui.screens.guide_thing import ConfigScreen, ThingScreen
+from tests.importing.documents import PETS
 from tests.ui.driving import at_once, click_button, running, show, text_of, until
 from tests.ui.table_server import TEMPLATES, TableServer, drio_of, serving
 
@@ -313,3 +319,51 @@ async def test_drio_tui_new_opens_the_wizard_on_the_template_with_the_name(monke
         guide: Any = pilot.app.screen
         await until(pilot, lambda: guide._on == "basics" and guide._page.is_mounted)
         assert (guide.draft.template_id, guide._page.field("name").value) == ("support", "Nova")
+
+
+async def test_an_import_brings_its_connection_into_the_draft_and_a_second_one_only_what_is_missing(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pets.json").write_text(json.dumps(PETS))
+
+    async def imported(pilot: Any, guide: Any) -> Any:
+        guide._page.action_import_api()
+        await until(pilot, lambda: isinstance(pilot.app.screen, GuideImportScreen))
+        screen: Any = pilot.app.screen
+        screen.query_one(".-source").value = str(tmp_path / "pets.json")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+        return screen
+
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
+        app: Any = pilot.app
+        guide = await begin(pilot, "blank")
+        fill(guide, name="Pets")
+        await forward(pilot, guide, "api")
+        screen = await imported(pilot, guide)
+        await pilot.press("space")
+        screen.query_one(".-auth").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ThingScreen) and app.screen._filled)
+        await pilot.pause()
+        app.screen.editors[0].put("apiKey", "SECRET-typed")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is guide)
+        screen = await imported(pilot, guide)
+        assert screen.picker.choosing.made == {"GET /pets"}
+        await pilot.press("a", "ctrl+s")
+        await until(pilot, lambda: app.screen is guide)
+        kinds = [one.kind for one in guide.draft.added]
+        assert {kind: kinds.count(kind) for kind in kinds} == {"auth": 1, "integration": 1, "operation": 5, "tool": 5}
+        await forward(pilot, guide, "review")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: guide.finished)
+        client = await app.backend.ready()
+        (integration,) = (await client.list(INTEGRATION, app=guide.draft.app)).items
+        (connection,) = (await client.list(AUTH, app=guide.draft.app)).items
+        assert integration["authId"] == connection["id"]
+        assert connection["status"] == "valid"

@@ -175,6 +175,8 @@ class OperationPicker(Vertical):
         total = len(choosing.operations)
         shown = "" if len(self._shown) == total else f"{len(self._shown):,} of "
         parts = [Content(shown + count_of(total, "operation"))]
+        if choosing.made:
+            parts.append(Content.styled(f"✓ {len(choosing.made)} in the app", "$text-success"))
         if len(choosing):
             unsafe = f", {choosing.unsafe} change something" if choosing.unsafe else ""
             parts.append(Content.styled(f"● {len(choosing)} chosen{unsafe}", "$text-accent"))
