@@ -10,6 +10,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from drio_tui.calls.egress import Origin, Policy
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.mcp import snapshot as snapshots
+from drio_tui.sandbox.mcp.messages import CheckedManager
 from drio_tui.sandbox.mcp.runtime import Runtime
 from drio_tui.sandbox.mcp.server import serve
 
@@ -28,7 +29,7 @@ def load(
     allow_private: bool,
     allowed: AllowedHosts,
     max_body: int,
-) -> tuple[StreamableHTTPSessionManager, Runtime]:
+) -> tuple[CheckedManager, Runtime]:
     """The deployment's HTTP side and its runtime; whoever runs the first closes the second."""
     deployment = snapshots.read(number, snapshot)
     runtime = Runtime(deployment, Policy(own, own_prefix, allow_private, allowed), secrets, how_to_allow=allowed.advice)
@@ -37,4 +38,4 @@ def load(
     manager = StreamableHTTPSessionManager(
         server, json_response=True, stateless=True, max_request_body_size=max_body, security_settings=None
     )
-    return manager, runtime
+    return CheckedManager(manager), runtime

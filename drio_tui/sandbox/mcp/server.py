@@ -44,6 +44,9 @@ def serve(runtime: Runtime) -> Server[dict[str, Any]]:
     async def list_resources(_context: Context, _params: Any) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=resources)
 
+    async def list_resource_templates(_context: Context, _params: Any) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(resource_templates=[])
+
     async def read_resource(_context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         widget = by_uri.get(params.uri)
         if widget is None:
@@ -64,6 +67,7 @@ def serve(runtime: Runtime) -> Server[dict[str, Any]]:
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         on_list_resources=list_resources,
+        on_list_resource_templates=list_resource_templates,
         on_read_resource=read_resource,
         get_tool_input_schema=lambda name: deployment.tools[name].input_schema if name in deployment.tools else None,
     )

@@ -258,3 +258,120 @@ def test_every_key_gives_a_name_that_clients_take(key: str) -> None:
 
 def test_keys_that_differ_only_past_the_limit_keep_different_names() -> None:
     assert tool_name("a" * 70 + "b") != tool_name("a" * 70 + "c")
+
+
+REQUEST = {"jsonrpc": "2.0", "id": 7, "method": "tools/list"}
+HANDSHAKES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+META = {
+    "_meta": {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+}
+
+
+async def post(endpoint: str, body: Any, version: str | None = None) -> httpx.Response:
+    """One message as HTTP, with the protocol version in its header."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    headers |= {} if version is None else {"MCP-Protocol-Version": version}
+    if version == "2026-07-28" and isinstance(body, dict):
+        headers["Mcp-Method"] = body["method"]
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.post(endpoint, content=json.dumps(body), headers=headers)
+
+
+METHODS = {
+    "tools": {"tools/list": {}, "tools/call": {"name": "search-contacts", "arguments": {"q": "ada"}}},
+    "resources": {"resources/list": {}, "resources/templates/list": {}, "resources/read": {"uri": ""}},
+}
+"""The methods that a capability implies (MCP 2025-06-18 and 2026-07-28, server features)."""
+
+
+async def test_every_method_that_a_declared_capability_implies_is_answered(helpdesk: Served) -> None:
+    _, endpoint = await example(helpdesk)
+    client = {"capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    for version in (*HANDSHAKES, "2026-07-28"):
+        modern = version == "2026-07-28"
+        extra = META if modern else {}
+        first = {"method": "server/discover", "params": META} if modern else {
+            "method": "initialize", "params": {"protocolVersion": version, **client},
+        }  # fmt: skip
+        told = (await post(endpoint, REQUEST | first, version if modern else None)).json()["result"]
+        assert modern or told["protocolVersion"] == version
+        assert set(told["capabilities"]) - {"extensions"} == set(METHODS)
+        assert told["capabilities"]["resources"]["subscribe"] is False
+        (uri, *_) = [
+            each["uri"]
+            for each in (await post(endpoint, REQUEST | {"method": "resources/list", "params": extra}, version)).json()[
+                "result"
+            ]["resources"]
+        ]
+        for methods in METHODS.values():
+            for method, params in methods.items():
+                params = params | ({"uri": uri} if "uri" in params else {}) | extra
+                if modern and method in ("tools/call", "resources/read"):
+                    continue  # they want one more header, which the official client sends
+                answer = (await post(endpoint, REQUEST | {"method": method, "params": params}, version)).json()
+                assert "result" in answer, (version, method, answer)
+        templates = await post(endpoint, REQUEST | {"method": "resources/templates/list", "params": extra}, version)
+        assert templates.json()["result"]["resourceTemplates"] == []
+    async with helpdesk.client(endpoint) as there:
+        assert (await there.list_resource_templates()).resource_templates == []
+
+
+async def test_a_batch_is_refused_in_json_rpc(helpdesk: Served) -> None:
+    _, endpoint = await example(helpdesk)
+    for version in (None, *HANDSHAKES, "2026-07-28"):
+        for batch in ([], [REQUEST], [REQUEST, {"jsonrpc": "2.0", "method": "x"}]):
+            answer = await post(endpoint, batch, version)
+            assert answer.status_code == 400
+            assert set(answer.json()) == {"jsonrpc", "id", "error"}
+            assert answer.json()["id"] is None
+            assert answer.json()["error"]["code"] == -32600
+            assert "batches are not supported" in answer.json()["error"]["message"]
+
+
+async def test_an_unknown_protocol_version_is_refused_with_those_that_are_known(helpdesk: Served) -> None:
+    _, endpoint = await example(helpdesk)
+    for version in ("1999-01-01", "2099-01-01", "junk", ""):
+        for params in ({}, META):
+            answer = await post(endpoint, REQUEST | {"params": params}, version)
+            assert answer.status_code == 400
+            assert answer.json()["id"] == 7
+            error = answer.json()["error"]
+            assert error["code"] == -32022
+            assert error["data"] == {"supported": [*HANDSHAKES, "2026-07-28"], "requested": version}
+            assert "2025-06-18" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (5, "an object"),
+        (None, "an object"),
+        ({"jsonrpc": "1.0", "id": 7, "method": "ping"}, "`jsonrpc`"),
+        ({"jsonrpc": "2.0", "id": 7}, "`method`"),
+        ({"jsonrpc": "2.0", "id": 7, "method": 5}, "`method`"),
+        ({"jsonrpc": "2.0", "id": 7, "method": "ping", "params": []}, "`params`"),
+        ({"jsonrpc": "2.0", "id": None, "method": "ping"}, "`id`"),
+        ({"jsonrpc": "2.0", "id": 1.5, "method": "ping"}, "`id`"),
+    ],
+)
+def test_what_is_no_json_rpc_request_is_refused_in_plain_words(body: Any, said: str) -> None:
+    from drio_tui.sandbox.mcp.messages import refusal
+
+    found = refusal(json.dumps(body).encode(), "2025-06-18")
+    assert found is not None
+    assert found["error"]["code"] == -32600
+    assert said in found["error"]["message"]
+    assert found["id"] == (7 if isinstance(body, dict) and body["id"] == 7 else None)
+
+
+def test_messages_that_json_rpc_has_are_let_through() -> None:
+    from drio_tui.sandbox.mcp.messages import refusal
+
+    for message in (REQUEST, REQUEST | {"id": "a"}, {"jsonrpc": "2.0", "method": "notifications/initialized"},
+                    {"jsonrpc": "2.0", "id": 1, "result": {}}):  # fmt: skip
+        for version in (None, *HANDSHAKES, "2026-07-28"):
+            assert refusal(json.dumps(message).encode(), version) is None
