@@ -76,7 +76,7 @@ class Preflight:
 def preflight(snapshot: Snapshot, *, base_url: str = "", allowed: AllowedHosts | None = None) -> Preflight:
     """Look at everything. `base_url` is drio's own, to judge which addresses it can reach; `allowed` see `addresses`.
 
-    Takes some 20 ms for an app of 100 tools: off the event loop for large ones.
+    Takes some 20 ms for 100 plain tools and 100 ms for 100 large ones: off the event loop for large ones.
     """
     look = _Look(snapshot, base_url, allowed)
     place = {thing.key: number for number, thing in enumerate(snapshot)}
