@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,6 @@ STARTS = {
     "history": "\rH",
 }  # fmt: skip
 _KEPT = 1 << 20
-_PACE = 0.04
-"""Seconds between two events at least, lest the program be far behind on a busy machine."""
 _QUIET = 0.02
 
 
@@ -111,6 +109,8 @@ def _mouse(rng: random.Random, columns: int, rows: int) -> Event:
 class _Raw(Terminal):
     """A terminal whose screen is modelled only when it is asked for, since that takes more time than the program."""
 
+    _used: Sequence[str] = ()
+
     def read(self, seconds: float = 0.05) -> bool:
         self._stream.feed = _ignore  # type: ignore[method-assign]
         came = super().read(seconds)
@@ -130,6 +130,13 @@ class _Raw(Terminal):
         """MiB of memory that the program holds."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    @property
+    def idle(self) -> bool:
+        """Whether the program used no time of the processor since this was last asked, and wants none."""
+        state, *numbers = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        used, self._used = self._used, numbers[10:12]
+        return state == "S" and used == self._used
 
 
 def _ignore(_data: bytes) -> None:
@@ -233,8 +240,8 @@ class Monkey:
             if event.name == "calm":
                 self._wait(terminal, lambda: False, 0.6)
             else:
-                self._wait(terminal, lambda: False, _PACE)
-                self._settle(terminal, 0.3)
+                self._settle(terminal, 0.02)
+                self._wait(terminal, lambda: terminal.idle, 2)
             now = time.monotonic()
             if terminal.process.poll() is not None:
                 self._find(terminal, f"it ended with {terminal.process.returncode}")

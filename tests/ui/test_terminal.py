@@ -41,6 +41,36 @@ def test_quitting_at_any_moment_of_starting_leaves_the_terminal_as_it_was(writes
         assert b"Traceback" not in terminal.output
 
 
+PAUSING = """
+import os, select, sys, termios
+from drio_tui.__main__ import main
+
+restore = termios.tcsetattr
+
+def restore_and_wait(handle, when, modes):
+    raw = not termios.tcgetattr(handle)[0] & termios.IXON
+    restore(handle, when, modes)
+    if raw and modes[0] & termios.IXON:
+        os.write(1, b"RESTORED")
+        select.select([0], [], [], 10)
+
+termios.tcsetattr = restore_and_wait
+sys.argv[1:] = ["--base-url", "http://127.0.0.1:9"]
+main()
+"""
+
+
+def test_ctrl_s_while_it_is_leaving_does_not_stop_it() -> None:
+    """Ctrl+S stops the output of a terminal whose modes are restored."""
+    with Terminal(command=[sys.executable, "-c", PAUSING]) as terminal:
+        terminal.until(FIRST_FRAME)
+        terminal.press("q")
+        terminal.until(lambda: b"RESTORED" in terminal.output)
+        terminal.press("\x13\n")
+        assert terminal.wait() == 0
+        assert terminal.restored == []
+
+
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_ends_it_with_128_and_its_number_and_restores_the_terminal(name: str) -> None:
     """F50."""

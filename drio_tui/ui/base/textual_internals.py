@@ -6,6 +6,7 @@ Nothing else in the program may use a private name of theirs; tests/ui/test_text
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import re
@@ -21,6 +22,7 @@ from textual import events
 from textual._context import active_message_pump
 from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
 from textual.app import App
+from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.screen import Screen
@@ -88,6 +90,21 @@ class TerminalDriver(LinuxDriver):
         handler = signal.getsignal(signal.SIGWINCH)
         if callable(handler):
             self._owner.on_signal(signal.SIGWINCH, lambda: handler(signal.SIGWINCH, None))
+
+    def stop_application_mode(self) -> None:
+        """Restore the terminal: its modes last, once everything is written.
+
+        Ctrl+S stops the output of a terminal that is not in raw mode. Textual restores the modes first, and would
+        wait for ever to write the rest.
+        """
+        before, self.attrs_before = self.attrs_before, None
+        super().stop_application_mode()
+        if isinstance(self._writer_thread, WriterThread):
+            self._writer_thread.stop()
+        self.attrs_before = before
+        if before is not None:
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, before)
 
     def stop_process(self) -> None:
         """Restore the terminal and stop, as at SIGTSTP."""
