@@ -46,7 +46,7 @@ def main() -> int:
                     asked = time.monotonic()
                     status = quit_from_anywhere(terminal)
                     if status != 0 or terminal.restored or b"Traceback" in terminal.output:
-                        text = terminal.output.rpartition(b"\x1b[?1049l")[2].decode(errors="replace")
+                        text = terminal.output.rpartition(b"\x1b[?1049l")[2].decode(errors="replace")[-2000:]
                         print(f"FAILED at start {starts}: status {status}, left on {terminal.restored}\n{text}")
                         return 1
                     print(

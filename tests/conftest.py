@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -64,6 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if _unwanted(name)]:
         del os.environ[name]
     os.environ.update(_own(Path(folder.name)))
+    # A shell starts what it puts in the background with SIGINT ignored, nohup with SIGHUP; children inherit that.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     gc.set_threshold(100_000, 20, 50)  # screens come and go by the thousand: looking took a sixth of the time
 
 

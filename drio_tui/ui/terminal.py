@@ -27,7 +27,7 @@ PASTE_MAX = 200_000
 """Characters of a paste. A longer one is refused whole: a field would take seconds to draw it, and half is no use."""
 _SECONDS_TO_END = {
     getattr(signal, name): seconds
-    for name, seconds in {"SIGINT": 5.0, "SIGTERM": 5.0, "SIGHUP": 2.5}.items()
+    for name, seconds in {"SIGINT": 5.0, "SIGQUIT": 5.0, "SIGTERM": 5.0, "SIGHUP": 2.5}.items()
     if hasattr(signal, name)
 }
 """The signals that end the program, and how long the event loop may take for it."""
@@ -96,7 +96,7 @@ class TerminalApp(App[int], inherit_bindings=False):
         )
         for number, seconds in _SECONDS_TO_END.items():
             self.on_signal(number, partial(self._end, number), ends_within=seconds)
-        self.on_signal(signal.SIGTSTP, driver.stop_process)
+        self.on_signal(signal.SIGTSTP, partial(self._stop, driver))
         self.on_signal(signal.SIGCONT, driver.go_on)
         self._signals.start()
 
@@ -105,8 +105,13 @@ class TerminalApp(App[int], inherit_bindings=False):
         assert self._signals is not None
         self._signals.on(number, callback, ends_within=ends_within)
 
+    def _stop(self, driver: TerminalDriver) -> None:
+        # While the program ends the terminal is not raw any more: Ctrl+Z would stop it where it is left.
+        if not is_ending(self):
+            driver.stop_process()
+
     def _end(self, number: int) -> None:
-        if self._ended_by:
+        if self._ended_by or is_ending(self):
             return
         self._ended_by = number
         self._keep(f"the program was ended by signal {number}")

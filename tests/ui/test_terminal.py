@@ -83,6 +83,18 @@ def test_a_signal_ends_it_with_128_and_its_number_and_restores_the_terminal(name
         assert b"Traceback" not in terminal.output
 
 
+@pytest.mark.parametrize("key", ["\x1a", "\x1c", "\x03"])
+def test_a_key_that_becomes_a_signal_while_it_quits_changes_nothing(key: str) -> None:
+    """The terminal is not raw any more by then."""
+    with Terminal(*NOBODY) as terminal:
+        terminal.until("try again")
+        terminal.press("\x11")
+        terminal.until(lambda: termios.tcgetattr(terminal.slave)[3] & termios.ISIG)
+        terminal.press(key * 3)
+        assert terminal.wait() == 0
+        assert terminal.restored == []
+
+
 @pytest.mark.parametrize("wait", [0.0, 0.03, 0.06])
 def test_ended_while_its_first_list_is_being_made_it_does_not_call_that_a_crash(wait: float) -> None:
     """A screen whose widgets are no longer mounted misses them."""
@@ -141,9 +153,9 @@ def test_it_goes_on_after_bytes_that_are_no_text_and_sequences_that_mean_nothing
         ):
             terminal.send(data)
             terminal.press("?")
-            terminal.until("Leave the program")
+            terminal.until("Esc closes")
             terminal.press("\x1b")
-            terminal.until(lambda: "Leave the program" not in terminal.text)
+            terminal.until(lambda: "Esc closes" not in terminal.text)
         terminal.press("q")
         assert terminal.wait() == 0
         assert terminal.restored == []
