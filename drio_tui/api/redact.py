@@ -32,6 +32,13 @@ def is_secret(name: str, *, oauth: bool = False) -> bool:
     return plain.endswith(_SECRET_ENDINGS) or (oauth and plain in _SECRET_NAMES)
 
 
+def holds_secret(name: str, value: Any, *, oauth: bool = False) -> bool:
+    """Whether a JSON member of this name and value is a secret, or a list of secrets."""
+    if is_secret(name, oauth=oauth):
+        return True
+    return not isinstance(value, int | float) and _NOT_LETTERS.sub("", name.lower()).endswith(_SECRET_LISTS)
+
+
 def redact(value: Any, *, oauth: bool = False) -> Any:
     """A copy of a JSON value with everything under a secret name hidden, booleans and null apart.
 
@@ -67,7 +74,7 @@ def _redact(value: Any, oauth: bool, *, hide: bool) -> Any:
                 found[key] = {name: _schema(name, part, oauth) for name, part in item.items()}
             else:
                 found[key] = _redact(
-                    item, oauth, hide=hide or _is_secret(key, item, oauth) or (pair and key == "value")
+                    item, oauth, hide=hide or holds_secret(key, item, oauth=oauth) or (pair and key == "value")
                 )
         return found
     if value is None or isinstance(value, bool):
@@ -86,12 +93,6 @@ def _schema(name: str, schema: Any, oauth: bool) -> Any:
     if secret and isinstance(plain, dict):
         return {key: HIDDEN if key in _SCHEMA_VALUES else item for key, item in plain.items()}
     return plain
-
-
-def _is_secret(name: str, value: Any, oauth: bool) -> bool:
-    if is_secret(name, oauth=oauth):
-        return True
-    return not isinstance(value, int | float) and _NOT_LETTERS.sub("", name.lower()).endswith(_SECRET_LISTS)
 
 
 def _text(text: str) -> str:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.api.models import same_json
+from drio_tui.sandbox.misplaced import misplaced
 from drio_tui.sandbox.problems import Field, invalid
 
 Document = dict[str, Any]
+
+_ADVICE = "secrets belong in the config of an auth connection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,19 @@ class Rules:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def known(self) -> frozenset[str]:
+        """Every member that a body may have."""
+        return frozenset(self.order) | self.elsewhere.keys()
+
     def new(self, body: Document, **given: Any) -> Document:
-        """A document from a create's body; what only the server sets is not taken from there."""
+        """A document from a create's body; what only the server sets is not taken from there.
+
+        Raises `Problem` 400 for what looks like a secret under a name that nobody knows.
+        """
+        wrong = list(misplaced(body, self.known, None, _ADVICE))
+        if wrong:
+            raise invalid(wrong)
         document: Document = dict.fromkeys(self.order) | dict(self.defaults)
         document |= {
             name: value
@@ -41,7 +55,7 @@ class Rules:
 
     def patched(self, document: Document, patch: Document) -> Document:
         """`document` after `patch`. Raises `Problem` 400 with every member that cannot be changed so."""
-        wrong: list[Field] = []
+        wrong: list[Field] = list(misplaced(patch, self.known, document, _ADVICE))
         result = dict(document)
         for name, value in patch.items():
             before = document.get(name)

@@ -129,3 +129,85 @@ async def test_no_secret_reaches_the_log(api: Caller, caplog: pytest.LogCaptureF
     await api.new(app, "auth", providerKey="bearer", name="Auth", config={"token": SECRET})
     await api("POST", f"/apps/{app}/auth", {"providerKey": "bearer", "config": {"token": SECRET}}, expect=400)
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "misplaced", "named"),
+    [
+        ("bearer", {"config": {"password": SECRET}}, "config.token"),
+        ("bearer", {"config": {"apiToken": SECRET}}, "config.token"),
+        ("bearer", {"secret": SECRET}, "config.token"),
+        ("bearer", {"token": SECRET}, "config.token"),
+        ("basic", {"config": {"username": "ada", "extra": {"deep": [{"api_key": SECRET}]}}}, "config.password"),
+        ("basic", {"config": {"username": "ada", "secrets": [SECRET]}}, "config.password"),
+        ("custom-oauth", {"config": OAUTH | {"client_secret": SECRET}}, "config.clientSecret"),
+        ("none", {"config": {"password": SECRET}}, "takes no secret"),
+    ],
+)
+async def test_a_secret_under_a_name_that_the_provider_does_not_define_is_refused(
+    box: InProcess, api: Caller, key: str, misplaced: dict[str, Any], named: str
+) -> None:
+    from sqlalchemy import text
+
+    app = await api.app()
+    made = await api.new(app, "auth", providerKey=key, name="Auth", config=WHOLE[key][0])
+    path = f"/apps/{app}/auth"
+    body = {"providerKey": key, "name": "Other", **misplaced}
+    for answer in (
+        await api("POST", path, body, expect=400),
+        await api("PATCH", f"{path}/{made['id']}", misplaced, expect=400),
+    ):
+        (field,) = answer["details"]["fields"]
+        assert field["path"].rpartition(".")[2] in ("password", "apiToken", "secret", "token", "api_key", "secrets",
+                                                    "client_secret")  # fmt: skip
+        assert named in field["message"]
+        assert SECRET not in str(answer)
+    async with box.database.read() as session:
+        assert not any(SECRET in row for row in (await session.execute(text("SELECT document FROM things"))).scalars())
+
+
+async def test_what_only_looks_like_a_secret_member_is_kept(api: Caller) -> None:
+    app = await api.app()
+    config = OAUTH | {"tokenEndpointAuthMethod": "client_secret_post", "audience": "crm", "rotatesTokens": True}
+    made = await api.new(app, "auth", providerKey="custom-oauth", name="Auth", config=config, note="of the team")
+    assert made["config"]["tokenEndpointAuthMethod"] == "client_secret_post"
+    assert (made["config"]["audience"], made["config"]["rotatesTokens"], made["note"]) == ("crm", True, "of the team")
+    await api("PATCH", f"/apps/{app}/auth/{made['id']}", {"config": {"password": None}})
+
+
+async def test_secrets_of_other_kinds_are_sent_to_an_auth_connection(api: Caller) -> None:
+    app = await api.app()
+    tool = await api.bound_tool(app)
+    integration = await api.new(app, "integrations", name="API", baseUrl="https://api.example.com")
+    for path, body in (
+        ("integrations", {"name": "API", "baseUrl": "https://api.example.com", "config": {"apiKey": SECRET}}),
+        ("integrations", {"name": "API", "baseUrl": "https://api.example.com", "password": SECRET}),
+        ("tools", {"name": "T", "authorization": SECRET}),
+        ("widgets", {"name": "W", "toolId": tool["id"], "primitive": "card", "token": SECRET}),
+    ):
+        answer = await api("POST", f"/apps/{app}/{path}", body, expect=400)
+        assert "auth connection" in answer["details"]["fields"][0]["message"]
+        assert SECRET not in str(answer)
+    await api("PATCH", f"/apps/{app}", {"clientSecret": SECRET}, expect=400)
+    await api("PATCH", f"/apps/{app}/integrations/{integration['id']}", {"config": {"apiKey": SECRET}}, expect=400)
+    schema = {"type": "object", "properties": {"password": {"type": "string"}}}
+    body = {"name": "Sign in", "method": "POST", "path": "/login", "inputSchema": schema}
+    await api.new(app, f"integrations/{integration['id']}/operations", **body)
+
+
+async def test_what_an_earlier_version_stored_in_clear_stays_editable_and_can_be_cleared(
+    box: InProcess, api: Caller
+) -> None:
+    from sqlalchemy import text
+
+    app = await api.app()
+    made = await api.new(app, "auth", providerKey="bearer", name="Auth", config={"token": SECRET, "passwort": "x"})
+    async with box.database.session() as session:
+        await session.execute(text("UPDATE things SET document = replace(document, 'passwort', 'password')"))
+    path = f"/apps/{app}/auth/{made['id']}"
+    await api("PATCH", path, {"name": "Renamed"})
+    same = await api("PATCH", path, {"config": {"type": "bearer", "password": "x"}})
+    assert same["auth"]["config"]["password"] == "x"
+    await api("PATCH", path, {"config": {"password": "y"}}, expect=400)
+    cleared = await api("PATCH", path, {"config": {"password": None}})
+    assert "password" not in cleared["auth"]["config"]

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from drio_tui.sandbox.mcp.deployments import open_members, sealed_members
+from drio_tui.sandbox.misplaced import misplaced
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import invalid, unknown
-from drio_tui.sandbox.providers import providers, split, verdict
+from drio_tui.sandbox.providers import providers, secret_members, split, verdict
 from drio_tui.sandbox.references import refuse_if_referred
 from drio_tui.sandbox.secrets import vault_in
 from drio_tui.sandbox.store import Store
@@ -37,6 +38,7 @@ async def create(store: Store, app_id: str, body: Document) -> Document:
     provider = providers().get(body["providerKey"])
     if provider is None:
         raise invalid([("providerKey", "there is no such provider")])
+    _refuse_misplaced(provider, body, {})
     document = RULES.new(
         body,
         id=new_id("auth"),
@@ -59,6 +61,7 @@ async def create(store: Store, app_id: str, body: Document) -> Document:
 async def change(store: Store, document: Document, patch: Document) -> Document:
     """The connection after `patch`; a secret member of `config` replaces that secret, null removes it."""
     provider = providers()[document["providerKey"]]
+    _refuse_misplaced(provider, patch, document)
     secrets = await _secrets(store, document)
     given = patch.get("config")
     if isinstance(given, dict):
@@ -87,6 +90,19 @@ async def change(store: Store, document: Document, patch: Document) -> Document:
 async def remove(store: Store, document: Document) -> None:
     await refuse_if_referred(store, document["appId"], "auth", document)
     await store.remove(document["id"])
+
+
+def _refuse_misplaced(provider: Document, given: Document, before: Document) -> None:
+    """Raise `Problem` 400 for secrets under names that the provider does not define, naming the right member."""
+    named = " or ".join(f"config.{name}" for name in sorted(secret_members(provider)))
+    advice = f"the secret of {provider['name']} goes into {named}" if named else f"{provider['name']} takes no secret"
+    wrong = list(misplaced(given, RULES.known, before, advice))
+    config = given.get("config")
+    if isinstance(config, dict):
+        known = provider["configSchema"]["properties"]
+        wrong += misplaced(config, known, before.get("config"), advice, "config.")
+    if wrong:
+        raise invalid(wrong)
 
 
 def _judge(provider: Document, document: Document, secrets: Document) -> None:

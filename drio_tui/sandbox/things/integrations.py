@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from drio_tui.sandbox.misplaced import misplaced
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import Field, invalid
@@ -21,6 +22,7 @@ RULES = Rules(
     defaults={"kind": "rest", "config": {}},
 )
 
+_ADVICE = "secrets belong in the config of an auth connection, which authId then names"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _RESERVED = frozenset({"host", "authorization", "content-length", "transfer-encoding", "connection"})
@@ -30,7 +32,7 @@ async def create(store: Store, app_id: str, body: Document) -> Document:
     """A new integration. Raises `Problem` 409 for the auth connection and the key, 400 for headers."""
     document = RULES.new(body, id=new_id("integration"), appId=app_id)
     document.pop("status")
-    await _check(store, document)
+    await _check(store, document, {})
     await settle_key(store, "integration", document)
     await store.add("integration", document)
     return document
@@ -41,7 +43,7 @@ async def change(store: Store, document: Document, patch: Document) -> Document:
     shown = await store.view("integration", document)
     result = RULES.patched(shown, patch)
     result.pop("status")
-    await _check(store, result)
+    await _check(store, result, document["config"])
     await settle_key(store, "integration", result, document["key"])
     await store.save(result)
     return result
@@ -52,8 +54,9 @@ async def remove(store: Store, document: Document) -> None:
     await store.remove(document["id"])
 
 
-async def _check(store: Store, document: Document) -> None:
+async def _check(store: Store, document: Document, before: Document) -> None:
     wrong = list(_header_errors(document["config"].get("headers")))
+    wrong += misplaced(document["config"], ("headers",), before, _ADVICE, "config.")
     if _BREAKS.search(document["baseUrl"]):
         wrong.append(("baseUrl", "may not hold control characters"))
     if wrong:
