@@ -22,10 +22,14 @@ from textual import events
 from textual._context import active_message_pump
 from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
 from textual.app import App
+from textual.binding import BindingsMap
+from textual.dom import DOMNode
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
+from textual.keys import key_to_character
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import Screen, ScreenResultType
+from textual.widget import Widget
 
 _READ_SIZE = 1 << 16
 _PASTE_PAUSE = 2.0
@@ -249,6 +253,35 @@ class _DirectWriter:
 
     def write(self, text: str) -> None:
         os.write(self._handle, text.encode("ascii", "replace"))
+
+
+class PageBindings(Screen[ScreenResultType]):
+    """A screen one part of which has its keys active wherever the focus is, also when nothing has it.
+
+    Textual takes the keys of the focused widget and of what it is in. A page without anything to focus would
+    have none.
+    """
+
+    @property
+    def key_page(self) -> Widget | None:
+        """The part of the screen that has its keys active; override it."""
+        return None
+
+    @property
+    def _binding_chain(self) -> list[tuple[DOMNode, BindingsMap]]:
+        chain = super()._binding_chain
+        page = self.key_page
+        if page is None or not page.is_mounted or page._pruning or any(node is page for node, _ in chain):
+            return chain
+        place = next((place for place, (node, _) in enumerate(chain) if node is self), len(chain))
+        bindings = page._bindings.copy()
+        for node, _ in chain[:place]:
+            for key in list(bindings.key_to_bindings):
+                if node.check_consume_key(key, key_to_character(key)):  # typed into a field elsewhere
+                    del bindings.key_to_bindings[key]
+        if self.app._keymap:
+            bindings.apply_keymap(self.app._keymap)
+        return [*chain[:place], (page, bindings), *chain[place:]]
 
 
 def all_screens(app: App[Any]) -> list[Screen[Any]]:

@@ -18,7 +18,7 @@ from drio_tui.api.errors import FieldError
 from drio_tui.schema.fields import Field, Hints, Option, Reader
 from drio_tui.schema.form import FormModel
 from drio_tui.ui import keymap
-from drio_tui.ui.editors.base import Context, Editor, Notes, verdict
+from drio_tui.ui.editors.base import Context, Editor, Notes, say_end, verdict
 from drio_tui.ui.forms.blocks import AddLine
 from drio_tui.ui.forms.form import SchemaForm
 from drio_tui.ui.forms.place import Reference
@@ -314,6 +314,8 @@ class ActionsEditor(Editor):
             self.models[self.at], self.models[other] = self.models[other], self.models[self.at]
             self.at = other
             self.changed()
+        elif self.models:
+            say_end(self, step)
 
     def refer(self, path: str, id: str) -> None:
         steps = path.split(".")

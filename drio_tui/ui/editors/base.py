@@ -231,6 +231,11 @@ class Notes(Static):
             self.update(said)
 
 
+def say_end(widget: Widget, step: int) -> None:
+    """Say why a line was not moved by `step` (-1 or 1): it is at the end already."""
+    widget.notify(f"It is the {'first' if step < 0 else 'last'} already.", markup=False)
+
+
 MARKS = {"good": ("✓ ", "$text-success"), "warning": ("! ", "$text-warning"), "bad": ("✗ ", "$text-error")}
 
 

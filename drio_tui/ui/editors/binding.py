@@ -201,6 +201,9 @@ class BindingEditor(Editor):
             self.changed()
 
     def action_unbind(self) -> None:
+        if self.binding is None:
+            self.notify("It is bound to nothing.", markup=False)
+            return
         self._rebound, self._unbound = False, True
         self.binding = None
         self.changed()

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from drio_tui.api.errors import FieldError
 from drio_tui.ui import keymap
-from drio_tui.ui.editors.base import Editor, Notes, verdict
+from drio_tui.ui.editors.base import Editor, Notes, say_end, verdict
 from drio_tui.ui.editors.search_list import NEW, Row, SearchList, new_row
 from drio_tui.ui.forms.chooser import name_typed
 from drio_tui.ui.keymap import Key, movement
@@ -218,6 +218,8 @@ class ChainEditor(Editor):
             self.next[number], self.next[other] = self.next[other], self.next[number]
             self.changed()
             self.query_one(NextList).highlighted = other
+        else:
+            say_end(self, step)
 
     def refer(self, path: str, id: str) -> None:
         self.query_one(SearchList).clear()

@@ -123,12 +123,11 @@ class OperationEditor(FormEditor):
         return Content.assemble(*parts)
 
     def action_complete(self) -> None:
-        schema = self._schema()
-        made = pathparams.completed(self._text("path"), schema)
-        if made == schema:
-            self.notify("Every parameter of the path is in the schema already.", markup=False)
+        schema, path = self._schema(), self._text("path")
+        if pathparams.missing(path, schema) or pathparams.optional(path, schema):
+            self.put("inputSchema", pathparams.completed(path, schema))
         else:
-            self.put("inputSchema", made)
+            self.notify("Every parameter of the path is in the schema already.", markup=False)
 
 
 def loose_references(schema: Json) -> list[str]:

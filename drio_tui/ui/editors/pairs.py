@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from drio_tui.api.wire import MalformedJson, dumps, loads
-from drio_tui.ui.editors.base import Notes
+from drio_tui.ui.editors.base import Notes, say_end
 from drio_tui.ui.forms.editors import LineEditor
 
 
@@ -196,3 +196,5 @@ class PairList(Widget):
                 self.move_child(row, before=target)
             else:
                 self.move_child(row, after=target)
+        else:
+            say_end(self, step)

@@ -316,8 +316,15 @@ class WidgetEditor(Editor):
     def _list_of(self, row: PairRow) -> PairList:
         return next(node for node in row.ancestors if isinstance(node, PairList))
 
-    def action_remove(self) -> None:
+    def _line(self) -> PairRow | None:
+        """The line that has the focus; says so where none has."""
         row = self._row()
+        if row is None:
+            self.notify("Go to a line first.", markup=False)
+        return row
+
+    def action_remove(self) -> None:
+        row = self._line()
         if row is not None:
             self._take_away(row)
 
@@ -326,15 +333,14 @@ class WidgetEditor(Editor):
         self.call_after_refresh(self.changed)
 
     def action_shift(self, step: int) -> None:
-        row = self._row()
+        row = self._line()
         if row is not None:
             self._list_of(row).shift(row, step)
             self.changed()
 
     def action_offers(self) -> None:
-        row = self._row()
+        row = self._line()
         if row is None:
-            self.notify("Go to a line first.", markup=False)
             return
         choices: list[Choice[str]]
         if self._list_of(row).id == "styles":

@@ -12,7 +12,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events, on
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
@@ -68,8 +68,12 @@ class LineEditor(Input):
         return position if self.password else cell_len(drawn(self.value[:position]))
 
 
-class TextEditor(TextArea):
-    """Several lines of text. Tab leaves it."""
+class TextEditor(TextArea, inherit_bindings=False):
+    """Several lines of text. Tab leaves it; F6 and F7 are keys of the page it is on, where Textual selects text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        one for one in TextArea.BINDINGS if not isinstance(one, Binding) or one.key not in ("f6", "f7")
+    ]
 
     def __init__(self, text: str, *, placeholder: str = "", classes: str = "") -> None:
         super().__init__(

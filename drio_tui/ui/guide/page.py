@@ -28,6 +28,11 @@ class Page(Vertical):
         self.guide = guide
 
     @property
+    def about(self) -> str:
+        """What is said beside the title, now."""
+        return self.ABOUT
+
+    @property
     def filling(self) -> bool:
         """Whether the page waits for what it shows."""
         return False

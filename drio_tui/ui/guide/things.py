@@ -71,6 +71,11 @@ class ThingsPage(Page):
     # -- showing ----------------------------------------------------------------------------------
 
     @property
+    def about(self) -> str:
+        """Keys that need something to act on are named once there is something."""
+        return self.ABOUT if self.parts() else ""
+
+    @property
     def rows(self) -> RowList:
         """The list of things."""
         return self.query_one("#things", RowList)
@@ -246,7 +251,9 @@ class ThingsPage(Page):
 
     async def open_brought(self, part: Part) -> None:
         """Enter on something that the template brings."""
-        if not self.why_not("rename", ()):
+        if why := self.why_not("rename", ()):
+            self.notify(why, markup=False)
+        else:
             self.action_rename()
 
     def _edit_added(self, part: Part) -> None:
@@ -371,6 +378,7 @@ class AuthPage(ThingsPage):
 
     async def open_brought(self, part: Part) -> None:
         if part.gone or not part.kept:
+            self.notify("It is deleted already." if part.gone else "It is left out: Space keeps it.", markup=False)
             return
         if not self.guide.providers:
             self.notify(

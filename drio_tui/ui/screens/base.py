@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from drio_tui.ui import keymap
+from drio_tui.ui.base.textual_internals import PageBindings
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import UNREACHABLE, RequestFailed, Status
 from drio_tui.ui.widgets.dialog import EndsOnce
@@ -125,7 +126,7 @@ class Guarded:
         return None if self.why_not(action, parameters) else True
 
 
-class DrioScreen(Guarded, Requests, EndsOnce, Screen[S]):
+class DrioScreen(Guarded, Requests, EndsOnce, PageBindings[S]):
     """A full screen. Subclasses fill `compose_body`, name their `AREA` and declare keys with `keymap.section`."""
 
     AREA: ClassVar[str] = ""

@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from drio_tui.api.errors import NotFound
@@ -311,6 +312,10 @@ class EditScreen(WritingScreen):
         return self.snapshot.name_of(id) if self.snapshot is not None else None
 
     # -- pages ------------------------------------------------------------------------------------
+
+    @property
+    def key_page(self) -> Widget | None:
+        return self.query_one(f"#{self._pages[self._page]}") if self._filled else None
 
     def action_page(self, step: int) -> None:
         if not self.is_mounted:

@@ -145,6 +145,10 @@ class GuideScreen(DrioScreen[None]):
         self._close()
 
     @property
+    def key_page(self) -> Widget | None:
+        return self._page
+
+    @property
     def filling(self) -> bool:
         return super().filling or self._page is None or self._page.filling
 
@@ -221,9 +225,6 @@ class GuideScreen(DrioScreen[None]):
         holder = self.query_one("#page", Vertical)
         await holder.remove_children()
         self._page = page = make_page(name, self)
-        self.query_one("#task", Static).update(
-            Content.assemble((page.TITLE, "bold"), (f"  {page.ABOUT}", "$foreground-muted"))
-        )
         strip = self.query_one(StepStrip)
         strip.page, strip.reached = name, max(strip.reached, PAGES.index(name))
         await holder.mount(page)
@@ -382,6 +383,9 @@ class GuideScreen(DrioScreen[None]):
         """The buttons, what is wrong, whether it is kept."""
         strip = self.query_one(StepStrip)
         strip.wrong = frozenset(one.page for one in findings(self.draft, self.taken) if one.severity == "error")
+        if self._page is not None:
+            about = (f"  {self._page.about}", "$foreground-muted")
+            self.query_one("#task", Static).update(Content.assemble((self._page.TITLE, "bold"), about))
         back, forward = self.query_one("#back", Button), self.query_one("#next", Button)
         back.disabled = self._on == PAGES[0] or self.running
         label = _NEXT.get(self._on, "Next ▸")
