@@ -70,6 +70,7 @@ class Plan:
     unread: tuple[str, ...] = ()
     _links: dict[Key, tuple[tuple[str, str, str], ...]] = field(default_factory=dict, repr=False)
     _raws: dict[Key, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _places: dict[Key, int] = field(default_factory=dict, repr=False)
 
     @property
     def deleted(self) -> list[PlanStep]:
@@ -98,8 +99,9 @@ class Plan:
             ignoring = {reference.path.partition("[")[0].partition(".")[0] for reference in kind.references}
             links = self._links.get(step.key, ())
             return lambda: saver.delete(
-                kind, app, id, base=self._raws.get(step.key), ignoring=ignoring, links=links, group=group
-            )
+                kind, app, id, base=self._raws.get(step.key), ignoring=ignoring, links=links,
+                place=self._places.get(step.key), group=group,
+            )  # fmt: skip
         return lambda: change(
             saver, kind, app, id, lambda now: detached(kind, now, step.member, step.targets), group=group
         )
@@ -173,7 +175,8 @@ def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[Key], *, cascad
     }
     raws = {key: thing.raw for key in doomed if (thing := snapshot.at(key)) and isinstance(thing.raw, dict)}
     unread = tuple(kind for kind in KINDS if snapshot.parts[kind].state != "ready")
-    return Plan(steps.made(), wanted, unread, cleared, raws)
+    places = {thing.key: place for place, thing in enumerate(snapshot)}
+    return Plan(steps.made(), wanted, unread, cleared, raws, places)
 
 
 def detached(kind: Kind[Any], now: dict[str, Any], member: str, targets: frozenset[str]) -> dict[str, Any]:

@@ -41,9 +41,10 @@ READ_BYTES = 64 << 20
 _LOCK_SECONDS = 5.0
 
 What = Literal["update", "create", "delete", "deploy"]
-State = Literal["unknown", "done", "failed"]
+State = Literal["unknown", "done", "failed", "unresolved"]
+"""`unknown`: no end was noted yet. `unresolved`: looking at the server did not tell either."""
 _WHATS = frozenset({"update", "create", "delete", "deploy"})
-_STATES = frozenset({"unknown", "done", "failed"})
+_STATES = frozenset({"unknown", "done", "failed", "unresolved"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,10 @@ class Entry:
     delete the whole thing. `lost` are dotted paths of secrets that were left out and cannot be brought back,
     `added` the paths (name by name) of those that were not there before. `links` are the single references
     to a deleted thing that a server may have cleared: `[kind, id, member]`. `undoes` names the entry that
-    this one undid, `part` the route that carried an update.
+    this one undid, `part` the route that carried an update. `known` are the `mark_of` the ids that were there before
+    a create, in the first one of its group, kind and parent; `sent` the `marks_of` what was sent to make it. Both tell
+    later what was made, should the answer never come. `place` orders what was deleted with the same intent as drio
+    listed it.
     """
 
     id: str
@@ -75,7 +79,20 @@ class Entry:
     added: tuple[tuple[str, ...], ...] = ()
     links: tuple[tuple[str, str, str], ...] = ()
     undoes: str = ""
+    known: tuple[str, ...] | None = None
+    sent: Mapping[str, str] | None = None
+    place: int | None = None
     state: State = "unknown"
+
+
+def mark_of(id: str) -> str:
+    """A short fingerprint of an id."""
+    return digest(id)[:8]
+
+
+def marks_of(body: dict[str, Any]) -> dict[str, str]:
+    """Fingerprints of the plain members of a body, secrets left out."""
+    return {name: mark_of(wire.dumps(item)) for name, item in strip(body)[0].items() if not isinstance(item, dict)}
 
 
 def new_id() -> str:
@@ -114,12 +131,13 @@ class History:
         """The entries of the same intent, oldest first."""
         return [each for each in self.entries if each.group == entry.group]
 
-    def last(self) -> list[Entry]:
-        """What undoing the last change means: its group, oldest first; empty when nothing is left to undo."""
+    def open(self) -> list[list[Entry]]:
+        """What is not undone yet, by intent: the newest first, each oldest first."""
+        groups: dict[str, list[Entry]] = {}
         for entry in reversed(self.entries):
             if entry.state != "failed" and not entry.undoes and not self.undone(entry):
-                return self.group(entry)
-        return []
+                groups.setdefault(entry.group, []).insert(0, entry)
+        return list(groups.values())
 
 
 class Journal:
@@ -345,6 +363,7 @@ def _strip(
     return found
 
 
+_OPTIONAL = frozenset({"known", "sent", "place"})
 _TOLD = frozenset({"state", "thing", "name", "after", "lost", "added"})
 
 
@@ -353,13 +372,15 @@ def _line(entry: Entry) -> dict[str, Any]:
     line["lost"] = [*entry.lost]
     line["added"] = [[*path] for path in entry.added]
     line["links"] = [[*link] for link in entry.links]
-    return line
+    line["known"] = None if entry.known is None else [*entry.known]
+    return {name: value for name, value in line.items() if value is not None or name not in _OPTIONAL}
 
 
 def _entry(line: Mapping[str, Any]) -> Entry:
     """The entry of a line. Raises `ValueError` or `KeyError` for one that is none."""
     texts = {name: _str(line.get(name, "")) for name in _TEXTS}
     before, after, at = line.get("before"), line.get("after"), line["at"]
+    known, sent, place = line.get("known"), line.get("sent"), line.get("place")
     if texts["what"] not in _WHATS or not texts["id"] or isinstance(at, bool) or not isinstance(at, int | float):
         raise ValueError("not an entry")
     return Entry(
@@ -369,6 +390,9 @@ def _entry(line: Mapping[str, Any]) -> Entry:
         after=after if isinstance(after, dict) else None,
         lost=tuple(_str(each) for each in line.get("lost", ())),
         added=_paths(line),
+        known=None if known is None else tuple(_str(each) for each in known),
+        sent=sent if isinstance(sent, dict) else None,
+        place=place if isinstance(place, int) else None,
         links=tuple((_str(kind), _str(id), _str(member)) for kind, id, member in line.get("links", ())),
     )
 

@@ -96,6 +96,9 @@ class Saver:
         self._asking = Asking()
         self._before = Asking()
         self._open: dict[tuple[str, ...], _Attempt] = {}
+        self._marked: set[tuple[str, ...]] = set()
+        self.not_undone: dict[str, str] = {}
+        """By id, the changes that could not be undone, and why: the next undo passes over them."""
 
     def stop(self, app: str) -> bool:
         """Give up the request under way for a change of an app; whether there was one.
@@ -301,8 +304,9 @@ class Saver:
         group = group or journals.new_id()
         # The body may hold write-only members by any name; what the answer shows is noted at the end.
         entry = journals.entry(
-            "create", app, kind.name, "", kind.label(body), group=group, parent=parent, undoes=undoes
-        )
+            "create", app, kind.name, "", kind.label(body), group=group, parent=parent, undoes=undoes,
+            known=self._marks(known, group, kind.name, parent), sent=journals.marks_of(body),
+        )  # fmt: skip
         journal = self.journal(app)
         await _note(journal, "begin", entry)
         try:
@@ -326,6 +330,13 @@ class Saver:
         await _note(journal, "end", made)
         ids = (item.request_id,) if item.request_id else ()
         return Saved(item.raw, tuple(diff({}, only(item.raw, tuple(body)))), (), ids, group)
+
+    def _marks(self, known: Collection[str], *key: str) -> tuple[str, ...] | None:
+        """What the journal notes of the things that are there before a create; None where it has that already."""
+        if key in self._marked:
+            return None
+        self._marked.add(key)
+        return tuple(journals.mark_of(id) for id in known)
 
     async def _was_made(
         self, kind: Kind[Any], app: str, parent: str, body: Object, known: Collection[str]
@@ -351,6 +362,7 @@ class Saver:
         base: Object | None = None,
         links: Sequence[tuple[str, str, str]] = (),
         ignoring: Collection[str] = (),
+        place: int | None = None,
         group: str = "",
         undoes: str = "",
     ) -> DeleteOutcome:
@@ -358,14 +370,14 @@ class Saver:
 
         With `base`, what was seen when the person decided, nothing is deleted that others have changed since.
         `ignoring` are dotted paths that `base` does not know. `links` are the single references to it that may
-        be cleared with it: `(kind, id, member)`.
+        be cleared with it: `(kind, id, member)`. `place` orders what is deleted with the same intent as drio lists it.
         """
         intent = (app, "delete", kind.name, id)
         key = (app, kind.name, id)
         return await self.intents.once(
             intent,
             lambda: self.intents.alone(
-                key, lambda: self._delete(kind, app, id, base, ignoring, tuple(links), group, undoes)
+                key, lambda: self._delete(kind, app, id, base, ignoring, tuple(links), place, group, undoes)
             ),
         )
 
@@ -377,6 +389,7 @@ class Saver:
         base: Object | None,
         ignoring: Collection[str],
         links: tuple[tuple[str, str, str], ...],
+        place: int | None,
         group: str,
         undoes: str,
     ) -> DeleteOutcome:
@@ -399,6 +412,7 @@ class Saver:
             lost = tuple(dict.fromkeys((*lost, "secretRef")))
         entry = journals.entry(
             "delete", app, kind.name, id, kind.label(now), group=group, before=before, lost=lost, links=links,
+            place=place,
             parent=parent if isinstance(parent, str) else "", undoes=undoes,
         )  # fmt: skip
         journal = self.journal(app)

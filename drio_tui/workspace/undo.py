@@ -11,15 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
+from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.kinds import APP, KINDS, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace import journal as journals
 from drio_tui.workspace.duplicate import creatable, create_without, made_id
+from drio_tui.workspace.evidence import ended
 from drio_tui.workspace.journal import Entry, History, Journal
 from drio_tui.workspace.merge import Object, at, dotted, same, with_value
-from drio_tui.workspace.outcomes import Edit, Outcome, Saved, problem, succeeded
+from drio_tui.workspace.outcomes import Edit, Failed, Outcome, Saved, Unknown, problem, succeeded
 from drio_tui.workspace.saving import Saver
 
 
@@ -62,7 +65,8 @@ def can_undo(history: History, entry: Entry) -> str | None:
         if not kind.deletable:
             return f"drio has no way to delete {'an' if kind is APP else 'a'} {kind.name}"
         if not entry.thing:
-            return f"It is not known which {kind.title.lower()} was made"
+            what = kind.title.lower()
+            return f"It is not known whether this {what} was made; if it was, delete it by hand"
     if entry.what == "delete":
         if entry.before is None:
             return "What it was like is not known"
@@ -89,15 +93,32 @@ def notes(entry: Entry) -> tuple[str, ...]:
 
 
 async def undo_last(saver: Saver, app: str) -> list[Step]:
-    """Undo the last change that is not undone, with all that belongs to the same intent, newest first.
+    """Undo the last change that can be taken back, with all that belongs to the same intent.
 
-    Stops at the first that cannot be undone. Empty when there is nothing to undo.
+    Changes whose end was not noted are looked up first. The steps begin with the newer changes that stay, with the
+    reason; a change that drio or somebody else's change kept from being undone is tried once, then passed over.
+    Empty when there is nothing to undo.
     """
     journal = saver.journal(app)
     if journal is None:
         return []
+    await saver.intents.settle(app)
     history = await asyncio.to_thread(journal.read)
-    return await _undo_all(saver, journal, history.last())
+    history = await _look_up(saver, journal, history, [entry for entry in history.entries if entry.undoes])
+    staying: list[Step] = []
+    for group in history.open():
+        history = await _look_up(saver, journal, history, group)
+        entries = [entry for each in group if (entry := history.get(each.id)) and entry.state != "failed"]
+        why_not = {entry.id: can_undo(history, entry) or saver.not_undone.get(entry.id) for entry in entries}
+        if all(why_not.values()):
+            staying += [Step(entry, None, why_not[entry.id] or "") for entry in reversed(entries)]
+            continue
+        steps = await _undo_all(saver, journal, entries)
+        tried = [step for step in steps if step.outcome is not None]
+        if tried and not any(step.ok or isinstance(step.outcome, Failed | Unknown) for step in tried):
+            saver.not_undone.update({step.entry.id: f"It could not be undone: {step.problem}" for step in steps})
+        return [*staying, *steps]
+    return staying
 
 
 async def undo(saver: Saver, app: str, entry: Entry, *, alone: bool = False, force: bool = False) -> list[Step]:
@@ -108,26 +129,123 @@ async def undo(saver: Saver, app: str, entry: Entry, *, alone: bool = False, for
     journal = saver.journal(app)
     if journal is None:
         return [Step(entry, None, "No history is kept")]
+    await saver.intents.settle(app)
     history = await asyncio.to_thread(journal.read)
-    return await _undo_all(saver, journal, [entry] if alone else history.group(entry), force=force)
+    wanted = [entry] if alone else history.group(entry)
+    history = await _look_up(saver, journal, history, wanted)
+    entries = [found for each in wanted if (found := history.get(each.id))]
+    return await _undo_all(saver, journal, entries, force=force)
 
 
 async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, force: bool = False) -> list[Step]:
+    """Undo what can be undone, newest first. Ends where drio does not answer.
+
+    What was made and could not be deleted keeps what it needs.
+    """
     steps: list[Step] = []
+    needed: set[str] = set()
     group = journals.new_id()
-    for entry in reversed(entries):
+    for entry in _backwards(entries):
         history = await asyncio.to_thread(journal.read)
         if entry.state == "failed" or history.undone(entry):
             continue
         why_not = can_undo(history, entry)
-        if why_not:
-            steps.append(Step(entry, None, why_not))
-            break
-        step = await _undo(saver, journal, history, entry, group, force)
+        if why_not is None and entry.what == "create" and history.current(entry.thing) in needed:
+            why_not = "Something that stays needs it"
+        step = Step(entry, None, why_not) if why_not else await _undo(saver, journal, history, entry, group, force)
         steps.append(step)
-        if not step.ok:
+        if not step.ok and entry.what == "create":
+            needed |= {history.current(id) for id in _needs(entry)}
+        if isinstance(step.outcome, Failed | Unknown) and not step.ok:
             break
     return steps
+
+
+def _needs(entry: Entry) -> set[str]:
+    """The ids of what a thing that was made refers to, as far as that is known."""
+    kind = KINDS.get(entry.kind)
+    found = {id for reference in kind.references for _, id in reference.ids(entry.after or {})} if kind else set()
+    return found | ({entry.parent} if entry.parent else set())
+
+
+def _backwards(entries: list[Entry]) -> list[Entry]:
+    """The changes in the order in which they are undone: newest first.
+
+    What was deleted in a row comes back in the order in which it was listed, since drio lists things in the order
+    in which they were made; only what it refers to comes first.
+    """
+    found: list[Entry] = []
+    for deleted, run in groupby(reversed(entries), key=lambda entry: entry.what == "delete"):
+        row = list(run)
+        found += _by_need(row[::-1]) if deleted else row
+    return found
+
+
+def _by_need(entries: list[Entry]) -> list[Entry]:
+    if all(entry.place is not None for entry in entries):  # an earlier version noted none
+        entries = sorted(entries, key=lambda entry: entry.place or 0)
+    left = {entry.thing: entry for entry in entries}
+    needs = {
+        entry.thing: ({id for reference in KINDS[entry.kind].references for _, id in reference.ids(entry.before or {})}
+                      if entry.kind in KINDS else set()) | {entry.parent}
+        for entry in entries
+    }  # fmt: skip
+    found: list[Entry] = []
+    while left:
+        # Those that refer to each other in a circle: the last one that went comes first.
+        free = next((id for id in left if not (needs[id] - {id}) & left.keys()), None) or next(reversed(left))
+        found.append(left.pop(free))
+    return found
+
+
+async def _look_up(saver: Saver, journal: Journal, history: History, entries: list[Entry]) -> History:
+    """Find out at drio what came of changes whose end was not noted, and note it; gives the history as it is then.
+
+    An update needs none: undoing it looks at what is there.
+    """
+    for entry in entries:
+        if entry.state == "unknown" and entry.what in ("create", "delete") and entry.kind in KINDS:
+            found = await (_made if entry.what == "create" else _deleted)(saver, history, entry)
+            if found is not None:
+                await asyncio.to_thread(journal.end, found)
+                undone = history.get(found.undoes)
+                if found.what == "create" and found.state == "done" and undone is not None:
+                    await asyncio.to_thread(journal.alias, history.current(undone.thing), found.thing)
+                history = await asyncio.to_thread(journal.read)
+    return history
+
+
+async def _deleted(saver: Saver, history: History, entry: Entry) -> Entry | None:
+    now = await saver.now(KINDS[entry.kind], entry.app, history.current(entry.thing))
+    if isinstance(now, DrioError):
+        return None
+    return replace(entry, state="done" if now is None else "failed")
+
+
+async def _made(saver: Saver, history: History, entry: Entry) -> Entry | None:
+    """The entry of a create with what it made; None where drio does not answer.
+
+    It made what goes by its name, if that was not there before and is nobody else's entry.
+    """
+    kind = KINDS[entry.kind]
+    listed = await saver.listed(kind, entry.app, history.current(entry.parent) if entry.parent else "")
+    if isinstance(listed, NotFound):
+        return replace(entry, state="failed")
+    if isinstance(listed, DrioError):
+        return None
+    ours = {history.current(each.thing) for each in history.entries if each.thing and each.id != entry.undoes}
+    same_place = [each for each in history.group(entry) if (each.kind, each.parent) == (entry.kind, entry.parent)]
+    first = next((each for each in same_place if each.known is not None), None)
+    before = set(first.known or ()) if first else None
+    named = [raw for raw in listed if kind.label(raw) == entry.name and str(raw.get("id")) not in ours]
+    fresh = [raw for raw in named if before is not None and journals.mark_of(str(raw.get("id"))) not in before]
+    if not named or (before is not None and not fresh):
+        return replace(entry, state="failed")
+    if len(fresh) > 1 or not fresh or entry.sent is None:
+        return replace(entry, state="unresolved")
+    shown = journals.marks_of(fresh[0])
+    others = any(shown.get(name, mark) != mark for name, mark in entry.sent.items())  # or drio keeps it otherwise
+    return replace(entry, state="unresolved") if others else ended(entry, kind, fresh[0], "done")
 
 
 async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, group: str, force: bool) -> Step:

@@ -68,6 +68,8 @@ async def dead_keys(
     """
     dead: list[str] = []
     for key in named_keys(screen):
+        if key not in named_keys(screen):
+            continue  # a key before it changed the page
         bound = screen.active_bindings.get(key)
         if bound is not None and bound.node in (screen, pilot.app) and key not in _LAST:
             if (key, bound.binding.action) in known:

@@ -190,8 +190,8 @@ def test_undone_and_undone_again() -> None:
     first = noted(opened, change("first"))
     back = noted(opened, change("back", undoes=first.id))
     assert opened.read().undone(first)
-    assert opened.read().last() == []
+    assert opened.read().open() == []
     noted(opened, change("forth", undoes=back.id))
     history = opened.read()
     assert not history.undone(first)
-    assert history.last() == [first]
+    assert history.open() == [[first]]

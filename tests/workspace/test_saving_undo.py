@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET, Kind
+from drio_tui.api import wire
+from drio_tui.api.resource import Item
+from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
+from drio_tui.ui.screens.history import told
+from drio_tui.workspace.blast import plan_delete
+from drio_tui.workspace.loader import load_app
 from drio_tui.workspace.outcomes import Changed, Conflicted, Deleted, Edit, Saved
+from drio_tui.workspace.references import Links
 from drio_tui.workspace.saving import Saver
+from drio_tui.workspace.snapshot import Snapshot
 from drio_tui.workspace.undo import can_undo, notes, undo, undo_last
 from tests.workspace.saving_world import Editor, World
 
@@ -236,9 +243,176 @@ async def test_what_cannot_be_undone_says_so_beforehand(sandbox: InProcess) -> N
         ("deploy", "A deploy cannot be taken back: drio has no way to un-deploy"),
         ("create", "It did not happen"),
     ]
-    (step,) = await undo_last(one.saver, made.id)
-    assert step.why_not.startswith("A deploy cannot be taken back")
+    steps = await undo_last(one.saver, made.id)
+    assert [(step.entry.what, step.why_not.partition(":")[0]) for step in steps] == [
+        ("deploy", "A deploy cannot be taken back"),
+        ("create", "drio has no way to delete an app"),
+    ]
     await one.client.aclose()
+
+
+async def test_undo_after_a_deploy_takes_back_the_change_before_it_and_says_that_the_deploy_stays(
+    sandbox: InProcess,
+) -> None:
+    one = Editor(sandbox)
+    app = str((await one.client.list(APP)).items[0]["id"])
+    tool = (await one.client.list(TOOL, app=app)).items[0]
+    for text in ("one", "two"):
+        assert isinstance(await one.saver.save(await one.edit(TOOL, app, tool["id"], description=text)), Saved)
+    assert isinstance(await one.saver.deploy(app), Item)
+    for left in ("one", tool["description"]):
+        deploy, step = await undo_last(Saver(one.client, one.journal), app)
+        assert deploy.entry.what == "deploy"
+        assert deploy.outcome is None
+        assert step.ok
+        assert (await one.raw(TOOL, app, tool["id"]))["description"] == left
+        assert told([deploy, step])[1]
+        assert "Stays: deployed app" in told([deploy, step])[0]
+    assert [step.entry.what for step in await undo_last(Saver(one.client, one.journal), app)] == ["deploy"]
+    await one.client.aclose()
+
+
+async def test_a_change_that_cannot_be_undone_is_tried_once_and_then_passed_over(world: World) -> None:
+    """Somebody else's change overlaps with the newest one: undo says so, and the next time undoes the older one."""
+    app, saver = world.app, restarted(world)
+    for tool in ("tool c", "tool a"):
+        assert isinstance(await saver.save(await world.one.edit(TOOL, app, world.ids[tool], name="Mine")), Saved)
+    await world.one.client.update(TOOL, world.ids["tool a"], {"name": "Theirs"}, app=app)
+    (step,) = await undo_last(saver, app)
+    assert isinstance(step.outcome, Conflicted)
+    stays, step = await undo_last(saver, app)
+    assert stays.why_not.startswith("It could not be undone: ")
+    assert step.ok
+    assert (await world.one.raw(TOOL, app, world.ids["tool c"]))["name"] == "tool c"
+    assert (await world.one.raw(TOOL, app, world.ids["tool a"]))["name"] == "Theirs"
+
+
+async def created(world: World, names: list[str], group: str = "one-import") -> list[str]:
+    """Operations and tools as an import makes them; their ids."""
+    ids = []
+    for name in names:
+        outcome = await world.one.saver.create(
+            OPERATION, world.app, {"name": name, "method": "GET", "path": f"/{name}"},
+            parent=world.ids["integration"], group=group,
+        )  # fmt: skip
+        assert isinstance(outcome, Saved), outcome
+        binding = {"type": "integration_operation", "integrationOperationId": outcome.id}
+        tool = await world.one.saver.create(TOOL, world.app, {"name": name, "binding": binding}, group=group)
+        assert isinstance(tool, Saved), tool
+        ids += [outcome.id, tool.id]
+    return ids
+
+
+def forget_ends(world: World, last: int, *, also: tuple[str, ...] = ()) -> None:
+    """Take the ends of the last creates out of the journal, as if the program had been killed before it noted them."""
+    path = world.one.journal(world.app).path
+    lines = [wire.loads(line) for line in path.read_bytes().splitlines()]
+    begun = [line["begin"]["id"] for line in lines if "begin" in line][-last:]
+    kept = [line for line in lines if line.get("end") not in begun]
+    for line in kept:
+        for name in also:
+            line.get("begin", {}).pop(name, None)
+    path.write_text("".join(wire.dumps(line) + "\n" for line in kept))
+
+
+async def test_an_import_that_was_killed_midway_is_undone_by_what_is_there(world: World) -> None:
+    before = await everything(world.one, world.app)
+    ids = await created(world, ["pets", "owners"])
+    await world.one.client.delete(TOOL, ids[-1], app=world.app)  # as if that request had never arrived
+    forget_ends(world, 2)
+    steps = await undo_last(restarted(world), world.app)
+    assert [(step.entry.kind, step.entry.name, step.ok) for step in steps] == [
+        ("operation", "owners", True), ("tool", "pets", True), ("operation", "pets", True),
+    ]  # fmt: skip
+    assert await everything(world.one, world.app) == before
+    assert await undo_last(restarted(world), world.app) == []
+
+
+async def test_what_was_there_before_is_never_taken_for_what_a_killed_create_made(world: World) -> None:
+    theirs = (await world.one.client.create(TOOL, {"name": "pets"}, app=world.app)).raw["id"]
+    ids = await created(world, ["pets"])
+    await world.one.client.delete(TOOL, ids[-1], app=world.app)
+    forget_ends(world, 1)
+    steps = await undo_last(restarted(world), world.app)
+    assert [(step.entry.kind, step.ok) for step in steps] == [("operation", True)]
+    assert (await world.one.raw(TOOL, world.app, theirs))["name"] == "pets"
+
+
+@pytest.mark.parametrize("also", [(), ("known", "sent")], ids=["", "by an earlier version"])
+async def test_a_create_that_cannot_be_told_apart_is_left_and_older_changes_are_undone(
+    world: World, also: tuple[str, ...]
+) -> None:
+    """Somebody else has changed it since, or made another one of that name: it is reported once, and undo goes on."""
+    tool = world.ids["tool a"]
+    assert isinstance(await world.one.saver.save(await world.one.edit(TOOL, world.app, tool, description="x")), Saved)
+    ids = await created(world, ["pets"])
+    if not also:
+        await world.one.client.update(TOOL, ids[-1], {"description": "theirs"}, app=world.app)
+        await world.one.client.update(TOOL, ids[-1], {"order": 77}, app=world.app)
+        await world.one.client.create(TOOL, {"name": "pets"}, app=world.app)
+    forget_ends(world, 1, also=also)
+    saver = restarted(world)
+    steps = await undo_last(saver, world.app)
+    assert steps[0].why_not == "It is not known whether this tool was made; if it was, delete it by hand"
+    assert "1 place" in steps[1].problem  # its operation, which it needs
+    assert (await world.one.raw(TOOL, world.app, ids[-1]))["name"] == "pets"
+    steps = await undo_last(saver, world.app)
+    assert [step.ok for step in steps] == [False, False, True]
+    assert (await world.one.raw(TOOL, world.app, tool))["description"] == "first"
+
+
+async def test_a_delete_whose_end_was_not_noted_is_looked_up(world: World) -> None:
+    app, tool = world.app, world.ids["tool c"]
+    assert isinstance(await world.one.saver.delete(TOOL, app, tool), Deleted)
+    forget_ends(world, 1)
+    (step,) = await undo_last(restarted(world), app)
+    assert step.ok
+    names = [raw["name"] for raw in (await world.one.client.list(TOOL, app=app)).items]
+    assert names.count("tool c") == 1
+    forget_ends(world, 1)  # the undo itself was killed: it is not done twice
+    steps = await undo_last(restarted(world), app)
+    assert steps == []
+    names = [raw["name"] for raw in (await world.one.client.list(TOOL, app=app)).items]
+    assert names.count("tool c") == 1
+
+
+def order_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The names of everything as drio lists it, with what each tool hands on to and each widget calls."""
+    names = {thing["id"]: thing["name"] for part in config.values() if isinstance(part, list) for thing in part}
+    found: dict[str, Any] = {
+        part: [thing["name"] for thing in things] for part, things in config.items() if isinstance(things, list)
+    }
+    found["chains"] = {tool["name"]: [names[id] for id in tool["nextToolIds"]] for tool in config["tools"]}
+    found["actions"] = {
+        widget["name"]: [names.get(action.get("targetToolId"), "") for action in widget["actions"]]
+        for widget in config["widgets"]
+    }
+    return found
+
+
+@pytest.mark.parametrize("cascade", [False, True])
+@pytest.mark.parametrize("kind", ["auth", "integration", "tool", "widget", "everything"])
+async def test_undo_of_a_delete_restores_the_order_of_everything(world: World, kind: str, cascade: bool) -> None:
+    app, ids, client = world.app, world.ids, world.one.client
+    await created(world, ["c", "a", "b"])
+    tools = {raw["name"]: raw["id"] for raw in (await client.list(TOOL, app=app)).items}
+    await client.set_chain(app, tools["tool a"], [tools["b"], tools["tool b"], tools["a"], tools["c"]])
+    act = {"trigger": "row.select", "type": "callTool"}
+    targets = [tools["b"], tools["tool b"], tools["a"]]
+    await client.set_actions(app, ids["widget"], [act | {"targetToolId": id} for id in targets])
+    await client.create(WIDGET, {"toolId": tools["a"], "name": "second", "primitive": "card"}, app=app)
+    await client.create(WIDGET, {"toolId": tools["c"], "name": "first", "primitive": "card"}, app=app)
+    before = order_of(await everything(world.one, app))
+    snapshot = Snapshot(app)
+    await load_app(client, app, snapshot.apply)
+    wanted = [thing.key for each in KINDS for thing in snapshot.things(each) if kind in (each, "everything")]
+    wanted = [key for key in wanted if KINDS[key[0]].deletable][::-1]  # marked from below
+    batch = plan_delete(snapshot, Links(snapshot), wanted, cascade=cascade).batch(world.one.saver, app)
+    assert all(result.ok for result in await batch.run())
+    assert order_of(await everything(world.one, app)) != before
+    steps = await undo_last(restarted(world), app)
+    assert all(step.ok for step in steps), [(step.entry.name, step.problem) for step in steps if not step.ok]
+    assert order_of(await everything(world.one, app)) == before
 
 
 async def test_a_write_whose_process_died_is_undone_by_what_is_there(world: World) -> None:

@@ -301,7 +301,9 @@ class ActionsEditor(Editor):
 
     def remove_marked(self) -> None:
         """Take the marked action away."""
-        if self.models:
+        if not self.models:
+            self.notify("There is no action yet.", markup=False)
+        else:
             del self.models[self.at]
             self.at = max(0, min(self.at, len(self.models) - 1))
             self.changed()
@@ -316,6 +318,8 @@ class ActionsEditor(Editor):
             self.changed()
         elif self.models:
             say_end(self, step)
+        else:
+            self.notify("There is no action yet.", markup=False)
 
     def refer(self, path: str, id: str) -> None:
         steps = path.split(".")

@@ -107,6 +107,8 @@ class Chips(Widget, can_focus=True):
         if self.cursor < len(self.words):
             del self.words[self.cursor]
             self._changed()
+        else:
+            self.notify("There is nothing to take away.", markup=False)
 
     def action_add(self) -> None:
         choices = [choice for choice in self._offers() if choice.value not in self.words]

@@ -38,13 +38,17 @@ def what_of(entry: Entry) -> str:
 
 
 def told(steps: list[Step]) -> tuple[str, bool]:
-    """What came of an undo, in words, not yet safe to show; and whether all of it is undone."""
-    if not steps:
-        return "There is nothing to undo.", False
-    lines = [f"{'Undone' if step.ok else 'Not undone'}: {what_of(step.entry)}" for step in steps]
-    lines += [step.problem for step in steps if step.problem]
+    """What came of an undo, in words, not yet safe to show; and whether what was tried is undone."""
+    tried = [step for step in steps if step.outcome is not None]
+    lines = [f"{'Undone' if step.ok else 'Not undone'}: {what_of(step.entry)}" for step in tried]
+    if not tried:
+        lines = ["There is nothing to undo."]
+    lines += [step.problem for step in tried if step.problem]
     lines += [note for step in steps for note in step.notes]
-    return "\n".join(dict.fromkeys(lines)), all(step.ok for step in steps)
+    lines += [f"Stays: {what_of(step.entry)}. {step.why_not}." for step in steps if step.outcome is None]
+    if any(not step.ok for step in tried):
+        lines.append("H shows every change, and undoes another one.")
+    return "\n".join(dict.fromkeys(lines)), bool(tried) and all(step.ok for step in tried)
 
 
 class HistoryScreen(Requests, Dialog[bool]):
