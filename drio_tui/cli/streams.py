@@ -43,11 +43,12 @@ def can_ask() -> bool:
     return sys.stdin.isatty()
 
 
-def leave(status: int) -> NoReturn:
+def leave(status: int, *, finalize: bool = True) -> NoReturn:
     """Exit with `status`; 1 (141 for a reader that went away) where what was to be printed could not be.
 
     Python flushes the streams once more when it ends, and exits with 120 where that fails: what cannot be
-    written by now is given to the null device.
+    written by now is given to the null device. Without `finalize` the process ends at once: while Python
+    takes itself down, signals are at their defaults again, and Ctrl+C changes the status.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -57,6 +58,8 @@ def leave(status: int) -> NoReturn:
             if stream is sys.stdout and status == 0:
                 status = 141 if isinstance(error, BrokenPipeError) else 1
                 complain(error)
+    if not finalize:
+        os._exit(status)
     sys.exit(status)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from drio_tui.cli.streams import exit_if_closed
+from drio_tui.cli.streams import exit_if_closed, leave
 from drio_tui.ui.launch import refusal, run_tui
 from drio_tui.ui.options import LaunchOptions
 
@@ -34,4 +33,4 @@ def start(
         data_dir=Path(data) if data else None,
         new=new,
     )
-    sys.exit(run_tui(options))
+    leave(run_tui(options), finalize=False)
