@@ -85,7 +85,8 @@ def published(schema: Any) -> Document | None:
     open_ended: Document = {"anyOf": [described, _OTHER]}
     if declares_no_object(schema):
         open_ended = {"properties": {"result": open_ended}, "required": ["result"]}
-    return {"type": "object"} | open_ended | ({"$defs": defs} if defs else {})
+    dialect = {"$schema": schema["$schema"]} if "$schema" in schema else {}
+    return dialect | {"type": "object"} | open_ended | ({"$defs": defs} if defs else {})
 
 
 @dataclass(frozen=True, slots=True)
