@@ -66,6 +66,8 @@ class DrioClient:
         self.transport = transport
         self._asking = asyncio.Lock()
         self._spoke_v1 = False
+        self._probes = 0  # how often `_speaks_v1` asked
+        self._has_apps = True  # what it found last
         self._version: str | None = None  # of a newer API; empty when there is none
 
     async def __aenter__(self) -> Self:
@@ -150,12 +152,22 @@ class DrioClient:
             raise
 
     async def _speaks_v1(self) -> bool:
+        """Whether the server has v1's list of apps. Requests that fail together share one probe."""
+        before = self._probes
+        async with self._asking:
+            if self._probes == before:
+                self._has_apps = await self._probe_apps()
+                self._probes += 1
+            return self._has_apps
+
+    async def _probe_apps(self) -> bool:
         try:
             await self.transport.request("GET", APPS)
         except ApiError as error:
             return error.status not in (404, 410)
         except DrioError:
-            return True  # not known; then what was said stands
+            return True  # not known: the caller's 404 is passed on unchanged
+        self._spoke_v1 = True
         return True
 
     async def _newer(self) -> str | None:

@@ -89,10 +89,10 @@ async def test_one_integration_without_readable_operations_does_not_hide_the_oth
     assert snapshot.complete
 
 
-async def test_an_app_that_is_not_there_fails_in_one_round_trip() -> None:
-    server = Waves({})
+async def test_an_app_that_is_not_there_fails_in_one_round_trip_and_one_probe_of_the_api() -> None:
+    server = Waves({"/apps": {"apps": []}})
     snapshot, _ = await load(server)
-    assert len(server.waves) == 1
+    assert server.waves[1:] == [["/apps"]]
     assert {part.state for part in snapshot.parts.values()} == {"failed"}
 
 
