@@ -147,14 +147,9 @@ def _check_host(host: str) -> None:
 
 def why_refused(address: Address, *, allow_private: bool = False) -> str:
     """Why nothing may be sent to an address, as the end of a sentence; empty where it may."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address.teredo is not None:
-            inner = address.teredo[1]
-        if inner is None and any(address in network for network in _EMBEDDING) and int(address) > 1:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return why_refused(inner, allow_private=allow_private)
+    inner = _embedded(address)
+    if inner is not None:
+        return why_refused(inner, allow_private=allow_private)
     if address.is_unspecified or address.is_multicast or int(address) == 0xFFFFFFFF:
         return "is no address of a server"
     if allow_private:
@@ -170,6 +165,18 @@ def why_refused(address: Address, *, allow_private: bool = False) -> str:
     if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
         return "is in a private network"
     return ""
+
+
+def _embedded(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address leads to: mapped, 6to4, Teredo, NAT64 or IPv4-compatible."""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return None
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address.teredo is not None:
+        inner = address.teredo[1]
+    if inner is None and any(address in network for network in _EMBEDDING) and int(address) > 1:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -254,7 +261,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 def _is_metadata(address: Address) -> bool:
-    plain = (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address
+    plain = _embedded(address) or address
     return plain.is_link_local or plain in _METADATA
 
 
@@ -266,8 +273,7 @@ def _has_metadata(host: str) -> bool:
 
 
 def _is_loopback(address: Address) -> bool:
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
+    return (_embedded(address) or address).is_loopback
 
 
 _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (

@@ -74,7 +74,7 @@ async def test_allowing_takes_the_sandbox_s_token_and_a_json_body(strict: Served
 @pytest.mark.parametrize(
     "host",
     ["169.254.169.254:80", "[fe80::1]:80", "[::ffff:169.254.169.254]:80", "[fd00:ec2::254]:80", "100.100.100.200:80",
-     "http://169.254.169.254/latest/"],
+     "http://169.254.169.254/latest/", "[64:ff9b::a9fe:a9fe]:80", "[2002:a9fe:a9fe::]:80", "[::169.254.169.254]:80"],
 )  # fmt: skip
 async def test_metadata_of_a_cloud_cannot_be_allowed(strict: Served, host: str) -> None:
     """F62."""
@@ -84,7 +84,11 @@ async def test_metadata_of_a_cloud_cannot_be_allowed(strict: Served, host: str) 
     assert (await strict.api.http.get(HOSTS)).json()["hosts"] == []
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "0.0.0.0", "224.0.0.1"])
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "0.0.0.0", "224.0.0.1", "64:ff9b::a9fe:a9fe",
+     "2002:a9fe:a9fe::", "::169.254.169.254", "64:ff9b::6464:64c8"],
+)  # fmt: skip
 async def test_an_allowed_name_that_leads_to_metadata_or_to_no_server_is_refused(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
