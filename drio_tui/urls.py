@@ -56,6 +56,6 @@ def why_not(url: str) -> str:
 
 
 def explained(url: str) -> str:
-    """`why_not` with the address itself, unless that holds credentials. Not yet safe to show."""
+    """`why_not` with the address itself, unless it may hold credentials. Not yet safe to show."""
     why = why_not(url)
-    return why if why in ("", HOLDS_USER) else f"{why} ({url})"
+    return why if not why or "@" in url else f"{why} ({url})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drio_tui.urls import why_not
+from drio_tui.urls import explained, why_not
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,23 @@ from drio_tui.urls import why_not
 )
 def test_why_a_text_is_no_web_address(url: str, why: str) -> None:
     assert why_not(url) == why
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ada:secret@example.com",
+        "ftp://ada:secret@x",
+        "ada:secret@x",
+        "https://ada:secret@x y",
+        "http://a:secret@x:0",
+    ],
+)
+def test_an_address_with_credentials_is_not_repeated(url: str) -> None:
+    assert why_not(url)
+    assert explained(url) == why_not(url)
+
+
+def test_an_address_without_credentials_is_repeated() -> None:
+    assert explained("string") == "it does not begin with https:// or http:// (string)"
+    assert explained("https://example.com") == ""
