@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 Raw = Mapping[str, Any]
 
@@ -35,6 +36,10 @@ def wanted_sign_in(integration: Raw) -> list[str]:
 
 
 def about(title: str, version: str, source: str, sign_in: Iterable[str]) -> dict[str, Any]:
-    """What is kept of a document. `source` is an address; the path of a file means nothing elsewhere."""
-    made: dict[str, Any] = {"title": title, "version": version, "source": source, "signIn": [*dict.fromkeys(sign_in)]}
+    """What is kept of a document. `source` is an address; the path of a file means nothing elsewhere.
+
+    Everybody who can read the app sees it, so the query of the address is dropped: it may hold a key or a signature.
+    """
+    address = urlsplit(source)._replace(query="", fragment="").geturl()
+    made: dict[str, Any] = {"title": title, "version": version, "source": address, "signIn": [*dict.fromkeys(sign_in)]}
     return {name: value for name, value in made.items() if value}

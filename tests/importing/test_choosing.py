@@ -30,7 +30,8 @@ def planned(found: Reading, *ids: str, **options: Any) -> Plan:
         "base_url": "https://api.example.com", "integration": "", "auth": "", "tools": True, "present": Present(),
         "again": False,
     }  # fmt: skip
-    return make_plan(replace(found.head(), title="Pets"), "", offered, details, **(given | options))
+    source = options.pop("source", "")
+    return make_plan(replace(found.head(), title="Pets"), source, offered, details, **(given | options))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,11 @@ def test_a_plan_is_an_integration_then_each_operation_with_its_tool() -> None:
     assert body["binding"] == {"type": "integration_operation", "integrationOperationId": "operation_9"}
     assert body["key"] == operation.body["key"] == "list-pets"
     assert plan.tokens == sum(one.tokens for one in pets().offered() if one.id in ("GET /pets", "POST /pets"))
+
+
+def test_the_query_of_the_documents_address_is_not_kept() -> None:
+    plan = planned(pets(), "GET /pets", source="https://store.example/api.json?X-Signature=secret#top")
+    assert plan.things[0].body["config"]["openapi"]["source"] == "https://store.example/api.json"
 
 
 def test_every_body_of_a_plan_is_one_that_drio_takes() -> None:
