@@ -332,6 +332,8 @@ def allow(host: str | None, revoke: bool, data: Path | None, as_json: bool) -> N
     from drio_tui.api.errors import UsageError
     from drio_tui.calls.egress import origin_text, parse_origin
 
+    if host is not None:
+        refuse_read_only("--read-only allows and revokes nothing")
     if revoke and host is None:
         raise UsageError("--revoke needs the HOST:PORT to revoke")
     try:

@@ -147,6 +147,7 @@ def test_a_mistyped_app_or_template_is_answered_with_the_nearest(
         ["new"],
         ["sandbox", "reset", "--yes"],
         ["sandbox", "restore", "acme-support"],
+        ["sandbox", "allow", "127.0.0.1:1"],
     ],
     ids=lambda arguments: " ".join(arguments[:2]),
 )
