@@ -343,8 +343,13 @@ def _read_secret(label: str, *, document_on_stdin: bool) -> str:
     found = os.environ.get(CREDENTIAL, "")
     if not found and can_ask():
         found = prompt_secret(label)
-    elif not found and not document_on_stdin and sys.stdin is not None:
-        found = sys.stdin.readline(_LONGEST_SECRET).strip("\r\n")
+    elif not found and not document_on_stdin:
+        try:
+            found = sys.stdin.readline(_LONGEST_SECRET + 1).strip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            raise UsageError(f"the {label} cannot be read from standard input") from None
+    if len(found) > _LONGEST_SECRET:
+        raise UsageError(f"the {label} is longer than {_LONGEST_SECRET:,} characters")
     if not found:
         raise UsageError(f"the {label} is needed", hint=f"Set {CREDENTIAL}, or give it on standard input.")
     return found

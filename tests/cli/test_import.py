@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from drio_tui.api.errors import UsageError
+from drio_tui.cli.import_openapi import _read_secret
 from tests.cli.conftest import Runner
 from tests.importing.documents import PETS
 from tests.sandbox_fixtures import Process
@@ -211,3 +214,13 @@ def test_a_document_of_this_machine_says_how_to_allow_it_or_allows_it(on_sandbox
     allowed = on_sandbox(*take, "--allow-host")
     assert "The sandbox may call 127.0.0.1:9." in allowed.err
     assert "private_base_url" not in on_sandbox("check", app).out
+
+
+def test_a_secret_on_standard_input_that_cannot_be_read_or_is_too_long_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DRIO_UPSTREAM_SECRET", raising=False)
+    for given, why in ((b"\xff\n", "cannot be read"), (b"x" * 65_537, "is longer than 65,536"), (b"\n", "is needed")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), "utf-8"))
+        with pytest.raises(UsageError, match=why):
+            _read_secret("API key", document_on_stdin=False)
