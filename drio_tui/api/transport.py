@@ -14,8 +14,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -35,7 +33,16 @@ from drio_tui.api.errors import (
 )
 from drio_tui.api.http import httpx
 from drio_tui.api.redact import redact, redact_headers
-from drio_tui.api.trouble import LOOPBACK, REPEATABLE, ProxyRefused, as_ours, is_transient, settled, unusable_network
+from drio_tui.api.trouble import (
+    LOOPBACK,
+    REPEATABLE,
+    ProxyRefused,
+    as_ours,
+    is_transient,
+    retry_after,
+    settled,
+    unusable_network,
+)
 from drio_tui.api.wire import SANDBOX_SERVER
 from drio_tui.server_id import server_id
 from drio_tui.text import duration, one_line
@@ -179,7 +186,7 @@ class Transport:
     def is_sandbox(self) -> bool:
         """Whether this is a local sandbox, by its own words and by where it is; False before its first answer.
 
-        A sandbox has routes of its own below `/sandbox/`, and publishes apps beside its API.
+        A sandbox has more routes, below `/sandbox/`, and publishes apps beside its API.
         """
         return self._server.partition("/")[0] == SANDBOX_SERVER and is_loopback(self._origin[1])
 
@@ -189,8 +196,8 @@ class Transport:
 
         A sandbox says its id with every answer; until the first one it is known where `sandbox_id` was given.
         """
-        if self.is_sandbox and (told := _SANDBOX_ID.search(self._server)):
-            return server_id(self.base_url, told[1])
+        if self.is_sandbox and (found := _SANDBOX_ID.search(self._server)):
+            return server_id(self.base_url, found[1])
         return server_id(self.base_url, self._sandbox_id)
 
     async def aclose(self) -> None:
@@ -449,22 +456,6 @@ def _host(url: httpx.URL) -> str:
 
 def _is_web(url: httpx.URL) -> bool:
     return url.scheme in ("http", "https") and bool(url.raw_host) and (url.port or 0) < 65536
-
-
-def retry_after(value: str | None) -> float | None:
-    """Seconds from a `Retry-After` header (RFC 9110 section 10.2.3: seconds or a date); None when unusable."""
-    if not value:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value), 1e9) if len(value) < 12 else 1e9  # finite, so that it can be written as JSON
-    try:
-        when = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
 def _base(text: str) -> httpx.URL:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -132,3 +134,19 @@ def _proxy_hint(host: str) -> str | None:
     if host in LOOPBACK or not ({"http", "https", "all"} & proxies.keys()):
         return None
     return "A proxy is set in the environment (HTTPS_PROXY, NO_PROXY); check that it runs."
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds from a `Retry-After` header (RFC 9110 section 10.2.3: seconds or a date); None when unusable."""
+    if not value:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), 1e9) if len(value) < 12 else 1e9  # finite, so that it can be written as JSON
+    try:
+        when = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())

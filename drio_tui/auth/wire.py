@@ -20,6 +20,7 @@ from urllib.parse import quote_plus, urljoin
 from drio_tui import __version__
 from drio_tui.api.http import httpx
 from drio_tui.api.redact import HIDDEN, is_secret, spellings
+from drio_tui.api.trouble import retry_after
 from drio_tui.auth.errors import (
     BadAnswer,
     ServerTrouble,
@@ -137,7 +138,7 @@ class Answer:
         if self.status in (408, 429) or self.status >= 500:
             trouble = ServerTrouble(f"{self.host} answered HTTP {self.status}.", step=self.step)
             trouble.status = self.status
-            trouble.retry_after = retry_after(self.headers)
+            trouble.retry_after = retry_after(self.headers.get("retry-after"))
             raise trouble
 
 
@@ -304,12 +305,6 @@ async def _read(response: httpx.Response, step: Step) -> bytes:
     if len(body) > LARGEST_ANSWER:
         raise BadAnswer(f"The answer of {response.url.host} is larger than 1 MiB.", step=step)
     return body
-
-
-def retry_after(headers: httpx.Headers) -> float | None:
-    """`Retry-After` in seconds where it is a sensible number."""
-    text = headers.get("retry-after", "").strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _host(url: str) -> str:
