@@ -1,6 +1,6 @@
 """What a shell offers for an argument: apps and templates from a private cache, profiles, kinds and AI clients.
 
-The shell waits while this runs, so nothing here speaks to a network: a process of its own (`python -m
+The shell waits while this runs, so nothing here speaks to a network: a separate process (`python -m
 drio_tui.cli.completing`) fills the cache, is waited for briefly where there is nothing yet, and goes on alone. It is
 started only for someone who is signed in, or for a sandbox that runs.
 """
@@ -131,8 +131,8 @@ def _cached(ctx: click.Context, what: str) -> list[list[str]]:
 
 
 def _target(ctx: click.Context) -> Target | None:
-    """Whom to ask: None where nobody is signed in, or the sandbox does not run."""
-    from drio_tui.auth.bearer import token_from_environment
+    """Which drio to ask, as which account: None where nobody is signed in, or the sandbox does not run."""
+    from drio_tui.auth.bearer import TOKEN_VARIABLE, token_from_environment
     from drio_tui.auth.profiles import Profiles
 
     outer = ctx.find_root().params
@@ -147,7 +147,7 @@ def _target(ctx: click.Context) -> Target | None:
     profile = Profiles.load().resolve(name, base_url)
     given = token_from_environment()
     if given is not None:
-        token = os.environ["DRIO_TOKEN"]
+        token = os.environ[TOKEN_VARIABLE]
         return Target(f"{profile.base_url} {hashlib.sha256(token.encode()).hexdigest()}", name, base_url)
     return Target(profile.entry, name, base_url) if profile.account or profile.account_id else None
 
@@ -181,7 +181,7 @@ def _start_reading(target: Target) -> subprocess.Popen[bytes] | None:
             start_new_session=True,
             env={name: value for name, value in os.environ.items() if name != VARIABLE},
         )
-    except OSError:  # nowhere to keep it, or no process to be had
+    except OSError:  # the cache cannot be written, or no process can be started
         return None
 
 
