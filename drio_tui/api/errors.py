@@ -295,7 +295,7 @@ BY_STATUS: dict[int, type[ApiError]] = {
 
 
 NOT_DEPLOYABLE = "not_deployable"
-"""The sandbox's code for an app that something stands in the way of: 409, from earlier versions 400."""
+"""The sandbox's code for an app that cannot be deployed: 409, from earlier versions 400."""
 _TITLES = {NOT_DEPLOYABLE: "The app cannot be deployed as it is"}
 
 

@@ -194,7 +194,7 @@ class SignIn:
         return tuple(s for s in discovery.scopes if s in client.scopes) or client.scopes
 
     async def _authorize(self, listener: Listener, discovery: Discovery, client: Client) -> tuple[Attempt, str]:
-        """One authorization request with secrets of its own; returns it with the code."""
+        """One authorization request with a fresh state and PKCE verifier; returns it with the code."""
         attempt = Attempt(discovery.server.issuer, discovery.server.names_itself, listener.redirect_uri)
         return attempt, await self._ask(listener, attempt, attempt.url(discovery, client.client_id))
 

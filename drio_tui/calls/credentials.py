@@ -147,7 +147,7 @@ class Keyring:
         try:
             return await fetch(self._transport, self._gate, outgoing, Credentials(headers))
         except FetchFailed as error:
-            raise SignInFailed(f"{_name(auth)}: no token could be had. {error}", private=error.private) from error
+            raise SignInFailed(f"{_name(auth)}: no token was issued. {error}", private=error.private) from error
 
 
 def _api_key(auth: Document, config: Document, secrets: Document) -> Credentials:

@@ -176,7 +176,7 @@ def _without_notes(schema: Any, notes: frozenset[str]) -> Any:
 
 
 def _without_patterns(schema: Any) -> Any:
-    """The schema without regular expressions: a client may not be able to read them, or take forever."""
+    """The schema without regular expressions: a client may not be able to read them, or need too long for them."""
     if not isinstance(schema, dict):
         return schema
     return {

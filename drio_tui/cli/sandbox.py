@@ -178,7 +178,7 @@ def status(data: Path | None, as_json: bool) -> None:
         "database": options.get("database") or "a file among the data",
         "log": described["log"],
         "connections": "unknown" if described["connections"] is None else str(described["connections"]),
-        "ends": f"after {idle:g} min without a connection" if idle else "when it is told to",
+        "ends": f"after {idle:g} min without a connection" if idle else "when it is stopped",
     }
     for name, value in rows.items():
         echo(f"{name:<12} {one_line(value, 500)}")
@@ -243,10 +243,10 @@ def serve(
     """
     from drio_tui.sandbox.serve import serve as serve_sandbox
 
-    def on_ready(told: dict[str, Any]) -> None:
-        echo_json(told, compact=True)
+    def on_ready(ready: dict[str, Any]) -> None:
+        echo_json(ready, compact=True)
         sys.stdout.flush()
-        say(f"The sandbox answers at {told['baseUrl']}")
+        say(f"The sandbox answers at {ready['baseUrl']}")
 
     try:
         code = serve_sandbox(

@@ -24,7 +24,7 @@ def prepare() -> None:
     if "stderr" in _closed:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - used until the end
     if "stdout" in _closed:
-        os._exit(1)  # nothing could be told of what a command does, so it does nothing
+        os._exit(1)  # a command whose output cannot be printed is not run
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:  # a character that the terminal's encoding lacks is written as `\u2026`

@@ -298,11 +298,11 @@ class _Reader:
         media_type, media = sendable(content)
         if media is None:
             declared = ", ".join(str(kind)[:60] for kind in list(content)[:3])
-            told = f"is {declared}, and drio sends JSON, forms and text only"
+            problem = f"is {declared}, and drio sends JSON, forms and text only"
             if method in ("GET", "HEAD") and not required:  # it means nothing there (RFC 9110 section 9.3.1)
-                self._note(f"The body {told}: it is left out.")
+                self._note(f"The body {problem}: it is left out.")
             else:
-                self._block(f"Its body {told}.")
+                self._block(f"Its body {problem}.")
             return
         if media_type != JSON:
             self.result.hints["x-content-type"] = media_type
@@ -357,8 +357,8 @@ class _Reader:
             return
         examples = list(_examples(media))
         for name, part in shape["properties"].items():
-            told = [one[name] for one in examples if isinstance(one, dict) and name in one]
-            self._add("body", name, _exemplified(part, told), name in shape["required"])
+            values = [one[name] for one in examples if isinstance(one, dict) and name in one]
+            self._add("body", name, _exemplified(part, values), name in shape["required"])
 
     def _whole(self, schema: Any, body: Schema, media: Schema, required: bool) -> None:
         about = body.get("description")

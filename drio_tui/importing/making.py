@@ -67,7 +67,7 @@ class _Making:
         return do
 
     async def _change(self, thing: Planned, body: dict[str, Any]) -> SaveOutcome:
-        """Give a thing that is there what the plan says; an object gets members, and keeps its others."""
+        """Update a resource that exists with what the plan says; an object keeps its other members."""
 
         def changed(now: dict[str, Any]) -> dict[str, Any]:
             merged = {

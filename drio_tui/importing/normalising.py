@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
 
 
 def normalise(schema: Schema, note: Callable[[str], object], *, answers: bool) -> None:
-    """Change a converted schema, not what is within it. `note` is told what may mean something else afterwards."""
+    """Change a converted schema, not what is within it. `note` gets what may mean something else afterwards."""
     kinds = kinds_of(schema)
     if "enum" in schema:
         _enum(schema, kinds, note, answers=answers)

@@ -31,7 +31,7 @@ class Planned:
     """One thing to be made. `local` is its name among those planned (`operation:3`).
 
     `kind` is a kind's name (`auth`, `integration`, `operation`, `tool`), `about` says what it is for people, not yet
-    safe to show. With `changes`, the thing of that id is changed: `body` is what it gets. `parent` (of an operation:
+    safe to show. With `changes`, the resource of that id is updated with `body`. `parent` (of an operation:
     its integration) and the values of `links` are local names, or ids of what is there; `links` are by dotted path in
     the body. `source` is the id of the operation in the document.
     """
@@ -288,8 +288,8 @@ class _Planner:
         """Say with each integration which document it is of; let one that is there sign in, if it does not yet."""
         for number, thing in enumerate(self.things):
             if thing.kind == "integration":
-                told = about(self._head.title, self._head.version, self._source, self._wanted.get(thing.local, ()))
-                self.things[number] = replace(thing, body=thing.body | {"config": {MEMBER: told}})
+                kept = about(self._head.title, self._head.version, self._source, self._wanted.get(thing.local, ()))
+                self.things[number] = replace(thing, body=thing.body | {"config": {MEMBER: kept}})
         by_id = {str(raw.get("id")): raw for raw in self._present.integrations}
         for number, id in enumerate(dict.fromkeys(self._by_url.values()), start=1):
             raw = by_id.get(id)
@@ -310,9 +310,9 @@ class _Planner:
         links = {"authId": self._connection()} if self._auth else {}
         wanted = dict.fromkeys([*wanted_sign_in(raw), *self._wanted[id]])
         if len(wanted) > len(wanted_sign_in(raw)):
-            told = about(self._head.title, self._head.version, self._source, ())
-            told |= document_of(raw)  # operations of several documents may be in one integration: it is the first's
-            body["config"] = {MEMBER: told | {"signIn": [*wanted]}}
+            kept = about(self._head.title, self._head.version, self._source, ())
+            kept |= document_of(raw)  # operations of several documents may be in one integration: it is the first's
+            body["config"] = {MEMBER: kept | {"signIn": [*wanted]}}
         if links or body:
             what = "sign in" if links else "note that it wants a sign-in"
             self.first.append(

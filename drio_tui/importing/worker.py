@@ -38,7 +38,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class OutOfTime(BaseException):
-    """The processor time of the check is used up. No `Exception`, or a library could take it for one of its own."""
+    """The processor time of the check is used up. No `Exception`, which a library might catch."""
 
 
 def main() -> None:

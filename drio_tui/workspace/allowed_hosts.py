@@ -1,4 +1,4 @@
-"""The private addresses that a local sandbox lets deployed apps call; drio itself has no such thing."""
+"""The private addresses that a local sandbox lets deployed apps call; drio itself has no such list."""
 
 from __future__ import annotations
 

@@ -167,8 +167,8 @@ class _Look:
         if tokens > MANY_TOKENS:
             largest = max(self.live, key=lambda tool: tool.tokens)
             length = sum(tool.bytes for tool in self.live)
-            told = f"The list of tools has {length:,} bytes, about {tokens:,} tokens of a model's context"
-            yield about(app, "many_tokens", f"{told}; {largest.title} alone {largest.tokens:,}.")
+            total = f"The list of tools has {length:,} bytes, about {tokens:,} tokens of a model's context"
+            yield about(app, "many_tokens", f"{total}; {largest.title} alone {largest.tokens:,}.")
         branding = app.get("branding")
         if isinstance(branding, dict) and self.widgets:
             for pair in colours.pairs(branding):
@@ -193,8 +193,8 @@ class _Look:
                 told = f"Clients take names of up to 64 letters, digits, _ and -: models would see it as {tool.name}."
                 yield about(thing, "tool_name", told, "key")
             elif tool.name[0] in "0123456789-":
-                told = f"Gemini's API refuses a name such as {tool.name}, which does not begin with a letter or _."
-                yield about(thing, "tool_name", told, "key")
+                text = f"Gemini's API refuses a name such as {tool.name}, which does not begin with a letter or _."
+                yield about(thing, "tool_name", text, "key")
             elif slug and len(slug) + len(tool.name) > LONGEST_WITH_SERVER:
                 told = f"With the server's name ({slug}) before it, it is longer than {LONGEST_WITH_SERVER} characters."
                 yield about(thing, "long_tool_name", told, "key")
@@ -273,8 +273,8 @@ class _Look:
     def signing_in(self, integration: Thing) -> Iterator[Finding]:
         wanted = wanted_sign_in(integration.raw) if isinstance(integration.raw, dict) else []
         if wanted and not integration.text("authId"):
-            told = f"Its document wants a sign-in ({' or '.join(wanted)}), and it has no auth connection."
-            yield about(integration, "no_sign_in", told, "authId")
+            text = f"Its document wants a sign-in ({' or '.join(wanted)}), and it has no auth connection."
+            yield about(integration, "no_sign_in", text, "authId")
 
     # --- widgets ------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ V2: Answers = {"/api/v2/apps": (401, UNAUTHORIZED)}
 
 @pytest.mark.parametrize("missing", [(404, GONE), (410, GONE), (404, PAGE)], ids=["404", "410", "page"])
 @pytest.mark.parametrize(("answers", "version"), [(V3_PUBLIC, "v3"), (V3, "v3"), (V2, "v2")], ids=["open", "v3", "v2"])
-async def test_a_missing_collection_is_told_as_the_newer_version_that_is_there(
+async def test_a_missing_collection_is_reported_as_the_newer_version_that_is_there(
     bench: Bench, answers: Answers, version: str, missing: tuple[int, Any]
 ) -> None:
     """F06: neither deleted elsewhere nor a captive portal; asked for once, however many lists fail at once."""

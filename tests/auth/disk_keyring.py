@@ -11,7 +11,7 @@ from keyring.backend import KeyringBackend
 
 
 class Keyring(KeyringBackend):
-    priority = 1  # type: ignore[assignment]
+    priority = 1  # type: ignore[assignment] # a property of the class there
 
     def _file(self) -> Path:
         path = Path(os.environ["DRIO_TEST_KEYRING"])

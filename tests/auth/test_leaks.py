@@ -127,7 +127,7 @@ async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
 
 @pytest.mark.parametrize("form", ["page", "text", "description", "message", "code"])
 async def test_error_answers_that_echo_our_secrets_are_not_shown_whole(person: Person, world: World, form: str) -> None:
-    """B68: a server that repeats the code or the verifier: its words are told without them."""
+    """B68: a server that repeats the code or the verifier: its words are shown without them."""
 
     async def echo(request: Request) -> Reply:
         said = f"Bad code {request.form['code']} for {request.form['code_verifier']}"

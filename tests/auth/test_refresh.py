@@ -261,7 +261,7 @@ async def test_a_refused_refresh_is_signed_out_and_only_a_definite_one_drops_the
 
 
 async def test_a_page_at_the_token_endpoint_is_quoted_and_is_not_the_network(session: Session) -> None:
-    """B52: tokens kept; nobody is told to wait for the network when something did answer."""
+    """B52: tokens kept; no advice to wait for the network when something did answer."""
 
     async def page(request: Request) -> Reply:
         return HTML

@@ -233,7 +233,7 @@ async def test_a_server_that_refuses_the_scopes_registers_with_its_own(person: P
 
 
 async def test_an_error_under_status_200_is_a_refused_registration(person: Person, world: World) -> None:
-    """B14: told with the server's words."""
+    """B14: with the server's words."""
 
     async def refuses(request: Request) -> Reply:
         return json_reply({"error": "invalid_software_statement", "error_description": "not on the list"})

@@ -170,7 +170,7 @@ async def test_a_broken_token_answer_names_the_step_and_stores_nothing(
         "text",
     ],
 )
-async def test_a_refusal_under_status_200_is_told_in_the_servers_words(
+async def test_a_refusal_under_status_200_is_reported_in_the_servers_words(
     person: Person, world: World, answer: Reply, kind: type[SignInFailed], words: str
 ) -> None:
     """B39 B40: an OAuth error counts whatever the status, and a page is quoted, made safe to show."""
@@ -206,7 +206,7 @@ async def test_an_absurdly_long_account_or_scope_is_not_kept(person: Person, wor
 
 
 @pytest.mark.parametrize("status", [200, 503])
-async def test_an_error_instead_of_the_account_is_told_in_the_servers_words(
+async def test_an_error_instead_of_the_account_is_reported_in_the_servers_words(
     person: Person, world: World, status: int
 ) -> None:
     """B42: `GET /me` that answers 200 with an error names no account."""
@@ -289,7 +289,7 @@ async def test_only_scopes_that_the_client_was_registered_for_are_asked_for(pers
 
 
 async def test_refused_scopes_are_left_out_once_with_new_secrets(person: Person, world: World) -> None:
-    """B22 B20: `invalid_scope` is followed by one request without scopes, and then told."""
+    """B22 B20: `invalid_scope` is followed by one request without scopes, and then reported."""
     world.settings.refused_scopes = ("email",)
     done = await person.signs_in()
     first, second = (query_of(url) for url in person.urls)
@@ -331,9 +331,7 @@ async def test_a_refresh_token_is_staying_signed_in_whatever_the_scope_list_says
     assert done.missing_scopes == ("offline_access",)
 
 
-async def test_a_resource_that_the_server_does_not_know_is_told_in_words_of_its_own(
-    person: Person, world: World
-) -> None:
+async def test_a_resource_that_the_server_does_not_know_has_a_message_of_its_kind(person: Person, world: World) -> None:
     """B40: `invalid_target` at the authorization endpoint, as at the token endpoint."""
     world.settings.callback = {"code": None, "error": "invalid_target", "error_description": "no such API"}
     with pytest.raises(TargetRefused, match="no such API") as caught:

@@ -194,21 +194,21 @@ async def test_a_failing_keyring_means_the_file_and_says_so(
 
 async def test_that_there_is_no_keyring_is_said_once_per_profile(clock: FakeClock) -> None:
     """B59: not again by every process that renews the token of a profile known to lie in the file."""
-    first, told = vault()
+    first, notices = vault()
     assert await first.save(PROFILE, token_set(clock)) == "file"
-    assert len(told) == 1
-    later, told = vault()
+    assert len(notices) == 1
+    later, notices = vault()
     assert await later.save(replace(PROFILE, token_store="file"), token_set(clock)) == "file"
-    assert told == []
+    assert notices == []
 
 
 async def test_a_locked_keyring_says_what_to_do(use_keyring: UseKeyring, clock: FakeClock) -> None:
     """B58 B59: when tokens are put into the file instead, and when they lie in it and cannot be read."""
     use_keyring(Failing(keyring.errors.KeyringLocked("Failed to unlock the collection!")))
-    store, told = vault()
+    store, notices = vault()
     await store.save(replace(PROFILE, token_store="file"), token_set(clock))
     advice = "Unlock the keyring, or `drio-tui login --insecure-storage`."
-    assert told[0].endswith(advice)
+    assert notices[0].endswith(advice)
     await store.delete(replace(PROFILE, token_store="file"))
     with pytest.raises(StoreFailed) as caught:
         await vault()[0].load(PROFILE)

@@ -55,8 +55,8 @@ def test_if_changed_deploys_only_what_differs_from_the_last_deploy(
     same = on_sandbox("deploy", app["slug"], "--if-changed")
     assert (same.code, same.out) == (0, first.out)
     assert "Nothing changed since version 1.1.0; not deployed." in same.err
-    told = on_sandbox("deploy", app["slug"], "--if-changed", "--json").json
-    assert (told["deployed"], told["version"], told["endpoint"]) == (False, "1.1.0", first.out.strip())
+    state = on_sandbox("deploy", app["slug"], "--if-changed", "--json").json
+    assert (state["deployed"], state["version"], state["endpoint"]) == (False, "1.1.0", first.out.strip())
     again = on_sandbox("deploy", app["slug"], "--no-verify")
     assert "Nothing changed since the last deploy from here" in again.err
     with sandbox_process.client() as client:

@@ -158,7 +158,7 @@ def test_a_member_of_an_object_in_the_query_is_needed_where_the_object_needs_it(
 
 
 @pytest.mark.parametrize(
-    ("schema", "style", "explode", "told"),
+    ("schema", "style", "explode", "noted"),
     [
         ({"type": "array", "items": OBJECT}, "form", True, True),
         ({"type": "array", "items": LIST}, "form", False, True),
@@ -169,10 +169,10 @@ def test_a_member_of_an_object_in_the_query_is_needed_where_the_object_needs_it(
         (LIST, "tsv", False, True),
     ],
 )
-def test_what_a_style_cannot_express_is_told_of(schema: Any, style: str, explode: bool, told: bool) -> None:
+def test_what_a_style_cannot_express_is_noted(schema: Any, style: str, explode: bool, noted: bool) -> None:
     found = {"get": {"parameters": [parameter("p", schema=schema, style=style, explode=explode)]}}
     (offered,) = reading({"/x": found}).offered()
-    assert bool(offered.notes) == told
+    assert bool(offered.notes) == noted
     assert all(note.startswith("The parameter p ") for note in offered.notes)
 
 
@@ -425,7 +425,7 @@ def test_what_cannot_be_sent_and_is_not_needed_is_left_out_and_told_of(found: An
     assert not offered.arguments
 
 
-def test_a_body_that_means_nothing_in_a_get_is_left_out_and_told_of() -> None:
+def test_a_body_that_means_nothing_in_a_get_is_left_out_with_a_note() -> None:
     body = {"requestBody": {"content": {"multipart/form-data": {}}}}
     (offered,) = reading({"/x": {"get": body}}).offered()
     assert not offered.obstacle

@@ -74,8 +74,8 @@ async def calls_are_what_the_document_says(lax: Served, upstream: Upstream, app:
                     result = await model.call_tool(names[operation["id"]], request.arguments(operation["inputSchema"]))
                     assert not result.is_error, f"{method} {path}: {result.content}"
                     (seen,) = upstream.seen
-                    told = request.differences(seen.method, seen.target, seen.headers, seen.body, "/base")
-                    assert told == [], f"{method} {path}"
+                    differing = request.differences(seen.method, seen.target, seen.headers, seen.body, "/base")
+                    assert differing == [], f"{method} {path}"
                     first = oracle.essence(seen.headers["accept"].partition(",")[0])
                     assert not accepted or first in accepted, f"{method} {path}"
 

@@ -35,14 +35,14 @@ def found(schema: Any, **operation: Any) -> list[str]:
     ],
 )
 def test_an_error_is_a_sentence_about_json(schema: Any, says: str) -> None:
-    told = found(schema)
-    assert any(says in text for text in told), told
-    assert not [text for text in told if _PYTHON.search(text)]
+    messages = found(schema)
+    assert any(says in text for text in messages), messages
+    assert not [text for text in messages if _PYTHON.search(text)]
 
 
 def test_an_error_of_alternatives_does_not_print_all_of_them() -> None:
-    told = found({}, parameters=[{"name": "a", "in": "moon", "schema": {}, "description": "long " * 100}])
-    (text,) = [text for text in told if "parameters" in text]
+    messages = found({}, parameters=[{"name": "a", "in": "moon", "schema": {}, "description": "long " * 100}])
+    (text,) = [text for text in messages if "parameters" in text]
     assert text.startswith('paths./a/{id}.get.parameters.0: {"description":"long long')
     assert text.endswith("… fits none of the forms that are allowed there")
     assert len(text) < 160

@@ -243,12 +243,12 @@ async def test_a_hostile_document_ends_the_check_and_not_the_import(
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs a handle of a process that is no child")
-@pytest.mark.parametrize("told_by", ["system", "timer"])
-async def test_the_reader_ends_with_the_program_whatever_it_is_doing(tmp_path: Path, told_by: str) -> None:
+@pytest.mark.parametrize("noticed_by", ["system", "timer"])
+async def test_the_reader_ends_with_the_program_whatever_it_is_doing(tmp_path: Path, noticed_by: str) -> None:
     """A regular expression holds the interpreter's lock: no other thread of the reader could see that it is alone."""
     reader = (
         "import os, re, sys\nfrom drio_tui.importing import worker\n"
-        f"worker._PR_SET_PDEATHSIG = {1 if told_by == 'system' else 9999}\n"
+        f"worker._PR_SET_PDEATHSIG = {1 if noticed_by == 'system' else 9999}\n"
         "worker._end_with(os.getppid())\nprint(os.getpid(), flush=True)\n"
         "re.match('(a+)+$', 'a' * 60 + '!')\n"
     )

@@ -49,8 +49,8 @@ TEXT = {"type": "string"}
 )  # fmt: skip
 def test_what_is_sent_can_be_satisfied_and_is_refused_by_no_client(schema: Any, made: Any) -> None:
     assert converted(schema) == made
-    told = {one.sentence for one in refusals({"type": "object", "properties": {"a": converted(schema)}})}
-    assert not {one for one in told if "prefixItems" not in one and "enum of texts" not in one}
+    sentences = {one.sentence for one in refusals({"type": "object", "properties": {"a": converted(schema)}})}
+    assert not {one for one in sentences if "prefixItems" not in one and "enum of texts" not in one}
 
 
 @pytest.mark.parametrize(
