@@ -38,8 +38,8 @@ LARGEST_ANSWER = 1 << 20
 TOTAL_SECONDS = 30.0
 _METADATA_REDIRECTS = 3
 _READ_OF_A_PAGE = 8_000
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_NOT_TEXT = re.compile(r"<(script|style)\b.*?</\1|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title[^<>]*>", re.IGNORECASE)
+_NOT_TEXT = re.compile(r"<(script|style)\b.*?(?:</\1[^<>]*>|\Z)|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 

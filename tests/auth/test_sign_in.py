@@ -156,6 +156,11 @@ async def test_a_broken_token_answer_names_the_step_and_stores_nothing(
             BadAnswer,
             "Pay & go␛",
         ),
+        (
+            Reply(200, b"<title>Hotel</title><style>a{}</style><b>Pay</b>", {"Content-Type": "text/html"}),
+            BadAnswer,
+            "It says: Hotel: Pay",
+        ),
         (Reply(200, b"upstream gone", {"Content-Type": "text/plain"}), BadAnswer, "upstream gone"),
     ],
     ids=[
@@ -167,6 +172,7 @@ async def test_a_broken_token_answer_names_the_step_and_stores_nothing(
         "no type",
         "title",
         "page",
+        "page with a title",
         "text",
     ],
 )
