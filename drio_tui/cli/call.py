@@ -137,7 +137,7 @@ def call(
         raise Failed(done.error + (" It may have taken effect." if done.unknown else ""), hint=hint)
     if not as_json:
         if done.note:
-            say(f"▲ {one_line(done.note, 400)}")
+            warn(f"▲ {one_line(done.note, 400)}")
         say(f"{one_line(done.title, 60)}: {duration(done.seconds, short=True)}")
 
 

@@ -202,7 +202,9 @@ class _Import:
                 scheme = document.proposal(one.id for one in document.operations)
                 able = scheme is not None and scheme.provider in BY_PROVIDER
                 way = "--auth-secret creates the connection, --auth names one" if able else "--auth names a connection"
-                say(f"▲ The document wants a sign-in ({one_line(' or '.join(wanted), 120)}), and none is given: {way}.")
+                warn(
+                    f"▲ The document wants a sign-in ({one_line(' or '.join(wanted), 120)}), and none is given: {way}."
+                )
         known = await allowed_hosts(session.client)
         if known is None:
             return
@@ -216,7 +218,7 @@ class _Import:
                 await allow(session.client, origin)
                 say(f"The sandbox may call {origin_text(origin)}.")
             else:
-                say(f"▲ {origin_text(origin)} is a private address. {known.advice(origin)}")
+                warn(f"▲ {origin_text(origin)} is a private address. {known.advice(origin)}")
 
     def _chosen(self, document: Document) -> list[str]:
         given = self._given
@@ -278,7 +280,7 @@ class _Import:
             return
         _tell_skipped(plan)
         for thing in plan.things:
-            echo(f"would create {shown(thing.about, 160)}")
+            echo(f"would {'change' if thing.changes else 'create'} {shown(thing.about, 160)}")
         from drio_tui.calls.cost import kilobytes
 
         cost = f"{kilobytes(plan.bytes)}, about {plan.tokens:,} tokens of a model's context"
@@ -380,6 +382,6 @@ def _tell(problems: tuple[Problem, ...]) -> None:
     places = ((problem.operation or problem.where, problem.message) for problem in problems)
     told = list(dict.fromkeys(f"{where}: {message}" if where else message for where, message in places))
     for text in told[:20]:
-        say(f"▲ {text}")
+        warn(f"▲ {text}")
     if len(told) > 20:
-        say(f"▲ and {len(told) - 20} more (--json has all)")
+        warn(f"▲ and {len(told) - 20} more (--json has all)")

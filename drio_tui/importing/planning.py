@@ -305,6 +305,8 @@ class _Planner:
         if self._auth and own and own != ours:
             self.problems.append(Problem(f"the integration {name} signs in with another connection, which is kept"))
         if own:
+            if own == ours and isinstance(self._auth, NewConnection):
+                self._connection()  # the secret given now replaces the one that the server has
             return
         body: dict[str, Any] = {}
         links = {"authId": self._connection()} if self._auth else {}

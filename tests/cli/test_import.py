@@ -140,7 +140,7 @@ def test_what_the_document_wants_to_sign_in_is_said_and_made_from_a_secret_that_
     on_sandbox: Runner, app: str, pets: str
 ) -> None:
     take = ("import", app, pets, "--operation", "GET:/pets", "--no-check")
-    without = on_sandbox(*take)
+    without = on_sandbox("--quiet", *take)
     assert without.code == 0
     assert "The document wants a sign-in (API key X-Api-Key in the header), and none is given" in without.err
     assert "[no_sign_in]" in on_sandbox("check", app).out
@@ -158,6 +158,7 @@ def test_what_the_document_wants_to_sign_in_is_said_and_made_from_a_secret_that_
     assert "no_sign_in" not in on_sandbox("check", app).out
     again = on_sandbox(*take, "--auth-secret", env={"DRIO_UPSTREAM_SECRET": "SECRET-of-env"})
     assert again.code == 0, again.err
+    assert "Change auth connection Acme API: key" in again.out, "the secret given last is the one that counts"
     assert len(on_sandbox("inspect", app, "--json").json["auth"]) == 1
 
 
