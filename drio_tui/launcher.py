@@ -29,6 +29,7 @@ from drio_tui.text import duration
 
 START_SECONDS = 30.0
 DATABASE_VARIABLE = "DRIO_SANDBOX_DATABASE_URL"
+KEY_FILE_VARIABLE = "DRIO_SANDBOX_SECRET_KEY_FILE"
 IDLE_EXIT_VARIABLE = "DRIO_SANDBOX_IDLE_EXIT"
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
@@ -55,6 +56,7 @@ class StartOptions:
     database_url: str | None = field(default=None, repr=False)
     allow_private_egress: bool = False
     idle_exit: float | None = None
+    secret_key_file: Path | None = None
 
     def arguments(self) -> list[str]:
         """The command line's options; the database's URL may hold a password and goes by the environment."""
@@ -62,11 +64,12 @@ class StartOptions:
         given = ["--idle-exit", f"{idle:g}"]
         given += ["--port", str(self.port)] if self.port else []
         given += ["--allow-private-egress"] if self.allow_private_egress else []
+        given += ["--secret-key-file", str(self.secret_key_file.absolute())] if self.secret_key_file else []
         return given
 
     def environment(self) -> dict[str, str]:
         """The environment of the process: ours, without a token that is not its business."""
-        kept = {name: value for name, value in os.environ.items() if name != "DRIO_TOKEN"}
+        kept = {name: value for name, value in os.environ.items() if name not in ("DRIO_TOKEN", KEY_FILE_VARIABLE)}
         if self.database_url is None:
             kept.pop(DATABASE_VARIABLE, None)
         else:
@@ -76,7 +79,11 @@ class StartOptions:
 
 def options_from_environment() -> StartOptions:
     """What `--sandbox` starts with."""
-    return StartOptions(database_url=os.environ.get(DATABASE_VARIABLE) or None)
+    key_file = os.environ.get(KEY_FILE_VARIABLE)
+    return StartOptions(
+        database_url=os.environ.get(DATABASE_VARIABLE) or None,
+        secret_key_file=Path(key_file).expanduser() if key_file else None,
+    )
 
 
 def configured_idle_exit() -> float:
@@ -130,6 +137,21 @@ class RunningSandbox:
         """Where it logs when it runs in the background."""
         return self.data_dir / _LOG_FILE
 
+    def runs_with(self, options: StartOptions) -> bool:
+        """Whether it was started with what `options` ask for, as far as it says."""
+        told = self.ready.get("options")
+        if not isinstance(told, dict):
+            return True
+        return (
+            options.port in (0, told.get("port"))
+            and options.idle_exit in (None, told.get("idleExit"))
+            and options.allow_private_egress <= (told.get("allowPrivateEgress") is True)
+            and (options.database_url is None) == (told.get("database") is None)
+            and (
+                options.secret_key_file is None or str(options.secret_key_file.absolute()) == told.get("secretKeyFile")
+            )
+        )
+
     def restart_options(self) -> StartOptions:
         """How to start it again as it was. Raises `SandboxFailed` where its database is not known here."""
         told = self.ready.get("options")
@@ -142,12 +164,13 @@ class RunningSandbox:
                 f"it used the database {known['database']}, whose URL is not known here",
                 hint=f"Start it with `drio-tui sandbox start --database-url URL`, or set {DATABASE_VARIABLE}.",
             )
-        idle = known.get("idleExit")
+        idle, key_file = known.get("idleExit"), known.get("secretKeyFile")
         return StartOptions(
             port=known["port"] if isinstance(known.get("port"), int) else 0,
             database_url=url,
             allow_private_egress=known.get("allowPrivateEgress") is True,
             idle_exit=float(idle) if isinstance(idle, int | float) and idle > 0 else None,
+            secret_key_file=Path(key_file) if isinstance(key_file, str) else None,
         )
 
 

@@ -180,7 +180,13 @@ async def test_requests_survive_a_killed_sandbox_which_is_started_as_it_was(back
     )
     assert made[0].status == 201
     told = json.loads((background / "sandbox.json").read_text())
-    assert told["options"] == {"port": 0, "idleExit": 2, "allowPrivateEgress": True, "database": None}
+    assert told["options"] == {
+        "port": 0,
+        "idleExit": 2,
+        "allowPrivateEgress": True,
+        "secretKeyFile": None,
+        "database": None,
+    }
     assert session.base_url == told["apiUrl"]
     names = [app["name"] for app in (await session.client.transport.request("GET", "/apps")).data["apps"]]
     assert names.count("Made once") == 1

@@ -51,6 +51,15 @@ def _options(*, database: bool = True) -> Callable[[Callable[..., Any]], Callabl
     return add
 
 
+_key_option = click.option(
+    "--secret-key-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="DRIO_SANDBOX_SECRET_KEY_FILE",
+    help="The key that secrets are encrypted with, where several sandboxes share a database.",
+)
+
+
 def _serving(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of the commands that run a sandbox, in the foreground or in the background."""
     options = (
@@ -106,6 +115,7 @@ def sandbox() -> None:
 @sandbox.command()
 @_serving
 @_options()
+@_key_option
 @click.option(
     "--idle-exit",
     metavar="MINUTES",
@@ -131,7 +141,9 @@ def start(data: Path | None, database_url: str | None, as_json: bool, **options:
     say(f"It logs to {running.log_file}")
     if running.advice:
         say(running.advice)
-    if not running.started_by_us and wanted != StartOptions(database_url=database_url):
+    if not running.started_by_us and wanted != StartOptions(
+        database_url=database_url, secret_key_file=wanted.secret_key_file
+    ):
         say("It ran already: the options given now count after `drio-tui sandbox stop`.")
 
 
@@ -218,6 +230,7 @@ async def _connections(running: RunningSandbox) -> int | None:
 @sandbox.command()
 @_serving
 @_options()
+@_key_option
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
 @click.option(
     "--idle-exit",
@@ -235,6 +248,7 @@ def serve(
     exit_with_parent: bool,
     allow_private_egress: bool,
     idle_exit: float,
+    secret_key_file: Path | None,
     as_json: bool,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
     """Serve in the foreground, on this machine only.
@@ -256,6 +270,7 @@ def serve(
             exit_with_parent=exit_with_parent,
             allow_private_egress=allow_private_egress,
             idle_exit=idle_exit,
+            secret_key_file=secret_key_file,
             on_ready=on_ready,
         )
     except KeyboardInterrupt:
@@ -303,14 +318,22 @@ def deployments(app: str, data: Path | None, database_url: str | None, as_json: 
 @click.argument("app", shell_complete=completes("apps"))
 @click.option("--version", metavar="V", help="Which version, instead of the one before the live one.")
 @_options()
+@_key_option
 @guarded
 @_with_extra
-def restore(app: str, version: str | None, data: Path | None, database_url: str | None, as_json: bool) -> None:
+def restore(
+    app: str,
+    version: str | None,
+    data: Path | None,
+    database_url: str | None,
+    secret_key_file: Path | None,
+    as_json: bool,
+) -> None:
     """Publish what was deployed of APP (id or slug) before. The draft stays as it is."""
     from drio_tui.sandbox.mcp.history import restore as sandbox_restore
 
     refuse_read_only("--read-only publishes nothing")
-    done = sandbox_restore(_folder(data), app, version, database_url=database_url)
+    done = sandbox_restore(_folder(data), app, version, database_url=database_url, secret_key_file=secret_key_file)
     if as_json:
         echo_json(done)
     else:

@@ -21,7 +21,7 @@ from drio_tui.sandbox.db import Database
 from drio_tui.sandbox.guard import Guard
 from drio_tui.sandbox.limits import Limits
 from drio_tui.sandbox.mcp import deployments, endpoint
-from drio_tui.sandbox.secrets import SecretsUnavailable, vault_in
+from drio_tui.sandbox.secrets import SecretsUnavailable
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX, Settings
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import NoteRow, ThingRow
@@ -91,15 +91,18 @@ async def _prepare(sandbox: Sandbox) -> None:
 
 async def _upstream_key(sandbox: Sandbox, session: AsyncSession) -> tuple[str, bool]:
     """The helpdesk's API key, and whether it is new; one for this run only while the secrets cannot be read."""
-    vault = vault_in(sandbox.settings.data_dir)
+    vault = sandbox.settings.vault
     value = f"helpdesk_{secrets.token_urlsafe(24)}"
     known = await session.scalar(select(NoteRow.value).where(NoteRow.name == "upstream_key"))
+    given = sandbox.settings.secret_key_file is not None
+    if given:
+        await vault.check()
     try:
         found = await deployments.secret_note(session, vault, "upstream_key", value)
         await deployments.seal_what_is_open(session, vault, sqlite=sandbox.database.path is not None)
         return found
     except SecretsUnavailable as error:
-        if known is None:  # a new sandbox without a place for its key is of no use
+        if known is None or given:  # a new sandbox without a place for its key is of no use, nor is the wrong key
             raise
         log.warning("%s: %s. Calls that sign in will fail. %s", error.title, error.message, error.hint)
         return value, False

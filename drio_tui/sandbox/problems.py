@@ -15,6 +15,7 @@ from drio_tui.api.wire import dumps
 from drio_tui.api.wording import PATTERNS
 from drio_tui.sandbox.db import StorageError
 from drio_tui.sandbox.guard import request_id
+from drio_tui.sandbox.secrets import SecretsUnavailable
 
 log = logging.getLogger("drio_tui.sandbox")
 
@@ -97,7 +98,8 @@ def envelope(ident: str, code: str, message: str, details: Any = None) -> bytes:
 def storage_problem(error: StorageError) -> Problem:
     """507 where there is no room, else 503; nothing of what was asked for has happened."""
     full = "is full" in str(error.__cause__)
-    return Problem(507 if full else 503, f"{error.title}: {error.message}. Nothing was changed.")
+    advice = f" {error.hint}" if isinstance(error, SecretsUnavailable) else ""
+    return Problem(507 if full else 503, f"{error.title}: {error.message}. Nothing was changed.{advice}")
 
 
 def answer(request: Request, problem: HTTPException) -> Response:

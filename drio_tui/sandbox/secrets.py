@@ -1,7 +1,8 @@
 """Secrets at rest: sealed with AES-256-GCM, by a key in the operating system's keyring or a 0600 file.
 
 `secret-key` in the data folder holds the key (base64), or the words `keyring ID` where the keyring has it.
-It stays when the sandbox is reset, since the backup is read with it. A sealed text is
+It stays when the sandbox is reset, since the backup is read with it. Sandboxes that share a database are given one
+key, by a file of its own (`--secret-key-file`). A sealed text is
 `sealed:1:KEY-ID:BASE64(nonce + ciphertext)`; what it belongs to is authenticated with it, so that one cannot
 be put in another's place.
 """
@@ -39,23 +40,42 @@ class SecretsUnavailable(StorageError):
     hint = "Unlock the keyring, or put the file secret-key back into the data folder, then try again."
 
 
+class WrongKey(SecretsUnavailable):
+    """A secret was sealed with another key than the one at hand."""
+
+    hint = (
+        "Put back the key that it was sealed with. Sandboxes that share a database need the same one: start each with "
+        "--secret-key-file FILE."
+    )
+
+
+_MAKE_A_KEY = (
+    f"A key is {_BYTES} bytes in base64: `(umask 077; openssl rand -base64 {_BYTES} > FILE)` makes one. For secrets "
+    "that are there already, copy the file secret-key of the data folder that they were made with."
+)
+
+
 def is_sealed(text: str) -> bool:
     """Whether `text` was made by `Vault.seal`."""
     return text.startswith(PREFIX)
 
 
 @lru_cache(maxsize=64)
-def vault_in(folder: Path) -> Vault:
-    """The vault whose key belongs to a data folder."""
-    return Vault(folder)
+def vault_in(folder: Path, key_file: Path | None = None) -> Vault:
+    """The vault whose key belongs to a data folder, or is in `key_file`."""
+    return Vault(folder, key_file)
 
 
 class Vault:
-    """Seals and unseals texts; its key is looked for when it is first needed, and kept in memory then."""
+    """Seals and unseals texts; its key is looked for when it is first needed, and kept in memory then.
 
-    def __init__(self, folder: Path) -> None:
+    A `key_file` that a person names is only read; without one the key is made where there is none yet.
+    """
+
+    def __init__(self, folder: Path, key_file: Path | None = None) -> None:
         self._folder = folder
-        self._file = folder / FILE_NAME
+        self._is_given = key_file is not None
+        self._file = key_file or folder / FILE_NAME
         self._key: bytes | None = None
         self._guard = threading.Lock()
 
@@ -69,6 +89,10 @@ class Vault:
         hidden = _cipher(key).encrypt(nonce, text.encode("utf-8", "surrogatepass"), about.encode())
         return f"{_FORM}{_id(key)}:{base64.urlsafe_b64encode(nonce + hidden).decode()}"
 
+    async def check(self) -> None:
+        """Make sure that the key can be had. Raises `SecretsUnavailable`."""
+        await self._open()
+
     async def unseal(self, sealed: str, about: str) -> str:
         """The text again; one that was never sealed as it is. Raises `SecretsUnavailable`."""
         if not is_sealed(sealed):
@@ -76,7 +100,7 @@ class Vault:
         ident, _, body = sealed.removeprefix(_FORM).partition(":")
         key = await self._open()
         if not sealed.startswith(_FORM) or ident != _id(key):
-            raise SecretsUnavailable("a secret was sealed with another key")
+            raise WrongKey(f"a secret was sealed with another key than the one of {self._file}")
         try:
             data = base64.urlsafe_b64decode(body)
         except binascii.Error:
@@ -102,17 +126,23 @@ class Vault:
             try:
                 told = read_private(self._file, limit=200).decode("ascii").strip()
             except FileNotFoundError:
+                if self._is_given:
+                    raise SecretsUnavailable(f"{self._file} does not exist", hint=_MAKE_A_KEY) from None
                 return self._make()
             except (NotOurs, UnicodeDecodeError, OSError) as error:
-                raise SecretsUnavailable(f"{self._file} cannot be used: {error}") from None
-            if told.startswith("keyring"):
+                told = str(getattr(error, "strerror", None) or error)
+                hint = "The file has to be yours alone: chmod 600, no link." if self._is_given else None
+                raise SecretsUnavailable(f"{self._file} cannot be used: {told}", hint=hint) from None
+            if told.startswith("keyring") and not self._is_given:
                 key = _decoded(_from_keyring(self._folder) or "")
                 if key is None or _id(key) != told.removeprefix("keyring").strip():
                     raise SecretsUnavailable("the keyring does not give the sandbox's key")
                 return key
             found = _decoded(told)
             if found is None:
-                raise SecretsUnavailable(f"{self._file} does not hold a key")
+                raise SecretsUnavailable(
+                    f"{self._file} does not hold a key", hint=_MAKE_A_KEY if self._is_given else None
+                )
             return found
 
     def _make(self) -> bytes:
@@ -140,8 +170,9 @@ def _cipher(key: bytes) -> Any:
 
 
 def _decoded(text: str) -> bytes | None:
+    """The key of its base64, of either alphabet; None for anything else."""
     try:
-        key = base64.b64decode(text, altchars=b"-_", validate=True)
+        key = base64.b64decode(text.replace("+", "-").replace("/", "_"), altchars=b"-_", validate=True)
     except binascii.Error:
         return None
     return key if len(key) == _BYTES else None

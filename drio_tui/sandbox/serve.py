@@ -58,6 +58,7 @@ def serve(
     exit_with_parent: bool = False,
     allow_private_egress: bool = False,
     idle_exit: float = 0.0,
+    secret_key_file: Path | None = None,
     on_ready: Callable[[dict[str, Any]], None] = lambda _told: None,
 ) -> int:
     """Serve until a signal comes, standard input ends when `exit_with_parent`, or nobody needs it any more.
@@ -65,6 +66,7 @@ def serve(
     Nobody does once there was no connection for `idle_exit` minutes (0: that never counts), or once the data folder is
     removed.
     `allow_private_egress` lets deployed apps call addresses of this machine and of private networks.
+    `secret_key_file` holds the key of the secrets in the place of the data folder's own.
     `on_ready` is told once it answers. The result is an exit code: 0, or 128 + the signal's number.
     Raises `SandboxError` (the port is taken, another process has the folder) and `StorageError`.
     """
@@ -78,8 +80,15 @@ def serve(
         taken = listener.getsockname()[1]
         folder.keep_port(taken)
         base_url = f"http://{HOST}:{taken}"
-        settings = Settings(folder.path, base_url, database_url, allow_private_egress=allow_private_egress)
+        settings = Settings(
+            folder.path,
+            base_url,
+            database_url,
+            allow_private_egress=allow_private_egress,
+            secret_key_file=secret_key_file,
+        )
         options: dict[str, Any] = {"port": port, "idleExit": idle_exit, "allowPrivateEgress": allow_private_egress}
+        options["secretKeyFile"] = str(secret_key_file) if secret_key_file else None
         options["database"] = Database(database_url).name if database_url else None
         try:
             return asyncio.run(_serve(settings, folder, listener, on_ready, exit_with_parent, options))

@@ -58,7 +58,7 @@ def mode(path: Path) -> int:
 
 def test_it_says_in_one_line_where_it_is_and_has_an_example_app(start: Any, data: Path) -> None:
     process = start()
-    assert set(process.ready) == {"event", "baseUrl", "apiUrl", "dataDir", "pid", "version"}
+    assert set(process.ready) == {"event", "id", "baseUrl", "apiUrl", "dataDir", "pid", "version"}
     assert process.ready["event"] == "ready"
     assert process.ready["apiUrl"] == process.ready["baseUrl"] + API
     assert (process.ready["pid"], process.ready["dataDir"]) == (process.popen.pid, str(data))
@@ -137,6 +137,7 @@ def test_it_is_started_in_the_background_told_of_and_stopped(background: Path) -
     assert begun.returncode == 0, begun.stderr
     base_url = begun.stdout.strip()
     assert str(background / "sandbox.log") in begun.stderr
+    assert "the options given now" in command("start", *where, "--idle-exit", "8").stderr
     again = command("start", *where, "--json")
     assert json.loads(again.stdout)["baseUrl"] == base_url
     assert json.loads(again.stdout)["started"] is False
@@ -144,7 +145,13 @@ def test_it_is_started_in_the_background_told_of_and_stopped(background: Path) -
         running = json.loads(command("status", *where, "--json").stdout)
     assert running["running"] is True
     assert running["connections"] == 1
-    assert running["options"] == {"port": 0, "idleExit": 7, "allowPrivateEgress": True, "database": None}
+    assert running["options"] == {
+        "port": 0,
+        "idleExit": 7,
+        "allowPrivateEgress": True,
+        "secretKeyFile": None,
+        "database": None,
+    }
     shown = command("status", *where)
     assert shown.returncode == 0
     assert base_url in shown.stdout

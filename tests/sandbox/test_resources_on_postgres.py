@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from drio_tui.sandbox.secrets import WrongKey
 from tests.sandbox.conftest import Caller, token_of
 from tests.sandbox.postgres import postgres_url  # noqa: F401 - a fixture
 from tests.sandbox_fixtures import InProcess, in_process
@@ -74,3 +77,33 @@ async def test_ids_that_the_database_could_not_hold_are_simply_not_there(shared:
 async def test_users_see_only_their_own(shared: InProcess) -> None:
     async with shared.client(await token_of(shared, "other@example.com")) as client:
         assert (await Caller(client)("GET", "/apps"))["apps"] == []
+
+
+async def test_two_sandboxes_with_one_key_share_auth_connections(
+    postgres_url: str,  # noqa: F811 - imported above
+    tmp_path: Path,
+) -> None:
+    key = tmp_path / "key"
+    key.write_text(base64.b64encode(bytes(range(32))).decode())
+    key.chmod(0o600)
+    options: dict[str, Any] = {"database_url": postgres_url, "secret_key_file": key}
+    async with in_process(tmp_path / "one", **options) as one, in_process(tmp_path / "two", **options) as two:
+        try:
+            async with one.client() as first, two.client() as second:
+                here, there = Caller(first), Caller(second)
+                app = await here.app()
+                basic = {"username": "ada", "password": "hush"}
+                made = await here.new(app, "auth", providerKey="basic", name="Sign-in", config=basic)
+                path = f"/apps/{app}/auth/{made['id']}"
+                changed = (await there("PATCH", path, {"config": {"username": "ines"}}))["auth"]
+                assert (changed["status"], changed["secretRef"]) == ("valid", made["secretRef"])
+                assert (await here("PATCH", path, {"name": "Still there"}))["auth"]["status"] == "valid"
+                await there("POST", f"/apps/{app}/deploy")  # which copies the secrets
+                other = tmp_path / "other"
+                other.write_text(base64.b64encode(bytes(32)).decode())
+                other.chmod(0o600)
+                with pytest.raises(WrongKey):
+                    async with in_process(tmp_path / "three", database_url=postgres_url, secret_key_file=other):
+                        pass
+        finally:
+            await one.database.drop_all()

@@ -19,7 +19,7 @@ from drio_tui.api.wire import dumps, loads
 from drio_tui.sandbox.db import Base
 from drio_tui.sandbox.naming import could_be_id
 from drio_tui.sandbox.problems import Problem, missing
-from drio_tui.sandbox.secrets import Vault, is_sealed, vault_in
+from drio_tui.sandbox.secrets import Vault, is_sealed
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import AppRow, DeploymentRow, NoteRow, SecretRow, ThingRow
 
@@ -49,7 +49,7 @@ def _about_deployed(auth_id: str) -> str:
 
 async def sealed_members(store: Store, secret_id: str, members: Document) -> str:
     """A connection's secret members as they are stored."""
-    return await vault_in(store.settings.data_dir).seal(dumps(members), _about_secret(secret_id))
+    return await store.settings.vault.seal(dumps(members), _about_secret(secret_id))
 
 
 async def open_members(vault: Vault, secret_id: str, stored: str) -> Document:
@@ -107,7 +107,7 @@ async def move_own_upstream(session: AsyncSession, before: str, now: str) -> Non
 
 async def keep_secrets(store: Store, app_id: str, version: str) -> None:
     """Keep the app's secrets as they are now with the version that goes live. Raises `SecretsUnavailable`."""
-    vault = vault_in(store.settings.data_dir)
+    vault = store.settings.vault
     rows = await store.session.execute(
         select(SecretRow.id, SecretRow.auth_id, SecretRow.members)
         .join(ThingRow, ThingRow.id == SecretRow.auth_id)

@@ -25,7 +25,7 @@ from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.guard import request_id
 from drio_tui.sandbox.mcp.deployments import deployed_secrets, newest, newest_number
 from drio_tui.sandbox.problems import envelope
-from drio_tui.sandbox.secrets import SecretsUnavailable, vault_in
+from drio_tui.sandbox.secrets import SecretsUnavailable
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Endpoint:
             number, text = found
             snapshot = loads(text)
             try:
-                secrets = await deployed_secrets(session, vault_in(settings.data_dir), snapshot)
+                secrets = await deployed_secrets(session, settings.vault, snapshot)
             except SecretsUnavailable as error:
                 log.warning("%s: %s. Calls that sign in will fail. %s", error.title, error.message, error.hint)
         load = await asyncio.to_thread(_loader)

@@ -36,7 +36,14 @@ def deployments(data_dir: Path, app: str, *, database_url: str | None = None) ->
     return asyncio.run(_with_client(DataDir(data_dir), database_url, work))
 
 
-def restore(data_dir: Path, app: str, version: str | None, *, database_url: str | None = None) -> Document:
+def restore(
+    data_dir: Path,
+    app: str,
+    version: str | None,
+    *,
+    database_url: str | None = None,
+    secret_key_file: Path | None = None,
+) -> Document:
     """Publish an earlier deployment again, the one before the live one unless `version` names another.
 
     `{"app", "endpoint"}`. Raises `SandboxError`, `StorageError` and `ApiError`.
@@ -45,16 +52,20 @@ def restore(data_dir: Path, app: str, version: str | None, *, database_url: str 
     async def work(client: httpx.AsyncClient) -> Document:
         return await _asked(client, "POST", f"{await _path(client, app)}/restore", {"version": version})
 
-    return asyncio.run(_with_client(DataDir(data_dir), database_url, work))
+    return asyncio.run(_with_client(DataDir(data_dir), database_url, work, secret_key_file))
 
 
-async def _with_client(folder: DataDir, database_url: str | None, work: Any) -> Any:
-    async with _client(folder, database_url) as client:
+async def _with_client(
+    folder: DataDir, database_url: str | None, work: Any, secret_key_file: Path | None = None
+) -> Any:
+    async with _client(folder, database_url, secret_key_file) as client:
         return await work(client)
 
 
 @contextlib.asynccontextmanager
-async def _client(folder: DataDir, database_url: str | None) -> AsyncIterator[httpx.AsyncClient]:
+async def _client(
+    folder: DataDir, database_url: str | None, secret_key_file: Path | None
+) -> AsyncIterator[httpx.AsyncClient]:
     async with contextlib.AsyncExitStack() as stack:
         transport: httpx.AsyncBaseTransport | None = None
         try:
@@ -66,7 +77,7 @@ async def _client(folder: DataDir, database_url: str | None) -> AsyncIterator[ht
             base_url = str(told["baseUrl"])
         else:
             base_url = f"http://{HOST}:{folder.last_port() or 1}"
-            app = create_app(Settings(folder.path, base_url, database_url))
+            app = create_app(Settings(folder.path, base_url, database_url, secret_key_file=secret_key_file))
             await stack.enter_async_context(app.state.sandbox.database)
             token = await local_token(app.state.sandbox, folder)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -20,7 +20,7 @@ from drio_tui.calls.egress import Policy, origin_text
 from drio_tui.calls.fetch import Answer
 from drio_tui.sandbox.mcp.deployments import open_members
 from drio_tui.sandbox.problems import Problem, missing
-from drio_tui.sandbox.secrets import SecretsUnavailable, vault_in
+from drio_tui.sandbox.secrets import SecretsUnavailable
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import SecretRow, ThingRow
@@ -110,7 +110,7 @@ async def draft(box: Sandbox, store: Store, app_id: str, tool_id: str) -> Draft:
     await store.one(app_id, "tool", tool_id)
     config: Document = loads(await store.config_text(app_id, dumps(app)))
     secrets: dict[str, Document] | None = {}
-    vault = vault_in(store.settings.data_dir)
+    vault = store.settings.vault
     rows = await store.session.execute(
         select(SecretRow.id, SecretRow.auth_id, SecretRow.members)
         .join(ThingRow, ThingRow.id == SecretRow.auth_id)

@@ -14,7 +14,6 @@ from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import invalid, unknown
 from drio_tui.sandbox.providers import providers, secret_members, split, verdict
 from drio_tui.sandbox.references import refuse_if_referred
-from drio_tui.sandbox.secrets import vault_in
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import SecretRow
 from drio_tui.sandbox.things.common import settle_key
@@ -144,7 +143,7 @@ async def _own_reference(store: Store, document: Document) -> str | None:
 async def _secrets(store: Store, document: Document) -> Document:
     kept = select(SecretRow.id, SecretRow.members).where(SecretRow.auth_id == document["id"])
     row = (await store.session.execute(kept)).first()
-    return {} if row is None else await open_members(vault_in(store.settings.data_dir), row[0], row[1])
+    return {} if row is None else await open_members(store.settings.vault, row[0], row[1])
 
 
 async def _keep(store: Store, document: Document, secrets: Document) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import keyring.backend
 import pytest
 from sqlalchemy import text, update
 
-from drio_tui.sandbox.secrets import FILE_NAME, SecretsUnavailable, Vault, is_sealed, vault_in
+from drio_tui.sandbox.secrets import FILE_NAME, SecretsUnavailable, Vault, WrongKey, is_sealed, vault_in
 from drio_tui.sandbox.tables import NoteRow, SecretRow
 from tests.sandbox.conftest import Caller
 from tests.sandbox_fixtures import InProcess, in_process
@@ -176,3 +177,64 @@ async def test_a_reset_keeps_the_key_that_its_backup_is_read_with(box: InProcess
     before = (folder / FILE_NAME).read_bytes()
     assert reset(folder).backup is not None
     assert (folder / FILE_NAME).read_bytes() == before
+
+
+def key_file(folder: Path, text: str = "") -> Path:
+    """A file with a key that was made by `openssl rand -base64 32`, or with `text`."""
+    path = folder / "shared-key"
+    path.write_text(text or base64.b64encode(bytes(range(220, 252))).decode() + "\n")
+    path.chmod(0o600)
+    return path
+
+
+async def test_sandboxes_with_one_key_file_read_each_others_secrets(tmp_path: Path, memory: Memory) -> None:
+    shared = key_file(tmp_path)
+    sealed = await Vault(tmp_path / "one", shared).seal(SECRET, "a")
+    assert await Vault(tmp_path / "two", shared).unseal(sealed, "a") == SECRET
+    assert memory.kept == {}
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda path: path.unlink(), "does not exist"),
+        (lambda path: path.chmod(0o640), "can be read by others"),
+        (lambda path: path.write_text("keyring 0123456789ab"), "does not hold a key"),
+        (lambda path: path.write_text("c2hvcnQ="), "does not hold a key"),
+        (lambda path: path.rename(path.with_name("real")) and path.symlink_to("real"), "symbolic link"),
+    ],
+)
+async def test_a_key_file_that_cannot_be_used_is_told_and_no_other_key_made(
+    tmp_path: Path, spoil: Any, said: str
+) -> None:
+    shared = key_file(tmp_path)
+    spoil(shared)
+    with pytest.raises(SecretsUnavailable, match=said) as refused:
+        await Vault(tmp_path / "data", shared).seal(SECRET, "a")
+    assert str(shared) in refused.value.message
+    assert "chmod 600" in refused.value.hint or "openssl" in refused.value.hint
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_sandbox_does_not_start_with_the_wrong_key_file(tmp_path: Path) -> None:
+    shared = key_file(tmp_path)
+    async with in_process(tmp_path / "data", secret_key_file=shared) as box, box.client() as client:
+        await connected(Caller(client))
+    shared.write_text(base64.b64encode(bytes(32)).decode())
+    vault_in.cache_clear()
+    with pytest.raises(WrongKey, match=str(shared)) as refused:
+        async with in_process(tmp_path / "data", secret_key_file=shared):
+            pass
+    assert "--secret-key-file" in refused.value.hint
+
+
+async def test_with_another_key_a_request_that_needs_a_secret_says_what_to_do(tmp_path: Path) -> None:
+    async with in_process(tmp_path / "data") as box, box.client() as client:
+        app, made = await connected(Caller(client))
+    (tmp_path / "data" / FILE_NAME).unlink()
+    vault_in.cache_clear()
+    async with in_process(tmp_path / "data") as box, box.client() as client:
+        error = await Caller(client)("PATCH", f"/apps/{app}/auth/{made['id']}", {"name": "B"}, expect=503)
+    assert "sealed with another key" in error["message"]
+    assert "--secret-key-file" in error["message"]
