@@ -32,7 +32,7 @@ _WAIT_SECONDS = 0.6
 _AGAIN_SECONDS = 10.0
 _FETCH_SECONDS = 10.0
 _MOST = 2_000
-_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,200}")  # what no shell has to quote
+_PLAIN = re.compile(r"[A-Za-z0-9._/@+-]{1,200}")  # what no shell has to quote
 
 Found = dict[str, list[list[str]]]
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from drio_tui import paths
+from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.cli import completing
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
 from tests.sandbox_fixtures import Process
@@ -87,6 +88,14 @@ async def drio() -> Any:
 async def test_what_is_known_without_asking_is_offered_at_once(words: tuple[str, ...], offered: list[str]) -> None:
     assert sorted(await complete(*words)) == sorted(offered)
     assert kept() == []
+
+
+async def test_profiles_are_offered_also_those_named_after_an_account() -> None:
+    profiles = Profiles.load()
+    for name in ("getdrio.com", "getdrio.com/ada@example.com", "two words"):
+        profiles.add(Profile(name, "https://getdrio.com/api/v1"), make_current=False)
+    assert await complete("apps", "--profile", "get") == ["getdrio.com", "getdrio.com/ada@example.com"]
+    assert await complete("apps", "--profile", "two") == []
 
 
 async def test_nobody_is_asked_before_a_sign_in(drio: Drio) -> None:
