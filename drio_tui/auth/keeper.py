@@ -88,7 +88,7 @@ class TokenKeeper:
         self._life: Lifespan | None = None
         self._flight: asyncio.Task[TokenSet] | None = None
         self._refused: tuple[str, float] = ("", 0.0)
-        self._denied: tuple[str, SignedOut, float] = ("", SignedOut(), 0.0)
+        self._denied: tuple[str, str, float] = ("", "", 0.0)  # access token, reason, until when
         self._offline: Offline | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -240,11 +240,11 @@ class TokenKeeper:
             if self._life is not None and not self._life.due:
                 return kept
         usable = not forced and not Lifespan(kept, self._clock).over
-        denied, over, until = self._denied
+        denied, reason, until = self._denied
         if kept.access_token == denied and self._clock.monotonic() < until:
             if usable:
                 return kept
-            raise over
+            raise SignedOut(reason)
         if kept.refresh_token is None:
             if usable:
                 return kept
@@ -259,7 +259,7 @@ class TokenKeeper:
                 await self._drop(kept, refusal)
             else:
                 # The server refuses this request, not this sign-in: the tokens are kept, and asked with again later.
-                self._denied = (kept.access_token, over, self._clock.monotonic() + _BACKOFF_MOST)
+                self._denied = (kept.access_token, over.message, self._clock.monotonic() + _BACKOFF_MOST)
                 if usable:
                     return kept
             raise over from None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from drio_tui.calls.answers import as_text
 from drio_tui.calls.cost import size
 from drio_tui.calls.schemas import DEFS, NOTES, all_within, over
-from drio_tui.text import one_line
+from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
     from drio_tui.calls.fetch import Answer
@@ -60,7 +60,7 @@ def bounded(schema: Document) -> tuple[Document | None, str]:
         except _TooLarge:
             continue
         if size(cut) <= LARGEST:
-            return cut, f"what lies deeper than {depth} level{'' if depth == 1 else 's'} is left open"
+            return cut, f"what lies deeper than {count_of(depth, 'level')} is left open"
     return None, "it is left out"
 
 
