@@ -1,7 +1,7 @@
 """JSONPath (RFC 9535), evaluated with a budget so that no path and no data can take unbounded time.
 
-All selectors and filters are there, and of the functions `length`, `count` and `value`. `match` and `search`
-are left out on purpose: a regular expression from a mapping has no time limit in Python.
+All selectors, filters and functions are parsed. `match` and `search` are not evaluated, on purpose: a regular
+expression from a mapping has no time limit in Python.
 """
 
 from __future__ import annotations
@@ -30,15 +30,29 @@ class PathError(ValueError):
     """The path is not one, or took more than its budget; the message is the end of a sentence about it."""
 
 
+class NotEvaluated(PathError):
+    """The path is one, but uses a function that is not evaluated here."""
+
+
 _NAME = re.compile(r"[A-Za-z_\u0080-\U0010FFFF][A-Za-z0-9_\u0080-\U0010FFFF]*")
 _ONLY_NAMES = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?![0-9])")
+_LARGEST_INT = 2**53 - 1
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _FUNCTION = re.compile(r"([a-z][a-z0-9_]*)\(")
 _COMPARE = re.compile(r"==|!=|<=|>=|<|>")
 _BLANK = re.compile(r"[ \t\n\r]*")
 _LITERALS = {"true": True, "false": False, "null": None}
 _WORD = re.compile(r"(?:true|false|null)(?![A-Za-z0-9_])")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FUNCTIONS = {
+    "length": ("value",),
+    "count": ("nodes",),
+    "value": ("nodes",),
+    "match": ("value", "value"),
+    "search": ("value", "value"),
+}
+"""What each function takes (RFC 9535, section 2.4)."""
 _NOTHING: Any = object()
 """What a query of a comparison gives where it finds nothing; unlike `null`."""
 
@@ -70,6 +84,7 @@ Operand = Callable[[Any, _Budget], Any]
 class _Segment:
     selectors: tuple[Selector, ...]
     below: bool  # the `..` form: the node and all under it
+    singular: bool = False  # one name or index, which finds one node at most
 
     def apply(self, nodes: Iterator[Node], budget: _Budget) -> Iterator[Node]:
         for node in nodes:
@@ -85,9 +100,12 @@ class Path:
     text: str
     segments: tuple[_Segment, ...] = field(repr=False)
     names: tuple[str, ...] | None = field(default=None, repr=False)  # where it is nothing but names, as most are
+    not_evaluated: str = ""  # the first function in it that is not
 
     def find(self, value: Any, steps: Steps | None = None) -> list[Node]:
         """Every node of `value` that the path finds, in its order. Raises `PathError` beyond the budget."""
+        if self.not_evaluated:
+            raise NotEvaluated(f"uses the function {self.not_evaluated}, which is not evaluated here")
         budget = _Budget(steps or Steps(), value)
         if self.names is not None:
             budget.spend(len(self.names) + 1)
@@ -116,7 +134,17 @@ def parse(text: str) -> Path:
     segments = reader.segments(0)
     if reader.at != len(text):
         reader.wrong("something that is no step of a path")
-    return Path(text, segments, tuple(text.split(".")[1:]) if _ONLY_NAMES.fullmatch(text) else None)
+    names = tuple(text.split(".")[1:]) if _ONLY_NAMES.fullmatch(text) else None
+    return Path(text, segments, names, reader.not_evaluated)
+
+
+def problem(text: str) -> str:
+    """Why `text` is not a JSONPath, as the end of a sentence; empty when it is one."""
+    try:
+        parse(text)
+    except PathError as error:
+        return str(error)
+    return ""
 
 
 def _walk(segments: tuple[_Segment, ...], start: Node, budget: _Budget) -> Iterator[Node]:
@@ -225,6 +253,10 @@ class _Query:
     segments: tuple[_Segment, ...]
     absolute: bool
 
+    @property
+    def singular(self) -> bool:
+        return all(segment.singular for segment in self.segments)
+
     def nodes(self, current: Any, budget: _Budget) -> Iterator[Node]:
         budget.spend()
         return _walk(self.segments, ((), budget.root if self.absolute else current), budget)
@@ -233,7 +265,7 @@ class _Query:
         return next(self.nodes(current, budget), None) is not None
 
     def value(self, current: Any, budget: _Budget) -> Any:
-        """The one value that the query finds; nothing where it finds none or several."""
+        """The one value that the query finds; nothing where it finds none or, as `value()` may, several."""
         found = self.nodes(current, budget)
         first = next(found, None)
         return _NOTHING if first is None or next(found, None) is not None else first[1]
@@ -242,10 +274,20 @@ class _Query:
         return sum(1 for _ in self.nodes(current, budget))
 
 
+@dataclass(frozen=True, slots=True)
+class _Operand:
+    """`query` where it is one; `logical` where it is true or false, as of a function, and not a value."""
+
+    get: Operand
+    query: _Query | None = None
+    logical: bool = False
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.not_evaluated = ""
 
     def wrong(self, what: str) -> NoReturn:
         raise PathError(f"is no JSONPath: {what} at character {self.at + 1}")
@@ -276,44 +318,52 @@ class _Reader:
             below = self.literal("..")
             if below or self.literal("."):
                 if below and self.literal("["):
-                    found.append(_Segment(self.selectors(depth), True))
+                    found.append(_Segment(self.selectors(depth)[0], True))
                 elif self.literal("*"):
                     found.append(_Segment((_children,), below))
                 elif name := self.take(_NAME):
-                    found.append(_Segment((_named(name[0]),), below))
+                    found.append(_Segment((_named(name[0]),), below, singular=not below))
                 else:
                     self.wrong("a name or * is missing")
             elif self.literal("["):
-                found.append(_Segment(self.selectors(depth), False))
+                selectors, singular = self.selectors(depth)
+                found.append(_Segment(selectors, False, singular))
             else:
                 self.at = before
                 return tuple(found)
 
-    def selectors(self, depth: int) -> tuple[Selector, ...]:
+    def selectors(self, depth: int) -> tuple[tuple[Selector, ...], bool]:
+        """The selectors up to the closing bracket, and whether they are a single name or index."""
         found: list[Selector] = []
+        singular = True
         while True:
             self.blank()
-            found.append(self.selector(depth))
+            selector, single = self.selector(depth)
+            found.append(selector)
+            singular = singular and single and len(found) == 1
             self.blank()
             if self.literal("]"):
-                return tuple(found)
+                return tuple(found), singular
             if not self.literal(","):
                 self.wrong("a , or ] is missing")
 
-    def selector(self, depth: int) -> Selector:
-        if self.text[self.at : self.at + 1] in ("'", '"') and self.at < len(self.text):
-            return _named(self.string())
+    def selector(self, depth: int) -> tuple[Selector, bool]:
+        """One selector, and whether it is a name or an index."""
+        if self.quoted():
+            return _named(self.string()), True
         if self.literal("*"):
-            return _children
+            return _children, False
         if self.literal("?"):
             self.blank()
-            return _filtered(self.either(depth + 1))
+            return _filtered(self.either(depth + 1)), False
         start = self.integer()
+        after = self.at
         self.blank()
         if not self.literal(":"):
+            self.at = after
             if start is None:
                 self.wrong("a name in quotes, a number, * or ? is missing")
-            return _indexed(start or 0)
+            return _indexed(start), True
         self.blank()
         end = self.integer()
         self.blank()
@@ -321,13 +371,19 @@ class _Reader:
         if self.literal(":"):
             self.blank()
             step = self.integer()
-        return _sliced(start, end, 1 if step is None else step)
+        return _sliced(start, end, 1 if step is None else step), False
 
     def integer(self) -> int | None:
         found = self.take(_INT)
-        if found is not None and found[0] == "-0":
+        if found is None:
+            return None
+        if found[0] == "-0" or abs(int(found[0])) > _LARGEST_INT:
             self.wrong("a number that cannot be an index")
-        return None if found is None else int(found[0])
+        return int(found[0])
+
+    def quoted(self) -> bool:
+        """Whether a text in quotes begins here."""
+        return self.text[self.at : self.at + 1] in ("'", '"') and self.at < len(self.text)
 
     def string(self) -> str:
         quote = self.text[self.at]
@@ -342,6 +398,8 @@ class _Reader:
             read = json.loads(f'"{as_json}"')
         except ValueError:
             self.wrong("a text with a wrong escape")
+        if _SURROGATE.search(read):
+            self.wrong("a text with half a character")
         self.at = end + 1
         return str(read)
 
@@ -368,15 +426,14 @@ class _Reader:
         self.at = before
         return False
 
-    def term(self, depth: int) -> Test:
+    def term(self, depth: int, *, negated: bool = False) -> Test:
         if depth > DEEPEST:
             self.wrong("too many nested filters")
         if self.literal("!"):
             self.blank()
-            negated = self.literal("(")
-            if negated:
-                self.at -= 1
-            test = self.term(depth + 1)
+            if self.text[self.at : self.at + 1] == "!":
+                self.wrong("a second !")
+            test = self.term(depth + 1, negated=True)
             return lambda value, budget: not test(value, budget)
         if self.literal("("):
             self.blank()
@@ -385,50 +442,73 @@ class _Reader:
             if not self.literal(")"):
                 self.wrong("a ) is missing")
             return test
-        left, query = self.operand(depth)
+        left = self.operand(depth)
         self.blank()
         operator = self.take(_COMPARE)
+        if operator is not None and negated:
+            self.wrong("a comparison after ! that is not in parentheses")
         if operator is not None:
             self.blank()
-            right, _ = self.operand(depth)
+            one, other = self.comparable(left), self.comparable(self.operand(depth))
             sign = operator[0]
-            return lambda value, budget: _compare(sign, left(value, budget), right(value, budget))
-        if query is None:
+            return lambda value, budget: _compare(sign, one(value, budget), other(value, budget))
+        if left.query is not None:
+            return left.query.exists
+        if not left.logical:
             self.wrong("a comparison is missing")
-        return query.exists
+        return left.get
 
-    def operand(self, depth: int) -> tuple[Operand, _Query | None]:
-        """One side of a comparison, and the query that it is, if it is one."""
+    def comparable(self, operand: _Operand) -> Operand:
+        if operand.logical:
+            self.wrong("a function whose result cannot be compared")
+        if operand.query is not None and not operand.query.singular:
+            self.wrong("a path that may find several values where one is needed")
+        return operand.get
+
+    def operand(self, depth: int) -> _Operand:
+        """One side of a comparison, or an argument of a function."""
         if self.literal("@") or self.literal("$"):
             absolute = self.text[self.at - 1] == "$"
             query = _Query(self.segments(depth + 1), absolute)
-            return query.value, query
+            return _Operand(query.value, query)
         if call := self.take(_FUNCTION):
-            return self.call(call[1], depth), None
-        if self.text[self.at : self.at + 1] in ("'", '"') and self.at < len(self.text):
+            return self.call(call[1], depth)
+        if self.quoted():
             text = self.string()
-            return (lambda _value, _budget: text), None
+            return _Operand(lambda _value, _budget: text)
         if word := self.take(_WORD):
             known = _LITERALS[word[0]]
-            return (lambda _value, _budget: known), None
+            return _Operand(lambda _value, _budget: known)
         number = self.take(_NUMBER)
         if number is None:
             self.wrong("@, $, a value or a function is missing")
         read = json.loads(number[0])
-        return (lambda _value, _budget: read), None
+        return _Operand(lambda _value, _budget: read)
 
-    def call(self, name: str, depth: int) -> Operand:
-        if name not in ("length", "count", "value"):
-            self.wrong(f"the function {name}, which is not offered here,")
-        self.blank()
+    def call(self, name: str, depth: int) -> _Operand:
+        wanted = _FUNCTIONS.get(name)
+        if wanted is None:
+            self.wrong(f"the function {name}, which is not known,")
         if depth > DEEPEST:
             self.wrong("too many nested functions")
-        operand, query = self.operand(depth + 1)
+        arguments: list[_Operand] = []
+        for number, kind in enumerate(wanted):
+            self.blank()
+            if number and not self.literal(","):
+                self.wrong("a , is missing")
+            self.blank()
+            arguments.append(self.operand(depth + 1))
+            if kind == "value":
+                self.comparable(arguments[-1])
+            elif arguments[-1].query is None:
+                self.wrong(f"a path is what {name} takes, which is missing")
         self.blank()
         if not self.literal(")"):
             self.wrong("a ) is missing")
+        first = arguments[0]
         if name == "length":
-            return lambda value, budget: _length(operand(value, budget))
-        if query is None:
-            self.wrong(f"a path is what {name} takes, which is missing")
-        return query.count if name == "count" else query.value
+            return _Operand(lambda value, budget: _length(first.get(value, budget)))
+        if first.query is not None and name in ("count", "value"):
+            return _Operand(first.query.count if name == "count" else first.query.value)
+        self.not_evaluated = self.not_evaluated or name
+        return _Operand(lambda _value, _budget: False, logical=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from drio_tui.schema import jsonpath
+from drio_tui.mapping import jsonpath
 
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
@@ -146,7 +146,7 @@ _CHECKS: dict[str, Callable[[Any], str]] = {
     "colour": _text(_colour),
     "hex-color": _text(_colour),
     "date-time": _text(_date_time),
-    "jsonpath": _text(jsonpath.check),
-    "json-path": _text(jsonpath.check),
+    "jsonpath": _text(jsonpath.problem),
+    "json-path": _text(jsonpath.problem),
     "json-schema": json_schema,
 }

@@ -75,11 +75,11 @@ def test_a_node_knows_where_it_stands() -> None:
 @pytest.mark.parametrize(
     "path",
     ["", "a", "$.", "$..", "$[", "$['a", "$[01]", "$[-0]", "$[?]", "$[?@.a ==]", "$[?1]", "$[?(@.a]", "$.a b", "$[1 2]",
-     "$[?match(@.a, 'x')]", "$[?search(@.a, '(a+)+$')]", "$[?__import__('os')]", "$[?count(1)]", "$" + "[?@" * 600,
+     "$[]", "$[?__import__('os')]", "$[?count(1)]", "$" + "[?@" * 600,
      "$" + ".a" * 5000, "$[?" + "(" * 500 + "@.a" + ")" * 500 + "]", "$[?" + "!" * 900 + "@.a]"],
 )  # fmt: skip
 def test_what_is_no_path_is_refused_with_a_reason(path: str) -> None:
-    with pytest.raises(PathError, match=r"JSONPath|not offered"):
+    with pytest.raises(PathError, match="JSONPath"):
         parse(path)
 
 
