@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from drio_tui import contrast
+
 NAME = r"\S"
 KEY = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
-HEX_COLOR = r"^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"
+HEX_COLOR = contrast.HEX
 _SAFE = r"[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}"  # RFC 3986: unreserved, sub-delims, pct-encoded
 HTTP_URL = (
     rf"^https?://(?:(?:{_SAFE})+|\[[0-9A-Fa-f:.]{{2,45}}\])(?::[0-9]{{1,5}})?"

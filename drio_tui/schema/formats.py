@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from drio_tui.contrast import is_colour
 from drio_tui.mapping import jsonpath
 
-_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -24,11 +24,6 @@ def problem(name: str, value: Any) -> str:
     """What is wrong with `value` under a format; empty when nothing is, or when the format is not known."""
     check = _CHECKS.get(name)
     return check(value) if check else ""
-
-
-def is_colour(value: Any) -> bool:
-    """Whether a value is `#rgb`, `#rgba`, `#rrggbb` or `#rrggbbaa`."""
-    return isinstance(value, str) and _COLOUR.fullmatch(value) is not None
 
 
 def _text(check: Callable[[str], str]) -> Callable[[Any], str]:

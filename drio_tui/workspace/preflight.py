@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from drio_tui import contrast
 from drio_tui.calls.cost import MANY_TOKENS, MANY_TOOLS, size
 from drio_tui.calls.outputs import LARGEST, bounded
-from drio_tui.workspace import colours
 from drio_tui.workspace.addresses import address_findings
 from drio_tui.workspace.allowed_hosts import AllowedHosts
 from drio_tui.workspace.binding import standing
@@ -171,9 +171,10 @@ class _Look:
             yield about(app, "many_tokens", f"{total}; {largest.title} alone {largest.tokens:,}.")
         branding = app.get("branding")
         if isinstance(branding, dict) and self.widgets:
-            for pair in colours.pairs(branding):
+            for pair in contrast.pairs(branding):
                 if pair.better:
-                    told = f"{pair.what}: a contrast of {pair.ratio:.1f}, where text needs {colours.ENOUGH:g}."
+                    ratio = contrast.shown(pair.ratio)
+                    told = f"{pair.what}: a contrast of {ratio}, where text needs {contrast.ENOUGH:g}."
                     where = f"branding.{pair.member}"
                     yield about(app, "low_contrast", told, where, advice=f"The nearest that does is {pair.better}.")
 

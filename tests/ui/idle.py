@@ -23,9 +23,11 @@ FRAME = 1 / 50
 """Seconds; a timer due within them belongs to what is being done: Textual draws 60 times a second."""
 LONGEST = 1.0
 """Seconds after which something else than work keeps the loop awake: an animation, a server that does not answer."""
-PATIENCE = 30.0
+PATIENCE = 15.0
 _ROUNDS = 3
-_LOOK_EVERY = 0.002
+_STEP = 0.002
+_LOOK_EVERY = 0.01
+_LONGEST_LOOK = 0.05
 
 _jobs = 0
 
@@ -84,7 +86,7 @@ async def idle(longest: float = LONGEST) -> bool:
             quiet += 1
         else:
             quiet = 0
-            await asyncio.sleep(_LOOK_EVERY)  # the program itself waits for a loop in which nothing else is ready
+            await asyncio.sleep(_STEP)  # the program itself waits for a loop in which nothing else is ready
         if time.monotonic() > end:
             return False
     return True
@@ -104,10 +106,10 @@ async def until(condition: Callable[[], object], seen: Callable[[], str], *, pat
     waited = 0.0
     while not condition():
         assert waited < patience, f"never came true; on the screen:\n{seen()}"
-        began = time.monotonic()
         if await idle():
+            began = time.monotonic()
             await asyncio.sleep(_LOOK_EVERY)
-            waited += min(time.monotonic() - began, 2 * _LOOK_EVERY)
+            waited += min(time.monotonic() - began + _LOOK_EVERY, _LONGEST_LOOK)
         else:
             waited += LONGEST
     await idle()

@@ -9,14 +9,14 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.style import Style
 
+from drio_tui import contrast
+from drio_tui.contrast import Rgb
 from drio_tui.schema.fields import Hints
 from drio_tui.ui import keymap
 from drio_tui.ui.editors.base import verdict
 from drio_tui.ui.editors.of_form import FormEditor
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.widgets.safe import safe_line
-from drio_tui.workspace import colours
-from drio_tui.workspace.colours import Rgb
 
 _CARD = 34
 _CORNERS = {"none": "┌┐└┘"}
@@ -57,12 +57,12 @@ class BrandingEditor(FormEditor):
         branding = self._now()
         lines = super().notes()
         lines += [Content.styled("Contrast", "bold $text-primary")]
-        for pair in colours.pairs(branding):
+        for pair in contrast.pairs(branding):
             sample = Content.styled(" Aa ", _style(pair.front, pair.ground))
-            said = verdict(_MARK[pair.grade], f"{pair.ratio:4.1f}:1 {pair.grade:<3}  {pair.what}", 60)
+            said = verdict(_MARK[pair.grade], f"{contrast.shown(pair.ratio):>4}:1 {pair.grade:<3}  {pair.what}", 60)
             lines.append(Content.assemble(sample, " ", said))
             if pair.better:
-                better = colours.parse(pair.better) or colours.BLACK
+                better = contrast.parse(pair.better) or contrast.BLACK
                 lines.append(
                     Content.assemble(
                         "       F6 takes ", ("    ", _style(better, better)), " ", (pair.better, "$foreground-muted")
@@ -74,11 +74,11 @@ class BrandingEditor(FormEditor):
         """The preview, line by line."""
         branding = self._now()
         name = self.whole.get("name")
-        ground = colours.parse(branding.get("backgroundColor")) or colours.WHITE
-        text = colours.best_on(ground)
-        primary = colours.parse(branding.get("primaryColor"), ground) or text
-        accent = colours.parse(branding.get("accentColor"), ground) or primary
-        label = colours.best_on(accent)
+        ground = contrast.parse(branding.get("backgroundColor")) or contrast.WHITE
+        text = contrast.best_on(ground)
+        primary = contrast.parse(branding.get("primaryColor"), ground) or text
+        accent = contrast.parse(branding.get("accentColor"), ground) or primary
+        label = contrast.best_on(accent)
         radius = branding.get("borderRadius")
         corners = _CORNERS.get(str(radius), _ROUND)
         plain, edge = _style(text, ground), _style(primary, ground)
@@ -103,7 +103,7 @@ class BrandingEditor(FormEditor):
         return [*found, safe_line(said, 60, "$foreground-muted")]
 
     def action_readable(self) -> None:
-        for pair in colours.pairs(self._now()):
+        for pair in contrast.pairs(self._now()):
             if pair.better:
                 self.put(pair.member, pair.better)
                 return
@@ -111,4 +111,4 @@ class BrandingEditor(FormEditor):
 
 
 def _style(front: Rgb, ground: Rgb, bold: bool = False) -> Style:
-    return Style.parse(f"{'bold ' if bold else ''}{colours.hex_of(front)} on {colours.hex_of(ground)}")
+    return Style.parse(f"{'bold ' if bold else ''}{contrast.hex_of(front)} on {contrast.hex_of(ground)}")

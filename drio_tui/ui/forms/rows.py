@@ -12,8 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from drio_tui.api.models import same_json
+from drio_tui.contrast import is_colour
 from drio_tui.schema.fields import MISSING, compact
-from drio_tui.schema.formats import is_colour
 from drio_tui.schema.leaves import JsonNode, Leaf, SecretLeaf
 from drio_tui.schema.lists import MapNode
 from drio_tui.schema.nodes import Node

@@ -12,11 +12,12 @@ from typing import Any
 
 from textual.content import Content
 
+from drio_tui import contrast
 from drio_tui.kinds import KINDS
 from drio_tui.ui.widgets.config_tree import SYMBOLS
 from drio_tui.ui.widgets.document import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.safe import safe, safe_line
-from drio_tui.ui.widgets.values import TONES, badge, contrast, is_colour, label_of, scalar, schema_lines, swatch
+from drio_tui.ui.widgets.values import TONES, badge, label_of, scalar, schema_lines, swatch
 from drio_tui.workspace.outline import Node, Outline, tone_of
 from drio_tui.workspace.snapshot import Thing
 
@@ -270,15 +271,15 @@ def _branding(value: Any) -> Iterator[Block]:
     ground = value.get("backgroundColor")
     for member in ("primaryColor", "accentColor"):
         colour = value.get(member)
-        if is_colour(colour) and is_colour(ground):
+        if contrast.is_colour(colour) and contrast.is_colour(ground):
             words = f"{label_of(member)} on the background"
-            yield Field(safe_line(words, 40, _LABEL), safe_line(contrast(str(colour), str(ground))))
+            yield Field(safe_line(words, 40, _LABEL), safe_line(contrast.described(colour, ground)))
 
 
 def _branding_fields(value: Mapping[str, Any]) -> Iterator[Block]:
     for member, item in value.items():
         shown = scalar(item, member)
-        if member.endswith("Color") and isinstance(item, str) and not is_colour(item):
+        if member.endswith("Color") and isinstance(item, str) and not contrast.is_colour(item):
             shown = Content.assemble(swatch(item), " ", safe_line(item, 200), ("  no colour", "$text-warning"))
         yield Field(safe_line(label_of(member), 40, _LABEL), shown)
 

@@ -11,9 +11,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Select, Static
 
+from drio_tui.contrast import is_colour
 from drio_tui.text import one_line
 from drio_tui.ui.widgets.safe import safe
-from drio_tui.ui.widgets.values import is_colour, swatch
+from drio_tui.ui.widgets.values import swatch
 
 
 class FormField(Vertical):

@@ -13,6 +13,7 @@ from textual.color import Color
 from textual.content import Content
 from textual.style import Style
 
+from drio_tui.contrast import is_colour
 from drio_tui.text import duration
 from drio_tui.ui.widgets.safe import safe, safe_line
 
@@ -28,7 +29,6 @@ TONES = {
 }
 """Theme colours of an outline's tones."""
 
-_HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[^A-Za-z0-9_\-]+")
 _SPELLED = {"url": "URL", "id": "ID", "ids": "IDs", "mcp": "MCP", "api": "API", "json": "JSON", "uri": "URI"}
 _METHODS = {"GET": "info", "POST": "good", "PUT": "warn", "PATCH": "warn", "DELETE": "bad"}
@@ -53,11 +53,6 @@ def method(name: str) -> Content:
     return safe_line(name, 12, f"bold {TONES[_METHODS.get(name, '')]}")
 
 
-def is_colour(value: Any) -> bool:
-    """Whether a value is a colour as branding has them (`#rgb`, `#rrggbb`, `#rrggbbaa`)."""
-    return isinstance(value, str) and _HEX.match(value) is not None
-
-
 def swatch(value: str) -> Content:
     """A patch of the colour with an edge, so that it is seen on any ground; question marks where it is none."""
     if not is_colour(value):
@@ -65,22 +60,6 @@ def swatch(value: str) -> Content:
     colour = Color.parse(value)
     patch = Style(background=Color(colour.r, colour.g, colour.b))
     return Content.assemble(("    ", patch), ("▏", "$foreground-muted"))
-
-
-def contrast(first: str, second: str) -> str:
-    """The WCAG 2 contrast ratio of two colours in words: `15.3 : 1, AAA`."""
-    light, dark = sorted((_luminance(Color.parse(first)), _luminance(Color.parse(second))), reverse=True)
-    ratio = (light + 0.05) / (dark + 0.05)
-    grade = "AAA" if ratio >= 7 else "AA" if ratio >= 4.5 else "large text only" if ratio >= 3 else "too low"
-    return f"{ratio:.1f} : 1, {grade}"
-
-
-def _luminance(colour: Color) -> float:
-    def linear(part: int) -> float:
-        value = part / 255
-        return float(value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
-
-    return 0.2126 * linear(colour.r) + 0.7152 * linear(colour.g) + 0.0722 * linear(colour.b)
 
 
 def timestamp(text: str, now: datetime | None = None) -> Content | None:

@@ -33,7 +33,7 @@ async def focus(hand: Hand, path: str) -> None:
 
 async def test_a_colour_that_cannot_be_read_is_seen_and_mended_with_one_key() -> None:
     async with staged("app", "branding", APP, world()) as hand:
-        assert "✗  2.3:1 too low  Accent on it" in notes(hand)
+        assert "✗  2.2:1 too low  Accent on it" in notes(hand)
         await focus(hand, "accentColor")
         await hand.press("f6")
         accent = hand.editor.value()["branding"]["accentColor"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+from drio_tui import contrast
+
 _FONT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,60}")
 _RADII = {"none": "0px", "sm": "4px", "md": "7px", "lg": "11px", "xl": "16px", "full": "22px"}
 _FALLBACK = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
@@ -51,23 +52,13 @@ def variables(branding: Any) -> str:
 
 
 def _colour(value: Any) -> str | None:
-    return value if isinstance(value, str) and _COLOUR.fullmatch(value) else None
-
-
-def _luminance(colour: str) -> float:
-    """Relative luminance (WCAG 2.2), transparency left aside."""
-    digits = colour[1:]
-    if len(digits) == 3:
-        digits = "".join(digit * 2 for digit in digits)
-    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return value if isinstance(value, str) and contrast.is_colour(value) else None
 
 
 def _contrast(one: str, other: str) -> float:
-    first, second = sorted((_luminance(one), _luminance(other)))
-    return (second + 0.05) / (first + 0.05)
+    ground = contrast.parse(other) or contrast.WHITE
+    return contrast.ratio(contrast.parse(one, ground) or contrast.BLACK, ground)
 
 
 def _ink_on(colour: str) -> str:
-    return _INK if _contrast(colour, _INK) >= _contrast(colour, _PAPER) else _PAPER
+    return _INK if _contrast(_INK, colour) >= _contrast(_PAPER, colour) else _PAPER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +11,25 @@ from typing import Any, Literal
 Rgb = tuple[int, int, int]
 Grade = Literal["AAA", "AA", "large text only", "too low"]
 
-_HEX = re.compile(r"#([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+HEX = r"^#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"
+"""A colour as CSS writes it in hexadecimal digits (CSS Color 4, section 5.2)."""
+_HEX = re.compile(HEX.removeprefix("^").removesuffix("$"))
 BLACK: Rgb = (0, 0, 0)
 WHITE: Rgb = (255, 255, 255)
 ENOUGH = 4.5
 """The ratio that normal text needs (AA)."""
 
 
+def is_colour(value: Any) -> bool:
+    """Whether a value is `#rgb`, `#rgba`, `#rrggbb` or `#rrggbbaa`."""
+    return isinstance(value, str) and _HEX.fullmatch(value) is not None
+
+
 def parse(text: Any, ground: Rgb = WHITE) -> Rgb | None:
     """`#rgb`, `#rgba`, `#rrggbb` or `#rrggbbaa` as seen on `ground`; None when it is no colour."""
-    found = _HEX.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+    if not is_colour(text):
         return None
-    digits = found[1] if len(found[1]) > 4 else "".join(digit * 2 for digit in found[1])
+    digits = text[1:] if len(text) > 5 else "".join(digit * 2 for digit in text[1:])
     red, green, blue, alpha = (int(digits[at : at + 2] or "ff", 16) for at in (0, 2, 4, 6))
     share = alpha / 255
     seen = [round(part * share + under * (1 - share)) for part, under in zip((red, green, blue), ground, strict=True)]
@@ -51,6 +58,21 @@ def grade(value: float) -> Grade:
     if value >= 7:
         return "AAA"
     return "AA" if value >= ENOUGH else "large text only" if value >= 3 else "too low"
+
+
+def shown(value: float) -> str:
+    """A contrast ratio with one decimal, rounded down, so that what is too low never reads as enough."""
+    return f"{math.floor(value * 10) / 10:.1f}"
+
+
+def described(front: Any, ground: Any) -> str:
+    """The contrast of one colour on another in words: `15.3 : 1, AAA`; empty when one is no colour."""
+    below = parse(ground)
+    above = parse(front, below or WHITE)
+    if above is None or below is None:
+        return ""
+    value = ratio(above, below)
+    return f"{shown(value)} : 1, {grade(value)}"
 
 
 def best_on(ground: Rgb) -> Rgb:

@@ -1,0 +1,110 @@
+"""Contrast by WCAG's formula."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from drio_tui import contrast
+from drio_tui.api.models import AppPatch
+from drio_tui.sandbox.mcp.widgets.looks import variables
+from drio_tui.schema import formats
+
+TEMPLATES = Path(contrast.__file__).parent / "sandbox" / "catalogue" / "templates"
+
+PART = st.integers(0, 255)
+COLOUR = st.tuples(PART, PART, PART)
+
+
+@pytest.mark.parametrize(
+    ("front", "ground", "wanted"),
+    [("#000", "#ffffff", 21.0), ("#777777", "#fff", 4.48), ("#0f172a", "#ffffff", 17.85), ("#22c55e", "#ffffff", 2.28)],
+)
+def test_ratios_are_those_of_the_guidelines(front: str, ground: str, wanted: float) -> None:
+    first, second = contrast.parse(front), contrast.parse(ground)
+    assert first is not None
+    assert second is not None
+    assert round(contrast.ratio(first, second), 2) == wanted
+
+
+@given(COLOUR, COLOUR)
+def test_a_better_colour_is_readable_and_a_good_one_stays(front: contrast.Rgb, ground: contrast.Rgb) -> None:
+    better = contrast.readable(front, ground)
+    assert contrast.ratio(better, ground) >= contrast.ENOUGH
+    if contrast.ratio(front, ground) >= contrast.ENOUGH:
+        assert better == front
+
+
+@given(COLOUR)
+def test_black_or_white_can_be_read_on_everything(ground: contrast.Rgb) -> None:
+    assert contrast.ratio(contrast.best_on(ground), ground) >= contrast.ENOUGH
+
+
+@given(COLOUR)
+def test_a_colour_reads_back_as_it_was_written(colour: contrast.Rgb) -> None:
+    assert contrast.parse(contrast.hex_of(colour)) == colour
+
+
+def test_transparency_lets_the_ground_through() -> None:
+    assert contrast.parse("#00000000") == contrast.WHITE
+    assert contrast.parse("#f008", contrast.BLACK) == (136, 0, 0)
+    assert contrast.parse("red") is None
+
+
+def test_each_pair_that_cannot_be_read_names_a_colour_that_could() -> None:
+    found = {pair.what: pair for pair in contrast.pairs({"primaryColor": "#0f172a", "accentColor": "#22c55e"})}
+    assert found["Main colour on it"].grade == "AAA"
+    accent = found["Accent on it"]
+    assert accent.grade == "too low"
+    better = contrast.parse(accent.better)
+    assert better is not None
+    assert contrast.ratio(better, contrast.WHITE) >= contrast.ENOUGH
+
+
+@pytest.mark.parametrize("color", ["#0f1", "#0f18", "#0f172a", "#0f172A80"])
+def test_hexadecimal_colors_are_read_everywhere(color: str) -> None:
+    assert contrast.is_colour(color)
+    assert AppPatch.from_wire({"branding": {"primaryColor": color}})
+    assert formats.problem("color", color) == ""
+    assert f"--accent: {color};" in variables({"accentColor": color})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "red", "#", "#12", "#12345", "#1234567", "#123456789", "#0f172a\n", "#٠f1", 5, None]
+)
+def test_what_is_no_color_is_one_nowhere(text: Any) -> None:
+    assert not contrast.is_colour(text)
+    assert contrast.parse(text) is None
+    assert contrast.described(text, "#ffffff") == contrast.described("#ffffff", text) == ""
+    assert f"--accent: {text};" not in variables({"accentColor": text})
+    if isinstance(text, str):
+        assert formats.problem("color", text) != ""
+        with pytest.raises(ValidationError):
+            AppPatch.from_wire({"branding": {"primaryColor": text}})
+
+
+def test_a_translucent_color_is_judged_as_it_is_seen() -> None:
+    assert contrast.described("#00000033", "#ffffff") == "1.6 : 1, too low"
+    assert contrast.described("#00000033", "#00000033") == "1.5 : 1, too low"
+    (pair,) = [pair for pair in contrast.pairs({"primaryColor": "#00000033"}) if pair.member == "primaryColor"]
+    assert contrast.shown(pair.ratio) == "1.6"
+    assert "--primary: #14181f;" in variables({"primaryColor": "#00000033", "backgroundColor": "#ffffff"})
+
+
+def test_a_ratio_that_is_too_low_never_reads_as_enough() -> None:
+    assert contrast.described("#777777", "#ffffff") == "4.4 : 1, large text only"
+    assert contrast.shown(4.499999) == "4.4"
+    assert contrast.shown(4.5) == "4.5"
+    assert contrast.shown(21.0) == "21.0"
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.json")), ids=lambda path: path.stem)
+def test_the_colors_of_a_template_can_be_read(path: Path) -> None:
+    branding = json.loads(path.read_text())["branding"]
+    assert [(pair.what, pair.ratio) for pair in contrast.pairs(branding) if pair.ratio < contrast.ENOUGH] == []
