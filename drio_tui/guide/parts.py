@@ -12,6 +12,7 @@ from typing import Any
 
 from drio_tui.guide.draft import Added, Brought, Draft, Object
 from drio_tui.kinds import KINDS
+from drio_tui.naming import unused
 from drio_tui.workspace.snapshot import Loaded, Snapshot, Thing
 
 KIND_ORDER = ("auth", "integration", "operation", "tool", "widget")
@@ -105,11 +106,7 @@ def _preview(template: Object | None) -> Iterator[tuple[Brought, Object]]:
 def _named(kind: str, raw: Mapping[str, Any], seen: set[str], parent: str = "") -> Brought:
     key = raw.get("key") if isinstance(raw.get("key"), str) else ""
     name = KINDS[kind].label(raw)
-    ref = base = f"draft:{kind}:{key or name}"
-    number = 2
-    while ref in seen:
-        ref = f"{base}:{number}"
-        number += 1
+    ref = unused(f"draft:{kind}:{key or name}", seen, most=1000, mark=":")
     seen.add(ref)
     return Brought(ref, kind, "", str(key), name, parent)
 

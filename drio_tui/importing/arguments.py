@@ -19,6 +19,7 @@ from drio_tui.importing.normalising import fitting, kinds_of
 from drio_tui.importing.references import Lost, References
 from drio_tui.importing.schemas import Converter, Schema
 from drio_tui.importing.tidy import ARGUMENT_MAX, argument_of, shortened
+from drio_tui.naming import unused
 
 MOST = 300
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -502,10 +503,4 @@ def _free(argument: Argument, taken: Schema) -> str:
     name = argument_of(argument.called)
     if name not in taken:
         return name
-    placed = f"{argument.where}_{name}"[:ARGUMENT_MAX]
-    made, number = placed, 2
-    while made in taken:
-        tail = f"_{number}"
-        made = placed[: ARGUMENT_MAX - len(tail)] + tail
-        number += 1
-    return made
+    return unused(f"{argument.where}_{name}", taken, most=ARGUMENT_MAX, mark="_")

@@ -14,7 +14,8 @@ from drio_tui.importing.errors import ImportFailed, Problem
 from drio_tui.importing.model import Detail, Head, Offered
 from drio_tui.importing.present import Present, Raw
 from drio_tui.importing.servers import why_no_base
-from drio_tui.importing.tidy import key_of, title_of, unused
+from drio_tui.importing.tidy import KEY_MAX, key_of, title_of
+from drio_tui.naming import unused
 from drio_tui.workspace.imported import MEMBER, about, document_of, wanted_sign_in
 
 
@@ -322,7 +323,7 @@ class _Planner:
             )
 
     def _unused(self, key: str, *kinds: str) -> str:
-        made = unused(key, set().union(*(self._taken[kind] for kind in kinds)))
+        made = unused(key, set().union(*(self._taken[kind] for kind in kinds)), most=KEY_MAX)
         for kind in kinds:
             self._taken[kind].add(made)
         return made

@@ -19,6 +19,7 @@ from drio_tui.calls.schemas import DEFS, IN_PLACE, LISTS, NOTES, ONES
 from drio_tui.importing.assembly import names_in, put_together
 from drio_tui.importing.normalising import normalise
 from drio_tui.importing.references import Lost, References, steps_of
+from drio_tui.naming import unused
 
 Json = Any
 Schema = dict[str, Any]
@@ -66,10 +67,7 @@ class Definitions:
         if ref not in self._names:
             self.references.find(ref)
             name = _ILLEGAL.sub("-", steps_of(ref)[-1]).strip("-.")[:60] or "Schema"
-            number, unique = 2, name
-            while unique in self._refs:
-                unique = f"{name}-{number}"
-                number += 1
+            unique = unused(name, self._refs)
             self._names[ref] = unique
             self._refs[unique] = ref
         return self._names[ref]

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container
+
+from drio_tui.naming import kebab, spaced
 
 KEY_MAX = 64
 """What clients take as the name of a tool; the sandbox publishes shorter keys as they are."""
 
 ARGUMENT_MAX = 64
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_NOT_KEY = re.compile(r"[^a-z0-9]+")
 _NOT_ARGUMENT = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def key_of(name: str, fallback: str = "operation") -> str:
-    """`listPetsByOwner` as `list-pets-by-owner`: small letters, digits and dashes, at most 64 of them."""
-    plain = unicodedata.normalize("NFKD", _HUMP.sub("-", name[:400])).encode("ascii", "ignore").decode()
-    key = _NOT_KEY.sub("-", plain.lower()).strip("-")
-    return _shortened(key, KEY_MAX) or fallback
-
-
-def unused(key: str, taken: Container[str], most: int = KEY_MAX) -> str:
-    """The key, numbered where it is taken, never longer than `most`."""
-    number = 2
-    made = key
-    while made in taken:
-        tail = f"-{number}"
-        made = key[: most - len(tail)].rstrip("-") + tail
-        number += 1
-    return made
+    """`listPetsByOwner` as `list-pets-by-owner`: a key that clients take as the name of a tool."""
+    return kebab(spaced(name), fallback, most=KEY_MAX)
 
 
 def argument_of(name: str) -> str:
@@ -44,7 +30,7 @@ def argument_of(name: str) -> str:
 
 def words_of(name: str) -> str:
     """`listPetsByOwner` as `List pets by owner`."""
-    words = " ".join(_HUMP.sub(" ", re.sub(r"[\W_]+", " ", name[:400])).split())
+    words = " ".join(spaced(re.sub(r"[\W_]+", " ", name[:400])).split())
     if not words:
         return ""
     return words[0].upper() + "".join(
@@ -68,10 +54,3 @@ def shortened(text: str, most: int) -> str:
     cut = text[: most - 1]
     at = cut.rfind(" ", most // 2)
     return (cut[:at] if at > 0 else cut).rstrip() + "…"
-
-
-def _shortened(key: str, most: int) -> str:
-    if len(key) <= most:
-        return key
-    at = key.rfind("-", most // 2, most + 1)
-    return (key[:at] if at > 0 else key[:most]).strip("-")

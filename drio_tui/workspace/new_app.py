@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from drio_tui.api.models import AppCreate
+from drio_tui.naming import kebab, unused
 
 FIELDS = (
     "name",
@@ -23,8 +22,6 @@ FIELDS = (
 )
 """The members a person fills in, as dotted paths of the body of POST /apps."""
 
-SLUG_MAX = 100
-
 _WORDS = {
     "name": "Give it a name of at most 200 characters.",
     "slug": "Small letters, digits and single dashes between them, like acme-support.",
@@ -37,16 +34,9 @@ _WORDS = {
 
 
 def slug_of(name: str, taken: Iterable[str] = ()) -> str:
-    """A slug for a name: `Acme Support!` → `acme-support`, numbered when it is taken; empty when nothing is left."""
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_MAX].rstrip("-")
-    used = set(taken)
-    if not slug or slug not in used:
-        return slug
-    number = 2
-    while f"{slug[: SLUG_MAX - 8]}-{number}" in used:
-        number += 1
-    return f"{slug[: SLUG_MAX - 8]}-{number}"
+    """A slug for a name, numbered when it is taken; empty when nothing of the name is left."""
+    slug = kebab(name)
+    return unused(slug, {*taken}) if slug else ""
 
 
 def body_of(template_id: str, values: Mapping[str, str]) -> dict[str, Any]:

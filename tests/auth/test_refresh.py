@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -385,11 +387,13 @@ async def test_a_token_that_still_counts_is_used_while_the_server_is_away(sessio
         await session.client.get("/things")
 
 
-async def test_the_servers_wish_to_be_left_alone_is_honoured(session: Session) -> None:
-    """B52: `Retry-After` on the token endpoint, up to a minute."""
+@pytest.mark.parametrize("as_date", [False, True])
+async def test_the_servers_wish_to_be_left_alone_is_honoured(session: Session, as_date: bool) -> None:
+    """B52: `Retry-After` on the token endpoint, up to a minute, in seconds or as a date."""
 
     async def busy(request: Request) -> Reply:
-        return json_reply({}, 503, **{"Retry-After": "40"})
+        until = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+        return json_reply({}, 503, **{"Retry-After": until if as_date else "40"})
 
     session.world.override[TOKEN] = busy
     session.clock.pass_time(301)

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import insert
 
 from drio_tui.api.wire import dumps, loads
+from drio_tui.naming import kebab, unused
 from drio_tui.sandbox.catalogue import Template, find
 from drio_tui.sandbox.mcp.deployments import keep_secrets, restore
-from drio_tui.sandbox.naming import kebab, new_id, unused
+from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
 from drio_tui.sandbox.problems import Problem, clash, invalid
 from drio_tui.sandbox.readiness import problems_of

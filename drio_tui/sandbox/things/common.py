@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drio_tui.sandbox.naming import kebab, unused
+from drio_tui.naming import kebab, unused
 from drio_tui.sandbox.problems import clash
 from drio_tui.sandbox.store import Store
 

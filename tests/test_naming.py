@@ -1,0 +1,70 @@
+"""Slugs and keys: one rule for what is typed, imported and made by the sandbox."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drio_tui import naming
+from drio_tui.api import wording
+from drio_tui.importing.tidy import key_of
+from drio_tui.workspace.new_app import slug_of
+
+if TYPE_CHECKING:
+    from tests.sandbox_fixtures import InProcess
+
+CASES = [
+    ("Search Contacts!", "search-contacts"),
+    ("Straße 7", "strasse-7"),
+    ("ÅNGSTRÖM  Über--uns", "angstrom-uber-uns"),
+    ("ﬁle №5", "file-no5"),
+    ("名前", ""),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "key"), CASES)
+def test_a_name_makes_the_same_key_everywhere(name: str, key: str) -> None:
+    assert naming.kebab(name) == slug_of(name) == key_of(name, "") == key
+
+
+async def test_the_sandbox_makes_the_same_slugs_and_keys(sandbox: InProcess) -> None:
+    async with sandbox.client() as client:
+        for name, key in CASES:
+            if name:
+                app = (await client.post("/api/v1/apps", json={"templateId": "blank", "name": name})).json()["app"]
+                assert app["slug"] == (key or "app")
+                tool = (await client.post(f"/api/v1/apps/{app['id']}/tools", json={"name": name})).json()["tool"]
+                assert tool["key"] == (key or "tool")
+
+
+def test_the_words_of_an_identifier_are_told_apart_on_import() -> None:
+    assert key_of("listPetsByOwner") == "list-pets-by-owner"
+    assert key_of("getHTTPStatus2") == "get-http-status2"
+
+
+@given(st.text(max_size=500), st.integers(8, 100))
+def test_any_name_makes_a_key_that_drio_takes_or_none(name: str, most: int) -> None:
+    key = naming.kebab(name, most=most)
+    assert len(key) <= most
+    assert not key or re.match(wording.KEY, key)
+    assert naming.kebab(key, most=most) == key
+
+
+@given(st.text("ab-", min_size=1, max_size=20), st.sets(st.text("ab-23", max_size=20), max_size=30), st.integers(8, 20))
+def test_a_name_that_is_taken_gets_a_number_within_the_limit(name: str, taken: set[str], most: int) -> None:
+    taken |= {name[:most], f"{name}-2"}
+    made = naming.unused(name, taken, most=most)
+    assert made not in taken
+    assert len(made) <= most
+    assert naming.unused("tool", {"other"}) == "tool"
+
+
+def test_numbers_go_up_from_two() -> None:
+    assert naming.unused("tool", {"tool"}) == "tool-2"
+    assert naming.unused("tool", {"tool", "tool-2"}) == "tool-3"
+    assert naming.unused("query_id", {"query_id"}, most=8, mark="_") == "query_2"
