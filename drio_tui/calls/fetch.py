@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote, unquote_plus
 
 from drio_tui.api.http import httpx
 from drio_tui.calls.egress import Gate, Origin, Refused, Unreachable, origin_of
@@ -116,8 +117,8 @@ async def _follow(
     for hop in range(limits.redirects + 1):
         gate.check(url)
         at_home = (url.scheme, origin_of(url)) == home
-        sent_headers = headers | dict(credentials.headers) if at_home else _only_plain(headers)
-        target = url.copy_merge_params(dict(credentials.query)) if at_home and credentials.query else url
+        sent_headers = _with_headers(headers, credentials.headers) if at_home else _only_plain(headers)
+        target = _with_query(url, credentials.query) if at_home and credentials.query else url
         request = httpx.Request(
             method,
             target,
@@ -155,6 +156,23 @@ async def _send(transport: httpx.AsyncBaseTransport, request: httpx.Request, pro
         raise
     progress.sent = True
     return response
+
+
+def _with_headers(headers: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+    """The headers with `added` in place of those whose names differ in case only."""
+    names = {name.lower() for name in added}
+    return {name: value for name, value in headers.items() if name.lower() not in names} | dict(added)
+
+
+def _with_query(url: httpx.URL, added: Mapping[str, str]) -> httpx.URL:
+    """The URL with these parameters in place of those of the same names. The rest stays encoded as it is.
+
+    httpx would encode it again, and then a comma between the items of a list looks like one within an item.
+    """
+    parts = url.query.decode("ascii").split("&")
+    kept = [part for part in parts if part and unquote_plus(part.partition("=")[0]) not in added]
+    pairs = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in added.items()]
+    return url.copy_with(query="&".join([*kept, *pairs]).encode("ascii"))
 
 
 def _only_plain(headers: Mapping[str, str]) -> dict[str, str]:

@@ -234,6 +234,28 @@ async def test_a_name_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch
         await GuardedBackend(STRICT).addresses("nowhere.example", 80)
 
 
+# --- credentials ----------------------------------------------------------------------------------
+
+
+async def test_credentials_replace_what_an_argument_sends_and_leave_the_rest_as_it_is(upstream: Upstream) -> None:
+    heads: list[str] = []
+
+    async def record(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode("ascii"))
+        writer.write(respond(b"{}"))
+        await writer.drain()
+
+    upstream.on_connection = record
+    url = f"{upstream.base_url}/x?list=a%2Cb,c&words=a%20b&key=mine"
+    outgoing = Outgoing("GET", url, {"x-token": "mine", "X-Other": "kept"})
+    credentials = Credentials({"X-Token": "theirs"}, {"key": "p&q"})
+    async with GuardedTransport(LAX) as transport:
+        await fetch(transport, Gate.for_urls(LAX, [upstream.base_url]), outgoing, credentials)
+    (first, *lines) = heads[0].lower().split("\r\n")
+    assert first.startswith("get /x?list=a%2cb,c&words=a%20b&key=p%26q ")
+    assert [line for line in lines if line.startswith("x-")] == ["x-other: kept", "x-token: theirs"]
+
+
 # --- answers --------------------------------------------------------------------------------------
 
 
