@@ -52,6 +52,15 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return " " * (width - size) + text if right else text + " " * (width - size)
 
 
+def in_lines(text: str, width: int, most: int) -> list[str]:
+    """The text wrapped at `width` cells; of more than `most` lines the rest is left out, which … says."""
+    lines = [*islice(wrapped(text, width), most + 1)]
+    if len(lines) > most:
+        last = lines[most - 1]
+        lines[most - 1 :] = [f"{last}…" if cell_len(last) < width else fit(f"{last} ", width)]
+    return lines
+
+
 def wrapped(text: str, width: int) -> Iterator[str]:
     """Lines of at most `width` cells, broken at blanks where there are any."""
     for paragraph in visible(text[:20_000], multiline=True).split("\n"):

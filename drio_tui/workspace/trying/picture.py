@@ -16,12 +16,13 @@ from drio_tui.calls import tools
 from drio_tui.mapping.slots import View
 from drio_tui.text import visible
 from drio_tui.workspace.trying.bound import Bound
-from drio_tui.workspace.trying.lines import LINES, Line, fit, image, label, pairs, paragraph, show, tree
+from drio_tui.workspace.trying.lines import LINES, Line, fit, image, in_lines, label, pairs, paragraph, show, tree
 from drio_tui.workspace.trying.run import Run, view_of
 
 ROLES = ("", "title", "muted", "badge", "key", "value", "head", "number", "rule", "bar0", "bar1", "bar2", "bar3")
 _CELL = 60
 _SMALLEST = 6
+_CELL_LINES = 6
 _BARS = "█▓▒░"
 _SPARKS = "▁▂▃▄▅▆▇█"
 _POINTS = 200
@@ -175,31 +176,46 @@ def _table(page: _Page) -> Picture:
     widths = [
         min(_CELL, max(cell_len(titles[place]), *(cell_len(row[place]) for row in cells))) for place in range(len(keys))
     ]
-    _shrink(widths, page.width - 2 * max(0, len(keys) - 1))
+    words = [
+        max(cell_len(word) for row in (titles, *cells) for word in (row[place].split() or [""]))
+        for place in range(len(keys))
+    ]
+    _shrink(widths, words, page.width - 2 * max(0, len(keys) - 1))
 
-    def row(texts: Sequence[str], role: str) -> Line:
-        return [
-            (fit(text, widths[place], right=keys[place] in numeric) + ("  " if place + 1 < len(keys) else ""), role)
-            for place, text in enumerate(texts)
-        ]
+    def row(texts: Sequence[str], role: str) -> Iterator[Line]:
+        columns = [in_lines(text, width, _CELL_LINES) for text, width in zip(texts, widths, strict=True)]
+        for number in range(max(map(len, columns), default=0)):
+            yield [
+                (
+                    fit(column[number] if number < len(column) else "", widths[place], right=keys[place] in numeric)
+                    + ("  " if place + 1 < len(keys) else ""),
+                    role,
+                )
+                for place, column in enumerate(columns)
+            ]
 
-    lines: list[Line] = [*head, row(titles, "head")]
+    lines: list[Line] = [*head, *row(titles, "head")]
     lines.append([("─" * (sum(widths) + 2 * max(0, len(keys) - 1)), "rule")])
     fixed = len(lines)
     for name, members in _grouped(page):
         if name:
             lines.append([(name, "title")])
-        lines += [row(cells[index], "") for index, _ in members]
+        lines += [line for index, _ in members for line in row(cells[index], "")]
     return Picture(lines, fixed)
 
 
-def _shrink(widths: list[int], room: int) -> None:
-    """Make the widest columns narrower until all fit, as far as they may."""
-    while sum(widths) > room:
-        widest = max(range(len(widths)), key=widths.__getitem__, default=-1)
-        if widest < 0 or widths[widest] <= max(_SMALLEST, 12):
-            return
-        widths[widest] -= 1
+def _shrink(widths: list[int], words: Sequence[int], room: int) -> None:
+    """Make the widest columns narrower until all fit, as far as they may; `words` are those of their longest words.
+
+    Words are broken only where that is not enough.
+    """
+    least = max(_SMALLEST, 12)
+    for keep in ([max(least, word) for word in words], [least] * len(widths)):
+        while sum(widths) > room:
+            wide = [place for place, width in enumerate(widths) if width > keep[place]]
+            if not wide:
+                break
+            widths[max(wide, key=widths.__getitem__)] -= 1
 
 
 def _list(page: _Page) -> Picture:

@@ -121,6 +121,42 @@ def test_every_primitive_draws_its_data_as_text_and_loads_nothing(
         assert page.run("document.querySelectorAll('svg text').length") >= 3
 
 
+BROKEN_WORDS = """
+[...document.querySelectorAll("td, th")].flatMap((cell) => {
+  const text = cell.firstChild;
+  if (!text) return [];
+  return [...text.data.matchAll(/\\S+/g)].filter((word) => {
+    const range = document.createRange();
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return new Set([...range.getClientRects()].map((rect) => rect.top)).size > 1;
+  }).map((word) => word[0]);
+})
+"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [360, 700])
+def test_wide_cells_of_a_table_are_broken_between_words_and_only_endless_ones_within(
+    page: Page, tmp_path: Path, width: int
+) -> None:
+    rows = [
+        {"a": "The invoice names the wrong business address since the relocation of the headquarters",
+         "b": "Northwind International Trading Company", "c": "Call back on Thursday afternoon", "d": "responsible"},
+    ]  # fmt: skip
+    mappings = {"rows": "$", **{f"columns.{name}": f"$.{name}" for name in "abcd"}}
+    page.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
+    try:
+        draw(page, tmp_path, shown(deployment("data-table", mappings), rows))
+        assert page.run(BROKEN_WORDS) == []
+        endless = [{"a": "x" * 400, "b": "b", "c": "c", "d": "d"}]
+        draw(page, tmp_path, shown(deployment("data-table", mappings), endless))
+        assert page.run(BROKEN_WORDS) == ["x" * 400]
+        assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        page.send("Emulation.clearDeviceMetricsOverride")
+
+
 def test_every_primitive_that_drio_names_is_drawn_by_some_example() -> None:
     assert {primitive for primitive, *_ in DRAWN} >= set(PRIMITIVES)
 

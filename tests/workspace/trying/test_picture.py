@@ -53,6 +53,38 @@ def test_a_table_has_its_columns_heads_that_stay_and_numbers_at_the_right() -> N
     assert "Nothing found." in text_of(drawn("data-table", mappings, {"results": []}))
 
 
+TICKETS = [
+    {
+        "subject": "The invoice names the wrong business address since the relocation of the headquarters",
+        "customer": "Northwind International Trading",
+        "note": "Call back on Thursday",
+    },
+    {"subject": "Short", "customer": "Acme", "note": "–"},
+]
+
+
+@pytest.mark.parametrize("width", [56, 78, 120])
+def test_wide_cells_of_a_table_are_broken_between_words(width: int) -> None:
+    made = drawn("data-table", {"rows": "$"}, TICKETS, width=width)
+    assert made.width <= width
+    shown = text_of(made).split()
+    for row in TICKETS:
+        for text in row.values():
+            for word in text.split():
+                assert word in shown, f"{word} is broken:\n{text_of(made)}"
+    assert made.plain()[1].startswith("──")
+
+
+def test_a_word_that_is_wider_than_the_room_is_broken_and_a_long_cell_ends_in_an_ellipsis() -> None:
+    url = "https://example.com/" + "a" * 200
+    made = drawn("data-table", {"rows": "$"}, [{"url": url, "text": "word " * 300}])
+    assert made.width <= 78
+    body = made.plain()[2:]
+    assert len(body) == 6
+    assert url[:20] in body[0]
+    assert body[-1].rstrip().endswith("…")
+
+
 def test_a_table_of_many_rows_says_how_many_are_left_out_and_a_wide_one_is_wider_than_the_screen() -> None:
     rows = [{f"c{n}": "x" * 30 for n in range(9)} for _ in range(600)]
     made = drawn("data-table", {"rows": "$"}, rows)
