@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 from tests.ui.shell_pty import PATIENCE, Terminal
@@ -21,7 +22,12 @@ class Undrawn(Terminal):
     """Keeps what the program writes without drawing it: garbage makes it write a lot."""
 
     def draw(self, data: bytes) -> None:
-        """Nothing is looked at."""
+        """Nothing, until somebody looks."""
+
+    @property
+    def text(self) -> str:
+        super().draw(bytes(self.output[-(1 << 18) :]))
+        return super().text
 
 
 def any_bytes(random: Random) -> bytes:
@@ -79,7 +85,7 @@ def feed(terminal: Terminal, random: Random, enough: Callable[[], bool]) -> int:
         data = garbage(random)
         terminal.send(data)
         sent += len(data)
-        _read_until_quiet(terminal, 0.02, 0.5)
+        _read_until_idle(terminal, 3.0)
     return sent
 
 
@@ -88,15 +94,29 @@ def quit_from_anywhere(terminal: Terminal) -> int:
     terminal.send(PASTE[1])
     end = time.monotonic() + 3 * PATIENCE
     while terminal.process.poll() is None:
-        assert time.monotonic() < end, "it does not quit"
+        assert time.monotonic() < end, f"it does not quit\n{terminal.text}"
         for keys in (b"\x1b", b"\x1b", b"\x11", b"\x1b[C\r"):  # in the question → goes to the button that agrees
             terminal.send(keys)
-            _read_until_quiet(terminal, 0.3, 5.0)
+            _read_until_idle(terminal, 5.0)
     return terminal.wait()
 
 
-def _read_until_quiet(terminal: Terminal, quiet: float, longest: float) -> None:
-    """Read until the program has written nothing for `quiet` seconds, or `longest` have passed."""
+def _read_until_idle(terminal: Terminal, longest: float) -> None:
+    """Read until the program neither writes nor computes, or `longest` seconds have passed."""
     end = time.monotonic() + longest
-    while terminal.process.poll() is None and time.monotonic() < end and terminal.read(quiet):
-        continue
+    before = -10
+    while terminal.process.poll() is None and time.monotonic() < end:
+        wrote = terminal.read(0.1)
+        ticks = _processor_time(terminal.process.pid)
+        if not wrote and ticks - before <= 1:
+            return
+        before = ticks
+
+
+def _processor_time(pid: int) -> int:
+    """The processor time that a process has used, in ticks; 0 where the system does not tell it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
