@@ -178,7 +178,7 @@ class DrioClient:
                     async with asyncio.timeout(_PROBE_SECONDS):
                         self._version = await newer_version(self.transport.base_url, self._status) or ""
                 except TimeoutError:
-                    self._version = ""
+                    return None  # asked again the next time
         return self._version or None
 
     async def _status(self, path: str) -> int | None:
