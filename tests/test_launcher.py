@@ -10,12 +10,14 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from drio_tui import launcher
 from drio_tui.api.transport import Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken
+from drio_tui.sandbox.datadir import DataDir
 from drio_tui.session import open_session
 from tests.sandbox_fixtures import close, start_sandbox
 
@@ -114,9 +116,29 @@ async def test_the_ready_file_of_a_dead_sandbox_is_not_taken_for_a_living_one(ba
     assert (background / "sandbox.json").exists()
     assert launcher.find_running(background) is None
     assert launcher.stop_sandbox(background) is None
+    with DataDir(background).held():  # by a process that serves nothing, as `sandbox reset` does
+        assert launcher.find_running(background) is None
     second = await launcher.ensure_sandbox(background)
     assert second.started_by_us
     assert second.pid != first.pid
+
+
+async def test_a_sandbox_that_is_ending_is_not_joined(tmp_path: Path) -> None:
+    process = start_sandbox(tmp_path / "sandbox")
+    try:
+        running = await launcher.ensure_sandbox(tmp_path / "sandbox")
+        address = urlsplit(running.base_url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(b"POST /api/v1/apps HTTP/1.1\r\nHost: %b\r\nContent-Length: 9\r\n" % address.netloc.encode())
+        writer.write(b"Expect: 100-continue\r\nContent-Type: application/json\r\n\r\n")
+        assert b"100" in await reader.readline()  # the request is under way, and the end waits for it
+        os.kill(running.pid, signal.SIGTERM)
+        await launcher.wait_until_gone(running)
+        assert launcher.is_locked(running.data_dir)
+        assert launcher.find_running(running.data_dir) is None
+        writer.close()
+    finally:
+        close(process)
 
 
 async def test_a_sandbox_that_cannot_start_says_why(tmp_path: Path) -> None:

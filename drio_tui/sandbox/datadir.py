@@ -55,7 +55,10 @@ class DataDir:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder, made where it is missing. Raises `AlreadyRunning`, saying who has it."""
+        """Hold the folder, made where it is missing. Raises `AlreadyRunning`, saying who has it.
+
+        What a killed process said of itself is removed: with the folder held, it would be taken for the holder's.
+        """
         with plainly(self.path):
             private_dir(self.path)
             handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -66,6 +69,7 @@ class DataDir:
                 if attempt == _TRIES - 1:
                     raise AlreadyRunning(self._who())
                 time.sleep(_PAUSE)  # someone may only be looking whether the lock is held
+            self.untell()
             yield
         finally:
             os.close(handle)

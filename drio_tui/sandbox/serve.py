@@ -75,7 +75,6 @@ def serve(
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # it tells every statement's values below that
     folder = DataDir(data_dir)
     with folder.held(), _listening(port, folder.last_port()) as listener:
-        folder.untell()  # what one that was killed left behind
         folder.forget_stop()
         taken = listener.getsockname()[1]
         folder.keep_port(taken)
@@ -132,7 +131,7 @@ async def _serve(
             timeout_graceful_shutdown=_GRACE_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
-        server = _Server(config, ready)
+        server = _Server(config, ready, ending=folder.untell)
         app.state.sandbox.connections = lambda: len(server.server_state.connections)
         watch = asyncio.create_task(_end_when_unneeded(server, folder, options["idleExit"] * 60))
         if exit_with_parent:
@@ -145,16 +144,20 @@ async def _serve(
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers, and ends at a signal without raising it again, so that the rest is tidied up."""
+    """Says when it answers and when no longer, and ends at a signal without raising it again."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
-        self.ready = ready
+        self.ready, self.ending = ready, ending
         self.signal: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.ending()  # requests under way may take seconds, in which nobody may join it any more
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -294,7 +297,6 @@ def reset(data_dir: Path, *, database_url: str | None = None) -> Reset:
                 asyncio.run(_drop(database))
         folder.forget_token()
         allowed.forget(folder.path)
-        folder.untell()
     return Reset(folder.path, backup)
 
 
