@@ -134,11 +134,15 @@ class TokenKeeper:
         return renewed
 
     async def step_up(self, scopes: tuple[str, ...], used: str) -> str | None:
-        """A token that may do more, after `insufficient_scope`; None when nobody can get one, or too often."""
+        """A token that may do more, after `insufficient_scope`; None when nobody can get one, or too often.
+
+        What the token allowed so far is asked for too, or the next request would lack that.
+        """
         if self._hooks.step_up is None or self._step_ups >= _STEP_UPS:
             return None
         self._step_ups += 1
-        if not await self._hooks.step_up(scopes):
+        granted = (await self._current()).scope.split()
+        if not await self._hooks.step_up(tuple(dict.fromkeys((*granted, *scopes)))):
             return None
         tokens = await self._reload()
         return tokens.access_token if tokens is not None and tokens.access_token != used else None

@@ -204,13 +204,14 @@ class Backend:
 
         return Hooks(
             signed_out=self.sign_in_again,
+            step_up=lambda scopes: self.sign_in_again(scopes=scopes),
             offline=lambda error: self._set(phase="offline", cause=error.message or error.title),
             online=lambda: self._set(phase="online", cause=""),
             notice=self._notice,
         )
 
-    async def sign_in_again(self, _error: SignedOut | None = None) -> bool:
-        """The sign-in ended while something waits: ask for a new one in place; whether there is one now.
+    async def sign_in_again(self, _error: SignedOut | None = None, *, scopes: tuple[str, ...] = ()) -> bool:
+        """The sign-in ended while something waits, or lacks `scopes`: ask for a new one; whether there is one now.
 
         Raises `OtherAccount` when it is someone else's: what waits does not go on in that one's name.
         """
@@ -218,7 +219,7 @@ class Backend:
 
         session = self.session
         self._asked = answer = asyncio.get_running_loop().create_future()
-        self._post(SignInWanted(answer))
+        self._post(SignInWanted(answer, scopes))
         signed_in = await answer
         if signed_in is None or session is None or session is not self.session:
             return False

@@ -105,11 +105,15 @@ class RequestFailed(Message):
 
 
 class SignInWanted(Message):
-    """The sign-in ended while requests wait; `answer` is to be told the new one, None when there is none."""
+    """The sign-in ended, or allows too little, while requests wait; `answer` gets the new one, None when there is none.
 
-    def __init__(self, answer: asyncio.Future[SignedIn | None]) -> None:
+    `scopes` are what the new one has to allow, empty for what the server lists.
+    """
+
+    def __init__(self, answer: asyncio.Future[SignedIn | None], scopes: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.answer = answer
+        self.scopes = scopes
 
 
 class Notice(Message):

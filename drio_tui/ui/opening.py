@@ -139,16 +139,22 @@ class Opening(_Base):
         if isinstance(self.screen, _sign_in_screen()):
             tell(None)
         else:
-            self._show_sign_in(tell)
+            self._show_sign_in(tell, scopes=message.scopes)
 
-    def _show_sign_in(self, then: Callable[[SignedIn | None], None], base_url: str | None = None) -> None:
+    def _show_sign_in(
+        self,
+        then: Callable[[SignedIn | None], None],
+        base_url: str | None = None,
+        *,
+        scopes: tuple[str, ...] = (),
+    ) -> None:
         """Show the sign-in that is open in another area, or a new one; `then` is called with what comes of it."""
         for screen in all_screens(self):
             if isinstance(screen, _sign_in_screen()) and base_url in (None, screen.base_url):
                 screen.then.append(then)
                 self.switch_mode(mode_of(self, screen))
                 return
-        made = _sign_in_screen()(base_url)
+        made = _sign_in_screen()(base_url, scopes=scopes)
         made.then.append(then)
 
         def ended(signed_in: SignedIn | None) -> None:

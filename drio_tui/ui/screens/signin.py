@@ -89,9 +89,17 @@ class SignInScreen(DrioScreen[SignedIn]):
             self.turn = turn
             self.error = error
 
-    def __init__(self, base_url: str | None = None, *, open_browser: bool = True, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        open_browser: bool = True,
+        timeout: float | None = None,
+        scopes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
         self.base_url = base_url
+        self._scopes = scopes
         self.then: list[Callable[[SignedIn | None], None]] = []
         """What is called with the result."""
         self._open_browser = open_browser
@@ -102,6 +110,8 @@ class SignInScreen(DrioScreen[SignedIn]):
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="card", can_focus=False) as card:
             card.border_title = "Sign in"
+            if self._scopes:
+                yield Static(safe(f"This needs a sign-in that allows {' '.join(self._scopes)}."), id="scopes")
             yield Static(id="steps")
             with Vertical(id="silence"):
                 yield Static("No answer yet. If the browser shows an error page, R registers again.")
@@ -151,6 +161,7 @@ class SignInScreen(DrioScreen[SignedIn]):
                 timeout=self._wait or settings.login_timeout,
                 open_browser=self._open_browser,
                 register_again=register_again,
+                scopes=self._scopes,
             )
             signed_in = await flow.run()
         except SignInCancelled:

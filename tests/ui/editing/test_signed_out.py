@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -199,3 +200,42 @@ async def test_a_fresh_token_that_is_refused_asks_for_a_new_sign_in_once_and_goe
             await until(pilot, lambda: not isinstance(app.screen, SignInScreen) and app.screen is not editing)
             sent = [request.json for request in world.api.to(f"/api/v1{ITEM}") if request.method == "PATCH"]
             assert sent == [{"name": "Typed before"}] * 3  # refused, refused after a refresh, taken
+
+
+async def test_a_403_that_names_a_missing_scope_asks_for_a_sign_in_with_it_and_goes_on() -> None:
+    """B54: the new sign-in asks for the scopes of the old one and the missing one."""
+    answers = drio_of()
+    answers |= {f"GET {ITEM}": {"integration": INTEGRATION}, f"PATCH {ITEM}": {"integration": INTEGRATION}}
+    async with World() as world:
+        as_drio(world, answers)
+        reading = world.api_override[f"/api/v1{ITEM}"]
+
+        def asked() -> set[str]:
+            (scope,) = parse_qs(world.idp.to(AUTHORIZE)[-1].query)["scope"]
+            return {*scope.split()}
+
+        async def guarded(request: Request) -> Reply | Raw:
+            if request.method == "PATCH" and "apps:write" not in asked():
+                told = 'Bearer error="insufficient_scope", scope="apps:write"'
+                return json_reply({}, 403, **{"WWW-Authenticate": told})
+            return await reading(request)
+
+        world.api_override[f"/api/v1{ITEM}"] = guarded
+        app = DrioApp(LaunchOptions(base_url=world.base_url))
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await until(pilot, lambda: app.current_mode != "start")
+            await pilot.press("L")
+            await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
+            await browse(app.screen.url)
+            await until(pilot, lambda: app.session is not None and app.current_mode == "apps")
+            before = asked()
+            editing = await edit_integration(pilot)
+            leaf(editing, "name").set_value("Typed before")
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
+            assert "apps:write" in text_of(app)
+            await browse(app.screen.url)
+            await until(pilot, lambda: not isinstance(app.screen, SignInScreen) and app.screen is not editing)
+            assert asked() == {*before, "apps:write"}
+            sent = [request.json for request in world.api.to(f"/api/v1{ITEM}") if request.method == "PATCH"]
+            assert sent == [{"name": "Typed before"}] * 2
