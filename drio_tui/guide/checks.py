@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from drio_tui.api.models import AppCreate
 from drio_tui.guide.draft import BASICS, Draft, Object
 from drio_tui.guide.parts import by_ref, parts
 from drio_tui.kinds import KINDS
@@ -119,12 +118,3 @@ def _refused(draft: Draft) -> Iterator[Finding]:
         if now.get(head) == draft.sent.get(head):
             page = "branding" if head == "branding" else "template" if head == "templateId" else "basics"
             yield Finding(page, "warning", why, path)
-
-
-def is_valid(draft: Draft) -> bool:
-    """Whether the app could be asked for as it is."""
-    try:
-        AppCreate.from_wire(app_body(draft))
-    except ValueError:
-        return False
-    return True

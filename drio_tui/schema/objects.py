@@ -23,11 +23,6 @@ class ObjectNode(Node):
         self.forced = parent is None
         self.reset()
 
-    @property
-    def built(self) -> bool:
-        """Whether its members exist yet; those of a place that repeats itself come when asked for."""
-        return bool(self.members) or not self.field.members or not self._lazy()
-
     def _lazy(self) -> bool:
         return self.field.recursive and self.presence != "there"
 

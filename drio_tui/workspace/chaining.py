@@ -93,10 +93,6 @@ class Chains:
                 return [tool, *way]
         return []
 
-    def befores(self, tool: str) -> list[str]:
-        """The tools that hand their result to this one."""
-        return [source for source, targets in self.next.items() if tool in targets]
-
     def starts(self) -> list[str]:
         """The tools that begin a chain: they hand on, and nobody hands to them. One of each circle counts too."""
         fed = {target for targets in self.next.values() for target in targets}
