@@ -1,0 +1,171 @@
+"""Mutation testing of the modules that protect people's work, with mutmut (`pip install "mutmut>=3.8,<4"`).
+
+    python scripts/mutation.py [--commit REV] [--sample N] [--seed S] [--minutes M] [--diffs] [MODULE …]
+
+Works on a copy of the checkout, or of another commit, in a temporary folder. Each mutant is tried by those tests of
+its module that run the function in question. With `--sample`, that many mutants of each module are chosen by the
+seed; without, all are tried. After `--minutes` a module is cut short: what was not tried is counted apart. Prints
+the share of the tried mutants that were killed, and the survivors.
+
+mutmut changes functions only; constants of a module are not mutated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TESTS = {
+    "workspace/merge.py": ["tests/workspace/test_merge.py"],
+    "workspace/saving.py": [
+        f"tests/workspace/test_saving{part}.py"
+        for part in ("", "_faults", "_many", "_no_lost_update", "_review", "_undo")
+    ],
+    "auth/keeper.py": ["tests/auth/test_refresh.py"],
+    "calls/egress.py": ["tests/sandbox/mcp/test_egress.py"],
+    "sandbox/mcp/runtime.py": [f"tests/sandbox/mcp/test_{part}.py" for part in ("calls", "trying", "secrets")],
+}
+KILLED = {1, 3}
+TIMED_OUT = {36, 24, -24, 152, 255, -9}
+SETTINGS = """
+
+[tool.mutmut]
+source_paths = ["drio_tui/{module}"]
+also_copy = ["drio_tui", "styles", "tests", "benchmarks", "README.md"]
+pytest_add_cli_args_test_selection = {tests}
+pytest_add_cli_args = ["-p", "no:cacheprovider"]
+timeout_multiplier = 3.0
+timeout_constant = 10.0
+"""
+# A failure is a kill, however large its example is: nothing is shrunk, and each mutant gets the same examples.
+PROFILE = """
+
+import hypothesis
+hypothesis.settings.register_profile(
+    "mutation", deadline=None, database=None, derandomize=True, max_examples=100,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate], suppress_health_check=list(hypothesis.HealthCheck),
+)
+hypothesis.settings.load_profile("mutation")
+"""
+
+
+@dataclass
+class Result:
+    """The exit codes of the mutants that were chosen, None for those that were not tried."""
+
+    module: str
+    of: int
+    codes: dict[str, int | None]
+
+    def names(self, codes: set[int]) -> list[str]:
+        return [name for name, code in self.codes.items() if code in codes]
+
+    def __str__(self) -> str:
+        killed, late = len(self.names(KILLED)), len(self.names(TIMED_OUT))
+        tried = sum(code is not None for code in self.codes.values())
+        rate = f"{100 * (killed + late) / tried:.1f} %" if tried else "-"
+        others = Counter(
+            code for code in self.codes.values() if code is not None and code not in KILLED | TIMED_OUT | {0, 33}
+        )
+        return (
+            f"{self.module}: {rate} of {tried} tried are killed ({late} by timeout); {len(self.names({0}))} survived, "
+            f"{len(self.names({33}))} are run by no test; {self.of} mutants in all, {len(self.codes) - tried} chosen "
+            f"and not tried{f'; other exit codes {dict(others)}' if others else ''}"
+        )
+
+
+def copied(folder: Path, commit: str) -> None:
+    """A copy of the files of a commit, or of the checkout as it is."""
+    if commit:
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
+    else:
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+        there = "\0".join(name for name in names if name and (ROOT / name).exists())
+        pack = ["tar", "-c", "--null", "-T", "-"]
+        archive = subprocess.run(pack, cwd=ROOT, check=True, capture_output=True, input=there.encode()).stdout
+    subprocess.run(["tar", "-x"], cwd=folder, check=True, input=archive)
+
+
+def mutmut(folder: Path, *arguments: str, seconds: float | None = None) -> str:
+    """What one mutmut command says; it is stopped after `seconds`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mutmut", *arguments], cwd=folder, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    try:
+        return process.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        return process.communicate()[0]
+
+
+def codes(folder: Path, module: str) -> dict[str, int | None]:
+    found: dict[str, int | None] = json.loads((folder / "mutants" / "drio_tui" / f"{module}.meta").read_text())[
+        "exit_code_by_key"
+    ]
+    return found
+
+
+def tried(folder: Path, module: str, *, sample: int, seed: int, minutes: float) -> Result:
+    """Try the mutants of one module. Raises `RuntimeError` with mutmut's words when its tests do not pass unchanged."""
+    tests = [path for path in TESTS[module] if (folder / path).exists()]
+    settings = folder / "pyproject.toml"
+    settings.write_text(settings.read_text() + SETTINGS.format(module=module, tests=json.dumps(tests)))
+    conftest = folder / "tests" / "conftest.py"
+    conftest.write_text(conftest.read_text() + PROFILE)
+    first = f"drio_tui.{module.removesuffix('.py').replace('/', '.')}.nothing*"
+    said = mutmut(folder, "run", "--max-children", "1", first)  # makes the mutants, and learns what each test runs
+    try:
+        every = [*codes(folder, module)]
+    except FileNotFoundError:
+        raise RuntimeError(said[-3000:]) from None
+    chosen = sorted(random.Random(seed).sample(every, sample)) if 0 < sample < len(every) else every
+    said = mutmut(folder, "run", "--max-children", "1", *chosen, seconds=minutes * 60)
+    found = codes(folder, module)
+    if all(found[name] is None for name in chosen):
+        raise RuntimeError(said[-3000:])
+    return Result(module, len(every), {name: found[name] for name in chosen})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(TESTS))
+    parser.add_argument("--commit", default="", help="another commit than the checkout as it is")
+    parser.add_argument("--sample", type=int, default=0, help="mutants of each module (all)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=60, help="for each module")
+    parser.add_argument("--diffs", action="store_true", help="print what each survivor changes")
+    chosen = parser.parse_args()
+    if unknown := sorted({*chosen.modules} - {*TESTS}):
+        parser.error(f"no such module: {', '.join(unknown)}")
+    print(
+        f"commit {chosen.commit or 'of the checkout'}, seed {chosen.seed}, sample {chosen.sample or 'all'}", flush=True
+    )
+    for module in chosen.modules or TESTS:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="drio-mutation-") as name:
+            folder = Path(name)
+            copied(folder, chosen.commit)
+            result = tried(folder, module, sample=chosen.sample, seed=chosen.seed, minutes=chosen.minutes)
+            print(f"\n{result}; {time.monotonic() - began:.0f} s", flush=True)
+            for mutant in result.names({0, 33}):
+                print(f"  {mutant}", flush=True)
+                if chosen.diffs:
+                    print(mutmut(folder, "show", mutant), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
