@@ -147,3 +147,27 @@ async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.M
                 assert name in text_of(pilot.app)
             await pilot.press("escape")
             await until(pilot, lambda shown=dialog: pilot.app.screen is not shown)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "why"),
+    [
+        ("a", "b", "a text has one value, and only lists have room for what both added"),
+        ("a", MISSING, "one side took it away"),
+        ({"a": 1}, None, "one side took it away"),
+        ([1], {"a": 1}, "theirs is a list, mine is an object"),
+        (["a"], ["b"], "both changed the same entries of the list"),
+    ],
+)
+async def test_a_conflict_says_why_both_sides_cannot_be_put_together(
+    monkeypatch: pytest.MonkeyPatch, theirs: Any, mine: Any, why: str
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        dialog = ConflictScreen("Tool", [FieldConflict(("name",), "base", theirs, mine, "both changed it", MISSING)])
+        pilot.app.push_screen(dialog)
+        await until(pilot, lambda: pilot.app.screen is dialog and dialog.is_mounted)
+        assert f"not possible: {why}" in text_of(pilot.app)
+        await pilot.press("b")
+        await until(pilot, lambda: [note.message for note in pilot.app._notifications])
+        assert f"Not possible: {why}. Take theirs or mine." in [note.message for note in pilot.app._notifications]
+        assert dialog.taken == {}

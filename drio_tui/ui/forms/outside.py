@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
 _LIMIT = 16 << 20
+_USUAL = ("vi", "nano")
 
 
 class NoEditor(Exception):
@@ -28,13 +29,7 @@ def edit_outside(app: App[Any], text: str) -> str | None:
     The text lies in a new file of mode 0600 in a folder of its own (0700), which is gone afterwards. The
     command is split as a shell would, but no shell is started. Raises `NoEditor`.
     """
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = []
-    if not words or shutil.which(words[0]) is None:
-        raise NoEditor("Set $VISUAL or $EDITOR to the editor you like.")
+    words = _command()
     with tempfile.TemporaryDirectory(prefix="drio-") as folder:
         path = Path(folder) / "edit.json"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -57,3 +52,20 @@ def edit_outside(app: App[Any], text: str) -> str | None:
             return data.decode("utf-8").rstrip("\n")
         except (OSError, UnicodeDecodeError):
             raise NoEditor("What came back is not text.") from None
+
+
+def _command() -> list[str]:
+    """The editor's command: that of `$VISUAL`, else of `$EDITOR`, else vi or nano. Raises `NoEditor`."""
+    variable = next((name for name in ("VISUAL", "EDITOR") if os.environ.get(name, "").strip()), "")
+    if not variable:
+        found = next((name for name in _USUAL if shutil.which(name)), None)
+        if found is None:
+            raise NoEditor("There is no vi and no nano. Set $VISUAL or $EDITOR to an editor, as in EDITOR=micro.")
+        return [found]
+    try:
+        words = shlex.split(os.environ[variable])
+    except ValueError:
+        raise NoEditor(f"${variable} has a quote that is not closed: {os.environ[variable]}") from None
+    if shutil.which(words[0]) is None:
+        raise NoEditor(f"${variable} names {words[0]}, which is not found. Set it to an editor that is installed.")
+    return words

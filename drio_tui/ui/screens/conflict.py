@@ -25,6 +25,20 @@ from drio_tui.workspace.merge import FieldConflict, Path
 _SIDES = {"theirs": "theirs", "mine": "mine", "both": "both together"}
 
 
+def why_not_both(conflict: FieldConflict) -> str:
+    """Why the two sides cannot be put together, as the end of a sentence."""
+    sides = (conflict.theirs, conflict.mine)
+    if MISSING in sides or None in sides:
+        return "one side took it away"
+    if all(isinstance(side, list) for side in sides):
+        return "both changed the same entries of the list"
+    names = {str: "a text", bool: "a yes or no", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    what = [names.get(type(side), "a value") for side in sides]
+    if what[0] != what[1]:
+        return f"theirs is {what[0]}, mine is {what[1]}"
+    return f"{what[0]} has one value, and only lists have room for what both added"
+
+
 class ConflictScreen(Dialog[dict[Path, Any] | None]):
     """Gives the value decided on for each member, None when the person goes back to editing.
 
@@ -100,7 +114,9 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
                 ("mine", one.mine, "$text-success"),
             )
         ]
-        if one.both is not MISSING:
+        if one.both is MISSING:
+            lines.append(safe_line(f"both   not possible: {why_not_both(one)}", 300, "$foreground-muted"))
+        else:
             lines.append(safe_line(f"both   {shown(one.path, one.both, self._name_of)}", 300, "$text-primary"))
         self.query_one("#about", Static).update(Content("\n").join(lines))
 
@@ -109,7 +125,8 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
         if number is None:
             return
         if side == "both" and self._conflicts[number].both is MISSING:
-            self.notify("These two cannot be put together.", severity="warning", markup=False)
+            why = why_not_both(self._conflicts[number])
+            self.notify(f"Not possible: {why}. Take theirs or mine.", severity="warning", markup=False)
             return
         self.taken[number] = side
         self._show()

@@ -51,12 +51,32 @@ def test_an_editor_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytes
     assert edit_outside(app, "before") is None
 
 
-@pytest.mark.parametrize("command", ["", "no-such-editor-anywhere", "'unclosed"])
-def test_no_editor_is_said_plainly(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("", "There is no vi and no nano. Set \\$VISUAL or \\$EDITOR"),
+        ("no-such-editor-anywhere", "\\$EDITOR names no-such-editor-anywhere, which is not found"),
+        ("'unclosed", "\\$EDITOR has a quote that is not closed"),
+    ],
+)
+def test_no_editor_is_said_plainly(command: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDITOR", command)
+    monkeypatch.setenv("PATH", str(tmp_path))
     app: Any = Lending()
-    with pytest.raises(NoEditor, match="EDITOR"):
+    with pytest.raises(NoEditor, match=said):
         edit_outside(app, "before")
+
+
+def test_without_the_variables_vi_is_used_or_else_nano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    app: Any = Lending()
+    for name in ("nano", "vi"):
+        command = tmp_path / name
+        command.write_text(f"#!/bin/sh\necho {name} > $1\n")
+        command.chmod(0o700)
+        assert edit_outside(app, "before") == name
 
 
 async def test_what_comes_back_is_taken_over_and_secrets_never_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
