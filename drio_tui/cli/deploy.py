@@ -282,22 +282,22 @@ def connect(
     """Tell how AI clients are connected to the deployed APP (id or slug): steps on stderr, snippets on stdout."""
     from drio_tui.urls import explained
     from drio_tui.workspace.ai_clients import guides, reach
-    from drio_tui.workspace.deployed import Records
+    from drio_tui.workspace.trying.deployed import NotDeployed, live_at
 
     async def work() -> tuple[str, str]:
         async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
             app_id = await find_app(session.client, app)
             raw = (await session.client.get(APP, app_id)).raw
-            last = None if endpoint else Records(session.server, app_id).read()
-            return endpoint or (last.endpoint if last else ""), str(raw.get("slug") or "")
+            try:
+                return endpoint or await live_at(session.client, raw), str(raw.get("slug") or "")
+            except NotDeployed as error:
+                raise DrioError(
+                    error.message,
+                    title="The endpoint is not known",
+                    hint="Deploy it (drio-tui deploy), or name the endpoint with --endpoint URL.",
+                ) from None
 
     url, slug = run(work())
-    if not url:
-        raise DrioError(
-            "it was not deployed from here yet",
-            title="The endpoint is not known",
-            hint="Deploy it (drio-tui deploy), or name the endpoint with --endpoint URL.",
-        )
     if why := one_line(explained(url), 200):
         if endpoint:
             raise UsageError(f"--endpoint is no address of an endpoint: {why}")

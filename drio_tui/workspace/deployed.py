@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ VERSION = 1
 LARGEST = 4 << 20
 """Bytes of a config that is kept whole."""
 _READ = 8 << 20
+_KEPT_VERSIONS = 10
 _KEPT_MEMBERS = frozenset({"id", "integrationId"})
 _PRINT = "fingerprint"
 
@@ -119,16 +120,15 @@ class Records:
         # An earlier version kept one for each port that a sandbox had: the newest counts.
         adopt(self._server, self.path, self._names.pattern, self._names.of, lambda found: _newest(found, self.path))
         try:
-            raw = wire.loads(read_private(self.path, limit=_READ))
+            return _record(wire.loads(read_private(self.path, limit=_READ)))
         except FileNotFoundError:
             return None
         except (OSError, wire.MalformedJson) as error:
             self.notices.append(f"What was deployed last cannot be read: {error}")
             return None
-        return _record(raw)
 
     def keep(self, record: Record) -> None:
-        """Put it in the place of the one before. Never raises."""
+        """Put it in the place of the one before, which is kept by its version. Never raises."""
         things: Mapping[str, Object] = record.things
         text = wire.dumps(things)
         if len(text) > LARGEST:
@@ -142,9 +142,27 @@ class Records:
         try:
             private_dir(self.path.parent.parent)
             private_dir(self.path.parent)
-            write_private(self.path, wire.dumps(body).encode("ascii"))
+            data = wire.dumps(body).encode("ascii")
+            write_private(self._path_of(record.version), data)
+            write_private(self.path, data)
+            self._forget_oldest()
         except (OSError, ValueError) as error:
             self.notices.append(f"What was deployed could not be kept for comparing: {error}")
+
+    def restored(self, earlier: str, version: str, endpoint: str) -> None:
+        """Note that what was deployed as `earlier` is live again as `version`, if it is known here. Never raises."""
+        with contextlib.suppress(OSError, wire.MalformedJson):
+            record = _record(wire.loads(read_private(self._path_of(earlier), limit=_READ)))
+            if record is not None:
+                self.keep(replace(record, version=version, endpoint=endpoint or record.endpoint, at=time.time()))
+
+    def _path_of(self, version: str) -> Path:
+        return self.path.with_name(f"{self.path.stem}.{digest(version)[:16]}.json")
+
+    def _forget_oldest(self) -> None:
+        kept = sorted(self.path.parent.glob(f"{self.path.stem}.*.json"), key=lambda each: each.stat().st_mtime)
+        for each in kept[:-_KEPT_VERSIONS]:
+            each.unlink(missing_ok=True)
 
 
 def record_of(version: str, endpoint: str, things: Mapping[str, Object]) -> Record:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -23,7 +22,6 @@ from drio_tui.ui.widgets.copyable import Copyable
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.urls import explained
 from drio_tui.workspace.ai_clients import Guide, guides, reach
-from drio_tui.workspace.deployed import Records
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -45,12 +43,13 @@ class ConnectScreen(DrioScreen[None]):
     )
 
     class Known(Message):
-        """The endpoint and the slug were found, as far as they are known."""
+        """The endpoint and the slug were found, as far as they are known; `why` says why there is no endpoint."""
 
-        def __init__(self, endpoint: str, slug: str) -> None:
+        def __init__(self, endpoint: str, slug: str, why: str = "") -> None:
             super().__init__()
             self.endpoint = endpoint
             self.slug = slug
+            self.why = why
 
     chosen: reactive[int] = reactive(0, init=False)
     """Which client is shown."""
@@ -77,28 +76,31 @@ class ConnectScreen(DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         endpoint = self.endpoint
-        records = Records(self.backend.server, self.app_id)
         self.query_one("#connect-body").focus()
 
         async def find(client: DrioClient) -> ConnectScreen.Known:
-            last = None if endpoint else await asyncio.to_thread(records.read)
+            from drio_tui.workspace.trying.deployed import NotDeployed, live_at  # it brings the MCP client with it
+
             app = (await client.get(APP, self.app_id)).raw
             slug = app.get("slug") if isinstance(app.get("slug"), str) else ""
-            return self.Known(endpoint or (last.endpoint if last else ""), slug or "")
+            try:
+                return self.Known(endpoint or await live_at(client, app), slug or "")
+            except NotDeployed as error:
+                return self.Known("", slug or "", f"{error.message[:1].upper()}{error.message[1:]}.")
 
         if endpoint:
             self._show(endpoint, "")
         self.run_request(find, lambda known: known, group="find")
 
     def on_connect_screen_known(self, message: Known) -> None:
-        self._show(message.endpoint, message.slug)
+        self._show(message.endpoint, message.slug, message.why)
 
-    def _show(self, endpoint: str, slug: str) -> None:
+    def _show(self, endpoint: str, slug: str, why_none: str = "") -> None:
         self.endpoint = endpoint
         self.query_one("#connect-endpoint", Copyable).set_text(endpoint)
         self.query_one("#connect-endpoint").display = bool(endpoint)
         why = explained(endpoint) if endpoint else ""
-        told = "It was not deployed from here yet. d on the app deploys it."
+        told = f"{why_none} d on the app deploys it."
         if endpoint:
             told = f"drio gave an endpoint that cannot be used: {why}" if why else reach(endpoint).told
         note = self.query_one("#connect-reach", Static)

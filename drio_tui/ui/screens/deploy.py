@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,7 +29,7 @@ from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens import restoring
 from drio_tui.ui.screens.base import DrioScreen
 from drio_tui.ui.screens.connect import ConnectScreen
-from drio_tui.ui.screens.deploy_news import WAYS, Seen, live, ready, trouble
+from drio_tui.ui.screens.deploy_news import WAYS, Seen, live, nothing_changed, ready, trouble
 from drio_tui.ui.screens.deploy_rows import (
     change_rows,
     change_text,
@@ -50,11 +51,11 @@ from drio_tui.workspace.model_view import differences
 from drio_tui.workspace.outcomes import Failed, Refused, Unknown
 from drio_tui.workspace.preflight import Preflight, preflight
 from drio_tui.workspace.snapshot import Snapshot, Thing
+from drio_tui.workspace.trying.deployed import NotDeployed, live_at
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
-_FIRST = "No earlier deploy from this machine is known, so there is nothing to compare with."
 PAGES = ("Preflight", "Changes", "What a model sees")
 
 
@@ -82,8 +83,9 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
     class Checked(Message):
         """The preflight was done."""
 
-        def __init__(self, snapshot: Snapshot, report: Preflight, last: Record | None) -> None:
+        def __init__(self, snapshot: Snapshot, report: Preflight, last: Record | None, live_at: str) -> None:
             super().__init__()
+            self.live_at = live_at
             self.snapshot = snapshot
             self.report = report
             self.last = last
@@ -125,6 +127,7 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
         self.snapshot: Snapshot | None = None
         self.done: Deployed | None = None
         self.last: Record | None = None
+        self.live_at = ""
         self.changes: Sequence[Change] = ()
         self.seen: Seen | None = None
         self._looking = False
@@ -165,7 +168,7 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
     @property
     def endpoint(self) -> str:
         """Where the app is live, as far as it is known here."""
-        return self.done.endpoint if self.done else self.last.endpoint if self.last else ""
+        return self.done.endpoint if self.done else self.live_at
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -180,7 +183,11 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
             snapshot = await read(saver_of(self.backend, client), self.app_id)
             allowed = await allowed_hosts(client)
             report = await asyncio.to_thread(preflight, snapshot, base_url=base_url, allowed=allowed)
-            return self.Checked(snapshot, report, await asyncio.to_thread(records.read))
+            endpoint = ""
+            if snapshot.app is not None and isinstance(snapshot.app.raw, dict):
+                with contextlib.suppress(NotDeployed):
+                    endpoint = await live_at(client, snapshot.app.raw)
+            return self.Checked(snapshot, report, await asyncio.to_thread(records.read), endpoint)
 
         def failed(error: DrioError) -> Message:
             return self.Done(Failed(error))
@@ -188,7 +195,7 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
         self.run_request(look, lambda checked: checked, group="check", failed=failed)
 
     def on_deploy_screen_checked(self, message: Checked) -> None:
-        self.snapshot, self.last = message.snapshot, message.last
+        self.snapshot, self.last, self.live_at = message.snapshot, message.last, message.live_at
         self.changes = changes_since(message.last, things_of(message.snapshot)) if message.last else ()
         self._fill("#findings", finding_rows(message.report.findings))
         self._fill("#changes", change_rows(self.changes))
@@ -396,8 +403,8 @@ class DeployScreen(restoring.Restoring, DrioScreen[str | None]):
             cost = f"{kilobytes(report.bytes)}, about {report.tokens:,} tokens of a model's context"
             return safe_line(f"Nothing stands in the way. {count_of(report.tools, 'tool')}, {cost}.", 200)
         if self.page == 1:
-            known = "Nothing has changed since the last deploy." if self.last else _FIRST
-            return safe_line(known, 200)
+            app = self.snapshot.app if self.snapshot else None
+            return safe_line(nothing_changed(self.last, app.text("version") if app else ""), 300)
         if self._looking:
             return safe_line("Connecting…", 80)
         if self.seen is None:

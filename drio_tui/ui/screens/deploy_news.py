@@ -16,6 +16,7 @@ from drio_tui.workspace.outcomes import Failed, Refused, Unknown
 from drio_tui.workspace.preflight import Preflight
 
 WAYS = "Enter leads to where it is mended, F deploys all the same."
+FIRST = "No earlier deploy from this machine is known, so there is nothing to compare with."
 _GOOD, _WARNED, _BAD, _QUIET = "$text-success", "$text-warning", "$text-error", "$foreground-muted"
 _WIDTH = 200
 _MOST_REASONS = 6
@@ -42,6 +43,18 @@ def ready(report: Preflight, last: Record | None, version: str) -> list[Content]
         told = f"Version {version} did not come from a deploy here: changes are told since {last.version}."
         lines.append(safe_line(told, _WIDTH, _QUIET))
     return lines
+
+
+def nothing_changed(last: Record | None, version: str) -> str:
+    """What a list of changes without any says; `version` is the app's now."""
+    if last is None:
+        return FIRST
+    if last.version == version:
+        return "Nothing has changed since the last deploy."
+    return (
+        f"Nothing has changed since {last.version}, the last deploy from here. What is live as {version} was deployed "
+        "elsewhere, or restored: whether it differs is not known here."
+    )
 
 
 def live(done: Deployed, seen: Seen | None, *, looking: bool) -> list[Content]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.binding import BindingType
@@ -87,8 +88,13 @@ class Restoring:
             return
         screen, version = self._screen, str(choice.value)
 
+        records = screen.records
+
         async def work(client: DrioClient) -> Ended:
-            return Ended(await restore(saver_of(screen.backend, client), screen.app_id, version))
+            outcome = await restore(saver_of(screen.backend, client), screen.app_id, version)
+            if isinstance(outcome, Restored):
+                await asyncio.to_thread(records.restored, outcome.of, outcome.version, outcome.endpoint)
+            return Ended(outcome)
 
         screen.run_request(work, lambda message: message, group="restore", once=True)
 

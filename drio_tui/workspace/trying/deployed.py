@@ -81,16 +81,17 @@ async def widget_page(endpoint: str, bound: Bound, on_exchange: Told = None) -> 
 
 async def live_at(client: DrioClient, app: Document) -> str:
     """Where an app is live: as its public id says, or as the last deploy from here was told. Raises `NotDeployed`."""
-    api_url, sandbox = client.transport.base_url, client.transport.is_sandbox
-    endpoint = endpoint_of(api_url, app, sandbox=sandbox)
-    if endpoint is None or not sandbox:  # a local sandbox may listen elsewhere by now
+    sandbox = client.transport.is_sandbox
+    told = endpoint_of(client.transport.base_url, app, sandbox=sandbox)
+    if told is None or not sandbox:  # a local sandbox may listen elsewhere by now
         last = await asyncio.to_thread(Records(client.transport.server_id, str(app.get("id"))).read)
-        endpoint = last.endpoint if last is not None and last.endpoint else endpoint
+        if last is not None and last.endpoint:
+            return last.endpoint
     if app.get("status") == "draft":
         raise NotDeployed("the app is a draft, so there is nothing to call", hint="Deploy it, or run its draft.")
-    if endpoint is None:
+    if told is None:
         raise NotDeployed("where it is live cannot be told from what drio says", hint="Run its draft.")
-    return endpoint
+    return told
 
 
 def endpoint_of(api_url: str, app: Document, *, sandbox: bool) -> str | None:

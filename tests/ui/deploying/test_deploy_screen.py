@@ -11,13 +11,15 @@ import pytest
 from drio_tui.api.errors import SignInRequired
 from drio_tui.kinds import TOOL
 from drio_tui.ui.forms.chooser import ChooserScreen
+from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.app import AppScreen
 from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.connect import ConnectScreen
 from drio_tui.ui.screens.deploy import DeployScreen
 from drio_tui.ui.screens.edit import EditScreen
 from drio_tui.workspace.deployed import Records, record_of
-from drio_tui.workspace.earlier import deployments
+from drio_tui.workspace.deploying import Deployed, deploy
+from drio_tui.workspace.earlier import deployments, restore
 from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -97,11 +99,12 @@ async def test_an_app_is_mended_deployed_once_seen_as_a_model_does_and_connected
 
 
 async def test_connecting_offers_nothing_to_copy_of_an_endpoint_that_is_no_web_address(
-    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with app_of(sandbox_process, monkeypatch, size=(80, 24)) as (pilot, opened, _client):
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=(80, 24)) as pilot:
         app: Any = pilot.app
-        Records(app.backend.base_url, opened.app_id).keep(record_of("1.1.0", "string", {}))
+        opened = await open_first_app(pilot)
+        Records(app.backend.server, opened.app_id).keep(record_of("1.1.0", "string", {}))
         await pilot.press("C")
         await until(pilot, lambda: isinstance(app.screen, ConnectScreen) and app.screen.endpoint == "string")
         await pilot.pause()
@@ -231,5 +234,56 @@ async def test_an_earlier_deployment_is_published_again_where_they_are_kept(
         await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
         (kept, *_) = await deployments(client, opened.app_id)
         assert (kept.version, kept.again, kept.live) == ("1.3.0", "1.1.0", True)
+        # Neither deploy was made from here: what is live may be anything.
+        screen.page = 1
+        await until(pilot, lambda: "No earlier deploy from this machine is known" in text_of(app))
         monkeypatch.setattr(app.backend.client.transport, "_server", "nginx")
         assert screen.check_action("restore_earlier", ()) is False
+
+
+async def test_after_a_restore_the_changes_are_those_between_what_is_live_and_the_draft(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, opened, client):
+        app: Any = pilot.app
+        saver = saver_of(app.backend, app.backend.client)
+        records = Records(app.backend.server, opened.app_id)
+        tool = (await client.list(TOOL, app=opened.app_id)).items[0]
+        assert isinstance(await deploy(saver, opened.app_id, records), Deployed)
+        await client.update(TOOL, tool["id"], {"description": "later"}, app=opened.app_id)
+        assert isinstance(await deploy(saver, opened.app_id, records), Deployed)
+        screen = await deploy_of(pilot)
+        screen.page = 1
+        await until(pilot, lambda: "Nothing has changed since the last deploy." in text_of(app))
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
+        assert [(change.id, [one.dotted for one in change.fields]) for change in screen.changes] == [
+            (tool["id"], ["description"])
+        ]
+        # Restored elsewhere: this machine does not know what is live.
+        await restore(saver, opened.app_id, "1.2.0")
+        await pilot.press("r")
+        await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.4.0")
+        await client.update(TOOL, tool["id"], {"description": tool["description"]}, app=opened.app_id)
+        await pilot.press("r")
+        await until(pilot, lambda: screen.report and not screen.changes)
+        told = " ".join(text_of(app).split())
+        assert "Nothing has changed since 1.3.0, the last deploy from here. What is live as 1.4.0" in told
+
+
+async def test_connecting_finds_the_endpoint_of_an_app_that_was_deployed_elsewhere(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, opened, client):
+        app: Any = pilot.app
+        app.open_connect(opened.app_id)
+        await until(pilot, lambda: "The app is a draft" in text_of(app))
+        await pilot.press("escape")
+        made = await client.deploy(opened.app_id)
+        app.open_connect(opened.app_id)
+        await until(pilot, lambda: made.raw["endpoint"] in text_of(app))
+        await pilot.press("escape")
+        screen = await deploy_of(pilot)
+        assert screen.endpoint == made.raw["endpoint"]
