@@ -16,6 +16,7 @@ from drio_tui.api.errors import UsageError
 from drio_tui.kinds import KINDS
 from drio_tui.workspace.journal import strip
 from drio_tui.workspace.merge import dotted
+from drio_tui.workspace.recovery import SECRETIVE
 from drio_tui.workspace.undo import without
 
 VERSION = 1
@@ -50,11 +51,8 @@ class Filled:
         self.turn += 1
 
     def kept(self, kind: str) -> tuple[Object, tuple[str, ...]]:
-        """What may be written down, and the paths of what may not.
-
-        Schemas and mappings hold names, not values: only connections and integrations have secrets.
-        """
-        found, stripped = strip(self.shown) if kind in ("auth", "integration") else (self.shown, ())
+        """What may be written down, and the paths of what may not."""
+        found, stripped = strip(self.shown) if kind in SECRETIVE else (self.shown, ())
         gone = [*self.lost, *(dotted(path) for path in stripped), *_missing(self.whole, found, "")]
         lost = tuple(dict.fromkeys(gone))
         return without(found, lost), lost

@@ -15,17 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drio_tui.api import wire
-from drio_tui.auth.lock import FileLock, LockBusy
 from drio_tui.guide.draft import Draft, from_json, to_json
 from drio_tui.server_id import may_belong
 from drio_tui.shelf import Shelf
+from drio_tui.workspace.held import InUse as InUse
+from drio_tui.workspace.held import hold
 
 SOON = 0.2
 """Seconds after a change until it is written, while more may come."""
-
-
-class InUse(OSError):
-    """Another process, or another screen, is working on the draft."""
 
 
 def _parse(data: object, id: str) -> Draft | None:
@@ -70,7 +67,7 @@ def load(profile: str | None = None, server: str | None = None) -> Kept:
 def discard(id: str) -> None:
     """Forget a draft; one that is not there is no matter. Raises `InUse`, or `OSError` when it cannot be removed."""
     with ExitStack() as stack:
-        _hold(stack, id)
+        hold(stack, _SHELF.path(id), "draft")
         _remove(id)
 
 
@@ -101,7 +98,7 @@ class Keeper:
         """A new draft; nothing is written before there is something to keep."""
         draft = Draft(profile, server)
         with ExitStack() as stack:
-            _hold(stack, draft.id)
+            hold(stack, _SHELF.path(draft.id), "draft")
             return cls(draft, stack.pop_all())
 
     @classmethod
@@ -111,7 +108,7 @@ class Keeper:
         Raises `InUse`, `FileNotFoundError`, `OSError` or `ValueError`.
         """
         with ExitStack() as stack:
-            _hold(stack, id)
+            hold(stack, _SHELF.path(id), "draft")
             draft = _SHELF.read(id)
             if draft is None:
                 raise ValueError("the draft was made by a newer version of the program")
@@ -175,10 +172,3 @@ class Keeper:
                 return
             self.problem = ""
             self._written = turn
-
-
-def _hold(stack: ExitStack, id: str) -> None:
-    try:
-        stack.enter_context(FileLock(_SHELF.path(id).with_suffix(".lock")).hold_blocking(0))
-    except LockBusy as busy:
-        raise InUse("Another window is working on this draft.") from busy

@@ -66,11 +66,17 @@ class Leaving(_Base):
         if why:
             self.run_worker(self._quit_after_asking(" ".join(why)), group="leave", exclusive=True)
         else:
-            self.exit(0)
+            self._quit()
 
     async def _quit_after_asking(self, why: str) -> None:
         if await self.confirm("Quit?", why, agree="Quit"):
-            self.exit(0)
+            self._quit()
+
+    def _quit(self) -> None:
+        """End; nothing that the person agreed to lose is offered at the next start."""
+        for screen in all_screens(self):
+            getattr(screen, "drop_typed", str)()
+        self.exit(0)
 
     # -- unsaved edits ----------------------------------------------------------------------------
 
@@ -95,13 +101,6 @@ class Leaving(_Base):
             recovery.save_all(buffers)
         return buffers
 
-    def forget_kept(self, id: str) -> None:
-        """Forget a kept edit: it is saved now."""
-        from drio_tui.workspace import recovery
-
-        with contextlib.suppress(OSError):  # it is offered once more, no harm
-            recovery.discard(id)
-
     def _offer_kept(self) -> None:
         """Offer what was kept at the last end, for the connection in use, once."""
         if self._drio._offered or self._drio.session is None or self._drio.options.read_only:
@@ -116,9 +115,11 @@ class Leaving(_Base):
         kept = await asyncio.to_thread(recovery.load, self._drio.status.profile)
         for problem in kept.problems[:3]:
             self.notify(safe(problem).plain, severity="warning", markup=False)
-        # What this program kept itself is still on the screen.
-        earlier = [buffer for buffer in kept.buffers if buffer.at < self._drio._began]
-        buffers = [buffer for buffer in earlier if await self._is_from_here(buffer)]
+        buffers = []
+        for buffer in kept.buffers:
+            # What this program kept itself is still on the screen, what another one has open on that one's.
+            if buffer.at < self._drio._began and not await asyncio.to_thread(recovery.is_edited, buffer):
+                buffers += [buffer] if await self._is_from_here(buffer) else []
 
         def go_on(buffer: Any) -> None:
             if buffer is not None:

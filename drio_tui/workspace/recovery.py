@@ -1,26 +1,36 @@
-"""Unsaved edits, kept when the program ends without asking: a crash, SIGTERM, SIGHUP, a thing deleted elsewhere.
+"""Unsaved edits, kept as they are typed, and when the program ends without asking or a thing is deleted elsewhere.
 
-Each lies in a file of its own in the state folder (mode 0600), so that nothing is shared between processes.
-Everything here blocks and runs no event loop: it is called from places where there is none any more.
-Secrets that were typed are not kept; `Buffer.lost` says which, so that a person is asked for them again.
+Each lies in a file of its own in the state folder (mode 0600), so that nothing is shared between processes; who edits
+it holds a lock beside it. Everything here but `KeptEdit.soon` blocks and runs no event loop: it is called from places
+where there is none any more. Secrets that were typed are not kept; `Buffer.lost` says which, so that a person is
+asked for them again.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import secrets
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from drio_tui.api import wire
 from drio_tui.shelf import Shelf
+from drio_tui.workspace.held import InUse, hold, is_held
 from drio_tui.workspace.journal import strip
 from drio_tui.workspace.undo import without
 
 VERSION = 1
+SECRETIVE = frozenset({"auth", "integration"})
+"""The kinds that hold secrets; schemas and mappings hold names, not values."""
+SOON = 0.4
+"""Seconds after a change until it is written, with what is typed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,86 @@ def load(profile: str | None = None) -> Kept:
 def discard(id: str) -> None:
     """Forget a buffer; one that is not there is no matter. Raises `OSError` when it cannot be removed."""
     _SHELF.remove(id)
+    _SHELF.path(id).with_suffix(".lock").unlink(missing_ok=True)
+
+
+def is_edited(buffer: Buffer) -> bool:
+    """Whether a screen, of this process or another, has the edit open."""
+    return is_held(_SHELF.path(buffer.id))
+
+
+class KeptEdit:
+    """One edit for as long as a screen has it open, written down as it is typed.
+
+    What cannot be written is tried again with the next change; the edit is on the screen all the same.
+    """
+
+    def __init__(self, id: str = "") -> None:
+        self.id = id or new_id()
+        self._held: ExitStack | None = None
+        self._turn = 0
+        self._written = 0
+        self._mutex = threading.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def hold(self) -> None:
+        """Say that it is being edited here. Raises `InUse`; its own id is another one then."""
+        if self._held is not None:
+            return
+        with ExitStack() as stack:
+            try:
+                hold(stack, _SHELF.path(self.id), "edit")
+            except InUse:
+                self.id = new_id()
+                raise
+            self._held = stack.pop_all()
+
+    def soon(self, take: Callable[[], Buffer | None]) -> None:
+        """Write in a moment, off the event loop, what `take` gives then; None: there is nothing to lose."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SOON, self._start, take)
+
+    def _start(self, take: Callable[[], Buffer | None]) -> None:
+        self._timer = None
+        self._turn += 1
+        task = asyncio.get_running_loop().create_task(asyncio.to_thread(self._write, self._turn, take()))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _write(self, turn: int, buffer: Buffer | None) -> None:
+        with self._mutex:
+            if turn <= self._written:
+                return  # a newer state is there already
+            self._written = turn
+            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+                if buffer is None:
+                    _SHELF.remove(self.id)
+                else:
+                    self.hold()
+                    save(replace(buffer, id=self.id))
+
+    def forget(self) -> None:
+        """It is saved, or not wanted any more: a writing under way must not bring it back."""
+        self._stop_writing()
+        with self._mutex:
+            self._written = 1 << 62
+            with contextlib.suppress(OSError):
+                discard(self.id)
+
+    def close(self) -> None:
+        """The screen is gone: others may go on with what is in the file."""
+        self._stop_writing()
+        with self._mutex:
+            self._written = 1 << 62
+            if self._held is not None:
+                self._held.close()
+                self._held = None
+
+    def _stop_writing(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 _TEXTS = ("id", "profile", "server", "app", "kind", "thing", "label", "parent", "draft", "why")
@@ -144,7 +234,7 @@ _SHELF = Shelf("recovery", "unsaved edit", "unsaved edits", _buffer)
 def _safe_draft(buffer: Buffer) -> str:
     """The text that does not parse, unless something secret stands in it: it cannot be taken out of such a text."""
     text = buffer.draft
-    if not text:
+    if not text or buffer.kind in SECRETIVE:
         return ""
     mine, lost = strip(buffer.mine)
     hints = re.search(r"secret|passw|token|api.?key|authorization|credential|private.?key|bearer", text, re.IGNORECASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on
@@ -265,11 +266,15 @@ class ThingsPage(Page):
         def keep(made: Made) -> None:
             added.filled.edit(made.whole, made.shown)
 
-        screen = ThingScreen(part.kind, part.parent, snapshot, dict(added.filled.whole), keep=keep)
+        before = replace(added.filled)
+        screen = ThingScreen(part.kind, part.parent, snapshot, dict(before.whole), keep=keep, kept=self.edited)
 
         def take(_: str | None) -> None:
             if screen.made is not None:
                 keep(screen.made)
+                self._changed()
+            elif added.filled != before:
+                added.filled = before
                 self._changed()
 
         self.app.push_screen(screen, take)
@@ -317,7 +322,7 @@ class ThingsPage(Page):
             else:
                 added.filled.edit(made.whole, made.shown)
 
-        screen = ThingScreen(kind, parent, snapshot, keep=keep)
+        screen = ThingScreen(kind, parent, snapshot, keep=keep, kept=self.edited)
 
         def take(_: str | None) -> None:
             if screen.made is not None:
@@ -326,6 +331,9 @@ class ThingsPage(Page):
                 self._changed()
                 self.rows.choose(added.ref)
                 self.focus_first()
+            elif added is not None:
+                self.draft.remove(added.ref)
+                self._changed()
 
         self.app.push_screen(screen, take)
 
@@ -402,12 +410,19 @@ class AuthPage(ThingsPage):
             else:
                 self.draft.auth[part.ref] = Filled(made.whole, made.shown)
 
+        before = replace(filled) if filled is not None else None
+
         def take(made: Made | None) -> None:
             if made is not None:
                 keep(made)
                 self._changed()
+            elif self.draft.auth.get(part.ref) != before:
+                self.draft.auth.pop(part.ref, None)
+                if before is not None:
+                    self.draft.auth[part.ref] = before
+                self._changed()
 
-        self.app.push_screen(ConfigScreen(part.name, raw, snapshot, keep=keep), take)
+        self.app.push_screen(ConfigScreen(part.name, raw, snapshot, keep=keep, kept=self.edited), take)
 
 
 class ApiPage(ThingsPage):

@@ -14,7 +14,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import ContentSwitcher, Static, TextArea
 
 from drio_tui.api.errors import NotFound
 from drio_tui.api.models import same_json
@@ -35,7 +35,7 @@ from drio_tui.ui.screens.writing import WritingScreen
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.loader import load_app
-from drio_tui.workspace.recovery import Buffer
+from drio_tui.workspace.recovery import SECRETIVE, Buffer
 from drio_tui.workspace.snapshot import Snapshot
 from drio_tui.workspace.trying.history import Kept
 
@@ -114,6 +114,7 @@ class EditScreen(WritingScreen):
         self._whole_model: FormModel | None = None
         self._begun: dict[str, Any] | None = None
         self._page = 0
+        self._json_read = False
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
@@ -269,17 +270,34 @@ class EditScreen(WritingScreen):
                 found |= editor.value(secrets=secrets)
         return found
 
+    def _mine_typed(self, *, secrets: bool) -> dict[str, Any]:
+        """The same with what was typed as JSON and is not spread over the other pages yet."""
+        if not self._json_read or self._whole_model is None:
+            return self.mine(secrets=secrets)
+        fixed = {name: value for name, value in self.base.items() if name in self.kind.fixed}
+        found: dict[str, Any] = fixed | self._whole_model.value(secrets=secrets)
+        config = found.get("config")
+        if not secrets and self.kind.name in SECRETIVE and isinstance(config, dict):
+            # The whole does not know what the provider calls secret: a new member may be one, by whatever name.
+            sides = (self.base.get("config"), self.mine(secrets=False).get("config"))
+            known = {name for side in sides if isinstance(side, dict) for name in side}
+            found["config"] = {name: value for name, value in config.items() if name in known}
+        return found
+
     @property
     def dirty(self) -> bool:
         """Whether there is anything to lose."""
+        if self._filled and self.form is not None and self.saved is None:
+            self._take_json()
+        return self._is_edited()
+
+    def _is_edited(self) -> bool:
         if self.saved is not None:
             return False
         if not self._filled or self.form is None:
             return self.target.mine is not None
-        if self._whole is not None:
-            self._take_json()
-            if self._whole.draft is not None:
-                return True
+        if self._json_read or (self._whole is not None and self._whole.draft is not None):
+            return True
         if self.target.mine is not None and self.is_new:
             return True
         changed = self.form.model.dirty
@@ -290,16 +308,17 @@ class EditScreen(WritingScreen):
     def unsaved(self) -> str:
         return f"your edits of the {self.kind.title.lower()}" if self.dirty else ""
 
-    def buffer(self, why: str) -> Buffer | None:
-        """What has to be kept when the program ends now; None when nothing was edited."""
-        if not self.dirty:
+    def buffer(self, why: str, *, looking: bool = False) -> Buffer | None:
+        if looking:
+            self._read_json()
+        if not (self._is_edited() if looking else self.dirty):
             return None
-        backend = self.backend
+        backend, mine = self.backend, self._mine_typed(secrets=False)
         return Buffer(
             profile=backend.status.profile, server=backend.server, app=self.target.app, kind=self.kind.name,
-            thing=self.target.id, label=self.kind.label(self.base or self.mine(secrets=False)),
-            mine=self.mine(secrets=False), base=None if self.is_new else self.base, parent=self._parent_id,
-            draft=(self._whole.draft or "") if self._whole else self.target.draft, why=why, id=self._kept_as,
+            thing=self.target.id, label=self.kind.label(self.base or mine), mine=mine,
+            base=None if self.is_new else self.base, parent=self._parent_id,
+            draft=(self._whole.draft or "") if self._whole else self.target.draft, why=why, id=self._kept.id,
         )  # fmt: skip
 
     def name_of_entry(self, entry: Any) -> str:
@@ -369,12 +388,24 @@ class EditScreen(WritingScreen):
 
     def _take_json(self) -> bool:
         """Take over what was typed as JSON into the other pages; false while its text does not parse."""
-        page = self._whole
-        if page is None or self._whole_model is None or self._pages[self._page] != "page-json":
-            return True
-        if page.take_edits():
+        self._read_json()
+        if self._json_read and self._whole_model is not None:
+            self._json_read = False
             self._spread(self._whole_model.value())
-        return page.draft is None
+        return not self._on_json or self._whole is None or self._whole.draft is None
+
+    @property
+    def _on_json(self) -> bool:
+        return self._filled and self._pages[self._page] == "page-json"
+
+    def _read_json(self) -> None:
+        """Read what was typed as JSON, for `_take_json` to spread over the other pages later."""
+        if self._whole is not None and self._on_json:
+            self._json_read = self._whole.take_edits() or self._json_read
+
+    @on(TextArea.Changed, "#page-json TextArea")
+    def _json_typed(self) -> None:
+        self.keep_typed()
 
     def _spread(self, value: dict[str, Any]) -> None:
         if self.form is None or self.snapshot is None:

@@ -30,7 +30,7 @@ from drio_tui.ui.screens.edit import EditScreen, Target
 from drio_tui.ui.stylesheets import stylesheet
 from drio_tui.ui.widgets.safe import safe_line
 from drio_tui.workspace.outcomes import Outcome, Saved
-from drio_tui.workspace.recovery import Buffer
+from drio_tui.workspace.recovery import SOON, Buffer
 from drio_tui.workspace.snapshot import Snapshot
 from drio_tui.workspace.writes import comparable
 
@@ -56,8 +56,8 @@ def new_thing(draft: Draft, kind: str, parent: str, made: Made) -> Added:
 class ThingScreen(EditScreen):
     """Makes something new, which begins with `begin`, or edits what was added. It sends nothing.
 
-    `made` is there when it was taken. `keep` puts it into the draft, also half done, when the program ends without
-    asking.
+    `made` is there when it was taken. `keep` puts it into the draft, also half done, as it is typed and when the
+    program ends without asking; `kept` is called after the former.
     """
 
     def __init__(
@@ -70,9 +70,11 @@ class ThingScreen(EditScreen):
         begin: dict[str, Any] | None = None,
         member: str = "",
         keep: Callable[[Made], None] | None = None,
+        kept: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(Target(APP_REF, kind, parent=parent, mine=body, begin=begin or {}, member=member), snapshot)
         self._keep = keep
+        self._told_kept = kept
         self._before = body
         self._under = parent
         self.made: Made | None = None
@@ -100,12 +102,22 @@ class ThingScreen(EditScreen):
         if self._keep is not None and self.dirty:
             self._keep(self._so_far(self.mine()))
 
+    def _typed(self) -> Buffer | None:
+        if self.is_mounted and self._keep is not None and self.made is None:
+            self._read_json()
+            now = self._mine_typed(secrets=True)
+            if self._is_edited() if self._before is None else not same_json(self._body(now), self._body(self._before)):
+                self._keep(self._so_far(now))
+                if self._told_kept is not None:
+                    self._told_kept()
+        return None
+
     def _so_far(self, mine: Mapping[str, Any]) -> Made:
         owner = self.kind.parent
         under = {owner[0]: self._under} if owner and self._under else {}
-        return Made(self._body(mine) | under, self._body(self.mine(secrets=False)) | under)
+        return Made(self._body(mine) | under, self._body(self._mine_typed(secrets=False)) | under)
 
-    def buffer(self, why: str) -> Buffer | None:
+    def buffer(self, why: str, *, looking: bool = False) -> Buffer | None:
         """It belongs to the draft of the app, which is kept by itself."""
         return None
 
@@ -136,7 +148,8 @@ class BroughtConnection(AuthEditor):
 class ConfigScreen(DrioScreen[Made | None]):
     """Fills in a connection that the template brings: what its provider asks for. Ends with its config.
 
-    `keep` puts it into the draft, also half done, when the program ends without asking.
+    `keep` puts it into the draft, also half done, as it is typed and when the program ends without asking; `kept` is
+    called after the former.
     """
 
     AREA = "apps"
@@ -148,9 +161,17 @@ class ConfigScreen(DrioScreen[Made | None]):
     )
 
     def __init__(
-        self, name: str, raw: Mapping[str, Any], snapshot: Snapshot, *, keep: Callable[[Made], None] | None = None
+        self,
+        name: str,
+        raw: Mapping[str, Any],
+        snapshot: Snapshot,
+        *,
+        keep: Callable[[Made], None] | None = None,
+        kept: Callable[[], object] | None = None,
     ) -> None:
         super().__init__()
+        self._told_kept = kept
+        self._waiting = False
         self._called, self._raw, self._snapshot, self._keep = name, raw, snapshot, keep
 
     def compose_body(self) -> ComposeResult:
@@ -172,6 +193,18 @@ class ConfigScreen(DrioScreen[Made | None]):
 
     def unsaved(self) -> str:
         return "your edits of the connection" if self.editor.dirty else ""
+
+    @on(Editor.Changed)
+    def _edited(self) -> None:
+        if not self._waiting:
+            self._waiting = True
+            self.set_timer(SOON, self._typed)
+
+    def _typed(self) -> None:
+        self._waiting = False
+        self.give_back()
+        if self._told_kept is not None:
+            self._told_kept()
 
     @on(Editor.SaveWanted)
     def _asked(self, event: Message) -> None:

@@ -8,7 +8,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from textual import on
+from textual import events, on
+from textual.await_complete import AwaitComplete
 from textual.message import Message
 from textual.widgets import Static
 
@@ -27,6 +28,7 @@ from drio_tui.ui.screens.review import ReviewScreen
 from drio_tui.ui.widgets.safe import safe, safe_line
 from drio_tui.workspace import journal, recovery
 from drio_tui.workspace.asking import Stopped
+from drio_tui.workspace.held import InUse
 from drio_tui.workspace.outcomes import (
     Conflicted,
     DeletedElsewhere,
@@ -74,7 +76,8 @@ class WritingScreen(DrioScreen[str | None]):
         self.gone = False
         self.saved: dict[str, Any] | None = None
         self._intent = journal.new_id()
-        self._kept_as = target.recovered or recovery.new_id()
+        self._kept = recovery.KeptEdit(target.recovered)
+        self._homeless = False
         self._parent_id = target.parent
         self._whole: WholeJson | None = None
         self._filled = False
@@ -94,8 +97,11 @@ class WritingScreen(DrioScreen[str | None]):
         """The whole thing as it is wanted now."""
 
     @abstractmethod
-    def buffer(self, why: str) -> Buffer | None:
-        """What has to be kept when the program ends now; None when nothing was edited."""
+    def buffer(self, why: str, *, looking: bool = False) -> Buffer | None:
+        """What has to be kept when the program ends now; None when nothing was edited.
+
+        With `looking`, text typed as JSON is not taken over into the fields yet: the person is still typing it.
+        """
 
     @abstractmethod
     def name_of_entry(self, entry: Any) -> str:
@@ -121,6 +127,37 @@ class WritingScreen(DrioScreen[str | None]):
     def _take_json(self) -> bool:
         """Take over what was typed as JSON; false while its text does not parse."""
 
+    # -- keeping what is typed --------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self.target.recovered:
+            with contextlib.suppress(InUse):  # another window has just taken it as well: each keeps its own
+                self._kept.hold()
+
+    def keep_typed(self) -> None:
+        """Write down, in a moment, what is typed, so that it outlives any end of the program."""
+        self._kept.soon(self._typed)
+
+    def _typed(self) -> Buffer | None:
+        """What is typed so far, without a change of anything that is shown; None when there is nothing to lose."""
+        if not self.is_mounted or self.saved is not None:
+            return None
+        return self.buffer("the program ended before it was saved", looking=True)
+
+    def drop_typed(self) -> None:
+        """The person leaves without saving, and agreed to lose it: it is not offered again."""
+        if not self._homeless:
+            self._kept.forget()
+
+    def dismiss(self, result: str | None = None) -> AwaitComplete:
+        self.drop_typed()
+        return super().dismiss(result)
+
+    @on(events.Unmount)
+    def _let_go(self) -> None:
+        self._kept.close()
+
     # -- asking for it ----------------------------------------------------------------------------
 
     @on(SchemaForm.Submitted)
@@ -132,6 +169,7 @@ class WritingScreen(DrioScreen[str | None]):
     @on(SchemaForm.Changed)
     @on(Editor.Changed)
     def _edited(self) -> None:
+        self.keep_typed()
         self._unbar()
         if self._tried:
             self.mark_pages()
@@ -298,7 +336,7 @@ class WritingScreen(DrioScreen[str | None]):
                 self._say(f"{error}. {_hint(error)}{_KEPT}")
 
     def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
-        self.drio.forget_kept(self._kept_as)
+        self._kept.forget()
         text = what or "nothing was left to write"
         told = f"{text}\nrequest {request_id}" if request_id else text
         title = f"Saved {self.kind.title.lower()} {self.kind.label(raw)}"
@@ -352,7 +390,8 @@ class WritingScreen(DrioScreen[str | None]):
         self._keep_now("what it belongs to was deleted elsewhere")
 
     def _keep_now(self, why: str) -> None:
-        """Keep the edit in a file as well: it has lost its place on the server."""
+        """Keep the edit in a file also when this screen is left: it has lost its place on the server."""
+        self._homeless = True
         buffer = self.buffer(why)
         if buffer is not None:
             self.run_worker(self._keep_in_file(buffer), group="keep", exclusive=True)

@@ -101,12 +101,19 @@ def terminated(terminal: Terminal) -> int:
     return code
 
 
+def killed(terminal: Terminal) -> int:
+    terminal.until(lambda: any(buffer.mine["name"].endswith("!" * 6) for buffer in recovery.load().buffers))
+    terminal.kill(signal.SIGKILL)
+    return terminal.wait()
+
+
 ENDS: list[tuple[Callable[[Terminal], int], str, int]] = [
     (hung_up, "", 129),
     (crashed, "crash", 1),
     (crashed, "deaf", 1),
     (crashed, "mute", 1),
     (terminated, "hang", 143),
+    (killed, "", 137),
 ]
 """Ways to end, in what kind of failing program, and the status."""
 

@@ -311,7 +311,7 @@ async def test_an_edit_that_was_kept_when_the_program_ended_goes_on_at_the_next_
         editing, id = await edit(pilot, screen, "tool")
         put(editing, "name", "Kept")
         pilot.app._keep("the program was ended by signal 15")
-        await editing.dismiss(None)
+        await pilot.app.pop_screen()
         assert [buffer.label for buffer in recovery.load().buffers] == [editing.base["name"]]
         pilot.app._offered, pilot.app._began = False, time.time()  # as at the next start
         pilot.app._offer_kept()

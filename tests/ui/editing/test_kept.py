@@ -1,0 +1,154 @@
+"""What is typed is on disk a moment later, whatever form it is typed into, and gone once it is saved or given up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drio_tui.guide import drafts
+from drio_tui.ui.forms.editors import TextEditor
+from drio_tui.ui.screens.app import AppScreen
+from drio_tui.ui.screens.confirm import ConfirmScreen
+from drio_tui.ui.screens.edit import EditScreen, Target
+from drio_tui.ui.screens.guide_thing import ThingScreen
+from drio_tui.ui.screens.recovery import RecoveryScreen
+from drio_tui.workspace import recovery
+from drio_tui.workspace.recovery import Buffer, KeptEdit
+from tests.ui.driving import running, until
+from tests.ui.editing.test_faults import TOOL_1, editing_tool
+from tests.ui.editing.test_saving import edit_of
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.ui.test_guide import SMALL, begin, fill, forward
+from tests.workspace.small_app import AUTH, SEARCH_TOOL
+
+
+def kept() -> list[Buffer]:
+    return recovery.load().buffers
+
+
+async def typed(pilot: Any, screen: Any, *keys: str) -> None:
+    """Type at the end of the name."""
+    screen.form.show_node(screen.form.model.root.members["name"])
+    await pilot.pause()
+    await pilot.press("end", *keys)
+
+
+async def test_what_is_typed_is_on_disk_until_it_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        await typed(pilot, screen, "exclamation_mark")
+        await until(pilot, lambda: [buffer.mine["name"] for buffer in kept()] == ["Search Tickets!"])
+        (buffer,) = kept()
+        assert (buffer.thing, buffer.base and buffer.base["name"]) == ("tool_1", "Search Tickets")
+        assert recovery.is_edited(buffer)  # another window does not offer it
+        await pilot.press("backspace")
+        await until(pilot, lambda: kept() == [])  # there is nothing to lose
+        await pilot.press("question_mark")
+        await until(pilot, lambda: [buffer.mine["name"] for buffer in kept()] == ["Search Tickets?"])
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert kept() == []
+        assert list(recovery.folder().iterdir()) == []
+
+
+@pytest.mark.parametrize("leave", ["escape", "ctrl+q"])
+async def test_what_a_person_agreed_to_lose_is_not_offered_again(monkeypatch: pytest.MonkeyPatch, leave: str) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        await typed(pilot, screen, "exclamation_mark")
+        await until(pilot, kept)
+        await pilot.press(leave)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        assert kept()
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: not kept())
+
+
+async def test_json_is_kept_as_it_is_typed_and_taken_over_when_the_page_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        screen.show_json()
+        await until(pilot, lambda: isinstance(screen.focused, TextEditor))
+        area = screen.focused
+        area.text = area.text.replace("Search Tickets", "Renamed")
+        await until(pilot, lambda: [buffer.mine["name"] for buffer in kept()] == ["Renamed"])
+        assert screen.form.model.value()["name"] == "Search Tickets"  # the person is still typing
+        area.text = area.text.rstrip().removesuffix("}")
+        await until(pilot, lambda: [buffer.draft for buffer in kept()] == [area.text])
+        area.text += "}"
+        await until(pilot, lambda: [buffer.draft for buffer in kept()] == [""])
+        screen.show_page(0)
+        await until(pilot, lambda: screen.form.model.value()["name"] == "Renamed")
+        assert screen.mine()["name"] == "Renamed"
+
+
+async def test_a_secret_that_is_typed_is_never_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "s3cret-of-mine"
+    provider = {"id": "provider_1", "key": "api-key", "name": "API key", "kind": "apiKey"}
+    provider["configSchema"] = {
+        "type": "object",
+        "properties": {"note": {"type": "string"}, "opening": {"type": "string", "writeOnly": True}},
+    }  # type: ignore[assignment] # a schema
+    answers = drio_of() | {"GET /apps/app_1/auth/auth_1": {"auth": AUTH | {"config": {"note": "x"}}}}
+    answers["GET /apps/app_1/auth"] = {"auth": [AUTH], "providers": [provider]}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        pilot.app.open_app("app_1")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen) and pilot.app.screen.outline)
+        pilot.app.screen.open_edit(Target("app_1", "auth", "auth_1"))
+        screen = await edit_of(pilot)
+        screen.show_page(1)
+        await until(pilot, lambda: screen.query("FieldRow Input"))
+        (editor,) = screen.editors
+        editor.put("note", "half a note")
+        editor.model.nearest("opening")[0].set_text(secret)
+        editor.changed()
+        await until(pilot, lambda: [buffer.mine.get("config", {}).get("note") for buffer in kept()] == ["half a note"])
+        screen.show_json()
+        await until(pilot, lambda: isinstance(screen.focused, TextEditor))
+        screen.focused.text = screen.focused.text.replace('"half a note"', f'"other note", "opening": "{secret}"')
+        await until(pilot, lambda: [buffer.mine.get("config", {}).get("note") for buffer in kept()] == ["other note"])
+        screen.focused.text = screen.focused.text.rstrip().removesuffix("}")
+        await until(pilot, lambda: screen._whole.draft is not None)
+        assert secret not in "".join(path.read_text() for path in recovery.folder().iterdir())
+
+
+async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is once that window is gone, also by kill -9: the lock goes with the process."""
+    raw = dict(SEARCH_TOOL)
+    async with serving(TableServer(drio_of() | {f"GET {TOOL_1}": {"tool": raw}})) as server:
+        async with running(server.base_url, monkeypatch) as pilot:
+            profile, drio = pilot.app.status.profile, pilot.app.backend.server
+        mine = raw | {"name": "Mine"}
+        buffer = recovery.save(Buffer(profile, drio, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
+        other = KeptEdit(buffer.id)
+        other.hold()
+        async with running(server.base_url, monkeypatch) as pilot:
+            await until(pilot, lambda: pilot.app._offered)
+            assert not isinstance(pilot.app.screen, RecoveryScreen)
+        other.close()
+        async with running(server.base_url, monkeypatch) as pilot:
+            await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen._filled)
+            assert pilot.app.screen.mine()["name"] == "Mine"
+            assert recovery.is_edited(buffer)
+
+
+@pytest.mark.parametrize("take", [True, False], ids=["taken", "given up"])
+async def test_what_is_typed_in_the_wizard_is_in_its_draft(monkeypatch: pytest.MonkeyPatch, take: bool) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
+        guide = await begin(pilot, "blank")
+        fill(guide, name="Nova")
+        await forward(pilot, guide, "tools")
+        await pilot.press("a", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ThingScreen) and pilot.app.screen._filled)
+        await pilot.press(*"Look")
+        await until(pilot, lambda: [one.name for one in drafts.load().drafts[0].added] == ["Look"])
+        await pilot.press("escape" if not take else "ctrl+s")
+        if not take:
+            await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+            await pilot.press("right", "enter")
+        await until(pilot, lambda: pilot.app.screen is guide)
+        wanted = ["Look"] if take else []
+        assert [one.name for one in guide.draft.added] == wanted
+        await until(pilot, lambda: [one.name for one in drafts.load().drafts[0].added] == wanted)
