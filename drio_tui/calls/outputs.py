@@ -82,9 +82,11 @@ def published(schema: Any) -> Document | None:
     for _, part in all_within({"anyOf": [described], "$defs": defs or {}}):
         if part.keys() & _ANCHORS or ("$ref" in part and part["$ref"] not in known):
             return None  # it would not mean the same, or nothing, where it is put
-    open_ended: Document = {"anyOf": [described, _OTHER]}
     if declares_no_object(schema):
-        open_ended = {"properties": {"result": open_ended}, "required": ["result"]}
+        open_ended: Document = {"properties": {"result": {"anyOf": [described, _OTHER]}}, "required": ["result"]}
+    else:
+        # Without the type, which holds anyway, the MCP Inspector warns of a schema that says nothing.
+        open_ended = {"anyOf": [described, {"type": "object"} | _OTHER]}
     dialect = {"$schema": schema["$schema"]} if "$schema" in schema else {}
     return dialect | {"type": "object"} | open_ended | ({"$defs": defs} if defs else {})
 

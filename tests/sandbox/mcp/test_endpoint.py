@@ -40,7 +40,7 @@ async def test_the_official_client_lists_tools_calls_one_and_reads_its_widget(he
             assert tool.input_schema == operation["inputSchema"]
             described, other = tool.output_schema["anyOf"]  # an answer that is not as described is no failure
             assert {"$schema": tool.output_schema["$schema"], **described} == operation["outputSchema"]
-            assert other == {"description": "An answer that is not as documented."}
+            assert other == {"type": "object", "description": "An answer that is not as documented."}
             assert tool.annotations
             assert tool.annotations.read_only_hint == configured["annotations"]["readOnlyHint"]
         result = await client.call_tool("search-contacts", {"q": "northwind"})
