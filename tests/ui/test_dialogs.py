@@ -15,7 +15,7 @@ from drio_tui.ui.screens.bulk import BatchScreen
 from drio_tui.ui.screens.confirm import ConfirmScreen
 from drio_tui.ui.screens.conflict import ConflictScreen
 from drio_tui.ui.screens.recovery import RecoveryScreen
-from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.screens.review import ReviewScreen, shown
 from drio_tui.ui.widgets.dialog import ButtonRow, Dialog
 from drio_tui.workspace.bulk import Batch
 from drio_tui.workspace.merge import FieldChange, FieldConflict
@@ -171,3 +171,12 @@ async def test_a_conflict_says_why_both_sides_cannot_be_put_together(
         await until(pilot, lambda: [note.message for note in pilot.app._notifications])
         assert f"Not possible: {why}. Take theirs or mine." in [note.message for note in pilot.app._notifications]
         assert dialog.taken == {}
+
+
+def test_reviews_hide_secrets_at_any_depth() -> None:
+    inside = {"auth": [{"clientSecret": "s3cr3t", "scope": "read"}], "x": [{"name": "X-Api-Key", "value": "s3cr3t"}]}
+    said = shown(("config",), inside)
+    assert "s3cr3t" not in said
+    assert "read" in said
+    assert "s3cr3t" not in shown(("config", "password"), "s3cr3t")
+    assert "s3cr3t" not in shown(("baseUrl",), "https://me:s3cr3t@example.com")

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Button, Static
 
 from drio_tui.api import wire
-from drio_tui.api.redact import is_secret
+from drio_tui.api.redact import HIDDEN, is_secret, redact
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.ui import keymap
@@ -36,12 +36,12 @@ def no_names(_: str) -> None:
 
 
 def shown(path: Path, value: Any, name_of: NameOf = no_names) -> str:
-    """A value as one text, ids with the names of what has them, secrets by name never; not yet safe to show."""
+    """A value as one text, ids with the names of what has them, secrets hidden at any depth; not yet safe to show."""
     if value is MISSING or value is None:
         return "—"
     if any(is_secret(name) for name in path):
-        return "••••••"
-    named = _with_names(value, name_of)
+        return HIDDEN
+    named = _with_names(redact(value), name_of)
     return named if isinstance(named, str) else wire.dumps(named)
 
 
