@@ -32,10 +32,17 @@ class Leaving(_Base):
         return cast("DrioApp", self)
 
     async def confirm(
-        self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None, danger: bool = True
+        self,
+        title: str,
+        body: str = "",
+        *,
+        agree: str = "Yes",
+        name: str | None = None,
+        danger: bool = True,
+        ctrl_s: bool = True,
     ) -> bool:
         """Ask, from a worker; whether the person agreed. The options are those of `ConfirmScreen`."""
-        screen = make_screen("confirm", title, body, agree=agree, name=name, danger=danger)
+        screen = make_screen("confirm", title, body, agree=agree, name=name, danger=danger, ctrl_s=ctrl_s)
         return bool(await self.push_screen_wait(screen))
 
     def back(self) -> None:
@@ -53,7 +60,7 @@ class Leaving(_Base):
             self.screen.dismiss(None)
 
     async def _back_after_asking(self, leaving: Screen[Any], why: str) -> None:
-        if await self.confirm("Leave it?", why, agree="Leave"):
+        if await self.confirm("Leave it?", why, agree="Leave", ctrl_s=False):
             leaving.dismiss()
 
     async def action_quit(self) -> None:
@@ -69,7 +76,7 @@ class Leaving(_Base):
             self._quit()
 
     async def _quit_after_asking(self, why: str) -> None:
-        if await self.confirm("Quit?", why, agree="Quit"):
+        if await self.confirm("Quit?", why, agree="Quit", ctrl_s=False):
             self._quit()
 
     def _quit(self) -> None:

@@ -276,7 +276,7 @@ class Monkey:
             self._settle(terminal, 0.3)
             self._send(terminal, "\x11")
             self._wait(terminal, lambda: terminal.process.poll() is not None, 2)
-            self._send(terminal, "\x13")
+            self._send(terminal, KEYS["right"] + KEYS["enter"])
             self._wait(terminal, lambda: terminal.process.poll() is not None, 2)
         if terminal.process.poll() is None:
             self._find(terminal, "it cannot be quit")

@@ -22,7 +22,8 @@ class ConfirmScreen(Dialog[bool]):
 
     `title` asks, `body` says what would happen, `agree` is the word on the button. With `name`, the name
     has to be typed first; it is compared code point by code point, so a lookalike does not pass. `danger` says
-    that agreeing loses or changes what cannot be brought back.
+    that agreeing loses or changes what cannot be brought back. `ctrl_s` is False where Ctrl+S, which presses the
+    button in a dialog, could be meant to save.
     """
 
     CSS_PATH = stylesheet("confirm")
@@ -33,11 +34,18 @@ class ConfirmScreen(Dialog[bool]):
     )
 
     def __init__(
-        self, title: str, body: str = "", *, agree: str = "Yes", name: str | None = None, danger: bool = True
+        self,
+        title: str,
+        body: str = "",
+        *,
+        agree: str = "Yes",
+        name: str | None = None,
+        danger: bool = True,
+        ctrl_s: bool = True,
     ) -> None:
         super().__init__()
         self._title, self._body, self._agree, self._wanted = title, body, agree, name
-        self._danger = danger
+        self._danger, self._ctrl_s = danger, ctrl_s
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question") as box:
@@ -55,6 +63,7 @@ class ConfirmScreen(Dialog[bool]):
                     variant="error" if self._danger else "primary",
                     disabled=self._wanted is not None,
                 ),
+                confirms=self._ctrl_s,
             )
 
     def on_mount(self) -> None:

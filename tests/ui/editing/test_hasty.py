@@ -46,6 +46,22 @@ async def test_a_button_pressed_twice_answers_one_dialog_and_leaves_what_is_belo
         assert server.asked("PATCH", TOOL_1) == 1
 
 
+@pytest.mark.parametrize("leave", ["escape", "ctrl+q"])
+async def test_saving_in_the_question_whether_to_leave_loses_no_edit(
+    leave: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, _server):
+        put(screen, "name", "Mine")
+        at_once(pilot, leave, "ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert screen.mine()["name"] == "Mine"
+
+
 async def test_a_save_that_ends_under_help_or_in_another_area_closes_the_edit_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
