@@ -209,10 +209,8 @@ class _Walk:
         return theirs
 
     def list(self, path: Path, base: list[Any], theirs: list[Any], mine: list[Any]) -> list[Any]:
-        if same_json(mine, base) or same_json(mine, theirs):
+        if same_json(mine, base):
             return theirs
-        if same_json(theirs, base):
-            return mine
         joined = _joined(base, theirs, mine)
         if joined.lost or joined.back:
             self.stale.append(StaleList(path, joined.lost, joined.back))
@@ -320,10 +318,6 @@ def _same_additions(theirs: dict[int, Any], mine: dict[int, Any], known: int) ->
 
 def _member(base: Any, theirs: Any, mine: Any) -> tuple[Any, bool]:
     """One entry that both sides kept; whether they disagree about it."""
-    if same_json(mine, base) or same_json(mine, theirs):
-        return theirs, False
-    if same_json(theirs, base):
-        return mine, False
     walk = _Walk(frozenset())
     merged = walk.values(("",) * (_NULL_IS_ABSENT + 1), base, theirs, mine)  # entries are replaced whole: null counts
     return merged, bool(walk.conflicts)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drio_tui.api.models import same_json
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.merge import at, diff, merge, patch_of, same, with_value
+from drio_tui.workspace.merge import FieldChange, at, diff, merge, patch_of, same, with_value
 
 CHAIN = [("nextToolIds",)]
 ACTIONS = [("actions",)]
@@ -83,6 +83,27 @@ def test_null_and_absent_are_one_where_patch_cannot_tell_them_apart() -> None:
     assert [change.dotted for change in diff({"a": {"b": {"c": None}}}, {"a": {"b": {}}})] == ["a.b.c"]
 
 
+@pytest.mark.parametrize(("theirs", "mine"), [({}, {"a": None}), ({"a": None}, {})])
+def test_what_both_cleared_is_no_conflict_however_each_wrote_it(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
+    result = merge({"a": 1, "b": {"c": 1}}, {**theirs, "b": theirs}, {**mine, "b": {"c": None}})
+    assert (result.conflicts, at(result.merged, ("a",))) in (((), None), ((), MISSING))
+
+
+def test_null_for_absent_is_no_change_of_theirs() -> None:
+    assert merge({"a": None}, {}, {"a": 1}).merged == {"a": 1}
+    assert merge({}, {"a": None}, {"a": 1}).merged == {"a": 1}
+
+
+def test_a_change_says_what_was_there_before_and_what_is_there_after() -> None:
+    before, after = {"a": 1, "b": {"c": 2}, "d": {"e": {}}}, {"a": 3, "b": {}, "d": {"e": {"f": None}}, "new": 4}
+    assert diff(before, after) == [
+        FieldChange(("a",), 1, 3),
+        FieldChange(("b", "c"), 2, MISSING),
+        FieldChange(("d", "e", "f"), MISSING, None),
+        FieldChange(("new",), MISSING, 4),
+    ]
+
+
 def test_one_and_true_differ() -> None:
     assert merge({"a": 1}, {"a": 1}, {"a": True}).merged == {"a": True}
 
@@ -101,6 +122,8 @@ def test_other_lists_are_single_values() -> None:
         (["a", "c"], ["b", "c"], ["c"]),
         (["a", "b", "c", "x"], ["x", "a", "b", "c"], ["a", "b", "c", "x"]),
         ([], ["a", "b", "c", "m"], ["m"]),
+        (["c", "b"], ["a", "b", "c", "m"], ["c", "m", "b"]),
+        (["a", "b", "c", "t"], ["a", "b", "c", "m", "n"], ["a", "b", "c", "m", "n", "t"]),
     ],
 )
 def test_a_chain_takes_the_additions_and_removals_of_both(
@@ -191,6 +214,18 @@ def test_of_entries_that_are_alike_the_nearest_is_the_changed_one() -> None:
     assert result.merged["actions"] == [action("x"), action("y"), action("a", n=9, note="t")]
 
 
+def test_null_and_absent_differ_within_an_entry_which_is_replaced_whole() -> None:
+    base, theirs, mine = action("a", note=None), action("a"), action("a", note="mine")
+    (conflict,) = merge({"actions": [base]}, {"actions": [theirs]}, {"actions": [mine]}, lists=ACTIONS).conflicts
+    assert conflict.reason == "Both changed the same entry"
+
+
+def test_lists_that_both_sides_began_are_put_together() -> None:
+    result = merge({}, {"nextToolIds": ["t", "x"]}, {"nextToolIds": ["x", "m"]}, lists=CHAIN)
+    assert result.conflicts == ()
+    assert sorted(result.merged["nextToolIds"]) == ["m", "t", "x"]
+
+
 def test_a_clash_in_one_entry_is_a_conflict_wherever_in_the_list_it_is() -> None:
     base = [action("a"), action("b"), action("c")]
     for place in range(3):
@@ -248,6 +283,7 @@ def test_of_a_list_of_entries_nothing_of_either_side_is_lost_without_a_conflict(
     wanted = {key: three_way(*(dict(side).get(key) for side in (base, theirs, mine))) for key in keys}
     if result.conflicts:
         (conflict,) = result.conflicts
+        assert conflict.path == ("actions",)
         assert (conflict.base, conflict.theirs, conflict.mine) == tuple(side["actions"] for side in sides)
         assert conflict.reason == "Both changed the order" or None in wanted.values()
         entries = conflict.both
@@ -327,6 +363,11 @@ def test_a_patch_leads_from_before_to_after(before: dict[str, Any], after: dict[
     assert set(patch) <= {change.path[0] for change in diff(before, after)}
 
 
+def test_a_patch_goes_on_after_an_object_in_which_nothing_changes() -> None:
+    assert patch_of({"a": {"x": 1}, "b": 1}, {"a": {"x": 1, "y": None}, "b": 2}) == {"b": 2}
+    assert patch_of({"a": None, "b": 1}, {"b": 2}) == {"b": 2}
+
+
 @given(
     *[st.lists(st.sampled_from("abcdefg"), unique=True) for _ in range(3)],
 )
@@ -343,6 +384,7 @@ def test_a_merged_chain_loses_and_repeats_nothing(base: list[str], theirs: list[
 
 
 def test_taking_away_below_an_object_that_is_not_there_changes_nothing() -> None:
+    assert with_value({"a": 1}, ("b",), MISSING) == {"a": 1}
     assert with_value({"a": 1}, ("b", "c"), MISSING) == {"a": 1}
     assert with_value({"b": 1}, ("b", "c"), MISSING) == {"b": 1}
     assert with_value({"b": {}}, ("b", "c", "d"), MISSING) == {"b": {}}
