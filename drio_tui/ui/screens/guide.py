@@ -23,6 +23,7 @@ from drio_tui.guide.execute import Executor
 from drio_tui.guide.plan import Step, plan
 from drio_tui.kinds import APP, AUTH
 from drio_tui.ui import keymap
+from drio_tui.ui.base.textual_internals import all_screens
 from drio_tui.ui.guide.page import Page
 from drio_tui.ui.guide.pages import make_page
 from drio_tui.ui.guide.strip import StepStrip
@@ -363,7 +364,7 @@ class GuideScreen(DrioScreen[None]):
     def keep_draft(self) -> None:
         """Write the draft down without waiting: the program ends."""
         self._settle()
-        for screen in self.drio.screen_stack:
+        for screen in all_screens(self.drio):
             getattr(screen, "give_back", str)()
         if self._touched and not self._given_back and self.draft.started:
             self.keeper.save_now()
