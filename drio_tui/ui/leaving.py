@@ -92,20 +92,16 @@ class Leaving(_Base):
         return bool(self.keep_screens(all_screens(self), why))
 
     def keep_screens(self, screens: Iterable[Screen[Any]], why: str) -> list[Buffer]:
-        """Keep what is being edited on these screens; gives what was kept."""
+        """Keep what is being edited on these screens; gives it."""
         buffers: list[Buffer] = []
         for screen in screens:
             # A screen that fails, perhaps the one that the program ends of, must not take the others' edits with it.
             with contextlib.suppress(Exception):
                 getattr(screen, "keep_draft", str)()
             with contextlib.suppress(Exception):
-                make = getattr(screen, "buffer", None)
-                if make is not None and (kept := make(why)) is not None:
+                keep = getattr(screen, "keep_edit", None)
+                if keep is not None and (kept := keep(why)) is not None:
                     buffers.append(kept)
-        if buffers:
-            from drio_tui.workspace import recovery  # only when there is something to keep
-
-            recovery.save_all(buffers)
         return buffers
 
     def _offer_kept(self) -> None:

@@ -14,7 +14,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -102,18 +102,6 @@ def save(buffer: Buffer) -> Buffer:
     return kept
 
 
-def save_all(buffers: Iterable[Buffer]) -> tuple[list[Buffer], list[str]]:
-    """Keep as many as can be kept, for the way out: gives those that were, and why others were not."""
-    kept: list[Buffer] = []
-    problems: list[str] = []
-    for buffer in buffers:
-        try:
-            kept.append(save(buffer))
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            problems.append(f"{buffer.label} could not be kept: {error}")
-    return kept, problems
-
-
 def load(profile: str | None = None) -> Kept:
     """The buffers there are, of one profile or of all. A file that cannot be read is renamed to `….corrupt`."""
     buffers, problems = _SHELF.read_all()
@@ -182,6 +170,13 @@ class KeptEdit:
                 else:
                     self.hold()
                     save(replace(buffer, id=self.id))
+
+    def now(self, buffer: Buffer) -> None:
+        """Write at once, after a writing under way: that holds an older state. Raises `OSError` or `ValueError`."""
+        with self._mutex:
+            self._turn += 1
+            self._written = max(self._written, self._turn)
+            save(replace(buffer, id=self.id))
 
     def forget(self) -> None:
         """It is saved, or not wanted any more: a writing under way must not bring it back."""

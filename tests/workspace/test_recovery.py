@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drio_tui.workspace import recovery
-from drio_tui.workspace.recovery import Buffer
+from drio_tui.workspace.recovery import Buffer, KeptEdit
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -103,10 +105,32 @@ def test_a_file_of_a_newer_version_is_left_alone() -> None:
 def test_where_nothing_can_be_kept_it_is_said(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIO_STATE_DIR", str(isolated / "file"))
     (isolated / "file").write_text("not a folder")
-    kept, problems = recovery.save_all([buffer(), buffer(label="Other")])
-    assert kept == []
-    assert [problem.partition(" could")[0] for problem in problems] == ["Search", "Other"]
+    with pytest.raises(OSError, match="folder"):
+        KeptEdit().now(buffer())
     assert recovery.load().buffers == []
+
+
+async def test_the_newest_state_of_an_edit_replaces_one_that_is_still_being_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, goes_on, save = threading.Event(), threading.Event(), recovery.save
+
+    def on_a_slow_disk(edit: Buffer) -> Buffer:
+        if edit.mine["name"] == "older":
+            begun.set()
+            assert goes_on.wait(30)
+        return save(edit)
+
+    monkeypatch.setattr(recovery, "save", on_a_slow_disk)
+    edit = KeptEdit()
+    edit.soon(lambda: buffer(mine={"name": "older"}))
+    assert await asyncio.to_thread(begun.wait, 30)
+    newest = asyncio.create_task(asyncio.to_thread(edit.now, buffer(mine={"name": "newest"})))
+    await asyncio.wait({newest}, timeout=0.1)  # it may not overtake the older one
+    goes_on.set()
+    await asyncio.gather(newest, *edit._tasks)
+    assert [each.mine["name"] for each in recovery.load().buffers] == ["newest"]
+    edit.close()
 
 
 def test_an_id_cannot_lead_out_of_the_folder() -> None:

@@ -145,6 +145,14 @@ class WritingScreen(DrioScreen[str | None]):
             return None
         return self.buffer("the program ended before it was saved", looking=True)
 
+    def keep_edit(self, why: str) -> Buffer | None:
+        """Write down at once what is edited, and give it; None when nothing was."""
+        buffer = self.buffer(why)
+        if buffer is not None:
+            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+                self._kept.now(buffer)
+        return buffer
+
     def drop_typed(self) -> None:
         """The person leaves without saving, and agreed to lose it: it is not offered again."""
         if not self._homeless:
@@ -398,7 +406,7 @@ class WritingScreen(DrioScreen[str | None]):
 
     async def _keep_in_file(self, buffer: Buffer) -> None:
         with contextlib.suppress(OSError, ValueError):  # it is on the screen all the same
-            await asyncio.to_thread(recovery.save, buffer)
+            await asyncio.to_thread(self._kept.now, buffer)
 
     def _bar(self, error: ApiError) -> None:
         """Asking for the same again would be refused again."""
