@@ -22,16 +22,21 @@ from drio_tui.kinds import APP, TOOL
 from drio_tui.launcher import ensure_sandbox
 from drio_tui.server_id import server_id
 from drio_tui.session import Session, open_session
+from drio_tui.ui.saving import saver_of
+from drio_tui.ui.screens.recovery import RecoveryScreen
 from drio_tui.workspace import journal as journals
+from drio_tui.workspace import recovery
 from drio_tui.workspace.deployed import Records, record_of
 from drio_tui.workspace.journal import Journal
 from drio_tui.workspace.outcomes import Edit, Saved
+from drio_tui.workspace.recovery import Buffer
 from drio_tui.workspace.saving import Saver
 from drio_tui.workspace.seen import SeenSchemas
 from drio_tui.workspace.trying.history import Kept
 from drio_tui.workspace.trying.run import Run
 from drio_tui.workspace.undo import undo_last
 from tests.sandbox_fixtures import InProcess, Process, close, start_sandbox
+from tests.ui.driving import running, until
 
 FIRST, SECOND = "http://127.0.0.1:40001/api/v1", "http://127.0.0.1:65535/api/v1"
 HERE = server_id(FIRST, "ab" * 12)
@@ -160,3 +165,25 @@ async def test_a_client_learns_the_id_from_any_answer(sandbox: InProcess) -> Non
     assert transport.server_id == transport.base_url
     await transport.request("GET", "/templates", anonymous=True)
     assert transport.server_id == server_id("", sandbox.app.state.sandbox.id)
+
+
+@pytest.mark.socket
+async def test_a_sign_in_at_the_address_of_a_sandbox_has_the_same_history_as_the_sandbox_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by a profile of another name, at another port: an edit that was not saved is offered as well."""
+    folder = tmp_path / "box"
+    with serving(folder) as process:
+        session = await opened(folder)
+        note(Journal(session.owner, session.server, "app_1"), "one", 1.0)
+        raw = {"id": "tool_1", "name": "Search"}
+        recovery.save(
+            Buffer(session.owner, session.server, "app_1", "tool", "tool_1", "x", raw | {"name": "Y"}, raw, at=1)
+        )
+        await session.aclose()
+        async with running(process.base_url, monkeypatch, token=process.token) as pilot:
+            backend = pilot.app.backend
+            assert backend.status.profile != "sandbox"
+            await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+            journal = saver_of(backend, backend.client).journal("app_1")
+            assert [entry.name for entry in journal.read().entries] == ["one"]

@@ -156,6 +156,10 @@ class Transport:
         self._sleep = sleep
         self._server = ""
         self._sandbox_id = sandbox_id
+        self.known = asyncio.Event()
+        """Set once `server_id` is what it will be: from the first answer on, or from the start."""
+        if sandbox_id:
+            self.known.set()
         try:
             self._client = httpx.AsyncClient(
                 transport=http,
@@ -351,6 +355,7 @@ class Transport:
         exchange.request_id = response.headers.get("x-request-id")
         if origin(response.request.url) == self._origin:
             self._server = response.headers.get("server", "")
+            self.known.set()
         body = await read_body(response, self.limits.response_bytes)
         exchange.response_size = len(body)
         if len(body) <= _SOON_PARSED:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from textual.screen import Screen
 
@@ -13,6 +14,7 @@ from drio_tui.server_id import is_earlier, may_belong
 from drio_tui.ui.base.textual_internals import all_screens
 from drio_tui.ui.opening import make_screen
 from drio_tui.ui.widgets.safe import safe
+from drio_tui.urls import is_loopback
 
 if TYPE_CHECKING:
     from drio_tui.ui.app import DrioApp
@@ -115,7 +117,10 @@ class Leaving(_Base):
         from drio_tui.ui.screens.recovery import RecoveryScreen, target_of
         from drio_tui.workspace import recovery
 
-        kept = await asyncio.to_thread(recovery.load, self._drio.status.profile)
+        client = self._drio.backend.client
+        if client is not None and is_loopback(urlsplit(client.transport.base_url).hostname or ""):
+            await client.transport.known.wait()  # it may be a sandbox, which says with its first answer which one
+        kept = await asyncio.to_thread(recovery.load, self._drio.backend.owner)
         for problem in kept.problems[:3]:
             self.notify(safe(problem).plain, severity="warning", markup=False)
         buffers = []

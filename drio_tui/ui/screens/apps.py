@@ -170,7 +170,7 @@ class AppsScreen(DrioScreen[None]):
         """Look for drafts of this account, off the event loop."""
         if self.drio.session is None or self.drio.options.read_only:
             return
-        profile, server = self.drio.status.profile, self.backend.server
+        profile, server = self.backend.owner, self.backend.server
 
         async def look() -> None:
             from drio_tui.guide import drafts  # the first list does without
