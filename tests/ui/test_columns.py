@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual.content import Content
 
@@ -80,6 +80,7 @@ def test_the_width_is_used_and_never_exceeded(given_columns: list[tuple[Column, 
 
 
 @given(st.text("ab/日本", max_size=60), st.integers(8, 40))
+@example("aa日aa日日", 9)
 def test_a_cut_path_keeps_its_end(path: str, width: int) -> None:
     cut = cut_middle(Content(path), width)
     assert cut.cell_length <= width

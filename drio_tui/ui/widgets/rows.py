@@ -70,11 +70,14 @@ def cut_middle(cell: Content, width: int) -> Content:
     """`cell` in at most `width` cells, with an ellipsis in its middle where it was cut: its end tells paths apart."""
     if cell.cell_length <= width or width < 8:
         return cell.truncate(width, ellipsis=True)
-    head = width // 3
-    tail = cell[-(width - head - 1) :]
-    while tail.cell_length > width - head - 1:  # wide characters
+    before = width // 3
+    after = width - before - 1
+    head, tail = cell[:before], cell[-after:]
+    while head.cell_length > before:  # wide characters
+        head = head[:-1]
+    while tail.cell_length > after:
         tail = tail[1:]
-    return Content.assemble(cell.truncate(head), "…", tail)
+    return Content.assemble(head, "…", tail)
 
 
 @dataclass(frozen=True, slots=True)
