@@ -16,9 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
-from textual._styles_cache import StylesCache
 from textual.actions import ActionParseResult
-from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -29,7 +27,7 @@ from drio_tui import settings as stored
 from drio_tui.text import one_line
 from drio_tui.ui import keymap
 from drio_tui.ui.backend import Backend
-from drio_tui.ui.base.textual_internals import guard_option_lists
+from drio_tui.ui.base.textual_internals import guard_option_lists, share_background_styles
 from drio_tui.ui.base.type_ahead import TypeAhead
 from drio_tui.ui.failing import Failing
 from drio_tui.ui.keymap import Key
@@ -119,6 +117,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
 
     def __init__(self, options: LaunchOptions | None = None) -> None:
         super().__init__()
+        share_background_styles()
         self.settings = stored.Settings.load()
         self.settings = replace(self.settings, keys=keymap.with_current_ids(self.settings.keys))
         options = options or LaunchOptions()
@@ -154,8 +153,13 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.add_mode("start", StartScreen)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.look_after_the_terminal()
-        self.set_timer(GARBAGE_SECONDS, gc.enable, name="collect garbage again")
+        self.set_timer(GARBAGE_SECONDS, self._collect_garbage, name="collect garbage again")
         self.call_after_refresh(self._start)
+
+    def _collect_garbage(self) -> None:
+        # What was made at the start stays. Without it Python looks for garbage sooner, and is done sooner.
+        gc.freeze()
+        gc.enable()
 
     def _start(self) -> None:
         guard_option_lists()
@@ -276,11 +280,6 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         from drio_tui.api import wire
 
         self.copy(wire.dumps(message.value, indent=2), "the JSON")
-
-    def pop_screen(self) -> AwaitComplete:
-        """As textual does, whose cache of colours keeps the last thousand widgets' drawn lines with it."""
-        StylesCache.get_inner_outer.cache_clear()
-        return super().pop_screen()
 
     # -- input ------------------------------------------------------------------------------------
 

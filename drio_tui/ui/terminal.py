@@ -13,11 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.app import App
 from textual.driver import Driver
 from textual.geometry import Size
 
-from drio_tui.ui.base.textual_internals import end_after_crash, is_ending
+from drio_tui.ui.base.textual_internals import LeanApp, end_after_crash, is_ending
 from drio_tui.ui.signals import SignalThread
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ _SECONDS_FOR_A_STEP = 1.0
 """How long saving, and restoring the terminal, may take when the event loop is stuck."""
 
 
-class TerminalApp(App[int], inherit_bindings=False):
+class TerminalApp(LeanApp, inherit_bindings=False):
     """An app that asks for room where there is too little, and ends with 128 + n on signal n."""
 
     crashed: BaseException | None = None

@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import pyte
+from textual.geometry import Size
 
 from drio_tui import launcher
+from drio_tui.ui.screens.too_small import fits
 from tests.ui.shell_pty import Terminal
 
 SIZES = ((80, 24), (120, 40), (100, 30), (200, 60), (60, 18), (33, 9), (140, 24), (80, 50))
@@ -298,7 +300,9 @@ class Monkey:
         return True
 
     def _reacts(self, terminal: _Raw) -> bool:
-        """Whether help, or leaving what is open, changes what is drawn."""
+        """Whether help, or leaving what is open, changes what is drawn. Below the smallest size nothing is."""
+        if not fits(Size(terminal.screen.columns, terminal.screen.lines)):
+            return True
         for key in ("f1", "escape", "f1", "escape", "enter", "f1"):
             self._settle(terminal, 0.5)
             mark = len(terminal.output)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from textual import events
+from textual._styles_cache import StylesCache
 from textual.app import App, ComposeResult
+from textual.color import Color
 from textual.command import CommandPalette
+from textual.containers import VerticalScroll
 from textual.drivers import linux_driver
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from drio_tui.ui.base import textual_internals as internals
 from drio_tui.ui.base.textual_internals import TerminalDriver, _InputParser
@@ -229,3 +234,69 @@ async def test_a_screen_in_the_place_of_others_ends_them_and_answers_none_to_who
                 await pilot.pause()
         assert app.screen_stack == [base, instead]
         assert answers == [None, None]
+
+
+class Lean(internals.LeanApp):
+    def compose(self) -> ComposeResult:
+        yield VerticalScroll()
+
+
+async def test_a_scrollbar_asked_for_in_a_removed_widget_runs_no_message_loop() -> None:
+    app = Lean()
+    async with app.run_test():
+        shown = app.query_one(VerticalScroll)
+        assert shown.vertical_scrollbar._task is not None
+        await shown.remove()
+        assert shown.horizontal_scrollbar._task is None
+
+
+async def test_a_widget_does_not_keep_the_widget_whose_message_mounted_it() -> None:
+    app = Lean()
+    async with app.run_test() as pilot:
+        first, second = Static(), Static()
+        await app.screen.mount(first)
+        first.call_later(app.screen.mount, second)
+        await pilot.pause()
+        await first.remove()
+        ended, first = weakref.ref(first), second
+        async with asyncio.timeout(30):
+            while ended() is not None:
+                await pilot.pause()
+                gc.collect()
+        assert second.is_running
+
+
+async def test_who_watches_and_has_ended_is_forgotten() -> None:
+    app = Lean()
+    async with app.run_test() as pilot:
+        stays, leaves = Static(), Static()
+        await app.screen.mount(stays, leaves)
+        for widget in (stays, leaves):
+            widget.watch(app, "theme", lambda: None, init=False)
+        await leaves.remove()
+        watchers = getattr(app, "__watchers")["theme"]  # the name would be mangled
+        assert {one[0] for one in watchers} >= {stays, leaves}
+        internals.forget_watchers(app)
+        assert {one[0] for one in watchers} & {stays, leaves} == {stays}
+        await pilot.pause()
+
+
+async def test_fields_that_were_removed_are_forgotten() -> None:
+    app = Lean()
+    async with app.run_test():
+        stays, leaves = Input(), Input()
+        await app.screen.mount(stays, leaves)
+        await leaves.remove()
+        subscribed = app.screen.text_selection_started_signal._subscriptions
+        assert {stays, leaves} <= set(subscribed)
+        internals.forget_fields(app.screen)
+        assert set(subscribed) & {stays, leaves} == {stays}
+
+
+async def test_the_styles_of_a_background_are_cached_without_the_widget() -> None:
+    internals.share_background_styles()
+    internals.share_background_styles()  # a second time changes nothing
+    black, red = Color(0, 0, 0), Color(255, 0, 0)
+    one, other = StylesCache().get_inner_outer(black, red), StylesCache().get_inner_outer(black, red)
+    assert one[0] is other[0]
+    assert (one[0].background, one[1].background) == (black + red, black)

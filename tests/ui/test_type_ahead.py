@@ -244,9 +244,10 @@ async def test_a_loop_that_is_never_idle_does_not_hold_keys_for_good(monkeypatch
         task = asyncio.get_running_loop().create_task(busy())
         at_once(pilot, "3", "1", "3", "1", "f1")
         async with asyncio.timeout(30):
-            while pilot.app.current_mode != "templates" or len(pilot.app.screen_stack) < 2:
+            while len(pilot.app.screen_stack) < 2:
                 await asyncio.sleep(0)
         task.cancel()
+        await until(pilot, lambda: pilot.app.screen.is_mounted)
 
 
 async def test_page_keys_in_lists_without_a_line_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,19 +16,24 @@ import termios
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextvars import Context, copy_context
+from functools import lru_cache, partial
 from typing import Any, Protocol, cast
 
 from textual import events
 from textual._context import active_message_pump
+from textual._styles_cache import StylesCache
 from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
 from textual.app import App
 from textual.binding import BindingsMap
+from textual.color import Color
 from textual.dom import DOMNode
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.keys import key_to_character
 from textual.message import Message
 from textual.screen import Screen, ScreenResultType
+from textual.style import Style
 from textual.widget import Widget
 
 _READ_SIZE = 1 << 16
@@ -41,6 +46,22 @@ _SEQUENCE_OR_TEXT = re.compile("\x1b[^\x1b]{0,40}|[^\x1b]+")
 _PALETTE_SEARCH = "--textual-command-palette-gather-commands"
 """The worker group in which Textual's command palette looks for commands."""
 _GONE = frozenset({errno.EIO, errno.EBADF, errno.ENXIO, errno.ENODEV, errno.EPIPE})
+
+
+class LeanApp(App[int], inherit_bindings=False):
+    """An app that keeps nothing of the widgets that were removed."""
+
+    _own_context: Context | None = None
+
+    def _start_widget(self, parent: Widget, widget: Widget) -> None:
+        # Textual makes scrollbars when they are asked for, also in a widget that is ending (8.2). Nobody would end
+        # their message loops, which hold the whole screen.
+        if parent._pruning or parent._closing or parent._closed:
+            widget._attach(parent)
+            return
+        # A task keeps the context that it was started in, and with it the widget whose message was being handled.
+        self._own_context = self._own_context or copy_context()
+        self._own_context.copy().run(super()._start_widget, parent, widget)
 
 
 class DriverOwner(Protocol):
@@ -292,6 +313,42 @@ def all_screens(app: App[Any]) -> list[Screen[Any]]:
 def mode_of(app: App[Any], screen: Screen[Any]) -> str:
     """The mode in whose stack `screen` is."""
     return next(mode for mode, stack in app._screen_stacks.items() if screen in stack)
+
+
+def forget_watchers(watched: DOMNode, *leaving: DOMNode) -> None:
+    """Let `watched` forget who watches its reactives and has ended, or is `leaving`.
+
+    Textual does so when the reactive changes the next time, which may be never (8.2).
+    """
+    for watchers in getattr(watched, "__watchers", {}).values():
+        watchers[:] = [one for one in watchers if one[0] not in leaving and one[0].is_running]
+
+
+def forget_fields(screen: Screen[Any]) -> None:
+    """Let `screen` forget the fields that were removed from it.
+
+    Each field subscribes to the start of a text selection with a callback that holds it. Textual drops those of
+    removed fields when a selection starts, which may be never (8.2).
+    """
+    signal = screen.text_selection_started_signal
+    for node in [node for node in signal._subscriptions if not node.is_running]:
+        signal.unsubscribe(node)
+
+
+def share_background_styles() -> None:
+    """Cache the styles of backgrounds by their colours alone.
+
+    Textual caches them by widget as well, and with each of the last thousand widgets the lines that it drew (8.2).
+    """
+    original = StylesCache.get_inner_outer
+    if not hasattr(original, "cache_info"):
+        return
+    cached = lru_cache(1024)(partial(original.__wrapped__, None))
+
+    def get_inner_outer(_self: StylesCache, base_background: Color, background: Color) -> tuple[Style, Style]:
+        return cached(base_background, background)
+
+    StylesCache.get_inner_outer = get_inner_outer  # type: ignore[method-assign,assignment] # for every widget
 
 
 def is_ending(app: App[Any]) -> bool:

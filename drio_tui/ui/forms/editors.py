@@ -22,6 +22,7 @@ from textual.widgets import Input, TextArea
 
 from drio_tui.text import visible
 from drio_tui.ui import keymap
+from drio_tui.ui.base.textual_internals import forget_watchers
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.widgets.safe import safe_line
 
@@ -90,8 +91,7 @@ class TextEditor(TextArea, inherit_bindings=False):
     @on(events.Unmount)
     def _forget_watching(self) -> None:
         """Be forgotten by the app: textual keeps who watches its theme until that changes, closed editors too."""
-        for watchers in getattr(self.app, "__watchers", {}).values():
-            watchers[:] = [one for one in watchers if one[0] is not self]
+        forget_watchers(self.app, self)
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)

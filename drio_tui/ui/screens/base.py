@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from drio_tui.ui import keymap
-from drio_tui.ui.base.textual_internals import PageBindings
+from drio_tui.ui.base.textual_internals import PageBindings, forget_watchers
 from drio_tui.ui.keymap import Key
 from drio_tui.ui.messages import UNREACHABLE, RequestFailed, Status
 from drio_tui.ui.widgets.dialog import EndsOnce
@@ -157,8 +157,7 @@ class DrioScreen(Guarded, Requests, EndsOnce, PageBindings[S]):
     @on(events.Unmount)
     def _forget_watching(self) -> None:
         """Be forgotten by the app: textual keeps who watches an attribute until that changes the next time."""
-        for watchers in getattr(self.app, "__watchers", {}).values():
-            watchers[:] = [one for one in watchers if one[0] is not self and one[0].is_running]
+        forget_watchers(self.app, self)
 
     def _session_changed(self) -> None:
         self.session_changed()

@@ -12,6 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
+from drio_tui.ui.base.textual_internals import forget_fields, forget_watchers
+
 _ALWAYS = "help"
 """The action that tells of every key, also of those there is no room for."""
 _PADDING = 3
@@ -55,6 +57,12 @@ class KeyLine(Footer):
         """Draw anew what changed: the focus goes from field to field more often than the keys become others."""
         if self.is_attached and self._wanted() != self._shown:
             await self.recompose()
+
+    async def recompose(self) -> None:
+        await super().recompose()
+        forget_watchers(self)  # each key watches this line
+        if self.is_attached:
+            forget_fields(self.screen)
 
     def on_resize(self, event: events.Resize) -> None:
         if self._bindings_ready and event.size.width != self._width:

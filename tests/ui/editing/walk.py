@@ -292,9 +292,7 @@ class Walk:
         await self.find("Sheet")
         await self.hand.press("c")
         await self.hand.until("new widget")
-        await self.filled()
-        await self.hand.press("f5")
-        await self.hand.until("What goes into each slot")
+        await self.hand.until("What goes into each slot")  # it opens where the tool is missing
         await self.choose("Jot2 copy")
         await self.save("Sheet copy")
         await self.find("Sign-in2")
