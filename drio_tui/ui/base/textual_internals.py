@@ -18,7 +18,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextvars import Context, copy_context
 from functools import lru_cache, partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from textual import events
 from textual._context import active_message_pump
@@ -35,6 +35,8 @@ from textual.message import Message
 from textual.screen import Screen, ScreenResultType
 from textual.style import Style
 from textual.widget import Widget
+
+T = TypeVar("T")
 
 _READ_SIZE = 1 << 16
 _PASTE_PAUSE = 2.0
@@ -59,9 +61,15 @@ class LeanApp(App[int], inherit_bindings=False):
         if parent._pruning or parent._closing or parent._closed:
             widget._attach(parent)
             return
-        # A task keeps the context that it was started in, and with it the widget whose message was being handled.
+        self._in_own_context(super()._start_widget, parent, widget)
+
+    def _register(self, parent: DOMNode, *widgets: Widget, **options: Any) -> list[Widget]:
+        return self._in_own_context(super()._register, parent, *widgets, **options)
+
+    def _in_own_context(self, start: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Start widgets. A task keeps the context it was started in, and so the widget that was handling a message."""
         self._own_context = self._own_context or copy_context()
-        self._own_context.copy().run(super()._start_widget, parent, widget)
+        return self._own_context.copy().run(start, *arguments, **options)
 
 
 class DriverOwner(Protocol):
