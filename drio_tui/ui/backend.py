@@ -71,6 +71,7 @@ class Backend:
         self._watch: asyncio.Task[None] | None = None
         self._asked: asyncio.Future[SignedIn | None] | None = None
         self._waits: dict[int, float] = {}
+        self._answered = asyncio.Event()
 
     @property
     def server(self) -> str:
@@ -278,18 +279,28 @@ class Backend:
         while True:
             await link.wait_until_gone()
             back.clear()
-            if await asyncio.to_thread(link.was_stopped):
-                self._set(phase="stopped", cause="")
-                self._notice("The local sandbox was stopped. What you do next starts it again.")
-                await back.wait()
-            else:
-                try:
+            self._answered.clear()
+            try:
+                if await asyncio.to_thread(link.was_stopped):
+                    self._set(phase="stopped", cause="")
+                    self._notice("The local sandbox was stopped. What you do next starts it again.")
+                    await self._back_or_answered(back)
+                if not back.is_set():  # it ended by itself, or somebody else started it again
                     await link.revive()
-                except DrioError as error:
-                    self._notice(f"The local sandbox ended and does not start: {error.message or error.title}")
-                    await back.wait()
+            except DrioError as error:
+                self._notice(f"The local sandbox ended and does not start: {error.message or error.title}")
+                await self._back_or_answered(back)
             self._notice("The local sandbox had ended. It runs again, and what you were editing is still here.")
             await asyncio.sleep(_PROBE_SECONDS[0])  # one that always ends at once is not started without a pause
+
+    async def _back_or_answered(self, back: asyncio.Event) -> None:
+        """Wait until this program has started the sandbox again, or an answer shows that another one has."""
+        waiting = [asyncio.ensure_future(event.wait()) for event in (back, self._answered)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
 
     # -- telling ----------------------------------------------------------------------------------
 
@@ -322,6 +333,8 @@ class Backend:
             self._waits[exchange.number] = exchange.retry_in or 0.0
         else:
             self._waits.pop(exchange.number, None)
+            if exchange.status is not None:
+                self._answered.set()
             if exchange.done and self.status.phase in ("online", "offline", "signed-out"):
                 self._judge(exchange)
         self._set(waiting=max(self._waits.values(), default=0.0))

@@ -63,7 +63,7 @@ async def test_a_stopped_sandbox_stays_stopped_until_something_is_asked_of_it(ba
     async with app.run_test(size=(80, 24)) as pilot:
         await online(pilot)
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.things and "counting" not in text_of(app))  # nothing is asked any more
         await asyncio.to_thread(stop_sandbox, background)
         await until(pilot, lambda: "sandbox stopped" in text_of(app))
         assert not is_locked(background)
@@ -71,6 +71,21 @@ async def test_a_stopped_sandbox_stays_stopped_until_something_is_asked_of_it(ba
         await until(pilot, lambda: app.status.phase == "online")
         await until(pilot, lambda: screen.failure is None and screen.things)
         assert is_locked(background)
+
+
+async def test_a_sandbox_that_somebody_else_started_again_is_noticed_with_the_next_answer(background: Path) -> None:
+    app = DrioApp(LaunchOptions(sandbox=True, data_dir=background))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await online(pilot)
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things and "counting" not in text_of(app))  # nothing is asked any more
+        await asyncio.to_thread(stop_sandbox, background)
+        await until(pilot, lambda: "sandbox stopped" in text_of(app))
+        command = [sys.executable, "-m", "drio_tui", "sandbox", "start", "--data", str(background)]
+        await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+        await pilot.press("r")
+        await until(pilot, lambda: app.status.phase == "online")
+        await until(pilot, lambda: "sandbox stopped" not in text_of(app))
 
 
 async def test_a_sandbox_that_does_not_start_again_says_why(background: Path) -> None:
