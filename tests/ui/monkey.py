@@ -111,11 +111,15 @@ def _mouse(rng: random.Random, columns: int, rows: int) -> Event:
 class _Raw(Terminal):
     """A terminal whose screen is modelled only when it is asked for, since that takes more time than the program."""
 
+    drawn = 0
+    """Bytes that came from the program; `output` holds only the last of them."""
     _used: Sequence[str] = ()
 
     def read(self, seconds: float = 0.05) -> bool:
         self._stream.feed = _ignore  # type: ignore[method-assign]
+        before = len(self.output)
         came = super().read(seconds)
+        self.drawn += len(self.output) - before
         if len(self.output) > 2 * _KEPT:
             del self.output[:-_KEPT]
         return came
@@ -255,11 +259,11 @@ class Monkey:
                 looked = now
                 self._look_at_reports(terminal)
                 self.result.memory.append(((now - began) / 60, terminal.rss))
-                mark = len(terminal.output)
+                mark = terminal.drawn
                 if not self._draws(terminal):
                     self._find(terminal, "it does not draw any more")
                     return
-                away = 0 if b"sandbox" in terminal.output[mark:] else away + 1
+                away = 0 if b"sandbox" in terminal.output[mark - terminal.drawn :] else away + 1
                 if away > 15:  # at another host, or signed out: back to where there is something to do
                     self._send(terminal, KEYS["escape"] * 3 + "\x10Use the local sandbox\r")
                     away = 0
@@ -292,9 +296,9 @@ class Monkey:
         """Whether the program draws everything when the terminal becomes another size."""
         columns, rows = terminal.screen.columns, terminal.screen.lines
         for width in (columns - 1, columns):
-            mark = len(terminal.output)
+            mark = terminal.drawn
             terminal.resize(width, rows)
-            if not self._wait(terminal, lambda mark=mark: len(terminal.output) - mark > columns, self._patience):  # type: ignore[misc]
+            if not self._wait(terminal, lambda mark=mark: terminal.drawn - mark > columns, self._patience):  # type: ignore[misc]
                 return False
             self._settle(terminal, 0.3)
         return True
@@ -305,9 +309,9 @@ class Monkey:
             return True
         for key in ("f1", "escape", "f1", "escape", "enter", "f1"):
             self._settle(terminal, 0.5)
-            mark = len(terminal.output)
+            mark = terminal.drawn
             self._send(terminal, KEYS[key])
-            if self._wait(terminal, lambda mark=mark: len(terminal.output) - mark > 120, self._patience / 4):  # type: ignore[misc]
+            if self._wait(terminal, lambda mark=mark: terminal.drawn - mark > 120, self._patience / 4):  # type: ignore[misc]
                 self._settle(terminal, 0.3)
                 return True
         return False

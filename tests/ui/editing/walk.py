@@ -339,7 +339,7 @@ class Walk:
             await self.hand.press("m")
             await self.hand.until(f"{number} marked")
         await self.hand.press("D")
-        await self.hand.until(f"Delete {len(things)} things?")
+        await self.hand.until(f"Delete {len(things)} resources?")
         await self.agree(f"delete {len(things)}")
         await self.hand.until(lambda text: "Type " not in text and "0 hits" in text and "reading…" not in text)
         await self.hand.press("z")
