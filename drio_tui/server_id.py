@@ -24,14 +24,6 @@ def server_id(base_url: str, sandbox_id: str = "") -> str:
     return _SANDBOX + sandbox_id if sandbox_id else base_url
 
 
-def owner(profile: str, server: str) -> str:
-    """In which profile's name files about a drio are kept.
-
-    A sandbox has one person, who may reach it as the sandbox or by a sign-in at the address that it has this time.
-    """
-    return "sandbox" if server.startswith(_SANDBOX) else profile
-
-
 def may_belong(kept_of: str, server: str) -> bool:
     """Whether what was kept of `kept_of` may be of `server`: the same, or an address that a sandbox had."""
     return kept_of == server or is_earlier(kept_of, server)

@@ -16,7 +16,6 @@ from drio_tui.auth.keeper import Hooks
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
 from drio_tui.auth.store import Vault
 from drio_tui.launcher import RunningSandbox, ensure_sandbox, find_running, wait_until_gone, was_stopped
-from drio_tui.server_id import owner
 from drio_tui.settings import Settings
 
 Notice = Callable[[str], None]
@@ -43,11 +42,6 @@ class Session:
     def server(self) -> str:
         """The name under which local files about this drio are kept."""
         return self.client.transport.server_id
-
-    @property
-    def owner(self) -> str:
-        """In which profile's name they are kept."""
-        return owner(self.profile, self.server)
 
     async def aclose(self) -> None:
         """Close the connections, let a refresh under way be stored. A sandbox goes on running."""

@@ -22,7 +22,6 @@ from drio_tui.kinds import APP, TOOL
 from drio_tui.launcher import ensure_sandbox
 from drio_tui.server_id import server_id
 from drio_tui.session import Session, open_session
-from drio_tui.ui.saving import saver_of
 from drio_tui.ui.screens.recovery import RecoveryScreen
 from drio_tui.workspace import journal as journals
 from drio_tui.workspace import recovery
@@ -36,7 +35,7 @@ from drio_tui.workspace.trying.history import Kept
 from drio_tui.workspace.trying.run import Run
 from drio_tui.workspace.undo import undo_last
 from tests.sandbox_fixtures import InProcess, Process, close, start_sandbox
-from tests.ui.driving import running, until
+from tests.ui.driving import running, show, until
 
 FIRST, SECOND = "http://127.0.0.1:40001/api/v1", "http://127.0.0.1:65535/api/v1"
 HERE = server_id(FIRST, "ab" * 12)
@@ -168,22 +167,22 @@ async def test_a_client_learns_the_id_from_any_answer(sandbox: InProcess) -> Non
 
 
 @pytest.mark.socket
-async def test_a_sign_in_at_the_address_of_a_sandbox_has_the_same_history_as_the_sandbox_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_sign_in_at_the_address_of_a_sandbox_finds_what_is_kept_under_its_id(
+    sandbox_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also by a profile of another name, at another port: an edit that was not saved is offered as well."""
-    folder = tmp_path / "box"
-    with serving(folder) as process:
-        session = await opened(folder)
-        note(Journal(session.owner, session.server, "app_1"), "one", 1.0)
-        raw = {"id": "tool_1", "name": "Search"}
-        recovery.save(
-            Buffer(session.owner, session.server, "app_1", "tool", "tool_1", "x", raw | {"name": "Y"}, raw, at=1)
-        )
-        await session.aclose()
-        async with running(process.base_url, monkeypatch, token=process.token) as pilot:
-            backend = pilot.app.backend
-            assert backend.status.profile != "sandbox"
-            await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
-            journal = saver_of(backend, backend.client).journal("app_1")
-            assert [entry.name for entry in journal.read().entries] == ["one"]
+    """The program learns from the first answer which sandbox it is, after it looked for drafts for the first time."""
+    url, token = sandbox_process.base_url, sandbox_process.token
+    known = server_id("", sandbox_process.ready["id"])
+    async with running(url, monkeypatch, token=token) as pilot:
+        await until(pilot, lambda: pilot.app.backend.server == known)
+        profile = pilot.app.status.profile
+    keeper = Keeper.begin(profile, known)
+    keeper.draft.basics["name"] = "Nova"
+    keeper.close()
+    raw, mine = {"id": "tool_1", "name": "Search"}, {"id": "tool_1", "name": "Mine"}
+    recovery.save(Buffer(profile, known, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
+    async with running(url, monkeypatch, token=token) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+        await pilot.press("escape")
+        apps = await show(pilot, "apps")
+        await until(pilot, lambda: [draft.name for draft in apps.drafts] == ["Nova"])

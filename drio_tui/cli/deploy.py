@@ -185,7 +185,7 @@ async def _deploy(session: Session, app_id: str) -> Deployed:
     from drio_tui.workspace.outcomes import Unknown
     from drio_tui.workspace.saving import Saver
 
-    saver = Saver(session.client, lambda one: Journal(session.owner, session.server, one))
+    saver = Saver(session.client, lambda one: Journal(session.profile, session.server, one))
     outcome = await deploy_now(saver, app_id, Records(session.server, app_id), lambda text: say(f"{text}…"))
     if isinstance(outcome, Done):
         for notice in outcome.notices:

@@ -294,7 +294,7 @@ class _Import:
         from drio_tui.workspace.journal import Journal
         from drio_tui.workspace.saving import Saver
 
-        saver = Saver(session.client, lambda one: Journal(session.owner, session.server, one))
+        saver = Saver(session.client, lambda one: Journal(session.profile, session.server, one))
         work = batch(saver, app, plan)
 
         def tell(result: Result) -> None:

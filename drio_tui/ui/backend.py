@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from drio_tui.server_id import owner
 from drio_tui.ui.messages import (
     BackendReady,
     ConnectionChanged,
@@ -79,11 +78,6 @@ class Backend:
         if self.client is not None:
             self._server = self.client.transport.server_id
         return self._server
-
-    @property
-    def owner(self) -> str:
-        """In which profile's name they are kept."""
-        return owner(self.status.profile, self.server)
 
     async def ready(self) -> DrioClient:
         """The client, as soon as there is one."""

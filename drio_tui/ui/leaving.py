@@ -120,7 +120,7 @@ class Leaving(_Base):
         client = self._drio.backend.client
         if client is not None and is_loopback(urlsplit(client.transport.base_url).hostname or ""):
             await client.transport.known.wait()  # it may be a sandbox, which says with its first answer which one
-        kept = await asyncio.to_thread(recovery.load, self._drio.backend.owner)
+        kept = await asyncio.to_thread(recovery.load, self._drio.status.profile)
         for problem in kept.problems[:3]:
             self.notify(safe(problem).plain, severity="warning", markup=False)
         buffers = []

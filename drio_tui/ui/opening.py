@@ -73,7 +73,7 @@ class Opening(_Base):
         """Show the wizard that makes an app: from a template (raw JSON, or the `wanted` id), or go on with a draft."""
         from drio_tui.guide.drafts import InUse, Keeper  # the first screen does without
 
-        profile, server = self._drio.backend.owner, self._drio.backend.server
+        profile, server = self._drio.status.profile, self._drio.backend.server
         try:
             keeper = Keeper.resume(draft, server) if draft else Keeper.begin(profile, server)
         except (InUse, OSError, ValueError, KeyError, TypeError) as error:

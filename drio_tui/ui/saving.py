@@ -13,7 +13,6 @@ from drio_tui.kinds import KINDS, Kind
 from drio_tui.schema.fields import Field, Hints, Option, Reader
 from drio_tui.schema.openapi import reader
 from drio_tui.schema.resolve import Json
-from drio_tui.server_id import owner
 from drio_tui.text import one_line
 from drio_tui.ui.forms.place import Reference
 from drio_tui.workspace.document import ServerDocument
@@ -40,12 +39,7 @@ def saver_of(backend: Backend, client: DrioClient) -> Saver:
     found = _savers.get(client)
     if found is None:
         profile = backend.status.profile
-
-        def journal_of(app: str) -> Journal:
-            server = client.transport.server_id
-            return Journal(owner(profile, server), server, app)
-
-        found = _savers[client] = Saver(client, journal_of)
+        found = _savers[client] = Saver(client, lambda app: Journal(profile, client.transport.server_id, app))
     return found
 
 

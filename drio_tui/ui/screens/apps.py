@@ -120,6 +120,7 @@ class AppsScreen(DrioScreen[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self._read_at: datetime | None = None
+        self._drafts_of: tuple[str, str] | None = None
         self._facts: dict[str, AppFacts] = {}
         self._shown: str | None = None
         self._about_timer: Timer | None = None
@@ -170,7 +171,7 @@ class AppsScreen(DrioScreen[None]):
         """Look for drafts of this account, off the event loop."""
         if self.drio.session is None or self.drio.options.read_only:
             return
-        profile, server = self.backend.owner, self.backend.server
+        profile, server = self._drafts_of = self.drio.status.profile, self.backend.server
 
         async def look() -> None:
             from drio_tui.guide import drafts  # the first list does without
@@ -198,6 +199,8 @@ class AppsScreen(DrioScreen[None]):
         self.set_reactive(AppsScreen.failure, None)
         self.things = message.things
         self._show()
+        if self._drafts_of not in (None, (self.drio.status.profile, self.backend.server)):
+            self.read_drafts()  # a sandbox said with this answer which one it is
 
     def on_apps_screen__not_read(self, message: _NotRead) -> None:
         self.failure = message.error

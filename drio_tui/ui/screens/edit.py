@@ -315,7 +315,7 @@ class EditScreen(WritingScreen):
             return None
         backend, mine = self.backend, self._mine_typed(secrets=False)
         return Buffer(
-            profile=backend.owner, server=backend.server, app=self.target.app, kind=self.kind.name,
+            profile=backend.status.profile, server=backend.server, app=self.target.app, kind=self.kind.name,
             thing=self.target.id, label=self.kind.label(self.base or mine), mine=mine,
             base=None if self.is_new else self.base, parent=self._parent_id,
             draft=(self._whole.draft or "") if self._whole else self.target.draft, why=why, id=self._kept.id,
