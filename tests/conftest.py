@@ -18,8 +18,10 @@ _HERE = Path(__file__).parent
 _SANDBOX = (_HERE / "sandbox_fixtures.py").exists() and find_spec("fastapi") is not None
 pytest_plugins = ["tests.sandbox_fixtures"] if _SANDBOX else []
 
-settings.register_profile("ci", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+# How fast examples are made, and how many are thrown away on the way, depends on the machine and on chance.
+UNCHECKED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+settings.register_profile("ci", deadline=None, max_examples=25, suppress_health_check=UNCHECKED)
+settings.register_profile("thorough", deadline=None, max_examples=1000, suppress_health_check=UNCHECKED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # Each of these changes what the program does, so a test that wants one sets it.

@@ -190,7 +190,7 @@ class Branding(Wire):
 
 
 class BrandingInput(Wire):
-    """Branding as a request may give it; colours are `#rgb`, `#rrggbb` or `#rrggbbaa`."""
+    """Branding as a request may give it; colours are those of `contrast.is_colour`."""
 
     primary_color: HexColor | None = Field(None, description="Main colour.", examples=["#0f172a"])
     accent_color: HexColor | None = Field(None, description="Highlights and buttons.", examples=["#22c55e"])

@@ -67,6 +67,13 @@ def inherited(profile: str | None, base_url: str | None, sandbox: bool) -> dict[
     }
 
 
+def command(text: str) -> str:
+    """`drio-tui TEXT` for a hint, with `--sandbox` where this command was given it: as it has to be typed here."""
+    context = click.get_current_context()
+    sandbox = context.params.get("sandbox") or context.find_root().params.get("sandbox")
+    return f"drio-tui {'--sandbox ' if sandbox else ''}{text}"
+
+
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
     """A command whose `DrioError`s become one clear message and the right exit code."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from drio_tui.api.errors import BadRequest, DrioError, NotFound, Unprocessable
-from drio_tui.cli.common import completes, connection_options, guarded, inherited, refuse_read_only, run
+from drio_tui.cli.common import command, completes, connection_options, guarded, inherited, refuse_read_only, run
 from drio_tui.cli.output import echo, echo_json, say
 from drio_tui.cli.read import suggest_template
 from drio_tui.cli.render import shown
@@ -60,7 +60,7 @@ def create(
                 made = await session.client.create(APP, body)
             except DrioError as error:
                 if error.outcome_unknown:
-                    error.hint = "Look with `drio-tui apps` before creating it again."
+                    error.hint = f"Look with `{command('apps')}` before creating it again."
                 elif isinstance(error, BadRequest | NotFound | Unprocessable):
                     await suggest_template(session.client, template_id, error)
                 raise
@@ -68,7 +68,7 @@ def create(
             echo_json({"app": made.raw})
             return
         echo(shown(made.raw.get("id"), 200))
-        slug_given = one_line(str(made.raw.get("slug") or made.raw.get("id") or ""), 80)
-        say(f"Created {one_line(name, 80)}. Look at it: drio-tui inspect {slug_given}")
+        slug_given = one_line(str(made.raw.get("slug") or made.raw.get("id") or ""), 300)
+        say(f"Created {one_line(name, 80)}. Look at it: {command(f'inspect {slug_given}')}")
 
     run(work())

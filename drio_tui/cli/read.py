@@ -8,7 +8,7 @@ import click
 
 from drio_tui.api.errors import DrioError, NotFound, UsageError
 from drio_tui.api.redact import redact
-from drio_tui.cli.common import completes, connection_options, did_you_mean, guarded, inherited, no_such, run
+from drio_tui.cli.common import command, completes, connection_options, did_you_mean, guarded, inherited, no_such, run
 from drio_tui.cli.output import echo, echo_json, say, style
 from drio_tui.cli.render import shown, table
 from drio_tui.kinds import APP, KINDS, kind_named
@@ -188,7 +188,8 @@ async def find_app(client: DrioClient, wanted: str) -> str:
             return str(found[0])
         if found:
             raise UsageError(
-                f"{len(found)} apps have the {member} {one_line(wanted, 80)}", hint="Name it by id: `drio-tui apps`."
+                f"{len(found)} apps have the {member} {one_line(wanted, 80)}",
+                hint=f"Name it by id: `{command('apps')}`.",
             )
     known = (item.get(member) for item in listing.items for member in ("slug", "name"))
-    raise no_such("app has the id or slug", wanted, known, otherwise="`drio-tui apps` lists what is there.")
+    raise no_such("app has the id or slug", wanted, known, otherwise=f"`{command('apps')}` lists what is there.")

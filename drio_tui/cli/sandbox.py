@@ -18,7 +18,7 @@ from drio_tui import paths
 from drio_tui.cli.common import SuggestingGroup, completes, guarded, refuse_read_only, run
 from drio_tui.cli.output import confirm, echo, echo_json, say
 from drio_tui.cli.streams import can_ask
-from drio_tui.text import one_line
+from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from drio_tui.launcher import RunningSandbox
@@ -190,7 +190,7 @@ def status(data: Path | None, as_json: bool) -> None:
         "database": options.get("database") or "a file among the data",
         "log": described["log"],
         "connections": "unknown" if described["connections"] is None else str(described["connections"]),
-        "ends": f"after {idle:g} min without a connection" if idle else "when it is stopped",
+        "ends": f"after {duration(idle * 60)} without a connection" if idle else "when it is stopped",
     }
     for name, value in rows.items():
         echo(f"{name:<12} {one_line(value, 500)}")

@@ -168,7 +168,7 @@ def test_the_schema_of_an_enumeration_names_what_is_known_and_takes_the_rest(mod
         (models.AppCreate, {"templateId": "t", "name": "n", "companyUrl": "javascript:alert(1)"}, ("companyUrl",)),
         (models.AppCreate, {"templateId": "t", "name": "n", "companyUrl": "https://a@b"}, ("companyUrl",)),
         (models.BrandingInput, {"primaryColor": "red"}, ("primaryColor",)),
-        (models.BrandingInput, {"primaryColor": "#ffff"}, ("primaryColor",)),
+        (models.BrandingInput, {"primaryColor": "#fffff"}, ("primaryColor",)),
         (models.OperationCreate, {"name": "n", "method": "GET", "path": "x"}, ("path",)),
         (models.OperationCreate, {"name": "n", "method": "GET", "path": "/a\\b"}, ("path",)),
         (models.ToolCreate, {"name": "n", "order": -1}, ("order",)),

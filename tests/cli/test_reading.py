@@ -198,3 +198,8 @@ def test_nothing_that_answers_is_not_the_api(drio: Runner, sandbox_process: Proc
     ran = drio("templates", "--json", "--base-url", page)
     assert ran.code == 1
     assert ran.error["code"] in ("not_drio", "not_found")
+
+
+def test_hints_repeat_the_sandbox_option(drio: Runner, background: Path) -> None:
+    ran = drio("--sandbox", "--data", str(background), "inspect", "no-such-app")
+    assert "drio-tui --sandbox apps" in ran.err

@@ -211,3 +211,15 @@ async def test_what_an_earlier_version_stored_in_clear_stays_editable_and_can_be
     await api("PATCH", path, {"config": {"password": "y"}}, expect=400)
     cleared = await api("PATCH", path, {"config": {"password": None}})
     assert "password" not in cleared["auth"]["config"]
+
+
+async def test_a_secret_replaces_a_reference_that_is_cleared_in_the_same_request(api: Caller) -> None:
+    app = await api.app()
+    made = await api.new(
+        app, "auth", providerKey="api-key", name="Key", config={"name": "X-Api-Key"}, secretRef="vault/1"
+    )
+    path = f"/apps/{app}/auth/{made['id']}"
+    await api("PATCH", path, {"config": {"apiKey": SECRET}, "secretRef": "vault/2"}, expect=400)
+    changed = (await api("PATCH", path, {"config": {"apiKey": SECRET}, "secretRef": None}))["auth"]
+    assert changed["status"] == "valid"
+    assert changed["secretRef"]

@@ -62,15 +62,18 @@ async def change(store: Store, document: Document, patch: Document) -> Document:
     provider = providers()[document["providerKey"]]
     _refuse_misplaced(provider, patch, document)
     secrets = await _secrets(store, document)
+    moved = "secretRef" in patch and patch["secretRef"] != document["secretRef"]
+    if moved:
+        _external(patch["secretRef"], document["secretRef"])
+        secrets = {}
     given = patch.get("config")
     if isinstance(given, dict):
         open_members, hidden = split(provider, given)
         patch = patch | {"config": open_members}
         secrets = {name: value for name, value in (secrets | hidden).items() if value is not None}
+        if moved and patch["secretRef"] is not None and secrets:
+            raise invalid([(f"config.{name}", "is kept elsewhere: give it or secretRef, not both") for name in secrets])
     elif "config" in patch:
-        secrets = {}
-    if "secretRef" in patch and patch["secretRef"] != document["secretRef"]:
-        _external(patch["secretRef"], document["secretRef"])
         secrets = {}
     result = RULES.patched(document, patch)
     await settle_key(store, "auth", result, document["key"])
