@@ -104,6 +104,12 @@ def test_a_change_says_what_was_there_before_and_what_is_there_after() -> None:
     ]
 
 
+@pytest.mark.parametrize("depth", [0, 1])
+def test_null_is_absent_one_level_below_what_is_compared_too(depth: int) -> None:
+    assert same({"a": {"b": None}} if depth == 0 else {"b": None}, {"a": {}} if depth == 0 else {}, depth)
+    assert not same({"a": {"b": 0}} if depth == 0 else {"b": 0}, {"a": {}} if depth == 0 else {}, depth)
+
+
 def test_one_and_true_differ() -> None:
     assert merge({"a": 1}, {"a": 1}, {"a": True}).merged == {"a": True}
 
