@@ -132,10 +132,13 @@ def tried(folder: Path, module: str, *, sample: int, seed: int, minutes: float) 
     except FileNotFoundError:
         raise RuntimeError(said[-3000:]) from None
     chosen = sorted(random.Random(seed).sample(every, sample)) if 0 < sample < len(every) else every
+    began = time.monotonic()
     said = mutmut(folder, "run", "--max-children", "1", *chosen, seconds=minutes * 60)
     found = codes(folder, module)
     if all(found[name] is None for name in chosen):
         raise RuntimeError(said[-3000:])
+    if any(found[name] is None for name in chosen) and time.monotonic() - began < minutes * 60:
+        print(f"mutmut ended early:\n{said[-1500:]}", flush=True)
     return Result(module, len(every), {name: found[name] for name in chosen})
 
 
