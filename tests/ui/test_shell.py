@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.geometry import Size
 from textual.widgets import Input
 
@@ -24,6 +25,7 @@ from drio_tui.ui.screens.help import HelpScreen
 from drio_tui.ui.screens.too_small import SMALLEST, TooSmallScreen
 from drio_tui.ui.widgets.rows import RowList
 from tests.ui.driving import open_first_app, running, show, text_of, until
+from tests.ui.idle import idle
 from tests.ui.table_server import TableServer, drio_of, serving
 
 
@@ -284,6 +286,18 @@ async def test_an_error_is_shown_literally_in_a_toast() -> None:
 
 
 # -- sizes --------------------------------------------------------------------------------------------
+
+
+async def test_a_size_that_the_terminal_no_longer_has_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        old = Size(44, 13)
+        screen.post_message(events.Resize(old, old, old))
+        assert await idle(5)
+        assert screen.has_class("-normal")
+        assert screen.size == app.size
 
 
 async def test_a_terminal_that_is_too_small_asks_for_room_and_gives_everything_back(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from textual import events
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -37,6 +38,16 @@ class EndsOnce(_Base):
             return super().dismiss(result)
         self._end = (result,)
         return AwaitComplete()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Drop a size that the terminal no longer has.
+
+        Textual's layout posts the size that it was made for to the screen itself, which makes the layout of the
+        screens behind it again: two sizes that are under way at once would follow each other for ever.
+        """
+        if event.size != self.app.size:
+            event.stop()
+            event.prevent_default()
 
     def on_screen_resume(self) -> None:
         if self._end is not None:
