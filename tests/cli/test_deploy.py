@@ -73,7 +73,7 @@ def test_a_deploy_prints_the_warnings_of_its_preflight_also_when_quiet(
     on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
 ) -> None:
     with sandbox_process.client() as client:
-        client.patch(f"{API}/apps/{app['id']}", json={"serverInstructions": ""}).raise_for_status()
+        client.patch(f"{API}/apps/{app['id']}", json={"branding": {"accentColor": "#eeeeee"}}).raise_for_status()
     warned = on_sandbox("check", app["slug"])
     assert warned.code == 0
     codes = [line.rpartition("[")[2] for line in warned.out.splitlines() if line.endswith("]")]

@@ -95,12 +95,15 @@ class TypeAhead:
         self._looking = False
         loop = asyncio.get_running_loop()
         self._note_screen()
-        if not loop_is_idle(loop) and self._may_wait("work"):
+        now = time.monotonic()
+        elapsed = min(now - self._looked_at, _STEP)
+        self._looked_at = now
+        if not loop_is_idle(loop) and self._may_wait("work", elapsed):
             self._looking = True
             loop.call_soon(self._look)
             return
         reason = self._reason(self._held[0]) if self._held else ""
-        if reason and self._may_wait(reason):
+        if reason and self._may_wait(reason, elapsed):
             self._looking = True
             loop.call_later(_POLL, self._look)
             return
@@ -112,10 +115,9 @@ class TypeAhead:
                 self._held.clear()
                 self._released = None
 
-    def _may_wait(self, reason: str) -> bool:
-        now = time.monotonic()
-        self._waited[reason] += min(now - self._looked_at, _STEP)
-        self._looked_at = now
+    def _may_wait(self, reason: str, elapsed: float) -> bool:
+        """Count the time since the last look for `reason`; whether its limit is not reached yet."""
+        self._waited[reason] += elapsed
         return self._waited[reason] < _LIMITS[reason]
 
     def _reason(self, event: Message) -> str:
