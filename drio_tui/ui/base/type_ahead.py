@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -55,8 +56,8 @@ class TypeAhead:
         self._looking = False
         self._waited = dict.fromkeys(_LIMITS, 0.0)
         self._looked_at = 0.0
-        self._text_in: Widget | None = None
-        self._screen: Screen[Any] | None = None
+        self._text_in: weakref.ref[Widget] | None = None
+        self._screen_seen: weakref.ref[Screen[Any]] | None = None
         self._screen_since = 0.0
         self._given_up = False
 
@@ -79,7 +80,8 @@ class TypeAhead:
             if self._held:
                 self._look_soon()
         else:
-            self._text_in = self._field() if _is_text(event) else None
+            field = self._field() if _is_text(event) else None
+            self._text_in = weakref.ref(field) if field is not None else None
             self._waited = dict.fromkeys(self._waited, 0.0)
             self._look_soon()
         return False
@@ -126,7 +128,7 @@ class TypeAhead:
         if screen is None:
             return ""
         field = self._field() if _is_text(event) else None
-        if waits_for_refresh(screen) and (field is None or field is not self._text_in):
+        if waits_for_refresh(screen) and (field is None or field is not (self._text_in and self._text_in())):
             return "refresh" if self._waited["refresh"] < _LIMITS["refresh"] else ""
         if field is not None:
             return ""
@@ -135,11 +137,16 @@ class TypeAhead:
         early = event.time < self._screen_since + REACTION
         return "fill" if early and not self._given_up and getattr(screen, "filling", False) else ""
 
+    @property
+    def _screen(self) -> Screen[Any] | None:
+        """The screen noted last; it is not kept alive."""
+        return self._screen_seen() if self._screen_seen is not None else None
+
     def _note_screen(self) -> Screen[Any] | None:
         """The current screen; when it is another one, remember since when."""
         screen = self._app.screen if self._app.screen_stack else None
         if screen is not self._screen:
-            self._screen = screen
+            self._screen_seen = weakref.ref(screen) if screen is not None else None
             self._screen_since = time.monotonic()
             self._given_up = False
         return screen
