@@ -16,8 +16,8 @@ from drio_tui.api.http import httpx
 from drio_tui.api.transport import Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken
 from drio_tui.kinds import APP
-from drio_tui.workspace.loader import load_app
-from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.snapshot import Snapshot
 
 LATENCY = 0.1
 

@@ -25,9 +25,9 @@ from benchmarks.common import RUNS, Row
 from drio_tui.api.client import DrioClient
 from drio_tui.api.http import httpx
 from drio_tui.api.transport import Transport
-from drio_tui.ui.app import DrioApp
-from drio_tui.ui.options import LaunchOptions
-from drio_tui.ui.screens.app import AppScreen
+from drio_tui.ui.app.drio_app import DrioApp
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.base.launch_options import LaunchOptions
 
 Times = dict[str, list[tuple[float, float]]]
 """By what was done: milliseconds on the clock and of the processor, run by run."""
@@ -126,7 +126,8 @@ async def measure(runs: int, tools: int) -> tuple[Times, int]:
             await pilot.pause()
         server = Held(config)
         app.backend.client = DrioClient(Transport("http://127.0.0.1:9/api/v1", http=server))
-        app.screen.action_refresh()
+        refresh: Any = app.screen
+        refresh.action_refresh()
         await pilot.pause(0.5)  # the failed attempts at the first address end here
 
         def took(name: str, began: float, worked: float) -> None:
@@ -164,6 +165,7 @@ async def measure(runs: int, tools: int) -> tuple[Times, int]:
             field = screen.query_one("#filter")
             for text in ("t", "to", "too", "tool", "tool 4", "tool 49"):
                 await timed("filter keystroke", partial(setattr, field, "value", text))
+            assert screen.outline is not None
             nodes = len(screen.outline.by_key)
             app.pop_screen()
             await pilot.pause()

@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 from benchmarks.common import RUNS, Row
 from drio_tui.schema.fields import Reader
 from drio_tui.schema.form import FormModel
-from drio_tui.ui.forms.form import SchemaForm
+from drio_tui.ui.forms.schema_form import SchemaForm
 
 FIELDS = 60
 TABS = 6

@@ -26,9 +26,9 @@ from textual.app import App
 from textual.widget import Widget
 
 from benchmarks.common import Row
-from drio_tui.importing.document import open_document
+from drio_tui.openapi_import.document import open_document
+from drio_tui.ui.openapi_import.operation_picker import OperationPicker
 from drio_tui.ui.widgets.filter_input import FilterInput
-from drio_tui.ui.widgets.operation_picker import OperationPicker
 
 OPERATIONS = 1_000
 USABLE = 2.0

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from drio_tui.api import shapes
+from drio_tui.api import shape_check
 from drio_tui.api.resource import Resource
 
 if TYPE_CHECKING:
-    from drio_tui.api.models import App, AuthConnection, Integration, Operation, Tool, Widget, Wire
+    from drio_tui.api.models import ApiModel, App, AuthConnection, Integration, Operation, Tool, Widget
 
-T = TypeVar("T", bound="Wire")
+T = TypeVar("T", bound="ApiModel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ APP: Kind[App] = Kind(
     model_name="App",
     create_name="AppCreate",
     patch_name="AppPatch",
-    shape=shapes.APP,
+    shape=shape_check.APP,
     deletable=False,
     title="App",
     plural="Apps",

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from drio_tui import __version__, files, paths
+from drio_tui import __version__
 from drio_tui.api.errors import ConnectionFailed
+from drio_tui.storage import files, paths
 from drio_tui.text import duration
 
 START_SECONDS = 30.0
@@ -169,7 +170,7 @@ class RunningSandbox:
             port=known["port"] if isinstance(known.get("port"), int) else 0,
             database_url=url,
             allow_private_egress=known.get("allowPrivateEgress") is True,
-            idle_exit=float(idle) if isinstance(idle, int | float) and idle > 0 else None,
+            idle_exit=float(idle) if isinstance(idle, int | float) else None,
             secret_key_file=Path(key_file) if isinstance(key_file, str) else None,
         )
 
@@ -202,7 +203,9 @@ def data_folder(data_dir: Path | str | None) -> Path:
     try:
         return Path(data_dir).expanduser().absolute() if data_dir else paths.sandbox_dir()
     except (RuntimeError, OSError) as error:  # `~` of nobody, or a working folder that is gone
-        raise SandboxFailed(f"{data_dir} is no folder: {error}", hint="Name another folder with --data.") from error
+        raise SandboxFailed(
+            f"{data_dir} is no folder: {files.reason_of(error)}", hint="Name another folder with --data."
+        ) from error
 
 
 async def _join(folder: Path) -> RunningSandbox | None:
@@ -274,22 +277,33 @@ def stop_sandbox(folder: Path) -> RunningSandbox | None:
         time.sleep(_POLL_SECONDS)
     if not running.pid:
         raise _not_ended(f"the sandbox at {running.base_url} does not say which process it is")
-    with contextlib.suppress(OSError):  # without the file a program that is connected starts it again
+    with contextlib.suppress(OSError):  # before its end: a connected program looks for the file as soon as it is gone
         files.write_private(folder / _STOPPED_FILE, b"")
+    try:
+        _end_process(running, folder)
+    except SandboxFailed:
+        with contextlib.suppress(OSError):  # it runs on; once it crashes, it may be started again
+            (folder / _STOPPED_FILE).unlink()
+        raise
+    return running
+
+
+def _end_process(running: RunningSandbox, folder: Path) -> None:
+    """Terminate the sandbox's process, by force after a while. Raises `SandboxFailed` when it lives on."""
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         try:
             os.kill(running.pid, number)
         except ProcessLookupError:
-            return running
+            return
         except OSError as error:
-            raise _not_ended(f"process {running.pid}: {error.strerror or error}") from error
+            raise _not_ended(f"process {running.pid}: {files.reason_of(error)}") from error
         ends = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < ends:
             if not is_locked(folder):
-                return running
+                return
             current = find_running(folder)
             if current is not None and current.pid != running.pid:
-                return running
+                return
             time.sleep(_POLL_SECONDS)
     raise _not_ended(f"process {running.pid} still holds {folder / _LOCK_FILE}")
 
@@ -357,7 +371,7 @@ def _spawn(folder: Path, options: StartOptions) -> tuple[subprocess.Popen[bytes]
                 **apart,
             )
     except OSError as error:
-        raise SandboxFailed(f"{folder}: {error.strerror or error}", hint="Check the folder and the disk.") from error
+        raise SandboxFailed(f"{folder}: {files.reason_of(error)}", hint="Check the folder and the disk.") from error
     # It outlives us; while we live, someone has to take note of its end.
     threading.Thread(target=process.wait, name="drio-sandbox-end", daemon=True).start()
     return process, log, begins
@@ -385,7 +399,7 @@ def _token(folder: Path) -> str:
     try:
         token = files.read_private(folder / "local-token").decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SandboxFailed(f"the local user's token cannot be read: {error}") from error
+        raise SandboxFailed(f"the local user's token cannot be read: {files.reason_of(error)}") from error
     if not token:
         raise SandboxFailed(f"{folder / 'local-token'} is empty")
     return token

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 KEY_MAX = 100
 """The longest key or slug that drio takes."""
+NAME_MAX = 200
+"""The longest name that drio takes."""
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_KEY = re.compile(r"[^a-z0-9]+")
@@ -41,3 +43,9 @@ def unused(name: str, taken: Container[str], *, most: int = KEY_MAX, mark: str =
         made = (name if len(name) <= room else name[:room].rstrip(mark)) + tail
         number += 1
     return made
+
+
+def slug_of(name: str, taken: Iterable[str] = ()) -> str:
+    """A slug for a name, numbered when it is taken; empty when nothing of the name is left."""
+    slug = kebab(name)
+    return unused(slug, {*taken}) if slug else ""

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from drio_tui.urls import is_loopback
 
 _SANDBOX = "sandbox:"
+_HOSTS = ("127.0.0.1", "localhost")
+"""The names by which a sandbox is reached."""
 _looked_for: set[Path] = set()
 _looking = threading.RLock()
 
@@ -42,22 +44,27 @@ def file_prefix(server: str) -> str:
 def adopt(
     server: str, path: Path, pattern: str, name_of: Callable[[str], str], take: Callable[[list[Path]], None]
 ) -> None:
-    """Give `take` what earlier versions kept in the place of `path` for a sandbox, oldest first; once for each path.
+    """Give `take` what earlier versions kept in the place of `path` for a sandbox, oldest first.
 
     `name_of` makes a file's name of a base URL, and `pattern` is a glob that such names match. Nothing happens where
-    `path` exists. Blocks for up to a tenth of a second where files match.
+    `path` exists, or once it succeeded for that path; an `OSError` or `ValueError` is ignored, and the next call tries
+    again. Blocks for up to a quarter of a second where files match.
     """
     if not server.startswith(_SANDBOX):
         return
     with _looking:
         if path in _looked_for:
             return
-        _looked_for.add(path)
         with contextlib.suppress(OSError, ValueError):
             names = set() if path.exists() else {each.name for each in path.parent.glob(pattern)} - {path.name}
-            if not names:
-                return
-            urls = (f"http://127.0.0.1:{port}/api/v1" for port in range(1, 1 << 16))
-            found = [path.with_name(name) for url in urls if (name := name_of(url)) in names]
+            urls = (f"http://{host}:{port}/api/v1" for host in _HOSTS for port in range(1, 1 << 16))
+            found = []
+            for url in urls:
+                if not names:
+                    break  # every file that could be one is found
+                if (name := name_of(url)) in names:
+                    names.remove(name)
+                    found.append(path.with_name(name))
             if found:
                 take(sorted(found, key=lambda each: each.stat().st_mtime))
+            _looked_for.add(path)

@@ -12,9 +12,9 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, SignInRequired, UsageError
 from drio_tui.api.transport import Exchange, Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
-from drio_tui.auth.keeper import Hooks
 from drio_tui.auth.profiles import DEFAULT_BASE_URL, Profile, Profiles, normalize_base_url
-from drio_tui.auth.store import Vault
+from drio_tui.auth.token_manager import TokenCallbacks
+from drio_tui.auth.token_store import Vault
 from drio_tui.launcher import RunningSandbox, ensure_sandbox, find_running, wait_until_gone, was_stopped
 from drio_tui.settings import Settings
 
@@ -139,7 +139,7 @@ async def open_session(
     data_dir: Path | str | None = None,
     on_exchange: Callable[[Exchange], None] | None = None,
     notice: Notice | None = None,
-    hooks: Hooks | None = None,
+    hooks: TokenCallbacks | None = None,
     or_anonymous: bool = False,
 ) -> Session:
     """A session for the sandbox's local user, for `DRIO_TOKEN`, or for a profile's kept sign-in.
@@ -170,7 +170,7 @@ async def open_session(
         session = _session(chosen, None, None, "", on_exchange)
         session.first_run = not len(profiles)
         return session
-    auth = bearer_for(chosen, vault, hooks=hooks or Hooks(notice=notice))
+    auth = bearer_for(chosen, vault, hooks=hooks or TokenCallbacks(notice=notice))
     account = None if given else chosen.account
     return _session(chosen, auth, account, given.source if given else (await vault.place(chosen))[1], on_exchange)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drio_tui import files, paths
+from drio_tui.storage import files, paths
 
 _LIMIT = 1 << 20
 
@@ -46,7 +46,7 @@ class Settings:
         except FileNotFoundError:
             return cls()
         except OSError as error:
-            return cls(problems=(f"{path} cannot be read ({error.strerror or error}); the defaults are in force.",))
+            return cls(problems=(f"{path} cannot be read ({files.reason_of(error)}); the defaults are in force.",))
         if len(data) > _LIMIT:
             return cls(problems=(f"{path} is larger than 1 MiB; the defaults are in force.",))
         import tomllib  # only those who have a config file pay for reading one

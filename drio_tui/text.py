@@ -8,6 +8,7 @@ what is there. Markup is not its business: safe text reaches widgets with markup
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 _ELLIPSIS = "…"
 _UNITS = (
@@ -107,3 +108,12 @@ def duration(seconds: float, *, parts: int = 2, short: bool = False) -> str:
 def _decimal(number: float) -> str:
     """A number with two digits where it is small."""
     return f"{round(number, 1):g}" if number < 10 else f"{number:,.0f}"
+
+
+def did_you_mean(wanted: str, known: Iterable[object]) -> str:
+    """`Did you mean A or B?` for the names nearest to `wanted`; empty when none is near."""
+    from difflib import get_close_matches  # rarely needed, and as large as this module
+
+    names = {name.casefold(): name for name in known if isinstance(name, str) and name}
+    near = [one_line(names[match], 80) for match in get_close_matches(wanted.casefold(), names, n=3, cutoff=0.6)]
+    return f"Did you mean {' or '.join(near)}?" if near else ""

@@ -6,7 +6,7 @@ The documents are shipped inside registry packages, which are fetched into a tem
 (npm: @octokit/openapi, 13 MB of JSON, more than 1,000 operations) and Airflow's (PyPI: apache-airflow-core, YAML).
 For each: as many operations are offered as the document has, counted independently; for every one that can be sent
 the request is made, once for each of two alternatives of its values, and held against what the document says, found
-without the program's code (tests/importing/oracle.py). Those with most kinds of arguments are created on a sandbox
+without the program's code (tests/openapi_import/oracle.py). Those with most kinds of arguments are created on a sandbox
 with a listening socket, deployed, and called by the official MCP client; every request that the recording upstream
 gets is held against the same. Exits 1 at the first difference.
 """
@@ -29,9 +29,9 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from drio_tui.calls.requests import build
-from drio_tui.importing.reading import Reading
-from tests.importing.oracle import count, wanted
+from drio_tui.openapi_import.parser import OpenApiParser
+from drio_tui.tool_calls.requests import build
+from tests.openapi_import.oracle import count, wanted
 from tests.sandbox.mcp.conftest import served, upstream_at
 from tests.sandbox.mcp.test_imported import imported
 
@@ -63,7 +63,7 @@ def airflow(folder: Path) -> Path:
 def compare(data: bytes, document: Any) -> tuple[int, int]:
     """How many requests were made and are what the document says, and for how many the oracle found no value."""
     same = unknown = 0
-    reading = Reading(data)
+    reading = OpenApiParser(data)
     for one in reading.offered():
         if one.obstacle:
             continue

@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from drio_tui.mapping.jsonpath import NotEvaluated, PathError, parse  # noqa: E402
+from drio_tui.widget_data.jsonpath import NotEvaluated, PathError, parse  # noqa: E402
 
 
 def failure(case: dict[str, Any]) -> str | None:

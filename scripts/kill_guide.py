@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.guide.dying import DEATHS, TITLES, Home, proof
 from tests.sandbox_fixtures import close
+from tests.wizard.dying import DEATHS, TITLES, Home, proof
 
 
 def main() -> int:

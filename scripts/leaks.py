@@ -18,15 +18,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from drio_tui import paths
 from drio_tui.launcher import stop_sandbox
+from drio_tui.storage import paths
 from tests.ui.leaking import Found, walk
 
 
 async def run(rounds: int, size: tuple[int, int], only: tuple[str, ...], *, held: bool) -> list[Found]:
     """Everything, in a program of its own."""
-    from drio_tui.ui.app import DrioApp
-    from drio_tui.ui.options import LaunchOptions
+    from drio_tui.ui.app.drio_app import DrioApp
+    from drio_tui.ui.base.launch_options import LaunchOptions
 
     async with DrioApp(LaunchOptions(sandbox=True)).run_test(size=size) as pilot:
         return await walk(pilot, rounds, only, held=held, tell=True)

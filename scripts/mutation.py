@@ -1,11 +1,12 @@
 """Mutation testing of the modules that protect people's work, with mutmut (`pip install "mutmut>=3.8,<4"`).
 
-    python scripts/mutation.py [--commit REV] [--sample N] [--seed S] [--minutes M] [--diffs] [MODULE …]
+    python scripts/mutation.py [--commit REV] [--sample N] [--seed S] [--minutes M] [--children C] [--diffs] [MODULE …]
 
-Works on a copy of the checkout, or of another commit, in a temporary folder. Each mutant is tried by those tests of
-its module that run the function in question. With `--sample`, that many mutants of each module are chosen by the
-seed; without, all are tried. After `--minutes` a module is cut short: what was not tried is counted apart. Prints
-the share of the tried mutants that were killed, and the survivors.
+Works on a copy of the checkout, or of another commit, in a temporary folder. Each mutant is checked by mypy, as
+`scripts/test` does, and then tried by those tests of its module that run the function in question and are not marked
+slow. With `--sample`, that many mutants of each module are chosen by the seed; without, all are tried. After
+`--minutes` a module is cut short: what was not tried is counted apart, and the rest is no sample, since mutmut begins
+with what its tests take the least time for. Prints the share of the tried mutants that were killed, and the survivors.
 
 mutmut changes functions only; constants of a module are not mutated.
 """
@@ -13,6 +14,7 @@ mutmut changes functions only; constants of a module are not mutated.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import random
@@ -27,16 +29,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 TESTS = {
-    "workspace/merge.py": ["tests/workspace/test_merge.py"],
-    "workspace/saving.py": [
-        f"tests/workspace/test_saving{part}.py"
-        for part in ("", "_faults", "_many", "_no_lost_update", "_review", "_undo")
-    ],
-    "auth/keeper.py": ["tests/auth/test_refresh.py"],
-    "calls/egress.py": ["tests/sandbox/mcp/test_egress.py"],
-    "sandbox/mcp/runtime.py": [f"tests/sandbox/mcp/test_{part}.py" for part in ("calls", "trying", "secrets")],
+    "workspace/saving/merge.py": ["tests/workspace/saving/test_merge.py"],
+    "workspace/saving/saver.py": ["tests/workspace/saving/test_*.py", "tests/workspace/deploy/test_deployer.py"],
+    "auth/token_manager.py": ["tests/auth/test_refresh.py"],
+    "tool_calls/egress.py": ["tests/tool_calls/test_egress.py", "tests/sandbox/mcp/test_egress.py"],
+    "sandbox/mcp/runtime.py": ["tests/sandbox/mcp/test_runtime.py", "tests/sandbox/mcp/test_draft_calls.py"],
 }
+"""The modules, and patterns of the test files that try their mutants."""
 KILLED = {1, 3}
+CAUGHT_BY_TYPES = {37}
 TIMED_OUT = {36, 24, -24, 152, 255, -9}
 SETTINGS = """
 
@@ -44,10 +45,13 @@ SETTINGS = """
 source_paths = ["drio_tui/{module}"]
 also_copy = ["drio_tui", "styles", "tests", "benchmarks", "README.md"]
 pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["-p", "no:cacheprovider"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-m", "not slow"]
 timeout_multiplier = 3.0
 timeout_constant = 10.0
+type_check_command = {types}
 """
+# What is reported because mutmut puts all mutants of a method into one class.
+NOT_OF_THE_MUTANT = {"has-type", "no-redef", "unused-ignore"}
 # A failure is a kill, however large its example is: nothing is shrunk, and each mutant gets the same examples.
 PROFILE = """
 
@@ -72,16 +76,18 @@ class Result:
         return [name for name, code in self.codes.items() if code in codes]
 
     def __str__(self) -> str:
-        killed, late = len(self.names(KILLED)), len(self.names(TIMED_OUT))
+        by_tests, late, by_types = (len(self.names(some)) for some in (KILLED, TIMED_OUT, CAUGHT_BY_TYPES))
         tried = sum(code is not None for code in self.codes.values())
-        rate = f"{100 * (killed + late) / tried:.1f} %" if tried else "-"
+        rate = f"{100 * (by_tests + late + by_types) / tried:.1f} %" if tried else "-"
         others = Counter(
-            code for code in self.codes.values() if code is not None and code not in KILLED | TIMED_OUT | {0, 33}
+            code
+            for code in self.codes.values()
+            if code is not None and code not in KILLED | TIMED_OUT | CAUGHT_BY_TYPES | {0, 33}
         )
         return (
-            f"{self.module}: {rate} of {tried} tried are killed ({late} by timeout); {len(self.names({0}))} survived, "
-            f"{len(self.names({33}))} are run by no test; {self.of} mutants in all, {len(self.codes) - tried} chosen "
-            f"and not tried{f'; other exit codes {dict(others)}' if others else ''}"
+            f"{self.module}: {rate} of {tried} tried are killed ({by_types} by mypy, {late} by timeout); "
+            f"{len(self.names({0}))} survived, {len(self.names({33}))} are run by no test; {self.of} mutants in all, "
+            f"{len(self.codes) - tried} chosen and not tried{f'; other exit codes {dict(others)}' if others else ''}"
         )
 
 
@@ -111,6 +117,23 @@ def mutmut(folder: Path, *arguments: str, seconds: float | None = None) -> str:
         return process.communicate()[0]
 
 
+def print_type_errors(path: str) -> None:
+    """What mypy says of the mutants in a file, as lines of JSON for mutmut's `type_check_command`."""
+    said = subprocess.run([sys.executable, "-m", "mypy", "--output", "json", path], capture_output=True, text=True)
+    mutants = [
+        range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for node in ast.walk(ast.parse(Path(path).read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and "__mutmut_" in node.name
+        and not node.name.endswith("__mutmut_orig")
+    ]
+    for line in said.stdout.splitlines():
+        error = json.loads(line)
+        inside = error["file"] == path and any(error["line"] in lines for lines in mutants)
+        if inside and error["code"] not in NOT_OF_THE_MUTANT:
+            print(line)
+
+
 def codes(folder: Path, module: str) -> dict[str, int | None]:
     found: dict[str, int | None] = json.loads((folder / "mutants" / "drio_tui" / f"{module}.meta").read_text())[
         "exit_code_by_key"
@@ -118,11 +141,14 @@ def codes(folder: Path, module: str) -> dict[str, int | None]:
     return found
 
 
-def tried(folder: Path, module: str, *, sample: int, seed: int, minutes: float) -> Result:
+def tried(folder: Path, module: str, *, sample: int, seed: int, minutes: float, children: int) -> Result:
     """Try the mutants of one module. Raises `RuntimeError` with mutmut's words when its tests do not pass unchanged."""
-    tests = [path for path in TESTS[module] if (folder / path).exists()]
+    tests = sorted(str(path.relative_to(folder)) for pattern in TESTS[module] for path in folder.glob(pattern))
     settings = folder / "pyproject.toml"
-    settings.write_text(settings.read_text() + SETTINGS.format(module=module, tests=json.dumps(tests)))
+    types = [sys.executable, __file__, "mypy", f"drio_tui/{module}"]
+    settings.write_text(
+        settings.read_text() + SETTINGS.format(module=module, tests=json.dumps(tests), types=json.dumps(types))
+    )
     conftest = folder / "tests" / "conftest.py"
     conftest.write_text(conftest.read_text() + PROFILE)
     first = f"drio_tui.{module.removesuffix('.py').replace('/', '.')}.nothing*"
@@ -133,7 +159,7 @@ def tried(folder: Path, module: str, *, sample: int, seed: int, minutes: float) 
         raise RuntimeError(said[-3000:]) from None
     chosen = sorted(random.Random(seed).sample(every, sample)) if 0 < sample < len(every) else every
     began = time.monotonic()
-    said = mutmut(folder, "run", "--max-children", "1", *chosen, seconds=minutes * 60)
+    said = mutmut(folder, "run", "--max-children", str(children), *chosen, seconds=minutes * 60)
     found = codes(folder, module)
     if all(found[name] is None for name in chosen):
         raise RuntimeError(said[-3000:])
@@ -143,12 +169,16 @@ def tried(folder: Path, module: str, *, sample: int, seed: int, minutes: float) 
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["mypy"]:
+        print_type_errors(sys.argv[2])
+        return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(TESTS))
     parser.add_argument("--commit", default="", help="another commit than the checkout as it is")
     parser.add_argument("--sample", type=int, default=0, help="mutants of each module (all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=60, help="for each module")
+    parser.add_argument("--children", type=int, default=1, help="mutants tried at once (1)")
     parser.add_argument("--diffs", action="store_true", help="print what each survivor changes")
     chosen = parser.parse_args()
     if unknown := sorted({*chosen.modules} - {*TESTS}):
@@ -161,7 +191,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="drio-mutation-") as name:
             folder = Path(name)
             copied(folder, chosen.commit)
-            result = tried(folder, module, sample=chosen.sample, seed=chosen.seed, minutes=chosen.minutes)
+            result = tried(
+                folder, module, sample=chosen.sample, seed=chosen.seed, minutes=chosen.minutes, children=chosen.children
+            )
             print(f"\n{result}; {time.monotonic() - began:.0f} s", flush=True)
             for mutant in result.names({0, 33}):
                 print(f"  {mutant}", flush=True)

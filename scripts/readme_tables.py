@@ -16,7 +16,7 @@ import click
 import drio_tui.ui
 from drio_tui.cli import COMMANDS, cli
 from drio_tui.cli.common import SHARED_OPTIONS
-from drio_tui.ui import keymap
+from drio_tui.ui.base import keymap
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from drio_tui import paths
 from drio_tui.launcher import stop_sandbox
+from drio_tui.storage import paths
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60
@@ -63,10 +63,10 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
 async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Path) -> list[Path]:
     """Walk through the program and save each screen; gives the files. `document` is an OpenAPI document to import."""
     from drio_tui.kinds import TOOL, WIDGET
-    from drio_tui.ui.app import DrioApp
-    from drio_tui.ui.opening import make_screen
-    from drio_tui.ui.options import LaunchOptions
-    from drio_tui.ui.screens.edit import Target
+    from drio_tui.ui.app.drio_app import DrioApp
+    from drio_tui.ui.app.opening import make_screen
+    from drio_tui.ui.base.launch_options import LaunchOptions
+    from drio_tui.ui.editing.edit_screen import Target
 
     files: list[Path] = []
     app = DrioApp(LaunchOptions(sandbox=True, theme=theme))
@@ -117,7 +117,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         save("templates")
 
         await pilot.press("c")
-        screen = await shown("GuideScreen")
+        screen = await shown("WizardScreen")
         await until(pilot, lambda: screen._page)
         save("create")
         await pilot.press("ctrl+s")
@@ -160,7 +160,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await until(pilot, lambda: app.screen is tree)
 
         app.open_tool(app_id, str(tools["search-contacts"]["id"]))
-        screen = await shown("TryScreen")
+        screen = await shown("PlaygroundScreen")
         await until(pilot, lambda: screen.form is not None)
         await pilot.press(*"north")
         await pilot.press("ctrl+r")

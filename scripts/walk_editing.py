@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from drio_tui import paths  # noqa: E402
 from drio_tui.launcher import stop_sandbox  # noqa: E402
+from drio_tui.storage import paths  # noqa: E402
 from tests.ui.editing.walk import Walk  # noqa: E402
 
 PATIENCE = 60.0

@@ -20,8 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from drio_tui.launcher import stop_sandbox
-from tests.guide.dying import ESC, NEXT, TITLES, settle
 from tests.ui.shell_pty import Terminal
+from tests.wizard.dying import ESC, NEXT, TITLES, settle
 
 F6 = "\x1b[17~"
 PER_KEY = 0.2

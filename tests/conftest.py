@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import ssl
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -60,6 +63,27 @@ def _own(root: Path) -> dict[str, str]:
     }
 
 
+def _without_public_authorities() -> None:
+    """Trust no public certificate authority: no test reaches a public host, and every HTTP client reads all of them.
+
+    What a test or the program names (`SSL_CERT_FILE`, a file of its own) is read as ever.
+    """
+    public = {certifi.where(), ssl.get_default_verify_paths().openssl_cafile}
+    load = ssl.SSLContext.load_verify_locations
+
+    def load_own(self: ssl.SSLContext, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        if cafile not in public:
+            load(self, cafile, capath, cadata)
+
+    ssl.SSLContext.load_verify_locations = load_own  # type: ignore[method-assign]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--golden` compares every screen with its golden file, `--update-golden` records the files anew."""
+    parser.addoption("--golden", action="store_true", help="compare every screen with tests/golden (two minutes)")
+    parser.addoption("--update-golden", action="store_true", help="record tests/golden again")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Isolate the process itself, for fixtures that live longer than one test and the processes they start."""
     folder = tempfile.TemporaryDirectory(prefix="drio-tests-", ignore_cleanup_errors=True)
@@ -71,6 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+    _without_public_authorities()
     gc.set_threshold(100_000, 20, 50)  # screens come and go by the thousand: looking took a sixth of the time
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from drio_tui import contrast
 from drio_tui.api.models import AppPatch
-from drio_tui.sandbox.mcp.widgets.looks import variables
+from drio_tui.sandbox.mcp.widgets.css_variables import variables
 from drio_tui.schema import formats
 
 TEMPLATES = Path(contrast.__file__).parent / "sandbox" / "catalogue" / "templates"

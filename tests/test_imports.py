@@ -27,7 +27,7 @@ def loaded_by(module: str) -> set[str]:
     [
         ("drio_tui.cli", HEAVY),
         ("drio_tui.text", HEAVY),
-        ("drio_tui.paths", HEAVY | {"platformdirs"}),
+        ("drio_tui.storage.paths", HEAVY | {"platformdirs"}),
         ("drio_tui.settings", HEAVY),
         ("drio_tui.launcher", HEAVY),
         ("drio_tui.api.errors", HEAVY),
@@ -36,17 +36,17 @@ def loaded_by(module: str) -> set[str]:
         ("drio_tui.api.transport", HEAVY - {"httpx"}),
         ("drio_tui.api.client", HEAVY - {"httpx"}),
         ("drio_tui.api.models", HEAVY - {"pydantic"}),
-        ("drio_tui.calls.requests", HEAVY),
-        ("drio_tui.calls.credentials", HEAVY - {"httpx"}),
+        ("drio_tui.tool_calls.requests", HEAVY),
+        ("drio_tui.tool_calls.credentials", HEAVY - {"httpx"}),
         ("drio_tui.auth", HEAVY - {"httpx"}),
         ("drio_tui.auth.bearer", HEAVY - {"httpx"}),
         ("drio_tui.session", HEAVY - {"httpx"}),
         ("drio_tui.workspace", HEAVY - {"httpx"}),
         ("drio_tui.endpoint", (HEAVY - {"httpx"}) | {"mcp", "httpx2"}),
-        ("drio_tui.importing", HEAVY),
-        ("drio_tui.importing.document", HEAVY | {"yaml", "openapi_spec_validator"}),
-        ("drio_tui.importing.worker", HEAVY | {"yaml", "openapi_spec_validator", "asyncio"}),
-        ("drio_tui.ui.app", {"drio_tui.sandbox", "httpx", "pydantic", "keyring"}),
+        ("drio_tui.openapi_import", HEAVY),
+        ("drio_tui.openapi_import.document", HEAVY | {"yaml", "openapi_spec_validator"}),
+        ("drio_tui.openapi_import.worker", HEAVY | {"yaml", "openapi_spec_validator", "asyncio"}),
+        ("drio_tui.ui.app.drio_app", {"drio_tui.sandbox", "httpx", "pydantic", "keyring"}),
     ],
 )
 def test_a_module_loads_nothing_that_it_does_not_need(module: str, unwanted: set[str]) -> None:
@@ -77,7 +77,7 @@ def test_nothing_outside_the_ui_loads_textual() -> None:
     [
         ("httpx", ["drio_tui/api/http.py"]),
         # The MCP SDK's own. What is there for types only is not counted.
-        ("httpx2", ["drio_tui/endpoint/net.py", "drio_tui/endpoint/sdk.py"]),
+        ("httpx2", ["drio_tui/endpoint/http_client.py", "drio_tui/endpoint/sdk.py"]),
     ],
 )
 def test_an_http_library_is_imported_where_it_is_dealt_with_and_nowhere_else(library: str, places: list[str]) -> None:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.api.models import Wire
+from drio_tui.api.models import ApiModel
 from drio_tui.kinds import APP, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind, Reference, kind_named
 from tests.api.strategies import json_values, wire_objects
 
 KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
 
-def fields(model: type[Wire] | None) -> set[str]:
+def fields(model: type[ApiModel] | None) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()} if model else set()
 
 
@@ -56,7 +56,7 @@ def _parts(annotation: Any) -> list[Any]:
 
 
 def _is_model(part: Any) -> bool:
-    return isinstance(part, type) and issubclass(part, Wire)
+    return isinstance(part, type) and issubclass(part, ApiModel)
 
 
 @KIND
@@ -87,7 +87,7 @@ def test_the_references_of_a_widget_are_found_in_each_action() -> None:
 @KIND
 @given(data=st.data())
 def test_looking_for_references_never_fails_and_finds_only_what_is_there(kind: Kind[Any], data: st.DataObject) -> None:
-    model: type[Wire] = kind.model
+    model: type[ApiModel] = kind.model
     raw = data.draw(wire_objects(model) | st.dictionaries(st.sampled_from(sorted(fields(kind.model))), json_values))
     for reference in kind.references:
         for place, id in reference.ids(raw):

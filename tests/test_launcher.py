@@ -237,6 +237,33 @@ async def test_one_whose_database_is_not_known_here_is_not_started_on_other_data
     assert "DRIO_SANDBOX_DATABASE_URL" in failure.value.hint
 
 
+@pytest.mark.parametrize(("reported", "restarted"), [(7, 7.0), (0, 0.0), (None, None)])
+def test_a_restart_keeps_the_idle_time_that_was_given(reported: float | None, restarted: float | None) -> None:
+    ready = {"options": {"idleExit": reported, "database": None}}
+    running = launcher.RunningSandbox("http://127.0.0.1:1", Path("data"), "token", ready=ready)
+    assert running.restart_options().idle_exit == restarted
+    assert running.runs_with(running.restart_options())
+
+
+def test_a_sandbox_that_cannot_be_ended_is_not_marked_as_stopped(
+    background: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = asyncio.run(launcher.ensure_sandbox(background))
+
+    def refuse(_pid: int, _number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", refuse)
+        with pytest.raises(launcher.SandboxFailed, match="Operation not permitted"):
+            launcher.stop_sandbox(background)
+    assert not launcher.was_stopped(background)
+    assert launcher.find_running(background) is not None
+    launcher.stop_sandbox(background)
+    assert launcher.was_stopped(background)
+    assert running.pid
+
+
 def test_what_may_hold_a_password_is_no_argument(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIO_SANDBOX_DATABASE_URL", "sqlite+aiosqlite:///other")
     options = launcher.StartOptions(database_url="postgresql+asyncpg://drio:hush@db/drio")

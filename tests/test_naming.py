@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui import naming
-from drio_tui.api import wording
-from drio_tui.importing.tidy import key_of
-from drio_tui.workspace.new_app import slug_of
+from drio_tui.api import patterns
+from drio_tui.naming import slug_of
+from drio_tui.openapi_import.names import key_of
 
 if TYPE_CHECKING:
     from tests.sandbox_fixtures import InProcess
@@ -51,7 +51,7 @@ def test_the_words_of_an_identifier_are_told_apart_on_import() -> None:
 def test_any_name_makes_a_key_that_drio_takes_or_none(name: str, most: int) -> None:
     key = naming.kebab(name, most=most)
     assert len(key) <= most
-    assert not key or re.match(wording.KEY, key)
+    assert not key or re.match(patterns.KEY, key)
     assert naming.kebab(key, most=most) == key
 
 

@@ -12,32 +12,32 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from drio_tui import paths
-from drio_tui.api import wire
+from drio_tui.api import json_codec
 from drio_tui.api.transport import Transport
-from drio_tui.files import private_dir
-from drio_tui.guide import drafts
-from drio_tui.guide.drafts import Keeper
 from drio_tui.kinds import APP, TOOL
 from drio_tui.launcher import ensure_sandbox
-from drio_tui.server_id import server_id
+from drio_tui.server_id import adopt, server_id
 from drio_tui.session import Session, open_session
-from drio_tui.ui.screens.recovery import RecoveryScreen
-from drio_tui.workspace import journal as journals
-from drio_tui.workspace import recovery
-from drio_tui.workspace.deployed import Records, record_of
-from drio_tui.workspace.journal import Journal
-from drio_tui.workspace.outcomes import Edit, Saved
-from drio_tui.workspace.recovery import Buffer
-from drio_tui.workspace.saving import Saver
-from drio_tui.workspace.seen import SeenSchemas
-from drio_tui.workspace.trying.history import Kept
-from drio_tui.workspace.trying.run import Run
-from drio_tui.workspace.undo import undo_last
+from drio_tui.storage import paths
+from drio_tui.storage.files import private_dir
+from drio_tui.ui.editing.recovery_screen import RecoveryScreen
+from drio_tui.wizard import draft_store
+from drio_tui.wizard.draft_store import DraftSession
+from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
+from drio_tui.workspace.model.schema_history import SchemaHistory
+from drio_tui.workspace.run.run_history import Kept
+from drio_tui.workspace.run.tool_run import Run
+from drio_tui.workspace.saving import journal as journals
+from drio_tui.workspace.saving import unsaved_edits
+from drio_tui.workspace.saving.journal import Journal
+from drio_tui.workspace.saving.save_result import Edit, Saved
+from drio_tui.workspace.saving.saver import Saver
+from drio_tui.workspace.saving.undo import undo_last
+from drio_tui.workspace.saving.unsaved_edits import UnsavedEdit
 from tests.sandbox_fixtures import InProcess, Process, close, start_sandbox
 from tests.ui.driving import running, show, until
 
-FIRST, SECOND = "http://127.0.0.1:40001/api/v1", "http://127.0.0.1:65535/api/v1"
+FIRST, SECOND = "http://127.0.0.1:40001/api/v1", "http://localhost:65535/api/v1"
 HERE = server_id(FIRST, "ab" * 12)
 OTHER = "https://getdrio.com/api/v1"
 
@@ -60,13 +60,32 @@ def test_the_journals_of_all_ports_become_one_in_the_order_of_the_changes() -> N
     assert Journal("sandbox", FIRST, "app_1").read().entries == []
 
 
+def test_files_of_an_earlier_version_are_looked_for_again_after_a_failure() -> None:
+    folder = paths.state_dir() / "adopted"
+    private_dir(folder)
+    (folder / "old-40001").write_text("kept")
+    taken: list[list[Path]] = []
+
+    def name_of(url: str) -> str:
+        return f"old-{urlsplit(url).port}"
+
+    def fail_once(found: list[Path]) -> None:
+        taken.append(found)
+        if len(taken) == 1:
+            raise OSError(28, "No space left on device")
+
+    for _ in range(3):
+        adopt(HERE, folder / "new", "old-*", name_of, fail_once)
+    assert taken == [[folder / "old-40001"]] * 2
+
+
 def test_the_newest_record_of_a_deploy_is_found() -> None:
     for number, url in enumerate((SECOND, FIRST)):
-        Records(url, "app_1").keep(record_of(f"1.{number}.0", "", {}))
-    found = Records(HERE, "app_1").read()
+        DeployRecordStore(url, "app_1").keep(record_of(f"1.{number}.0", "", {}))
+    found = DeployRecordStore(HERE, "app_1").read()
     assert found is not None
     assert found.version == "1.1.0"
-    assert Records(HERE, "app_2").read() is None
+    assert DeployRecordStore(HERE, "app_2").read() is None
 
 
 def test_runs_and_samples_of_all_ports_are_found() -> None:
@@ -83,26 +102,26 @@ def test_runs_and_samples_of_all_ports_are_found() -> None:
 
 
 def test_schemas_seen_on_all_ports_are_found() -> None:
-    SeenSchemas(FIRST, "app_1").remember({("op", "h1"): {"title": "first"}})
-    SeenSchemas(SECOND, "app_1").remember({("op", "h2"): {"title": "second"}})
-    SeenSchemas(OTHER, "app_1").remember({("op", "h3"): None})
-    old = hashlib.sha256(wire.dumps([FIRST, "app_1"]).encode()).hexdigest()[:32]
+    SchemaHistory(FIRST, "app_1").remember({("op", "h1"): {"title": "first"}})
+    SchemaHistory(SECOND, "app_1").remember({("op", "h2"): {"title": "second"}})
+    SchemaHistory(OTHER, "app_1").remember({("op", "h3"): None})
+    old = hashlib.sha256(json_codec.dumps([FIRST, "app_1"]).encode()).hexdigest()[:32]
     assert (paths.state_dir() / "schemas" / f"{old}.json").exists()
-    here = SeenSchemas(HERE, "app_1")
+    here = SchemaHistory(HERE, "app_1")
     here.remember({("op", "h4"): None})
     assert set(here.of("op")) == {"h1", "h2", "h4"}
-    assert set(SeenSchemas(OTHER, "app_1").of("op")) == {"h3"}
+    assert set(SchemaHistory(OTHER, "app_1").of("op")) == {"h3"}
 
 
 def test_drafts_are_offered_on_another_port_and_kept_under_the_id_from_then_on() -> None:
-    keeper = Keeper.begin("sandbox", FIRST)
+    keeper = DraftSession.begin("sandbox", FIRST)
     keeper.draft.basics["name"] = "Nova"
     keeper.close()
-    assert [draft.name for draft in drafts.load("sandbox", HERE).drafts] == ["Nova"]
-    assert drafts.load("sandbox", OTHER).drafts == []
-    Keeper.resume(keeper.draft.id, HERE).close()
-    assert [draft.server for draft in drafts.load("sandbox").drafts] == [HERE]
-    assert drafts.load("sandbox", server_id(FIRST, "cd" * 12)).drafts == []
+    assert [draft.name for draft in draft_store.load("sandbox", HERE).drafts] == ["Nova"]
+    assert draft_store.load("sandbox", OTHER).drafts == []
+    DraftSession.resume(keeper.draft.id, HERE).close()
+    assert [draft.server for draft in draft_store.load("sandbox").drafts] == [HERE]
+    assert draft_store.load("sandbox", server_id(FIRST, "cd" * 12)).drafts == []
 
 
 def test_files_that_cannot_be_read_or_belong_to_nobody_do_no_harm(isolated: Path) -> None:
@@ -176,11 +195,11 @@ async def test_a_sign_in_at_the_address_of_a_sandbox_finds_what_is_kept_under_it
     async with running(url, monkeypatch, token=token) as pilot:
         await until(pilot, lambda: pilot.app.backend.server == known)
         profile = pilot.app.status.profile
-    keeper = Keeper.begin(profile, known)
+    keeper = DraftSession.begin(profile, known)
     keeper.draft.basics["name"] = "Nova"
     keeper.close()
     raw, mine = {"id": "tool_1", "name": "Search"}, {"id": "tool_1", "name": "Mine"}
-    recovery.save(Buffer(profile, known, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
+    unsaved_edits.save(UnsavedEdit(profile, known, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
     async with running(url, monkeypatch, token=token) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
         await pilot.press("escape")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from drio_tui import paths
 from drio_tui.settings import Settings, remember, remembered
+from drio_tui.storage import paths
 
 
 @pytest.fixture

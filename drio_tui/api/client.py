@@ -13,16 +13,16 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
 
-from drio_tui.api import shapes
+from drio_tui.api import shape_check
 from drio_tui.api.errors import ApiError, DrioError, NewerApi, NotDrio, OutcomeUnknown, UsageError
 from drio_tui.api.resource import Item, Listing, Resource, path_of
 from drio_tui.api.transport import Reply, Transport
 from drio_tui.api.versions import newer_version, version_of_envelope
 
 if TYPE_CHECKING:
-    from drio_tui.api.models import DeployResult, Template, Tool, User, Widget, Wire
+    from drio_tui.api.models import ApiModel, DeployResult, Template, Tool, User, Widget
 
-T = TypeVar("T", bound="Wire")
+T = TypeVar("T", bound="ApiModel")
 
 TEMPLATES: Resource[Template] = Resource(
     "template",
@@ -32,7 +32,7 @@ TEMPLATES: Resource[Template] = Resource(
     "template",
     "Template",
     deletable=False,
-    shape=shapes.TEMPLATE,
+    shape=shape_check.TEMPLATE,
 )
 ME: Resource[User] = Resource("user", "/me", "/me", "users", "user", "User", deletable=False, also=("me",))
 _TOOL: Resource[Tool] = Resource("tool", "/apps/{app}/tools", "/apps/{app}/tools/{id}", "tools", "tool", "Tool")
@@ -108,7 +108,7 @@ class DrioClient:
             return _unwrap(resource, await self.transport.request("GET", path, anonymous=anonymous), path)
 
     async def create(
-        self, resource: Resource[T], body: Wire | dict[str, Any], *, app: str = "", parent: str = ""
+        self, resource: Resource[T], body: ApiModel | dict[str, Any], *, app: str = "", parent: str = ""
     ) -> Item[T]:
         """POST to the collection; the answer is the thing as the server made it."""
         path = _collection(resource, app, parent)
@@ -116,8 +116,10 @@ class DrioClient:
             reply = await self.transport.request("POST", path, json=_json(body))
         return _made(resource, reply, "POST", path)
 
-    async def update(self, resource: Resource[T], id: str, changed: Wire | dict[str, Any], *, app: str = "") -> Item[T]:
-        """PATCH one thing with what changed and nothing else (`Wire.changes_from` makes that).
+    async def update(
+        self, resource: Resource[T], id: str, changed: ApiModel | dict[str, Any], *, app: str = ""
+    ) -> Item[T]:
+        """PATCH one thing with what changed and nothing else (`ApiModel.changes_from` makes that).
 
         Raises `UsageError` when nothing changed: there is no such request.
         """
@@ -227,7 +229,7 @@ class DrioClient:
             )
         return Item(_DEPLOY, reply.data, reply.request_id)
 
-    async def bind(self, app: str, tool: str, binding: Wire | dict[str, Any]) -> Item[Tool]:
+    async def bind(self, app: str, tool: str, binding: ApiModel | dict[str, Any]) -> Item[Tool]:
         """PUT …/binding: replace what the tool calls."""
         return await self._put(_TOOL, "/apps/{app}/tools/{id}/binding", app, tool, _json(binding))
 
@@ -235,7 +237,7 @@ class DrioClient:
         """PUT …/chain: replace the whole list of tools it hands its result to; `[]` clears."""
         return await self._put(_TOOL, "/apps/{app}/tools/{id}/chain", app, tool, {"nextToolIds": [*next_tool_ids]})
 
-    async def set_actions(self, app: str, widget: str, actions: Sequence[Wire | dict[str, Any]]) -> Item[Widget]:
+    async def set_actions(self, app: str, widget: str, actions: Sequence[ApiModel | dict[str, Any]]) -> Item[Widget]:
         """PUT …/actions: replace the whole list of actions (wire objects or models)."""
         body = {"actions": [_json(action) for action in actions]}
         return await self._put(_WIDGET, "/apps/{app}/widgets/{id}/actions", app, widget, body)
@@ -259,7 +261,7 @@ def _item(resource: Resource[Any], app: str, id: str) -> str:
     return path_of(resource.item, **ids)
 
 
-def _json(body: Wire | dict[str, Any]) -> dict[str, Any]:
+def _json(body: ApiModel | dict[str, Any]) -> dict[str, Any]:
     return body if isinstance(body, dict) else body.to_wire()
 
 

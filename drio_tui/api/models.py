@@ -28,10 +28,10 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from drio_tui.api import wording
+from drio_tui.api import patterns
 
 
-class Wire(BaseModel):
+class ApiModel(BaseModel):
     """A JSON object of the API. Unknown members are kept in `model_extra` and written back."""
 
     model_config = ConfigDict(
@@ -71,7 +71,7 @@ class Wire(BaseModel):
         """The JSON object: only members that were read or set, unknown ones included."""
         return self.model_dump(mode="python", by_alias=True, exclude_unset=True)
 
-    def changes_from(self, base: Wire) -> dict[str, Any]:
+    def changes_from(self, base: ApiModel) -> dict[str, Any]:
         """What a PATCH has to say to get from `base` to this: changed members, null for removed ones.
 
         Objects are compared one level deep, as PATCH merges them; lists are replaced whole.
@@ -146,20 +146,20 @@ def _real_address(url: str) -> str:
     return url
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=wording.NAME)]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=wording.KEY)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=patterns.NAME)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=patterns.KEY)]
 HexColor = Annotated[
     str,
-    StringConstraints(pattern=wording.HEX_COLOR),
+    StringConstraints(pattern=patterns.HEX_COLOR),
     Field(json_schema_extra={"format": "color"}),
 ]
 HttpUrl = Annotated[
     str,
-    StringConstraints(max_length=2000, pattern=wording.HTTP_URL),
+    StringConstraints(max_length=2000, pattern=patterns.HTTP_URL),
     AfterValidator(_real_address),
     Field(json_schema_extra={"format": "uri"}),
 ]
-OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=wording.OPERATION_PATH)]
+OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=patterns.OPERATION_PATH)]
 
 
 def _whole(number: Any) -> Any:
@@ -169,8 +169,8 @@ def _whole(number: Any) -> Any:
 
 Order = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
 Ids = Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})]
-HeaderName = Annotated[str, StringConstraints(pattern=wording.HEADER_NAME)]
-HeaderValue = Annotated[str, StringConstraints(max_length=4000, pattern=wording.HEADER_VALUE)]
+HeaderName = Annotated[str, StringConstraints(pattern=patterns.HEADER_NAME)]
+HeaderValue = Annotated[str, StringConstraints(max_length=4000, pattern=patterns.HEADER_VALUE)]
 Headers = Annotated[dict[HeaderName, HeaderValue], Field(json_schema_extra={"additionalProperties": False})]
 JsonSchema = Annotated[dict[str, Any], Field(json_schema_extra={"format": "json-schema"})]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -179,7 +179,7 @@ Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 # --- app ------------------------------------------------------------------------------------------
 
 
-class Branding(Wire):
+class Branding(ApiModel):
     """An app's looks (documented)."""
 
     primary_color: str | None = None
@@ -189,7 +189,7 @@ class Branding(Wire):
     border_radius: BorderRadius | None = None
 
 
-class BrandingInput(Wire):
+class BrandingInput(ApiModel):
     """Branding as a request may give it; colours are those of `contrast.is_colour`."""
 
     primary_color: HexColor | None = Field(None, description="Main colour.", examples=["#0f172a"])
@@ -201,7 +201,7 @@ class BrandingInput(Wire):
     border_radius: BorderRadius | None = Field(None, description="How round corners are.", examples=["lg"])
 
 
-class App(Wire):
+class App(ApiModel):
     """An MCP app (documented)."""
 
     id: str
@@ -218,7 +218,7 @@ class App(Wire):
     branding: Branding | None = None
 
 
-class AppCreate(Wire):
+class AppCreate(ApiModel):
     """POST /apps (documented by example; which members are required is inferred)."""
 
     template_id: Annotated[str, StringConstraints(min_length=1)] = Field(
@@ -232,7 +232,7 @@ class AppCreate(Wire):
     branding: BrandingInput | None = None
 
 
-class AppPatch(Wire):
+class AppPatch(ApiModel):
     """PATCH /apps/{appId} (inferred: metadata and branding, branding merged per key)."""
 
     name: Name | None = None
@@ -247,7 +247,7 @@ class AppPatch(Wire):
 # --- auth -----------------------------------------------------------------------------------------
 
 
-class AuthProvider(Wire):
+class AuthProvider(ApiModel):
     """A way of authenticating to an upstream API (documented).
 
     `config_schema` is what the provider wants to know; the documented example has `scopes`,
@@ -264,7 +264,7 @@ class AuthProvider(Wire):
     config_schema: dict[str, Any] | None = None
 
 
-class AuthConnection(Wire):
+class AuthConnection(ApiModel):
     """An app's connection to an upstream's authentication (documented)."""
 
     id: str
@@ -282,7 +282,7 @@ class AuthConnection(Wire):
     last_error: Any = None
 
 
-class AuthConnectionCreate(Wire):
+class AuthConnectionCreate(ApiModel):
     """POST /apps/{appId}/auth (`providerKey` and `name` documented, the rest inferred)."""
 
     provider_key: Annotated[str, StringConstraints(min_length=1)] = Field(
@@ -291,11 +291,13 @@ class AuthConnectionCreate(Wire):
     name: Name = Field(description="Shown to people.", examples=["Primary Auth"])
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
     config: dict[str, Any] | None = Field(None, description="What the provider's configSchema asks for.")
-    secret_ref: str | None = Field(None, description="Where the secret is kept.")
+    secret_ref: str | None = Field(
+        None, description="Where the secret is kept elsewhere, e.g. vault:crm/token; not the secret."
+    )
     grants: list[str] | None = Field(None, description="What the connection is allowed.")
 
 
-class AuthConnectionPatch(Wire):
+class AuthConnectionPatch(ApiModel):
     """PATCH /apps/{appId}/auth/{authId} (inferred)."""
 
     name: Name | None = None
@@ -308,7 +310,7 @@ class AuthConnectionPatch(Wire):
 # --- integrations and operations ------------------------------------------------------------------
 
 
-class Integration(Wire):
+class Integration(ApiModel):
     """An upstream API (inferred). `config.headers` maps header names to values sent with every call."""
 
     id: str
@@ -322,13 +324,13 @@ class Integration(Wire):
     config: dict[str, Any] | None = None
 
 
-class IntegrationConfigInput(Wire):
+class IntegrationConfigInput(ApiModel):
     """An integration's config as a request may give it (inferred); other members are kept as they are."""
 
     headers: Headers | None = Field(None, description="Sent with every call.")
 
 
-class IntegrationCreate(Wire):
+class IntegrationCreate(ApiModel):
     """POST /apps/{appId}/integrations (inferred)."""
 
     name: Name = Field(description="Shown to people.", examples=["Acme CRM"])
@@ -339,7 +341,7 @@ class IntegrationCreate(Wire):
     config: IntegrationConfigInput | None = Field(None, description="`headers`: sent with every call.")
 
 
-class IntegrationPatch(Wire):
+class IntegrationPatch(ApiModel):
     """PATCH /apps/{appId}/integrations/{integrationId} (inferred)."""
 
     name: Name | None = None
@@ -350,7 +352,7 @@ class IntegrationPatch(Wire):
     config: IntegrationConfigInput | None = None
 
 
-class Operation(Wire):
+class Operation(ApiModel):
     """One call of an integration's API (inferred). `path` may hold `{parameters}`."""
 
     id: str
@@ -366,7 +368,7 @@ class Operation(Wire):
     schema_hash: str | None = None
 
 
-class OperationCreate(Wire):
+class OperationCreate(ApiModel):
     """POST /apps/{appId}/integrations/{integrationId}/operations (inferred)."""
 
     name: Name = Field(description="Shown to people.", examples=["Search contacts"])
@@ -378,7 +380,7 @@ class OperationCreate(Wire):
     output_schema: JsonSchema | None = Field(None, description="JSON Schema of the answer.")
 
 
-class OperationPatch(Wire):
+class OperationPatch(ApiModel):
     """PATCH /apps/{appId}/operations/{operationId} (inferred)."""
 
     name: Name | None = None
@@ -393,7 +395,7 @@ class OperationPatch(Wire):
 # --- tools ----------------------------------------------------------------------------------------
 
 
-class Binding(Wire):
+class Binding(ApiModel):
     """What a tool calls (documented).
 
     `schema_hash_at_bind_time` is the operation's schema hash when it was bound; when the operation's
@@ -406,7 +408,7 @@ class Binding(Wire):
     status: BindingStatus | None = None
 
 
-class BindingInput(Wire):
+class BindingInput(ApiModel):
     """PUT …/binding (inferred: the bare binding; the server sets hash and status)."""
 
     type: BindingType = Field(description="What the tool is bound to.", examples=["integration_operation"])
@@ -417,7 +419,7 @@ class BindingInput(Wire):
     status: BindingStatus | None = Field(None, description="Set by the server.")
 
 
-class Annotations(Wire):
+class Annotations(ApiModel):
     """MCP tool annotations: hints for clients, not promises (documented: `readOnlyHint`)."""
 
     title: str | None = None
@@ -427,7 +429,7 @@ class Annotations(Wire):
     open_world_hint: bool | None = None
 
 
-class Tool(Wire):
+class Tool(ApiModel):
     """A tool that models can call (documented)."""
 
     id: str
@@ -444,7 +446,7 @@ class Tool(Wire):
     widget_id: str | None = None
 
 
-class ToolCreate(Wire):
+class ToolCreate(ApiModel):
     """POST /apps/{appId}/tools (documented by example; required members inferred)."""
 
     name: Name = Field(description="Shown to people.", examples=["Search Contacts"])
@@ -459,7 +461,7 @@ class ToolCreate(Wire):
     widget_id: str | None = Field(None, description="The widget that shows its result.")
 
 
-class ToolPatch(Wire):
+class ToolPatch(ApiModel):
     """PATCH /apps/{appId}/tools/{toolId} (inferred; binding and chain have routes of their own)."""
 
     name: Name | None = None
@@ -472,7 +474,7 @@ class ToolPatch(Wire):
     widget_id: str | None = None
 
 
-class ChainInput(Wire):
+class ChainInput(ApiModel):
     """PUT …/chain (inferred): whole replacement, `[]` clears."""
 
     next_tool_ids: Ids = Field(description="The tools it hands its result to.", examples=[["tool_456"]])
@@ -481,7 +483,7 @@ class ChainInput(Wire):
 # --- widgets --------------------------------------------------------------------------------------
 
 
-class WidgetAction(Wire):
+class WidgetAction(ApiModel):
     """What happens on an event in a widget (documented). `template` may hold `{{ path }}`."""
 
     trigger: Trigger | None = None
@@ -499,14 +501,14 @@ class WidgetActionInput(WidgetAction):
     type: ActionType = Field(description="What to do.", examples=["callTool"])
 
 
-class WidgetConfig(Wire):
+class WidgetConfig(ApiModel):
     """How a result fills a widget (documented): slots to JSONPath, style names to values."""
 
     field_mappings: dict[str, Any] | None = None
     style: dict[str, Any] | None = None
 
 
-class Widget(Wire):
+class Widget(ApiModel):
     """How a tool's result is shown (documented)."""
 
     id: str
@@ -521,7 +523,7 @@ class Widget(Wire):
     actions: list[WidgetAction] | None = None
 
 
-class WidgetCreate(Wire):
+class WidgetCreate(ApiModel):
     """POST /apps/{appId}/widgets (inferred)."""
 
     tool_id: Annotated[str, StringConstraints(min_length=1)] = Field(description="The tool whose result it shows.")
@@ -534,7 +536,7 @@ class WidgetCreate(Wire):
     actions: list[WidgetActionInput] | None = None
 
 
-class WidgetPatch(Wire):
+class WidgetPatch(ApiModel):
     """PATCH /apps/{appId}/widgets/{widgetId} (inferred; actions have a route of their own)."""
 
     tool_id: Annotated[str, StringConstraints(min_length=1)] | None = None
@@ -546,7 +548,7 @@ class WidgetPatch(Wire):
     config: WidgetConfig | None = None
 
 
-class ActionsInput(Wire):
+class ActionsInput(ApiModel):
     """PUT …/actions (inferred): whole replacement."""
 
     actions: list[WidgetActionInput]
@@ -555,7 +557,7 @@ class ActionsInput(Wire):
 # --- the rest -------------------------------------------------------------------------------------
 
 
-class TemplatePart(Wire):
+class TemplatePart(ApiModel):
     """One thing a template brings (inferred): at least a name, and what its kind adds to that."""
 
     name: str
@@ -563,7 +565,7 @@ class TemplatePart(Wire):
     description: str | None = None
 
 
-class Template(Wire):
+class Template(ApiModel):
     """A starting point for apps (only `id` `support` documented; the members are inferred)."""
 
     id: str
@@ -578,7 +580,7 @@ class Template(Wire):
     branding: Branding | None = None
 
 
-class User(Wire):
+class User(ApiModel):
     """The signed-in user (inferred from v2's `actor`)."""
 
     id: str
@@ -587,7 +589,7 @@ class User(Wire):
     image: str | None = None
 
 
-class Config(Wire):
+class Config(ApiModel):
     """An app's whole authoring config (inferred): each part as its own route gives it."""
 
     app: App | None = None
@@ -598,14 +600,14 @@ class Config(Wire):
     widgets: list[Widget] | None = None
 
 
-class DeployResult(Wire):
+class DeployResult(ApiModel):
     """POST /apps/{appId}/deploy (inferred): the app with its new version, and where it is live."""
 
     app: App
     endpoint: str | None = None
 
 
-class ErrorBody(Wire):
+class ErrorBody(ApiModel):
     """The inside of the error envelope (documented). `request_id` is a UUID."""
 
     code: str
@@ -614,7 +616,7 @@ class ErrorBody(Wire):
     request_id: str | None = None
 
 
-class ErrorEnvelope(Wire):
+class ErrorEnvelope(ApiModel):
     """What every error status carries (documented)."""
 
     error: ErrorBody

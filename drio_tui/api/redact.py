@@ -22,6 +22,8 @@ _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "
 # Members of a JSON Schema that map names of members to schemas, and members of a schema that hold values.
 _SCHEMA_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _SCHEMA_VALUES = frozenset({"default", "const", "enum", "example", "examples"})
+# An id of drio's, a UUID, or a path with a scheme or a folder: `vault:crm/token`.
+_REFERENCE = re.compile(r"|secret_\w+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z][a-z0-9+.-]{0,30}[:/]\S+")
 _BEARER = re.compile(r"\b([Bb]earer\s+)[\w.~+/=-]{16,}")
 _USERINFO = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
@@ -33,10 +35,16 @@ def is_secret(name: str, *, oauth: bool = False) -> bool:
 
 
 def holds_secret(name: str, value: Any, *, oauth: bool = False) -> bool:
-    """Whether a JSON member of this name and value is a secret, or a list of secrets."""
+    """Whether a JSON member of this name and value is a secret, or a list of secrets.
+
+    So is a `secretRef` that does not look like a reference: it is easily taken for the place of the secret itself.
+    """
     if is_secret(name, oauth=oauth):
         return True
-    return not isinstance(value, int | float) and _NOT_LETTERS.sub("", name.lower()).endswith(_SECRET_LISTS)
+    plain = _NOT_LETTERS.sub("", name.lower())
+    if plain == "secretref":
+        return isinstance(value, str) and not _REFERENCE.fullmatch(value)
+    return not isinstance(value, int | float) and plain.endswith(_SECRET_LISTS)
 
 
 def redact(value: Any, *, oauth: bool = False) -> Any:

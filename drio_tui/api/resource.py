@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 from drio_tui.api.errors import NotDrio, UsageError
-from drio_tui.api.shapes import Shape, fits
+from drio_tui.api.shape_check import Shape, fits
 
 if TYPE_CHECKING:
-    from drio_tui.api.models import Wire
+    from drio_tui.api.models import ApiModel
 
-T = TypeVar("T", bound="Wire")
+T = TypeVar("T", bound="ApiModel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Resource(Generic[T]):
         return cast("type[T]", _model(self.model_name))
 
     @property
-    def create_model(self) -> type[Wire] | None:
+    def create_model(self) -> type[ApiModel] | None:
         """The model of the body of POST, or None when it cannot be created."""
         return _model(self.create_name) if self.create_name else None
 
     @property
-    def patch_model(self) -> type[Wire] | None:
+    def patch_model(self) -> type[ApiModel] | None:
         """The model of the body of PATCH, or None when it cannot be changed."""
         return _model(self.patch_name) if self.patch_name else None
 
@@ -67,13 +67,13 @@ class Item(Generic[T]):
     def model(self) -> T:
         """The typed view of `raw`. Raises `NotDrio` naming the first member that is not as documented."""
         model = typed(self.resource, self.raw)
-        if isinstance(model, Degraded):
+        if isinstance(model, InvalidItem):
             raise NotDrio(f"this {self.resource.name} is not as documented: {model.reason}", title="Unreadable data")
         return model
 
 
 @dataclass(frozen=True, slots=True)
-class Degraded:
+class InvalidItem:
     """A member of a list that is not as documented; shown with its `reason`, the others unaffected."""
 
     raw: Any
@@ -97,14 +97,14 @@ class Listing(Generic[T]):
     @property
     def models(self) -> list[T]:
         """The typed views of the readable ones."""
-        return [item for item in self if not isinstance(item, Degraded)]
+        return [item for item in self if not isinstance(item, InvalidItem)]
 
     @property
-    def degraded(self) -> list[Degraded]:
+    def degraded(self) -> list[InvalidItem]:
         """The ones that are not as documented."""
-        return [item for item in self if isinstance(item, Degraded)]
+        return [item for item in self if isinstance(item, InvalidItem)]
 
-    def __iter__(self) -> Iterator[T | Degraded]:
+    def __iter__(self) -> Iterator[T | InvalidItem]:
         """All, in order, each typed or degraded."""
         for raw in self.raw:
             yield typed(self.resource, raw)
@@ -113,19 +113,19 @@ class Listing(Generic[T]):
         return len(self.raw)
 
 
-def typed(resource: Resource[T], raw: Any) -> T | Degraded:
+def typed(resource: Resource[T], raw: Any) -> T | InvalidItem:
     """The typed view of `raw`, or why there is none."""
     from pydantic import ValidationError  # only commands that look into the data pay for pydantic
 
     if not isinstance(raw, dict):
-        return Degraded(raw, f"expected an object, got {type(raw).__name__}")
+        return InvalidItem(raw, f"expected an object, got {type(raw).__name__}")
     try:
         return resource.model.from_wire(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)[:3]
-        return Degraded(raw, "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems))
+        return InvalidItem(raw, "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems))
     except RecursionError:
-        return Degraded(raw, "nested too deeply")
+        return InvalidItem(raw, "nested too deeply")
 
 
 def why_degraded(resource: Resource[Any], raw: Any) -> str:
@@ -133,7 +133,7 @@ def why_degraded(resource: Resource[Any], raw: Any) -> str:
     if resource.shape is not None and fits(raw, resource.shape):
         return ""
     model = typed(resource, raw)
-    return model.reason if isinstance(model, Degraded) else ""
+    return model.reason if isinstance(model, InvalidItem) else ""
 
 
 def path_of(template: str, **ids: str) -> str:
@@ -152,5 +152,5 @@ def path_of(template: str, **ids: str) -> str:
     return template.format(**quoted)
 
 
-def _model(name: str) -> type[Wire]:
-    return cast("type[Wire]", getattr(importlib.import_module("drio_tui.api.models"), name))
+def _model(name: str) -> type[ApiModel]:
+    return cast("type[ApiModel]", getattr(importlib.import_module("drio_tui.api.models"), name))

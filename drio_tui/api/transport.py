@@ -18,8 +18,17 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 from drio_tui import __version__
-from drio_tui.api import wire
-from drio_tui.api.body import ACCEPT_ENCODING, read_body
+from drio_tui.api import json_codec
+from drio_tui.api.error_mapping import (
+    LOOPBACK,
+    REPEATABLE,
+    ProxyRefused,
+    as_ours,
+    is_transient,
+    retry_after,
+    settled,
+    unusable_network,
+)
 from drio_tui.api.errors import (
     ApiError,
     ConnectionFailed,
@@ -32,18 +41,9 @@ from drio_tui.api.errors import (
     api_error,
 )
 from drio_tui.api.http import httpx
+from drio_tui.api.json_codec import SANDBOX_SERVER
 from drio_tui.api.redact import redact, redact_headers
-from drio_tui.api.trouble import (
-    LOOPBACK,
-    REPEATABLE,
-    ProxyRefused,
-    as_ours,
-    is_transient,
-    retry_after,
-    settled,
-    unusable_network,
-)
-from drio_tui.api.wire import SANDBOX_SERVER
+from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
 from drio_tui.server_id import server_id
 from drio_tui.text import duration, one_line
 from drio_tui.urls import is_loopback
@@ -372,8 +372,8 @@ class Transport:
         if body.strip():
             if is_json:
                 try:
-                    data = wire.loads(body)
-                except wire.MalformedJson as error:
+                    data = json_codec.loads(body)
+                except json_codec.MalformedJson as error:
                     problem = f"the JSON is malformed: {error}"
             else:
                 problem = f"the answer is {one_line(media, 60) or 'of no declared type'}, not JSON"
@@ -478,7 +478,7 @@ def _base(text: str) -> httpx.URL:
 
 def _encoded(json: Any) -> bytes:
     try:
-        return wire.dumps(json).encode()
+        return json_codec.dumps(json).encode()
     except (TypeError, ValueError) as error:
         raise UsageError(one_line(str(error), 200), title="That cannot be sent as JSON") from error
 

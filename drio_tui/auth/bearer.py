@@ -8,12 +8,12 @@ from typing import Protocol
 
 from drio_tui.api.errors import UsageError
 from drio_tui.api.http import httpx
-from drio_tui.auth.challenge import bearer_challenge, scopes
-from drio_tui.auth.keeper import Hooks, TokenKeeper
 from drio_tui.auth.profiles import Profile
-from drio_tui.auth.store import TokenStore
+from drio_tui.auth.token_manager import TokenCallbacks, TokenManager
+from drio_tui.auth.token_store import TokenStore
 from drio_tui.auth.tokens import HIDDEN
 from drio_tui.auth.urls import origin
+from drio_tui.auth.www_authenticate import bearer_challenge, scopes
 
 TOKEN_VARIABLE = "DRIO_TOKEN"  # noqa: S105 - the variable's name
 
@@ -132,7 +132,7 @@ class BearerAuth(httpx.Auth):
             yield request
 
 
-def bearer_for(profile: Profile, store: TokenStore, *, hooks: Hooks | None = None) -> BearerAuth:
+def bearer_for(profile: Profile, store: TokenStore, *, hooks: TokenCallbacks | None = None) -> BearerAuth:
     """The auth of a profile: `DRIO_TOKEN` where it is set, else the kept sign-in, refreshed as needed."""
     given = token_from_environment()
-    return BearerAuth(given or TokenKeeper(profile, store, hooks=hooks), profile.base_url)
+    return BearerAuth(given or TokenManager(profile, store, hooks=hooks), profile.base_url)

@@ -33,7 +33,7 @@ class BrowserRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class DesktopEnvironment:
     """What decides whether a browser can be opened from here. `container` and `wsl` as found on this machine."""
 
     env: Mapping[str, str]
@@ -42,7 +42,7 @@ class Surroundings:
     container: bool = False
 
     @classmethod
-    def here(cls) -> Surroundings:
+    def here(cls) -> DesktopEnvironment:
         """The machine the program runs on."""
         env = os.environ
         return cls(
@@ -131,7 +131,7 @@ def check(url: str) -> None:
         raise BrowserRefused("The address is not a plain http or https address")
 
 
-async def open_url(url: str, surroundings: Surroundings) -> None:
+async def open_url(url: str, surroundings: DesktopEnvironment) -> None:
     """Start the browser, detached from this terminal, and wait a second for it to complain.
 
     The program gets no terminal at all (new session, all streams to nowhere), so it can neither draw nor
@@ -140,12 +140,12 @@ async def open_url(url: str, surroundings: Surroundings) -> None:
     await _start(surroundings.command(url), surroundings)
 
 
-async def open_file(path: Path, surroundings: Surroundings) -> None:
+async def open_file(path: Path, surroundings: DesktopEnvironment) -> None:
     """The same for a page that this program wrote itself. Raises `BrowserRefused`."""
     await _start(surroundings.file_command(path), surroundings)
 
 
-async def _start(command: list[str], surroundings: Surroundings) -> None:
+async def _start(command: list[str], surroundings: DesktopEnvironment) -> None:
     env = {k: v for k, v in surroundings.env.items() if k not in _KEPT_BACK}
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from drio_tui.auth.challenge import bearer_challenge, scopes
 from drio_tui.auth.errors import BadAnswer, MetadataMismatch, NoSignInService, PkceMissing, Step
+from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.urls import covers, origin, require_safe, same_issuer
-from drio_tui.auth.wire import Wire
+from drio_tui.auth.www_authenticate import bearer_challenge, scopes
 from drio_tui.text import one_line
 
 _WELL_KNOWN = "/.well-known/"
@@ -52,11 +52,11 @@ class _Resource:
     scopes: tuple[str, ...]
 
 
-async def discover(wire: Wire, base_url: str) -> Discovery:
+async def discover(wire: OAuthHttpClient, base_url: str) -> Discovery:
     """Ask the API at `base_url` who signs people in for it, and that server for its endpoints.
 
     Raises the `SignInFailed` family: `MetadataMismatch`, `UnsafeEndpoint`, `PkceMissing`, `NoSignInService`,
-    `ServerTrouble` (5xx and 429 never count as "nothing there"), `BadAnswer`, and the network's.
+    `ServerUnavailable` (5xx and 429 never count as "nothing there"), `BadAnswer`, and the network's.
     """
     challenge = await _challenge(wire, base_url)
     resource = await _resource(wire, base_url, challenge.get("resource_metadata"))
@@ -72,7 +72,7 @@ async def discover(wire: Wire, base_url: str) -> Discovery:
     return Discovery(server, resource.resource if resource is not None else base_url, wanted)
 
 
-async def _challenge(wire: Wire, base_url: str) -> dict[str, str]:
+async def _challenge(wire: OAuthHttpClient, base_url: str) -> dict[str, str]:
     """What the API says to a request without a token; whatever else it answers says nothing here."""
     answer = await wire.get(f"{base_url}/me", step=Step.DISCOVERY)
     return bearer_challenge(answer.headers.get_list("www-authenticate")) if answer.status == 401 else {}
@@ -81,7 +81,7 @@ async def _challenge(wire: Wire, base_url: str) -> dict[str, str]:
 # --- protected resource ------------------------------------------------------------------------
 
 
-async def _resource(wire: Wire, base_url: str, named: str | None) -> _Resource | None:
+async def _resource(wire: OAuthHttpClient, base_url: str, named: str | None) -> _Resource | None:
     if named is not None:
         document = await _document(wire, [require_safe(named, "The resource metadata's address")])
         if document is None:
@@ -95,7 +95,7 @@ async def _resource(wire: Wire, base_url: str, named: str | None) -> _Resource |
     resource = _text(document, "resource") or ""
     if not covers(resource, base_url):
         raise MetadataMismatch(
-            f"The metadata are for {one_line(resource, 200) or 'nothing'}, the API is {base_url}.",
+            f"The resource metadata name {one_line(resource, 200) or 'no resource'}, but the API is {base_url}.",
             hint="Set the profile's base URL to the one the server names, if you trust it.",
         )
     return _Resource(
@@ -106,7 +106,7 @@ async def _resource(wire: Wire, base_url: str, named: str | None) -> _Resource |
 # --- authorization server ----------------------------------------------------------------------
 
 
-async def _named_server(wire: Wire, issuer: str) -> AuthServer:
+async def _named_server(wire: OAuthHttpClient, issuer: str) -> AuthServer:
     """The metadata of `issuer`, from `issuer`; they must say the same name (RFC 8414 section 3.3)."""
     require_safe(issuer, "The sign-in server")
     document = await _document(wire, _metadata_addresses(issuer))
@@ -120,7 +120,7 @@ async def _named_server(wire: Wire, issuer: str) -> AuthServer:
     return _server(document)
 
 
-async def _server_of_api(wire: Wire, base_url: str) -> AuthServer:
+async def _server_of_api(wire: OAuthHttpClient, base_url: str) -> AuthServer:
     """Without resource metadata: what the API's own host publishes, or the server it hands over to.
 
     A document that names another issuer is not used itself: that issuer is asked, and must confirm its name.
@@ -150,7 +150,7 @@ def _metadata_addresses(issuer: str) -> list[str]:
     )
 
 
-async def _document(wire: Wire, addresses: list[str]) -> dict[str, Any] | None:
+async def _document(wire: OAuthHttpClient, addresses: list[str]) -> dict[str, Any] | None:
     """The first JSON object at the addresses; None when every one of them says plainly that nothing is there.
 
     A page where a document should be (some hosts answer every path with their home page) is passed over

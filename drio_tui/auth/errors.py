@@ -64,14 +64,14 @@ class StepTimeout(SignInFailed):
     hint = "Try again in a moment."
 
 
-class StepBroken(SignInFailed):
+class StepConnectionError(SignInFailed):
     """The connection broke in the middle of the answer."""
 
     title = "The connection to the sign-in server broke"
     hint = "Try again."
 
 
-class ServerTrouble(SignInFailed):
+class ServerUnavailable(SignInFailed):
     """5xx, 408 or 429; `retry_after` in seconds where the server said so."""
 
     title = "The sign-in server is in trouble"

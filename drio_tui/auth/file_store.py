@@ -7,15 +7,15 @@ import hashlib
 import json
 from pathlib import Path
 
-from drio_tui import paths
 from drio_tui.auth.errors import StoreFailed
-from drio_tui.files import private_dir, read_private, sync_dir, write_private
+from drio_tui.storage import paths
+from drio_tui.storage.files import private_dir, read_private, reason_of, sync_dir, write_private
 
 _DAMAGED = ".damaged"
 
 
-class FileBox:
-    """A `SecretBox` of one file per entry in `folder` (default: `tokens` in the state folder).
+class FileBackend:
+    """A `SecretBackend` of one file per entry in `folder` (default: `tokens` in the state folder).
 
     A link, a foreign owner or a file open to others is refused with `StoreFailed`, not repaired silently.
     """
@@ -50,7 +50,7 @@ class FileBox:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise StoreFailed(f"{path} is not used: {_reason(error)}.") from None
+            raise StoreFailed(f"{path} is not used: {reason_of(error)}.") from None
         try:
             body = json.loads(raw)
             value = body["value"] if body["entry"] == entry else None
@@ -64,7 +64,7 @@ class FileBox:
             private_dir(self._folder)
             write_private(path, json.dumps({"entry": entry, "value": text}).encode("ascii"))
         except (OSError, ValueError) as error:
-            raise StoreFailed(f"{path} cannot be written: {_reason(error)}.") from None
+            raise StoreFailed(f"{path} cannot be written: {reason_of(error)}.") from None
 
     def _delete(self, entry: str) -> None:
         path = self.path(entry)
@@ -73,7 +73,7 @@ class FileBox:
         except NotADirectoryError:
             return
         except (OSError, ValueError) as error:
-            raise StoreFailed(f"{path} cannot be deleted: {_reason(error)}.") from None
+            raise StoreFailed(f"{path} cannot be deleted: {reason_of(error)}.") from None
         sync_dir(self._folder)
 
     def _set_aside(self, entry: str) -> str:
@@ -84,9 +84,5 @@ class FileBox:
         try:
             path.replace(kept)
         except OSError as error:
-            raise StoreFailed(f"{path} is damaged and cannot be moved: {_reason(error)}.") from None
+            raise StoreFailed(f"{path} is damaged and cannot be moved: {reason_of(error)}.") from None
         return str(kept)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from drio_tui.api.errors import NewerApi, UsageError
 from drio_tui.api.versions import newer_version
-from drio_tui.auth import browser, exchange
-from drio_tui.auth.attempt import Attempt, Granted, Refused
-from drio_tui.auth.clients import CLIENT_ID, Client, ClientBook
+from drio_tui.auth import browser, token_endpoint
+from drio_tui.auth.authorization import AuthorizationRequest, Granted, Refused
+from drio_tui.auth.client_store import CLIENT_ID, Client, ClientRegistrationStore
 from drio_tui.auth.discovery import OFFLINE_ACCESS, AuthServer, Discovery, discover
 from drio_tui.auth.errors import (
     AccountUnknown,
@@ -28,11 +28,11 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.auth.events import Event, Notice, PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
 from drio_tui.auth.loopback import CALLBACK_PATH, Listener
+from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.auth.registration import read_back, register
-from drio_tui.auth.store import TokenStore
+from drio_tui.auth.token_store import TokenStore
 from drio_tui.auth.tokens import Clock, SystemClock, TokenSet
-from drio_tui.auth.wire import Wire
 from drio_tui.text import duration, one_line
 
 TIMEOUT_SECONDS = 300.0
@@ -55,7 +55,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignInResult:
     """The result: the profile as kept, its tokens, the account, and scopes asked for but not granted."""
 
     profile: Profile
@@ -65,7 +65,7 @@ class SignedIn:
     missing_scopes: tuple[str, ...] = field(default=())
 
 
-class SignIn:
+class SignInFlow:
     """One sign-in, from discovery to stored tokens. Make a new one for every try; nothing is reused.
 
     `on_event` is called in the event loop, in order. `run` may be cancelled, or stopped by `cancel`; either
@@ -81,22 +81,22 @@ class SignIn:
         store: TokenStore,
         profiles: Profiles,
         on_event: Callable[[Event], None] = lambda _event: None,
-        clients: ClientBook | None = None,
+        clients: ClientRegistrationStore | None = None,
         open_browser: bool = True,
         timeout: float = TIMEOUT_SECONDS,
         client_id: str | None = None,
         register_again: bool = False,
         scopes: tuple[str, ...] = (),
         make_current: bool = True,
-        wire: Wire | None = None,
+        wire: OAuthHttpClient | None = None,
         clock: Clock | None = None,
-        surroundings: browser.Surroundings | None = None,
+        surroundings: browser.DesktopEnvironment | None = None,
     ) -> None:
         self.profile = profile
         self._store = store
         self._profiles = profiles
         self._emit = on_event
-        self._clients = clients or ClientBook()
+        self._clients = clients or ClientRegistrationStore()
         self._open_browser = open_browser
         self._timeout = timeout
         self._client_id = client_id or profile.client
@@ -106,9 +106,9 @@ class SignIn:
         self._wire = wire
         self._clock = clock or SystemClock()
         self._surroundings = surroundings
-        self._attempt: Attempt | None = None
+        self._attempt: AuthorizationRequest | None = None
         self._answer: asyncio.Future[Granted | Refused] | None = None
-        self._task: asyncio.Task[SignedIn] | None = None
+        self._task: asyncio.Task[SignInResult] | None = None
         self._cancelled = False
 
     # --- for the screen ------------------------------------------------------------------------
@@ -128,7 +128,7 @@ class SignIn:
         if self._task is not None:
             self._task.cancel()
 
-    async def run(self) -> SignedIn:
+    async def run(self) -> SignInResult:
         """Sign in. Raises the `SignInFailed` family; nothing is stored unless this returns."""
         if self._task is not None:
             raise RuntimeError("a SignIn runs once; make a new one to try again")
@@ -148,11 +148,11 @@ class SignIn:
 
     # --- the steps -----------------------------------------------------------------------------
 
-    async def _run(self) -> SignedIn:
+    async def _run(self) -> SignInResult:
         async with contextlib.AsyncExitStack() as stack:
             wire = self._wire
             if wire is None:
-                wire = await stack.enter_async_context(Wire())
+                wire = await stack.enter_async_context(OAuthHttpClient())
             discovery = await self._discover(wire)
             listener, client = await self._listen(wire, discovery)
             stack.push_async_callback(listener.close)
@@ -171,7 +171,7 @@ class SignIn:
                 account = await self._account(wire, tokens)
             except (SignInFailed, NewerApi):
                 with contextlib.suppress(SignInFailed):  # a courtesy; the tokens are thrown away either way
-                    await exchange.revoke(wire, tokens)
+                    await token_endpoint.revoke(wire, tokens)
                 raise
             keeping = asyncio.ensure_future(self._keep(tokens, account, discovery))
             try:
@@ -179,7 +179,7 @@ class SignIn:
             except asyncio.CancelledError:
                 return await keeping  # too late to stop: half a stored sign-in would be worse
 
-    async def _discover(self, wire: Wire) -> Discovery:
+    async def _discover(self, wire: OAuthHttpClient) -> Discovery:
         self._emit(StepStarted(Step.DISCOVERY, f"Asking {self.profile.host} who signs people in"))
         discovery = await discover(wire, self.profile.base_url)
         if self._scopes:
@@ -193,12 +193,14 @@ class SignIn:
             return discovery.scopes
         return tuple(s for s in discovery.scopes if s in client.scopes) or client.scopes
 
-    async def _authorize(self, listener: Listener, discovery: Discovery, client: Client) -> tuple[Attempt, str]:
+    async def _authorize(
+        self, listener: Listener, discovery: Discovery, client: Client
+    ) -> tuple[AuthorizationRequest, str]:
         """One authorization request with a fresh state and PKCE verifier; returns it with the code."""
-        attempt = Attempt(discovery.server.issuer, discovery.server.names_itself, listener.redirect_uri)
+        attempt = AuthorizationRequest(discovery.server.issuer, discovery.server.names_itself, listener.redirect_uri)
         return attempt, await self._ask(listener, attempt, attempt.url(discovery, client.client_id))
 
-    async def _listen(self, wire: Wire, discovery: Discovery) -> tuple[Listener, Client]:
+    async def _listen(self, wire: OAuthHttpClient, discovery: Discovery) -> tuple[Listener, Client]:
         """A listener that accepts already, and the client registered for exactly its address."""
         server = discovery.server
         if self._client_id:
@@ -240,7 +242,7 @@ class SignIn:
         self._tell_clients()
         return listener, client
 
-    async def _still_registered(self, wire: Wire, client: Client) -> Client | None:
+    async def _still_registered(self, wire: OAuthHttpClient, client: Client) -> Client | None:
         """The client if its server still knows it, as far as it can be asked; else it is forgotten here too."""
         current = await read_back(wire, client)
         if current is None:
@@ -281,7 +283,7 @@ class SignIn:
         while self._clients.notices:
             self._emit(Notice(self._clients.notices.pop(0)))
 
-    async def _ask(self, listener: Listener, attempt: Attempt, url: str) -> str:
+    async def _ask(self, listener: Listener, attempt: AuthorizationRequest, url: str) -> str:
         """Show the address, open the browser, wait for the answer; returns the code."""
         answer = listener.expect(attempt.judge, self._foreign)
         self._attempt, self._answer = attempt, answer
@@ -313,7 +315,7 @@ class SignIn:
         if not self._open_browser:
             self._emit(PasteOffered("Opening a browser was switched off"))
             return
-        surroundings = self._surroundings or browser.Surroundings.here()
+        surroundings = self._surroundings or browser.DesktopEnvironment.here()
         obstacle = surroundings.obstacle()
         if obstacle is not None:
             self._emit(PasteOffered(obstacle))
@@ -327,11 +329,11 @@ class SignIn:
             self._emit(StepDone(Step.BROWSER, "if no window appeared, open the address yourself"))
 
     async def _exchange(
-        self, wire: Wire, discovery: Discovery, client: Client, attempt: Attempt, code: str
+        self, wire: OAuthHttpClient, discovery: Discovery, client: Client, attempt: AuthorizationRequest, code: str
     ) -> TokenSet:
         self._emit(StepStarted(Step.EXCHANGE, "Swapping the code for tokens"))
         try:
-            tokens = await exchange.exchange_code(
+            tokens = await token_endpoint.exchange_code(
                 wire,
                 discovery,
                 client,
@@ -347,7 +349,7 @@ class SignIn:
         self._emit(StepDone(Step.EXCHANGE))
         return tokens
 
-    async def _account(self, wire: Wire, tokens: TokenSet) -> Account:
+    async def _account(self, wire: OAuthHttpClient, tokens: TokenSet) -> Account:
         self._emit(StepStarted(Step.ACCOUNT, "Asking who is signed in"))
         answer = await wire.get(f"{self.profile.base_url}/me", step=Step.ACCOUNT, bearer=tokens.access_token)
         answer.raise_for_trouble()
@@ -364,7 +366,7 @@ class SignIn:
         self._emit(StepDone(Step.ACCOUNT, one_line(account.label or "", 120)))
         return account
 
-    def _prober(self, wire: Wire) -> Callable[[str], Awaitable[int | None]]:
+    def _prober(self, wire: OAuthHttpClient) -> Callable[[str], Awaitable[int | None]]:
         async def status(path: str) -> int | None:
             try:
                 answer = await wire.get(self.profile.origin + path, step=Step.ACCOUNT)
@@ -374,7 +376,7 @@ class SignIn:
 
         return status
 
-    async def _keep(self, tokens: TokenSet, account: Account, discovery: Discovery) -> SignedIn:
+    async def _keep(self, tokens: TokenSet, account: Account, discovery: Discovery) -> SignInResult:
         self._emit(StepStarted(Step.STORAGE, "Keeping the sign-in"))
         # `openid` and friends are asked for, but only what the granted list leaves out is missing.
         granted = set(tokens.scope.split())
@@ -400,7 +402,7 @@ class SignIn:
             self._emit(Notice(self._profiles.notices.pop(0)))
         _, label = await self._store.place(profile)
         self._emit(StepDone(Step.STORAGE, f"in {label}"))
-        return SignedIn(profile, tokens, account, label, missing)
+        return SignInResult(profile, tokens, account, label, missing)
 
 
 async def _reopen(client: Client) -> Listener | None:

@@ -39,8 +39,8 @@ class KeyringUnusable(StoreFailed):
     hint = "Unlock the keyring, or `drio-tui login --insecure-storage`."
 
 
-class KeyringBox:
-    """A `SecretBox` in the keyring that `keyring` chose (or `PYTHON_KEYRING_BACKEND` names).
+class OsKeyringBackend:
+    """A `SecretBackend` in the keyring that `keyring` chose (or `PYTHON_KEYRING_BACKEND` names).
 
     `tell` gets a warning when that keyring keeps passwords in clear text. `limit` is seconds per call.
     """

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from drio_tui import paths
-from drio_tui.auth import exchange
+from drio_tui.auth import token_endpoint
 from drio_tui.auth.errors import SignInFailed, StoreFailed
-from drio_tui.auth.lock import FileLock, LockBusy
+from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.profiles import Profile, Profiles
-from drio_tui.auth.store import TokenStore
-from drio_tui.auth.wire import Wire
+from drio_tui.auth.token_store import TokenStore
+from drio_tui.storage.lock import LockBusy, sign_in_lock
 
 _LOCK_SECONDS = 10.0
 
@@ -35,7 +32,7 @@ class SignedOutResult:
 
 
 async def log_out(
-    profile: Profile, store: TokenStore, profiles: Profiles, *, wire: Wire | None = None, locks: Path | None = None
+    profile: Profile, store: TokenStore, profiles: Profiles, *, wire: OAuthHttpClient | None = None
 ) -> SignedOutResult:
     """Revoke every token set kept for the profile (5 s each at most), then delete here and look that it is gone.
 
@@ -43,11 +40,9 @@ async def log_out(
     `StoreFailed` when a place that holds tokens, or may hold older ones, could not be reached or emptied: the
     profile is then left as it is, so that signing out can be tried again.
     """
-    name = hashlib.sha256(profile.entry.encode()).hexdigest()[:32]
-    lock = FileLock((locks or paths.state_dir() / "locks") / f"{name}.lock")
     try:
         # Under the refresh lock, so that no refresh of another process stores tokens after we deleted them.
-        async with lock.hold(_LOCK_SECONDS):
+        async with sign_in_lock(profile.entry).hold(_LOCK_SECONDS):
             result = await _log_out(profile, store, wire)
     except LockBusy:
         result = await _log_out(profile, store, wire)
@@ -62,19 +57,19 @@ async def log_out(
     return result
 
 
-async def _log_out(profile: Profile, store: TokenStore, wire: Wire | None) -> SignedOutResult:
+async def _log_out(profile: Profile, store: TokenStore, wire: OAuthHttpClient | None) -> SignedOutResult:
     copies, unreached = await store.copies(profile)
     found = list({tokens.refresh_token or tokens.access_token: tokens for tokens in copies}.values())
     problems = []
     revoked = 0
     async with contextlib.AsyncExitStack() as stack:
-        connection = wire if wire is not None else await stack.enter_async_context(Wire())
+        connection = wire if wire is not None else await stack.enter_async_context(OAuthHttpClient())
         for tokens in found:
             if tokens.revocation_endpoint is None:
                 problems.append("The server offers no revocation; the token stays good there until it runs out.")
                 continue
             try:
-                await exchange.revoke(connection, tokens)
+                await token_endpoint.revoke(connection, tokens)
                 revoked += 1
             except SignInFailed as failed:
                 problems.append(f"The server did not take the token back: {failed}")

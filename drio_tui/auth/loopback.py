@@ -15,8 +15,9 @@ import socket
 import sys
 from collections.abc import Callable
 
-from drio_tui.auth.attempt import Granted, NotOurs, Refused, Verdict
+from drio_tui.auth.authorization import Granted, NotOurs, Refused, Verdict
 from drio_tui.auth.errors import AuthorizationDenied, ListenerFailed
+from drio_tui.storage.files import reason_of
 
 CALLBACK_PATH = "/callback"
 _LARGEST_HEAD = 16 * 1024
@@ -100,7 +101,7 @@ class Listener:
         except OSError as error:
             if port:
                 raise
-            raise ListenerFailed(f"No port on 127.0.0.1 could be opened: {error.strerror or error}.") from None
+            raise ListenerFailed(f"No port on 127.0.0.1 could be opened: {reason_of(error)}.") from None
         server = await asyncio.start_server(serve, sock=bound, limit=_LARGEST_HEAD, backlog=512, start_serving=False)
         box.append(cls(server, bound))
         await server.start_serving()

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from drio_tui import paths
 from drio_tui.api.errors import UsageError
 from drio_tui.auth import urls
-from drio_tui.auth.lock import FileLock, LockBusy
-from drio_tui.files import write_private
+from drio_tui.storage import paths
+from drio_tui.storage.files import reason_of, write_private
+from drio_tui.storage.lock import FileLock, LockBusy
 from drio_tui.text import one_line
 
 DEFAULT_BASE_URL = "https://getdrio.com"
@@ -240,7 +240,7 @@ class Profiles:
             return
         except (OSError, ValueError) as error:  # ValueError: a NUL in the folder's name
             self.in_memory = True
-            self.notices.append(f"{self.path} cannot be read ({_reason(error)}); going on without it.")
+            self.notices.append(f"{self.path} cannot be read ({reason_of(error)}); going on without it.")
             return
         try:
             current, profiles = _parse(raw)
@@ -292,7 +292,7 @@ class Profiles:
             write_private(self.path, json.dumps(body, indent=2).encode("ascii"))
         except (OSError, ValueError) as error:
             self.in_memory = True
-            self.notices.append(f"{self.path} cannot be written ({_reason(error)}); kept until you quit.")
+            self.notices.append(f"{self.path} cannot be written ({reason_of(error)}); kept until you quit.")
 
 
 def check_name(name: str) -> str:
@@ -353,7 +353,3 @@ def _profile(item: Any) -> Profile:
         pinned_file=item.get("pinnedFile") is True,
         older_in=text("olderIn") or "",
     )
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -8,8 +8,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from drio_tui.auth.challenge import scopes
-from drio_tui.auth.clients import CLIENT_ID, CLIENT_SECRET, Client
+from drio_tui.auth.client_store import CLIENT_ID, CLIENT_SECRET, Client
 from drio_tui.auth.discovery import AuthServer
 from drio_tui.auth.errors import (
     BadAnswer,
@@ -19,8 +18,9 @@ from drio_tui.auth.errors import (
     SignInFailed,
     Step,
 )
+from drio_tui.auth.oauth_http import Answer, OAuthHttpClient
 from drio_tui.auth.urls import is_safe
-from drio_tui.auth.wire import Answer, Wire
+from drio_tui.auth.www_authenticate import scopes
 from drio_tui.text import one_line
 
 CLIENT_NAME = "drio-tui"
@@ -33,7 +33,9 @@ _READ_SECONDS = 5.0
 _GONE = frozenset({"invalid_client", "invalid_client_id", "invalid_token"})
 
 
-async def register(wire: Wire, server: AuthServer, redirect_uri: str, *, wanted: tuple[str, ...], now: float) -> Client:
+async def register(
+    wire: OAuthHttpClient, server: AuthServer, redirect_uri: str, *, wanted: tuple[str, ...], now: float
+) -> Client:
     """A new client whose only redirect URI is `redirect_uri`, byte for byte.
 
     A public client is asked for; where the server refuses that and lists secret methods, the first of those.
@@ -55,7 +57,7 @@ async def register(wire: Wire, server: AuthServer, redirect_uri: str, *, wanted:
     return _client(answer, server.issuer, redirect_uri, now)
 
 
-async def read_back(wire: Wire, client: Client) -> Client | None:
+async def read_back(wire: OAuthHttpClient, client: Client) -> Client | None:
     """The client as its server knows it now (RFC 7592 section 2.1); None when the server no longer does.
 
     Given back as it is where it has no registration address, or where that says nothing for certain.
@@ -85,7 +87,7 @@ async def read_back(wire: Wire, client: Client) -> Client | None:
     return replace(client, registration_uri=uri if is_safe(uri) else client.registration_uri, registration_token=token)
 
 
-async def _ask(wire: Wire, endpoint: str, redirect_uri: str, method: str, wanted: tuple[str, ...]) -> Answer:
+async def _ask(wire: OAuthHttpClient, endpoint: str, redirect_uri: str, method: str, wanted: tuple[str, ...]) -> Answer:
     body: dict[str, Any] = {
         "client_name": CLIENT_NAME,
         "application_type": "native",

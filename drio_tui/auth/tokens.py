@@ -116,7 +116,7 @@ def _shown(name: str, value: Any) -> str:
     return HIDDEN if name in _SECRET and value else repr(value)
 
 
-class Lifespan:
+class TokenExpiry:
     """How long one token set is still good, by whichever of the two clocks is the stricter.
 
     The wall clock counts time asleep and across restarts; the monotonic one counts when someone sets the

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.api import wire
+from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.cli.common import (
     CREDENTIAL,
@@ -29,9 +29,9 @@ from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from drio_tui.session import Session
-    from drio_tui.workspace.trying.bound import Bound
-    from drio_tui.workspace.trying.here import Here
-    from drio_tui.workspace.trying.run import Run
+    from drio_tui.workspace.run.bound_tool import BoundTool
+    from drio_tui.workspace.run.local_runner import LocalRunner
+    from drio_tui.workspace.run.tool_run import Run
 
 _LONGEST = 4 << 20
 _WIDTH = 100
@@ -77,11 +77,11 @@ def call(
     read_only = is_read_only()
     options = inherited(profile, base_url, sandbox)
 
-    async def work() -> tuple[Run, Bound]:
-        from drio_tui.workspace.loader import load_app
-        from drio_tui.workspace.snapshot import Snapshot
-        from drio_tui.workspace.trying import here as local
-        from drio_tui.workspace.trying.bound import bound_of, find_tool
+    async def work() -> tuple[Run, BoundTool]:
+        from drio_tui.workspace.model.loader import load_app
+        from drio_tui.workspace.model.snapshot import Snapshot
+        from drio_tui.workspace.run import local_runner as local
+        from drio_tui.workspace.run.bound_tool import bound_of, find_tool
 
         async with connected(**options, notice=say) as session:
             snapshot = Snapshot(await find_app(session.client, app))
@@ -96,14 +96,14 @@ def call(
                 raise no_such("tool has the key, name or id", tool, names, otherwise=listed)
             bound = bound_of(snapshot, tool_id)
             kind = target if target == "deployed" else "here" if from_here else _draft(options, session)
-            here = local.Here()
+            here = local.LocalRunner()
             if kind == "deployed":
                 _agree(bound, f"{bound.name} of the deployed app", arguments, yes, read_only)
                 return await _deployed(session, snapshot.app.raw if snapshot.app else {}, bound, arguments), bound
             request = local.preview(bound, arguments, "drio-sandbox" if kind == "sandbox" else "drio-tui")
             _agree(bound, f"{request.method} {request.url}", arguments, yes, read_only)
             if kind == "sandbox":
-                from drio_tui.workspace.trying.sandboxed import run_in_sandbox
+                from drio_tui.workspace.run.sandbox_runner import run_in_sandbox
 
                 return await run_in_sandbox(session.client, bound, arguments), bound
             say(f"From this machine: {one_line(request.method, 20)} {one_line(request.url, 300)}")
@@ -115,7 +115,7 @@ def call(
 
     done, bound = run(work())
     if as_json:
-        from drio_tui.workspace.trying.run import shown_arguments
+        from drio_tui.workspace.run.tool_run import shown_arguments
 
         echo_json(done.as_wire() | {"arguments": shown_arguments(bound, done.arguments)})
     elif done.failed and done.value is not None:
@@ -124,7 +124,7 @@ def call(
         else:
             echo_json(done.value, err=True)
     elif not done.failed and widget:
-        from drio_tui.workspace.trying.picture import draw
+        from drio_tui.workspace.run.text_renderer import draw
 
         for line in draw(bound, done, _WIDTH).plain():
             echo(line)
@@ -160,8 +160,8 @@ def _arguments(given: str | None) -> dict[str, Any]:
     if len(text) > _LONGEST:
         raise UsageError(f"the arguments are longer than {_LONGEST >> 20} MiB")
     try:
-        value = wire.loads(text)
-    except wire.MalformedJson as error:
+        value = json_codec.loads(text)
+    except json_codec.MalformedJson as error:
         raise UsageError(f"the arguments are not JSON: {error}", hint="""Such as --args '{"q": "anna"}'.""") from None
     if not isinstance(value, dict):
         raise UsageError("the arguments have to be a JSON object", hint="""Such as --args '{"q": "anna"}'.""")
@@ -173,7 +173,7 @@ def _draft(options: dict[str, Any], session: Session) -> str:
     return "sandbox" if options["sandbox"] or session.client.transport.is_sandbox else "here"
 
 
-def _agree(bound: Bound, what: str, arguments: dict[str, Any], yes: bool, read_only: bool) -> None:
+def _agree(bound: BoundTool, what: str, arguments: dict[str, Any], yes: bool, read_only: bool) -> None:
     """Ask before a tool that changes something. Raises `UsageError` where nobody can be asked."""
     if bound.only_reads:
         return
@@ -181,17 +181,17 @@ def _agree(bound: Bound, what: str, arguments: dict[str, Any], yes: bool, read_o
         raise UsageError("this tool changes something, and --read-only is in force")
     if yes:
         return
-    from drio_tui.workspace.trying.run import shown_arguments
+    from drio_tui.workspace.run.tool_run import shown_arguments
 
     warn(f"{one_line(bound.title, 80)} is not marked as only reading. This would be sent:")
     warn(f"  {one_line(what, 400)}")
-    warn(f"  with {one_line(wire.dumps(shown_arguments(bound, arguments)), 2_000)}")
+    warn(f"  with {one_line(json_codec.readable(json_codec.dumps(shown_arguments(bound, arguments))), 2_000)}")
     if not can_ask():
         raise UsageError("this tool changes something, and nobody can be asked", hint="Add --yes to run it.")
     confirm("Run it?", abort=True)
 
 
-def _credentials(here: Here, bound: Bound) -> None:
+def _credentials(here: LocalRunner, bound: BoundTool) -> None:
     """Ask for what the upstream's sign-in needs, unless the environment has it. Raises `UsageError`."""
     wanted = here.wanted(bound)
     if wanted is None:
@@ -206,7 +206,7 @@ def _credentials(here: Here, bound: Bound) -> None:
     here.give(wanted, {member: found})
 
 
-async def _deployed(session: Session, app: dict[str, Any], bound: Bound, arguments: dict[str, Any]) -> Run:
-    from drio_tui.workspace.trying.deployed import live_at, run_deployed
+async def _deployed(session: Session, app: dict[str, Any], bound: BoundTool, arguments: dict[str, Any]) -> Run:
+    from drio_tui.workspace.run.deployed_runner import live_at, run_deployed
 
     return await run_deployed(await live_at(session.client, app), bound, arguments)

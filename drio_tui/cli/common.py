@@ -14,7 +14,7 @@ import click
 
 from drio_tui.cli import streams
 from drio_tui.cli.output import echo_json, set_quiet, style, warn
-from drio_tui.text import one_line, visible
+from drio_tui.text import did_you_mean, one_line, visible
 
 if TYPE_CHECKING:
     from drio_tui.api.errors import NotFound
@@ -56,13 +56,19 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+DATA_ALONE = "--data says where the sandbox keeps its data, so it needs --sandbox."
+
+
 def inherited(profile: str | None, base_url: str | None, sandbox: bool) -> dict[str, Any]:
     """The connection options, those given before the command's name filling in for those after it."""
     outer = click.get_current_context().find_root().params
+    sandbox = sandbox or bool(outer.get("sandbox"))
+    if outer.get("data") and not sandbox:
+        raise click.UsageError(DATA_ALONE)
     return {
         "profile": profile or outer.get("profile"),
         "base_url": base_url or outer.get("base_url"),
-        "sandbox": sandbox or bool(outer.get("sandbox")),
+        "sandbox": sandbox,
         "data_dir": outer.get("data"),
     }
 
@@ -110,15 +116,6 @@ def no_such(what: str, wanted: str, known: Iterable[object], *, otherwise: str) 
 
     hint = f"{did_you_mean(wanted, known)} {otherwise}".strip()
     return NotFound(f"no {what} {one_line(wanted, 80)}", status=404, hint=hint)
-
-
-def did_you_mean(wanted: str, known: Iterable[object]) -> str:
-    """`Did you mean A or B?` for the names nearest to `wanted`; empty when none is near."""
-    from difflib import get_close_matches
-
-    names = {name.casefold(): name for name in known if isinstance(name, str) and name}
-    near = [one_line(names[match], 80) for match in get_close_matches(wanted.casefold(), names, n=3, cutoff=0.6)]
-    return f"Did you mean {' or '.join(near)}?" if near else ""
 
 
 def _set_read_only(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
-from drio_tui import files, paths
+from drio_tui.storage import files, paths
 from drio_tui.text import one_line
 
 VARIABLE = "_DRIO_TUI_COMPLETE"
@@ -90,7 +90,7 @@ def _names(what: str, ctx: click.Context) -> list[list[str]]:
 
             return [[kind.list_key, ""] for kind in KINDS.values()]
         case "clients":
-            from drio_tui.workspace.ai_clients import guides
+            from drio_tui.workspace.deploy.ai_clients import guides
 
             return [[guide.name, guide.title] for guide in guides("", "")]
         case "profiles":

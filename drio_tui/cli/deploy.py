@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
-from drio_tui.calls.cost import kilobytes
-from drio_tui.cli.common import completes, connection_options, did_you_mean, guarded, inherited, refuse_read_only, run
+from drio_tui.cli.common import completes, connection_options, guarded, inherited, refuse_read_only, run
 from drio_tui.cli.output import Line, echo, echo_json, say, style, warn
 from drio_tui.cli.read import find_app
 from drio_tui.cli.render import plain, shown
 from drio_tui.kinds import APP
 from drio_tui.session import Session, connected
-from drio_tui.text import count_of, one_line
+from drio_tui.text import count_of, did_you_mean, one_line
+from drio_tui.tool_calls.token_count import kilobytes
 
 if TYPE_CHECKING:
-    from drio_tui.workspace.deployed import Change, Record
-    from drio_tui.workspace.deploying import Deployed
-    from drio_tui.workspace.finding import Finding
-    from drio_tui.workspace.preflight import Preflight
-    from drio_tui.workspace.snapshot import Snapshot
+    from drio_tui.workspace.deploy.deploy_record import Change, Record
+    from drio_tui.workspace.deploy.deployer import Deployed
+    from drio_tui.workspace.lint.diagnostics import Diagnostic
+    from drio_tui.workspace.lint.preflight import Preflight
+    from drio_tui.workspace.model.snapshot import Snapshot
 
 
 class NotReady(DrioError):
@@ -65,15 +65,15 @@ def check(app: str, strict: bool, profile: str | None, base_url: str | None, san
 
 
 async def _read(session: Session, app_id: str) -> Snapshot:
-    from drio_tui.workspace.deploying import read
-    from drio_tui.workspace.saving import Saver
+    from drio_tui.workspace.deploy.deployer import read
+    from drio_tui.workspace.saving.saver import Saver
 
     return await read(Saver(session.client), app_id)
 
 
 async def _report(session: Session, snapshot: Snapshot) -> Preflight:
-    from drio_tui.workspace.allowed_hosts import allowed_hosts
-    from drio_tui.workspace.preflight import preflight
+    from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
+    from drio_tui.workspace.lint.preflight import preflight
 
     return preflight(snapshot, base_url=session.base_url, allowed=await allowed_hosts(session.client))
 
@@ -89,7 +89,7 @@ def _show_report(report: Preflight, *, err: bool = False) -> None:
     echo(f"{counts if report.findings else 'No problems.'}{'.' if report.findings else ''}{tail}", err=err)
 
 
-def _finding_lines(finding: Finding) -> Iterable[Line]:
+def _finding_lines(finding: Diagnostic) -> Iterable[Line]:
     good, ascii_only, colour = ("✗", "x", "red") if finding.severity == "error" else ("▲", "!", "yellow")
     sign = ascii_only if plain() else good
     where = f"{finding.key[0]} {finding.name}"
@@ -155,9 +155,9 @@ def _live(session: Session, snapshot: Snapshot) -> Record | None:
 
     A version that moved on since means that someone deployed or restored something else.
     """
-    from drio_tui.workspace.deployed import Records, changes_since, things_of
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, things_of
 
-    records = Records(session.server, snapshot.app_id)
+    records = DeployRecordStore(session.server, snapshot.app_id)
     last = records.read()
     for notice in records.notices:
         say(notice)
@@ -177,16 +177,16 @@ def _show_unchanged(app_id: str, live: Record, *, as_json: bool) -> None:
 
 
 async def _deploy(session: Session, app_id: str) -> Deployed:
-    from drio_tui.workspace.deployed import Records
-    from drio_tui.workspace.deploying import Deployed as Done
-    from drio_tui.workspace.deploying import deploy as deploy_now
-    from drio_tui.workspace.deploying import refusal_lines
-    from drio_tui.workspace.journal import Journal
-    from drio_tui.workspace.outcomes import Unknown
-    from drio_tui.workspace.saving import Saver
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
+    from drio_tui.workspace.deploy.deployer import Deployed as Done
+    from drio_tui.workspace.deploy.deployer import deploy as deploy_now
+    from drio_tui.workspace.deploy.deployer import refusal_lines
+    from drio_tui.workspace.saving.journal import Journal
+    from drio_tui.workspace.saving.save_result import Unknown
+    from drio_tui.workspace.saving.saver import Saver
 
     saver = Saver(session.client, lambda one: Journal(session.profile, session.server, one))
-    outcome = await deploy_now(saver, app_id, Records(session.server, app_id), lambda text: say(f"{text}…"))
+    outcome = await deploy_now(saver, app_id, DeployRecordStore(session.server, app_id), lambda text: say(f"{text}…"))
     if isinstance(outcome, Done):
         for notice in outcome.notices:
             say(notice)
@@ -205,7 +205,7 @@ async def _deploy(session: Session, app_id: str) -> Deployed:
 async def _verify(done: Deployed) -> dict[str, Any]:
     """What a model sees at the endpoint, beside the config; an error where it cannot be seen."""
     from drio_tui.endpoint import connect as connect_to
-    from drio_tui.workspace.model_view import differences
+    from drio_tui.workspace.deploy.model_view import differences
 
     say("Looking at it as an AI client does…")
     try:
@@ -281,8 +281,8 @@ def connect(
 ) -> None:
     """Tell how AI clients are connected to the deployed APP (id or slug): steps on stderr, snippets on stdout."""
     from drio_tui.urls import explained
-    from drio_tui.workspace.ai_clients import guides, reach
-    from drio_tui.workspace.trying.deployed import NotDeployed, live_at
+    from drio_tui.workspace.deploy.ai_clients import guides, reach
+    from drio_tui.workspace.run.deployed_runner import NotDeployed, live_at
 
     async def work() -> tuple[str, str]:
         async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:

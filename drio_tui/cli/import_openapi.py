@@ -24,13 +24,13 @@ from drio_tui.cli.streams import can_ask
 from drio_tui.text import count_of, one_line
 
 if TYPE_CHECKING:
-    from drio_tui.importing.document import Document
-    from drio_tui.importing.errors import Problem
-    from drio_tui.importing.model import Scheme
-    from drio_tui.importing.planning import NewConnection, Plan
-    from drio_tui.importing.present import Present
+    from drio_tui.openapi_import.document import Document
+    from drio_tui.openapi_import.errors import Problem
+    from drio_tui.openapi_import.existing import Present
+    from drio_tui.openapi_import.model import Scheme
+    from drio_tui.openapi_import.planning import NewConnection, Plan
     from drio_tui.session import Session
-    from drio_tui.workspace.snapshot import Snapshot
+    from drio_tui.workspace.model.snapshot import Snapshot
 
 _LONGEST_SECRET = 64 << 10
 
@@ -63,7 +63,7 @@ _LONGEST_SECRET = 64 << 10
 def import_openapi(app: str, source: str, **options: Any) -> None:
     """Create operations of APP (its id or slug), with tools, from the OpenAPI 3.x document SOURCE.
 
-    SOURCE is a file, an https address, or - for standard input. Without --operation, --tag or --all the
+    SOURCE is a file, an http(s) address, or - for standard input. Without --operation, --tag or --all the
     document's operations are listed and nothing is created. What APP has of the document already is left as it is.
     """
     run(_Import(app, source, options).work())
@@ -76,7 +76,7 @@ class _Import:
         self._json: bool = options["as_json"]
 
     async def work(self) -> None:
-        from drio_tui.importing.document import open_document
+        from drio_tui.openapi_import.document import open_document
 
         given = self._given
         async with await open_document(self._source) as document:
@@ -92,7 +92,7 @@ class _Import:
 
     def _secret(self, document: Document, chosen: list[str]) -> dict[str, Any]:
         """The body of the connection that --auth-secret asks for; empty without it. Raises `UsageError`."""
-        from drio_tui.importing.signing import BY_PROVIDER, connection_of
+        from drio_tui.openapi_import.security import BY_PROVIDER, connection_of
 
         given = self._given
         if not given["auth_secret"]:
@@ -131,12 +131,12 @@ class _Import:
         self, document: Document, chosen: list[str], checked: tuple[Problem, ...], connection: dict[str, Any]
     ) -> None:
         from drio_tui.cli.read import find_app
-        from drio_tui.importing.planning import NewConnection
-        from drio_tui.importing.present import present_in
-        from drio_tui.importing.signing import same_connection
+        from drio_tui.openapi_import.existing import present_in
+        from drio_tui.openapi_import.planning import NewConnection
+        from drio_tui.openapi_import.security import same_connection
         from drio_tui.session import connected
-        from drio_tui.workspace.deploying import read
-        from drio_tui.workspace.saving import Saver
+        from drio_tui.workspace.deploy.deployer import read
+        from drio_tui.workspace.saving.saver import Saver
 
         given = self._given
         where = inherited(given["profile"], given["base_url"], given["sandbox"])
@@ -171,7 +171,7 @@ class _Import:
         auth: str | NewConnection,
         into: Mapping[str, Any] | None,
     ) -> Plan:
-        from drio_tui.importing.planning import Target
+        from drio_tui.openapi_import.planning import Target
 
         given = self._given
         target: Target | str = given["name"] or ""
@@ -188,11 +188,11 @@ class _Import:
 
     async def _after(self, session: Session, document: Document, snapshot: Snapshot, plan: Plan) -> None:
         """Say what is still missing before the tools can be called: a sign-in, and leave for a private address."""
-        from drio_tui.calls.egress import origin_text
-        from drio_tui.importing.signing import BY_PROVIDER
-        from drio_tui.workspace.addresses import private_origin
-        from drio_tui.workspace.allowed_hosts import allow, allowed_hosts
-        from drio_tui.workspace.imported import MEMBER
+        from drio_tui.openapi_import.security import BY_PROVIDER
+        from drio_tui.tool_calls.egress import origin_text
+        from drio_tui.workspace.lint.allowed_hosts import allow, allowed_hosts
+        from drio_tui.workspace.lint.import_source import MEMBER
+        from drio_tui.workspace.lint.reachability import private_origin
 
         made = [thing for thing in plan.things if thing.kind == "integration"]
         for thing in made:
@@ -281,18 +281,18 @@ class _Import:
         _tell_skipped(plan)
         for thing in plan.things:
             echo(f"would {'change' if thing.changes else 'create'} {shown(thing.about, 160)}")
-        from drio_tui.calls.cost import kilobytes
+        from drio_tui.tool_calls.token_count import kilobytes
 
         cost = f"{kilobytes(plan.bytes)}, about {plan.tokens:,} tokens of a model's context"
         say(f"{count_of(len(plan.things), 'resource')}; the list of tools grows by {cost}.")
         _tell((*plan.problems, *checked))
 
     async def _make(self, session: Session, app: str, plan: Plan, checked: tuple[Problem, ...]) -> None:
-        from drio_tui.importing.making import batch
-        from drio_tui.workspace.bulk import Result
-        from drio_tui.workspace.duplicate import made_id
-        from drio_tui.workspace.journal import Journal
-        from drio_tui.workspace.saving import Saver
+        from drio_tui.openapi_import.import_batch import batch
+        from drio_tui.workspace.saving.batch import Result
+        from drio_tui.workspace.saving.duplicate import made_id
+        from drio_tui.workspace.saving.journal import Journal
+        from drio_tui.workspace.saving.saver import Saver
 
         saver = Saver(session.client, lambda one: Journal(session.profile, session.server, one))
         work = batch(saver, app, plan)

@@ -10,10 +10,10 @@ from drio_tui.cli.output import Line, Styled, style
 from drio_tui.cli.render import Branch, plain, shown, table, tree
 from drio_tui.kinds import KINDS, Kind
 from drio_tui.text import one_line
-from drio_tui.workspace.loader import load_app
-from drio_tui.workspace.problems import Problem, find_problems
-from drio_tui.workspace.references import Links
-from drio_tui.workspace.snapshot import Key, Snapshot, Thing
+from drio_tui.workspace.lint.resource_checks import Problem, find_problems
+from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.references import Links
+from drio_tui.workspace.model.snapshot import Key, Snapshot, Thing
 
 
 async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> list[Line]:

@@ -63,11 +63,13 @@ def warn(*parts: str | Styled) -> None:
 
 
 def echo_json(value: Any, *, compact: bool = False, err: bool = False) -> None:
-    """Print a JSON value in ASCII: indented on a terminal unless `compact`, else on one line."""
-    from drio_tui.api import wire
+    """Print a JSON value: in ASCII on one line, on a terminal readable and indented unless `compact`."""
+    from drio_tui.api import json_codec
 
-    stream = sys.stderr if err else sys.stdout
-    click.echo(wire.dumps(value, indent=2 if stream.isatty() and not compact else None), err=err)
+    if (sys.stderr if err else sys.stdout).isatty():
+        click.echo(json_codec.readable(json_codec.dumps(value, indent=None if compact else 2)), err=err)
+    else:
+        click.echo(json_codec.dumps(value), err=err)
 
 
 def echo_code(code: str) -> None:

@@ -8,12 +8,12 @@ import click
 
 from drio_tui.api.errors import DrioError, NotFound, UsageError
 from drio_tui.api.redact import redact
-from drio_tui.cli.common import command, completes, connection_options, did_you_mean, guarded, inherited, no_such, run
+from drio_tui.cli.common import command, completes, connection_options, guarded, inherited, no_such, run
 from drio_tui.cli.output import echo, echo_json, say, style
 from drio_tui.cli.render import shown, table
 from drio_tui.kinds import APP, KINDS, kind_named
 from drio_tui.session import connected
-from drio_tui.text import one_line
+from drio_tui.text import did_you_mean, one_line
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient

@@ -12,6 +12,7 @@ from drio_tui.cli.output import Line, Styled, style
 from drio_tui.text import count_of, one_line
 
 _WIDEST = 60
+_WIDEST_PIPED = 1_000
 _LINES = {"branch": "├─ ", "last": "└─ ", "down": "│  ", "none": "   "}
 _ASCII_LINES = {"branch": "|- ", "last": "`- ", "down": "|  ", "none": "   "}
 _SYMBOLS = "├─└│◆◈⇄→⚒▦✗▲●○·…"
@@ -35,7 +36,9 @@ def cells(text: str) -> int:
 
 
 def shown(value: Any, width: int = _WIDEST) -> str:
-    """A JSON value as one safe line."""
+    """A JSON value as one safe line, cut at `width` on a terminal; what scripts read is not cut."""
+    if not sys.stdout.isatty():
+        width = max(width, _WIDEST_PIPED)
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui import paths
 from drio_tui.cli.common import SuggestingGroup, completes, guarded, refuse_read_only, run
 from drio_tui.cli.output import confirm, echo, echo_json, say
 from drio_tui.cli.streams import can_ask
+from drio_tui.storage import paths
+from drio_tui.storage.files import reason_of
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _folder(data: Path | None) -> Path:
     except (RuntimeError, OSError) as error:  # `~` of nobody, or a working folder that is gone
         from drio_tui.api.errors import UsageError
 
-        raise UsageError(f"{one_line(str(folder), 200)} is no folder: {error}") from error
+        raise UsageError(f"{one_line(str(folder), 200)} is no folder: {reason_of(error)}") from error
 
 
 @click.group(cls=SuggestingGroup)
@@ -141,9 +142,7 @@ def start(data: Path | None, database_url: str | None, as_json: bool, **options:
     say(f"It logs to {running.log_file}")
     if running.advice:
         say(running.advice)
-    if not running.started_by_us and wanted != StartOptions(
-        database_url=database_url, secret_key_file=wanted.secret_key_file
-    ):
+    if not running.started_by_us and not running.runs_with(wanted):
         say("It ran already: the options given now count after `drio-tui sandbox stop`.")
 
 
@@ -236,7 +235,6 @@ async def _connections(running: RunningSandbox) -> int | None:
     "--idle-exit",
     metavar="MINUTES",
     type=_IDLE_EXIT,
-    default=0,
     help="End after so many minutes without a connection; never unless given.",
 )
 @guarded
@@ -247,7 +245,7 @@ def serve(
     database_url: str | None,
     exit_with_parent: bool,
     allow_private_egress: bool,
-    idle_exit: float,
+    idle_exit: float | None,
     secret_key_file: Path | None,
     as_json: bool,  # noqa: ARG001 - `guarded` reads it
 ) -> None:
@@ -300,7 +298,7 @@ def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
 @_with_extra
 def deployments(app: str, data: Path | None, database_url: str | None, as_json: bool) -> None:
     """List what was deployed of APP (id or slug), the live version first."""
-    from drio_tui.sandbox.mcp.history import deployments as sandbox_deployments
+    from drio_tui.sandbox.mcp.deployment_cli import deployments as sandbox_deployments
 
     found = sandbox_deployments(_folder(data), app, database_url=database_url)
     if as_json:
@@ -330,7 +328,7 @@ def restore(
     as_json: bool,
 ) -> None:
     """Publish what was deployed of APP (id or slug) before. The draft stays as it is."""
-    from drio_tui.sandbox.mcp.history import restore as sandbox_restore
+    from drio_tui.sandbox.mcp.deployment_cli import restore as sandbox_restore
 
     refuse_read_only("--read-only publishes nothing")
     done = sandbox_restore(_folder(data), app, version, database_url=database_url, secret_key_file=secret_key_file)
@@ -353,7 +351,7 @@ def allow(host: str | None, revoke: bool, data: Path | None, as_json: bool) -> N
     The sandbox remembers it in its data folder. Addresses where clouds keep their metadata cannot be allowed.
     """
     from drio_tui.api.errors import UsageError
-    from drio_tui.calls.egress import origin_text, parse_origin
+    from drio_tui.tool_calls.egress import origin_text, parse_origin
 
     if host is not None:
         refuse_read_only("--read-only allows and revokes nothing")
@@ -378,9 +376,9 @@ def allow(host: str | None, revoke: bool, data: Path | None, as_json: bool) -> N
 async def _change_allowed(folder: Path, origin: tuple[str, int] | None, revoke: bool) -> list[str]:
     """The allowed hosts after a change: by the sandbox that runs there, else in its folder."""
     from drio_tui.api.errors import DrioError, NotFound
-    from drio_tui.calls.egress import origin_text
     from drio_tui.launcher import find_running
     from drio_tui.sandbox.allowed import change
+    from drio_tui.tool_calls.egress import origin_text
 
     unknown = DrioError("that host and port are not allowed", title="Nothing was revoked")
     running = find_running(folder)
@@ -390,7 +388,7 @@ async def _change_allowed(folder: Path, origin: tuple[str, int] | None, revoke: 
             raise unknown
         return [each["host"] for each in hosts.as_wire()]
     from drio_tui.session import open_session
-    from drio_tui.workspace import allowed_hosts as there
+    from drio_tui.workspace.lint import allowed_hosts as there
 
     session = await open_session(sandbox=True, running=running)
     try:

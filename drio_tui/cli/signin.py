@@ -24,9 +24,9 @@ from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
     from drio_tui.auth.events import Event
-    from drio_tui.auth.flow import SignedIn, SignIn
+    from drio_tui.auth.flow import SignInFlow, SignInResult
     from drio_tui.auth.profiles import Profile, Profiles
-    from drio_tui.auth.store import Vault
+    from drio_tui.auth.token_store import Vault
     from drio_tui.launcher import RunningSandbox
     from drio_tui.settings import Settings
 
@@ -65,9 +65,9 @@ def login(
 ) -> None:
     """Sign in through the browser."""
     from drio_tui.auth.bearer import TOKEN_VARIABLE
-    from drio_tui.auth.flow import SignIn
+    from drio_tui.auth.flow import SignInFlow
     from drio_tui.auth.profiles import Profiles
-    from drio_tui.auth.store import Vault
+    from drio_tui.auth.token_store import Vault
 
     wanted = inherited(profile, base_url, sandbox)
     profiles = Profiles.load()
@@ -80,8 +80,8 @@ def login(
     if os.environ.get(TOKEN_VARIABLE):
         narrate("notice", f"{TOKEN_VARIABLE} is set and overrides this sign-in until you unset it.")
 
-    async def work() -> SignedIn:
-        sign_in = SignIn(
+    async def work() -> SignInResult:
+        sign_in = SignInFlow(
             chosen,
             store=Vault(insecure=insecure, notice=lambda text: narrate("notice", text)),
             profiles=profiles,
@@ -115,7 +115,7 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
     from drio_tui.auth.errors import StoreFailed
     from drio_tui.auth.logout import SignedOutResult, log_out
     from drio_tui.auth.profiles import Profiles
-    from drio_tui.auth.store import Vault
+    from drio_tui.auth.token_store import Vault
     from drio_tui.cli import completing
 
     narrate = _narrator(as_json)
@@ -181,7 +181,7 @@ def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
     """Say which profile, host and account are in use, where the token is kept and when it expires."""
     from drio_tui.api.errors import SignInRequired, UsageError
     from drio_tui.auth.profiles import Profiles
-    from drio_tui.auth.store import Vault
+    from drio_tui.auth.token_store import Vault
 
     narrate = _narrator(as_json)
     insecure = _settings(narrate).insecure_storage
@@ -273,7 +273,7 @@ def _print_state(state: dict[str, Any]) -> None:
     rows = [("host", state["host"]), ("account", who)]
     if not state["signedIn"]:
         rows.append(("state", state.get("problem") or "signed out"))
-        rows.append(("tokens go to", state["store"]))
+        rows.append(("storage", state["store"]))
     else:
         rows.append(("token from", "DRIO_TOKEN (overrides sign-ins)" if state["source"] != "sign-in" else "sign-in"))
         rows.append(("kept in", state["store"]))
@@ -295,7 +295,7 @@ def _expiry(state: dict[str, Any]) -> str:
 def _scopes(given: tuple[str, ...]) -> tuple[str, ...]:
     """The scopes of `--scope`, each given alone or several in one text. Raises `UsageError`."""
     from drio_tui.api.errors import UsageError
-    from drio_tui.auth.challenge import scopes
+    from drio_tui.auth.www_authenticate import scopes
 
     text = " ".join(given)
     found = scopes(text)
@@ -304,7 +304,7 @@ def _scopes(given: tuple[str, ...]) -> tuple[str, ...]:
     return found
 
 
-def _signed_in_json(done: SignedIn) -> dict[str, Any]:
+def _signed_in_json(done: SignInResult) -> dict[str, Any]:
     expires = done.tokens.expires_at
     return {
         "profile": done.profile.name,
@@ -387,7 +387,7 @@ def _show(event: Event, narrate: Callable[[str, str], None], as_json: bool) -> N
 
 
 @contextlib.contextmanager
-def _pasting(sign_in: SignIn, narrate: Callable[[str, str], None], *, piped: bool) -> Iterator[None]:
+def _pasting(sign_in: SignInFlow, narrate: Callable[[str, str], None], *, piped: bool) -> Iterator[None]:
     """Hand every line typed while the block runs to the sign-in; end of input just ends the listening.
 
     A pipe is read only when the person asked for pasting, so that `login` in a script's loop eats nothing.

@@ -73,8 +73,10 @@ def leave_at_once(status: int) -> NoReturn:
 def complain(error: Exception) -> None:
     """Say on stderr that a stream could not be written; a reader that went away is no error."""
     if not isinstance(error, BrokenPipeError):
+        from drio_tui.storage.files import reason_of  # a full disk is rare
+
         try:
-            os.write(2, f"error: {error}\n".encode(errors="backslashreplace"))
+            os.write(2, f"error: {reason_of(error)}\n".encode(errors="backslashreplace"))
         except OSError:
             return
 

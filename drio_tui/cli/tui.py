@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from drio_tui.cli.common import DATA_ALONE
 from drio_tui.cli.streams import exit_if_closed, leave
-from drio_tui.ui.launch import refusal, run_tui
-from drio_tui.ui.options import LaunchOptions
+from drio_tui.ui.app.launch import refusal, run_tui
+from drio_tui.ui.base.launch_options import LaunchOptions
 
 
 def start(
@@ -21,6 +22,8 @@ def start(
     new: tuple[str, str] | None = None,
 ) -> None:
     """Run the TUI with the command line's options; exits with 2 where there is no terminal to run in."""
+    if data and not sandbox:
+        raise click.UsageError(DATA_ALONE)
     exit_if_closed("stdin", "stdout", "stderr")
     reason = refusal()
     if reason:

@@ -5,6 +5,6 @@ thread when first needed; everything around it is bounded here: time, the size o
 """
 
 from drio_tui.endpoint.live import LIMITS, Live, connect
-from drio_tui.endpoint.seen import CallResult, Contents, SeenTool, Server
+from drio_tui.endpoint.models import CallResult, Contents, SeenTool, Server
 
 __all__ = ["LIMITS", "CallResult", "Contents", "Live", "SeenTool", "Server", "connect"]

@@ -24,8 +24,8 @@ from drio_tui import __version__
 from drio_tui.api.errors import DrioError, RequestTimeout
 from drio_tui.api.transport import Exchange, Limits
 from drio_tui.endpoint.errors import EndpointRefused, NotAnEndpoint, of_endpoint
-from drio_tui.endpoint.net import RECORD, BoundedClient, Record
-from drio_tui.endpoint.seen import Server
+from drio_tui.endpoint.http_client import RECORD, BoundedClient, Record
+from drio_tui.endpoint.models import Server
 from drio_tui.text import duration, one_line
 
 T = TypeVar("T")

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drio_tui import paths
-from drio_tui.calls.egress import Origin, origin_text, parse_origin
-from drio_tui.files import read_private, write_private
 from drio_tui.sandbox.datadir import DataDir, plainly
+from drio_tui.storage import paths
+from drio_tui.storage.files import read_private, write_private
+from drio_tui.tool_calls.egress import Origin, origin_text, parse_origin
 
 log = logging.getLogger("drio_tui.sandbox")
 

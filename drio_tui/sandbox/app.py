@@ -13,19 +13,19 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from drio_tui import __version__
-from drio_tui.api.wire import dumps, loads
+from drio_tui.api.json_codec import dumps, loads
 from drio_tui.sandbox import oauth, openapi, problems, routes, upstream
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.db import Database
-from drio_tui.sandbox.guard import Guard
 from drio_tui.sandbox.limits import Limits
-from drio_tui.sandbox.mcp import deployments, endpoint
+from drio_tui.sandbox.mcp import deployment_store, endpoint
+from drio_tui.sandbox.middleware import Guard
 from drio_tui.sandbox.secrets import SecretsUnavailable
+from drio_tui.sandbox.services import apps
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX, Settings
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import NoteRow, ThingRow
-from drio_tui.sandbox.things import apps
 
 log = logging.getLogger("drio_tui.sandbox")
 
@@ -85,7 +85,7 @@ async def _prepare(sandbox: Sandbox) -> None:
         before, fresh = await _remember(session, "base_url", settings.base_url)
         if not fresh and before != settings.base_url:
             await _follow_helpdesk(session, before + UPSTREAM_PREFIX, settings.upstream_url)
-            await deployments.move_own_upstream(session, before + UPSTREAM_PREFIX, settings.upstream_url)
+            await deployment_store.move_own_upstream(session, before + UPSTREAM_PREFIX, settings.upstream_url)
             await session.execute(update(NoteRow).where(NoteRow.name == "base_url").values(value=settings.base_url))
 
 
@@ -98,8 +98,8 @@ async def _upstream_key(sandbox: Sandbox, session: AsyncSession) -> tuple[str, b
     if given:
         await vault.check()
     try:
-        found = await deployments.secret_note(session, vault, "upstream_key", value)
-        await deployments.seal_what_is_open(session, vault, sqlite=sandbox.database.path is not None)
+        found = await deployment_store.secret_note(session, vault, "upstream_key", value)
+        await deployment_store.seal_what_is_open(session, vault, sqlite=sandbox.database.path is not None)
         return found
     except SecretsUnavailable as error:
         if known is None or given:  # a new sandbox without a place for its key is of no use, nor is the wrong key

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from drio_tui.api.wire import MalformedJson, loads
+from drio_tui.api.json_codec import MalformedJson, loads
 from drio_tui.sandbox.problems import Problem, invalid
 
 _DEEPEST = 100

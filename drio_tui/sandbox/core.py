@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from drio_tui.api.wire import dumps
+from drio_tui.api.json_codec import dumps
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.db import Database
 from drio_tui.sandbox.oauth import OAuthServer, Principal

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from drio_tui.api.errors import DrioError
-from drio_tui.files import NotOurs, private_dir, read_private, write_private
+from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, write_private
 
 _TRIES = 5
 _PAUSE = 0.06  # seconds
@@ -157,7 +157,7 @@ def _lock(handle: int) -> bool:
 
 
 def _plain(path: Path, error: OSError) -> SandboxError:
-    return SandboxError(f"{path}: {error.strerror or error}", hint="Check the folder, or choose another with --data.")
+    return SandboxError(f"{path}: {reason_of(error)}", hint="Check the folder, or choose another with --data.")
 
 
 @contextlib.contextmanager

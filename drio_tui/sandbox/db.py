@@ -32,8 +32,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
 
 from drio_tui.api.errors import DrioError
-from drio_tui.files import private_dir, sync_dir
 from drio_tui.sandbox.wal import is_damaged
+from drio_tui.storage.files import private_dir, reason_of, sync_dir
 
 SCHEMA_VERSION = 1
 """Raise it with every change to a table that `create_all` cannot make by itself."""
@@ -352,7 +352,7 @@ def _prepare_file(path: Path) -> None:
         _create_file(path)
     except OSError as error:
         raise StorageError(
-            f"{path}: {error.strerror or error}", hint="Check the folder, or choose another with --data."
+            f"{path}: {reason_of(error)}", hint="Check the folder, or choose another with --data."
         ) from error
 
 

@@ -7,7 +7,7 @@ import logging
 from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from drio_tui.sandbox.guard import request_id
+from drio_tui.sandbox.middleware import request_id
 from drio_tui.sandbox.problems import CODES, Problem, envelope
 
 log = logging.getLogger("drio_tui.sandbox")

@@ -14,8 +14,8 @@ from drio_tui.sandbox.catalogue import catalogue
 from drio_tui.sandbox.core import JSON, as_json
 from drio_tui.sandbox.oauth.settings import AUTH_PREFIX, SCOPES
 from drio_tui.sandbox.providers import providers
+from drio_tui.sandbox.services import apps, auth, integrations, operations, tools, widgets
 from drio_tui.sandbox.settings import Settings
-from drio_tui.sandbox.things import apps, auth, integrations, operations, tools, widgets
 
 PATHS = ("/api/openapi.json", "/api/v1/openapi.json")
 _DISCOVERY = {

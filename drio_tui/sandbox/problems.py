@@ -11,10 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from drio_tui.api.wire import dumps
-from drio_tui.api.wording import PATTERNS
+from drio_tui.api.json_codec import dumps
+from drio_tui.api.patterns import PATTERNS
 from drio_tui.sandbox.db import StorageError
-from drio_tui.sandbox.guard import request_id
+from drio_tui.sandbox.middleware import request_id
 from drio_tui.sandbox.secrets import SecretsUnavailable
 
 log = logging.getLogger("drio_tui.sandbox")

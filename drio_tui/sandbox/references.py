@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from drio_tui.sandbox.problems import Problem
+from drio_tui.sandbox.serialization import bound_to, targets
 from drio_tui.sandbox.store import LABELS, Store
-from drio_tui.sandbox.view import bound_to, targets
 
 Document = dict[str, Any]
 

@@ -5,23 +5,35 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from drio_tui.api.wire import dumps
+from drio_tui.api.json_codec import dumps
 from drio_tui.sandbox.problems import Field
 
 _HASHED = ("method", "path", "inputSchema", "outputSchema")
 _LONGEST_MESSAGE = 300
+_MOST_REMEMBERED = 10_000
+_VALID: set[bytes] = set()
+"""Fingerprints of valid schemas: checking one takes ten milliseconds, and each write of an operation checks two."""
 
 
 def schema_errors(schema: dict[str, Any], path: str) -> list[Field]:
     """What keeps `schema` from being a JSON Schema of 2020-12, by path below `path`; nothing is fetched."""
-    from jsonschema import Draft202012Validator  # 0.15 s that only a write of a schema pays
-    from jsonschema.exceptions import best_match
-
     try:
+        fingerprint = hashlib.sha256(dumps(schema).encode("ascii")).digest()
+    except ValueError:
+        return [(path, "is nested too deeply")]
+    if fingerprint in _VALID:
+        return []
+    try:
+        from jsonschema import Draft202012Validator  # 0.15 s that only a write of a new schema pays
+        from jsonschema.exceptions import best_match
+
         error = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema))
     except RecursionError:
         return [(path, "is nested too deeply")]
     if error is None:
+        if len(_VALID) >= _MOST_REMEMBERED:
+            _VALID.clear()
+        _VALID.add(fingerprint)
         return []
     message = error.message
     if len(message) > _LONGEST_MESSAGE:

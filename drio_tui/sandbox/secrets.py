@@ -21,8 +21,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from drio_tui.files import NotOurs, private_dir, read_private, write_private
 from drio_tui.sandbox.db import StorageError
+from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, write_private
 
 FILE_NAME = "secret-key"
 PREFIX = "sealed:"
@@ -130,7 +130,7 @@ class Vault:
                     raise SecretsUnavailable(f"{self._file} does not exist", hint=_MAKE_A_KEY) from None
                 return self._make()
             except (NotOurs, UnicodeDecodeError, OSError) as error:
-                told = str(getattr(error, "strerror", None) or error)
+                told = reason_of(error)
                 hint = "The file has to be yours alone: chmod 600, no link." if self._is_given else None
                 raise SecretsUnavailable(f"{self._file} cannot be used: {told}", hint=hint) from None
             if told.startswith("keyring") and not self._is_given:
@@ -154,7 +154,7 @@ class Vault:
             write_private(self._file, f"keyring {_id(key)}\n".encode() if kept else f"{text}\n".encode())
         except OSError as error:
             raise SecretsUnavailable(
-                f"{self._file} cannot be written: {error.strerror or error}", hint="Check the data folder and the disk."
+                f"{self._file} cannot be written: {reason_of(error)}", hint="Check the data folder and the disk."
             ) from error
         return key
 

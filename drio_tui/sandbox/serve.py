@@ -27,6 +27,7 @@ from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.datadir import DataDir, SandboxError
 from drio_tui.sandbox.db import FILE_NAME, Database, set_aside
 from drio_tui.sandbox.settings import Settings
+from drio_tui.storage.files import reason_of
 
 log = logging.getLogger("drio_tui.sandbox")
 
@@ -57,14 +58,14 @@ def serve(
     database_url: str | None = None,
     exit_with_parent: bool = False,
     allow_private_egress: bool = False,
-    idle_exit: float = 0.0,
+    idle_exit: float | None = None,
     secret_key_file: Path | None = None,
     on_ready: Callable[[dict[str, Any]], None] = lambda _told: None,
 ) -> int:
     """Serve until a signal comes, standard input ends when `exit_with_parent`, or nobody needs it any more.
 
-    Nobody does once there was no connection for `idle_exit` minutes (0: that never counts), or once the data folder is
-    removed.
+    Nobody does once there was no connection for `idle_exit` minutes (0 or None: that never counts), or once the data
+    folder is removed. A program that starts the sandbox again uses the same `idle_exit`, its own setting for None.
     `allow_private_egress` lets deployed apps call addresses of this machine and of private networks.
     `secret_key_file` holds the key of the secrets in the place of the data folder's own.
     `on_ready` is told once it answers. The result is an exit code: 0, or 128 + the signal's number.
@@ -133,7 +134,7 @@ async def _serve(
         )
         server = _Server(config, ready, ending=folder.untell)
         app.state.sandbox.connections = lambda: len(server.server_state.connections)
-        watch = asyncio.create_task(_end_when_unneeded(server, folder, options["idleExit"] * 60))
+        watch = asyncio.create_task(_end_when_unneeded(server, folder, (options["idleExit"] or 0.0) * 60))
         if exit_with_parent:
             threading.Thread(target=_wait_for_end_of_input, args=(server,), daemon=True).start()
         try:
@@ -236,7 +237,7 @@ def _bound(port: int) -> socket.socket:
             raise SandboxError(
                 f"port {port} is in use", hint="Choose another with --port, or none: any free one is taken."
             ) from error
-        raise SandboxError(f"port {port} cannot be used: {error.strerror}") from error
+        raise SandboxError(f"port {port} cannot be used: {reason_of(error)}") from error
     return listener
 
 

@@ -1,7 +1,7 @@
 """Reading and writing apps and their things inside one transaction, as one user.
 
 A `Document` is the stored JSON of a thing. What the API shows is the *view* of it: the document with what
-follows from other rows filled in (see `view`). Another user's app is not there (`Problem` 404).
+follows from other rows filled in (see `serialization`). Another user's app is not there (`Problem` 404).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from drio_tui.api.wire import dumps, loads
+from drio_tui.api.json_codec import dumps, loads
 from drio_tui.sandbox.naming import could_be_id
 from drio_tui.sandbox.problems import missing, unknown
+from drio_tui.sandbox.serialization import SHOWN_AS_STORED, needed, view
 from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.tables import AppRow, ThingRow
-from drio_tui.sandbox.view import SHOWN_AS_STORED, needed, view
 
 Document = dict[str, Any]
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from drio_tui.api.wire import MalformedJson, dumps, loads
+from drio_tui.api.json_codec import MalformedJson, dumps, loads
 from drio_tui.sandbox.core import reply, sandbox_of
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.tables import UpstreamRow

@@ -9,15 +9,15 @@ no trouble. A place that the engine cannot draw honestly becomes a `json` field 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any, Literal
 
+from drio_tui.api.json_codec import dumps
 from drio_tui.api.models import same_json
-from drio_tui.api.wire import dumps
-from drio_tui.schema.resolve import Beyond, Flat, Json, Schemas, merge, own, types
+from drio_tui.schema.resolve import Flat, Json, Schemas, UnsupportedReference, merge, own, types
 
 FieldKind = Literal[
     "string", "integer", "number", "boolean", "enum", "const", "object", "array", "map", "choice", "json"
@@ -54,6 +54,18 @@ class Option:
     value: Json
     label: str
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where the things come from that a member can refer to by id.
+
+    `options` gives them by name whenever the list opens (`value` is the id); with `new` (such as
+    `new operation…`) the list offers to make one, and the form sends `SchemaForm.NewWanted`.
+    """
+
+    options: Callable[[], Sequence[Option]]
+    new: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +202,7 @@ class Field:
         for schema in self._variants:
             try:
                 flat, _ = self.reader.schemas.flat(schema)
-            except Beyond:
+            except UnsupportedReference:
                 return ""
             candidates.append({name for name in _mapping(flat, "properties") if self._constant(flat, name) is not None})
         if not candidates:
@@ -212,7 +224,7 @@ class Field:
                 ref = own(schema, "$ref")
                 try:
                     tag = self._constant(self.reader.schemas.flat(schema)[0], name)
-                except Beyond:
+                except UnsupportedReference:
                     tag = None
                 if tag is None and isinstance(ref, str):
                     tag = by_ref.get(ref) or by_ref.get(ref.rpartition("/")[2]) or ref.rpartition("/")[2]
@@ -223,7 +235,7 @@ class Field:
         """The one string that a member of a variant can be."""
         try:
             inner, _ = self.reader.schemas.flat(_mapping(flat, "properties").get(name, False))
-        except Beyond:
+        except UnsupportedReference:
             return None
         only = inner.get("enum")
         value = inner.get("const", only[0] if isinstance(only, list) and len(only) == 1 else None)
@@ -281,7 +293,7 @@ class Reader:
             made.recursive = bool(followed & above) or depth > TOO_DEEP
             made.above = above | followed
             self._settle(made, above)
-        except Beyond as beyond:
+        except UnsupportedReference as beyond:
             made.kind, made.reason = "json", str(beyond)
         text = made.flat.get("description")
         made.description = text if isinstance(text, str) else ""
@@ -312,7 +324,7 @@ class Reader:
             variants = [one for one in flat[union] if not self._is_null(one)]
             made.nullable = made.nullable or len(variants) < len(flat[union])
             if not variants:
-                raise Beyond("nothing but null is allowed here")
+                raise UnsupportedReference("nothing but null is allowed here")
             if len(variants) > 1:
                 self._choose(made, variants)
                 return
@@ -322,7 +334,7 @@ class Reader:
             made.recursive = made.recursive or bool(followed & above)
             made.flat = merge(only, rest)
         else:
-            raise Beyond("the schema has alternatives within alternatives without end")
+            raise UnsupportedReference("the schema has alternatives within alternatives without end")
         self._plain(made)
 
     def _take_null(self, made: Field) -> None:
@@ -351,7 +363,7 @@ class Reader:
         for one in variants:
             try:
                 flats.append(self.schemas.flat(one)[0])
-            except Beyond:
+            except UnsupportedReference:
                 flats.append({})
         options = [option for flat in flats for option in _options(flat)]
         free = [flat for flat in flats if not _options(flat)]
@@ -369,7 +381,7 @@ class Reader:
             return
         if isinstance(flat.get("enum"), list):
             if not flat["enum"]:
-                raise Beyond("nothing is allowed here")
+                raise UnsupportedReference("nothing is allowed here")
             if len(flat["enum"]) == 1:
                 made.kind, made.flat = "const", {**flat, "const": flat["enum"][0]}
                 return
@@ -388,7 +400,7 @@ class Reader:
             made.kind = kind  # type: ignore[assignment]  # narrowed by the test above
         elif kind == "array":
             if any(word in flat for word in _SHAPES) or flat.get("items") is False:
-                raise Beyond("the schema gives each item a place of its own")
+                raise UnsupportedReference("the schema gives each item a place of its own")
             made.kind = "array"
         elif kind == "object":
             if made.format == "json-schema":
@@ -396,14 +408,14 @@ class Reader:
             elif _mapping(flat, "properties"):
                 made.kind = "object"
             elif len(_mapping(flat, "patternProperties")) > 1:
-                raise Beyond("the schema has rules for names by several patterns")
+                raise UnsupportedReference("the schema has rules for names by several patterns")
             else:
                 shut = flat.get("additionalProperties") is False and not _mapping(flat, "patternProperties")
                 made.kind = "object" if shut else "map"
         elif kind == "null":
-            raise Beyond("nothing but null is allowed here")
+            raise UnsupportedReference("nothing but null is allowed here")
         else:
-            raise Beyond("this is not a JSON Schema")
+            raise UnsupportedReference("this is not a JSON Schema")
 
 
 def any_json() -> dict[str, Any]:

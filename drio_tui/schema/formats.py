@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from drio_tui.contrast import is_colour
-from drio_tui.mapping import jsonpath
+from drio_tui.widget_data import jsonpath
 
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from drio_tui.api.wire import dumps
+from drio_tui.api.json_codec import dumps
 from drio_tui.schema.fields import MISSING, Missing
 from drio_tui.schema.resolve import Json
 

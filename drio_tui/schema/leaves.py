@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drio_tui.api.wire import MalformedJson, loads
+from drio_tui.api.json_codec import MalformedJson, loads
 from drio_tui.schema import check
 from drio_tui.schema.fields import MISSING, Field, compact
 from drio_tui.schema.jsontext import pretty
@@ -112,6 +112,8 @@ class SecretLeaf(Node):
         super().__init__(field, initial, new=new, parent=parent)
         self._typed: str | None = None
         self._gone: Presence = "there"
+        self.kept = not new
+        """Whether the server has a value."""
 
     def __repr__(self) -> str:
         return f"<secret at {'.'.join(map(str, self.path))}>"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from drio_tui.schema.fields import Hints, Reader
-from drio_tui.schema.resolve import Beyond, Json, Schemas
+from drio_tui.schema.resolve import Json, Schemas, UnsupportedReference
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 
@@ -56,7 +56,7 @@ def _schema_of(schemas: Schemas, body: Json) -> Json | None:
     if isinstance(body, Mapping) and isinstance(body.get("$ref"), str):
         try:
             body = schemas.find(body["$ref"])
-        except Beyond:
+        except UnsupportedReference:
             return None
     content = body.get("content") if isinstance(body, Mapping) else None
     if not isinstance(content, Mapping):

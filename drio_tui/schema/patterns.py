@@ -10,8 +10,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from drio_tui.api.wording import PATTERNS
-from drio_tui.calls.patterns import TooLarge, op, parsed
+from drio_tui.api.patterns import PATTERNS
+from drio_tui.tool_calls.patterns import TooLarge, op, parsed
 
 _WORK = 4_000_000
 _MANY = 24

@@ -1,6 +1,6 @@
 """Local references followed, `allOf` merged: one flat mapping for one place of a schema.
 
-Nothing is ever fetched. What cannot be drawn honestly raises `Beyond` with the reason, and whoever asked
+Nothing is ever fetched. What cannot be drawn honestly raises `UnsupportedReference` with the reason, and whoever asked
 falls back to plain JSON for that place.
 """
 
@@ -23,7 +23,7 @@ _STEPS = 2_000
 _OWN = ("title", "description", "default", "examples", "deprecated")
 
 
-class Beyond(Exception):
+class UnsupportedReference(Exception):
     """A schema that is not drawn as fields; the text says why, for people."""
 
 
@@ -35,9 +35,12 @@ class Schemas:
         self._anchors: dict[str, Json] | None = None
 
     def find(self, ref: str) -> Json:
-        """The schema a local `$ref` points at: `#`, `#/json/pointer` (RFC 6901) or `#anchor`. Raises `Beyond`."""
+        """The schema a local `$ref` points at: `#`, `#/json/pointer` (RFC 6901) or `#anchor`.
+
+        Raises `UnsupportedReference`.
+        """
         if not ref.startswith("#"):
-            raise Beyond("the schema refers to another document, and those are not fetched")
+            raise UnsupportedReference("the schema refers to another document, and those are not fetched")
         fragment = unquote(ref[1:])
         if not fragment:
             return self.root
@@ -45,7 +48,7 @@ class Schemas:
             if self._anchors is None:
                 self._anchors = _anchors(self.root)
             if fragment not in self._anchors:
-                raise Beyond("the schema refers to something that is not there")
+                raise UnsupportedReference("the schema refers to something that is not there")
             return self._anchors[fragment]
         place = self.root
         for step in fragment[1:].split("/"):
@@ -55,33 +58,36 @@ class Schemas:
             elif isinstance(place, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(place):
                 place = place[int(name[:9])]
             else:
-                raise Beyond("the schema refers to something that is not there")
+                raise UnsupportedReference("the schema refers to something that is not there")
         return place
 
     def flat(self, schema: Json) -> tuple[Flat, frozenset[str]]:
-        """`schema` without `$ref` and `allOf` at its top, and the references followed on the way. Raises `Beyond`."""
+        """`schema` without `$ref` and `allOf` at its top, and the references followed on the way.
+
+        Raises `UnsupportedReference`.
+        """
         followed: set[str] = set()
         budget = [_STEPS]
         try:
             return self._flat(schema, (), followed, budget), frozenset(followed)
         except RecursionError:
-            raise Beyond("the schema is nested too deeply") from None
+            raise UnsupportedReference("the schema is nested too deeply") from None
 
     def _flat(self, schema: Json, trail: tuple[str, ...], followed: set[str], budget: list[int]) -> Flat:
         budget[0] -= 1
         if budget[0] < 0:
-            raise Beyond("the schema is put together from too many parts")
+            raise UnsupportedReference("the schema is put together from too many parts")
         if schema is True:
             return {}
         if not isinstance(schema, Mapping):
-            raise Beyond("nothing is allowed here" if schema is False else "this is not a JSON Schema")
+            raise UnsupportedReference("nothing is allowed here" if schema is False else "this is not a JSON Schema")
         if "$dynamicRef" in schema or "$recursiveRef" in schema:
-            raise Beyond("the schema uses dynamic references")
+            raise UnsupportedReference("the schema uses dynamic references")
         merged: Flat = {}
         ref = schema.get("$ref")
         if isinstance(ref, str):
             if ref in trail:
-                raise Beyond("the schema is defined by itself")
+                raise UnsupportedReference("the schema is defined by itself")
             followed.add(ref)
             merged = self._flat(self.find(ref), (*trail, ref), followed, budget)
         parts = schema.get("allOf")
@@ -117,7 +123,10 @@ def types(flat: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def merge(left: Flat, right: Flat) -> Flat:
-    """A flat schema that holds where both hold; titles and the like are the right one's. Raises `Beyond`."""
+    """A flat schema that holds where both hold; titles and the like are the right one's.
+
+    Raises `UnsupportedReference`.
+    """
     result = dict(left)
     for name, value in right.items():
         before = result.get(name)
@@ -132,9 +141,9 @@ def merge(left: Flat, right: Flat) -> Flat:
         elif name == "enum" and isinstance(before, list) and isinstance(value, list):
             result[name] = [item for item in before if any(same_json(item, other) for other in value)]
         elif name == "const" and not same_json(before, value):
-            raise Beyond("two parts of the schema contradict each other")
+            raise UnsupportedReference("two parts of the schema contradict each other")
         elif name in ("anyOf", "oneOf") and not same_json(before, value):
-            raise Beyond("two parts of the schema offer alternatives")
+            raise UnsupportedReference("two parts of the schema offer alternatives")
         elif name in ("items", "additionalProperties", "propertyNames"):
             result[name] = _both_schemas(before, value)
         else:
@@ -145,14 +154,14 @@ def merge(left: Flat, right: Flat) -> Flat:
 def _both_types(left: Flat, right: Flat) -> list[str]:
     ours, theirs = types(left), types(right)
     if ours is None or theirs is None:
-        raise Beyond("this is not a JSON Schema")
+        raise UnsupportedReference("this is not a JSON Schema")
     found: list[str] = []
     for one in ours:
         for other in theirs:
             if one == other or {one, other} == {"integer", "number"}:
                 found.append("integer" if "integer" in (one, other) else one)
     if not found:
-        raise Beyond("two parts of the schema contradict each other")
+        raise UnsupportedReference("two parts of the schema contradict each other")
     return list(dict.fromkeys(found))
 
 

@@ -1,1 +1,1 @@
-"""The terminal interface. Import `drio_tui.ui.launch` to start it; nothing here imports textual by itself."""
+"""The terminal interface. Import `drio_tui.ui.app.launch` to start it; nothing here imports textual by itself."""

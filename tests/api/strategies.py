@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from drio_tui.api.models import Wire
+from drio_tui.api.models import ApiModel
 
 texts = st.text(st.characters(exclude_categories=()), max_size=12)
 """Any text, lone surrogates included."""
@@ -42,13 +42,13 @@ def _of(annotation: Any) -> st.SearchStrategy[Any]:
         return st.none()
     if annotation is Any:
         return json_values
-    if isinstance(annotation, type) and issubclass(annotation, Wire):
+    if isinstance(annotation, type) and issubclass(annotation, ApiModel):
         return wire_objects(annotation)
     return {str: texts, bool: st.booleans(), int: st.integers(-(2**80), 2**80)}[annotation]
 
 
 @functools.cache
-def wire_objects(model: type[Wire]) -> st.SearchStrategy[dict[str, Any]]:
+def wire_objects(model: type[ApiModel]) -> st.SearchStrategy[dict[str, Any]]:
     """JSON objects that `model` reads: known members of the right type, strange values where strings stand
     (enumerations included), optional members left out or not, and unknown members beside them."""
     required: dict[str, st.SearchStrategy[Any]] = {}

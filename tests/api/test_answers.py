@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drio_tui.api import errors, wire
+from drio_tui.api import errors, json_codec
 from drio_tui.api.errors import ApiError, NotDrio, OutcomeUnknown, UsageError
 from drio_tui.api.transport import Limits
 from drio_tui.kinds import APP, AUTH, TOOL
@@ -93,11 +93,11 @@ async def test_the_oauth_error_shape_is_read_too(bench: Bench) -> None:
     ],
 )  # fmt: skip
 async def test_an_error_body_of_any_shape_still_gives_the_status(bench: Bench, body: Any) -> None:
-    _, client = await bench.pair(answer(wire.dumps(body), status=409))
+    _, client = await bench.pair(answer(json_codec.dumps(body), status=409))
     with pytest.raises(errors.Conflict) as caught:
         await client.list(APP)
     assert caught.value.message
-    assert wire.dumps(caught.value.as_dict())
+    assert json_codec.dumps(caught.value.as_dict())
     assert caught.value.field_errors == []
     assert caught.value.referrers == []
 

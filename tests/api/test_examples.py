@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from drio_tui.api import models, wire
+from drio_tui.api import json_codec, models
 from drio_tui.api.errors import api_error
-from drio_tui.api.models import Wire
+from drio_tui.api.models import ApiModel
 from drio_tui.kinds import APP, AUTH, TOOL, WIDGET
 from tests.api.conftest import Bench
 from tests.api.fault_server import answer
@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parent / "examples"
 
 
 def example(name: str) -> Any:
-    return wire.loads((EXAMPLES / f"{name}.json").read_bytes())
+    return json_codec.loads((EXAMPLES / f"{name}.json").read_bytes())
 
 
 LISTS = [
@@ -38,30 +38,32 @@ OBJECTS = [
 
 
 @pytest.mark.parametrize(("name", "member", "model"), LISTS)
-def test_each_thing_of_a_documented_list_is_written_back_as_it_came(name: str, member: str, model: type[Wire]) -> None:
+def test_each_thing_of_a_documented_list_is_written_back_as_it_came(
+    name: str, member: str, model: type[ApiModel]
+) -> None:
     things = example(name)[member]
     assert things
     assert [model.from_wire(thing).to_wire() for thing in things] == things
 
 
 @pytest.mark.parametrize(("name", "member", "model"), OBJECTS)
-def test_a_documented_object_is_written_back_as_it_came(name: str, member: str | None, model: type[Wire]) -> None:
+def test_a_documented_object_is_written_back_as_it_came(name: str, member: str | None, model: type[ApiModel]) -> None:
     raw = example(name) if member is None else example(name)[member]
     assert model.from_wire(raw).to_wire() == raw
 
 
-def _unknown(thing: Wire) -> dict[str, Any]:
+def _unknown(thing: ApiModel) -> dict[str, Any]:
     found = dict(thing.model_extra or {})
     for name in type(thing).model_fields:
         value = getattr(thing, name)
         for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, Wire):
+            if isinstance(inner, ApiModel):
                 found |= _unknown(inner)
     return found
 
 
 @pytest.mark.parametrize(("name", "member", "model"), [*LISTS, *OBJECTS])
-def test_every_documented_member_is_a_field_of_the_model(name: str, member: str | None, model: type[Wire]) -> None:
+def test_every_documented_member_is_a_field_of_the_model(name: str, member: str | None, model: type[ApiModel]) -> None:
     raw = example(name) if member is None else example(name)[member]
     for thing in raw if isinstance(raw, list) else [raw]:
         assert _unknown(model.from_wire(thing)) == {}
@@ -69,7 +71,9 @@ def test_every_documented_member_is_a_field_of_the_model(name: str, member: str 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
 def test_every_example_survives_our_json(path: Path) -> None:
-    assert wire.loads(wire.dumps(wire.loads(path.read_bytes()))) == wire.loads(path.read_bytes())
+    assert json_codec.loads(json_codec.dumps(json_codec.loads(path.read_bytes()))) == json_codec.loads(
+        path.read_bytes()
+    )
 
 
 async def test_the_documented_lists_are_read_by_the_client(bench: Bench) -> None:

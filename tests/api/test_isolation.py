@@ -9,7 +9,7 @@ import keyring
 import keyring.errors
 import pytest
 
-from drio_tui import paths
+from drio_tui.storage import paths
 
 
 def test_every_folder_of_the_program_lies_in_the_tests_own_home(isolated: Path) -> None:

@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drio_tui.api import models, wire
-from drio_tui.api.models import Wire, changes, same_json
+from drio_tui.api import json_codec, models
+from drio_tui.api.models import ApiModel, changes, same_json
 from tests.api.strategies import json_values, texts, wire_objects
 
-READ: list[type[Wire]] = [
+READ: list[type[ApiModel]] = [
     models.App, models.Branding, models.AuthProvider, models.AuthConnection, models.Integration, models.Operation,
     models.Tool, models.Binding, models.Annotations, models.Widget, models.WidgetAction, models.WidgetConfig,
     models.Template, models.TemplatePart, models.User, models.Config, models.DeployResult, models.ErrorBody,
     models.ErrorEnvelope,
 ]  # fmt: skip
-WRITTEN: list[type[Wire]] = [
+WRITTEN: list[type[ApiModel]] = [
     models.AppCreate, models.AppPatch, models.BrandingInput, models.AuthConnectionCreate, models.AuthConnectionPatch,
     models.IntegrationConfigInput, models.IntegrationCreate, models.IntegrationPatch,
     models.OperationCreate, models.OperationPatch,
@@ -29,28 +29,30 @@ WRITTEN: list[type[Wire]] = [
 
 
 def test_every_model_is_tested_here() -> None:
-    found = {each for each in vars(models).values() if isinstance(each, type) and issubclass(each, Wire)}
-    assert found - {Wire} == {*READ, *WRITTEN}
+    found = {each for each in vars(models).values() if isinstance(each, type) and issubclass(each, ApiModel)}
+    assert found - {ApiModel} == {*READ, *WRITTEN}
 
 
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
-def test_an_object_is_written_back_as_it_came(model: type[Wire], data: st.DataObject) -> None:
+def test_an_object_is_written_back_as_it_came(model: type[ApiModel], data: st.DataObject) -> None:
     raw = data.draw(wire_objects(model))
     assert same_json(model.from_wire(raw).to_wire(), raw)
 
 
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
-def test_an_object_survives_the_wire_and_the_model_together(model: type[Wire], data: st.DataObject) -> None:
+def test_an_object_survives_the_wire_and_the_model_together(model: type[ApiModel], data: st.DataObject) -> None:
     """F20."""
     raw = data.draw(wire_objects(model))
-    assert same_json(wire.loads(wire.dumps(model.from_wire(wire.loads(wire.dumps(raw))).to_wire())), raw)
+    assert same_json(
+        json_codec.loads(json_codec.dumps(model.from_wire(json_codec.loads(json_codec.dumps(raw))).to_wire())), raw
+    )
 
 
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
-def test_an_edit_sends_the_changed_member_and_no_other(model: type[Wire], data: st.DataObject) -> None:
+def test_an_edit_sends_the_changed_member_and_no_other(model: type[ApiModel], data: st.DataObject) -> None:
     raw = data.draw(wire_objects(model))
     base = model.from_wire(raw)
     edited = model.from_wire(raw)
@@ -65,7 +67,7 @@ def test_an_edit_sends_the_changed_member_and_no_other(model: type[Wire], data: 
 
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
-def test_nothing_edited_is_nothing_sent(model: type[Wire], data: st.DataObject) -> None:
+def test_nothing_edited_is_nothing_sent(model: type[ApiModel], data: st.DataObject) -> None:
     raw = data.draw(wire_objects(model))
     assert model.from_wire(raw).changes_from(model.from_wire(raw)) == {}
 
@@ -139,15 +141,17 @@ ENUMS = [
 
 
 @pytest.mark.parametrize(("model", "member"), ENUMS)
-def test_an_unknown_value_of_an_enumeration_is_kept_word_for_word(model: type[Wire], member: str) -> None:
+def test_an_unknown_value_of_an_enumeration_is_kept_word_for_word(model: type[ApiModel], member: str) -> None:
     """F21."""
     raw = {"id": "x", "key": "k", "name": "n", member: "from-the-Future "}
     assert model.from_wire(raw).to_wire() == raw
 
 
 @pytest.mark.parametrize(("model", "member"), ENUMS)
-def test_the_schema_of_an_enumeration_names_what_is_known_and_takes_the_rest(model: type[Wire], member: str) -> None:
-    text = wire.dumps(model.model_json_schema()["properties"][member])
+def test_the_schema_of_an_enumeration_names_what_is_known_and_takes_the_rest(
+    model: type[ApiModel], member: str
+) -> None:
+    text = json_codec.dumps(model.model_json_schema()["properties"][member])
     assert "x-known-values" in text
     assert '{"type":"string"}' in text
 
@@ -175,7 +179,7 @@ def test_the_schema_of_an_enumeration_names_what_is_known_and_takes_the_rest(mod
     ],
 )
 def test_nothing_known_is_coerced_and_the_error_names_the_member(
-    model: type[Wire], raw: Any, where: tuple[str | int, ...]
+    model: type[ApiModel], raw: Any, where: tuple[str | int, ...]
 ) -> None:
     with pytest.raises(ValidationError) as caught:
         model.from_wire(raw)
@@ -190,7 +194,7 @@ def test_nothing_known_is_coerced_and_the_error_names_the_member(
         (models.AppPatch, "companyUrl", "https://acme.com"), (models.OperationPatch, "path", "/contacts"),
     ],
 )  # fmt: skip
-def test_a_pattern_holds_to_the_last_character(model: type[Wire], member: str, value: str, trailing: str) -> None:
+def test_a_pattern_holds_to_the_last_character(model: type[ApiModel], member: str, value: str, trailing: str) -> None:
     assert model.from_wire({member: value})
     with pytest.raises(ValidationError):
         model.from_wire({member: value + trailing})

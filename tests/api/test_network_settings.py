@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from drio_tui.api.error_mapping import InsecureConnection, ProxyRefused
 from drio_tui.api.errors import ConnectionFailed, UsageError
 from drio_tui.api.transport import Transport
-from drio_tui.api.trouble import InsecureConnection, ProxyRefused
 from drio_tui.kinds import APP
 from tests.api.conftest import TOKEN, Bench
 from tests.api.fault_server import FaultServer, answer

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.api.redact import HIDDEN, redact, redact_headers
+from drio_tui.ui.editing.review_dialog import shown
 from tests.api.strategies import json_values
 
 SECRET = "hunter2hunter2hunter2"
@@ -44,6 +45,7 @@ def test_no_text_or_number_under_a_secret_name_is_left(name: str, value: Any) ->
     "value",
     [
         {"secretRef": "vault://x", "tokenEndpoint": "https://x/token", "clientId": "c", "maxTokens": 4096},
+        {"secretRef": "secret_ab12"},
         {"requiresToken": True, "password": None, "key": "primary-auth", "keyboard": "k", "code": "not_found"},
         {"type": "object", "properties": {"apiKey": {"type": "string", "description": "Your key."}, "n": {}}},
         [1, 2.5, "x", None, True, {"a": [[]]}],
@@ -52,6 +54,12 @@ def test_no_text_or_number_under_a_secret_name_is_left(name: str, value: Any) ->
 )  # fmt: skip
 def test_what_is_no_secret_is_left_as_it_is(value: Any) -> None:
     assert redact(value) == value
+
+
+@pytest.mark.parametrize("value", ["sk-live-0123456789abcdef", "hunter2", "eyJhbGciOi.eyJzdWIi.c2ln", "a b:c d"])
+def test_a_secret_in_the_place_of_its_reference_is_hidden(value: str) -> None:
+    assert redact({"secretRef": value}) == {"secretRef": HIDDEN}
+    assert shown(("secretRef",), value) == HIDDEN
 
 
 def test_the_schema_of_a_secret_keeps_its_form_but_not_its_values() -> None:

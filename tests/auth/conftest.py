@@ -12,11 +12,11 @@ import keyring.core
 import pytest
 from keyring.backend import KeyringBackend
 
-from drio_tui.auth.browser import Surroundings
+from drio_tui.auth.browser import DesktopEnvironment
 from drio_tui.auth.events import Event, Notice, UrlReady
-from drio_tui.auth.flow import SignedIn, SignIn
+from drio_tui.auth.flow import SignInFlow, SignInResult
 from drio_tui.auth.profiles import Profile, Profiles
-from drio_tui.auth.store import Vault
+from drio_tui.auth.token_store import Vault
 from drio_tui.auth.tokens import TokenSet
 from tests.auth.world import World, browse
 
@@ -53,20 +53,20 @@ class Person:
     pages: list[Any] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def sign_in(self, profile: Profile | None = None, **options: Any) -> SignIn:
+    def sign_in(self, profile: Profile | None = None, **options: Any) -> SignInFlow:
         options.setdefault("open_browser", False)
         options.setdefault("timeout", 20)
-        return SignIn(
+        return SignInFlow(
             profile or self.profiles.resolve(base_url=self.world.base_url),
             store=self.store,
             profiles=self.profiles,
             clock=self.clock,
             on_event=self.see,
-            surroundings=Surroundings({}, "linux"),
+            surroundings=DesktopEnvironment({}, "linux"),
             **options,
         )
 
-    async def signs_in(self, profile: Profile | None = None, **options: Any) -> SignedIn:
+    async def signs_in(self, profile: Profile | None = None, **options: Any) -> SignInResult:
         try:
             return await self.sign_in(profile, **options).run()
         finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drio_tui.auth.browser import BrowserRefused, Surroundings, check, open_url
+from drio_tui.auth.browser import BrowserRefused, DesktopEnvironment, check, open_url
 
 URL = "https://id.example/authorize?client_id=a&state=b%20c&x=(1)"
 PATH = "/usr/bin:/bin"
@@ -64,14 +64,14 @@ def test_anything_else_is_refused(url: str) -> None:
     with pytest.raises(BrowserRefused):
         check(url)
     with pytest.raises(BrowserRefused):
-        Surroundings({"BROWSER": "true", "PATH": PATH}, "linux").command(url)
+        DesktopEnvironment({"BROWSER": "true", "PATH": PATH}, "linux").command(url)
 
 
 def test_the_address_is_one_argument_of_the_chosen_browser() -> None:
     """B24 B23: `BROWSER`, with arguments, `%s`, and the next of a list when the first does not exist."""
 
     def command(browser: str) -> list[str]:
-        return Surroundings({"BROWSER": browser, "PATH": PATH}, "linux").command(URL)
+        return DesktopEnvironment({"BROWSER": browser, "PATH": PATH}, "linux").command(URL)
 
     assert command("true") == ["true", URL]
     assert command("true --new-window") == ["true", "--new-window", URL]
@@ -86,7 +86,7 @@ def test_the_address_is_one_argument_of_the_chosen_browser() -> None:
 def test_no_shell_and_no_longer_text_gets_the_address(browser: str) -> None:
     """B23: an address may hold `$(...)` and quotes, so it never becomes part of a command line."""
     with pytest.raises(BrowserRefused):
-        Surroundings({"BROWSER": browser, "PATH": PATH}, "linux").command(URL)
+        DesktopEnvironment({"BROWSER": browser, "PATH": PATH}, "linux").command(URL)
 
 
 @pytest.mark.parametrize("name", ["lynx", "w3m", "links", "elinks", "www-browser"])
@@ -94,7 +94,7 @@ def test_console_browsers_are_never_started(tmp_path: Path, name: str) -> None:
     """B24: they would draw over the program."""
     path = script(tmp_path, f"touch {tmp_path}/started", name)
     with pytest.raises(BrowserRefused, match=name):
-        Surroundings({"BROWSER": path, "PATH": PATH}, "linux").command(URL)
+        DesktopEnvironment({"BROWSER": path, "PATH": PATH}, "linux").command(URL)
 
 
 async def test_an_opener_that_writes_to_the_terminal_cannot_reach_it(tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ async def test_an_opener_that_writes_to_the_terminal_cannot_reach_it(tmp_path: P
         "import asyncio, fcntl, os, termios\n"
         "os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # the pty becomes the terminal, as in a shell\n"
         "os.write(os.open('/dev/tty', os.O_WRONLY), b'TERMINAL')\n"
-        "from drio_tui.auth.browser import Surroundings, open_url\n"
-        f"asyncio.run(open_url({URL!r}, Surroundings({{'BROWSER': {noisy!r}, 'PATH': {PATH!r}}}, 'linux')))\n"
+        "from drio_tui.auth.browser import DesktopEnvironment, open_url\n"
+        f"asyncio.run(open_url({URL!r}, DesktopEnvironment({{'BROWSER': {noisy!r}, 'PATH': {PATH!r}}}, 'linux')))\n"
         "print('OPENED')\n"
     )
     master, slave = pty.openpty()
@@ -137,7 +137,7 @@ async def test_an_opener_that_never_ends_is_left_alone(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     blocked = script(tmp_path, f"echo $$ > {tmp_path}/pid; read x < {fifo}")
-    await open_url(URL, Surroundings({"BROWSER": blocked, "PATH": PATH}, "linux"))
+    await open_url(URL, DesktopEnvironment({"BROWSER": blocked, "PATH": PATH}, "linux"))
     pid = int((tmp_path / "pid").read_text())
     os.kill(pid, 0)  # still there
     with fifo.open("w") as release:
@@ -148,14 +148,14 @@ async def test_an_opener_that_fails_is_reported(tmp_path: Path) -> None:
     """B24: so that the address is pointed out instead."""
     failing = script(tmp_path, "exit 3")
     with pytest.raises(BrowserRefused, match="could not open"):
-        await open_url(URL, Surroundings({"BROWSER": failing, "PATH": PATH}, "linux"))
+        await open_url(URL, DesktopEnvironment({"BROWSER": failing, "PATH": PATH}, "linux"))
 
 
 async def test_the_opener_does_not_inherit_the_token(tmp_path: Path) -> None:
     """B68: `DRIO_TOKEN` is not in a child's environment."""
     looking = script(tmp_path, f"env > {tmp_path}/env")
     env = {"BROWSER": looking, "PATH": PATH, "DRIO_TOKEN": "very-secret", "LANG": "C"}
-    await open_url(URL, Surroundings(env, "linux"))
+    await open_url(URL, DesktopEnvironment(env, "linux"))
     told = (tmp_path / "env").read_text()
     assert "LANG=C" in told
     assert "very-secret" not in told
@@ -166,7 +166,7 @@ async def test_an_address_with_shell_text_is_inert(tmp_path: Path, hostile: str)
     """B23: the opener gets it verbatim, nothing runs."""
     url = f"https://id.example/x?y={hostile.replace(' ', '%20').replace('{', '%7B').replace('}', '%7D')}"
     opener = script(tmp_path, f"printf '%s' \"$1\" > {shlex.quote(str(tmp_path))}/got; cd {tmp_path}")
-    await open_url(url, Surroundings({"BROWSER": opener, "PATH": PATH}, "linux"))
+    await open_url(url, DesktopEnvironment({"BROWSER": opener, "PATH": PATH}, "linux"))
     assert (tmp_path / "got").read_text() == url
     assert not (tmp_path / "pwned").exists()
 
@@ -183,7 +183,7 @@ async def test_an_address_with_shell_text_is_inert(tmp_path: Path, hostile: str)
 )
 def test_where_no_browser_can_help_none_is_opened(env: dict[str, str], extra: dict[str, bool], word: str) -> None:
     """B26: SSH, no display, WSL, containers."""
-    obstacle = Surroundings(env, "linux", **extra).obstacle()
+    obstacle = DesktopEnvironment(env, "linux", **extra).obstacle()
     assert obstacle is not None
     assert word in obstacle
 
@@ -201,21 +201,21 @@ def test_where_no_browser_can_help_none_is_opened(env: dict[str, str], extra: di
 )
 def test_elsewhere_one_is_opened(env: dict[str, str], platform: str, extra: dict[str, bool]) -> None:
     """B26 B24: and a `BROWSER` set on purpose is honoured in WSL and containers."""
-    assert Surroundings(env, platform, **extra).obstacle() is None
+    assert DesktopEnvironment(env, platform, **extra).obstacle() is None
 
 
 def test_each_system_has_its_opener() -> None:
     """B24: open, rundll32, xdg-open; and a clear word where there is none."""
-    assert Surroundings({}, "darwin").command(URL) == ["open", URL]
-    assert Surroundings({}, "win32").command(URL)[0] == "rundll32"
+    assert DesktopEnvironment({}, "darwin").command(URL) == ["open", URL]
+    assert DesktopEnvironment({}, "win32").command(URL)[0] == "rundll32"
     with pytest.raises(BrowserRefused, match="No program"):
-        Surroundings({"PATH": "/nonexistent"}, "linux").command(URL)
+        DesktopEnvironment({"PATH": "/nonexistent"}, "linux").command(URL)
 
 
 def test_the_real_surroundings_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """B26: `SSH_CONNECTION` of this very process."""
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
-    assert "SSH" in (Surroundings.here().obstacle() or "")
+    assert "SSH" in (DesktopEnvironment.here().obstacle() or "")
     monkeypatch.delenv("SSH_CONNECTION")
     monkeypatch.setenv("BROWSER", "true")
-    assert Surroundings.here().obstacle() is None
+    assert DesktopEnvironment.here().obstacle() is None

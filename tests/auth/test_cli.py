@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import termios
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import PIPE
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from drio_tui import paths
 from drio_tui.auth.profiles import Profiles
+from drio_tui.storage import paths
+from tests import preloaded
 from tests.auth.conftest import FakeClock
 from tests.auth.httpd import HTML, Reply, Request, json_reply
 from tests.auth.world import REGISTER, TOKEN, World
@@ -56,13 +57,8 @@ def browser(tmp_path: Path) -> dict[str, str]:
 
 
 async def drio(*arguments: str, env: dict[str, str] | None = None, stdin: bytes | None = None) -> Done:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "drio_tui", *arguments,
-        stdin=DEVNULL if stdin is None else PIPE, stdout=PIPE, stderr=PIPE, env=os.environ | (env or {}),
-    )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(stdin), 60)
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode(), err.decode())
+    done = await asyncio.to_thread(lambda: preloaded.run(*arguments, env=env, input=stdin))
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 async def test_login_status_logout(world: World, browser: dict[str, str]) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from drio_tui.auth.challenge import bearer_challenge, scopes
 from drio_tui.auth.discovery import Discovery, discover
 from drio_tui.auth.errors import (
     BadAnswer,
     MetadataMismatch,
     NoSignInService,
     PkceMissing,
-    ServerTrouble,
+    ServerUnavailable,
     SignInFailed,
     Step,
     StepTimeout,
     StepUnreachable,
     UnsafeEndpoint,
 )
-from drio_tui.auth.wire import Wire
+from drio_tui.auth.oauth_http import OAuthHttpClient
+from drio_tui.auth.www_authenticate import bearer_challenge, scopes
 from tests.auth.conftest import Person
 from tests.auth.httpd import HTML, HttpServer, Raw, Reply, Request, json_reply
 from tests.auth.world import TOKEN, World
@@ -27,7 +27,7 @@ PRM = "/.well-known/oauth-protected-resource"
 
 
 async def found(world: World, total: float = 5.0) -> Discovery:
-    async with Wire(total=total) as wire:
+    async with OAuthHttpClient(total=total) as wire:
         return await discover(wire, world.base_url)
 
 
@@ -147,7 +147,7 @@ async def test_trouble_is_never_taken_for_nothing_there(world: World, reply: Rep
         world.api_override[f"{PRM}/api/v1"] = always(reply)
     else:
         world.override[world.metadata_path] = always(reply)
-    with pytest.raises(ServerTrouble) as caught:
+    with pytest.raises(ServerUnavailable) as caught:
         await found(world)
     assert caught.value.status == reply.status
     assert caught.value.retry_after == (7.0 if reply.status == 429 else None)
@@ -172,7 +172,7 @@ async def test_a_closed_port_is_told_as_unreachable() -> None:
     """B05: nothing listens."""
     async with HttpServer(always(Reply(404))) as gone:
         origin = gone.origin
-    async with Wire() as wire:
+    async with OAuthHttpClient() as wire:
         with pytest.raises(StepUnreachable) as caught:
             await discover(wire, f"{origin}/api/v1")
     assert caught.value.step is Step.DISCOVERY
@@ -393,7 +393,7 @@ def test_scopes_that_the_grammar_forbids_are_left_out() -> None:
 
 def test_every_failure_is_one_family() -> None:
     """B09: a caller catches `SignInFailed` and has a title, a step and a hint."""
-    for kind in (NoSignInService, MetadataMismatch, UnsafeEndpoint, PkceMissing, BadAnswer, ServerTrouble):
+    for kind in (NoSignInService, MetadataMismatch, UnsafeEndpoint, PkceMissing, BadAnswer, ServerUnavailable):
         error = kind("m")
         assert isinstance(error, SignInFailed)
         assert error.title

@@ -10,12 +10,12 @@ import httpx
 import pytest
 import trustme
 
-from drio_tui import paths
 from drio_tui.api.errors import UsageError
 from drio_tui.auth.bearer import BearerAuth, StaticToken, bearer_for, token_from_environment
 from drio_tui.auth.errors import Step, StepUnreachable, UnsafeEndpoint
+from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.profiles import Profile
-from drio_tui.auth.wire import Wire
+from drio_tui.storage import paths
 from tests.auth.conftest import Person
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
 from tests.auth.world import World
@@ -99,13 +99,13 @@ async def test_a_private_authority_is_trusted_when_named(monkeypatch: pytest.Mon
     server = await https_server(authority)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
     try:
-        async with Wire() as wire:
+        async with OAuthHttpClient() as wire:
             with pytest.raises(StepUnreachable) as caught:
                 await wire.get(url, step=Step.DISCOVERY)
             assert "SSL_CERT_FILE" in caught.value.hint
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        async with Wire() as wire:
+        async with OAuthHttpClient() as wire:
             assert (await wire.get(url, step=Step.DISCOVERY)).json_object() == {}
     finally:
         server.close()
@@ -122,7 +122,7 @@ async def test_a_redirect_never_gives_up_encryption(
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     try:
-        async with Wire() as wire:
+        async with OAuthHttpClient() as wire:
             with pytest.raises(UnsafeEndpoint, match="from https"):
                 await wire.get(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/x", step=Step.DISCOVERY)
     finally:
@@ -148,14 +148,14 @@ async def test_a_proxy_is_used_for_others_and_never_for_this_machine(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, address)
     try:
-        async with Wire() as wire:
+        async with OAuthHttpClient() as wire:
             assert (await wire.get(world.idp.origin + world.metadata_path, step=Step.DISCOVERY)).status == 200
             assert asked == []
             with pytest.raises(StepUnreachable):
                 await wire.get("https://id.example/x", step=Step.DISCOVERY)
             assert asked == ["CONNECT id.example:443 HTTP/1.1"]
         monkeypatch.setenv("NO_PROXY", "127.0.0.9")
-        async with Wire(connect=2) as wire:
+        async with OAuthHttpClient(connect=2) as wire:
             with pytest.raises(StepUnreachable):
                 await wire.get("https://127.0.0.9:1/x", step=Step.DISCOVERY)
             assert len(asked) == 1
@@ -172,7 +172,7 @@ async def test_settings_that_cannot_work_are_named_and_do_not_keep_us_from_this_
 ) -> None:
     """F17: SOCKS needs a package that the base install leaves out; the sandbox needs no proxy."""
     monkeypatch.setenv(variable, value)
-    async with Wire() as wire:
+    async with OAuthHttpClient() as wire:
         assert (await wire.get(world.idp.origin + world.metadata_path, step=Step.DISCOVERY)).status == 200
         with pytest.raises(StepUnreachable) as caught:
             await wire.get("https://id.example/x", step=Step.DISCOVERY)

@@ -15,9 +15,9 @@ import pytest
 
 from drio_tui.auth.bearer import BearerAuth
 from drio_tui.auth.errors import SignedOut, SignInFailed
-from drio_tui.auth.file_store import FileBox
-from drio_tui.auth.keeper import TokenKeeper
+from drio_tui.auth.file_store import FileBackend
 from drio_tui.auth.logout import log_out
+from drio_tui.auth.token_manager import TokenManager
 from tests.auth.conftest import Person
 from tests.auth.httpd import Raw, Reply, Request, json_reply
 from tests.auth.world import TOKEN, World
@@ -48,7 +48,7 @@ async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
 
     world.settings.secret_method = "client_secret_basic"
     done = await person.signs_in()
-    keeper = TokenKeeper(done.profile, person.store, clock=person.clock)
+    keeper = TokenManager(done.profile, person.store, clock=person.clock)
     auth = BearerAuth(keeper, world.base_url)
     async with httpx.AsyncClient(base_url=world.base_url, auth=auth, trust_env=False) as client:
         await client.post("/things", json={})
@@ -91,7 +91,7 @@ async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
     assert len(caplog.records) > 20
     for secret in secrets:
         assert secret not in everything
-    allowed = {FileBox().path(again.profile.entry)} | {p for p in files if p.parent.name == "tokens"}
+    allowed = {FileBackend().path(again.profile.entry)} | {p for p in files if p.parent.name == "tokens"}
     for path, text in files.items():
         if path not in allowed:
             assert not any(secret in text for secret in secrets), path
@@ -102,20 +102,20 @@ async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
     person: Person, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B68: the opener's arguments hold the address and with it the state, which is of no use without the verifier."""
-    from drio_tui.auth.browser import Surroundings
-    from drio_tui.auth.flow import SignIn
+    from drio_tui.auth.browser import DesktopEnvironment
+    from drio_tui.auth.flow import SignInFlow
 
     opener = tmp_path / "opener"
     opener.write_text(f"#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/cmdline > {tmp_path}/args\nenv > {tmp_path}/env\n")
     opener.chmod(0o755)
     monkeypatch.setenv("DRIO_TOKEN", "secret-in-the-environment")
     env = dict(os.environ) | {"BROWSER": str(opener)}
-    sign_in = SignIn(
+    sign_in = SignInFlow(
         person.profiles.resolve(base_url=world.base_url),
         store=person.store,
         profiles=person.profiles,
         on_event=person.see,
-        surroundings=Surroundings(env, sys.platform),
+        surroundings=DesktopEnvironment(env, sys.platform),
     )
     await sign_in.run()
     seen = (tmp_path / "args").read_text() + (tmp_path / "env").read_text()

@@ -9,11 +9,11 @@ from typing import Any
 import keyring.errors
 import pytest
 
-from drio_tui.auth import exchange
+from drio_tui.auth import token_endpoint
 from drio_tui.auth.errors import StoreFailed
 from drio_tui.auth.logout import log_out
 from drio_tui.auth.profiles import Profile, Profiles
-from drio_tui.auth.store import Vault
+from drio_tui.auth.token_store import Vault
 from tests.auth.conftest import MemoryKeyring, Person, token_set
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
 from tests.auth.world import REVOKE, World
@@ -41,8 +41,8 @@ async def test_a_server_that_does_not_cooperate_is_reported_and_changes_nothing(
     person: Person, world: World, reply: Reply | Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B66: 5 s at most, failure told, deleted here all the same."""
-    assert exchange.REVOKE_SECONDS == 5.0
-    monkeypatch.setattr(exchange, "REVOKE_SECONDS", 0.3)
+    assert token_endpoint.REVOKE_SECONDS == 5.0
+    monkeypatch.setattr(token_endpoint, "REVOKE_SECONDS", 0.3)
 
     async def broken(request: Request) -> Reply | Raw:
         return reply

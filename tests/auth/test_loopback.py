@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from drio_tui.auth import loopback
-from drio_tui.auth.attempt import Attempt, Granted, Refused
+from drio_tui.auth.authorization import AuthorizationRequest, Granted, Refused
 from drio_tui.auth.errors import AuthorizationFailed, CallbackRefused, IssuerMixUp
 from drio_tui.auth.loopback import Listener
 
@@ -26,7 +26,7 @@ ISSUER = "https://id.example"
 @dataclass
 class Waiting:
     listener: Listener
-    attempt: Attempt
+    attempt: AuthorizationRequest
     verdict: asyncio.Future
     foreign: list[str]
 
@@ -53,7 +53,7 @@ class Waiting:
 @pytest.fixture
 async def waiting() -> AsyncIterator[Waiting]:
     listener = await Listener.open()
-    attempt = Attempt(ISSUER, False, listener.redirect_uri)
+    attempt = AuthorizationRequest(ISSUER, False, listener.redirect_uri)
     foreign: list[str] = []
     yield Waiting(listener, attempt, listener.expect(attempt.judge, foreign.append), foreign)
     await listener.close()

@@ -19,11 +19,11 @@ import pytest
 
 from drio_tui.auth.bearer import bearer_for
 from drio_tui.auth.events import Event, UrlReady
-from drio_tui.auth.flow import SignIn
-from drio_tui.auth.keeper import TokenKeeper
+from drio_tui.auth.flow import SignInFlow
 from drio_tui.auth.logout import log_out
 from drio_tui.auth.profiles import Profiles
-from drio_tui.auth.store import Vault
+from drio_tui.auth.token_manager import TokenManager
+from drio_tui.auth.token_store import Vault
 from tests.auth.conftest import FakeClock
 from tests.auth.world import Page, browse
 
@@ -156,12 +156,12 @@ async def test_the_mcp_sdks_server_signs_us_in_renews_and_signs_us_out(clock: Fa
     async with serving(lambda origin: sdk_app(provider, origin)) as origin:
         profiles, store = Profiles.load(), Vault()
         profile = profiles.resolve(base_url=origin)
-        sign_in = SignIn(profile, store=store, profiles=profiles, on_event=see, open_browser=False, clock=clock)
+        sign_in = SignInFlow(profile, store=store, profiles=profiles, on_event=see, open_browser=False, clock=clock)
         done = await sign_in.run()
         assert (await opened[0]).status_code == 200
         assert done.account.label == "sdk@example.com"
         assert done.missing_scopes == ()
-        keeper = TokenKeeper(done.profile, store, clock=clock)
+        keeper = TokenManager(done.profile, store, clock=clock)
         clock.pass_time(290)
         renewed = await keeper.token()
         assert renewed != done.tokens.access_token
@@ -219,7 +219,7 @@ async def test_the_sandbox_signs_us_in_through_its_pages(sandbox_process: Any) -
 
         profiles, store = Profiles.load(), Vault()
         profile = profiles.resolve(base_url=sandbox_process.base_url)
-        sign_in = SignIn(
+        sign_in = SignInFlow(
             profile, store=store, profiles=profiles, on_event=see, open_browser=False, timeout=30, clock=clock
         )
         done = await sign_in.run()
@@ -233,7 +233,7 @@ async def test_the_sandbox_signs_us_in_through_its_pages(sandbox_process: Any) -
         apps = await client.get("/apps")
         assert apps.status_code == 200
         assert isinstance(apps.json()["apps"], list)
-        keeper = TokenKeeper(done.profile, store, clock=clock)
+        keeper = TokenManager(done.profile, store, clock=clock)
         clock.pass_time(done.tokens.lifetime or 0)
         renewed = await keeper.token()
         assert renewed != done.tokens.access_token

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.auth.attempt import Attempt, Granted, Refused
+from drio_tui.auth.authorization import AuthorizationRequest, Granted, Refused
 from drio_tui.auth.errors import AuthorizationDenied, IssuerMixUp, PasteRefused
 
 URI = "http://127.0.0.1:51789/callback"
 
 
-def attempt(named: bool = False) -> Attempt:
-    return Attempt("https://id.example", named, URI)
+def attempt(named: bool = False) -> AuthorizationRequest:
+    return AuthorizationRequest("https://id.example", named, URI)
 
 
 @pytest.mark.parametrize(

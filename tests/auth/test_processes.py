@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from drio_tui.auth.errors import SignedOut
-from drio_tui.auth.flow import SignedIn
-from drio_tui.auth.keeper import TokenKeeper
-from drio_tui.auth.lock import FileLock, LockBusy
-from drio_tui.auth.store import Vault
+from drio_tui.auth.flow import SignInResult
+from drio_tui.auth.token_manager import TokenManager
+from drio_tui.auth.token_store import Vault
 from drio_tui.auth.tokens import SystemClock
+from drio_tui.storage.lock import FileLock, LockBusy, sign_in_lock
 from tests.auth.conftest import Person
 from tests.auth.httpd import Raw, Reply, Request
 from tests.auth.world import TOKEN, World
@@ -25,9 +25,9 @@ from tests.auth.world import TOKEN, World
 PROGRAM = """
 import asyncio, os, signal, sys
 from drio_tui.auth.errors import SignedOut
-from drio_tui.auth.keeper import TokenKeeper
+from drio_tui.auth.token_manager import TokenManager
 from drio_tui.auth.profiles import Profiles
-from drio_tui.auth.store import Vault
+from drio_tui.auth.token_store import Vault
 
 class Dying(Vault):
     async def save(self, profile, tokens):
@@ -36,7 +36,7 @@ class Dying(Vault):
 async def main():
     profile = Profiles.load().current
     store = (Dying if sys.argv[1] == 'dies' else Vault)()
-    keeper = TokenKeeper(profile, store)
+    keeper = TokenManager(profile, store)
     print('READY', flush=True)
     sys.stdin.readline()
     print('ASKING', flush=True)
@@ -81,7 +81,7 @@ async def end(*processes: Process) -> None:
 
 
 @pytest.fixture
-async def expired(person: Person) -> SignedIn:
+async def expired(person: Person) -> SignInResult:
     """A sign-in whose access token ran out by the real clock."""
     person.clock.now = SystemClock().wall() - 1000
     return await person.signs_in()
@@ -89,7 +89,7 @@ async def expired(person: Person) -> SignedIn:
 
 @pytest.mark.slow
 async def test_five_processes_with_one_expired_token_refresh_once(
-    person: Person, world: World, expired: SignedIn
+    person: Person, world: World, expired: SignInResult
 ) -> None:
     """B44: exactly one POST; the losers read the store again and have the same token."""
     everyone_asked, asked = asyncio.Event(), []
@@ -113,7 +113,7 @@ async def test_five_processes_with_one_expired_token_refresh_once(
 
 
 @pytest.mark.slow
-async def test_a_lock_of_a_killed_process_is_taken_over(person: Person, world: World, expired: SignedIn) -> None:
+async def test_a_lock_of_a_killed_process_is_taken_over(person: Person, world: World, expired: SignInResult) -> None:
     """B44: kill -9 while it holds the lock in the middle of its refresh."""
     reached = asyncio.Event()
 
@@ -126,9 +126,9 @@ async def test_a_lock_of_a_killed_process_is_taken_over(person: Person, world: W
     try:
         await go(victim)
         await reached.wait()
-        keeper = TokenKeeper(expired.profile, Vault())
+        keeper = TokenManager(expired.profile, Vault())
         with pytest.raises(LockBusy):
-            async with FileLock(keeper._lock_path).hold(0):
+            async with sign_in_lock(expired.profile.entry).hold(0):
                 pass
         victim.send_signal(signal.SIGKILL)
         await victim.wait()
@@ -140,7 +140,7 @@ async def test_a_lock_of_a_killed_process_is_taken_over(person: Person, world: W
 
 @pytest.mark.slow
 async def test_a_process_killed_before_it_stored_means_signing_in_again_and_no_loop(
-    person: Person, world: World, expired: SignedIn
+    person: Person, world: World, expired: SignInResult
 ) -> None:
     """B46: kill -9 between the answer and the store: the next start meets `invalid_grant` once."""
     victim = await start("dies")
@@ -150,7 +150,7 @@ async def test_a_process_killed_before_it_stored_means_signing_in_again_and_no_l
     finally:
         await end(victim)
     assert world.refreshes == 1
-    keeper = TokenKeeper(expired.profile, Vault())
+    keeper = TokenManager(expired.profile, Vault())
     for _ in range(3):
         with pytest.raises(SignedOut):
             await keeper.token()

@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from drio_tui.auth import registration
-from drio_tui.auth.clients import Client, ClientBook
+from drio_tui.auth.client_store import Client, ClientRegistrationStore
 from drio_tui.auth.errors import (
     BadAnswer,
     RedirectUriChanged,
     RegistrationRefused,
     RegistrationUnavailable,
-    ServerTrouble,
+    ServerUnavailable,
     SignInFailed,
 )
-from drio_tui.auth.keeper import TokenKeeper
+from drio_tui.auth.token_manager import TokenManager
 from tests.auth.conftest import FakeClock, Person
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
 from tests.auth.world import REGISTER, TOKEN, World
@@ -63,7 +63,7 @@ async def test_other_redirect_uris_in_the_answer_stop_the_sign_in(person: Person
     with pytest.raises(RedirectUriChanged):
         await person.signs_in()
     assert person.urls == []
-    assert ClientBook().of(world.issuer) == []
+    assert ClientRegistrationStore().of(world.issuer) == []
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
@@ -73,7 +73,7 @@ async def test_a_secret_is_sent_the_way_the_server_named(person: Person, world: 
     world.settings.registration = {"client_id": "id with:odd/chars+%"}
     done = await person.signs_in()
     assert done.tokens.auth_method == method
-    keeper = TokenKeeper(done.profile, person.store, clock=person.clock)
+    keeper = TokenManager(done.profile, person.store, clock=person.clock)
     person.clock.pass_time(299)
     assert await keeper.token() != done.tokens.access_token
 
@@ -100,10 +100,10 @@ async def test_the_secret_lies_in_the_token_store_and_not_in_the_clients_file(pe
         "registration_client_uri": "https://x/y",
     }
     await person.signs_in()
-    text = ClientBook().path.read_text()
+    text = ClientRegistrationStore().path.read_text()
     assert "secret-" not in text
     assert "regtok-" not in text
-    (client,) = ClientBook().of(world.issuer)
+    (client,) = ClientRegistrationStore().of(world.issuer)
     kept = await person.store.recall(client.secret_entry)
     assert kept is not None
     assert "secret-" in kept
@@ -204,15 +204,15 @@ async def test_a_registration_with_control_characters_or_absurd_lengths_is_refus
     assert member in caught.value.message
     assert caught.value.message.isprintable()
     assert person.urls == []
-    assert ClientBook().of(world.issuer) == []
+    assert ClientRegistrationStore().of(world.issuer) == []
 
 
 async def test_a_stored_client_with_an_unusable_id_is_passed_over(world: World, clock: FakeClock) -> None:
     """B11: an earlier version may have kept one."""
-    book = ClientBook()
+    book = ClientRegistrationStore()
     book.add(Client("good", "https://i"))
     book.add(Client("bad\x1b", "https://i"))
-    fresh = ClientBook()
+    fresh = ClientRegistrationStore()
     assert [c.client_id for c in fresh.of("https://i")] == ["good"]
     assert fresh.notices == []
 
@@ -246,7 +246,7 @@ async def test_an_error_under_status_200_is_a_refused_registration(person: Perso
 async def test_a_registration_that_fails_for_now_is_told_as_such(person: Person, world: World) -> None:
     """B14: 503 is the server's trouble, not a refusal."""
     world.settings.registration_status = 503
-    with pytest.raises(ServerTrouble):
+    with pytest.raises(ServerUnavailable):
         await person.signs_in()
 
 
@@ -298,7 +298,7 @@ async def test_a_client_that_the_server_forgot_is_found_out_before_the_browser_o
     assert sent == ["regtok-first"]
     assert len(world.idp.to(REGISTER)) == 2
     assert [first.tokens.client_id in url for url in person.urls] == [True, False]
-    assert [c.client_id for c in ClientBook().of(world.issuer)] == [second.tokens.client_id]
+    assert [c.client_id for c in ClientRegistrationStore().of(world.issuer)] == [second.tokens.client_id]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ async def test_a_new_registration_token_takes_the_old_ones_place(person: Person,
     for _ in range(3):
         await person.signs_in()
     assert sent == ["regtok-first", "regtok-second"]
-    assert "regtok" not in ClientBook().path.read_text()
+    assert "regtok" not in ClientRegistrationStore().path.read_text()
 
 
 @pytest.mark.parametrize("uri", [None, "http://elsewhere.example/clients/1"])
@@ -335,7 +335,7 @@ async def test_a_registration_token_without_a_usable_address_is_not_kept(
     """B12: what nothing can be done with is not stored."""
     world.settings.registration = {"registration_access_token": "regtok-12345", "registration_client_uri": uri}
     await person.signs_in()
-    (client,) = ClientBook().of(world.issuer)
+    (client,) = ClientRegistrationStore().of(world.issuer)
     assert not client.has_secrets
     assert client.registration_uri is None
     assert await person.store.recall(client.secret_entry) is None
@@ -346,7 +346,7 @@ async def test_a_taken_port_registers_one_new_client_and_the_old_token_still_ref
 ) -> None:
     """B16: the old refresh token goes with the old client id."""
     first = await person.signs_in()
-    (client,) = ClientBook().of(world.issuer)
+    (client,) = ClientRegistrationStore().of(world.issuer)
     port = urlsplit(client.redirect_uris[0]).port
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -358,7 +358,7 @@ async def test_a_taken_port_registers_one_new_client_and_the_old_token_still_ref
     assert second.tokens.client_id != first.tokens.client_id
     assert second.profile.name != first.profile.name
     clock.pass_time(299)
-    await TokenKeeper(first.profile, person.store, clock=clock).token()
+    await TokenManager(first.profile, person.store, clock=clock).token()
     refreshing = world.idp.to(TOKEN)[-1].form
     assert refreshing["grant_type"] == "refresh_token"
     assert refreshing["client_id"] == first.tokens.client_id
@@ -367,18 +367,18 @@ async def test_a_taken_port_registers_one_new_client_and_the_old_token_still_ref
 
 def test_a_damaged_clients_file_means_registering_anew(clock: FakeClock) -> None:
     """B15: the book is a convenience; it never stands in the way."""
-    book = ClientBook()
+    book = ClientRegistrationStore()
     book.add(Client("c", "https://i", ("http://127.0.0.1:1/callback",)))
-    assert [c.client_id for c in ClientBook().of("https://i")] == ["c"]
+    assert [c.client_id for c in ClientRegistrationStore().of("https://i")] == ["c"]
     book.path.write_bytes(b"\x00{")
-    fresh = ClientBook()
+    fresh = ClientRegistrationStore()
     assert fresh.of("https://i") == []
     assert "damaged" in fresh.notices[0]
 
 
 def test_many_registrations_do_not_pile_up_for_ever() -> None:
     """B16: old clients stay usable for a while; the oldest of very many goes."""
-    book = ClientBook()
+    book = ClientRegistrationStore()
     for number in range(12):
         book.add(Client(f"c{number}", "https://i"))
     book.add(Client("other", "https://j"))

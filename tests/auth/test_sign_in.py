@@ -10,7 +10,7 @@ import pytest
 
 from drio_tui.api.errors import NewerApi
 from drio_tui.auth import flow
-from drio_tui.auth.browser import Surroundings
+from drio_tui.auth.browser import DesktopEnvironment
 from drio_tui.auth.errors import (
     AccountUnknown,
     AuthorizationDenied,
@@ -23,18 +23,18 @@ from drio_tui.auth.errors import (
     GrantRefused,
     IssuerMixUp,
     PasteRefused,
-    ServerTrouble,
+    ServerUnavailable,
     SignInCancelled,
     SignInFailed,
     Step,
-    StepBroken,
+    StepConnectionError,
     StepTimeout,
     TargetRefused,
 )
 from drio_tui.auth.events import PasteOffered, StepDone, StepStarted, StillWaiting, UrlReady, Waiting
-from drio_tui.auth.flow import SignIn
-from drio_tui.auth.store import Vault
-from drio_tui.auth.wire import Wire
+from drio_tui.auth.flow import SignInFlow
+from drio_tui.auth.oauth_http import OAuthHttpClient
+from drio_tui.auth.token_store import Vault
 from tests.auth.conftest import FakeClock, Person
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
 from tests.auth.world import AUTHORIZE, REGISTER, TOKEN, World, browse
@@ -116,10 +116,10 @@ async def test_the_redirect_uri_is_one_string_from_registration_to_token(person:
         (json_reply({"access_token": "ab\r\nX: y", "token_type": "Bearer"}), BadAnswer),
         (Reply(200, b"x" * (1 << 21)), BadAnswer),
         (Reply(302, b"", {"Location": "https://elsewhere.example/"}), BadAnswer),
-        (Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), StepBroken),
-        (Raw(b"", "reset"), StepBroken),
+        (Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), StepConnectionError),
+        (Raw(b"", "reset"), StepConnectionError),
         (Raw(b"HTTP/1.1 200 OK\r\n", "hang"), StepTimeout),
-        (Reply(502), ServerTrouble),
+        (Reply(502), ServerUnavailable),
     ],
     ids=["html", "malformed", "array", "space", "mac", "line break", "huge", "redirect", "cut", "reset", "hang", "502"],
 )
@@ -132,7 +132,7 @@ async def test_a_broken_token_answer_names_the_step_and_stores_nothing(
         return answer
 
     world.override[TOKEN] = broken
-    async with Wire(total=0.5) as wire:
+    async with OAuthHttpClient(total=0.5) as wire:
         with pytest.raises(kind) as caught:
             await person.signs_in(wire=wire)
     assert caught.value.step is Step.EXCHANGE
@@ -147,7 +147,7 @@ async def test_a_broken_token_answer_names_the_step_and_stores_nothing(
         (json_reply({"error": "invalid_grant", "error_description": "code is spent"}), GrantRefused, "code is spent"),
         (json_reply({"error": {"code": "invalid_client", "message": "who?"}}), ClientRefused, "who?"),
         (json_reply({"error": "quota", "error_description": "too\x1b[2J many"}), ExchangeRefused, "too␛[2J many"),
-        (json_reply({"error": "temporarily_unavailable"}), ServerTrouble, "temporarily_unavailable"),
+        (json_reply({"error": "temporarily_unavailable"}), ServerUnavailable, "temporarily_unavailable"),
         (json_reply({"message": "maintenance until noon"}), BadAnswer, "maintenance until noon"),
         (json_reply({"access_token": "abc"}), BadAnswer, "no token_type"),
         (HTML, BadAnswer, "Welcome to the hotel"),
@@ -223,7 +223,7 @@ async def test_an_error_instead_of_the_account_is_reported_in_the_servers_words(
         return json_reply({"error": {"code": "suspended", "message": "ask billing"}}, status)
 
     world.api_override["/api/v1/me"] = refuses
-    with pytest.raises((AccountUnknown, ServerTrouble)) as caught:
+    with pytest.raises((AccountUnknown, ServerUnavailable)) as caught:
         await person.signs_in()
     assert status != 200 or "suspended: ask billing" in caught.value.message
 
@@ -350,7 +350,7 @@ async def test_a_resource_that_the_server_does_not_know_has_a_message_of_its_kin
 async def test_an_unconfirmed_account_leaves_nothing_behind(person: Person, world: World, status: int) -> None:
     """B42: `GET /me` failing means no tokens, no profile; the tokens are given back."""
     world.settings.me_status = status
-    with pytest.raises((AccountUnknown, ServerTrouble)):
+    with pytest.raises((AccountUnknown, ServerUnavailable)):
         await person.signs_in()
     assert len(person.profiles) == 0
     assert len(world.revoked) == 1
@@ -377,12 +377,12 @@ async def test_the_address_is_shown_even_when_a_browser_opened(person: Person, w
     opener.write_text(f"#!/bin/sh\nprintf '%s' \"$1\" > {tmp_path}/opened\n")
     opener.chmod(0o755)
     person.opens = True
-    sign_in = SignIn(
+    sign_in = SignInFlow(
         person.profiles.resolve(base_url=world.base_url),
         store=person.store,
         profiles=person.profiles,
         on_event=person.see,
-        surroundings=Surroundings({"BROWSER": str(opener), "PATH": "/usr/bin:/bin"}, "linux"),
+        surroundings=DesktopEnvironment({"BROWSER": str(opener), "PATH": "/usr/bin:/bin"}, "linux"),
     )
     await sign_in.run()
     assert (tmp_path / "opened").read_text() == person.urls[0]
@@ -394,12 +394,12 @@ async def test_the_address_is_shown_even_when_a_browser_opened(person: Person, w
 async def test_over_ssh_pasting_is_offered_before_the_wait_begins(person: Person, world: World) -> None:
     """B26: no opener, the reason is told, and the paste ends the wait."""
     person.opens = False
-    sign_in = SignIn(
+    sign_in = SignInFlow(
         person.profiles.resolve(base_url=world.base_url),
         store=person.store,
         profiles=person.profiles,
         on_event=person.see,
-        surroundings=Surroundings({"SSH_CONNECTION": "1 2 3 4", "BROWSER": "false"}, "linux"),
+        surroundings=DesktopEnvironment({"SSH_CONNECTION": "1 2 3 4", "BROWSER": "false"}, "linux"),
     )
     task = asyncio.create_task(sign_in.run())
     while not any(isinstance(e, Waiting) for e in person.events):
@@ -593,7 +593,7 @@ async def test_a_redirect_that_comes_before_anyone_could_blink_is_caught(person:
                 seen.append(early.getpeername())
         person.see(event)
 
-    sign_in = SignIn(
+    sign_in = SignInFlow(
         person.profiles.resolve(base_url=world.base_url),
         store=person.store,
         profiles=person.profiles,

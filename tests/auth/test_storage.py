@@ -20,12 +20,12 @@ import keyring.backends.null
 import keyring.errors
 import pytest
 
-from drio_tui import paths
 from drio_tui.auth.errors import StoreFailed
-from drio_tui.auth.file_store import FileBox
-from drio_tui.auth.keyring_store import KeyringBox
+from drio_tui.auth.file_store import FileBackend
+from drio_tui.auth.keyring_store import OsKeyringBackend
 from drio_tui.auth.profiles import Profile
-from drio_tui.auth.store import Vault
+from drio_tui.auth.token_store import Vault
+from drio_tui.storage import paths
 from tests.auth.conftest import FakeClock, MemoryKeyring, token_set
 
 PROFILE = Profile("work", "https://getdrio.com/api/v1", "ada@example.com")
@@ -112,7 +112,7 @@ async def test_a_locked_keyring_is_given_up_after_its_time(use_keyring: UseKeyri
     """B58: a message instead of a hang; the loop runs on meanwhile; later calls do not wait again."""
     backend = use_keyring(Locked())
     told: list[str] = []
-    store = Vault(notice=told.append, keyring=KeyringBox(told.append, limit=0.2))
+    store = Vault(notice=told.append, keyring=OsKeyringBackend(told.append, limit=0.2))
     ticks = 0
 
     async def tick() -> None:
@@ -151,11 +151,11 @@ def test_a_hanging_keyring_does_not_keep_the_program_from_ending(isolated: Any) 
         "    def get_password(self, *a): time.sleep(600)\n"
         "    set_password = delete_password = get_password\n"
         "keyring.core._keyring_backend = Asleep()\n"
-        "from drio_tui.auth.keyring_store import KeyringBox\n"
+        "from drio_tui.auth.keyring_store import OsKeyringBackend\n"
         "from drio_tui.auth.errors import StoreFailed\n"
         "async def main():\n"
         "    try:\n"
-        "        await KeyringBox(print, limit=0.2).get('x')\n"
+        "        await OsKeyringBackend(print, limit=0.2).get('x')\n"
         "    except StoreFailed as e:\n"
         "        print('TOLD', e.message)\n"
         "asyncio.run(main())\n"
@@ -206,9 +206,12 @@ async def test_a_locked_keyring_says_what_to_do(use_keyring: UseKeyring, clock: 
     """B58 B59: when tokens are put into the file instead, and when they lie in it and cannot be read."""
     use_keyring(Failing(keyring.errors.KeyringLocked("Failed to unlock the collection!")))
     store, notices = vault()
-    await store.save(replace(PROFILE, token_store="file"), token_set(clock))
+    await store.save(PROFILE, token_set(clock))
     advice = "Unlock the keyring, or `drio-tui login --insecure-storage`."
     assert notices[0].endswith(advice)
+    store, notices = vault()  # another process, which renews the token
+    await store.save(replace(PROFILE, token_store="file"), token_set(clock))
+    assert notices == []
     await store.delete(replace(PROFILE, token_store="file"))
     with pytest.raises(StoreFailed) as caught:
         await vault()[0].load(PROFILE)
@@ -233,7 +236,7 @@ async def test_the_file_is_private_from_its_first_byte(clock: FakeClock) -> None
         await vault(insecure=True)[0].save(PROFILE, token_set(clock))
     finally:
         os.umask(old)
-    path = FileBox().path(PROFILE.entry)
+    path = FileBackend().path(PROFILE.entry)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert "getdrio" not in path.name
@@ -244,7 +247,7 @@ async def test_links_and_open_files_are_refused(clock: FakeClock, tmp_path: Any)
     """B60: a symbolic link, a file others can read, a folder that is a link."""
     store, _ = vault(insecure=True)
     await store.save(PROFILE, token_set(clock))
-    path = FileBox().path(PROFILE.entry)
+    path = FileBackend().path(PROFILE.entry)
     path.chmod(0o644)
     with pytest.raises(StoreFailed, match="read by others"):
         await vault(insecure=True)[0].load(PROFILE)
@@ -266,7 +269,7 @@ async def test_a_full_disk_keeps_the_old_file_and_the_session(
     """B60 F40: the write fails, the old file is whole, this run stays signed in."""
     store, told = vault(insecure=True)
     await store.save(PROFILE, token_set(clock))
-    path = FileBox().path(PROFILE.entry)
+    path = FileBackend().path(PROFILE.entry)
     before = path.read_bytes()
 
     def full(handle: int) -> None:
@@ -314,7 +317,7 @@ async def test_tokens_move_from_the_file_to_a_keyring_that_turned_up(use_keyring
     """B62: the file goes only after the keyring gave the tokens back."""
     tokens = token_set(clock)
     await vault(insecure=True)[0].save(PROFILE, tokens)
-    path = FileBox().path(PROFILE.entry)
+    path = FileBackend().path(PROFILE.entry)
     backend = use_keyring(MemoryKeyring())
     store, told = vault()
     assert await store.load(PROFILE) == tokens
@@ -336,7 +339,7 @@ async def test_a_keyring_that_forgets_at_once_does_not_cost_the_file(use_keyring
     use_keyring(Forgetful())
     store, _ = vault()
     assert await store.load(PROFILE) == tokens
-    assert FileBox().path(PROFILE.entry).exists()
+    assert FileBackend().path(PROFILE.entry).exists()
     assert (await store.place(PROFILE))[0] == "file"
 
 
@@ -355,7 +358,7 @@ async def test_the_newer_of_two_sets_counts(use_keyring: UseKeyring, clock: Fake
 async def test_a_damaged_file_means_signed_out_and_is_kept_aside(clock: FakeClock, damage: str) -> None:
     """B62: for the file."""
     await vault(insecure=True)[0].save(PROFILE, token_set(clock))
-    path = FileBox().path(PROFILE.entry)
+    path = FileBackend().path(PROFILE.entry)
     path.write_text(damage)
     store, told = vault(insecure=True)
     assert await store.load(PROFILE) is None
@@ -405,7 +408,7 @@ async def test_the_backend_named_in_the_environment_is_the_one_used() -> None:
     """B63: `PYTHON_KEYRING_BACKEND`, as the tests' own environment sets it."""
     code = (
         "import asyncio\n"
-        "from drio_tui.auth.store import Vault\n"
+        "from drio_tui.auth.token_store import Vault\n"
         "from drio_tui.auth.profiles import Profile\n"
         "print(asyncio.run(Vault().place(Profile('p', 'https://getdrio.com/api/v1'))))\n"
     )
@@ -441,7 +444,7 @@ async def test_deleting_deletes_in_both_places(use_keyring: UseKeyring, clock: F
     store, _ = vault()
     await store.delete(PROFILE)
     assert backend.kept == {}
-    assert not FileBox().path(PROFILE.entry).exists()
+    assert not FileBackend().path(PROFILE.entry).exists()
     assert await store.load(PROFILE) is None
 
 
@@ -481,7 +484,7 @@ async def test_a_real_bus_whose_keyring_does_not_answer_is_no_hang(
     code = (
         "import asyncio, subprocess, sys, time\n"
         "from drio_tui.auth.profiles import Profile\n"
-        "from drio_tui.auth.store import Vault\n"
+        "from drio_tui.auth.token_store import Vault\n"
         "from drio_tui.auth.tokens import TokenSet\n"
         "tokens = TokenSet('at-x', 'c', 'https://i', 'https://i/t', 1.0)\n"
         "other = None\n"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.auth.attempt import Attempt, Granted
+from drio_tui.auth.authorization import AuthorizationRequest, Granted
 from drio_tui.auth.bearer import BearerAuth, StaticToken
-from drio_tui.auth.clients import Client
+from drio_tui.auth.client_store import Client
 from drio_tui.auth.events import UrlReady
-from drio_tui.auth.tokens import Lifespan, TokenSet
+from drio_tui.auth.tokens import TokenExpiry, TokenSet
 from tests.auth.conftest import FakeClock, token_set
 
 SECRETS = ("at-first", "rt-first", "very-secret-client")
@@ -38,7 +38,7 @@ def test_copies_within_the_process_stay_whole(clock: FakeClock) -> None:
 
 def test_other_holders_of_secrets_are_just_as_quiet(clock: FakeClock) -> None:
     """B69 B68: static tokens, attempts, codes, clients, addresses."""
-    attempt = Attempt("https://i", False, "http://127.0.0.1:1/callback")
+    attempt = AuthorizationRequest("https://i", False, "http://127.0.0.1:1/callback")
     static = StaticToken("very-secret-token", "DRIO_TOKEN")
     client = Client("c", "https://i", client_secret="very-secret-client", registration_token="very-secret-reg")
     holders = [attempt, static, client, Granted("very-secret-code"), UrlReady("https://x/?state=very-secret-state")]
@@ -55,7 +55,7 @@ def test_the_end_is_an_absolute_time_that_a_restart_does_not_move(clock: FakeClo
     text = json.dumps(token_set(clock).to_json())
     clock.now += 200
     restarted = FakeClock(clock.now)
-    life = Lifespan(TokenSet.from_json(json.loads(text)), restarted)
+    life = TokenExpiry(TokenSet.from_json(json.loads(text)), restarted)
     assert life.left == pytest.approx(100)
 
 
@@ -64,7 +64,7 @@ def test_the_margin_is_a_minute_or_a_tenth_of_a_short_life(clock: FakeClock, lif
     """B49: min(60 s, 10 %)."""
     tokens = token_set(clock, lifetime=float(lifetime), expires_at=clock.wall() + lifetime)
     assert tokens.margin == margin
-    life = Lifespan(tokens, clock)
+    life = TokenExpiry(tokens, clock)
     clock.pass_time(lifetime - margin - 1)
     assert not life.due
     clock.pass_time(1)
@@ -74,7 +74,7 @@ def test_the_margin_is_a_minute_or_a_tenth_of_a_short_life(clock: FakeClock, lif
 
 def test_a_clock_set_back_does_not_lengthen_a_life(clock: FakeClock) -> None:
     """B50: within the process the monotonic clock counts."""
-    life = Lifespan(token_set(clock), clock)
+    life = TokenExpiry(token_set(clock), clock)
     clock.now -= 10 * 365 * 86400
     assert life.left == pytest.approx(300)
     clock.ticks += 300
@@ -85,19 +85,19 @@ def test_an_end_far_in_the_future_is_capped_by_the_lifetime(clock: FakeClock) ->
     """B50: the clock was set back between two runs."""
     tokens = token_set(clock)
     earlier = FakeClock(clock.now - 86400 * 365)
-    assert Lifespan(tokens, earlier).left == pytest.approx(300)
+    assert TokenExpiry(tokens, earlier).left == pytest.approx(300)
 
 
 def test_a_clock_set_forward_only_asks_for_a_refresh(clock: FakeClock) -> None:
     """B49: an hour ahead: due, and nothing worse."""
-    life = Lifespan(token_set(clock), clock)
+    life = TokenExpiry(token_set(clock), clock)
     clock.now += 3600
     assert life.due
 
 
 def test_without_a_lifetime_nothing_is_ever_due(clock: FakeClock) -> None:
     """B38: missing `expires_in`: refresh on 401 only."""
-    life = Lifespan(token_set(clock, lifetime=None, expires_at=None), clock)
+    life = TokenExpiry(token_set(clock, lifetime=None, expires_at=None), clock)
     clock.pass_time(10**9)
     assert not life.due
     assert not life.over
@@ -115,7 +115,7 @@ def test_no_clock_makes_a_token_live_longer_than_its_life(
 ) -> None:
     """B50: whatever the two clocks do, what is left is never more than the life."""
     clock = FakeClock(obtained)
-    life = Lifespan(token_set(clock, lifetime=lifetime, expires_at=obtained + lifetime), clock)
+    life = TokenExpiry(token_set(clock, lifetime=lifetime, expires_at=obtained + lifetime), clock)
     clock.now += jump
     clock.ticks += ticks
     left = life.left

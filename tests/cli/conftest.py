@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests import preloaded
 from tests.sandbox_fixtures import Process
 
 
@@ -41,16 +39,7 @@ def drio() -> Runner:
     """Run `drio-tui` with arguments; `env` adds to the environment, `stdin` is what it reads."""
 
     def run(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "drio_tui", *arguments],
-            env={**os.environ, **(env or {})},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            timeout=60,
-        )
+        done = preloaded.run(*arguments, env=env, input=stdin, encoding="utf-8", errors="surrogateescape")
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return run

@@ -189,3 +189,11 @@ def test_status_is_exit_4_when_nobody_is_signed_in(drio: Runner) -> None:
     assert ran.code == 4
     assert ran.json["signedIn"] is False
     assert drio("status", env={"DRIO_TOKEN": "a-token"}).code == 0
+
+
+@pytest.mark.parametrize("command", [("apps",), (), ("new",), ("status",)])
+def test_a_data_folder_without_the_sandbox_is_refused(drio: Runner, tmp_path: Path, command: tuple[str, ...]) -> None:
+    ran = drio("--data", str(tmp_path / "data"), *command)
+    assert ran.code == 2
+    assert "it needs --sandbox" in ran.err
+    assert not (tmp_path / "data").exists()

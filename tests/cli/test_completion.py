@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from drio_tui import paths
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.cli import completing
+from drio_tui.storage import paths
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
 from tests.sandbox_fixtures import Process
 

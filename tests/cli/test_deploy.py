@@ -86,6 +86,18 @@ def test_a_deploy_prints_the_warnings_of_its_preflight_also_when_quiet(
         assert ("Deployed: version" in done.err) is not bool(quiet)
 
 
+def test_connect_finds_the_endpoint_of_an_app_that_was_deployed_elsewhere(
+    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+) -> None:
+    draft = on_sandbox("connect", app["slug"])
+    assert (draft.code, draft.out) == (1, "")
+    assert "Deploy it (drio-tui deploy), or name the endpoint with --endpoint URL." in draft.err
+    with sandbox_process.client() as client:
+        made = client.post(f"{API}/apps/{app['id']}/deploy").raise_for_status().json()
+    found = on_sandbox("connect", app["slug"], "--json").json
+    assert (found["endpoint"], found["localOnly"]) == (made["endpoint"], True)
+
+
 @pytest.mark.parametrize(
     ("endpoint", "why"),
     [

@@ -15,7 +15,7 @@ import pytest
 from drio_tui.api.errors import UsageError
 from drio_tui.cli.import_openapi import _read_secret
 from tests.cli.conftest import Runner
-from tests.importing.documents import PETS
+from tests.openapi_import.documents import PETS
 from tests.sandbox_fixtures import Process
 
 
@@ -207,13 +207,13 @@ def test_each_kind_of_sign_in_becomes_a_valid_connection(
 
 
 def test_a_document_of_this_machine_says_how_to_allow_it_or_allows_it(on_sandbox: Runner, app: str, pets: str) -> None:
-    take = ("import", app, pets, "--operation", "GET:/pets", "--no-check", "--server", "http://127.0.0.1:9/v1")
+    take = ("import", app, pets, "--operation", "GET:/pets", "--no-check", "--server", "http://127.0.0.1:7/v1")
     said = on_sandbox(*take)
     assert said.code == 0
-    assert "▲ 127.0.0.1:9 is a private address. Allow it: `drio-tui sandbox allow" in said.err
+    assert "▲ 127.0.0.1:7 is a private address. Allow it: `drio-tui sandbox allow" in said.err
     assert "[private_base_url]" in on_sandbox("check", app).out
     allowed = on_sandbox(*take, "--allow-host")
-    assert "The sandbox may call 127.0.0.1:9." in allowed.err
+    assert "The sandbox may call 127.0.0.1:7." in allowed.err
     assert "private_base_url" not in on_sandbox("check", app).out
 
 

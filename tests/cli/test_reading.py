@@ -39,6 +39,14 @@ def test_apps_are_listed_as_a_table_and_as_json(on_sandbox: Runner) -> None:
     assert all(app["id"] in table.out for app in listed)
 
 
+def test_what_is_piped_is_not_cut(on_sandbox: Runner) -> None:
+    name, slug = "N" * 200, "s" * 100
+    made = on_sandbox("create", "--template", "blank", "--name", name, "--slug", slug)
+    assert made.code == 0, made.err
+    line = next(line for line in on_sandbox("apps").out.splitlines() if name in line)
+    assert slug in line
+
+
 def test_templates_need_no_sign_in(drio: Runner, sandbox_process: Process) -> None:
     listed = drio("templates", "--json", "--base-url", sandbox_process.base_url)
     assert listed.code == 0

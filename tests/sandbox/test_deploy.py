@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from drio_tui.api.wire import loads
+from drio_tui.api.json_codec import loads
 from drio_tui.sandbox.tables import DeploymentRow
 from tests.sandbox.conftest import Caller
 from tests.sandbox_fixtures import InProcess

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -49,6 +51,21 @@ def test_it_is_valid_and_names_all_37_routes(document: Any) -> None:
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(set(ids)) == len(ids)
     assert {tag for _, _, operation in operations(document) for tag in operation["tags"]} == TAGS
+
+
+def patterns_in(value: Any) -> Iterator[str]:
+    """Every `pattern` in a JSON value."""
+    if isinstance(value, dict):
+        yield from (one for name, one in value.items() if name == "pattern" and isinstance(one, str))
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from patterns_in(child)
+
+
+def test_a_pattern_means_the_same_in_every_dialect_of_regular_expressions(document: Any) -> None:
+    """`\\s`, `\\w` and the like hold other characters in ECMAScript, which OpenAPI names, than in Rust and Python."""
+    found = set(patterns_in(document))
+    assert len(found) > 3
+    assert not [one for one in found if re.search(r"\\[sSwWdDbB]", one)]
 
 
 def test_every_error_carries_the_envelope_and_every_write_says_what_it_takes(document: Any) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import preloaded
 from tests.sandbox_fixtures import API, Process, close, start_sandbox
 
 pytestmark = pytest.mark.socket
@@ -46,10 +47,7 @@ def start(data: Path) -> Iterator[Any]:
 
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """`drio-tui sandbox …` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "drio_tui", "sandbox", *arguments],
-        capture_output=True, text=True, timeout=60, stdin=options.pop("stdin", subprocess.DEVNULL), **options,
-    )  # fmt: skip
+    return preloaded.run("sandbox", *arguments, text=True, **options)
 
 
 def mode(path: Path) -> int:

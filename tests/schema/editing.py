@@ -18,7 +18,7 @@ def form(schema: Any, base: dict[str, Any] | None = None, *, hints: Hints | None
 
 
 def form_of(model: str, base: dict[str, Any] | None = None) -> FormModel:
-    kind: type[models.Wire] = getattr(models, model)
+    kind: type[models.ApiModel] = getattr(models, model)
     return form(kind.model_json_schema(by_alias=True), base)
 
 

@@ -163,7 +163,7 @@ def test_json_text_that_does_not_parse_is_kept_and_is_an_error() -> None:
 
 
 def test_numbers_keep_their_digits() -> None:
-    from drio_tui.api.wire import dumps, loads
+    from drio_tui.api.json_codec import dumps, loads
 
     text = '{"a":1.10000000000000000001,"b":12345678901234567890123,"c":1.0}'
     schema = {"properties": {name: {"type": "number"} for name in "abcd"}}

@@ -14,8 +14,8 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from drio_tui.ui.app import DrioApp
-from drio_tui.ui.options import LaunchOptions
+from drio_tui.ui.app.drio_app import DrioApp
+from drio_tui.ui.base.launch_options import LaunchOptions
 from tests.ui import idle
 
 TOKEN = "a-token-of-the-tests-" + "x" * 20
@@ -93,7 +93,7 @@ async def show(pilot: Pilot[Any], area: str) -> Any:
 
 async def open_first_app(pilot: Pilot[Any]) -> Any:
     """Open the first app of the table, and give its screen once everything is read."""
-    from drio_tui.ui.screens.app import AppScreen
+    from drio_tui.ui.app_detail.app_screen import AppScreen
 
     screen = await show(pilot, "apps")
     await until(pilot, lambda: screen.things)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from random import Random
 
-from drio_tui.workspace import recovery
+from drio_tui.workspace.saving import unsaved_edits
 from tests.ui.driving import TOKEN
 from tests.ui.shell_pty import Terminal
 
@@ -51,7 +51,7 @@ def hang_up(base_url: str, moment: str, random: Random, offered: str) -> Ended:
         began = time.monotonic()
         status = terminal.process.wait(60)
         seconds = time.monotonic() - began
-    (buffer,) = recovery.load().buffers
+    (buffer,) = unsaved_edits.load().buffers
     kept = str(buffer.mine["name"])
     assert kept.startswith(f"{offered or NAME}{typed}"), f"{typed!r} is not at the end of {kept!r}"
     return Ended(status, seconds, kept)
@@ -59,8 +59,8 @@ def hang_up(base_url: str, moment: str, random: Random, offered: str) -> Ended:
 
 def forget() -> None:
     """Discard what was kept, so that the next edit begins from the server's name."""
-    for buffer in recovery.load().buffers:
-        recovery.discard(buffer.id)
+    for buffer in unsaved_edits.load().buffers:
+        unsaved_edits.discard(buffer.id)
 
 
 def _idle(terminal: Terminal, random: Random) -> None:

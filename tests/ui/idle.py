@@ -2,7 +2,7 @@
 
 Textual's pilot takes a process for idle that used little processor time lately. On a busy machine that is so in the
 middle of work, and the next key goes to whatever has the focus by then. Here a program is idle when its event loop
-has nothing ready, no timer due within a frame, no job in a thread and no request to a server under way.
+has nothing ready, no timer due within a frame, no job in a thread or a process and no request to a server under way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from textual import app as textual_app
 from textual import pilot as textual_pilot
 
 from drio_tui.api.http import httpx
+from drio_tui.openapi_import import framing
 from drio_tui.ui.base.textual_internals import loop_is_idle
+from tests.ui import drawing
 
 FRAME = 1 / 50
 """Seconds; a timer due within them belongs to what is being done: Textual draws 60 times a second."""
@@ -48,7 +50,7 @@ def parked() -> contextlib.AbstractContextManager[None]:
 
 
 def install() -> None:
-    """Count jobs and requests, and let Textual's pilot wait exactly too."""
+    """Count jobs, requests and what a document is asked for, and let Textual's pilot wait exactly too."""
     run_in_executor = asyncio.BaseEventLoop.run_in_executor
 
     def counted(self: Any, executor: Any, func: Callable[..., Any], *arguments: Any) -> Any:
@@ -64,6 +66,13 @@ def install() -> None:
         with _job():
             return await handle(self, request)
 
+    receive = framing.receive
+
+    async def received(source: asyncio.StreamReader) -> Any:
+        with _job():
+            return await receive(source)
+
+    framing.receive = received
     asyncio.BaseEventLoop.run_in_executor = counted  # type: ignore[method-assign]
     httpx.AsyncHTTPTransport.handle_async_request = requested  # type: ignore[method-assign]
     for module in (textual_app, textual_pilot):
@@ -101,7 +110,7 @@ async def until(condition: Callable[[], object], seen: Callable[[], str], *, pat
     """Let the program work until `condition()` holds and nothing is left to do.
 
     Fails, with what is `seen`, once the program was idle for `patience` seconds and it still does not hold: however
-    long a busy machine takes over the work does not count.
+    long a busy machine takes over the work does not count. A program that is never idle is given four times as long.
     """
     waited = 0.0
     while not condition():
@@ -111,5 +120,7 @@ async def until(condition: Callable[[], object], seen: Callable[[], str], *, pat
             await asyncio.sleep(_LOOK_EVERY)
             waited += min(time.monotonic() - began + _LOOK_EVERY, _LONGEST_LOOK)
         else:
-            waited += LONGEST
+            waited += LONGEST / 4
     await idle()
+    if drawing.draw():
+        await idle()

@@ -25,7 +25,7 @@ import pyte
 from textual.geometry import Size
 
 from drio_tui import launcher
-from drio_tui.ui.screens.too_small import fits
+from drio_tui.ui.app.too_small_screen import fits
 from tests.ui.shell_pty import Terminal
 
 SIZES = ((80, 24), (120, 40), (100, 30), (200, 60), (60, 18), (33, 9), (140, 24), (80, 50))
@@ -94,7 +94,7 @@ def events_of(seed: int) -> Iterator[Event]:
 
 
 def _mouse(rng: random.Random, columns: int, rows: int) -> Event:
-    x, y = rng.randint(1, columns), rng.randint(1, rows)
+    x, y = rng.randint(1, columns), rng.randint(1, rows - 1)  # the last row has a Quit to click on
     what = rng.choice(["click", "click", "click", "double click", "wheel", "move", "drag"])
     press, release = f"\x1b[<0;{x};{y}M", f"\x1b[<0;{x};{y}m"
     to_x, to_y = rng.randint(1, columns), rng.randint(1, rows)
@@ -139,7 +139,9 @@ class _Raw(Terminal):
 
     @property
     def idle(self) -> bool:
-        """Whether the program used no time of the processor since this was last asked, and wants none."""
+        """Whether the program used no time of the processor since this was last asked and wants none, or has ended."""
+        if self.process.poll() is not None:
+            return True
         state, *numbers = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         used, self._used = self._used, numbers[10:12]
         return state == "S" and used == self._used
@@ -250,7 +252,8 @@ class Monkey:
                 self._wait(terminal, lambda: terminal.idle, 2)
             now = time.monotonic()
             if terminal.process.poll() is not None:
-                self._find(terminal, f"it ended with {terminal.process.returncode}")
+                if not self._has_quit(terminal):
+                    self._find(terminal, f"it ended with {terminal.process.returncode}")
                 return
             if now > sandbox_at:
                 self._kick_sandbox()
@@ -273,6 +276,10 @@ class Monkey:
                     self._find(terminal, "it does not react to keys any more")
                     return
         self._leave(terminal)
+
+    def _has_quit(self, terminal: _Raw) -> bool:
+        """Whether the program may have ended because Quit was chosen in the palette or in a dialog."""
+        return terminal.process.returncode == 0 and any("enter" in name for name in [*self._last][-6:])
 
     def _leave(self, terminal: _Raw) -> None:
         """Quit, agreeing to what is asked; another program would be killed."""

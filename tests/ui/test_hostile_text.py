@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from drio_tui.ui.screens.guide import GuideScreen
-from drio_tui.ui.widgets.document import Document
+from drio_tui.ui.widgets.rich_text import Document
+from drio_tui.ui.wizard.wizard_screen import WizardScreen
 from tests.ui.driving import TOKEN, open_first_app, running, show, text_of, until
 from tests.ui.hostile_data import HOSTILE, SEQUENCES, hostile_drio
 from tests.ui.shell_pty import Terminal
@@ -40,7 +40,7 @@ async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.Mon
         await until(pilot, lambda: templates.things)
         seen += [text_of(pilot.app), templates.query_one(Document).text]
         await pilot.press("c")
-        await until(pilot, lambda: isinstance(pilot.app.screen, GuideScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))
         form: Any = pilot.app.screen
         await until(pilot, lambda: form.taken is not None and form._on == "basics")
         form.draft.basics["name"] = "Nova"

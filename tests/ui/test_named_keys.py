@@ -11,16 +11,16 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 from textual.widgets._footer import FooterKey
 
-from drio_tui.guide.checks import PAGES
 from drio_tui.kinds import KINDS
-from drio_tui.ui.editors.base import Notes
-from drio_tui.ui.screens.edit import Target
-from drio_tui.ui.screens.guide import GuideScreen
+from drio_tui.ui.editing.edit_screen import Target
+from drio_tui.ui.editing.editors.base import Notes
 from drio_tui.ui.widgets.empty_state import EmptyState
+from drio_tui.ui.wizard.wizard_screen import WizardScreen
+from drio_tui.wizard.validation import PAGES
 from tests.ui.driving import open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
-from tests.ui.test_guide import begin, fill
+from tests.ui.wizard.test_wizard_screen import begin, fill
 from tests.workspace.small_app import small_config
 
 SMALL = (80, 24)
@@ -49,7 +49,7 @@ def _key(shown: str) -> str:
     return "+".join([*(one.lower() for one in modifiers), name])
 
 
-def _ends(guide: GuideScreen, key: str) -> bool:
+def _ends(guide: WizardScreen, key: str) -> bool:
     """Whether a key leaves the wizard, or makes the app."""
     return key == "escape" or (key == "ctrl+s" and guide.draft.page == "review")
 
@@ -75,7 +75,7 @@ async def dead_keys(
             if (key, bound.binding.action) in known:
                 continue
             known.add((key, bound.binding.action))
-        if pilot.app.screen is not screen or (isinstance(screen, GuideScreen) and _ends(screen, key)):
+        if pilot.app.screen is not screen or (isinstance(screen, WizardScreen) and _ends(screen, key)):
             break  # that, or Ctrl+S before, leads away
         pilot.app._notifications.clear()
         before = state(pilot.app)
@@ -151,7 +151,7 @@ async def test_every_key_that_a_page_of_an_editor_names_does_something(
 
                 await again()
                 if found := await dead_keys(pilot, edit, again, known):
-                    dead[f"{kind} {edit._pages[number]}"] = found
+                    dead[f"{kind} {edit._pages[number].id}"] = found
                 if edit.is_attached:
                     edit.dismiss(None)
                 await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)

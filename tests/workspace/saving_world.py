@@ -10,9 +10,9 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.http import httpx
 from drio_tui.api.transport import Exchange, Limits, Transport
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET, Kind
-from drio_tui.workspace.journal import Journal
-from drio_tui.workspace.outcomes import Edit
-from drio_tui.workspace.saving import Saver
+from drio_tui.workspace.saving.journal import Journal
+from drio_tui.workspace.saving.save_result import Edit
+from drio_tui.workspace.saving.saver import Saver
 
 if TYPE_CHECKING:
     from tests.sandbox_fixtures import InProcess

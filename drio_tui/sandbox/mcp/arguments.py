@@ -20,9 +20,9 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from drio_tui.calls.patterns import TooLarge, parsed
-from drio_tui.sandbox.mcp import fast
+from drio_tui.sandbox.mcp import compiled_schema
 from drio_tui.text import one_line
+from drio_tui.tool_calls.patterns import TooLarge, parsed
 
 _MOST_ERRORS = 10
 _SECONDS = 0.5
@@ -140,7 +140,7 @@ class Checker:
     """One schema, compiled."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        self._fits = fast.compiled(schema)
+        self._fits = compiled_schema.compiled(schema)
         self._validator = _Validator(schema, registry=Registry())
 
     def problems(self, value: Any) -> list[str]:

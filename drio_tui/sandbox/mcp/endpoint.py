@@ -20,10 +20,10 @@ from fastapi.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from drio_tui.api.wire import loads
+from drio_tui.api.json_codec import loads
 from drio_tui.sandbox.core import Sandbox
-from drio_tui.sandbox.guard import request_id
-from drio_tui.sandbox.mcp.deployments import deployed_secrets, newest, newest_number
+from drio_tui.sandbox.mcp.deployment_store import deployed_secrets, newest, newest_number
+from drio_tui.sandbox.middleware import request_id
 from drio_tui.sandbox.problems import envelope
 from drio_tui.sandbox.secrets import SecretsUnavailable
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
@@ -186,7 +186,7 @@ class Endpoint:
 
 def _loader() -> Any:
     """What makes a server of a snapshot; the SDK behind it takes most of a second to import, in a thread."""
-    from drio_tui.sandbox.mcp.loading import load
+    from drio_tui.sandbox.mcp.server_factory import load
 
     return load
 

@@ -16,17 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from drio_tui.calls.answers import as_text, read
-from drio_tui.calls.chain import handed_on
-from drio_tui.calls.credentials import Keyring, SignInFailed
-from drio_tui.calls.egress import Gate, GuardedTransport, Origin, Policy
-from drio_tui.calls.fetch import Answer, FetchFailed, FetchLimits, fetch
-from drio_tui.calls.outputs import result_of
-from drio_tui.calls.requests import BadArgument, Outgoing, build
-from drio_tui.mapping.slots import fill
 from drio_tui.sandbox.mcp.arguments import Checker, Undecided
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.text import duration, visible
+from drio_tui.tool_calls.chain import handed_on
+from drio_tui.tool_calls.credentials import CredentialProvider, SignInFailed
+from drio_tui.tool_calls.egress import EgressPolicy, GuardedTransport, Origin, Policy
+from drio_tui.tool_calls.fetch import Answer, FetchFailed, fetch
+from drio_tui.tool_calls.outputs import result_of
+from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build
+from drio_tui.tool_calls.response import as_text, read
+from drio_tui.widget_data.field_mappings import fill
 
 Document = dict[str, Any]
 
@@ -62,16 +62,14 @@ class Runtime:
         deployment: Deployment,
         policy: Policy,
         secrets: dict[str, Document] | None,
-        limits: FetchLimits | None = None,
         *,
-        how_to_allow: Callable[[Origin], str] = lambda _origin: "",
+        how_to_allow: Callable[[Origin], str],
     ) -> None:
         self.deployment = deployment
-        self.limits = limits or FetchLimits()
         self._how_to_allow = how_to_allow
-        self._gate = Gate.for_urls(policy, deployment.urls)
+        self._gate = EgressPolicy.for_urls(policy, deployment.urls)
         self._transport = GuardedTransport(policy)
-        self._keyring = Keyring(self._transport, self._gate, secrets)
+        self._keyring = CredentialProvider(self._transport, self._gate, secrets)
 
     @property
     def given(self) -> set[str]:
@@ -85,14 +83,14 @@ class Runtime:
     async def call(self, tool: DeployedTool, arguments: Document) -> Outcome:
         """Call a tool as a client asked for it, and what follows it."""
         first = await self._run(tool, arguments)
-        if first.failed or not tool.next_ids or first.structured is None:
+        if first.structured is None:
             return first
         steps: list[Document] = []
         try:
             async with asyncio.timeout(CHAIN_SECONDS):
                 await self._follow(tool, arguments, first.structured, steps)
         except TimeoutError:
-            steps.append({"tool": None, "status": "skipped", "reason": f"{duration(CHAIN_SECONDS)} are over"})
+            steps[-1] |= {"status": "failed", "reason": f"the {duration(CHAIN_SECONDS)} of a chain are over"}
         return replace(first, steps=steps)
 
     async def _follow(self, tool: DeployedTool, arguments: Document, result: Document, steps: list[Document]) -> None:
@@ -118,7 +116,7 @@ class Runtime:
                 step |= {"status": "skipped", "reason": "it changes something, so it is yours to call"}
                 continue
             outcome = await self._run(following, given.arguments)
-            if outcome.failed or outcome.structured is None:
+            if outcome.structured is None:
                 step |= {"status": "failed", "reason": outcome.text}
                 continue
             step |= {"status": "done", "result": outcome.structured}
@@ -146,21 +144,21 @@ class Runtime:
         except SignInFailed as error:
             return self._refused(str(error), error.private)
         except FetchFailed as error:
-            unknown = error.sent and tool.method not in ("GET", "HEAD", "OPTIONS")
+            unknown = error.sent and tool.method not in SAFE
             said = f"{error} Whether it took effect is not known." if unknown else str(error)
             return self._refused(said, error.private, unknown=unknown)
 
     def _refused(self, said: str, private: Origin | None, *, unknown: bool = False) -> Outcome:
         if private is not None:
-            said = f"{said} {self._how_to_allow(private)}".rstrip()
+            said = f"{said} {self._how_to_allow(private)}"
         return Outcome(said, failed=True, unknown=unknown, private=private)
 
-    async def _ask(self, tool: DeployedTool, outgoing: Outgoing) -> Answer:
+    async def _ask(self, tool: DeployedTool, outgoing: PreparedRequest) -> Answer:
         credentials = await self._keyring.credentials(tool.auth)
-        answer = await fetch(self._transport, self._gate, outgoing, credentials, self.limits)
+        answer = await fetch(self._transport, self._gate, outgoing, credentials)
         if answer.status == 401 and self._keyring.forget(tool.auth):
             credentials = await self._keyring.credentials(tool.auth)
-            answer = await fetch(self._transport, self._gate, outgoing, credentials, self.limits)
+            answer = await fetch(self._transport, self._gate, outgoing, credentials)
         return answer
 
 

@@ -11,12 +11,12 @@ import mcp_types as types
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
-from drio_tui.calls.answers import as_text
-from drio_tui.calls.outputs import NOTE_META
-from drio_tui.calls.tools import listed
 from drio_tui.sandbox.mcp.runtime import Outcome, Runtime
 from drio_tui.sandbox.mcp.snapshot import DeployedTool
 from drio_tui.sandbox.mcp.widgets import APPS_EXTENSION, MIME_TYPE, VIEW_META, Widget, widgets_of
+from drio_tui.tool_calls.outputs import NOTE_META
+from drio_tui.tool_calls.response import as_text
+from drio_tui.tool_calls.tools import listed
 
 Context = Any  # the SDK's, generic over a lifespan we have none of
 
@@ -115,5 +115,5 @@ def _chain_text(steps: list[dict[str, Any]]) -> str:
         if step["status"] == "done":
             lines.append(f"Then {step['tool']} with {as_text(step['arguments'])}: {as_text(step['result'])}")
         else:
-            lines.append(f"Not done after it: {step['tool'] or 'the rest'} ({step['reason']})")
+            lines.append(f"Not done after it: {step['tool']} ({step['reason']})")
     return "\n".join(lines)

@@ -6,16 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from drio_tui.calls.outputs import published
-from drio_tui.calls.tools import (
-    input_schema,
-    only_reads,
-    properties,
-    required,
-    tool_name,
-    without_hints,
-)
 from drio_tui.sandbox.mcp.arguments import Checker, is_schema
+from drio_tui.tool_calls.outputs import published
+from drio_tui.tool_calls.tools import input_schema, only_reads, properties, required, tool_name, without_hints
 
 Document = dict[str, Any]
 

@@ -15,9 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from drio_tui.sandbox.db import Database
-from drio_tui.sandbox.oauth import authorize, metadata, register, token, workos
-from drio_tui.sandbox.oauth.pages import style_sheet
-from drio_tui.sandbox.oauth.principal import (
+from drio_tui.sandbox.oauth import authorize, metadata, register, token_routes, workos
+from drio_tui.sandbox.oauth.bearer_auth import (
     NotSignedIn,
     local_user,
     mint_local_token,
@@ -26,6 +25,8 @@ from drio_tui.sandbox.oauth.principal import (
     require_user,
     user_with_email,
 )
+from drio_tui.sandbox.oauth.form_parsing import OAuthProblem
+from drio_tui.sandbox.oauth.pages import style_sheet
 from drio_tui.sandbox.oauth.server import OAuthServer, Principal, RateLimit
 from drio_tui.sandbox.oauth.settings import (
     API_PREFIX,
@@ -36,7 +37,6 @@ from drio_tui.sandbox.oauth.settings import (
     OAuthSettings,
 )
 from drio_tui.sandbox.oauth.tables import User
-from drio_tui.sandbox.oauth.wire import OAuthProblem
 
 __all__ = [
     "NotSignedIn",
@@ -80,9 +80,9 @@ def build_routes(server: OAuthServer) -> list[BaseRoute]:
         _route(server, f"{AUTH_PREFIX}/register", "POST", register.register),
         _route(server, f"{AUTH_PREFIX}/authorize", "GET", authorize.authorize),
         _route(server, authorize.CALLBACK_PATH, "GET", authorize.callback),
-        _route(server, f"{AUTH_PREFIX}/token", "POST", token.token),
-        _route(server, f"{AUTH_PREFIX}/refresh", "POST", token.refresh),
-        _route(server, f"{AUTH_PREFIX}/revoke", "POST", token.revoke),
+        _route(server, f"{AUTH_PREFIX}/token", "POST", token_routes.token),
+        _route(server, f"{AUTH_PREFIX}/refresh", "POST", token_routes.refresh),
+        _route(server, f"{AUTH_PREFIX}/revoke", "POST", token_routes.revoke),
         _route(server, SIGN_IN_PATH, "GET", workos.show_sign_in),
         _route(server, SIGN_IN_PATH, "POST", workos.sign_in),
         _route(server, CONSENT_PATH, "GET", authorize.show_consent),

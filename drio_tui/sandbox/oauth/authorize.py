@@ -20,14 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
+from drio_tui.sandbox.oauth.bearer_auth import user_with_email
+from drio_tui.sandbox.oauth.form_parsing import OAuthProblem, read_form
 from drio_tui.sandbox.oauth.pages import error_page, page
-from drio_tui.sandbox.oauth.principal import user_with_email
 from drio_tui.sandbox.oauth.redirects import form_targets, host_of, with_params
 from drio_tui.sandbox.oauth.secret import digest, form_token, new_secret, same
 from drio_tui.sandbox.oauth.server import OAuthServer, find_client
 from drio_tui.sandbox.oauth.settings import AUTH_PREFIX, CONSENT_PATH, DEFAULT_SCOPES, SCOPES, SIGN_IN_PATH
 from drio_tui.sandbox.oauth.tables import Client, Code, Grant, Pending, Token, UpstreamCode
-from drio_tui.sandbox.oauth.wire import OAuthProblem, read_form
 
 CALLBACK_PATH = f"{AUTH_PREFIX}/callback"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from drio_tui.sandbox.guard import PAGE_CSP
+from drio_tui.sandbox.middleware import PAGE_CSP
 from drio_tui.sandbox.oauth.settings import STYLE_PATH
 from drio_tui.text import one_line
 

@@ -14,12 +14,19 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from drio_tui.sandbox.oauth.form_parsing import (
+    NO_STORE,
+    OAuthProblem,
+    media_type,
+    oauth_error,
+    parse_json_object,
+    read_body,
+)
 from drio_tui.sandbox.oauth.redirects import problem
 from drio_tui.sandbox.oauth.secret import digest, new_secret
 from drio_tui.sandbox.oauth.server import OAuthServer
 from drio_tui.sandbox.oauth.settings import SCOPES
 from drio_tui.sandbox.oauth.tables import Client
-from drio_tui.sandbox.oauth.wire import NO_STORE, OAuthProblem, media_type, oauth_error, parse_json_object, read_body
 
 AUTH_METHODS = ("none", "client_secret_post", "client_secret_basic")
 GRANT_TYPES = ("authorization_code", "refresh_token")

@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from drio_tui.sandbox.oauth.authorize import CALLBACK_PATH, is_same_browser, pending_of
+from drio_tui.sandbox.oauth.form_parsing import OAuthProblem, read_form
 from drio_tui.sandbox.oauth.pages import error_page, page
 from drio_tui.sandbox.oauth.secret import digest, form_token, new_secret, same
 from drio_tui.sandbox.oauth.server import OAuthServer
 from drio_tui.sandbox.oauth.settings import SIGN_IN_PATH
 from drio_tui.sandbox.oauth.tables import Pending, UpstreamCode
-from drio_tui.sandbox.oauth.wire import OAuthProblem, read_form
 
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\Z")
 _MAX_EMAIL = 254

@@ -14,12 +14,12 @@ from drio_tui.sandbox.routes import (
     apps,
     auth,
     deployments,
+    draft_calls,
     integrations,
     operations,
     process,
     templates,
     tools,
-    trying,
     widgets,
 )
 
@@ -35,7 +35,7 @@ def install(app: FastAPI) -> None:
         auth,
         templates,
         deployments,
-        trying,
+        draft_calls,
         allowed,
         process,
     ):

@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from drio_tui.calls.egress import Origin, parse_origin
 from drio_tui.sandbox.bodies import StrictRoute
 from drio_tui.sandbox.core import Sandbox, reply
 from drio_tui.sandbox.problems import invalid, missing
 from drio_tui.sandbox.routes.common import Box, User
+from drio_tui.tool_calls.egress import Origin, parse_origin
 
 router = APIRouter(prefix="/sandbox/allowed-hosts", route_class=StrictRoute, include_in_schema=False)
 

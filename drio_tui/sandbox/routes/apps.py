@@ -8,8 +8,8 @@ from drio_tui.api.models import AppCreate, AppPatch, DeployResult
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import READ, WRITE, AppId, Box, User, errors
+from drio_tui.sandbox.services import apps
 from drio_tui.sandbox.store import Store
-from drio_tui.sandbox.things import apps
 
 router = common.router("Apps")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fastapi.responses import Response
 
+from drio_tui.api.json_codec import dumps
 from drio_tui.api.models import AuthConnectionCreate, AuthConnectionPatch
-from drio_tui.api.wire import dumps
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.providers import providers
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, AuthId, Box, User, one_of
+from drio_tui.sandbox.services import auth
 from drio_tui.sandbox.store import Store
-from drio_tui.sandbox.things import auth
 
 router = common.router("Auth")
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from drio_tui.sandbox.bodies import StrictRoute
 from drio_tui.sandbox.core import reply
-from drio_tui.sandbox.mcp.deployments import history
+from drio_tui.sandbox.mcp.deployment_store import history
 from drio_tui.sandbox.routes.common import AppId, Box, User
-from drio_tui.sandbox.things import apps
+from drio_tui.sandbox.services import apps
 
 router = APIRouter(prefix="/sandbox/apps/{appId}", route_class=StrictRoute, include_in_schema=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from drio_tui.api.models import (
+    ApiModel,
     App,
     AuthConnection,
     AuthProvider,
@@ -17,76 +18,75 @@ from drio_tui.api.models import (
     Tool,
     User,
     Widget,
-    Wire,
 )
 
 
-class TemplateList(Wire):
+class TemplateList(ApiModel):
     templates: list[Template]
 
 
-class TemplateAnswer(Wire):
+class TemplateAnswer(ApiModel):
     template: Template
 
 
-class UserAnswer(Wire):
+class UserAnswer(ApiModel):
     user: User
 
 
-class AppList(Wire):
+class AppList(ApiModel):
     apps: list[App]
 
 
-class AppAnswer(Wire):
+class AppAnswer(ApiModel):
     app: App
 
 
-class ConfigAnswer(Wire):
+class ConfigAnswer(ApiModel):
     config: Config
 
 
-class AuthList(Wire):
+class AuthList(ApiModel):
     auth: list[AuthConnection]
     providers: list[AuthProvider]
 
 
-class AuthAnswer(Wire):
+class AuthAnswer(ApiModel):
     auth: AuthConnection
 
 
-class IntegrationList(Wire):
+class IntegrationList(ApiModel):
     integrations: list[Integration]
 
 
-class IntegrationAnswer(Wire):
+class IntegrationAnswer(ApiModel):
     integration: Integration
 
 
-class OperationList(Wire):
+class OperationList(ApiModel):
     operations: list[Operation]
 
 
-class OperationAnswer(Wire):
+class OperationAnswer(ApiModel):
     operation: Operation
 
 
-class ToolList(Wire):
+class ToolList(ApiModel):
     tools: list[Tool]
 
 
-class ToolAnswer(Wire):
+class ToolAnswer(ApiModel):
     tool: Tool
 
 
-class WidgetList(Wire):
+class WidgetList(ApiModel):
     widgets: list[Widget]
 
 
-class WidgetAnswer(Wire):
+class WidgetAnswer(ApiModel):
     widget: Widget
 
 
-class DeployProblem(Wire):
+class DeployProblem(ApiModel):
     """What in one thing of the app could not work once it is deployed."""
 
     code: Literal["unbound_tool", "dangling_binding", "stale_binding", "broken_chain", "broken_action"]
@@ -97,7 +97,7 @@ class DeployProblem(Wire):
     field: str
 
 
-class DeployProblems(Wire):
+class DeployProblems(ApiModel):
     problems: list[DeployProblem]
 
 

@@ -8,7 +8,7 @@ from drio_tui.api.models import IntegrationCreate, IntegrationPatch
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, IntegrationId, User, list_of, one_of
-from drio_tui.sandbox.things import integrations
+from drio_tui.sandbox.services import integrations
 
 router = common.router("Integrations")
 

@@ -8,8 +8,8 @@ from drio_tui.api.models import OperationCreate, OperationPatch
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, IntegrationId, OperationId, User, one_of
+from drio_tui.sandbox.services import operations
 from drio_tui.sandbox.store import Store
-from drio_tui.sandbox.things import operations
 
 router = common.router("Operations")
 

@@ -8,7 +8,7 @@ from drio_tui.api.models import BindingInput, ChainInput, ToolCreate, ToolPatch
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, ToolId, User, list_of, one_of
-from drio_tui.sandbox.things import tools
+from drio_tui.sandbox.services import tools
 
 router = common.router("Tools")
 

@@ -8,7 +8,7 @@ from drio_tui.api.models import ActionsInput, WidgetCreate, WidgetPatch
 from drio_tui.sandbox.core import reply
 from drio_tui.sandbox.routes import common, envelopes
 from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, User, WidgetId, list_of, one_of
-from drio_tui.sandbox.things import widgets
+from drio_tui.sandbox.services import widgets
 
 router = common.router("Widgets")
 

@@ -1,6 +1,6 @@
-"""Everything that reads or changes what Textual and asyncio do not document.
+"""Everything that reads or changes what Textual, Rich and asyncio do not document.
 
-Nothing else in the program may use a private name of theirs; tests/ui/test_textual_internals.py checks each.
+Nothing else in the program may use a private name of theirs; tests/ui/base/test_textual_internals.py checks each.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import selectors
 import signal
 import termios
 import time
+import weakref
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextvars import Context, copy_context
 from functools import lru_cache, partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from rich.segment import Segment
 from textual import events
 from textual._context import active_message_pump
+from textual._node_list import NodeList
 from textual._styles_cache import StylesCache
 from textual._xterm_parser import BRACKETED_PASTE_END, XTermParser
 from textual.app import App
@@ -30,13 +33,22 @@ from textual.color import Color
 from textual.dom import DOMNode
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Offset, Region
 from textual.keys import key_to_character
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.screen import Screen, ScreenResultType
+from textual.selection import Selection
+from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    _ScreenBase = Screen[Any]
+else:
+    _ScreenBase = object
 
 _READ_SIZE = 1 << 16
 _PASTE_PAUSE = 2.0
@@ -47,6 +59,8 @@ _SEQUENCE_OR_TEXT = re.compile("\x1b[^\x1b]{0,40}|[^\x1b]+")
 """Longer than any sequence for which Textual's parser looks."""
 _PALETTE_SEARCH = "--textual-command-palette-gather-commands"
 """The worker group in which Textual's command palette looks for commands."""
+_SHORT_SEGMENT = 256
+"""Characters; a line of the terminal is rarely longer."""
 _GONE = frozenset({errno.EIO, errno.EBADF, errno.ENXIO, errno.ENODEV, errno.EPIPE})
 
 
@@ -64,6 +78,7 @@ class LeanApp(App[int], inherit_bindings=False):
         self._in_own_context(super()._start_widget, parent, widget)
 
     def _register(self, parent: DOMNode, *widgets: Widget, **options: Any) -> list[Widget]:
+        empty_cancelled_timers(asyncio.get_running_loop())
         return self._in_own_context(super()._register, parent, *widgets, **options)
 
     def _in_own_context(self, start: Callable[..., T], *arguments: Any, **options: Any) -> T:
@@ -313,6 +328,19 @@ class PageBindings(Screen[ScreenResultType]):
         return [*chain[:place], (page, bindings), *chain[place:]]
 
 
+class IgnoresStaleSizes(_ScreenBase):
+    """Mixed into screens, before Textual's class: a size that the terminal no longer has is not laid out.
+
+    Textual's layout posts the size that it was made for to the screen itself, which makes the layout of the screens
+    behind it again (8.2): two sizes that are under way at once would follow each other for ever.
+    """
+
+    def on_resize(self, event: events.Resize) -> None:
+        if event.size != self.app.size:
+            event.stop()
+            event.prevent_default()
+
+
 def all_screens(app: App[Any]) -> list[Screen[Any]]:
     """The screens of every mode, not only of the one that is shown."""
     return [screen for stack in app._screen_stacks.values() for screen in stack]
@@ -359,6 +387,76 @@ def share_background_styles() -> None:
     StylesCache.get_inner_outer = get_inner_outer  # type: ignore[method-assign,assignment] # for every widget
 
 
+def limit_split_segments() -> None:
+    """Cache few of the long segments that were split, as those of a long value in an input field.
+
+    Rich caches the last 16,384 splits with the text before and after the cut, whatever its length (15.0). A field is
+    split at another cell with each key: 5,000 wide characters take 40 KiB a key.
+    """
+    method = vars(Segment)["_split_cells"]
+    if not hasattr(method.__func__, "cache_info"):
+        return
+    split = partial(method.__func__.__wrapped__, Segment)
+    short, long = lru_cache(4096)(split), lru_cache(8)(split)
+
+    def _split_cells(_: type[Segment], segment: Segment, cut: int) -> tuple[Segment, Segment]:
+        parts: tuple[Segment, Segment] = (short if len(segment.text) <= _SHORT_SEGMENT else long)(segment, cut)
+        return parts
+
+    Segment._split_cells = classmethod(_split_cells)  # type: ignore[method-assign,assignment] # for every widget
+
+
+class _WeakSender:
+    """In the place of a message's slot for its sender: a weak reference."""
+
+    def __init__(self, slot: Any) -> None:
+        self.slot = slot
+
+    def __get__(self, message: Message | None, owner: type[Message]) -> Any:
+        if message is None:
+            return self
+        sender = self.slot.__get__(message, owner)
+        return None if sender is None else sender()
+
+    def __set__(self, message: Message, sender: MessagePump | None) -> None:
+        self.slot.__set__(message, None if sender is None else weakref.ref(sender))
+
+
+def hold_senders_weakly() -> None:
+    """Let no message hold the widget that sent it.
+
+    The message loop of a widget holds the last message until the next one comes, which may be never (8.2): the
+    size that a widget got while a dialog was open would hold the closed dialog, with all that it drew.
+    """
+    slot = vars(Message)["_sender"]
+    if not isinstance(slot, _WeakSender):
+        Message._sender = _WeakSender(slot)  # type: ignore[assignment,misc] # for every message
+
+
+def forget_removed_nodes() -> None:
+    """Let go of what a node has cached of the nodes below it when one is added or removed.
+
+    Textual does not use it any more and keeps it (8.2): the displayed children, the last four arrangements and up to
+    a thousand results of queries, each of which may hold a part of a closed page.
+    """
+    original = NodeList.updated
+    if getattr(original, "_forgets", False):
+        return
+
+    def updated(self: NodeList) -> None:
+        original(self)
+        self._displayed_nodes = self._displayed_visible_nodes = (-1, [])
+        node: Any = self._parent() if self._parent is not None else None
+        while node is not None:
+            node._query_one_cache.clear()
+            if isinstance(node, Widget):
+                node._arrangement_cache.clear()
+            node = node._parent
+
+    updated._forgets = True  # type: ignore[attr-defined] # marks that it is done
+    NodeList.updated = updated  # type: ignore[method-assign] # for every widget
+
+
 def is_ending(app: App[Any]) -> bool:
     """Whether `App.exit` was called."""
     return app._exit
@@ -371,6 +469,17 @@ def end_after_crash(app: App[Any], error: BaseException) -> None:
         app._exception = app._exception or error
     app._exception_event.set()
     app._close_messages_no_wait()
+
+
+def empty_cancelled_timers(loop: asyncio.AbstractEventLoop) -> None:
+    """Let the cancelled timers of `loop` hold nothing.
+
+    asyncio keeps up to a hundred of them until they would have run, each with its context, which holds the worker
+    that set the timer and so a closed screen.
+    """
+    for handle in getattr(loop, "_scheduled", ()):
+        if handle.cancelled():
+            handle._context = None
 
 
 def loop_is_idle(loop: asyncio.AbstractEventLoop) -> bool:
@@ -406,6 +515,60 @@ def guard_option_lists() -> None:
 
     _move_page._guarded = True  # type: ignore[attr-defined] # marks that it is done
     OptionList._move_page = _move_page  # type: ignore[method-assign] # the one place for the palette's, Select's and our lists
+
+
+def guard_selections() -> None:
+    """Let a selection that begins below the text, which has become shorter since, be empty.
+
+    Textual looks up the line after the last one (8.2: `IndexError` when the selection is copied).
+    """
+    original = Selection.extract
+    if getattr(original, "_guarded", False):
+        return
+
+    def extract(self: Selection, text: str) -> str:
+        below = self.start is not None and self.start.y >= len(text.splitlines())
+        return "" if below else original(self, text)
+
+    extract._guarded = True  # type: ignore[attr-defined] # marks that it is done
+    Selection.extract = extract  # type: ignore[method-assign] # for every widget
+
+
+def guard_text_areas() -> None:
+    """Draw a text area blank until it has its styles.
+
+    Textual draws it from component styles and a background that are not there yet (8.2: `KeyError` or
+    `ColorParseError`, seen when screens and themes change fast).
+    """
+    from textual.widgets import TextArea  # the first frame does without
+
+    original = TextArea.render_lines
+    if getattr(original, "_guarded", False):
+        return
+
+    def render_lines(self: TextArea, crop: Region) -> list[Strip]:
+        return original(self, crop) if self._component_styles else [Strip.blank(crop.width)] * crop.height
+
+    render_lines._guarded = True  # type: ignore[attr-defined] # marks that it is done
+    TextArea.render_lines = render_lines  # type: ignore[method-assign] # for every text area
+
+
+def guard_mouse_selection() -> None:
+    """Begin no selection in a widget that has left its screen.
+
+    Textual asks its parent for a region (8.2: `AttributeError` at a mouse button pressed over it).
+    """
+    original = Screen.get_widget_and_offset_at
+    if getattr(original, "_guarded", False):
+        return
+
+    def get_widget_and_offset_at(self: Screen[Any], x: int, y: int) -> tuple[Widget | None, Offset | None]:
+        widget, offset = original(self, x, y)
+        gone = widget is not None and widget is not self and widget.parent is None
+        return (None, None) if gone else (widget, offset)
+
+    get_widget_and_offset_at._guarded = True  # type: ignore[attr-defined] # marks that it is done
+    Screen.get_widget_and_offset_at = get_widget_and_offset_at  # type: ignore[method-assign] # for every screen
 
 
 def has_started(app: App[Any]) -> bool:

@@ -9,12 +9,12 @@ from drio_tui.schema.form import has_secret, to_fields, to_json
 from drio_tui.schema.leaves import JsonNode, SecretLeaf
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
-from drio_tui.ui.forms.blocks import ListBlock
-from drio_tui.ui.forms.chooser import Choice
-from drio_tui.ui.forms.place import Place
+from drio_tui.ui.dialogs.select_dialog import Choice
+from drio_tui.ui.forms.field_widget import Place
+from drio_tui.ui.forms.group_widgets import ListBlock
 
 if TYPE_CHECKING:
-    from drio_tui.ui.forms.form import SchemaForm
+    from drio_tui.ui.forms.schema_form import SchemaForm
 
 _STEPS = {"up": -1, "down": 1, "remove": 0}
 

@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from drio_tui.ui import keymap
-from drio_tui.ui.keymap import Key
-from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.widgets.sanitize import safe_line
 
 
 class TabStrip(Widget, can_focus=True):

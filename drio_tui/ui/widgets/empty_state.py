@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from drio_tui.api.errors import DrioError
-from drio_tui.ui.widgets.safe import safe
+from drio_tui.ui.widgets.sanitize import safe
 
 
 class EmptyState(Static):

@@ -8,8 +8,8 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from drio_tui.ui import keymap
-from drio_tui.ui.keymap import Key
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
 
 _LONGEST = 500
 """A longer text is in no name, and takes long to look for in a large list."""

@@ -13,7 +13,7 @@ from textual.widgets import Input, Select, Static
 
 from drio_tui.contrast import is_colour
 from drio_tui.text import one_line
-from drio_tui.ui.widgets.safe import safe
+from drio_tui.ui.widgets.sanitize import safe
 from drio_tui.ui.widgets.values import swatch
 
 

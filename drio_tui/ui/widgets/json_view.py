@@ -19,9 +19,9 @@ from textual.strip import Strip
 from textual.widgets import Input, Static
 
 from drio_tui.text import count_of
-from drio_tui.ui import keymap
-from drio_tui.ui.json_lines import NO_LIMITS, Cut, Limits, Part, lines_of, parts_of, text_lines
-from drio_tui.ui.keymap import Key
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.widgets.json_lines import NO_LIMITS, Cut, Limits, Part, lines_of, parts_of, text_lines
 
 _CHUNK = 20_000
 _STYLES: dict[Part, str] = {
@@ -31,7 +31,8 @@ _STYLES: dict[Part, str] = {
     "word": "json-lines--word",
     "mark": "json-lines--mark",
 }
-_parts = lru_cache(maxsize=2048)(parts_of)
+_LINES_SPLIT = 512
+"""Several screens of lines."""
 
 
 class JsonLines(ScrollView, can_focus=True):
@@ -91,10 +92,12 @@ class JsonLines(ScrollView, can_focus=True):
         self.query_text = ""
         self.at: int | None = None
         self._widest = 0
+        self._parts = lru_cache(_LINES_SPLIT)(parts_of)  # with the view, so that its lines go with it
 
     def replace(self, lines: list[str], *, coloured: bool) -> None:
         """Show other lines, from the top."""
         self.lines, self.coloured, self._widest = [], coloured, 0
+        self._parts.cache_clear()
         self.at = None
         self.scroll_to(0, 0, animate=False)
         self.extend(lines)
@@ -130,7 +133,7 @@ class JsonLines(ScrollView, can_focus=True):
         end = start + width + 1
         spans: list[Span] = []
         if self.coloured:
-            for left, right, part in _parts(line):
+            for left, right, part in self._parts(line):
                 if right > start and left < end:
                     name = self.get_visual_style(_STYLES[part], partial=True)
                     spans.append(Span(max(0, left - start), min(end, right) - start, name))

@@ -9,8 +9,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from drio_tui.text import duration
-from drio_tui.ui.messages import Phase, Status
-from drio_tui.ui.widgets.safe import safe_line
+from drio_tui.ui.base.messages import Phase, Status
+from drio_tui.ui.widgets.sanitize import safe_line
 
 AREAS: tuple[tuple[str, str], ...] = (("templates", "Templates"), ("apps", "Apps"), ("requests", "Requests"))
 

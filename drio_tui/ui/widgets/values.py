@@ -15,7 +15,7 @@ from textual.style import Style
 
 from drio_tui.contrast import is_colour
 from drio_tui.text import duration
-from drio_tui.ui.widgets.safe import safe, safe_line
+from drio_tui.ui.widgets.sanitize import safe, safe_line
 
 TEXT_MAX = 20_000
 """Characters of one text that are shown; the JSON view has the rest."""

@@ -87,7 +87,7 @@ async def served(folder: Path, **options: Any) -> AsyncIterator[Served]:
         box = app.state.sandbox
         token = await mint_local_token(box.database, box.oauth.settings)
         headers = {"Authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False, timeout=60) as http:
             yield Served(app, base_url, folder, Caller(http))
 
 

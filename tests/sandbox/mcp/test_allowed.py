@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from drio_tui.calls.egress import GuardedBackend, Policy, Refused, origin_text, parse_origin
 from drio_tui.sandbox.allowed import AllowedHosts, change, forget
+from drio_tui.tool_calls.egress import EgressDenied, GuardedBackend, Policy, origin_text, parse_origin
 from tests.sandbox.mcp.conftest import Served, Upstream, served
+from tests.sandbox.mcp.test_draft_calls import try_it
 from tests.sandbox.mcp.test_egress import Names
-from tests.sandbox.mcp.test_trying import try_it
 
 HOSTS = "/sandbox/allowed-hosts"
 
@@ -95,7 +95,7 @@ async def test_an_allowed_name_that_leads_to_metadata_or_to_no_server_is_refused
     """F62."""
     Names(monkeypatch, [address])
     backend = GuardedBackend(Policy(private=frozenset({("metadata.example", 80)})))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(EgressDenied) as refused:
         await backend.addresses("metadata.example", 80)
     assert refused.value.private is None
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from drio_tui.sandbox.mcp import fast
+from drio_tui.sandbox.mcp import compiled_schema
 from drio_tui.sandbox.mcp.arguments import Checker, Undecided, is_schema
 
 
@@ -128,7 +128,7 @@ SCHEMAS = st.recursive(
 
 @given(SCHEMAS, VALUES)
 def test_the_quick_yes_is_never_wrong(schema: Any, value: Any) -> None:
-    fits = fast.compiled(schema)
+    fits = compiled_schema.compiled(schema)
     if fits is not None and fits(value):
         assert Draft202012Validator(schema).is_valid(value)
 
@@ -136,7 +136,7 @@ def test_the_quick_yes_is_never_wrong(schema: Any, value: Any) -> None:
 def test_the_quick_yes_is_said_for_what_tools_usually_have() -> None:
     schema = {"type": "object", "properties": {"q": {"type": "string", "maxLength": 5}, "n": {"type": "integer"}},
               "required": ["q"], "additionalProperties": False}  # fmt: skip
-    fits = fast.compiled(schema)
+    fits = compiled_schema.compiled(schema)
     assert fits is not None
     assert fits({"q": "abc", "n": 1})
     assert not fits({"q": "abcdef"})

@@ -14,10 +14,10 @@ import pytest
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Transport
-from drio_tui.workspace.loader import load_app
-from drio_tui.workspace.model_view import expected
-from drio_tui.workspace.preflight import preflight
-from drio_tui.workspace.snapshot import Snapshot
+from drio_tui.workspace.deploy.model_view import expected
+from drio_tui.workspace.lint.preflight import preflight
+from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.snapshot import Snapshot
 from tests.sandbox.mcp.conftest import Seen, Served, Upstream, respond
 from tests.workspace.saving_world import Token
 
@@ -401,33 +401,6 @@ async def test_a_chain_hands_results_on_by_the_names_of_arguments(lax: Served, u
     assert '"price": 9' in result.content[1].text
 
 
-async def test_an_argument_of_a_chain_is_taken_from_the_newest_result_that_has_it(
-    lax: Served, upstream: Upstream
-) -> None:
-    said = {"/first": {"id": "of the first"}, "/second": {"id": "of the second"}}
-    upstream.answer = lambda seen: respond(json.dumps(said.get(seen.target, {})).encode())
-    app, _ = await chain(
-        lax, upstream, {"name": "First", "path": "/first"}, {"name": "Second", "path": "/second"},
-        {"name": "Third", "path": "/third", "inputSchema": properties(id={"type": "string"})},
-    )  # fmt: skip
-    result = await lax.call(await lax.deploy(app), "first")
-    assert result.meta["drio/chain"][1]["arguments"] == {"id": "of the second"}
-
-
-@pytest.mark.parametrize(("method", "unknown"), [("GET", False), ("HEAD", False), ("POST", True), ("DELETE", True)])
-async def test_only_a_lost_answer_to_a_change_leaves_it_open_whether_it_took_effect(
-    lax: Served, upstream: Upstream, method: str, unknown: bool
-) -> None:
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-
-    upstream.on_connection = hang_up
-    app, _ = await lax.tool(upstream.base_url, method=method)
-    result = await lax.call(await lax.deploy(app), "do-it")
-    assert result.is_error
-    assert ("Whether it took effect is not known" in result.content[0].text) is unknown
-
-
 async def test_a_chain_runs_nothing_that_changes_something_unless_it_is_annotated_to_only_read(
     lax: Served, upstream: Upstream
 ) -> None:
@@ -444,13 +417,6 @@ async def test_a_chain_runs_nothing_that_changes_something_unless_it_is_annotate
         ("write", "skipped"),
     ]
     assert [seen.target for seen in upstream.seen] == ["/", "/query"]
-
-
-async def test_a_chain_has_a_length_it_cannot_exceed(lax: Served, upstream: Upstream) -> None:
-    app, _ = await chain(lax, upstream, *({"name": f"Step {number}", "path": f"/{number}"} for number in range(12)))
-    result = await lax.call(await lax.deploy(app), "step-0")
-    assert len(upstream.seen) == 1 + 8
-    assert result.meta["drio/chain"][-1]["status"] == "skipped"
 
 
 async def test_a_step_that_fails_leaves_the_result_and_says_why(lax: Served, upstream: Upstream) -> None:

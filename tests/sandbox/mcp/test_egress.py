@@ -6,25 +6,31 @@ import asyncio
 import gzip
 import ipaddress
 import socket
+import sys
 import zlib
 from typing import Any
 
+import httpcore
 import pytest
+import pytest_asyncio
 
-from drio_tui.calls.egress import (
-    Gate,
+from drio_tui.api.http import httpx
+from drio_tui.tool_calls import egress
+from drio_tui.tool_calls.egress import (
+    EgressDenied,
+    EgressPolicy,
     GuardedBackend,
     GuardedTransport,
     Policy,
-    Refused,
     Unreachable,
     why_refused,
 )
-from drio_tui.calls.fetch import Credentials, FetchFailed, FetchLimits, fetch
-from drio_tui.calls.requests import Outgoing
-from tests.sandbox.mcp.conftest import Served, Upstream, respond
+from drio_tui.tool_calls.fetch import Credentials, FetchFailed, FetchLimits, fetch
+from drio_tui.tool_calls.requests import PreparedRequest
+from tests.sandbox.mcp.conftest import Served, Upstream, read_request, respond
 
 STRICT = Policy(("127.0.0.1", 1), "/upstream")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="another loopback address, and a queue of connections")
 LAX = Policy(("127.0.0.1", 1), "/upstream", allow_private=True)
 
 INNER = [
@@ -62,10 +68,10 @@ def test_what_is_no_address_of_a_server_is_refused_whatever_is_allowed(address: 
 )  # fmt: skip
 async def test_nothing_is_sent_to_a_host_that_no_integration_names(url: str) -> None:
     """F62."""
-    gate = Gate.for_urls(STRICT, ["https://api.example.com/v1", "http://api.example.com"])
+    gate = EgressPolicy.for_urls(STRICT, ["https://api.example.com/v1", "http://api.example.com"])
     async with GuardedTransport(STRICT) as transport:
         with pytest.raises(FetchFailed) as failure:
-            await fetch(transport, gate, Outgoing("GET", url))
+            await fetch(transport, gate, PreparedRequest("GET", url))
         assert not failure.value.sent
 
 
@@ -172,9 +178,9 @@ async def test_a_host_of_other_letters_is_found_by_its_ascii_name(
 ) -> None:
     Names(monkeypatch, ["127.0.0.1"])
     for host in ("bücher.example", "xn--bcher-kva.example"):
-        gate = Gate.for_urls(LAX, [f"http://{host}:{upstream.port}"])
+        gate = EgressPolicy.for_urls(LAX, [f"http://{host}:{upstream.port}"])
         async with GuardedTransport(LAX) as transport:
-            answer = await fetch(transport, gate, Outgoing("GET", f"http://{host}:{upstream.port}/x"))
+            answer = await fetch(transport, gate, PreparedRequest("GET", f"http://{host}:{upstream.port}/x"))
         assert answer.status == 200
     assert {seen.headers["host"] for seen in upstream.seen} == {f"xn--bcher-kva.example:{upstream.port}"}
 
@@ -184,9 +190,9 @@ async def test_a_name_is_resolved_once_and_what_was_judged_is_what_is_connected_
 ) -> None:
     """F62."""
     names = Names(monkeypatch, ["127.0.0.1"], ["10.9.9.9"])
-    gate = Gate.for_urls(LAX, [f"http://rebind.example:{upstream.port}"])
+    gate = EgressPolicy.for_urls(LAX, [f"http://rebind.example:{upstream.port}"])
     async with GuardedTransport(LAX) as transport:
-        answer = await fetch(transport, gate, Outgoing("GET", f"http://rebind.example:{upstream.port}/x"))
+        answer = await fetch(transport, gate, PreparedRequest("GET", f"http://rebind.example:{upstream.port}/x"))
     assert answer.status == 200
     assert names.asked == 1
     assert upstream.seen[0].headers["host"] == f"rebind.example:{upstream.port}"
@@ -199,7 +205,7 @@ async def test_a_name_that_turns_private_after_a_good_answer_is_refused_at_the_n
     Names(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
     backend = GuardedBackend(STRICT)
     assert await backend.addresses("rebind.example", upstream.port) == ["93.184.216.34"]
-    with pytest.raises(Refused, match="this machine"):
+    with pytest.raises(EgressDenied, match="this machine"):
         await backend.connect_tcp("rebind.example", upstream.port, 5)
     assert upstream.seen == []
 
@@ -210,9 +216,9 @@ async def test_the_first_three_addresses_of_a_host_are_tried(
 ) -> None:
     nobody = [f"127.0.0.{number}" for number in range(2, 2 + dead)]  # the upstream listens at .1 only
     Names(monkeypatch, [*nobody, "127.0.0.1"])
-    gate = Gate.for_urls(LAX, [f"http://many.example:{upstream.port}"])
+    gate = EgressPolicy.for_urls(LAX, [f"http://many.example:{upstream.port}"])
     async with GuardedTransport(LAX) as transport:
-        asking = fetch(transport, gate, Outgoing("GET", f"http://many.example:{upstream.port}/x"))
+        asking = fetch(transport, gate, PreparedRequest("GET", f"http://many.example:{upstream.port}/x"))
         if dead < 3:
             assert (await asking).status == 200
         else:
@@ -224,7 +230,7 @@ async def test_the_first_three_addresses_of_a_host_are_tried(
 
 async def test_one_bad_address_among_good_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     Names(monkeypatch, ["93.184.216.34", "169.254.169.254"])
-    with pytest.raises(Refused, match="link-local"):
+    with pytest.raises(EgressDenied, match="link-local"):
         await GuardedBackend(STRICT).addresses("mixed.example", 80)
 
 
@@ -232,6 +238,118 @@ async def test_a_name_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch
     Names(monkeypatch, [])
     with pytest.raises(Unreachable, match=r"nowhere\.example"):
         await GuardedBackend(STRICT).addresses("nowhere.example", 80)
+
+
+# --- connections ------------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def connected(upstream: Upstream) -> list[tuple[str, asyncio.Event]]:
+    """Where each connection to the upstream came from, and whether it has ended."""
+    found: list[tuple[str, asyncio.Event]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ended = asyncio.Event()
+        found.append((writer.get_extra_info("peername")[0], ended))
+        try:
+            while True:
+                upstream.seen.append(await read_request(reader))
+                writer.write(respond(b"{}"))
+        finally:
+            ended.set()
+
+    upstream.on_connection = serve
+    return found
+
+
+def get(upstream: Upstream, **timeouts: float) -> httpx.Request:
+    return httpx.Request("GET", upstream.base_url, extensions={"timeout": timeouts})
+
+
+async def test_a_connection_is_used_again_and_ends_with_the_transport(upstream: Upstream, connected: Any) -> None:
+    async with GuardedTransport(LAX) as transport:
+        for body in (b"one", b"two"):
+            response = await transport.handle_async_request(httpx.Request("POST", upstream.base_url, content=body))
+            assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+            assert await response.aread() == b"{}"
+        ((_, ended),) = connected
+        assert not ended.is_set()
+    await asyncio.wait_for(ended.wait(), 30)
+    assert [(seen.method, seen.body) for seen in upstream.seen] == [("POST", b"one"), ("POST", b"two")]
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream, connected: Any
+) -> None:
+    monkeypatch.setattr(egress, "_IDLE_SECONDS", 0.0)
+    async with GuardedTransport(LAX) as transport:
+        for _ in range(2):
+            await (await transport.handle_async_request(get(upstream))).aread()
+    assert len(connected) == 2
+
+
+async def test_so_many_connections_are_made_and_half_of_them_kept(upstream: Upstream, connected: Any) -> None:
+    async with GuardedTransport(LAX, connections=2) as transport:
+        for _ in range(2):
+            first = await transport.handle_async_request(get(upstream))
+            second = await transport.handle_async_request(get(upstream))
+            with pytest.raises(httpx.TimeoutException):
+                await transport.handle_async_request(get(upstream, pool=0.01))
+            await first.aread()
+            await second.aread()
+    assert len(connected) == 3
+
+
+async def test_a_connection_is_not_used_again_once_a_person_no_longer_allows_its_origin(
+    upstream: Upstream, connected: Any
+) -> None:
+    allowed = {("127.0.0.1", upstream.port)}
+    async with GuardedTransport(Policy(private=allowed)) as transport:
+        await (await transport.handle_async_request(get(upstream))).aread()
+        allowed.clear()
+        with pytest.raises(EgressDenied, match="this machine"):
+            await transport.handle_async_request(get(upstream))
+    assert len(upstream.seen) == 1
+
+
+@LINUX
+async def test_a_connection_is_made_in_the_way_that_is_asked_for(upstream: Upstream, connected: Any) -> None:
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    stream = await GuardedBackend(LAX).connect_tcp("127.0.0.1", upstream.port, 30, "127.0.0.2", options)
+    try:
+        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+        await stream.read(1)
+        assert [peer for peer, _ in connected] == ["127.0.0.2"]
+        assert stream.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    finally:
+        await stream.aclose()
+
+
+@LINUX
+async def test_an_address_that_does_not_answer_in_time_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream
+) -> None:
+    with socket.socket() as silent, socket.socket() as waiting:
+        silent.bind(("127.0.0.2", upstream.port))
+        silent.listen(0)
+        waiting.connect(silent.getsockname())  # whoever comes now is not let in
+        backend = GuardedBackend(LAX)
+        Names(monkeypatch, ["127.0.0.2", "127.0.0.1"], ["127.0.0.2"])
+        async with asyncio.timeout(30):
+            await (await backend.connect_tcp("half.example", upstream.port, 0.5)).aclose()
+            with pytest.raises(httpcore.ConnectTimeout):
+                await backend.connect_tcp("silent.example", upstream.port, 0.5)
+
+
+async def test_an_answer_that_does_not_come_in_time_is_a_timeout(upstream: Upstream) -> None:
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        await reader.read()
+
+    upstream.on_connection = never
+    async with GuardedTransport(LAX) as transport, asyncio.timeout(30):
+        with pytest.raises(httpx.ReadTimeout):
+            await transport.handle_async_request(get(upstream, read=0.01))
 
 
 # --- credentials ----------------------------------------------------------------------------------
@@ -247,10 +365,10 @@ async def test_credentials_replace_what_an_argument_sends_and_leave_the_rest_as_
 
     upstream.on_connection = record
     url = f"{upstream.base_url}/x?list=a%2Cb,c&words=a%20b&key=mine"
-    outgoing = Outgoing("GET", url, {"x-token": "mine", "X-Other": "kept"})
+    outgoing = PreparedRequest("GET", url, {"x-token": "mine", "X-Other": "kept"})
     credentials = Credentials({"X-Token": "theirs"}, {"key": "p&q"})
     async with GuardedTransport(LAX) as transport:
-        await fetch(transport, Gate.for_urls(LAX, [upstream.base_url]), outgoing, credentials)
+        await fetch(transport, EgressPolicy.for_urls(LAX, [upstream.base_url]), outgoing, credentials)
     (first, *lines) = heads[0].lower().split("\r\n")
     assert first.startswith("get /x?list=a%2cb,c&words=a%20b&key=p%26q ")
     assert [line for line in lines if line.startswith("x-")] == ["x-other: kept", "x-token: theirs"]
@@ -260,9 +378,9 @@ async def test_credentials_replace_what_an_argument_sends_and_leave_the_rest_as_
 
 
 async def fetched(upstream: Upstream, path: str = "/", **limits: Any) -> Any:
-    gate = Gate.for_urls(LAX, [upstream.base_url])
+    gate = EgressPolicy.for_urls(LAX, [upstream.base_url])
     async with GuardedTransport(LAX) as transport:
-        outgoing = Outgoing("GET", upstream.base_url + path)
+        outgoing = PreparedRequest("GET", upstream.base_url + path)
         return await fetch(transport, gate, outgoing, Credentials(), FetchLimits(**limits))
 
 
@@ -344,7 +462,7 @@ async def test_an_upstream_that_breaks_the_protocol_is_told(upstream: Upstream, 
         await writer.drain()
 
     upstream.on_connection = break_off
-    with pytest.raises(FetchFailed, match="broke off") as failure:
+    with pytest.raises(FetchFailed, match=r"broke off: .+ .+") as failure:
         await fetched(upstream)
     assert failure.value.sent
 
@@ -364,6 +482,20 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
     assert (await fetched(upstream)).status == 200
 
 
+async def test_certificates_are_loaded_for_tls_only_and_told_where_that_fails(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    gate = EgressPolicy.for_urls(LAX, [upstream.base_url, "https://127.0.0.1:2"])
+    async with GuardedTransport(LAX) as transport:
+        assert (await fetch(transport, gate, PreparedRequest("GET", upstream.base_url))).status == 200
+        with pytest.raises(
+            FetchFailed, match=r"reached: no certificates could be loaded, see SSL_CERT_FILE"
+        ) as failure:
+            await fetch(transport, gate, PreparedRequest("GET", "https://127.0.0.1:2"))
+        assert not failure.value.sent
+
+
 async def test_tls_is_verified_against_the_name_though_an_address_is_connected_to(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
@@ -377,17 +509,17 @@ async def test_tls_is_verified_against_the_name_though_an_address_is_connected_t
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     Names(monkeypatch, ["127.0.0.1"])
-    upstream = Upstream()
+    upstream = Upstream(answer=lambda _seen: respond(b"", Connection="close"))
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     try:
-        for name, good in (("good.example", True), ("other.example", False)):
-            gate = Gate.for_urls(LAX, [f"https://{name}:{port}"])
-            async with GuardedTransport(LAX) as transport:
-                if good:
-                    assert (await fetch(transport, gate, Outgoing("GET", f"https://{name}:{port}/"))).status == 200
-                else:
-                    with pytest.raises(FetchFailed, match="certificate"):
-                        await fetch(transport, gate, Outgoing("GET", f"https://{name}:{port}/"))
+        good, other = (f"https://{name}.example:{port}" for name in ("good", "other"))
+        gate = EgressPolicy.for_urls(LAX, [good, other])
+        async with GuardedTransport(LAX) as transport:
+            assert (await fetch(transport, gate, PreparedRequest("GET", good))).status == 200
+            (tmp_path / "ca.pem").unlink()  # it is read once
+            assert (await fetch(transport, gate, PreparedRequest("GET", good))).status == 200
+            with pytest.raises(FetchFailed, match="certificate"):
+                await fetch(transport, gate, PreparedRequest("GET", other))
     finally:
         server.close()

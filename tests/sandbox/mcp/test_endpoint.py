@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from drio_tui.calls.tools import tool_name
+from drio_tui.tool_calls.tools import tool_name
 from tests.sandbox.mcp.conftest import Served, Upstream, respond
 
 pytestmark = pytest.mark.socket

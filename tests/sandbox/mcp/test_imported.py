@@ -10,11 +10,11 @@ import pytest
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Transport
-from drio_tui.importing.document import open_document
-from drio_tui.importing.making import batch
-from drio_tui.workspace.saving import Saver
-from tests.importing.documents import PETS
-from tests.importing.oracle import count, wanted, with_everything
+from drio_tui.openapi_import.document import open_document
+from drio_tui.openapi_import.import_batch import batch
+from drio_tui.workspace.saving.saver import Saver
+from tests.openapi_import.documents import PETS
+from tests.openapi_import.oracle import count, wanted, with_everything
 from tests.sandbox.mcp.conftest import Served, Upstream
 from tests.workspace.saving_world import Token
 

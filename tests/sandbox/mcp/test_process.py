@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from tests import preloaded
 from tests.sandbox_fixtures import Process, close, start_sandbox
 
 pytestmark = pytest.mark.socket
 
 
 def command(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "drio_tui", "sandbox", *arguments, "--data", str(data)]
-    return subprocess.run(line, capture_output=True, text=True, check=False)
+    return preloaded.run("sandbox", *arguments, "--data", str(data), text=True)
 
 
 def deploy_twice(process: Process) -> tuple[str, str]:

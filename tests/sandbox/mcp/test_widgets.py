@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from drio_tui.api.models import PRIMITIVES
-from drio_tui.mapping.slots import fill
 from drio_tui.sandbox.mcp.snapshot import Deployment, read
 from drio_tui.sandbox.mcp.widgets import document_of, widgets_of
-from drio_tui.sandbox.mcp.widgets.looks import variables
+from drio_tui.sandbox.mcp.widgets.css_variables import variables
+from drio_tui.widget_data.field_mappings import fill
 from tests.sandbox.mcp.browser import BINARY, Page, browser
 from tests.sandbox.mcp.conftest import Served
 

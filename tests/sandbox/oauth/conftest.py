@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from drio_tui.sandbox.db import Database
-from drio_tui.sandbox.guard import Guard
+from drio_tui.sandbox.middleware import Guard
 from drio_tui.sandbox.oauth import OAuthServer, OAuthSettings, Principal, install, require_user
 from tests.sandbox.oauth.browser import AUTH, BASE, PORT, Application, Browser, Clock, http
 

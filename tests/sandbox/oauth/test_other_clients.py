@@ -19,7 +19,7 @@ from pydantic import AnyUrl
 from requests_oauthlib import OAuth2Session
 
 from drio_tui.sandbox.db import Database
-from drio_tui.sandbox.guard import Guard
+from drio_tui.sandbox.middleware import Guard
 from drio_tui.sandbox.oauth import OAuthSettings
 from tests.sandbox.oauth.browser import BASE, Browser
 from tests.sandbox.oauth.conftest import LOOPBACK, Sandbox, make_app

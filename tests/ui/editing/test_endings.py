@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from drio_tui.workspace import recovery
+from drio_tui.workspace.saving import unsaved_edits
 from tests.ui.driving import TOKEN
 from tests.ui.shell_pty import Terminal
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.socket
 
 FAILING = """
 import sys, threading
-from drio_tui.ui.app import DrioApp
+from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.base.textual_internals import TerminalDriver
-from drio_tui.ui.launch import LaunchOptions, run_tui
-from drio_tui.ui.terminal import TerminalApp
+from drio_tui.ui.app.launch import LaunchOptions, run_tui
+from drio_tui.ui.app.terminal import TerminalApp
 
 how, base_url = sys.argv[1:]
 
@@ -102,7 +102,7 @@ def terminated(terminal: Terminal) -> int:
 
 
 def killed(terminal: Terminal) -> int:
-    terminal.until(lambda: any(buffer.mine["name"].endswith("!" * 6) for buffer in recovery.load().buffers))
+    terminal.until(lambda: any(buffer.mine["name"].endswith("!" * 6) for buffer in unsaved_edits.load().buffers))
     terminal.kill(signal.SIGKILL)
     return terminal.wait()
 
@@ -129,7 +129,7 @@ async def test_an_edit_outlives_every_end_of_the_program(isolated: Path) -> None
                 end_of, server.base_url, "!", f"Acme Support{typed}", end, again=again, fail=fail
             )
             assert ended == code, fail
-            (kept,) = recovery.load().buffers
+            (kept,) = unsaved_edits.load().buffers
             assert (kept.mine["name"], kept.base and kept.base["name"]) == (f"Acme Support{typed}", "Acme Support")
             assert TOKEN not in repr((kept, kept.mine))
         assert len(list((isolated / "state" / "crashes").iterdir())) == 3

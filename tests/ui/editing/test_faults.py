@@ -10,19 +10,19 @@ import pytest
 from textual.pilot import Pilot
 
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
-from drio_tui.ui.forms.chooser import Choice, ChooserScreen
-from drio_tui.ui.forms.editors import Picker
-from drio_tui.ui.screens.app import AppScreen
-from drio_tui.ui.screens.bulk import BatchScreen
-from drio_tui.ui.screens.confirm import ConfirmScreen
-from drio_tui.ui.screens.conflict import ConflictScreen
-from drio_tui.ui.screens.edit import EditScreen, Target
-from drio_tui.ui.screens.history import HistoryScreen
-from drio_tui.ui.screens.recovery import RecoveryScreen
-from drio_tui.ui.screens.review import ReviewScreen
-from drio_tui.workspace import recovery
-from drio_tui.workspace.bulk import Batch
-from drio_tui.workspace.merge import FieldChange, FieldConflict, StaleList
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.editing.batch_dialog import BatchDialog
+from drio_tui.ui.editing.conflict_dialog import ConflictScreen
+from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.history_screen import HistoryScreen
+from drio_tui.ui.editing.recovery_screen import RecoveryScreen
+from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.forms.inputs import Picker
+from drio_tui.workspace.saving import unsaved_edits
+from drio_tui.workspace.saving.batch import Batch
+from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, OverwrittenList
 from tests.ui.driving import at_once, click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of, opened, put
 from tests.ui.hostile_data import HOSTILE, hostile_drio
@@ -114,7 +114,7 @@ async def test_what_drio_does_not_allow_is_switched_off_for_that_thing_and_says_
         await pilot.press("c")
         await until(pilot, lambda: any("does not allow this" in note.message for note in app._notifications))
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, BatchScreen) and app.screen.focused)
+        await until(pilot, lambda: isinstance(app.screen, BatchDialog) and app.screen.focused)
         await click_button(pilot, "#go")
         await until(pilot, lambda: "Retry the failed" in text_of(app))
         await pilot.press("escape")
@@ -277,10 +277,10 @@ async def test_what_loses_its_place_is_kept_and_finds_another(
         await client.delete(OPERATION, made, app=app)
         put(editing, "name", "Search better")
         await save(pilot, "deleted elsewhere")
-        await until(pilot, lambda: recovery.load().buffers)
+        await until(pilot, lambda: unsaved_edits.load().buffers)
         await client.delete(INTEGRATION, first, app=app)
         await save(pilot, "Its integration was deleted elsewhere")
-        (kept,) = recovery.load().buffers
+        (kept,) = unsaved_edits.load().buffers
         assert kept.mine["name"] == "Search better"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
@@ -288,7 +288,7 @@ async def test_what_loses_its_place_is_kept_and_finds_another(
         await until(pilot, lambda: pilot.app.screen is screen)
         found = (await client.list(OPERATION, app=app, parent=second)).items
         assert [one["name"] for one in found] == ["Search better"]
-        await until(pilot, lambda: not recovery.load().buffers)
+        await until(pilot, lambda: not unsaved_edits.load().buffers)
 
 
 async def test_a_stale_chain_is_shown_before_it_is_replaced(
@@ -335,7 +335,7 @@ async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeyp
         for tool in tools:
             screen.marked[("tool", tool["id"])] = None
         screen.action_switch_things()
-        await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.focused)
+        await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.focused)
         batch: Any = pilot.app.screen
         await click_button(pilot, "#go", times=2)
         for _ in range(20):
@@ -413,12 +413,14 @@ async def test_what_is_not_as_documented_is_edited_beside_and_stays_as_it_is(mon
 async def test_no_dialog_of_editing_acts_on_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """F57 F58: markup, control sequences, wide and stacked characters, and very long lines, in every place of each."""
     bad, path = HOSTILE, (HOSTILE, "x")
-    buffer = recovery.Buffer("p", "u", "app_1", "tool", "t", bad, {"name": bad}, lost=(bad,), why=bad, id="0" * 24)
+    buffer = unsaved_edits.UnsavedEdit(
+        "p", "u", "app_1", "tool", "t", bad, {"name": bad}, lost=(bad,), why=bad, id="0" * 24
+    )
     dialogs: list[Any] = [
         ReviewScreen(bad, TOOL, [FieldChange(path, bad, [bad])], [FieldChange(path, 1, 2)],
-                     [StaleList(path, (bad,), (bad,))]),
+                     [OverwrittenList(path, (bad,), (bad,))]),
         ConflictScreen(bad, [FieldConflict(path, bad, [bad], {bad: bad}, bad, bad)]),
-        BatchScreen(bad, bad, [bad], lambda saver: Batch([]), agree="Yes", name=bad),
+        BatchDialog(bad, bad, [bad], lambda saver: Batch([]), agree="Yes", name=bad),
         RecoveryScreen([buffer]),
         ChooserScreen(bad, [Choice(1, bad, bad)]),
         ConfirmScreen(bad, bad, name=bad),

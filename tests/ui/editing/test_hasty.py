@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from textual.widgets import Button
 
-from drio_tui.ui.screens.app import AppScreen
-from drio_tui.ui.screens.confirm import ConfirmScreen
-from drio_tui.ui.screens.edit import EditScreen, Target
-from drio_tui.ui.screens.help import HelpScreen
-from drio_tui.ui.screens.review import ReviewScreen
-from drio_tui.workspace import recovery
+from drio_tui.ui.app.help_screen import HelpScreen
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.workspace.saving import unsaved_edits
 from tests.ui.driving import at_once, running, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
 from tests.ui.editing.test_saving import edit_of, opened, put
@@ -127,7 +127,7 @@ async def test_a_kept_edit_that_could_not_be_read_again_stays_kept_as_it_is(monk
         await pilot.app.push_screen(EditScreen(target))
         await until(pilot, lambda: server.asked("GET", TOOL_1))
         pilot.app.keep_unsaved("the test ends it")
-        (kept,) = recovery.load().buffers
+        (kept,) = unsaved_edits.load().buffers
         assert (kept.mine["name"], kept.base and kept.base["name"], kept.draft) == (
             "Mine",
             SEARCH_TOOL["name"],
@@ -156,7 +156,7 @@ async def test_one_screen_that_cannot_keep_its_edit_does_not_cost_another_its_ow
         monkeypatch.setattr(broken, "buffer", lambda why: {}[why])
         pilot.app._screen_stack.insert(1, broken)
         assert pilot.app.keep_unsaved("the test ends it")
-        assert [one.mine["name"] for one in recovery.load().buffers] == ["Mine"]
+        assert [one.mine["name"] for one in unsaved_edits.load().buffers] == ["Mine"]
         pilot.app._screen_stack.remove(broken)
 
 
@@ -168,10 +168,10 @@ async def test_an_edit_that_is_kept_more_than_once_is_offered_once_with_what_was
         for name in ("First", "Second", "Third"):
             put(screen, "name", name)
             assert pilot.app.keep_unsaved("the test ends it")
-        assert [one.mine["name"] for one in recovery.load().buffers] == ["Third"]
+        assert [one.mine["name"] for one in unsaved_edits.load().buffers] == ["Third"]
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is not screen)
-        assert recovery.load().buffers == []
+        assert unsaved_edits.load().buffers == []
 
 
 async def test_a_copy_is_gone_to_wherever_the_cursor_is_by_then(monkeypatch: pytest.MonkeyPatch) -> None:

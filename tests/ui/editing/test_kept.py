@@ -6,25 +6,25 @@ from typing import Any
 
 import pytest
 
-from drio_tui.guide import drafts
-from drio_tui.ui.forms.editors import TextEditor
-from drio_tui.ui.screens.app import AppScreen
-from drio_tui.ui.screens.confirm import ConfirmScreen
-from drio_tui.ui.screens.edit import EditScreen, Target
-from drio_tui.ui.screens.guide_thing import ThingScreen
-from drio_tui.ui.screens.recovery import RecoveryScreen
-from drio_tui.workspace import recovery
-from drio_tui.workspace.recovery import Buffer, KeptEdit
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.recovery_screen import RecoveryScreen
+from drio_tui.ui.forms.inputs import TextEditor
+from drio_tui.ui.wizard.resource_screens import WizardResourceScreen
+from drio_tui.wizard import draft_store
+from drio_tui.workspace.saving import unsaved_edits
+from drio_tui.workspace.saving.unsaved_edits import KeptEdit, UnsavedEdit
 from tests.ui.driving import running, until
 from tests.ui.editing.test_faults import TOOL_1, editing_tool
 from tests.ui.editing.test_saving import edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
-from tests.ui.test_guide import SMALL, begin, fill, forward
+from tests.ui.wizard.test_wizard_screen import SMALL, begin, fill, forward
 from tests.workspace.small_app import AUTH, SEARCH_TOOL
 
 
-def kept() -> list[Buffer]:
-    return recovery.load().buffers
+def kept() -> list[UnsavedEdit]:
+    return unsaved_edits.load().buffers
 
 
 async def typed(pilot: Any, screen: Any, *keys: str) -> None:
@@ -40,7 +40,7 @@ async def test_what_is_typed_is_on_disk_until_it_is_saved(monkeypatch: pytest.Mo
         await until(pilot, lambda: [buffer.mine["name"] for buffer in kept()] == ["Search Tickets!"])
         (buffer,) = kept()
         assert (buffer.thing, buffer.base and buffer.base["name"]) == ("tool_1", "Search Tickets")
-        assert recovery.is_edited(buffer)  # another window does not offer it
+        assert unsaved_edits.is_edited(buffer)  # another window does not offer it
         await pilot.press("backspace")
         await until(pilot, lambda: kept() == [])  # there is nothing to lose
         await pilot.press("question_mark")
@@ -48,7 +48,7 @@ async def test_what_is_typed_is_on_disk_until_it_is_saved(monkeypatch: pytest.Mo
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
         assert kept() == []
-        assert list(recovery.folder().iterdir()) == []
+        assert list(unsaved_edits.folder().iterdir()) == []
 
 
 @pytest.mark.parametrize("leave", ["escape", "ctrl+q"])
@@ -109,7 +109,7 @@ async def test_a_secret_that_is_typed_is_never_on_disk(monkeypatch: pytest.Monke
         await until(pilot, lambda: [buffer.mine.get("config", {}).get("note") for buffer in kept()] == ["other note"])
         screen.focused.text = screen.focused.text.rstrip().removesuffix("}")
         await until(pilot, lambda: screen._whole.draft is not None)
-        assert secret not in "".join(path.read_text() for path in recovery.folder().iterdir())
+        assert secret not in "".join(path.read_text() for path in unsaved_edits.folder().iterdir())
 
 
 async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: 
         async with running(server.base_url, monkeypatch) as pilot:
             profile, drio = pilot.app.status.profile, pilot.app.backend.server
         mine = raw | {"name": "Mine"}
-        buffer = recovery.save(Buffer(profile, drio, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
+        buffer = unsaved_edits.save(UnsavedEdit(profile, drio, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
         other = KeptEdit(buffer.id)
         other.hold()
         async with running(server.base_url, monkeypatch) as pilot:
@@ -131,7 +131,7 @@ async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: 
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen._filled)
             assert pilot.app.screen.mine()["name"] == "Mine"
-            assert recovery.is_edited(buffer)
+            assert unsaved_edits.is_edited(buffer)
 
 
 @pytest.mark.parametrize("take", [True, False], ids=["taken", "given up"])
@@ -141,9 +141,9 @@ async def test_what_is_typed_in_the_wizard_is_in_its_draft(monkeypatch: pytest.M
         fill(guide, name="Nova")
         await forward(pilot, guide, "tools")
         await pilot.press("a", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ThingScreen) and pilot.app.screen._filled)
+        await until(pilot, lambda: isinstance(pilot.app.screen, WizardResourceScreen) and pilot.app.screen._filled)
         await pilot.press(*"Look")
-        await until(pilot, lambda: [one.name for one in drafts.load().drafts[0].added] == ["Look"])
+        await until(pilot, lambda: [one.name for one in draft_store.load().drafts[0].added] == ["Look"])
         await pilot.press("escape" if not take else "ctrl+s")
         if not take:
             await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
@@ -151,4 +151,4 @@ async def test_what_is_typed_in_the_wizard_is_in_its_draft(monkeypatch: pytest.M
         await until(pilot, lambda: pilot.app.screen is guide)
         wanted = ["Look"] if take else []
         assert [one.name for one in guide.draft.added] == wanted
-        await until(pilot, lambda: [one.name for one in drafts.load().drafts[0].added] == wanted)
+        await until(pilot, lambda: [one.name for one in draft_store.load().drafts[0].added] == wanted)

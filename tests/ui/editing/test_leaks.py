@@ -21,5 +21,5 @@ async def test_an_edit_screen_that_is_closed_is_gone_with_all_its_widgets_and_wh
             found = await measure(pilot, openings[name], 4)
             assert found.at_once > 5
             assert found.screens[1] <= STAYS, str(found)
-            assert found.widgets[1] <= STAYS * found.at_once, str(found)
-            assert found.drawn <= STAYS * found.at_once, str(found)
+            assert found.widgets[1] <= found.at_once, str(found)
+            assert found.drawn <= found.at_once, str(found)

@@ -8,12 +8,12 @@ import pytest
 from textual.widgets import Button
 
 from drio_tui.kinds import TOOL
-from drio_tui.ui.forms.chooser import ChooserScreen
-from drio_tui.ui.screens.bulk import BatchScreen
-from drio_tui.ui.screens.conflict import ConflictScreen
-from drio_tui.ui.screens.edit import Target
-from drio_tui.ui.screens.history import HistoryScreen
-from drio_tui.ui.widgets.key_line import KeyLine
+from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.editing.batch_dialog import BatchDialog
+from drio_tui.ui.editing.conflict_dialog import ConflictScreen
+from drio_tui.ui.editing.edit_screen import Target
+from drio_tui.ui.editing.history_screen import HistoryScreen
+from drio_tui.ui.widgets.footer import KeyFooter
 from tests.ui.driving import click_button, text_of, until
 from tests.ui.editing.test_saving import app_of, edit, edit_of, opened, put
 
@@ -43,12 +43,12 @@ async def test_dialogs_keep_their_buttons_and_what_is_behind_them_on_a_small_ter
         await until(pilot, lambda: f"{len(tools)} marked" in text_of(app))
         assert text_of(app).count("●") >= len(tools), "each marked line has its mark"
         await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, BatchScreen) and whole(app.screen))
+        await until(pilot, lambda: isinstance(app.screen, BatchDialog) and whole(app.screen))
         assert f"Type delete {len(tools)} to go on" in text_of(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, BatchScreen) and whole(app.screen))
+        await until(pilot, lambda: isinstance(app.screen, BatchDialog) and whole(app.screen))
         await click_button(pilot, "#go")
         await opened(pilot)
         await pilot.press("H")
@@ -72,12 +72,12 @@ async def test_the_line_of_keys_holds_whole_keys_only_and_help_always(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=(width, 24)) as (pilot, screen, _):
-        await until(pilot, lambda: len(screen.query_one(KeyLine).children) > 2)
-        keys = list(screen.query_one(KeyLine).children)
+        await until(pilot, lambda: len(screen.query_one(KeyFooter).children) > 2)
+        keys = list(screen.query_one(KeyFooter).children)
         assert all(key.region.right <= width for key in keys)
         assert any(key.action.endswith("help") for key in keys)
         await pilot.resize_terminal(200, 24)
-        await until(pilot, lambda: any(key.action == "quit" for key in screen.query_one(KeyLine).children))
+        await until(pilot, lambda: any(key.action == "quit" for key in screen.query_one(KeyFooter).children))
 
 
 async def test_a_new_widget_shows_no_inner_names_and_a_new_connection_begins_with_its_provider(

@@ -8,15 +8,15 @@ import pytest
 from textual.widgets import OptionList
 
 from drio_tui.kinds import AUTH, INTEGRATION, OPERATION, TOOL
-from drio_tui.ui.editors.binding import BindingEditor
-from drio_tui.ui.editors.search_list import SearchList
-from drio_tui.ui.editors.widget import WidgetEditor
-from drio_tui.ui.forms.chooser import ChooserScreen
-from drio_tui.ui.forms.editors import Picker
-from drio_tui.ui.forms.rows import FieldRow
-from drio_tui.ui.screens.confirm import ConfirmScreen
-from drio_tui.ui.screens.edit import EditScreen
-from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.editors.binding import BindingEditor
+from drio_tui.ui.editing.editors.search_list import SearchList
+from drio_tui.ui.editing.editors.widget import WidgetEditor
+from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.forms.field_row import FieldRow
+from drio_tui.ui.forms.inputs import Picker
 from tests.ui.driving import text_of, until
 from tests.ui.editing.test_saving import app_of, edit, edit_of, put
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drio_tui.kinds import OPERATION, TOOL
-from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.editing.review_dialog import ReviewScreen
 from tests.ui.driving import text_of, until
 from tests.ui.editing.test_saving import app_of, edit_of, opened
 

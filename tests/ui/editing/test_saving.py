@@ -18,17 +18,18 @@ from textual.widgets import Button, Input
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, TOOL
 from drio_tui.schema.fields import MISSING
 from drio_tui.schema.leaves import Leaf
-from drio_tui.ui.forms.chooser import ChooserScreen
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.editing.batch_dialog import BatchDialog
+from drio_tui.ui.editing.conflict_dialog import ConflictScreen
+from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.history_screen import HistoryScreen
+from drio_tui.ui.editing.recovery_screen import RecoveryScreen
+from drio_tui.ui.editing.review_dialog import ReviewScreen
 from drio_tui.ui.forms.tabs import TabStrip
-from drio_tui.ui.screens.app import AppScreen
-from drio_tui.ui.screens.bulk import BatchScreen
-from drio_tui.ui.screens.confirm import ConfirmScreen
-from drio_tui.ui.screens.conflict import ConflictScreen
-from drio_tui.ui.screens.edit import EditScreen, Target
-from drio_tui.ui.screens.history import HistoryScreen
-from drio_tui.ui.screens.recovery import RecoveryScreen
-from drio_tui.ui.screens.review import ReviewScreen
-from drio_tui.workspace import recovery
+from drio_tui.workspace.saving import unsaved_edits
+from tests import THOROUGH
 from tests.ui.driving import click_button, running, text_of, until
 
 
@@ -99,6 +100,7 @@ async def test_more_than_one_change_is_shown_before_it_is_written(
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         assert "[red]New[/red]" in text_of(pilot.app)
         assert "Other words" in text_of(pilot.app)
+        assert "Esc stops waiting" not in text_of(pilot.app)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is editing)
         assert (await client.get(TOOL, id, app=screen.app_id)).raw == before
@@ -223,6 +225,31 @@ async def test_a_new_connection_is_made_on_the_json_page_alone(
         assert made["secretRef"]
 
 
+async def test_a_pending_connection_is_edited_where_its_secret_is_missing(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
+        body = {"providerKey": "api-key", "name": "Waiting", "config": {"name": "X-Api-Key"}}
+        made = (await client.create(AUTH, body, app=screen.app_id)).raw
+        assert made["status"] == "pending"
+        screen.action_refresh()
+        await until(pilot, lambda: screen.snapshot.thing("auth", made["id"]) and not screen.loading_app)
+        number = [thing.id for thing in screen.snapshot.things("auth")].index(made["id"])
+        await edit(pilot, screen, "auth", number)
+        await until(pilot, lambda: "not set" in text_of(pilot.app))
+        assert "unchanged" not in text_of(pilot.app)
+        await pilot.press(*"SECRET-typed", "ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        assert "SECRET-typed" not in text_of(pilot.app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert (await client.get(AUTH, made["id"], app=screen.app_id)).raw["status"] == "valid"
+        await until(pilot, lambda: not screen.loading_app)
+        await edit(pilot, screen, "auth", number)
+        pilot.app.screen.show_page(1)
+        await until(pilot, lambda: "unchanged" in text_of(pilot.app))
+
+
 async def test_something_deleted_elsewhere_can_be_made_anew_from_what_was_typed(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,7 +299,7 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
         screen.tree_view.reveal(tool.key)
         await until(pilot, lambda: screen.chosen.about == tool.key)
         await pilot.press("D")
-        await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.is_mounted)
+        await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.is_mounted)
         asked: Any = pilot.app.screen
         await until(pilot, lambda: asked.focused is not None)
         assert asked.focused.id == "typed"
@@ -312,7 +339,7 @@ async def test_an_edit_that_was_kept_when_the_program_ended_goes_on_at_the_next_
         put(editing, "name", "Kept")
         pilot.app._keep("the program was ended by signal 15")
         await pilot.app.pop_screen()
-        assert [buffer.label for buffer in recovery.load().buffers] == [editing.base["name"]]
+        assert [buffer.label for buffer in unsaved_edits.load().buffers] == [editing.base["name"]]
         pilot.app._offered, pilot.app._began = False, time.time()  # as at the next start
         pilot.app._offer_kept()
         await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
@@ -323,7 +350,24 @@ async def test_an_edit_that_was_kept_when_the_program_ended_goes_on_at_the_next_
         await pilot.press("ctrl+s")
         await until(pilot, lambda: not isinstance(pilot.app.screen, EditScreen))
         assert (await client.get(TOOL, id, app=screen.app_id)).raw["name"] == "Kept"
-        assert recovery.load().buffers == []
+        assert unsaved_edits.load().buffers == []
+
+
+@pytest.mark.parametrize(("answer", "left"), [("escape", 1), ("ctrl+s", 0)])
+async def test_an_edit_that_was_kept_is_forgotten_after_a_question(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, answer: str, left: int
+) -> None:
+    async with app_of(sandbox_process, monkeypatch) as (pilot, screen, _):
+        editing, _id = await edit(pilot, screen, "tool")
+        put(editing, "name", "Kept")
+        pilot.app._keep("a test")
+        await pilot.app.push_screen(RecoveryScreen(unsaved_edits.load().buffers))
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press(answer)
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmScreen))
+        await until(pilot, lambda: len(unsaved_edits.load().buffers) == left)
 
 
 async def test_nothing_can_be_changed_when_only_reading(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,7 +407,7 @@ async def look_through(pilot: Any, screen: Any, kind: str, size: tuple[int, int]
     await until(pilot, lambda: pilot.app.screen is screen)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)] if THOROUGH else [(80, 24)], ids=str)
 async def test_every_page_of_every_kind_opens_and_nothing_is_changed_by_looking(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:

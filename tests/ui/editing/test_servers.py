@@ -9,10 +9,10 @@ import pytest
 from textual.widgets import Button
 
 from drio_tui.schema.leaves import Leaf
-from drio_tui.ui.screens.app import AppScreen
-from drio_tui.ui.screens.bulk import BatchScreen
-from drio_tui.ui.screens.edit import EditScreen
-from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.editing.batch_dialog import BatchDialog
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.editing.review_dialog import ReviewScreen
 from tests.ui.driving import click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -176,7 +176,7 @@ async def test_of_many_only_the_failed_are_tried_again(monkeypatch: pytest.Monke
             await pilot.press("m")
         assert "2 marked" in text_of(pilot.app)
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, BatchScreen) and pilot.app.screen.focused)
+        await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.focused)
         asked: Any = pilot.app.screen
         await pilot.press("enter")
         await until(pilot, lambda: "Go on with the other one?" in text_of(pilot.app))

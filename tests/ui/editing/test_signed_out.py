@@ -12,18 +12,18 @@ import pytest
 from textual.pilot import Pilot
 
 from drio_tui.kinds import APP
-from drio_tui.ui.app import DrioApp
-from drio_tui.ui.options import LaunchOptions
-from drio_tui.ui.screens.confirm import ConfirmScreen
-from drio_tui.ui.screens.signin import SignInScreen
-from drio_tui.workspace import recovery
+from drio_tui.ui.app.drio_app import DrioApp
+from drio_tui.ui.base.launch_options import LaunchOptions
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.signin.signin_screen import SignInScreen
+from drio_tui.workspace.saving import unsaved_edits
 from tests.auth.httpd import Raw, Reply, Request, json_reply
 from tests.auth.world import AUTHORIZE, World, browse
 from tests.ui.driving import running, text_of, until
 from tests.ui.editing.test_saving import edit, opened, put
 from tests.ui.editing.test_servers import ITEM, edit_integration, leaf
+from tests.ui.signin.test_signin_screen import browsing, revoke
 from tests.ui.table_server import TableServer, drio_of, serving
-from tests.ui.test_signin import browsing, revoke
 from tests.workspace.small_app import INTEGRATION
 
 
@@ -141,8 +141,8 @@ async def test_signing_in_as_the_same_leaves_the_edit_open_and_as_someone_else_k
         app.action_sign_in()
         await walk_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
         await until(pilot, lambda: app.session is not None and app.session is not session)
-        assert [buffer.mine["name"] for buffer in recovery.load(session.profile).buffers] == ["Typed before"]
-        assert recovery.load(app.session.profile).buffers == []
+        assert [buffer.mine["name"] for buffer in unsaved_edits.load(session.profile).buffers] == ["Typed before"]
+        assert unsaved_edits.load(app.session.profile).buffers == []
 
 
 async def test_a_token_from_outside_that_is_refused_keeps_the_edit_for_the_next_start(
@@ -156,8 +156,8 @@ async def test_a_token_from_outside_that_is_refused_keeps_the_edit_for_the_next_
         server.answers[f"GET {ITEM}"] = 401
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "another token than that of DRIO_TOKEN" in text_of(pilot.app))
-        await until(pilot, lambda: recovery.load().buffers)
-        assert recovery.load().buffers[0].mine["name"] == "Typed before"
+        await until(pilot, lambda: unsaved_edits.load().buffers)
+        assert unsaved_edits.load().buffers[0].mine["name"] == "Typed before"
 
 
 def as_drio(world: World, answers: dict[str, Any]) -> None:

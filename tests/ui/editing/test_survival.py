@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 
 from drio_tui.api.models import same_json
 from drio_tui.kinds import KINDS, Kind
-from drio_tui.ui.forms.whole import WholeJson
-from drio_tui.ui.screens.edit import EditScreen, Target
-from drio_tui.ui.screens.review import ReviewScreen
+from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.forms.json_page import WholeJson
 from tests.ui.driving import running, text_of, until
+from tests.ui.editing.editors.app import INTEGRATIONS, world
+from tests.ui.editing.editors.test_every_editor import THINGS
+from tests.ui.editing.editors.test_survival import at, edit_form, salted, unknown
 from tests.ui.editing.test_saving import edit_of
-from tests.ui.editors.app import INTEGRATIONS, world
-from tests.ui.editors.test_every_editor import THINGS
-from tests.ui.editors.test_survival import at, edit_form, salted, unknown
 from tests.ui.table_server import TableServer, drio_of, serving
 
 RAW = {**THINGS, "integration": {**INTEGRATIONS[0], "kind": "rest", "config": {"headers": {"A": "b"}}}}

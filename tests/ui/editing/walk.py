@@ -298,8 +298,7 @@ class Walk:
         await self.find("Sign-in2")
         await self.hand.press("c")
         await self.hand.until("new auth connection")
-        await self.hand.until("Sent in")  # it opens where the secret is missing
-        await self.hand.press("tab", "tab")
+        await self.hand.until("Sent in")  # it opens at the secret that is missing
         await self.hand.paste("another-secret")
         await self.save("Sign-in2 copy")
 

@@ -10,10 +10,11 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Footer
 
+from drio_tui.schema.fields import Reference
 from drio_tui.schema.form import FormModel
-from drio_tui.ui.forms.form import SchemaForm
-from drio_tui.ui.forms.place import Place, Reference
-from drio_tui.ui.themes import THEMES
+from drio_tui.ui.base.themes import THEMES
+from drio_tui.ui.forms.field_widget import Place
+from drio_tui.ui.forms.schema_form import SchemaForm
 from tests.ui import idle
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from drio_tui.api.errors import FieldError
-from drio_tui.ui.forms.blocks import Block
-from drio_tui.ui.forms.editors import TextEditor
+from drio_tui.ui.forms.group_widgets import Block
+from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.forms.tabs import TabStrip
 from tests.schema.editing import form, form_of
 from tests.ui.forms.stage import staged

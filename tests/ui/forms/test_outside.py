@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from drio_tui.ui.forms import outside
-from drio_tui.ui.forms.outside import NoEditor, edit_outside
+from drio_tui.ui.forms import external_editor
+from drio_tui.ui.forms.external_editor import NoEditor, edit_outside
 from tests.schema.editing import form, type_into
 from tests.ui.forms.stage import staged
 
@@ -89,7 +89,7 @@ async def test_what_comes_back_is_taken_over_and_secrets_never_go_out(monkeypatc
             given.append(text)
             return '{"name": "m", "later": 1}'
 
-        monkeypatch.setattr(outside, "edit_outside", edited)
+        monkeypatch.setattr(external_editor, "edit_outside", edited)
         hand.form.action_outside()
         await hand.settle()
         assert "s3cret" not in given[0]
@@ -98,7 +98,7 @@ async def test_what_comes_back_is_taken_over_and_secrets_never_go_out(monkeypatc
 
 async def test_text_that_does_not_parse_is_kept_on_the_json_tab(monkeypatch: pytest.MonkeyPatch) -> None:
     async with staged(form({"properties": {"name": {"type": "string"}}}, {"name": "n"})) as hand:
-        monkeypatch.setattr(outside, "edit_outside", lambda app, text: "{oops")
+        monkeypatch.setattr(external_editor, "edit_outside", lambda app, text: "{oops")
         hand.form.action_outside()
         await hand.settle()
         assert "{oops" in hand.screen

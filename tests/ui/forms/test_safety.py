@@ -12,9 +12,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from drio_tui.schema.form import FormModel
-from drio_tui.ui.forms.chooser import ChooserScreen
-from drio_tui.ui.forms.editors import drawn
-from drio_tui.ui.forms.form import SchemaForm
+from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.forms.inputs import drawn
+from drio_tui.ui.forms.schema_form import SchemaForm
 from tests.schema.editing import form, form_of
 from tests.ui.forms.stage import staged
 
@@ -97,7 +97,7 @@ async def test_an_edit_beside_hidden_characters_keeps_them() -> None:
 
 async def test_a_value_too_large_to_edit_is_kept() -> None:
     """F26: JSON, and a text of one line of a megabyte, in which each key would lay out the whole of it anew."""
-    from drio_tui.ui.forms.rows import FieldRow
+    from drio_tui.ui.forms.field_row import FieldRow
 
     text = "z" * 1_000_000
     loaded = {"description": text, "inputSchema": {"type": "object", "x": "y" * 300_000}, "name": "n"}

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from drio_tui.schema.fields import Option
-from drio_tui.ui.forms.chooser import ChooserScreen, name_typed
-from drio_tui.ui.forms.editors import LineEditor, Picker, Segments, TextEditor
-from drio_tui.ui.forms.place import Reference
+from drio_tui.schema.fields import Option, Reference
+from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen, name_typed
+from drio_tui.ui.forms.inputs import Picker, Segments, TextEditor
+from drio_tui.ui.widgets.line_editor import LineEditor
 from tests.schema.editing import form, form_of
 from tests.ui.forms.stage import staged
 
@@ -140,6 +140,21 @@ async def test_a_reference_is_chosen_by_name_and_never_typed() -> None:
         assert hand.model.value() == {"binding": {"integrationOperationId": "op_2"}}
         assert "Create ticket" in hand.screen
         assert "op_2" not in hand.screen
+
+
+async def test_a_chooser_without_a_match_says_so() -> None:
+    async with staged(form_of("ToolCreate")) as hand:
+        chooser: ChooserScreen = ChooserScreen("Which?", [Choice("one", "The first"), Choice("two", "The second")])
+        hand.app.push_screen(chooser)
+        await hand.settle()
+        await hand.type("[b]zzz")
+        await hand.until(lambda: "Nothing matches “[b]zzz”" in hand.screen)
+        await hand.press("down", "pageup", "enter")
+        await hand.settle()
+        assert hand.app.screen is chooser
+        await hand.press(*["backspace"] * 6, *"sec")
+        await hand.until(lambda: "The second" in hand.screen)
+        assert "Nothing matches" not in hand.screen
 
 
 async def test_something_new_to_refer_to_is_asked_for_and_taken() -> None:

@@ -16,9 +16,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from drio_tui.mapping import template
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
-from drio_tui.sandbox.mcp.widgets.looks import variables
+from drio_tui.sandbox.mcp.widgets.css_variables import variables
+from drio_tui.widget_data import template
 
 Document = dict[str, Any]
 
@@ -26,7 +26,7 @@ APPS_EXTENSION = "io.modelcontextprotocol/ui"
 """The MCP Apps extension (SEP-1865)."""
 MIME_TYPE = "text/html;profile=mcp-app"
 VIEW_META = "drio/view"
-"""In a result's `_meta`: what the widget shows (`drio_tui.mapping.slots.View`)."""
+"""In a result's `_meta`: what the widget shows (`drio_tui.widget_data.field_mappings.WidgetData`)."""
 
 _ITEM_PRIMITIVES = frozenset({"data-table", "list", "card-grid", "timeline", "chart"})
 _CONTROLS = ("string", "number", "integer", "boolean")

@@ -1,0 +1,158 @@
+"""The process that reads one document, so that a large or malicious one costs the program nothing but a process.
+
+    python -m drio_tui.openapi_import.worker PARENT
+
+PARENT is the process id of the program, with which this process ends. Standard input holds a frame `{"bytes": n,
+"url": "…", "task": "read" | "check", "chosen": [ids] | null, "seconds": n}`, where `seconds` is the processor time
+for the task, then the document's bytes. For `read` it answers with frames `{"head": …}`, `{"operations": […],
+"total": n}` as often as needed and `{"ready": true, "problems": […]}`, and then to each frame `{"details": [ids]}`
+with one of the same name. For `check` it answers with `{"problem": …}` for each problem and `{"ready": true,
+"finished": true}`, where `finished` is false if the processor time was used up before. Whatever goes wrong is one
+frame `{"failed": "…", "hint": "…"}`, and the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from dataclasses import asdict
+from typing import Any, BinaryIO, NoReturn
+
+from drio_tui.openapi_import import framing
+from drio_tui.openapi_import.errors import BadDocument
+from drio_tui.openapi_import.parser import OpenApiParser
+
+MEMORY = 4 << 30
+"""Bytes of address space the process may take, where the system can be told."""
+
+_DETAIL_SECONDS = 20
+"""Processor time for each request after the document was read."""
+
+_GRACE_SECONDS = 2
+_WATCH_SECONDS = 1.0
+_PORTION = 200
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class OutOfTime(BaseException):
+    """The processor time of the check is used up. No `Exception`, which a library might catch."""
+
+
+def main() -> None:
+    """Serve one document over standard input and output."""
+    _end_with(int(sys.argv[1]))
+    _limit_memory()
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # what a library prints must not get into the frames
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        order = framing.read(source)
+        data = source.read(order["bytes"])
+        try:
+            if order["task"] == "check":
+                _check(target, data, order)
+            else:
+                _limit_processor(order["seconds"])
+                _serve(source, target, data, order)
+        except BadDocument as bad:
+            framing.write(target, {"failed": bad.message, "hint": bad.hint})
+        except MemoryError:
+            framing.write(target, {"failed": "It takes more memory to read than it may.", "hint": ""})
+        except RecursionError:
+            framing.write(target, {"failed": "It is nested too deeply.", "hint": ""})
+
+
+def _serve(source: BinaryIO, target: BinaryIO, data: bytes, order: dict[str, Any]) -> None:
+    reading = OpenApiParser(data, order["url"])
+    del data
+    framing.write(target, {"head": asdict(reading.head())})
+    portion: list[dict[str, Any]] = []
+    for offered in reading.offered():
+        portion.append(asdict(offered))
+        if len(portion) == _PORTION:
+            framing.write(target, {"operations": portion, "total": reading.total})
+            portion = []
+    framing.write(target, {"operations": portion, "total": reading.total})
+    framing.write(target, {"ready": True, "problems": [problem.as_dict() for problem in reading.problems]})
+    while True:
+        wanted = framing.read(source)["details"]
+        _limit_processor(_DETAIL_SECONDS)
+        framing.write(target, {"details": [asdict(reading.detail(id)) for id in wanted]})
+
+
+def _check(target: BinaryIO, data: bytes, order: dict[str, Any]) -> None:
+    _limit_processor(order["seconds"], _out_of_time)
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(10)
+    finished = True
+    try:
+        from drio_tui.openapi_import.validation import check  # the validator takes a second to import
+
+        for problem in check(data, order["url"], order["chosen"]):
+            framing.write(target, {"problem": problem.as_dict()})
+    except OutOfTime:
+        signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+        finished = False
+    framing.write(target, {"ready": True, "finished": finished})
+
+
+# --- limits --------------------------------------------------------------------------------------
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent ends, whatever is running here.
+
+    Linux does that itself. Elsewhere a timer looks: its handler runs between bytecodes of the main thread, and
+    also within a long match of a regular expression, which holds the interpreter's lock against every other thread.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _leave_orphaned(parent)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, lambda *_: _leave_orphaned(parent))
+        signal.setitimer(signal.ITIMER_REAL, _WATCH_SECONDS, _WATCH_SECONDS)
+
+
+def _leave_orphaned(parent: int) -> None:
+    if hasattr(os, "getppid") and sys.platform != "win32" and os.getppid() != parent:
+        os._exit(1)
+
+
+def _limit_processor(seconds: int, handler: Any = None) -> None:
+    """Let the process use this many more seconds of processor time; `handler` is run then, else the process ends."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    if handler is not None:
+        signal.signal(signal.SIGXCPU, handler)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + seconds)
+    with contextlib.suppress(OSError, ValueError):
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        if handler is not None:  # one that cannot run, or is not heeded, is not waited for
+            hard = soft + _GRACE_SECONDS if hard == resource.RLIM_INFINITY else min(hard, soft + _GRACE_SECONDS)
+        resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def _out_of_time(*_: object) -> NoReturn:
+    raise OutOfTime
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with contextlib.suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What an upstream answered, as a value that every client can take."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.api.json_codec import MalformedJson, loads
+
+if TYPE_CHECKING:
+    from drio_tui.tool_calls.fetch import Answer
+
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_TEXT_TYPES = ("text/", "application/xml", "application/xhtml+xml", "application/javascript")
+
+
+def read(answer: Answer) -> tuple[Any, bool]:
+    """The answer's value, and whether it was JSON; None for what is neither JSON nor text."""
+    kind = answer.content_type
+    if not answer.body:
+        return None, False
+    if kind.endswith(("/json", "+json")) or kind in ("", "text/plain"):
+        try:
+            return plain(loads(answer.body)), True
+        except MalformedJson:
+            pass
+    if kind == "" or kind.startswith(_TEXT_TYPES) or kind.endswith(("/json", "+json", "+xml")):
+        try:
+            text = answer.body.decode(answer.charset or "utf-8", "replace")
+        except LookupError:
+            text = answer.body.decode("utf-8", "replace")
+        return _SURROGATES.sub("\ufffd", text.replace("\x00", "\ufffd")), False
+    return None, False
+
+
+def plain(value: Any) -> Any:
+    """JSON that every client can take: numbers beyond a double as the nearest one, no lone surrogates."""
+    if isinstance(value, str):
+        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, Decimal):
+        number = float(value)
+        return number if number not in (float("inf"), float("-inf")) else str(value)
+    if isinstance(value, dict):
+        return {plain(name): plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def as_text(value: Any) -> str:
+    """A value as JSON that people and models read."""
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

@@ -1,0 +1,340 @@
+"""The application: areas, screens, themes, errors, and what the backend tells turned into reactives.
+
+Only textual, the standard library and light modules of our own may be imported at module level here and
+in the first screen: the first frame waits for nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, work
+from textual.actions import ActionParseResult
+from textual.binding import BindingType
+from textual.command import Provider
+from textual.dom import DOMNode
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from drio_tui import settings as stored
+from drio_tui.text import one_line
+from drio_tui.ui.app.failures import Failing
+from drio_tui.ui.app.leaving import Leaving
+from drio_tui.ui.app.opening import SCREENS, Opening, make_screen
+from drio_tui.ui.app.start_screen import StartScreen
+from drio_tui.ui.app.terminal import TerminalApp
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.connection import Backend
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.launch_options import LaunchOptions
+from drio_tui.ui.base.messages import (
+    BackendReady,
+    ConnectionChanged,
+    ExchangeLogged,
+    Notice,
+    SessionChanged,
+    StartupChanged,
+    StartupFailed,
+    Status,
+    Step,
+)
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.base.textual_internals import (
+    forget_removed_nodes,
+    guard_mouse_selection,
+    guard_option_lists,
+    guard_selections,
+    guard_text_areas,
+    hold_senders_weakly,
+    limit_split_segments,
+    share_background_styles,
+)
+from drio_tui.ui.base.themes import DEFAULT_THEME, THEMES
+from drio_tui.ui.base.type_ahead import TypeAhead
+from drio_tui.ui.widgets.sanitize import safe
+from drio_tui.ui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from drio_tui.api.errors import DrioError
+    from drio_tui.session import Session
+    from drio_tui.ui.widgets.copy_field import CopyField
+    from drio_tui.ui.widgets.json_view import JsonView
+
+GARBAGE_SECONDS = 3.0
+"""How long the program starts without looking for garbage (see `launch.run_tui`)."""
+
+PRELOAD_SECONDS = 1.5
+"""After the connection stands; by then the first list is on the screen."""
+
+
+def _commands() -> type[Provider]:
+    from drio_tui.ui.app.command_palette import Commands  # the palette opens long after the first frame
+
+    return Commands
+
+
+class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
+    """drio in the terminal."""
+
+    TITLE = "drio"
+    CSS_PATH = stylesheet("app")
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = {_commands}
+    DEFAULT_MODE = "start"
+    MODES = {name: partial(make_screen, name) for name in ("welcome", "templates", "apps", "requests")}
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "app",
+        "Everywhere",
+        Key("app.templates", "1", "go('templates')", "Templates", "Browse the templates", show=False),
+        Key("app.apps", "2", "go('apps')", "Apps", "Your apps", show=False),
+        Key("app.requests", "3", "go('requests')", "Requests", "What was asked of drio and answered", show=False),
+        Key("app.help", "question_mark,f1", "help", "Help", "Every key of this screen"),
+        Key("app.palette", "ctrl+p", "command_palette", "Commands", "Find a command by name"),
+        Key("app.sign_in", "L", "sign_in", "Sign in", "Sign in, or switch the account", show=False),
+        Key("app.theme", "T", "change_theme", "Theme", "Choose a theme", show=False),
+        Key("app.suspend", "ctrl+z", "suspend_process", "Suspend", "Back to the shell; `fg` returns", show=False),
+        Key("app.quit", "q,ctrl+q", "quit", "Quit", "Leave the program"),
+        Key("app.how_to_quit", "ctrl+c", "help_quit", "How to quit", show=False, palette=False),
+    )
+
+    status: reactive[Status] = reactive(Status, init=False)
+    """What the status line shows."""
+
+    steps: reactive[tuple[Step, ...]] = reactive(tuple, init=False)
+    """The story of starting up."""
+
+    session: reactive[Session | None] = reactive(None, init=False)
+    """The session in use; None while signed out."""
+
+    session_count: reactive[int] = reactive(0, init=False)
+    """Grows with every change of session, also from signed out to signed out elsewhere."""
+
+    failure: reactive[DrioError | None] = reactive(None, init=False)
+    """Why starting up failed; None while it did not."""
+
+    log_count: reactive[int] = reactive(0, init=False)
+    """Grows with every change of the request log."""
+
+    def __init__(self, options: LaunchOptions | None = None) -> None:
+        super().__init__()
+        share_background_styles()
+        limit_split_segments()
+        hold_senders_weakly()
+        forget_removed_nodes()
+        self.settings = stored.Settings.load()
+        self.settings = replace(self.settings, keys=keymap.with_current_ids(self.settings.keys))
+        options = options or LaunchOptions()
+        self.options = replace(options, read_only=options.read_only or self.settings.read_only)
+        self.backend = Backend(self.options, self.post_message)
+        self._offered = False
+        self._type_ahead = TypeAhead(self, self._text_dropped)
+        self._began = time.time()
+        self._connect: Callable[[], Coroutine[Any, Any, None]] = self.backend.start
+        self.set_reactive(DrioApp.status, self.backend.status)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self._choose_theme()
+        self.set_keymap(self.settings.keys)
+
+    def _choose_theme(self) -> None:
+        wanted = self.settings.theme
+        if wanted and wanted not in self.available_themes:
+            known = ", ".join(sorted(self.available_themes))
+            problem = f"theme: there is no theme {one_line(wanted, 40)}; the themes are {known}"
+            self.settings = replace(self.settings, problems=(*self.settings.problems, problem))
+        remembered = stored.remembered().get("theme")
+        for name in (self.options.theme, self.settings.theme, remembered, DEFAULT_THEME):
+            if isinstance(name, str) and name in self.available_themes:
+                self.theme = name
+                return
+
+    def get_default_screen(self) -> Screen[Any]:
+        # Not one of MODES: textual reads the styles once more for each of those, before the first frame.
+        return StartScreen()
+
+    def on_mount(self) -> None:
+        self.add_mode("start", StartScreen)
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
+        self.look_after_the_terminal()
+        self.set_timer(GARBAGE_SECONDS, gc.enable, name="enable garbage collection")
+        self.call_after_refresh(self._start)
+
+    def _start(self) -> None:
+        guard_option_lists()
+        guard_selections()
+        guard_text_areas()
+        guard_mouse_selection()
+        self.retry()
+
+    def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
+        """Connect anew: to the sandbox, or to a profile or host."""
+        use_profile = partial(self.backend.use_profile, profile, base_url=base_url)
+        self._connect = self.backend.use_sandbox if sandbox else use_profile
+        if self.keep_unsaved("drio-tui went over to another sign-in"):
+            self.notify("What you were editing is kept, and offered when that account is in use again.", markup=False)
+        self._offered = False
+        self.retry()
+        self.switch_mode("start")
+        for area in ("templates", "apps"):
+            if area in self._screen_stacks:
+                # What is open there belongs to the old connection.
+                self.remove_mode(area)
+                self.add_mode(area, partial(make_screen, area))
+
+    def retry(self) -> None:
+        """Connect again in the way that was last asked for."""
+        self.failure = None
+        self.run_worker(self._connect(), name="connect", group="connect", exclusive=True)
+
+    # -- what the backend tells -------------------------------------------------------------------
+
+    def on_connection_changed(self, message: ConnectionChanged) -> None:
+        self.status = message.status
+
+    def on_startup_changed(self, message: StartupChanged) -> None:
+        self.steps = message.steps
+
+    def on_session_changed(self, message: SessionChanged) -> None:
+        self.session = message.session
+        self.session_count += 1
+
+    def on_exchange_logged(self, message: ExchangeLogged) -> None:
+        self.log_count += 1
+
+    def on_notice(self, message: Notice) -> None:
+        self.notify(safe(message.text).plain, title=safe(message.title).plain, markup=False)
+
+    def on_backend_ready(self, message: BackendReady) -> None:
+        # Later, or it would hold up the first list.
+        self.set_timer(PRELOAD_SECONDS, self._preload, name="preload")
+        if self.current_mode in ("start", "welcome"):
+            signed_in = self.backend.session is not None
+            self.switch_mode("welcome" if message.first_run else "apps" if signed_in else "templates")
+            self._open_what_was_asked_for()
+
+    def _open_what_was_asked_for(self) -> None:
+        """`drio-tui new` opens the wizard, once, as soon as someone is signed in."""
+        if self.options.new is None:
+            return
+        if self.backend.session is None:
+            self.notify("Sign in first (L): then your new app is begun.", markup=False)
+            return
+        template, name = self.options.new
+        self.options = replace(self.options, new=None)
+        self.call_later(self.open_guide, wanted=template, name=name)
+
+    def on_startup_failed(self, message: StartupFailed) -> None:
+        self.failure = message.error
+        if self.current_mode != "start":
+            self.switch_mode("start")
+
+    @work(name="preload", group="preload", exclusive=True)
+    async def _preload(self) -> None:
+        """Import the screens not shown yet, so that showing them is quick and every binding is known."""
+        for module, _ in SCREENS.values():
+            await asyncio.to_thread(importlib.import_module, f"drio_tui.ui.{module}")
+        self.call_later(self._tell_problems)
+        self.call_later(self._offer_kept)
+
+    def _tell_problems(self) -> None:
+        """What is wrong with the configuration, once, when every binding is known."""
+        problems = [*self.settings.problems, *keymap.problems(self.settings.keys)]
+        self.settings = replace(self.settings, problems=())
+        for problem in problems[:5]:
+            self.notify(safe(problem).plain, title="config.toml", severity="warning", timeout=10, markup=False)
+
+    # -- for the screens --------------------------------------------------------------------------
+
+    def show_error(self, error: DrioError) -> None:
+        """The one place where an error becomes a toast."""
+        body = "\n".join(part for part in (error.message, error.hint) if part)
+        self.notify(
+            safe(body, multiline=True).plain,
+            title=safe(error.title).plain,
+            severity="error",
+            timeout=10,
+            markup=False,
+        )
+
+    def copy(self, text: str, what: str = "") -> None:
+        """Put `text` on the clipboard and say in a toast how; `what` names it (`the URL`)."""
+        self.run_worker(self._copy(text, what), name="copy", group="copy")
+
+    async def _copy(self, text: str, what: str) -> None:
+        from drio_tui.ui.widgets import clipboard  # not needed for the first frame
+
+        write = self._driver.write if self._driver is not None and not self.is_headless else None
+        done = await clipboard.copy(text, write)
+        self.post_message(Notice(done.how, title=what))
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Textual's own way of copying (selected text, input fields) goes the same way."""
+        super().copy_to_clipboard(text) if self.is_headless else self.copy(text, "the selection")
+
+    def on_copy_field_wanted(self, message: CopyField.Wanted) -> None:
+        self.copy(message.text, message.what)
+
+    def on_json_view_copied(self, message: JsonView.Copied) -> None:
+        if isinstance(message.value, str):
+            self.copy(message.value, "the text")
+            return
+        from drio_tui.api import json_codec
+
+        self.copy(json_codec.dumps(message.value, indent=2), "the JSON")
+
+    # -- input ------------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        if not self._type_ahead.holds(event):
+            await super().on_event(event)
+
+    def _text_dropped(self) -> None:
+        self.notify("The screen was not ready: what you typed meanwhile was not used.", markup=False)
+
+    # -- actions ----------------------------------------------------------------------------------
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Any = None,
+    ) -> bool:
+        """As textual does; an action that is switched off says why, instead of nothing."""
+        target, name, parameters = self._parse_action(action, default_namespace or self, namespaces)
+        why = getattr(target, "why_not", None)
+        reason = why(name, parameters) if why else None
+        if reason:
+            self.notify(safe(reason).plain, title="Not now", severity="warning", markup=False)
+            return True
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except Exception as error:
+            if not self._goes_on:
+                raise
+            self.action_failed(error)
+            return True
+
+    def action_go(self, area: str) -> None:
+        """Switch to an area; each keeps the screens it had."""
+        self.switch_mode(area)
+
+    def on_status_line_go(self, message: StatusLine.Go) -> None:
+        self.action_go(message.area)
+
+    def on_status_line_account(self) -> None:
+        self.action_sign_in()
+
+    def _remember_theme(self, _theme: object) -> None:
+        self.run_worker(asyncio.to_thread(stored.remember, theme=self.theme), group="remember")
+
+    async def on_unmount(self) -> None:
+        await self.backend.close()

@@ -1,0 +1,112 @@
+"""Every key that works on the screen below, read from the binding registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key, Section
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.dialogs.dialog import Dialog
+from drio_tui.ui.widgets.filter_input import FilterInput
+
+
+class HelpScreen(Dialog[None]):
+    """Keys of `below` (the screen that was shown), of its widgets and of the program, as they are bound now.
+
+    The keys of the screen come first, those that work everywhere last.
+    """
+
+    CSS_PATH = stylesheet("help")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "help",
+        "Help",
+        Key("help.close", "escape,question_mark,q,f1", "dismiss", "Close"),
+        Key("help.filter", "slash", "filter", "Filter", "Show only the keys that match"),
+        Key("help.down", "j,down", "scroll(2)", "Down", show=False, palette=False),
+        Key("help.up", "k,up", "scroll(-2)", "Up", show=False, palette=False),
+    )
+
+    def __init__(self, below: Screen[object], bound: dict[str, str]) -> None:
+        super().__init__()
+        found = dict.fromkeys(key.id for key in self._keys_of(below))
+        order = {id: place for place, id in enumerate(found)}
+        parts = []
+        for part in keymap.sections():
+            keys = [key for key in part.keys if part.name == "app" or key.id in order]
+            if keys:
+                everywhere = part.name in ("app", "screen")
+                parts.append((everywhere, min(order.get(key.id, 0) for key in keys), part, keys))
+        parts.sort(key=lambda entry: entry[:2])
+        self._parts: list[tuple[Section, list[Key]]] = [(part, keys) for _, _, part, keys in parts]
+        self._bound = bound
+
+    @staticmethod
+    def _keys_of(below: Screen[object]) -> Iterator[Key]:
+        """The registered keys that the screen and the widgets on it declare, the screen's first."""
+        for node in (below, *below.query("*")):
+            for _, binding in node._bindings:
+                key = keymap.find(binding.id)
+                if key is not None:
+                    yield key
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="help") as box:
+            box.border_title = "Keys"
+            box.border_subtitle = "/ filters · Esc closes"
+            yield FilterInput(placeholder="/ to filter: words, a key, an id of config.toml")
+            with VerticalScroll(id="keys"):
+                for part, _ in self._parts:
+                    yield Static(id=f"section-{part.name}")
+            yield Static("No key matches.", id="none")
+
+    def on_mount(self) -> None:
+        self._show("")
+        self.set_focus(self.query_one("#keys"))
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    def _show(self, wanted: str) -> None:
+        words = wanted.lower().split()
+        for part, keys in self._parts:
+            matching = [key for key in keys if all(word in self._haystack(part, key) for word in words)]
+            section = self.query_one(f"#section-{part.name}", Static)
+            section.display = bool(matching)
+            section.update(self._table(part, matching))
+        self.query_one("#none").display = not any(section.display for section in self.query("#keys > Static"))
+
+    def _haystack(self, part: Section, key: Key) -> str:
+        return f"{part.title} {self._keys_shown(key)} {key.description} {key.tooltip} {key.id}".lower()
+
+    def _keys_shown(self, key: Key) -> str:
+        return keymap.display(self._bound.get(key.id, key.keys))
+
+    def _table(self, part: Section, keys: list[Key]) -> Content:
+        lines = [Content.styled(part.title, "bold $text-primary")]
+        for key in keys:
+            mark = Content.styled("  changes something", "$text-warning") if key.dangerous else Content()
+            text = key.tooltip or key.description
+            lines.append(Content.assemble("  ", (f"{self._keys_shown(key):<18}", "$text-accent"), (text, ""), mark))
+        lines.append(Content())
+        return Content("\n").join(lines)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#keys").scroll_relative(y=lines, animate=False)
+
+    def action_filter(self) -> None:
+        self.query_one(FilterInput).focus()
+
+    @on(FilterInput.Leave)
+    def _to_keys(self) -> None:
+        self.query_one("#keys").focus()

@@ -1,0 +1,40 @@
+"""Starting the terminal interface, and leaving the terminal as it was found."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from drio_tui.ui.base.launch_options import LaunchOptions
+
+__all__ = ["LaunchOptions", "refusal", "run_tui"]
+
+
+def refusal() -> str | None:
+    """Why the interface cannot be shown on this terminal; None when it can."""
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        return "the interface needs a terminal; for scripts see `drio-tui --help` (apps, inspect, templates …)"
+    if os.environ.get("TERM", "") == "dumb":
+        return "this terminal (TERM=dumb) cannot draw the interface; try `drio-tui apps`, or another TERM"
+    return None
+
+
+def run_tui(options: LaunchOptions | None = None) -> int:
+    """Run the interface until it is left; gives the exit code (128+n after signal n, 1 after a crash)."""
+    gc.disable()  # a seventh of the time to the first list goes into finding no garbage; the app enables it again
+    from drio_tui.ui.app.drio_app import DrioApp
+
+    # Later collections need not look at what was imported. Freezing any later would keep closed screens for ever.
+    gc.freeze()
+    app = DrioApp(options)
+    try:
+        result = app.run()
+    finally:
+        gc.enable()
+    if app.crashed is not None:
+        from drio_tui.ui.app import crash_report
+
+        crash_report.tell(app.crashed, crash_report.write_report(app.crashed))
+        return 1
+    return result if isinstance(result, int) else app.return_code or 0

@@ -1,0 +1,115 @@
+"""The details of the chosen node: Fields, JSON, References. A tab is filled when it is first looked at."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import TabbedContent, TabPane
+
+from drio_tui.ui.app_detail.field_list import blocks_of
+from drio_tui.ui.app_detail.reference_list import ReferenceList
+from drio_tui.ui.widgets.empty_state import EmptyState
+from drio_tui.ui.widgets.json_view import JsonView
+from drio_tui.ui.widgets.rich_text import Document
+from drio_tui.ui.widgets.row_list import RowList
+from drio_tui.workspace.model.snapshot import Key
+from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
+
+TABS = ("fields", "json", "references")
+
+
+class DetailPane(Vertical):
+    """Shows one node of an outline."""
+
+    class Jump(Message):
+        """A reference was followed."""
+
+        def __init__(self, key: Key) -> None:
+            super().__init__()
+            self.key = key
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._outline: TreeModel | None = None
+        self._node: TreeNode | None = None
+        self._stale = set(TABS)
+        self._same = False
+
+    def compose(self) -> ComposeResult:
+        with TabbedContent(initial="fields"):
+            with TabPane("Fields", id="fields"):
+                yield Document()
+            with TabPane("JSON", id="json"):
+                yield JsonView()
+            with TabPane("References", id="references"):
+                yield ReferenceList()
+                yield EmptyState("No references", "Nothing uses it, and it uses nothing.", id="no-references")
+
+    @property
+    def tabs(self) -> TabbedContent:
+        """The tabs."""
+        return self.query_one(TabbedContent)
+
+    def show(self, node: TreeNode, outline: TreeModel) -> None:
+        """Show a node. The same one again (after a refresh) keeps its place on the page."""
+        self._same = self._node is not None and self._node.key == node.key
+        self._node, self._outline = node, outline
+        self._stale = set(TABS)
+        self._fill()
+
+    def open_tab(self, name: str) -> None:
+        """Bring a tab to the front and the focus into it."""
+        self.tabs.active = name
+        self.focus_page()
+
+    def focus_page(self) -> None:
+        """Put the focus into the open tab."""
+        pane = self.tabs.active_pane
+        for widget in pane.query("*") if pane else ():
+            if widget.focusable:
+                widget.focus()
+                return
+        self.tabs.query_one("Tabs").focus()
+
+    @on(TabbedContent.TabActivated)
+    def _activated(self, event: TabbedContent.TabActivated) -> None:
+        event.stop()
+        self._fill()
+
+    def _fill(self) -> None:
+        name, node, outline = self.tabs.active, self._node, self._outline
+        if node is None or outline is None or name not in self._stale:
+            return
+        self._stale.discard(name)
+        if name == "fields":
+            self.query_one(Document).show(blocks_of(node, outline), keep_place=self._same)
+        elif name == "json":
+            self.query_one(JsonView).show(json_of(node, outline))
+        else:
+            references = self.query_one(ReferenceList)
+            count = references.show_for(node.about, outline)
+            references.display = count > 0
+            self.query_one("#no-references").display = count == 0
+
+    @on(RowList.Opened)
+    def _follow(self, event: RowList.Opened) -> None:
+        event.stop()
+        target = self.query_one(ReferenceList).target(event.key)
+        if target is not None:
+            self.post_message(self.Jump(target))
+
+
+def json_of(node: TreeNode, outline: TreeModel) -> object:
+    """The JSON a node stands for: its own value, its thing's, or that of what is under it."""
+    if node.kind in ("binding", "chain", "action", "branding", "member"):
+        return node.value
+    if node.kind == "group":
+        if isinstance(node.value, dict):
+            return node.value
+        return [json_of(child, outline) for child in node.children if child.kind not in ("group", "pending", "failed")]
+    if node.kind == "failed":
+        return node.value.as_dict()
+    thing = outline.snapshot.at(node.about) if node.about else None
+    return thing.raw if thing else None

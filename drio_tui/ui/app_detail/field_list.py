@@ -1,0 +1,288 @@
+"""What the Fields tab says about a node of the tree, as blocks of a document.
+
+Members come in the API's order: plain ones first, each object as a group of its own, ids last. Members
+we know nothing of are shown like the others. Nothing is left out but what the JSON tab shows better.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from textual.content import Content
+
+from drio_tui import contrast
+from drio_tui.kinds import KINDS
+from drio_tui.ui.app_detail.config_tree import SYMBOLS
+from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
+from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.values import TONES, badge, label_of, scalar, schema_lines, swatch
+from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.tree_model import TreeModel, TreeNode, tone_of
+
+_HEADING = "bold $text-primary"
+_LABEL = "$foreground-muted"
+_IDS = frozenset({"id", "appId", "publicMcpId", "key", "schemaHash", "schemaHashAtBindTime"})
+_WORDS = frozenset(
+    {"kind", "primitive", "displayMode", "visibility", "type", "trigger", "callMode", "borderRadius", "density"}
+)
+_LIST_MAX = 40
+_CHILDREN_MAX = 500
+
+
+def blocks_of(node: TreeNode, outline: TreeModel) -> list[Block]:
+    """Everything worth reading about a node."""
+    return [*_title(node, outline), *_problems(node, outline), *_body(node, outline)]
+
+
+def _title(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
+    thing = outline.snapshot.at(node.about) if node.about else None
+    kind = _kind_name(node)
+    name = thing.name if thing is not None and node.kind in (*KINDS, "provider", "link") else node.title
+    symbol = SYMBOLS.get(node.kind, "")
+    state = badge(node.badge, node.tone) if node.badge else Content()
+    line = Content.assemble((f"{symbol} " if symbol else "", "$text-primary"), safe_line(name, 300, "bold"))
+    yield Heading(line, Content.assemble((kind, _LABEL), "  " if state else "", state))
+    description = thing.text("description") if thing is not None and node.kind in KINDS else ""
+    if description.strip():
+        yield Paragraph(safe(description[:4000], multiline=True))
+
+
+def _kind_name(node: TreeNode) -> str:
+    if node.kind == "link":
+        return "next in the chain"
+    if node.kind in KINDS:
+        return KINDS[node.kind].title.lower()
+    return {"group": "", "branding": "of the app", "member": "of the config", "failed": "not read"}.get(
+        node.kind, node.kind
+    )
+
+
+def _problems(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
+    found = outline.problems_of(node)
+    if found:
+        yield Gap()
+    for problem in found:
+        error = problem.severity == "error"
+        mark = Content.styled("✗" if error else "▲", "$text-error" if error else "$text-warning")
+        yield Paragraph(safe_line(problem.message, 2000, "$text-error" if error else "$text-warning"), mark)
+
+
+def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
+    thing = outline.snapshot.at(node.about) if node.about else None
+    match node.kind:
+        case "group":
+            yield from _children(node, "Nothing here yet.")
+        case "failed":
+            yield Gap()
+            yield Paragraph(safe(node.title, multiline=True))
+            yield Paragraph(Content.styled("Press r to read it again.", _LABEL))
+        case "pending":
+            yield Gap()
+            yield Paragraph(Content.styled("On its way…", _LABEL))
+        case "branding":
+            yield from _branding(node.value)
+        case "binding":
+            if node.value is None or thing is None:
+                yield from _not_bound()
+            else:
+                yield from _members({"binding": node.value}, _references(thing, outline))
+        case "chain":
+            yield from _children(node, "")
+        case "action" | "member":
+            value = node.value if isinstance(node.value, Mapping) else {node.title: node.value}
+            yield Gap()
+            found = _references(thing, outline) if thing is not None else {}
+            place = f"actions[{node.key[-1]}]."
+            yield from _members(value, {path.removeprefix(place): shown for path, shown in found.items()})
+        case _ if thing is None:
+            yield Gap()
+            words = "It is referred to, but it is not there." if node.target else "On its way…"
+            if node.errors:
+                words = "Press r to read it again."
+            yield Paragraph(Content.styled(words, _LABEL))
+        case _:
+            yield from _thing(thing, outline)
+
+
+def _not_bound() -> Iterator[Block]:
+    yield Gap()
+    yield Paragraph(Content.styled("The tool is bound to no operation: calling it does nothing.", _LABEL))
+
+
+def _thing(thing: Thing, outline: TreeModel) -> Iterator[Block]:
+    if not isinstance(thing.raw, Mapping):
+        yield Gap()
+        yield Paragraph(scalar(thing.raw))
+        return
+    yield Gap()
+    yield from _members(thing.raw, _references(thing, outline), top=True)
+
+
+def _references(thing: Thing, outline: TreeModel) -> dict[str, Content]:
+    """What is shown for a member that refers to something: its name, marked when it is not there."""
+    shown: dict[str, Content] = {}
+    for link in outline.links.uses(thing.key):
+        target = outline.snapshot.thing(*link.target)
+        symbol = SYMBOLS.get(link.target[0], "→")
+        if target is None:
+            tail = "  not there" if link.broken else ""
+            shown[link.path] = Content.assemble(
+                safe_line(link.target[1], 200, "$text-error" if link.broken else ""), (tail, "$text-error")
+            )
+        else:
+            shown[link.path] = Content.assemble(
+                (f"{symbol} ", "$text-accent"), safe_line(target.name, 200), "  ", safe_line(target.id, 60, _LABEL)
+            )
+    return shown
+
+
+def _members(
+    raw: Mapping[str, Any], references: Mapping[str, Content] | None = None, *, top: bool = False
+) -> Iterator[Block]:
+    """The members of an object: plain ones, ids at the end, then objects and lists of objects as groups."""
+    references = references or {}
+    plain: list[tuple[str, Any]] = []
+    ids: list[tuple[str, Any]] = []
+    groups: list[tuple[str, Any]] = []
+    for member, value in raw.items():
+        if top and member in ("name", "description"):
+            continue
+        if _is_group(value):
+            groups.append((member, value))
+        else:
+            (ids if top and member in _IDS else plain).append((member, value))
+    if not top or raw.get("name") is None or not isinstance(raw.get("name"), str):
+        plain = [(member, raw[member]) for member in ("name",) if top and member in raw] + plain
+    for member, value in (*plain, *ids):
+        label = label_of(member)
+        if member in references:  # shown by name
+            label = label.removesuffix(" ID")
+        yield Field(safe_line(label, 40, _LABEL), _value(member, value, member, references))
+    for member, value in groups:
+        yield from _group(member, value, references)
+
+
+def _is_group(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value)
+    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
+
+
+def _value(member: str, value: Any, path: str, references: Mapping[str, Content]) -> Content:
+    if path in references:
+        return references[path]
+    if isinstance(value, list):
+        return _list(value, path, references)
+    if isinstance(value, Mapping):
+        return Content.styled("{}", _LABEL) if not value else safe_line(_compact(value), 400)
+    if isinstance(value, str) and value and (member == "status" or member in _WORDS):
+        return badge(value, tone_of(value)) if member == "status" else safe_line(value, 200, "$text-accent")
+    return scalar(value, member)
+
+
+def _list(values: list[Any], path: str, references: Mapping[str, Content]) -> Content:
+    if not values:
+        return Content.styled("none", f"{_LABEL} italic")
+    shown = [
+        references.get(f"{path}[{number}]")
+        or (scalar(item) if not isinstance(item, list) else safe_line(_compact(item)))
+        for number, item in enumerate(values[:_LIST_MAX])
+    ]
+    if len(values) > _LIST_MAX:
+        shown.append(Content.styled(f"… and {len(values) - _LIST_MAX} more", _LABEL))
+    return Content("\n").join(shown)
+
+
+def _group(path: str, value: Any, references: Mapping[str, Content], depth: int = 0) -> Iterator[Block]:
+    """An object, or a list of them, under a heading. Below the second level objects are shown in short."""
+    name = path.rpartition(".")[2]
+    yield Heading(safe_line(label_of(name), 60, _HEADING))
+    if isinstance(value, list):
+        for number, item in enumerate(value[:_LIST_MAX]):
+            mark = Content.styled(f"{number + 1}", _LABEL)
+            yield Entry(mark, _summary(item, f"{path}[{number}]", references))
+        if len(value) > _LIST_MAX:
+            yield Paragraph(Content.styled(f"… and {len(value) - _LIST_MAX} more: see JSON", _LABEL))
+        return
+    if name.lower().endswith("schema") and ("properties" in value or "type" in value):
+        if isinstance(value.get("description"), str):
+            yield Paragraph(safe_line(value["description"], 1000, _LABEL))
+        for line in schema_lines(value):
+            yield Paragraph(line)
+        return
+    if name == "branding":
+        yield from _branding_fields(value)
+        return
+    inner: list[tuple[str, Any]] = []
+    for member, item in value.items():
+        if _is_group(item) and depth < 2:
+            inner.append((member, item))
+            continue
+        label = label_of(member) if name not in ("fieldMappings", "headers") else member
+        yield Field(safe_line(label, 40, _LABEL), _value(member, item, f"{path}.{member}", references))
+    for member, item in inner:
+        yield from _group(f"{path}.{member}", item, references, depth + 1)
+
+
+def _summary(item: Any, path: str, references: Mapping[str, Content]) -> Content:
+    """An object of a list in a few words: `trigger row.select · type callTool · …`."""
+    if not isinstance(item, Mapping):
+        return scalar(item)
+    parts: list[Content] = []
+    for member, value in item.items():
+        if value is None or value == "":
+            continue
+        shown = references.get(f"{path}.{member}")
+        if shown is None:
+            shown = safe_line(value, 120) if isinstance(value, str) else safe_line(_compact(value), 120)
+        parts.append(Content.assemble(safe_line(label_of(member).lower(), 40, _LABEL), " ", shown))
+    return Content("\n").join(parts) if parts else Content.styled("{}", _LABEL)
+
+
+def _children(node: TreeNode, empty: str) -> Iterator[Block]:
+    yield Gap()
+    for child in node.children[:_CHILDREN_MAX]:
+        if child.kind == "pending":
+            yield Paragraph(Content.styled("On its way…", _LABEL))
+            continue
+        symbol = SYMBOLS.get(child.kind, "")
+        bad = "✗ " if child.errors or child.errors_below else "▲ " if child.warnings or child.warnings_below else ""
+        note = Content.assemble(
+            (bad, "$text-error" if bad == "✗ " else "$text-warning"),
+            safe_line(child.note, 120, _LABEL),
+            "  " if child.note and child.badge else "",
+            safe_line(child.badge, 40, TONES[child.tone]),
+        )
+        yield Entry(Content.styled(symbol or "·", _LABEL), safe_line(child.title, 200), note)
+    if len(node.children) > _CHILDREN_MAX:
+        yield Paragraph(Content.styled(f"… and {len(node.children) - _CHILDREN_MAX:,} more: see the tree", _LABEL))
+    if not node.children and empty:
+        yield Paragraph(Content.styled(empty, _LABEL))
+
+
+def _branding(value: Any) -> Iterator[Block]:
+    yield Gap()
+    if not isinstance(value, Mapping):
+        yield Paragraph(Content.styled("The app has no branding: clients use their own looks.", _LABEL))
+        return
+    yield from _branding_fields(value)
+    ground = value.get("backgroundColor")
+    for member in ("primaryColor", "accentColor"):
+        colour = value.get(member)
+        if contrast.is_colour(colour) and contrast.is_colour(ground):
+            words = f"{label_of(member)} on the background"
+            yield Field(safe_line(words, 40, _LABEL), safe_line(contrast.described(colour, ground)))
+
+
+def _branding_fields(value: Mapping[str, Any]) -> Iterator[Block]:
+    for member, item in value.items():
+        shown = scalar(item, member)
+        if member.endswith("Color") and isinstance(item, str) and not contrast.is_colour(item):
+            shown = Content.assemble(swatch(item), " ", safe_line(item, 200), ("  no colour", "$text-warning"))
+        yield Field(safe_line(label_of(member), 40, _LABEL), shown)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)[:2000]

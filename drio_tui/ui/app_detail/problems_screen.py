@@ -1,0 +1,74 @@
+"""What is wrong with an app, as a list to jump from."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from drio_tui.text import count_of
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.dialogs.dialog import Dialog
+from drio_tui.ui.widgets.row_list import Column, Row, RowList
+from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.workspace.model.snapshot import Key as ThingKey
+from drio_tui.workspace.model.tree_model import TreeModel, title_of
+
+
+class ProblemsScreen(Dialog[ThingKey | None]):
+    """Ends with the node that was chosen, or None."""
+
+    CSS_PATH = stylesheet("problems")
+    BINDINGS = keymap.section(
+        "problems",
+        "Problems",
+        Key("problems.close", "escape,p,q", "close", "Close", "Back to the app"),
+    )
+
+    def __init__(self, outline: TreeModel) -> None:
+        super().__init__()
+        self._outline = outline
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="problems"):
+            yield RowList(Column("Where", 40, least=12), Column("What", least=20))
+            yield Static(id="message")
+            yield Static(
+                Content.assemble(("Enter", "bold $text-accent"), " go there   ", ("Esc", "bold $text-accent"), " close")
+            )
+
+    def on_mount(self) -> None:
+        problems = self._outline.problems
+        errors = sum(problem.severity == "error" for problem in problems)
+        box = self.query_one("#problems")
+        box.border_title = f"{count_of(errors, 'error')}, {count_of(len(problems) - errors, 'warning')}"
+        rows = []
+        for number, problem in enumerate(problems):
+            error = problem.severity == "error"
+            sign = Content.styled("✗ " if error else "▲ ", "$text-error" if error else "$text-warning")
+            if problem.key[0] == "group":
+                where = problem.key[1]
+            else:
+                where = title_of(self._outline.snapshot, problem.key)
+            rows.append(
+                Row(str(number), (Content.assemble(sign, safe_line(where, 120)), safe_line(problem.message, 400)))
+            )
+        self.query_one(RowList).show(rows)
+        self.set_focus(self.query_one(RowList))
+
+    @on(RowList.Moved)
+    def _explain(self, event: RowList.Moved) -> None:
+        text = self._outline.problems[int(event.key)].message if event.key else ""
+        self.query_one("#message", Static).update(safe(text[:2000]))
+
+    @on(RowList.Opened)
+    def _go(self, event: RowList.Opened) -> None:
+        node = self._outline.node_of_problem(self._outline.problems[int(event.key)])
+        self.dismiss(node.key if node else None)
+
+    def action_close(self) -> None:
+        self.dismiss(None)

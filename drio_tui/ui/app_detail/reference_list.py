@@ -1,0 +1,52 @@
+"""What a thing uses and what uses it, as a list to jump from."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from drio_tui.kinds import KINDS
+from drio_tui.ui.app_detail.config_tree import SYMBOLS
+from drio_tui.ui.widgets.row_list import Column, Row, RowList
+from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.workspace.model.references import Link
+from drio_tui.workspace.model.snapshot import Key
+from drio_tui.workspace.model.tree_model import TreeModel
+
+
+class ReferenceList(RowList):
+    """One row per reference: ↗ what it uses, ↙ what uses it; `target(row key)` is where it leads."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(
+            Column("Item", least=20), Column("How", 40, least=10, rank=1), Column("At", 40, least=10, rank=2), id=id
+        )
+        self._targets: dict[str, Key] = {}
+
+    def target(self, row: str) -> Key | None:
+        """The thing a row leads to."""
+        return self._targets.get(row)
+
+    def show_for(self, key: Key | None, outline: TreeModel) -> int:
+        """List the references of a thing; gives their number."""
+        self._targets = {}
+        rows: list[Row] = []
+        if key is not None:
+            for number, link in enumerate(outline.links.uses(key)):
+                rows.append(self._row(f"out{number}", link, link.target, link.label, outline))
+            for number, link in enumerate(outline.links.used_by(key)):
+                rows.append(self._row(f"in{number}", link, link.source, link.reverse, outline))
+        self.show(rows)
+        return len(rows)
+
+    def _row(self, name: str, link: Link, to: Key, words: str, outline: TreeModel) -> Row:
+        self._targets[name] = to
+        thing = outline.snapshot.at(to)
+        kind = KINDS[to[0]].title.lower() if to[0] in KINDS else to[0]
+        sign = "↗ " if name.startswith("out") else "↙ "
+        symbol = Content.assemble((sign, "$foreground-muted"), (f"{SYMBOLS.get(to[0], '•')} ", "$text-accent"))
+        if thing is None:
+            note = "  not there" if link.broken else ""
+            what = Content.assemble(symbol, safe_line(to[1], 200), (note, "$text-error"))
+        else:
+            what = Content.assemble(symbol, safe_line(thing.name, 200), (f"  {kind}", "$foreground-muted"))
+        return Row(name, (what, Content(words), safe_line(link.path, 60, "$foreground-muted")))

@@ -1,0 +1,93 @@
+"""What is known of one app, as blocks of a document."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from drio_tui.api.errors import DrioError
+from drio_tui.kinds import KINDS
+from drio_tui.text import count_of
+from drio_tui.ui.widgets.rich_text import Block, Field, Gap, Heading, Paragraph
+from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.values import TONES, age, label_of, scalar
+from drio_tui.workspace.model.tree_model import tone_of
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.workspace.deploy.deploy_record import Record
+    from drio_tui.workspace.model.snapshot import Thing
+
+_MUTED = "$foreground-muted"
+_MEMBERS = ("slug", "version", "templateId", "companyUrl")
+_COUNTED = tuple(kind for kind in KINDS.values() if kind.name != "app")
+
+
+@dataclass(frozen=True, slots=True)
+class AppFacts:
+    """What the list of apps does not say: how many resources an app has by kind, and its last deploy from here.
+
+    `error` says why nothing is counted.
+    """
+
+    counts: Mapping[str, int]
+    deployed: Record | None
+    error: str = ""
+
+
+async def read_facts(client: DrioClient, app: str, server: str) -> AppFacts:
+    """Count the app's resources by one GET of its config, and read the record of its last deploy. Never raises."""
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore  # the first list does without
+
+    deployed = await asyncio.to_thread(DeployRecordStore(server, app).read)
+    try:
+        config = await client.config(app)
+    except DrioError as error:
+        return AppFacts({}, deployed, str(error))
+    found = {kind.name: config.get(kind.list_key) for kind in _COUNTED}
+    return AppFacts({name: len(part) for name, part in found.items() if isinstance(part, list)}, deployed)
+
+
+def app_blocks(app: Thing, facts: AppFacts | None) -> list[Block]:
+    """One app, what matters most first; `facts` is None while they are read."""
+    return list(_blocks(app, facts))
+
+
+def _blocks(app: Thing, facts: AppFacts | None) -> Iterator[Block]:
+    status = app.text("status")
+    yield Heading(safe_line(app.name, 200, "bold $text-primary"), safe_line(status, 24, TONES[tone_of(status)]))
+    if app.reason:
+        yield Paragraph(safe_line(f"Not as documented: {app.reason}", 1000, "$text-warning"), Content("▲"))
+    yield Field(Content.styled("Content", _MUTED), _content(facts))
+    yield Field(Content.styled("Deployed", _MUTED), _deploy(facts))
+    if facts is not None and facts.deployed is not None and facts.deployed.endpoint:
+        yield Field(Content.styled("Endpoint", _MUTED), safe_line(facts.deployed.endpoint, 300))
+    for member in _MEMBERS:
+        if app.text(member):
+            yield Field(safe_line(label_of(member), 40, _MUTED), scalar(app.get(member), member))
+    if app.text("description"):
+        yield Gap()
+        yield Paragraph(safe(app.text("description")[:2000], multiline=True))
+
+
+def _content(facts: AppFacts | None) -> Content:
+    if facts is None:
+        return Content.styled("◌ counting…", _MUTED)
+    if facts.error:
+        return safe_line(f"▲ not counted: {facts.error}", 300, "$text-warning")
+    return Content(", ".join(count_of(facts.counts[kind.name], kind.title.lower()) for kind in _COUNTED
+                             if kind.name in facts.counts))  # fmt: skip
+
+
+def _deploy(facts: AppFacts | None) -> Content:
+    if facts is None:
+        return Content.styled("…", _MUTED)
+    last = facts.deployed
+    if last is None:
+        return Content.styled("not from this machine", _MUTED)
+    return Content.assemble(safe_line(last.version, 40), (f"  {age(time.time() - last.at)}", _MUTED))

@@ -1,0 +1,134 @@
+"""The table of apps: filtered, sorted by any column, degraded rows shown with the reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+
+from drio_tui.ui.widgets.row_list import Column, Row, RowList
+from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.widgets.values import TONES
+from drio_tui.workspace.model.search import rank
+from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.tree_model import tone_of
+
+if TYPE_CHECKING:
+    from drio_tui.wizard.draft import Draft
+
+COLUMNS: tuple[tuple[str, Column], ...] = (
+    ("name", Column("Name", least=24)),
+    ("slug", Column("Slug", least=14, rank=2)),
+    ("status", Column("Status", 16, least=8)),
+    ("version", Column("Version", 16, rank=1)),
+    ("isEnabled", Column("Enabled", 8, rank=3)),
+    ("templateId", Column("Template", 40, least=10, rank=4)),
+)
+"""The members shown, in order, each with its column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By which member, and which way; an empty member keeps the server's order."""
+
+    member: str = ""
+    down: bool = False
+
+
+class AppTable(RowList):
+    """One row per app; its keys are the apps' ids."""
+
+    class Header(Message):
+        """A column's title was clicked."""
+
+        def __init__(self, member: str) -> None:
+            super().__init__()
+            self.member = member
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(*(column for _, column in COLUMNS), id=id)
+
+    def show_apps(self, apps: Sequence[Thing], query: str, order: Order, drafts: Sequence[Draft] = ()) -> int:
+        """Show the apps that match, sorted, under the drafts that do; gives the number of rows."""
+        begun = [draft for draft in drafts if rank(query, draft.name, f"draft {draft.template_id}") is not None]
+        found = [app for app in apps if rank(query, app.name, _rest(app)) is not None]
+        if order.member:
+            found.sort(key=lambda app: sort_key(app.get(order.member)), reverse=order.down)
+        self._columns = tuple(
+            replace(column, title=f"{column.title} {'▼' if order.down else '▲'}") if member == order.member else column
+            for member, column in COLUMNS
+        )
+        self.show([*(Row(draft_key(draft), _draft_cells(draft)) for draft in begun),
+                   *(Row(app.id, _cells(app)) for app in found)])  # fmt: skip
+        return len(begun) + len(found)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y:
+            super().on_click(event)
+            return
+        event.prevent_default()
+        at = 1
+        for (member, _), width in zip(COLUMNS, self._widths(self.scrollable_content_region.width), strict=True):
+            if width and at <= event.x < at + width + 2:
+                self.post_message(self.Header(member))
+                return
+            at += width + 2 if width else 0
+
+
+def draft_key(draft: Draft) -> str:
+    """The key of a draft's row. No app's id is like it: ids do not hold a space."""
+    return f"draft {draft.id}"
+
+
+def _draft_cells(draft: Draft) -> tuple[Content, ...]:
+    muted = "$foreground-muted"
+    name = Content.assemble(("✎ ", "$text-accent"), safe_line(draft.name, 200, "italic"))
+    begun = "half made" if draft.app else "not made"
+    return (
+        name,
+        safe_line(draft.basics.get("slug", ""), 60, muted),
+        Content.styled("draft", "$text-warning"),
+        Content(),
+        Content.styled(begun, muted),
+        safe_line(draft.template_id, 60, muted),
+    )
+
+
+def sort_key(value: Any) -> tuple[int, list[tuple[int, int, str]]]:
+    """A key that sorts any JSON value beside any other: text without regard to case, numbers in it by size."""
+    if value is None or value == "":
+        return 1, []
+    text = value if isinstance(value, str) else str(value)[:200]
+    parts: list[tuple[int, int, str]] = []
+    for digits, word in re.findall(r"([0-9]+)|([^0-9]+)", text[:500].casefold()):
+        parts.append((0, int(digits), "") if digits else (1, 0, word))
+    return 0, parts
+
+
+def _cells(app: Thing) -> tuple[Content, ...]:
+    name = safe_line(app.name, 200)
+    if app.reason:
+        name = Content.assemble(("▲ ", "$text-warning"), name, "  ", safe_line(app.reason, 200, "$text-warning"))
+    status = app.text("status")
+    enabled = app.get("isEnabled")
+    switch = Content()
+    if isinstance(enabled, bool):
+        switch = Content.styled("✓ on", "$text-success") if enabled else Content.styled("✗ off", "$foreground-muted")
+    return (
+        name,
+        safe_line(app.text("slug"), 60, "$foreground-muted"),
+        safe_line(status, 24, TONES[tone_of(status)]),
+        safe_line(app.text("version"), 24, "$foreground-muted"),
+        switch,
+        safe_line(app.text("templateId"), 60, "$foreground-muted"),
+    )
+
+
+def _rest(app: Thing) -> str:
+    members = ("slug", "status", "version", "templateId", "id", "description", "companyUrl")
+    return " ".join(app.text(member)[:300] for member in members)

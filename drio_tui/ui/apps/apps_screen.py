@@ -1,0 +1,383 @@
+"""The apps of the account: a table to filter, sort and open."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from drio_tui.api.client import DrioClient
+from drio_tui.api.errors import DrioError
+from drio_tui.api.resource import why_degraded
+from drio_tui.kinds import APP
+from drio_tui.text import count_of
+from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, read_facts
+from drio_tui.ui.apps.app_table import COLUMNS, AppTable, Order, draft_key
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.messages import UNREACHABLE, Status
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.widgets.empty_state import EmptyState
+from drio_tui.ui.widgets.filter_input import FilterInput
+from drio_tui.ui.widgets.rich_text import Document
+from drio_tui.ui.widgets.row_list import Row, RowList
+from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.workspace.model.snapshot import Thing, things_of
+
+if TYPE_CHECKING:
+    from drio_tui.wizard.draft import Draft
+    from drio_tui.wizard.draft_store import Kept
+
+_RESTS = 0.25
+"""Seconds that the cursor rests on an app before more of it is read."""
+
+_WAITING = tuple(
+    Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-muted") for width in (name, 14, 8, 5, 4, 10)))
+    for n, name in enumerate((18, 12, 22, 15, 9))
+)
+
+
+class AppsScreen(DrioScreen[None]):
+    """The list of apps, and what is known of the one under the cursor."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("apps")
+    BINDINGS = keymap.section(
+        "apps",
+        "Apps",
+        Key("apps.open", "o", "open", "Open", "Open the app", show=False),
+        Key("apps.filter", "slash", "filter", "Filter", "Show only the apps that match"),
+        Key("apps.sort", "s", "sort", "Sort", "Sort by the next column"),
+        Key("apps.reverse", "S", "reverse", "Reverse", "Sort the other way round", show=False),
+        Key("apps.refresh", "r", "refresh", "Refresh", "Read the apps again"),
+        Key("apps.new", "n", "new", "New app", "Create an app, step by step", dangerous=True),
+        Key(
+            "apps.forget", "D", "forget_draft", "Forget draft", "Forget the draft of an app", dangerous=True, show=False
+        ),
+        Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
+    )
+
+    things: reactive[tuple[Thing, ...] | None] = reactive(None, init=False)
+    """The apps in the server's order; None until they were read once."""
+
+    wanted: reactive[str] = reactive("", init=False)
+    """What the filter field holds."""
+
+    order: reactive[Order] = reactive(Order(), init=False)
+    """How the table is sorted."""
+
+    failure: reactive[DrioError | None] = reactive(None, init=False)
+    """Why the last reading failed."""
+
+    drafts: reactive[tuple[Draft, ...]] = reactive((), init=False)
+    """Apps that are not made yet, newest first."""
+
+    class _Read(Message):
+        def __init__(self, things: tuple[Thing, ...]) -> None:
+            super().__init__()
+            self.things = things
+
+    class _Drafts(Message):
+        def __init__(self, kept: Kept) -> None:
+            super().__init__()
+            self.kept = kept
+
+    class _Forget(Message):
+        def __init__(self, draft: str) -> None:
+            super().__init__()
+            self.draft = draft
+
+    class _Facts(Message):
+        def __init__(self, app: str, facts: AppFacts) -> None:
+            super().__init__()
+            self.app = app
+            self.facts = facts
+
+    class _NotRead(Message):
+        def __init__(self, error: DrioError) -> None:
+            super().__init__()
+            self.error = error
+
+    def compose_body(self) -> ComposeResult:
+        yield FilterInput(placeholder="/ to filter", id="filter")
+        with Horizontal(id="apps"):
+            yield AppTable(id="table")
+            yield EmptyState(id="empty")
+            yield Document(id="about")
+        yield Static(id="note")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._read_at: datetime | None = None
+        self._drafts_of: tuple[str, str] | None = None
+        self._facts: dict[str, AppFacts] = {}
+        self._shown: str | None = None
+        self._about_timer: Timer | None = None
+        self.watch(self.app, "status", self._note)
+        self._begin()
+
+    @property
+    def table(self) -> AppTable:
+        """The table of apps."""
+        return self.query_one("#table", AppTable)
+
+    @property
+    def chosen(self) -> Thing | None:
+        """The app the cursor is on."""
+        key = self.table.key
+        return next((thing for thing in self.things or () if thing.id == key), None)
+
+    def session_changed(self) -> None:
+        self._facts.clear()
+        self.set_reactive(AppsScreen.things, None)
+        self._begin()
+        self.refresh_bindings()
+
+    def on_screen_resume(self) -> None:
+        if self.things is not None or self.failure is not None:
+            self.action_refresh()  # coming back from an app or the form: names and status may have changed
+
+    def _begin(self) -> None:
+        """From nothing: rows that wait, or what to do first when nobody is signed in."""
+        signed_out = self.drio.session is None and self.backend.client is not None
+        self.table.display = not signed_out
+        self.query_one("#filter").display = not signed_out
+        empty = self.query_one("#empty", EmptyState)
+        empty.display = signed_out
+        if signed_out:
+            self.cancel_requests()
+            empty.say(
+                "You are signed out", "Your apps are shown once you sign in.", ("L", "sign in"), ("1", "templates")
+            )
+        else:
+            self.table.show(_WAITING)
+            self.table.focus()
+            self.action_refresh()
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def read_drafts(self) -> None:
+        """Look for drafts of this account, off the event loop."""
+        if self.drio.session is None or self.drio.options.read_only:
+            return
+        profile, server = self._drafts_of = self.drio.status.profile, self.backend.server
+
+        async def look() -> None:
+            from drio_tui.wizard import draft_store  # the first list does without
+
+            self.post_message(self._Drafts(await asyncio.to_thread(draft_store.load, profile, server)))
+
+        self.run_worker(look(), name="drafts", group="drafts", exclusive=True)
+
+    def on_apps_screen__drafts(self, message: _Drafts) -> None:
+        for problem in message.kept.problems[:3]:
+            self.notify(safe_line(problem, 300).plain, severity="warning", markup=False)
+        self.drafts = tuple(message.kept.drafts)
+
+    def watch_drafts(self) -> None:
+        self._show()
+
+    def action_refresh(self) -> None:
+        self.read_drafts()
+        if self.drio.session is not None or self.backend.client is None:
+            self.run_request(_read, self._Read, group="apps", failed=self._NotRead)
+
+    def on_apps_screen__read(self, message: _Read) -> None:
+        self._read_at = datetime.now()
+        self._facts.clear()
+        self.set_reactive(AppsScreen.failure, None)
+        self.things = message.things
+        self._show()
+        if self._drafts_of not in (None, (self.drio.status.profile, self.backend.server)):
+            self.read_drafts()  # a sandbox said with this answer which one it is
+
+    def on_apps_screen__not_read(self, message: _NotRead) -> None:
+        self.failure = message.error
+        if self.things is not None:
+            self.drio.show_error(message.error)
+
+    def action_back(self) -> None:
+        """Stop reading, and say so where nothing was read yet; else out of the filter, then back."""
+        if not self.cancel_requests():
+            if self.wanted:
+                self.query_one("#filter", FilterInput).value = ""
+            else:
+                self.drio.back()
+        elif self.things is None:
+            self.failure = DrioError("You stopped the reading.", title="Not read")
+
+    # -- showing ----------------------------------------------------------------------------------
+
+    def watch_wanted(self) -> None:
+        self._show()
+
+    def watch_order(self) -> None:
+        self._show()
+
+    def watch_failure(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        if self.things is None and self.failure is None:
+            return
+        count = self.table.show_apps(self.things or (), self.wanted, self.order, self.drafts)
+        was_hidden = not self.table.display
+        self.table.display = bool(count)
+        field = self.query_one("#filter", FilterInput)
+        field.display = bool(self.things or self.drafts)
+        if count and was_hidden and not field.has_focus:
+            self.table.focus()
+        empty = self.query_one("#empty", EmptyState)
+        empty.display = not count
+        if self.things is None and self.failure is not None:
+            empty.say_error(self.failure, ("r", "try again"), ("3", "see the request"))
+        elif not self.things:
+            empty.say("No apps yet", "Make one, step by step.", ("n", "create an app"), ("1", "look at the templates"))
+        else:
+            empty.say("Nothing matches", f"No app matches “{self.wanted}”.", ("Esc", "show all"))
+        self._note(self.drio.status)
+        self._show_about()
+        self.refresh_bindings()
+
+    @on(RowList.Moved, "#table")
+    def _show_about(self) -> None:
+        """Show the app under the cursor; what the list does not say is read once the cursor rests on it."""
+        about, app = self.query_one("#about", Document), self.chosen
+        about.display = app is not None
+        if self._about_timer is not None:
+            self._about_timer.stop()
+        if app is None:
+            self._shown = None
+            return
+        about.show(app_blocks(app, self._facts.get(app.id)), keep_place=self._shown == app.id)
+        self._shown = app.id
+        if app.id not in self._facts and not app.made_up:
+            self._about_timer = self.set_timer(_RESTS, partial(self._read_facts, app.id), name="read the app")
+
+    def _read_facts(self, app: str) -> None:
+        server = self.backend.server
+
+        async def read(client: DrioClient) -> tuple[str, AppFacts]:
+            return app, await read_facts(client, app, server)
+
+        self.run_request(read, lambda found: self._Facts(*found), group="facts")
+
+    def on_apps_screen__facts(self, message: _Facts) -> None:
+        self._facts[message.app] = message.facts
+        if self.chosen is not None and self.chosen.id == message.app:
+            self._show_about()
+
+    def _note(self, status: Status) -> None:
+        """One line: how many there are, how they are sorted, whether this is still what drio has."""
+        note = self.query_one("#note", Static)
+        if self.things is None:
+            note.update("")
+            return
+        total = len(self.things)
+        words = count_of(total, "app")
+        if self.drafts:
+            words += f", {count_of(len(self.drafts), 'draft')}"
+        if self.order.member:
+            title = next(column.title for member, column in COLUMNS if member == self.order.member)
+            words += f", by {title.lower()}{' downwards' if self.order.down else ''}"
+        parts: list[tuple[str, str]] = [(words, "$foreground-muted")]
+        if status.phase in UNREACHABLE or self.failure is not None:
+            at = f" at {self._read_at:%H:%M}" if self._read_at else ""
+            parts.append((f"   ▲ not fresh: as it was{at}", "$text-warning"))
+        note.update(Content.assemble(*parts))
+
+    # -- acting -----------------------------------------------------------------------------------
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        if action == "open" and self.chosen is None and self.draft is None:
+            return "There is no app to open."
+        if action == "forget_draft" and self.draft is None:
+            return "Only drafts can be forgotten: choose one."
+        if action == "new" and self.drio.session is None:
+            return "Creating an app needs a sign-in: press L."
+        if action == "open" and self.chosen is not None and self.chosen.made_up:
+            return "This app has no id that could be asked for."
+        return None
+
+    @property
+    def draft(self) -> Draft | None:
+        """The draft that the cursor is on."""
+        key = self.table.key
+        return next((draft for draft in self.drafts if draft_key(draft) == key), None)
+
+    def action_open(self) -> None:
+        if self.draft is not None:
+            self.drio.open_guide(draft=self.draft.id)
+        elif self.chosen is not None:
+            self.drio.open_app(self.chosen.id)
+
+    @on(RowList.Opened, "#table")
+    async def _opened(self) -> None:
+        await self.run_action("screen.open")
+
+    @on(AppTable.Header)
+    def _sort_by(self, event: AppTable.Header) -> None:
+        same = event.member == self.order.member
+        self.order = Order(event.member, down=same and not self.order.down)
+
+    def action_sort(self) -> None:
+        members = ["", *(member for member, _ in COLUMNS)]
+        at = members.index(self.order.member)
+        self.order = Order(members[(at + 1) % len(members)])
+
+    def action_reverse(self) -> None:
+        self.order = Order(self.order.member or "name", not self.order.down)
+
+    def action_filter(self) -> None:
+        self.query_one("#filter").focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter(self, event: Input.Changed) -> None:
+        self.wanted = event.value
+
+    @on(FilterInput.Leave)
+    def _to_table(self) -> None:
+        self.table.focus()
+
+    def action_new(self) -> None:
+        self.drio.open_guide()
+
+    def action_forget_draft(self) -> None:
+        if self.draft is not None:
+            self.run_worker(self._ask_to_forget(self.draft), group="forget", exclusive=True)
+
+    async def _ask_to_forget(self, draft: Draft) -> None:
+        said = "What was typed into it is lost."
+        if draft.app:
+            said += " The app that was begun stays as it is."
+        if await self.drio.confirm(f"Forget the draft of {draft.name[:60]}?", said, agree="Forget it"):
+            self.post_message(self._Forget(draft.id))
+
+    def on_apps_screen__forget(self, message: _Forget) -> None:
+        from drio_tui.wizard import draft_store
+
+        try:
+            draft_store.discard(message.draft)
+        except OSError as error:
+            self.notify(safe_line(str(error), 200).plain, severity="warning", markup=False)
+        self.read_drafts()
+
+    def action_copy_id(self) -> None:
+        if self.chosen is not None:
+            self.drio.copy(self.chosen.id, "the app's id")
+
+
+async def _read(client: DrioClient) -> tuple[Thing, ...]:
+    listing = await client.list(APP)
+    return await asyncio.to_thread(things_of, "app", listing.raw, partial(why_degraded, APP))

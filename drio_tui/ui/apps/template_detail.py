@@ -1,0 +1,112 @@
+"""What a template brings, as blocks of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from textual.content import Content
+
+from drio_tui.kinds import KINDS
+from drio_tui.text import count_of
+from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
+from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.ui.widgets.values import label_of, method, scalar
+from drio_tui.workspace.model.snapshot import Thing
+
+PARTS = (("tools", "tool"), ("widgets", "widget"), ("integrations", "integration"), ("auth", "auth"))
+"""The members of a template that hold what it brings, with the kind each becomes."""
+
+_SHOWN = frozenset({"id", "name", "description", "category", "tags", "branding", *(member for member, _ in PARTS)})
+_MUTED = "$foreground-muted"
+
+
+def is_whole(raw: Any) -> bool:
+    """Whether a template says what it brings; a list may give it in short."""
+    return isinstance(raw, Mapping) and any(isinstance(raw.get(member), list) for member, _ in PARTS)
+
+
+def counts(raw: Any) -> str:
+    """What it brings in numbers: `4 tools, 3 widgets`."""
+    if not isinstance(raw, Mapping):
+        return ""
+    found = []
+    for member, kind in PARTS[:2]:
+        parts = raw.get(member)
+        if isinstance(parts, list) and parts:
+            found.append(count_of(len(parts), KINDS[kind].title.lower()))
+    return ", ".join(found)
+
+
+def template_blocks(thing: Thing) -> list[Block]:
+    """Everything about one template."""
+    return list(_blocks(thing))
+
+
+def _blocks(thing: Thing) -> Iterator[Block]:
+    yield Heading(safe_line(thing.name, 200, "bold $text-primary"), safe_line(thing.text("category"), 60, _MUTED))
+    if thing.reason:
+        yield Paragraph(safe_line(f"Not as documented: {thing.reason}", 1000, "$text-warning"), Content("▲"))
+    if thing.text("description"):
+        yield Paragraph(safe(thing.text("description")[:4000], multiline=True))
+    tags = thing.get("tags")
+    if isinstance(tags, list) and tags:
+        words = [safe_line(f"#{tag}", 40, "$text-secondary") for tag in tags[:20] if isinstance(tag, str)]
+        yield Paragraph(Content("  ").join(words))
+    for member, kind in PARTS:
+        parts = thing.get(member)
+        if isinstance(parts, list) and parts:
+            yield from _part(parts, kind)
+    branding = thing.get("branding")
+    if isinstance(branding, Mapping) and branding:
+        yield Heading(Content.styled("Branding", "bold $text-primary"))
+        for name, value in branding.items():
+            yield Field(safe_line(label_of(name), 40, _MUTED), scalar(value, name))
+    more = (
+        {name: value for name, value in thing.raw.items() if name not in _SHOWN} if isinstance(thing.raw, dict) else {}
+    )
+    if more:
+        yield Heading(Content.styled("More", "bold $text-primary"))
+        for name, value in more.items():
+            yield Field(safe_line(label_of(name), 40, _MUTED), scalar(value, name))
+    yield Gap()
+    yield Paragraph(Content.assemble(("id ", _MUTED), safe_line(thing.id, 200, _MUTED)))
+
+
+def _part(parts: list[Any], kind: str) -> Iterator[Block]:
+    title = KINDS[kind].plural
+    yield Heading(Content.styled(title, "bold $text-primary"), Content.styled(str(len(parts)), _MUTED))
+    symbol = Content.styled(KINDS[kind].symbol, "$text-accent")
+    for part in parts[:100]:
+        if not isinstance(part, Mapping):
+            yield Entry(symbol, scalar(part))
+            continue
+        name = next((part[m] for m in ("name", "key", "id") if isinstance(part.get(m), str) and part[m]), "(no name)")
+        note = next(
+            (part[m] for m in ("primitive", "providerKey", "baseUrl", "kind") if isinstance(part.get(m), str)), ""
+        )
+        body = part.get("description")
+        yield Entry(
+            symbol,
+            safe_line(name, 200, "bold"),
+            safe_line(note, 80, _MUTED),
+            safe_line(body, 2000, _MUTED) if isinstance(body, str) else Content(),
+        )
+        operations = part.get("operations")
+        for operation in operations[:50] if isinstance(operations, list) else ():
+            if isinstance(operation, Mapping):
+                yield Entry(Content("   "), _operation(operation))
+    if len(parts) > 100:
+        yield Paragraph(Content.styled(f"… and {len(parts) - 100} more", _MUTED))
+
+
+def _operation(operation: Mapping[str, Any]) -> Content:
+    verb, path, name = operation.get("method"), operation.get("path"), operation.get("name")
+    shown: list[Content | str] = []
+    if isinstance(verb, str):
+        shown += [method(verb), " " * max(1, 7 - len(verb))]
+    if isinstance(path, str):
+        shown += [safe_line(path, 200), "  "]
+    if isinstance(name, str):
+        shown.append(safe_line(name, 200, _MUTED))
+    return Content.assemble(*shown)

@@ -1,0 +1,76 @@
+"""What screens, dialogs and widgets may use of the app: a Protocol, so that nothing below the app imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from drio_tui.api.errors import DrioError
+    from drio_tui.session import Session
+    from drio_tui.settings import Settings
+    from drio_tui.ui.base.connection import Backend
+    from drio_tui.ui.base.launch_options import LaunchOptions
+    from drio_tui.ui.base.messages import Status, Step
+
+
+class DrioContext(Protocol):
+    """The app as its screens see it; `DrioApp` says what each member does."""
+
+    backend: Backend
+    options: LaunchOptions
+    settings: Settings
+    status: Status
+    steps: tuple[Step, ...]
+    session: Session | None
+    failure: DrioError | None
+
+    @property
+    def screen(self) -> Screen[Any]: ...
+
+    def notify(
+        self, message: str, *, title: str = ..., severity: Any = ..., timeout: float | None = ..., markup: bool = ...
+    ) -> None: ...
+
+    def call_later(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool: ...
+
+    def run_worker(self, work: Any, *, name: str | None = ..., group: str = ..., exclusive: bool = ...) -> Any: ...
+
+    def push_screen(self, screen: Screen[Any], callback: Callable[[Any], None] | None = ...) -> Any: ...
+
+    async def push_screen_wait(self, screen: Screen[Any]) -> Any: ...
+
+    def show_error(self, error: DrioError) -> None: ...
+
+    def copy(self, text: str, what: str = ...) -> None: ...
+
+    async def confirm(
+        self,
+        title: str,
+        body: str = ...,
+        *,
+        agree: str = ...,
+        name: str | None = ...,
+        danger: bool = ...,
+        ctrl_s: bool = ...,
+    ) -> bool: ...
+
+    def back(self) -> None: ...
+
+    def restart(self, *, sandbox: bool = ..., profile: str | None = ..., base_url: str | None = ...) -> None: ...
+
+    def retry(self) -> None: ...
+
+    def sign_in(self, base_url: str | None = ...) -> None: ...
+
+    def open_app(self, app_id: str) -> None: ...
+
+    def open_guide(self, template: Any = ..., *, wanted: str = ..., name: str = ..., draft: str = ...) -> None: ...
+
+    def open_tool(self, app_id: str, tool_id: str) -> None: ...
+
+    def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = ...) -> None: ...
+
+    def open_connect(self, app_id: str, endpoint: str = ...) -> None: ...

@@ -1,0 +1,125 @@
+"""What the backend tells the program. Everything here is plain data; widgets are touched by handlers only."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from drio_tui.api.errors import DrioError
+    from drio_tui.auth.flow import SignInResult
+    from drio_tui.session import Session
+
+Phase = Literal[
+    "starting", "first-run", "signed-out", "connecting", "online", "offline", "failed", "restarting", "stopped"
+]
+
+UNREACHABLE: frozenset[Phase] = frozenset({"offline", "restarting", "stopped"})
+"""The phases in which what is shown may be out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the status line shows. Texts are as they came: show them through `safe_line`.
+
+    `waiting` are the seconds after which a request that failed is sent again, 0 when none waits.
+    """
+
+    phase: Phase = "starting"
+    profile: str = ""
+    host: str = ""
+    account: str = ""
+    cause: str = ""
+    sandbox: bool = False
+    read_only: bool = False
+    waiting: float = 0.0
+
+
+class SessionChanged(Message):
+    """Another session is in use, or none (`session` is None: signed out)."""
+
+    def __init__(self, session: Session | None) -> None:
+        super().__init__()
+        self.session = session
+
+
+class ConnectionChanged(Message):
+    """The connection's state moved on."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__()
+        self.status = status
+
+
+class ExchangeLogged(Message):
+    """A request started or ended; the record is in `backend.log`."""
+
+    def __init__(self, exchange: Any) -> None:
+        super().__init__()
+        self.exchange = exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the story of starting up: what happens, whether it is over, and why it failed."""
+
+    text: str
+    done: bool = False
+    failed: str = ""
+
+
+class StartupChanged(Message):
+    """The story of starting up went on; `steps` is the whole of it so far."""
+
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        super().__init__()
+        self.steps = steps
+
+
+class StartupFailed(Message):
+    """Starting up ended in an error; the program stays and offers to retry."""
+
+    def __init__(self, error: DrioError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class BackendReady(Message):
+    """Requests can be made. `first_run` when there is no profile yet and nothing was asked for."""
+
+    def __init__(self, *, first_run: bool = False) -> None:
+        super().__init__()
+        self.first_run = first_run
+
+
+class RequestFailed(Message):
+    """A request of a screen ended in an error (posted to the screen that made it)."""
+
+    def __init__(self, error: DrioError, group: str) -> None:
+        super().__init__()
+        self.error = error
+        self.group = group
+
+
+class SignInWanted(Message):
+    """The sign-in ended, or allows too little, while requests wait; `answer` gets the new one, None when there is none.
+
+    `scopes` are what the new one has to allow, empty for what the server lists.
+    """
+
+    def __init__(self, answer: asyncio.Future[SignInResult | None], scopes: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.answer = answer
+        self.scopes = scopes
+
+
+class Notice(Message):
+    """Something the person should know that is no error."""
+
+    def __init__(self, text: str, *, title: str = "") -> None:
+        super().__init__()
+        self.text = text
+        self.title = title

@@ -1,0 +1,1 @@
+"""Deploying, restoring an earlier deployment, and connecting AI clients."""

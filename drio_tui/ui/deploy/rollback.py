@@ -1,0 +1,108 @@
+"""Going back to an earlier deployment from the deploy screen, where the connected drio keeps them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.binding import BindingType
+from textual.message import Message
+
+from drio_tui.api.errors import DrioError
+from drio_tui.text import count_of
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.services import saver_of
+from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
+from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.workspace.deploy.deployment_history import Earlier, Restored, deployments, restore
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.ui.deploy.deploy_screen import DeployScreen
+
+BINDINGS: list[BindingType] = keymap.section(
+    "restoring",
+    "Earlier deployments (sandbox)",
+    Key("restoring.restore", "R", "restore_earlier", "Restore", "Publish an earlier deployment again", dangerous=True),
+)
+
+
+class Listed(Message):
+    """The earlier deployments are known."""
+
+    def __init__(self, found: list[Earlier]) -> None:
+        super().__init__()
+        self.found = found
+
+
+class Ended(Message):
+    """A restore ended."""
+
+    def __init__(self, outcome: Restored | DrioError) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class Restoring:
+    """Mixed into the deploy screen."""
+
+    @property
+    def _screen(self) -> DeployScreen:
+        return cast("DeployScreen", self)
+
+    def can_restore(self) -> bool:
+        """Whether the connected drio keeps earlier deployments: only the sandbox does."""
+        client = self._screen.backend.client
+        return client is not None and client.transport.is_sandbox
+
+    def action_restore_earlier(self) -> None:
+        screen = self._screen
+
+        async def listed(client: DrioClient) -> Listed:
+            return Listed(await deployments(client, screen.app_id))
+
+        screen.run_request(listed, lambda message: message, group="earlier", once=True)
+
+    def on_listed(self, message: Listed) -> None:
+        screen = self._screen
+        choices = [
+            Choice(
+                one.version,
+                one.version,
+                f"{one.at[:16].replace('T', ' ')}  {count_of(one.tools, 'tool')}, {count_of(one.widgets, 'widget')}"
+                + (f", again {one.again}" if one.again else ""),
+            )
+            for one in message.found
+            if not one.live
+        ]
+        if not choices:
+            screen.notify("There is no earlier deployment.", markup=False)
+            return
+        live = next((one.version for one in message.found if one.live), "what is live")
+        title = f"Publish again, in the place of {live}"
+        screen.app.push_screen(ChooserScreen(title, choices), self._restore)
+
+    def _restore(self, choice: Choice[Any] | None) -> None:
+        if choice is None:
+            return
+        screen, version = self._screen, str(choice.value)
+
+        records = screen.records
+
+        async def work(client: DrioClient) -> Ended:
+            outcome = await restore(saver_of(screen.backend, client), screen.app_id, version)
+            if isinstance(outcome, Restored):
+                await asyncio.to_thread(records.restored, outcome.of, outcome.version, outcome.endpoint)
+            return Ended(outcome)
+
+        screen.run_request(work, lambda message: message, group="restore", once=True)
+
+    def on_ended(self, message: Ended) -> None:
+        screen, outcome = self._screen, message.outcome
+        if isinstance(outcome, DrioError):
+            screen.drio.show_error(outcome)
+        else:
+            told = f"{outcome.of} is live again, as {outcome.version}. The draft stays as it is."
+            screen.notify(safe_line(told, 200).plain, title="Restored", markup=False)
+        screen.action_refresh()

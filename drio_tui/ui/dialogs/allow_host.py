@@ -1,0 +1,68 @@
+"""Letting the sandbox call the private address of an integration: one question, and taking it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drio_tui.api.errors import DrioError
+from drio_tui.tool_calls.egress import Origin, origin_text
+from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.workspace.lint.allowed_hosts import allow, allowed_hosts, revoke
+from drio_tui.workspace.lint.reachability import private_origin
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.ui.base.context import DrioContext
+    from drio_tui.workspace.model.snapshot import Thing
+
+
+def why_not_allowed(client: DrioClient | None, integration: Thing | None) -> str:
+    """Why nothing can be allowed for what is chosen, as a sentence; empty where something can."""
+    if client is None or not client.transport.is_sandbox:
+        return "Only the local sandbox is told which private addresses it may call."
+    if integration is None or integration.kind != "integration":
+        return "Choose an integration first."
+    if private_origin(integration.text("baseUrl"), client.transport.base_url) is None:
+        return "Its address is no private one, so nothing has to be allowed."
+    return ""
+
+
+async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, why: str = "") -> bool:
+    """Ask whether the sandbox may call an origin, and tell it so; whether it may now.
+
+    To be called in a worker. Raises `DrioError`.
+    """
+    host = origin_text(origin)
+    body = (
+        f"{why}\nDeployed apps and their drafts may then send requests to {host}, and to no other private address. "
+        "The sandbox remembers it; A on the integration takes it back."
+    )
+    if not await drio.confirm(f"Let the sandbox call {host}?", body.lstrip("\n"), agree="Allow"):
+        return False
+    await allow(client, origin)
+    drio.notify(safe_line(f"The sandbox may call {host}.", 200).plain, title="Allowed", markup=False)
+    return True
+
+
+async def change_allowed(drio: DrioContext, client: DrioClient, base_url: str) -> bool:
+    """Allow the address of an integration, or no longer, after asking; whether anything changed. In a worker."""
+    try:
+        origin, known = private_origin(base_url, client.transport.base_url), await allowed_hosts(client)
+        if origin is None or known is None:
+            return False
+        if known.everything:
+            drio.notify("This sandbox was started with --allow-private-egress: it calls every address.", markup=False)
+            return False
+        if origin not in known:
+            return await ask_to_allow(drio, client, origin)
+        host = origin_text(origin)
+        if not await drio.confirm(
+            f"Let the sandbox call {host} no longer?", "Calls of its tools will fail.", agree="Revoke"
+        ):
+            return False
+        await revoke(client, origin)
+        drio.notify(safe_line(f"The sandbox calls {host} no longer.", 200).plain, title="Revoked", markup=False)
+    except DrioError as error:
+        drio.show_error(error)
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""Dialogs: their row of buttons, what is focused first and what Ctrl+S presses; how screens and dialogs end once."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.screen import ModalScreen
+from textual.widgets import Button
+
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.screen import SafeDismiss
+
+S = TypeVar("S")
+
+
+class ButtonRow(Horizontal):
+    """The buttons of a dialog: the one that leaves it on the left, its action on the right.
+
+    ← and → move between the buttons and stop at the ends. A destructive action has the variant `error` or
+    `warning`. `confirms` is False where Ctrl+S shall not press the action.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "buttons",
+        "Buttons of a dialog",
+        Key("buttons.left", "left", "move(-1)", "Left", "The button to the left", show=False, palette=False),
+        Key("buttons.right", "right", "move(1)", "Right", "The button to the right", show=False, palette=False),
+    )
+
+    def __init__(self, *buttons: Button, id: str | None = None, confirms: bool = True) -> None:
+        super().__init__(*buttons, id=id, classes="buttons")
+        self.confirms = confirms
+
+    @property
+    def pressable(self) -> list[Button]:
+        """The buttons that can be pressed now, from left to right."""
+        return [button for button in self.query(Button) if button.display and not button.disabled]
+
+    @property
+    def action(self) -> Button:
+        """The button on the right, which does what the dialog is about."""
+        return [button for button in self.query(Button) if button.display][-1]
+
+    @property
+    def default(self) -> Button:
+        """What is focused first: the action, or the button that leaves the dialog where the action is destructive."""
+        safe = self.action.disabled or self.action.variant in ("error", "warning")
+        return self.pressable[0] if safe else self.action
+
+    def action_move(self, step: int) -> None:
+        """Focus the next button to the left or right, if there is one."""
+        buttons = self.pressable
+        if self.screen.focused in buttons:
+            place = buttons.index(self.screen.focused) + step
+            buttons[max(0, min(place, len(buttons) - 1))].focus()
+
+
+class Dialog(SafeDismiss, ModalScreen[S]):
+    """What is asked or shown over a screen.
+
+    One rule for all: where something is to be typed or chosen, that has the focus first, else `ButtonRow.default`.
+    Ctrl+S presses the action, wherever the focus is; Esc leaves.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "dialog",
+        "Every dialog",
+        Key("dialog.confirm", "ctrl+s", "confirm", "Confirm", "Press the right-most button", show=False, palette=False),
+    )
+
+    @property
+    def buttons(self) -> ButtonRow | None:
+        """The row of buttons that is shown."""
+        return next((row for row in self.query(ButtonRow) if row.display), None)
+
+    def focus_default(self) -> None:
+        """Focus the button that the dialog starts with."""
+        row = self.buttons
+        if row is not None:
+            self.set_focus(row.default)
+
+    def action_confirm(self) -> None:
+        row = self.buttons
+        if row is not None and row.confirms and not row.action.disabled:
+            row.action.press()

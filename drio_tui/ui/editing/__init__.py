@@ -1,0 +1,1 @@
+"""Editing one resource: the editor, saving it, and what saving may ask."""

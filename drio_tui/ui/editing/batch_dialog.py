@@ -1,0 +1,234 @@
+"""Several steps under one question: what they are, a confirmation, a result for each, and a retry of the failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Input, Static
+
+from drio_tui.text import one_line
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.services import saver_of
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
+from drio_tui.ui.screen import Requests
+from drio_tui.ui.widgets.row_list import Column, Row, RowList, show_rows
+from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.workspace.saving.batch import Batch, Choice, Result
+from drio_tui.workspace.saving.saver import Saver
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+
+class BatchDialog(Requests, Dialog[bool]):
+    """Gives whether anything was done. `steps` are the words of the tasks, `make` the tasks for a saver.
+
+    With `name` it has to be typed before the button works. `danger` marks a destructive batch. When a step fails
+    and others are left, the person says whether to go on.
+    """
+
+    CSS_PATH = stylesheet("editing")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "batch",
+        "Deleting, and many at once",
+        Key("batch.close", "escape", "close", "Close", "Close; what is under way is finished, nothing more is begun"),
+        Key("batch.go_on", "g", "decide('continue')", "Go on", "After a failure: go on with the others", show=False),
+        Key("batch.stop", "s", "decide('stop')", "Stop", "After a failure: leave the others alone", show=False),
+    )
+
+    class Progress(Message):
+        """One task ended."""
+
+        def __init__(self, result: Result) -> None:
+            super().__init__()
+            self.result = result
+
+    class Failed(Message):
+        """A task failed and others are left; the batch waits for `answer`."""
+
+        def __init__(self, result: Result, left: int, answer: asyncio.Future[Choice]) -> None:
+            super().__init__()
+            self.result = result
+            self.left = left
+            self.answer = answer
+
+    class Ended(Message):
+        """No task is left to be begun."""
+
+    def __init__(
+        self,
+        title: str,
+        body: str,
+        steps: Sequence[str],
+        make: Callable[[Saver], Batch],
+        *,
+        agree: str,
+        name: str | None = None,
+        danger: bool = True,
+    ) -> None:
+        super().__init__()
+        self._title, self._body, self._steps, self._make = title, body, list(steps), make
+        self._agree, self._called, self._danger = agree, name, danger
+        self.work: Batch | None = None
+        self._busy = False
+        self._answer: asyncio.Future[Choice] | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="editing-box") as box:
+            box.border_title = safe_line(self._title, 90)
+            if self._body:
+                yield Static(safe(self._body, multiline=True), id="body")
+            yield RowList(Column("", 1), Column("Step", least=20), Column("Result", least=6))
+            yield Static(id="about")
+            if self._called is not None:
+                yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")
+                yield Input(id="typed", compact=True, select_on_focus=False)
+            yield Static(id="failed")
+            yield ButtonRow(Button("Stop", id="stop"), Button("Go on", id="continue", variant="warning"), id="choice")
+            yield ButtonRow(
+                Button("Cancel", id="cancel"),
+                Button(
+                    self._agree,
+                    id="go",
+                    variant="error" if self._danger else "primary",
+                    disabled=self._called is not None,
+                ),
+                id="answers",
+            )
+
+    def on_mount(self) -> None:
+        self._show()
+        self._ask("")
+        if self._called is not None:
+            self.set_focus(self.query_one("#typed"))
+        else:
+            self.focus_default()
+
+    def _ask(self, text: str) -> None:
+        """Show the question after a failure in place of the buttons; without text, the buttons again."""
+        self.query_one("#failed", Static).update(safe(text, "$text-warning"))
+        for name in ("failed", "choice"):
+            self.query_one(f"#{name}").display = bool(text)
+        self.query_one("#answers").display = not text
+
+    def _show(self) -> None:
+        rows = []
+        results = self.work.results if self.work else [None] * len(self._steps)
+        for number, (step, result) in enumerate(zip(self._steps, results, strict=True)):
+            mark = (
+                Content("·")
+                if result is None
+                else Content.styled(*(("✓", "$text-success") if result.ok else ("✗", "$text-error")))
+            )
+            said = "" if result is None else "done" if result.ok else result.problem
+            rows.append(Row(str(number), (mark, safe_line(step, 200), safe_line(said, 300))))
+        show_rows(self.query_one(RowList), rows)
+        self._explain(self.query_one(RowList).key)
+
+    @on(RowList.Moved)
+    def _moved(self, event: RowList.Moved) -> None:
+        self._explain(event.key)
+
+    def _explain(self, key: str | None) -> None:
+        """The whole of what a step's result says, where its column is too narrow for it."""
+        result = self.work.results[int(key)] if self.work and key else None
+        about = self.query_one("#about", Static)
+        about.display = bool(result and result.problem)
+        about.update(safe(result.problem) if result else "")
+
+    @on(Input.Changed, "#typed")
+    def _compare(self, event: Input.Changed) -> None:
+        self.query_one("#go", Button).disabled = event.value != self._called
+
+    @on(Input.Submitted, "#typed")
+    def _typed(self, event: Input.Submitted) -> None:
+        if event.value == self._called:
+            self.go()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "go":
+                self.go()
+            case "stop" | "continue" as choice:
+                self.action_decide(choice)
+            case _:
+                self.action_close()
+
+    def go(self) -> None:
+        """Do what is not done yet."""
+        if self._busy:
+            return
+        self._busy = True
+        self.query_one("#go", Button).disabled = True
+
+        async def run(client: DrioClient) -> BatchDialog.Ended:
+            if self.work is None:
+                self.work = self._make(saver_of(self.backend, client))
+            work = self.work
+
+            async def ask(result: Result) -> Choice:
+                left = work.after(result)
+                if not left:
+                    return "continue"
+                answer: asyncio.Future[Choice] = asyncio.get_running_loop().create_future()
+                self.post_message(self.Failed(result, left, answer))
+                return await answer
+
+            await work.run(on_result=lambda result: self.post_message(self.Progress(result)), on_failure=ask)
+            return self.Ended()
+
+        self.run_request(run, lambda ended: ended, group="batch", once=True)
+
+    def on_batch_dialog_progress(self, message: Progress) -> None:
+        self._show()
+
+    def on_batch_dialog_failed(self, message: Failed) -> None:
+        self._answer = message.answer
+        others = "the other one" if message.left == 1 else f"the other {message.left}"
+        result = message.result
+        self._ask(f"{one_line(result.task.about, 60)} failed: {one_line(result.problem, 120)} – Go on with {others}?")
+        self.query_one("#stop").focus()
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        return "Nothing has failed." if action == "decide" and self._answer is None else None
+
+    def action_decide(self, choice: Choice) -> None:
+        """Answer the question after a failure."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(choice)
+        self._answer = None
+        self._ask("")
+        self.query_one("#cancel").focus()
+
+    def on_batch_dialog_ended(self, message: Ended) -> None:
+        self._busy = False
+        self._show()
+        if self.work is not None and self.work.done:
+            self.notify(
+                f"{len(self._steps)} of {len(self._steps)} done. z takes it back.",
+                title=safe_line(self._title.rstrip("?"), 80).plain,
+                markup=False,
+            )
+            self.dismiss(True)
+            return
+        button = self.query_one("#go", Button)
+        untried = bool(self.work and self.work.untried)
+        button.label, button.disabled = "Retry and go on" if untried else "Retry the failed", False
+        self.query_one("#cancel", Button).label = "Close"
+        button.refresh(layout=True)  # a button keeps the width of its first label
+
+    def action_close(self) -> None:
+        if self.work is not None:
+            self.work.stop()
+        self.dismiss(self.work is not None)

@@ -1,0 +1,83 @@
+"""A page to paste a real answer into, so that mappings are tried on it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+
+from drio_tui.api.json_codec import MalformedJson, loads
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.dialogs.dialog import Dialog
+from drio_tui.ui.editing.editors.base import Notes, verdict
+from drio_tui.ui.forms.inputs import TextEditor
+
+LONGEST = 2_000_000
+"""Characters of a pasted sample."""
+
+
+class SampleScreen(Dialog[tuple[str, Any] | None]):
+    """Gives the text and the value it parses to; None when it was left. Empty text means no pasted sample."""
+
+    DEFAULT_CSS = """
+    SampleScreen {
+        align: center middle;
+        background: $background 40%;
+        & > #sample {
+            width: 90%;
+            height: 80%;
+            background: $surface;
+            border: round $border;
+            border-title-color: $text-primary;
+            border-subtitle-color: $foreground-muted;
+            padding: 0 1;
+            TextEditor { height: 1fr; max-height: 100%; background: $panel; }
+            Notes { height: auto; }
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "sample",
+        "Pasting a sample",
+        Key("sample.take", "ctrl+s", "take", "Use it", "Try the mappings on this"),
+        Key("sample.leave", "escape", "leave", "Leave", "Keep the sample as it was"),
+    )
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="sample") as box:
+            box.border_title = "A sample of the result"
+            box.border_subtitle = "Ctrl+S uses it · Esc leaves · empty: made from the schema again"
+            yield Notes()
+            yield TextEditor(self._text, placeholder='paste JSON, such as {"results": []}')
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(TextEditor))
+
+    def action_take(self) -> None:
+        text = self.query_one(TextEditor).text
+        if not text.strip():
+            self.dismiss(("", None))
+            return
+        if len(text) > LONGEST:
+            self._wrong(f"is longer than {LONGEST:,} characters")
+            return
+        try:
+            value = loads(text)
+        except MalformedJson as error:
+            self._wrong(f"is not JSON: {error}")
+            return
+        self.dismiss((text, value))
+
+    def _wrong(self, what: str) -> None:
+        self.query_one(Notes).say([verdict("bad", f"What is pasted {what}"), Content()])
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,59 @@
+"""Binding a tool anew to the operation it is bound to, whose schema moved on: shown first, then written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from drio_tui.api.errors import DrioError
+from drio_tui.kinds import OPERATION, TOOL
+from drio_tui.ui.base.services import saver_of, schemas_seen
+from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.workspace.lint.binding import standing
+from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.saving.save_result import Edit, Failed, SaveOutcome
+from drio_tui.workspace.saving.saver import Preview
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.ui.base.context import DrioContext
+
+
+def why_not_rebound(tool: Thing | None, snapshot: Snapshot) -> str | None:
+    """Why there is nothing to bind anew; None where there is."""
+    if tool is None or tool.kind != "tool":
+        return "Only a tool is bound to an operation."
+    match standing(tool.get("binding"), snapshot):
+        case "stale":
+            return None
+        case "missing":
+            return "Its operation is not there any more: e chooses another one."
+        case "unbound":
+            return "It is bound to nothing: e chooses an operation."
+        case _:
+            return "Its binding holds."
+
+
+async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Thing) -> SaveOutcome | None:
+    """Show what changed and bind anew; None when the person thought better of it. To be called in a worker."""
+    from drio_tui.ui.editing.editors.binding import difference  # nothing of the editors is imported before it is shown
+
+    saver = saver_of(drio.backend, client)
+    edit = Edit(TOOL, app, tool.id, tool.raw, tool.raw, again=("binding",))
+    preview = await saver.preview(edit)
+    if not isinstance(preview, Preview):
+        return preview
+    binding = preview.theirs.get("binding") or {}
+    id = str(binding.get("integrationOperationId"))
+    now = await saver.now(OPERATION, app, id)
+    if not isinstance(now, dict):
+        return Failed(now or DrioError("its operation is not there any more", title="It cannot be bound anew"))
+    operation = Thing("operation", id, now)
+    schemas = await schemas_seen(drio.backend, app, preview.theirs)
+    title = Content.assemble("Bind it anew to ", safe_line(operation.name, 60, "bold"), ", as that is now.")
+    no_way_back = Content.styled("This cannot be undone: drio knows no way back to that schema.", "$text-warning")
+    about = [title, Content(), *difference(binding, operation, schemas), Content(), no_way_back]
+    screen = ReviewScreen(edit.name, TOOL, preview.diff, preview.merge.theirs, about=about)
+    return await saver.save(edit) if await drio.push_screen_wait(screen) else None

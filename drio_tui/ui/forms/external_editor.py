@@ -1,0 +1,73 @@
+"""Editing text in the person's own `$VISUAL` or `$EDITOR`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import SuspendNotSupported
+
+from drio_tui.storage.files import reason_of
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+_LIMIT = 16 << 20
+_USUAL = ("vi", "nano")
+
+
+class NoEditor(Exception):
+    """There is no editor to start, or it failed; the text says why."""
+
+
+def edit_outside(app: App[Any], text: str) -> str | None:
+    """What the person made of `text`, None when the editor ended with an error.
+
+    The text lies in a new file of mode 0600 in a folder of its own (0700), which is gone afterwards. The
+    command is split as a shell would, but no shell is started. Raises `NoEditor`.
+    """
+    words = _command()
+    with tempfile.TemporaryDirectory(prefix="drio-") as folder:
+        path = Path(folder) / "edit.json"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        try:
+            with app.suspend():
+                ended = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603  # what the person set
+        except SuspendNotSupported:
+            raise NoEditor("This terminal cannot be lent to an editor.") from None
+        except OSError as error:
+            raise NoEditor(f"The editor did not start: {reason_of(error)}") from None
+        if ended != 0:
+            return None
+        try:
+            with path.open("rb") as made:
+                data = made.read(_LIMIT + 1)
+            if len(data) > _LIMIT:
+                raise NoEditor("What came back is too large.")
+            return data.decode("utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError):
+            raise NoEditor("What came back is not text.") from None
+
+
+def _command() -> list[str]:
+    """The editor's command: that of `$VISUAL`, else of `$EDITOR`, else vi or nano. Raises `NoEditor`."""
+    variable = next((name for name in ("VISUAL", "EDITOR") if os.environ.get(name, "").strip()), "")
+    if not variable:
+        found = next((name for name in _USUAL if shutil.which(name)), None)
+        if found is None:
+            raise NoEditor("There is no vi and no nano. Set $VISUAL or $EDITOR to an editor, as in EDITOR=micro.")
+        return [found]
+    try:
+        words = shlex.split(os.environ[variable])
+    except ValueError:
+        raise NoEditor(f"${variable} has a quote that is not closed: {os.environ[variable]}") from None
+    if shutil.which(words[0]) is None:
+        raise NoEditor(f"${variable} names {words[0]}, which is not found. Set it to an editor that is installed.")
+    return words

@@ -1,0 +1,1 @@
+"""Importing operations from an OpenAPI document."""

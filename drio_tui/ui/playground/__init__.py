@@ -1,0 +1,1 @@
+"""Running a tool and looking at what it returns."""

@@ -1,0 +1,206 @@
+"""The playground's questions: credentials, the next step of a chain, a run of before."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, Static, TextArea
+
+from drio_tui.api import json_codec
+from drio_tui.schema.jsontext import pretty
+from drio_tui.text import duration
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.dialogs.dialog import Dialog
+from drio_tui.ui.forms.inputs import TextEditor
+from drio_tui.ui.playground.run_blocks import moment, step_blocks
+from drio_tui.ui.widgets.rich_text import Document
+from drio_tui.ui.widgets.row_list import Column, Row, RowList
+from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.workspace.run.chain_runner import Chain
+from drio_tui.workspace.run.local_runner import CredentialRequest
+from drio_tui.workspace.run.tool_run import TARGETS, Run
+
+LONGEST = 2_000_000
+"""Characters of an intermediate result that can be edited."""
+
+
+class CredentialsScreen(Dialog[dict[str, str] | None]):
+    """Gives what was typed, by member; None when it was left. `request` is the text of what will be sent with it."""
+
+    CSS_PATH = stylesheet("playground")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "credentials",
+        "Signing in to an upstream",
+        Key("credentials.use", "ctrl+s", "use", "Use it", "Use it for runs from this machine until you quit"),
+        Key("credentials.leave", "escape", "leave", "Leave", "Send nothing"),
+    )
+
+    def __init__(self, wanted: CredentialRequest, request: str = "") -> None:
+        super().__init__()
+        self._wanted, self._request = wanted, request
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="try-box") as box:
+            box.border_title = safe_line(f"Sign-in: {self._wanted.connection}", 60)
+            box.border_subtitle = "Enter or Ctrl+S sends it · Esc leaves"
+            if self._request:
+                yield Static(safe(self._request, multiline=True), id="to-send")
+            yield Static(
+                safe(
+                    "drio never gives a secret back, so a run from this machine needs it typed. It goes to "
+                    f"{self._wanted.place} only, and is forgotten when this program ends."
+                )
+            )
+            for name, label in self._wanted.members:
+                yield Static(safe_line(label, 60), classes="-label")
+                yield Input(password=True, id=f"secret-{name}")
+            yield Static(id="said")
+
+    def on_mount(self) -> None:
+        self.query(Input).first().focus()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_use()
+
+    def action_use(self) -> None:
+        typed = {name: self.query_one(f"#secret-{name}", Input).value for name, _ in self._wanted.members}
+        if not any(typed.values()):
+            self.query_one("#said", Static).update(Content.styled("✗ Nothing was typed.", "$text-error"))
+            return
+        self.dismiss(typed)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class StepScreen(Dialog[bool]):
+    """The next step of a chain: the result it takes from can be edited. Gives whether to go on with `chain`."""
+
+    CSS_PATH = stylesheet("playground")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "step",
+        "The next step of a chain",
+        Key("step.go", "ctrl+r,f9", "go", "Run it", "Go to this tool with these arguments"),
+        Key("step.skip", "f7", "skip", "Leave it out", "Leave this tool out, and see what comes after it"),
+        Key("step.leave", "escape", "leave", "Leave", "Stay where you are"),
+    )
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__()
+        self._chain = chain
+        self._title, self._result = chain.results[-1]
+        self._sound = True
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="try-box -large") as box:
+            box.border_title = safe_line(f"What {self._title} gave", 80)
+            box.border_subtitle = "Ctrl+R runs the next tool · F7 leaves it out · Esc stays"
+            yield TextEditor(pretty(self._result))
+            yield Static(id="said")
+            yield Document(id="next")
+
+    def on_mount(self) -> None:
+        self.query_one(TextEditor).focus()
+        self._show()
+
+    @on(TextArea.Changed)
+    def _edited(self) -> None:
+        said = self.query_one("#said", Static)
+        text = self.query_one(TextEditor).text
+        try:
+            if len(text) > LONGEST:
+                raise json_codec.MalformedJson(f"it is longer than {LONGEST:,} characters")
+            value: Any = json_codec.loads(text)
+            if not isinstance(value, dict):
+                raise json_codec.MalformedJson("the result has to be an object in { }")
+        except json_codec.MalformedJson as error:
+            self._sound = False
+            said.update(safe_line(f"✗ not taken over: {error}", 200, "$text-error"))
+            return
+        self._sound = True
+        said.update("")
+        self._chain.edit(value)
+        self._show()
+
+    def _show(self) -> None:
+        step, _passed = self._chain.peek()
+        self.query_one("#next", Document).show(step_blocks(step), keep_place=True)
+
+    def action_go(self) -> None:
+        if not self._sound:
+            self.notify("The result does not parse, so nothing can be taken from it.", severity="warning", markup=False)
+        elif self._chain.peek()[0] is None:
+            self.notify("The chain ends here.", markup=False)
+        else:
+            self.dismiss(True)
+
+    def action_skip(self) -> None:
+        self._chain.skip()
+        self._show()
+
+    def action_leave(self) -> None:
+        self.dismiss(False)
+
+
+Choice = tuple[Literal["run", "show"], Run]
+
+
+class RunsScreen(Dialog[Choice | None]):
+    """The runs of a tool that are kept, the newest first. Gives one to run again, or to look at."""
+
+    CSS_PATH = stylesheet("playground")
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "runs",
+        "Runs of before",
+        Key("runs.again", "r", "again", "Run again", "Run it again with these arguments"),
+        Key("runs.close", "escape,q", "close", "Close", "Back to the playground"),
+    )
+
+    def __init__(self, title: str, runs: list[Run]) -> None:
+        super().__init__()
+        self._title = title
+        self._runs = {str(number): run for number, run in enumerate(runs)}
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="try-box -large") as box:
+            box.border_title = safe_line(f"Runs of {self._title}", 80)
+            box.border_subtitle = "Enter shows it · r runs it again · Esc closes"
+            yield RowList(
+                Column("When", 20), Column("Where", 26, rank=1), Column("Arguments", least=20), Column("Result", 12)
+            )
+            if not self._runs:
+                yield Static("It was not run yet.", id="said")
+
+    def on_mount(self) -> None:
+        rows = []
+        for key, run in self._runs.items():
+            outcome = (
+                Content.styled("✗ failed", "$text-error")
+                if run.failed
+                else Content.assemble(("✓ ", "$text-success"), duration(run.seconds, short=True))
+            )
+            arguments = safe_line(json_codec.dumps(run.arguments), 200)
+            rows.append(Row(key, (Content(moment(run.at)), Content(TARGETS[run.target]), arguments, outcome)))
+        self.query_one(RowList).show(rows)
+        self.query_one(RowList).focus()
+
+    @on(RowList.Opened)
+    def _opened(self, event: RowList.Opened) -> None:
+        self.dismiss(("show", self._runs[event.key]))
+
+    def action_again(self) -> None:
+        run = self._runs.get(self.query_one(RowList).key or "")
+        if run is not None:
+            self.dismiss(("run", run))
+
+    def action_close(self) -> None:
+        self.dismiss(None)

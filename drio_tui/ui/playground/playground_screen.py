@@ -1,0 +1,507 @@
+"""The playground: a tool's arguments, a run of it, and what came of that."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import ContentSwitcher, Static
+
+from drio_tui.api.errors import DrioError
+from drio_tui.schema.form import FormModel
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.forms.schema_form import SchemaForm
+from drio_tui.ui.forms.tabs import TabStrip
+from drio_tui.ui.playground import playground_dialogs as dialogs
+from drio_tui.ui.playground import tool_runner as running
+from drio_tui.ui.playground.run_blocks import (
+    NOT_RUN,
+    chain_blocks,
+    draw_not_run,
+    here_of,
+    kept_of,
+    mapping_blocks,
+    request_blocks,
+    sample_run,
+    summary,
+    timing_blocks,
+)
+from drio_tui.ui.playground.run_history import Keeping, Said
+from drio_tui.ui.playground.widget_preview import WidgetPreview
+from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.widgets.json_view import JsonView
+from drio_tui.ui.widgets.rich_text import Document, Paragraph
+from drio_tui.ui.widgets.sanitize import safe, safe_line
+from drio_tui.workspace.model.loader import load_app
+from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.run import preview_page as pages
+from drio_tui.workspace.run.bound_tool import BoundTool, bound_of
+from drio_tui.workspace.run.chain_runner import Chain
+from drio_tui.workspace.run.run_history import NotKept
+from drio_tui.workspace.run.text_renderer import draw
+from drio_tui.workspace.run.tool_run import TARGETS, Run, Target, look
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+
+PAGES = ("widget", "result", "request", "mappings", "timing", "chain")
+_TITLES = ("Widget", "Result", "Request", "Mappings", "Timing", "Chain")
+
+
+class PlaygroundScreen(Keeping, DrioScreen[None]):
+    """Runs one tool of an app, and goes on through its chain."""
+
+    AREA = "apps"
+    CSS_PATH = stylesheet("playground")
+    opens_fields = True
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "try",
+        "The playground",
+        Key("try.run", "ctrl+r,f9,ctrl+s", "run_tool", "Run", "Run the tool with these arguments", priority=True),
+        Key("try.page", "f5", "page(1)", "Page →", "Arguments, widget, result, request, mappings, …", priority=True),
+        Key("try.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The page before", show=False, priority=True),
+        Key("try.target", "f6", "target", "Target", "The draft, or what is deployed", priority=True),
+        Key("try.step", "f7", "step", "Next step", "Go on through the chain with this result", priority=True),
+        Key("try.browser", "o", "browser", "Browser", "Open the widget's HTML with this result in the browser"),
+        Key("try.history", "f12,H", "history", "Runs", "Runs of before: look at one, or run it again", show=False),
+        Key("try.sample", "S", "sample", "Keep sample", "Keep this result as the sample of the widget", show=False),
+        Key("try.curl", "Y", "curl", "Copy as curl", "Copy the request as a curl command", show=False),
+        Key("try.forget", "K", "forget", "Forget sign-in", "Forget what was typed to sign in", show=False),
+    )
+
+    bound: reactive[BoundTool | None] = reactive(None, init=False)
+    """The tool that is run next."""
+
+    run_shown: reactive[Run | None] = reactive(None, init=False)
+    """The run that the pages show."""
+
+    target: reactive[Target] = reactive("here", init=False)
+    """Where the next run goes."""
+
+    busy: reactive[bool] = reactive(False, init=False)
+    """Whether a run is under way."""
+
+    class Ready(Message):
+        """The app as it is now."""
+
+        def __init__(self, snapshot: Snapshot) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+
+    class Done(Message):
+        """A run ended; None when it was not begun after all, with what to say about that."""
+
+        def __init__(self, run: Run | None, bound: BoundTool, said: str = "") -> None:
+            super().__init__()
+            self.run = run
+            self.bound = bound
+            self.said = said
+
+    class Sampled(Message):
+        """Sample data for the widget of a tool that was not run yet; the run has no value where there are none."""
+
+        def __init__(self, run: Run, bound: BoundTool) -> None:
+            super().__init__()
+            self.run = run
+            self.bound = bound
+
+    def __init__(self, app_id: str, tool_id: str) -> None:
+        super().__init__()
+        self.app_id = app_id
+        self.tool_id = tool_id
+        self.snapshot: Snapshot | None = None
+        self.form: SchemaForm | None = None
+        self.chain: Chain | None = None
+        self._trail: list[str] = []
+        self._run_bound: BoundTool | None = None
+        self._sent = False
+        self._has_sample = False
+        self._moved = False  # another place was chosen since the run that is shown
+        self._left = False
+        self._pages_written: list[Path] = []
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(id="heading")
+        yield Static(id="said")
+        with Horizontal(id="try"):
+            yield Vertical(id="arguments")
+            with Vertical(id="results"):
+                yield TabStrip(_TITLES)
+                with ContentSwitcher(initial="widget", id="pages"):
+                    yield WidgetPreview(id="widget")
+                    yield JsonView(id="result")
+                    for name in PAGES[2:]:
+                        yield Document(id=name)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._opened_for = self._speaks_for()
+        self._say(Content.styled("◌ reading…", "$text-warning"))
+        self._read()
+
+    def on_screen_resume(self) -> None:
+        if self.snapshot is not None and self._left:
+            self._left = False
+            self._read()  # it may have been edited meanwhile
+
+    def on_screen_suspend(self) -> None:
+        # A question over this screen is no leaving.
+        self._left = isinstance(self.app.screen, DrioScreen) and self.app.screen is not self
+
+    def on_unmount(self) -> None:
+        for path in self._pages_written:
+            pages.remove_page(path)
+        form, client = self.form, self.backend.client
+        if form is not None and client is not None and form.model.dirty:
+            here_of(client).typed[self.app_id, self.tool_id] = form.model.value()
+
+    def _read(self) -> None:
+        async def read(client: DrioClient) -> PlaygroundScreen.Ready:
+            snapshot = Snapshot(self.app_id)
+            await load_app(client, self.app_id, snapshot.apply)
+            for part in snapshot.parts.values():
+                if part.error is not None:
+                    raise part.error
+            return self.Ready(snapshot)
+
+        self.run_request(read, lambda ready: ready, group="read", failed=lambda error: Said(str(error), warning=True))
+
+    def action_refresh(self) -> None:
+        self._read()
+
+    def session_changed(self) -> None:
+        """Signed in again as the same: read again. As someone else, or elsewhere: the app is not theirs, leave it."""
+        if self._speaks_for() == self._opened_for:
+            self._read()
+            return
+        self.cancel_requests()
+        self.dismiss()
+
+    def _speaks_for(self) -> tuple[str, str | None] | None:
+        session = self.drio.session
+        return (session.base_url, session.account) if session else None
+
+    async def on_playground_screen_ready(self, message: Ready) -> None:
+        first = self.snapshot is None
+        self.snapshot = message.snapshot
+        if self.chain is not None:
+            self.chain.snapshot = message.snapshot
+        if first:
+            self.target = "sandbox" if self._is_sandbox else "here"
+        try:
+            await self._use(bound_of(message.snapshot, self.tool_id), keep=not first)
+        except DrioError as error:
+            self.bound = None
+            self._say(Content.assemble(("✗ ", "$text-error"), safe(f"{error} {error.hint}", "$text-error")))
+            return
+        self._say(self._standing())
+
+    @property
+    def _is_sandbox(self) -> bool:
+        client = self.backend.client
+        return self.drio.status.sandbox or (client is not None and client.transport.is_sandbox)
+
+    async def _use(self, bound: BoundTool, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
+        """Take up a tool; `keep` what was typed for it, or begin with `arguments`."""
+        typed = self.form.model.value() if keep and self.form is not None and self.form.model.dirty else None
+        if self.form is None and self.backend.client is not None:
+            typed = here_of(self.backend.client).typed.pop((self.app_id, bound.id), None)
+        same = self.bound is not None and self.form is not None and self.bound.schema == bound.schema
+        self.tool_id, self.bound = bound.id, bound
+        if not (keep and same):
+            model = FormModel(bound.field())
+            start = arguments if arguments is not None else typed
+            if isinstance(start, dict) and start:
+                model.take({**model.value(), **start} if arguments is None else start)
+            self.form = SchemaForm(model)
+            holder = self.query_one("#arguments", Vertical)
+            await holder.remove_children()
+            await holder.mount(self.form)
+            if not self.has_class("-results"):
+                self.call_after_refresh(self.form.focus_first)
+        self._head()
+        self.refresh_bindings()
+        if self.run_shown is None:
+            self._show_before_run(bound)
+
+    def _show_before_run(self, bound: BoundTool) -> None:
+        """Before the first run: the widget with sample data, else what to press."""
+        for name in PAGES[2:]:
+            self.query_one(f"#{name}", Document).show([Paragraph(NOT_RUN)])
+        self.query_one("#result", JsonView).show_text(NOT_RUN.plain)
+        if self.snapshot is None:
+            return
+        sample = partial(sample_run, kept_of(self.backend, self.app_id), self.snapshot, bound, self.target)
+
+        async def read() -> None:
+            self.post_message(self.Sampled(await asyncio.to_thread(sample), bound))
+
+        self.app.run_worker(read(), name="sample", group="sample-run")  # no request that Esc would stop
+
+    def on_playground_screen_sampled(self, message: Sampled) -> None:
+        if self.run_shown is not None or self.bound is not message.bound:
+            return
+        self._has_sample = message.run.value is not None
+        drawn = partial(draw, message.bound, message.run) if self._has_sample else draw_not_run
+        self.query_one("#widget", WidgetPreview).show(drawn)
+        if not self.busy:
+            self._say(self._standing())
+
+    # -- what is said -----------------------------------------------------------------------------
+
+    def watch_target(self) -> None:
+        self._head()
+        if self.bound is not None and not self.busy:
+            self._say(self._standing())
+        self.refresh_bindings()
+
+    def _head(self) -> None:
+        bound = self.bound
+        if bound is None:
+            return
+        where = Content.styled(f" {TARGETS[self.target]} ", "$text-accent reverse")
+        trail = "".join(f"{title} › " for title in self._trail[-3:])
+        does = "only reads" if bound.only_reads else "▲ changes something"
+        self.query_one("#heading", Static).update(
+            Content.assemble(
+                where, " ", safe_line(trail, 60, "$foreground-muted"), safe_line(bound.title, 60, "bold"), "  ",
+                safe_line(f"{bound.method} {bound.operation['path']}", 60),
+                (f"  {does}", "$foreground-muted" if bound.only_reads else "$text-warning"),
+            )
+        )  # fmt: skip
+
+    def _standing(self) -> Content:
+        """What there is to say while nothing happens: how the last run went, or how to begin."""
+        if self.run_shown is not None and not self._moved:
+            return summary(self.run_shown)
+        sample = "The widget shows sample data. " if self._has_sample and self.run_shown is None else ""
+        how = f"Ctrl+R runs the tool: {TARGETS[self.target]}. F6 chooses where."
+        return Content.styled(sample + how, "$foreground-muted")
+
+    def _say(self, text: Content) -> None:
+        self.query_one("#said", Static).update(text)
+
+    # -- pages ------------------------------------------------------------------------------------
+
+    @property
+    def _both(self) -> bool:
+        """Whether arguments and results stand side by side."""
+        return not self.has_class("-narrow")
+
+    def action_page(self, step: int) -> None:
+        at = PAGES.index(str(self.query_one("#pages", ContentSwitcher).current))
+        here = self.has_class("-results") if not self._both else not self._in_arguments()
+        place = at + 1 if here else 0
+        place = (place + step) % (len(PAGES) + 1)
+        if place == 0:
+            self.show_arguments()
+        else:
+            self.show_page(PAGES[place - 1])
+
+    def _in_arguments(self) -> bool:
+        focused = self.focused
+        return focused is not None and any(node.id == "arguments" for node in focused.ancestors)
+
+    def show_arguments(self) -> None:
+        """Show the arguments, and take the focus there."""
+        self.remove_class("-results")
+        if self.form is not None:
+            self.call_after_refresh(self.form.focus_first)
+
+    def show_page(self, name: str) -> None:
+        """Show a page of the results, and take the focus there."""
+        self.add_class("-results")
+        self.query_one("#pages", ContentSwitcher).current = name
+        self.query_one("#results TabStrip", TabStrip).chosen = PAGES.index(name)
+        page = self.query_one(f"#{name}")
+        self.call_after_refresh(lambda: next((w for w in (page, *page.query("*")) if w.focusable), page).focus())
+
+    @on(TabStrip.Chosen)
+    def _chosen(self, event: TabStrip.Chosen) -> None:
+        event.stop()
+        self.show_page(PAGES[event.number])
+
+    def watch_run_shown(self, run: Run | None) -> None:
+        bound = self._run_bound
+        if run is None or bound is None:
+            return
+        self._moved = False
+        self.query_one("#widget", WidgetPreview).show(partial(draw, bound, run))
+        result = self.query_one("#result", JsonView)
+        if run.structured is not None or not isinstance(run.value, str):
+            result.show(run.value if run.structured is None else run.structured)
+        else:
+            result.show_text(run.value)
+        for name, blocks in (
+            ("request", request_blocks(run)),
+            ("mappings", mapping_blocks(bound, run)),
+            ("timing", timing_blocks(run)),
+        ):
+            self.query_one(f"#{name}", Document).show(blocks)
+        self._show_chain()
+        self._say(self._standing())
+        self.refresh_bindings()
+
+    def _show_chain(self) -> None:
+        step = self.chain.peek()[0] if self.chain is not None else None
+        self.query_one("#chain", Document).show(chain_blocks(self.chain, self.run_shown, step))
+
+    # -- what can be done now ---------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        unsafe = self.bound is not None and not self.bound.only_reads
+        if action == "run_tool" and self.drio.options.read_only and unsafe:
+            return False
+        return super().check_action(action, parameters)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        match action:
+            case "run_tool" if self.bound is None:
+                return "There is no tool that can be run."
+            case "step" if self.chain is None or not self.chain.waiting:
+                return "There is no next step: run a tool that hands its result on."
+            case "curl" if self.run_shown is None or self.run_shown.request is None:
+                return "Nothing was sent yet."
+            case "curl" if self.run_shown is not None and self.run_shown.target == "deployed":
+                return "A call of an endpoint is no single request: copy that of a draft."
+            case "sample" | "browser" if self.run_shown is None or self.run_shown.failed:
+                return "There is no result yet."
+            case "sample" | "browser" if self._run_bound is None or self._run_bound.widget is None:
+                return "This tool has no widget."
+        return None
+
+    def action_target(self) -> None:
+        """Choose where the next run goes, one after the other."""
+        targets: list[Target] = ["sandbox", "here", "deployed"] if self._is_sandbox else ["here", "deployed"]
+        self._moved = True
+        self.target = targets[(targets.index(self.target) + 1) % len(targets)]
+
+    def action_back(self) -> None:
+        """Stop a run; out of the results, where they cover the arguments; then back."""
+        if self.busy:
+            self.cancel_requests()
+            self.busy = False
+            unsafe = self._sent and self.bound is not None and not self.bound.only_reads
+            text = "▲ Stopped. It may have taken effect all the same." if unsafe else "Stopped."
+            self._say(Content.styled(text, "$text-warning"))
+        elif self.cancel_requests():
+            self._say(self._standing())
+        elif not self._both and self.has_class("-results"):
+            self.show_arguments()
+        else:
+            self.drio.back()
+
+    # -- running ----------------------------------------------------------------------------------
+
+    @on(SchemaForm.Submitted)
+    def _submitted(self, event: SchemaForm.Submitted) -> None:
+        event.stop()
+        self.action_run_tool()
+
+    def action_run_tool(self) -> None:
+        """Run the tool with what the form holds."""
+        bound, form = self.bound, self.form
+        if bound is None or form is None or self.busy:
+            return
+        if self.drio.options.read_only and not bound.only_reads:
+            self.notify("This tool changes something, and the program was started with --read-only.", markup=False)
+            return
+        if not form.validate():
+            self.remove_class("-results")
+            self._say(Content.styled("✗ Some arguments are not right yet.", "$text-error"))
+            return
+        arguments = dict(form.model.value())
+        target = self.target
+        self.busy, self._sent = True, False
+        self._say(Content.styled("◌ running… Esc stops it", "$text-warning"))
+
+        async def call(client: DrioClient) -> PlaygroundScreen.Done:
+            done = await running.attempt(self.drio, client, bound, target, arguments, self._app, self._sending)
+            if done.run is not None:
+                await asyncio.to_thread(look, bound, done.run)
+            return self.Done(done.run, bound, done.said)
+
+        def failed(error: DrioError) -> Message:
+            run = Run(bound.id, bound.title, target, arguments, error=str(error), unknown=error.outcome_unknown)
+            return self.Done(run, bound)
+
+        self.run_request(call, lambda done: done, group="run", failed=failed, once=True)
+
+    def _sending(self) -> None:
+        self._sent = True
+
+    @property
+    def _app(self) -> dict[str, Any]:
+        """The app as it was read."""
+        app = self.snapshot.app if self.snapshot is not None else None
+        return app.raw if app is not None and isinstance(app.raw, dict) else {}
+
+    def on_playground_screen_done(self, message: Done) -> None:
+        self.busy = False
+        run, bound = message.run, message.bound
+        if run is None:
+            self._say(Content.styled("· ", "$text-warning") + safe(message.said, "$text-warning"))
+            return
+        self._run_bound = bound
+        self._go_on(bound, run)
+        self.run_shown = run
+        failed_page = "request" if run.failed and run.response is not None else "widget"
+        self.show_page(failed_page if run.failed else "result" if bound.widget is None else "widget")
+        kept = kept_of(self.backend, self.app_id)
+
+        async def keep() -> None:
+            try:
+                await asyncio.to_thread(kept.add, run)
+            except NotKept as error:
+                self.post_message(Said(f"The run is not kept. {error}", warning=True))
+
+        self.app.run_worker(keep(), group="keep-run")
+
+    def _go_on(self, bound: BoundTool, run: Run) -> None:
+        """Begin a chain with this result, go on with one, or put it in the place of the newest one."""
+        if run.failed or run.structured is None or self.snapshot is None:
+            return
+        chain = self.chain
+        if chain is not None and chain.waiting and chain.peek()[0] is not None and chain.waiting[0] == bound.id:
+            self._trail.append(chain.results[-1][0])
+            chain.done(bound, run.structured)
+        elif chain is not None and len(chain.results) > 1 and chain.results[-1][0] == bound.title:
+            chain.edit(run.structured)
+        else:
+            self._trail = []
+            self.chain = Chain.begin(self.snapshot, bound, run.arguments, run.structured) if bound.next_ids else None
+        self._head()
+
+    # -- the chain --------------------------------------------------------------------------------
+
+    def action_step(self) -> None:
+        if self.chain is not None and not self.busy:
+            self.app.push_screen(dialogs.StepScreen(self.chain), self._stepped)
+
+    async def _stepped(self, go: bool | None) -> None:
+        step = self.chain.peek()[0] if self.chain is not None else None
+        if self.chain is not None:
+            self._show_chain()
+        self.refresh_bindings()
+        if not go or step is None:
+            return
+        await self._use(step.bound, arguments=step.arguments)
+        if step.absent:
+            self.show_arguments()
+            missing = ", ".join(step.absent)
+            self._say(Content.styled("▲ ", "$text-warning") + safe_line(f"No result has {missing}: type it.", 200))
+        else:
+            self.action_run_tool()

@@ -1,0 +1,262 @@
+"""The request log: what was asked of drio, and what it answered. Nothing secret is in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Input, Static, TabbedContent, TabPane
+
+from drio_tui.text import count_of, duration
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+from drio_tui.ui.base.stylesheets import stylesheet
+from drio_tui.ui.requests.curl import as_curl
+from drio_tui.ui.screen import DrioScreen
+from drio_tui.ui.widgets.empty_state import EmptyState
+from drio_tui.ui.widgets.json_view import JsonView
+from drio_tui.ui.widgets.row_list import Column, Row, RowList
+from drio_tui.ui.widgets.sanitize import safe, safe_line
+
+if TYPE_CHECKING:
+    from drio_tui.api.transport import Exchange
+
+_METHODS = {
+    "GET": "$text-secondary",
+    "POST": "$text-success",
+    "PATCH": "$text-warning",
+    "PUT": "$text-warning",
+    "DELETE": "$text-error",
+}
+
+
+def status_of(exchange: Exchange) -> Content:
+    """What became of it, in a word or a number."""
+    if exchange.status is not None:
+        colour = (
+            "$text-success" if exchange.status < 300 else "$text-error" if exchange.status >= 400 else "$text-warning"
+        )
+        symbol = "✓" if exchange.status < 300 else "✗" if exchange.status >= 400 else "→"
+        return Content.styled(f"{symbol} {exchange.status}", colour)
+    if not exchange.done:
+        return Content.styled("◌ …", "$text-warning")
+    word = "cancelled" if exchange.error == "cancelled" else "failed"
+    return Content.styled(f"✗ {word}", "$foreground-muted" if word == "cancelled" else "$text-error")
+
+
+def _elapsed(exchange: Exchange) -> str:
+    return "" if exchange.elapsed is None else duration(exchange.elapsed, short=True)
+
+
+class RequestsScreen(DrioScreen[None]):
+    """Newest first, live; the chosen request in full beside it."""
+
+    AREA = "requests"
+    CSS_PATH = stylesheet("requests")
+    BINDINGS = keymap.section(
+        "log",
+        "Requests",
+        Key("log.filter", "slash", "filter", "Filter", "Show only the requests that match"),
+        Key("log.curl", "c", "curl", "Copy as curl", "Copy the request as a curl command, the token as $DRIO_TOKEN"),
+        Key("log.id", "i", "copy_id", "Copy id", "Copy the request id", show=False),
+        Key("log.clear", "X", "clear", "Clear", "Forget all requests"),
+    )
+
+    wanted: reactive[str] = reactive("", init=False)
+    """What the filter field holds."""
+
+    def compose_body(self) -> ComposeResult:
+        yield EmptyState(
+            "No requests yet",
+            "Everything the program asks of drio is listed here, with the answer.",
+            ("1", "browse the templates"),
+            ("2", "see your apps"),
+        )
+        with Horizontal(id="log"):
+            with Vertical(id="requests"):
+                yield Input(placeholder="Filter: method, path, status, id", id="filter")
+                yield RowList(
+                    Column("Method", 7),
+                    Column("Path", least=20, cut="middle"),
+                    Column("Status", 14, least=5),
+                    Column("Time", 8, "right", rank=1),
+                    Column("When", 8, "right", least=8, rank=2),
+                    Column("Request id", least=14, rank=3),
+                )
+            with Vertical(id="exchange"):
+                yield Static(id="summary")
+                with TabbedContent():
+                    with TabPane("Response", id="response"):
+                        yield JsonView(id="response-body")
+                    with TabPane("Request", id="request"):
+                        yield JsonView(id="request-body")
+                    with TabPane("Headers", id="headers"):
+                        yield JsonView(id="header-list")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._shown: tuple[int, bool] | None = None
+        self.watch(self.app, "log_count", self._refresh_rows)
+        self.query_one(RowList).focus()
+
+    def on_screen_resume(self) -> None:
+        self._refresh_rows()
+
+    def watch_wanted(self) -> None:
+        self._refresh_rows()
+
+    def _refresh_rows(self) -> None:
+        if not self.is_current and self._shown is not None:
+            return
+        log = self.backend.log
+        empty = not len(log)
+        self.query_one(EmptyState).display = empty
+        self.query_one("#log").display = not empty
+        rows = [self._row(exchange) for exchange in self._matching()]
+        self.query_one(RowList).show(rows, follow_top=True)
+        self._detail()
+
+    def _matching(self) -> Iterable[Exchange]:
+        words = self.wanted.lower().split()
+        for exchange in self.backend.log:
+            outcome = exchange.status or exchange.error or ""
+            text = f"{exchange.method} {exchange.path} {outcome} {exchange.request_id or ''}"
+            if all(word in text.lower() for word in words):
+                yield exchange
+
+    def _row(self, exchange: Exchange) -> Row:
+        again = Content.styled(f" ↻{exchange.attempt}", "$text-warning") if exchange.attempt > 1 else Content()
+        return Row(
+            str(exchange.number),
+            (
+                Content.styled(exchange.method, _METHODS.get(exchange.method, "")),
+                safe_line(exchange.path, 400),
+                Content.assemble(status_of(exchange), again),
+                Content.styled(_elapsed(exchange), "$foreground-muted"),
+                Content.styled(time.strftime("%H:%M:%S", time.localtime(exchange.started_at)), "$foreground-muted"),
+                safe_line(exchange.request_id or "", 40, "$foreground-muted"),
+            ),
+        )
+
+    # -- detail -----------------------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> Exchange | None:
+        """The request under the cursor."""
+        key = self.query_one(RowList).key
+        return self.backend.log.get(int(key)) if key else None
+
+    @on(RowList.Moved)
+    def _moved(self) -> None:
+        self._detail()
+
+    @on(RowList.Opened)
+    def _opened(self) -> None:
+        self.query_one("#response-body JsonLines").focus()
+
+    def _detail(self) -> None:
+        exchange = self.chosen
+        pane = self.query_one("#exchange")
+        pane.display = exchange is not None
+        if exchange is None:
+            self._shown = None
+            return
+        state = (exchange.number, exchange.done)
+        if state == self._shown:
+            return
+        self._shown = state
+        self.query_one("#summary", Static).update(self._summary(exchange))
+        self._body("#response-body", exchange.response_body, self._no_body(exchange))
+        self._body("#request-body", exchange.request_body, "The request has no body.")
+        headers = {
+            "request": [f"{name}: {value}" for name, value in exchange.request_headers],
+            "response": [f"{name}: {value}" for name, value in exchange.response_headers],
+        }
+        self.query_one("#header-list", JsonView).show_text(
+            "\n".join(["Request", *(f"  {line}" for line in headers["request"]), "", "Response"])
+            + "\n"
+            + "\n".join(f"  {line}" for line in headers["response"])
+        )
+
+    def _body(self, where: str, body: Any, otherwise: str) -> None:
+        view = self.query_one(where, JsonView)
+        if body is None:
+            view.show_text(otherwise)
+        elif isinstance(body, str):
+            view.show_text(body)
+        else:
+            view.show(body)
+
+    def _no_body(self, exchange: Exchange) -> str:
+        if exchange.number in self.backend.log.dropped_bodies:
+            return "The body was let go to save memory."
+        if not exchange.done:
+            return "Waiting for the answer…"
+        return exchange.error or "The answer has no body."
+
+    def _summary(self, exchange: Exchange) -> Content:
+        first = Content.assemble(
+            (exchange.method, f"bold {_METHODS.get(exchange.method, '')}"),
+            " ",
+            safe(exchange.url),
+            "  ",
+            status_of(exchange),
+        )
+        facts = [_elapsed(exchange), count_of(exchange.response_size, "byte") if exchange.done else ""]
+        if exchange.request_id:
+            facts.append(f"id {exchange.request_id}")
+        if exchange.retry_in is not None:
+            facts.append(f"tried again after {duration(exchange.retry_in, short=True)}")
+        if exchange.error:
+            facts.append(exchange.error)
+        return Content("\n").join([first, safe(" · ".join(fact for fact in facts if fact), "$foreground-muted")])
+
+    # -- acting -----------------------------------------------------------------------------------
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.wanted = event.value
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.query_one(RowList).focus()
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
+        if action in ("curl", "copy_id") and self.is_mounted and self.chosen is None:
+            return "There is no request to copy."
+        if action == "copy_id" and self.is_mounted and self.chosen and not self.chosen.request_id:
+            return "The answer carried no request id."
+        return None
+
+    def action_filter(self) -> None:
+        self.query_one("#filter").focus()
+
+    def action_back(self) -> None:
+        rows = self.query_one(RowList)
+        if self.wanted and self.focused is self.query_one("#filter"):
+            self.query_one("#filter", Input).value = ""
+        if self.focused is not rows:
+            rows.focus()
+        else:
+            super().action_back()
+
+    def action_curl(self) -> None:
+        if (exchange := self.chosen) is not None:
+            from drio_tui.api import json_codec
+
+            self.drio.copy(as_curl(exchange, json_codec.dumps), "the curl command")
+
+    def action_copy_id(self) -> None:
+        if (exchange := self.chosen) is not None and exchange.request_id:
+            self.drio.copy(exchange.request_id, "the request id")
+
+    def action_clear(self) -> None:
+        self.backend.log.clear()
+        self._shown = None
+        self._refresh_rows()

@@ -1,1 +1,0 @@
-"""The screens, each imported when it is first shown."""

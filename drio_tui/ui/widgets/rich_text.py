@@ -1,0 +1,205 @@
+"""Reading matter: headings, aligned fields, entries and paragraphs, laid out anew for every width.
+
+A document is a list of blocks of safe content. Long values wrap under themselves, so labels stay a
+column of their own; where the room is too narrow for two columns the value stands under its label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.binding import BindingType
+from textual.content import Content
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+from textual.widget import Widget
+
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+
+_EMPTY = Content()
+_STACKED_BELOW = 34
+"""Cells of width below which a value goes under its label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A line that begins a group, with a quieter note behind it."""
+
+    text: Content
+    note: Content = _EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A label and its value, which may have several lines."""
+
+    label: Content
+    value: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of several alike: a mark, a title, a quieter note on the same line, text under it."""
+
+    mark: Content
+    title: Content
+    note: Content = _EMPTY
+    body: Content = _EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text. `mark` stands before it, in a column of its own."""
+
+    text: Content
+    mark: Content = _EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An empty line."""
+
+
+Block = Gap | Heading | Field | Entry | Paragraph
+
+
+def layout(blocks: Iterable[Block], width: int) -> list[Content]:
+    """The blocks as lines of at most `width` cells."""
+    blocks = list(blocks)
+    width = max(8, width)
+    longest = max((block.label.cell_length for block in blocks if isinstance(block, Field)), default=0)
+    labels = min(longest, max(10, width * 2 // 5), 24)
+    lines: list[Content] = []
+    for number, block in enumerate(blocks):
+        match block:
+            case Gap():
+                lines.append(_EMPTY)
+            case Heading(text, note):
+                if number:
+                    lines.append(_EMPTY)
+                line = text if not note else Content.assemble(text, "  ", note)
+                lines.append(line.truncate(width, ellipsis=True))
+            case Field(label, value) if width < _STACKED_BELOW:
+                lines.append(label.truncate(width, ellipsis=True))
+                lines += _hung(Content("  "), value, width)
+            case Field(label, value):
+                cut = label.truncate(labels, ellipsis=True)
+                lines += _hung(Content.assemble(cut, " " * (labels - cut.cell_length + 2)), value, width)
+            case Entry(mark, title, note, body):
+                head = title if not note else Content.assemble(title, "  ", note)
+                lines += _hung(Content.assemble(mark, " "), head, width)
+                if body:
+                    lines += _hung(Content(" " * (mark.cell_length + 1)), body, width)
+            case Paragraph(text, mark):
+                lines += _hung(Content.assemble(mark, " ") if mark else _EMPTY, text, width)
+    return lines
+
+
+def _hung(first: Content, text: Content, width: int) -> list[Content]:
+    """`text` wrapped beside `first`, its further lines indented as far."""
+    indent = first.cell_length
+    wrapped: Sequence[Content] = text.wrap(max(4, width - indent)) or [_EMPTY]
+    pad = " " * indent
+    return [Content.assemble(first if number == 0 else pad, line) for number, line in enumerate(wrapped)]
+
+
+class Document(ScrollView, can_focus=True):
+    """A scrolling page of blocks, drawn line by line. Its text can be selected with the mouse."""
+
+    DEFAULT_CSS = """
+    Document {
+        overflow-x: hidden;
+        overflow-y: scroll;  /* a bar that comes and goes would change the width the text was laid out for */
+        scrollbar-size-vertical: 1;
+        padding: 0 1;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "document",
+        "Reading",
+        Key("document.down", "j,down", "scroll_down", "Down", show=False, palette=False),
+        Key("document.up", "k,up", "scroll_up", "Up", show=False, palette=False),
+        Key("document.page_down", "pagedown,ctrl+f,space", "page_down", "Page down", show=False, palette=False),
+        Key("document.page_up", "pageup,ctrl+b", "page_up", "Page up", show=False, palette=False),
+        Key("document.first", "g,home", "scroll_home", "First", show=False, palette=False),
+        Key("document.last", "G,end", "scroll_end", "Last", show=False, palette=False),
+    )
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._blocks: Sequence[Block] = ()
+        self._lines: list[Content] = []
+        self._laid_for = -1
+
+    def show(self, blocks: Sequence[Block], *, keep_place: bool = False) -> None:
+        """Show other blocks, from the top unless `keep_place`."""
+        self._blocks = blocks
+        self._laid_for = -1
+        self._lay_out()
+        if not keep_place:
+            self.scroll_home(animate=False, immediate=True)
+
+    @property
+    def text(self) -> str:
+        """What can be read here, as plain text."""
+        return "\n".join(line.plain for line in self._lines)
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width
+        if width <= 0 or width == self._laid_for:
+            return
+        self._laid_for = width
+        self._lines = layout(self._blocks, width)
+        set_virtual_size(self, Size(width, len(self._lines)))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        style = self.visual_style
+        index = y + self.scroll_offset.y
+        if index >= len(self._lines):
+            return Strip.blank(width, style.rich_style)
+        line = self._lines[index]
+        selection = self.text_selection
+        span = selection.get_span(index) if selection else None
+        if span is not None:
+            start, end = span
+            selected = Style.from_styles(self.screen.get_component_styles("screen--selection"))
+            line = line.stylize(selected, start, len(line) if end == -1 else end)
+        return strip_of(self, line, style, width).apply_offsets(0, index)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        return selection.extract(self.text), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+
+def strip_of(widget: Widget, line: Content, style: Style, width: int) -> Strip:
+    """One line of content as a strip of exactly `width` cells, theme colours resolved."""
+    segments = [
+        Segment(text, found.rich_style)
+        for text, found in line.render(style, end="", parse_style=widget.app.stylesheet.parse_style)
+    ]
+    return Strip(segments).adjust_cell_length(width, style.rich_style)
+
+
+def set_virtual_size(view: ScrollView, size: Size) -> None:
+    """Tell a view how long its content is, laying the whole screen out anew only if the scrollbar comes or goes."""
+    height = view.container_size.height
+    always = view.styles.overflow_y == "scroll"
+    if view.is_attached and (always or (view.virtual_size.height > height) == (size.height > height)):
+        view.set_reactive(Widget.virtual_size, size)
+        view._scroll_update(size)
+    else:
+        view.virtual_size = size

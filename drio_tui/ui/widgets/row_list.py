@@ -1,0 +1,303 @@
+"""A table of lines that is drawn a screenful at a time, however many rows there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from textual import events
+from textual.binding import BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+
+from drio_tui.ui.base import keymap
+from drio_tui.ui.base.keymap import Key
+
+_MEASURED = 300
+"""How many rows are looked at to find out how wide a column would like to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: as wide as its content where there is room, at most `width` cells (0: no limit).
+
+    It is shown with `least` cells or more, else not at all: where not all columns fit, the one of the highest `rank`
+    goes first. What does not fit into it is cut at its end, or in the `middle`, as suits paths. One that `may_hide`
+    is shown only while a row has something in it.
+    """
+
+    title: str
+    width: int = 0
+    align: Literal["left", "right"] = "left"
+    least: int = 6
+    rank: int = 0
+    cut: Literal["end", "middle"] = "end"
+    may_hide: bool = False
+
+
+def column_widths(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[int]:
+    """Cells for each column in `width` cells, with two between columns and one before the first; 0 leaves one out.
+
+    `wanted` is the width of each column's content, 0 for a column that is not to be shown. Narrow columns get all
+    that they want, wide ones share the rest equally.
+    """
+    most = [min(want, column.width or want) for column, want in zip(columns, wanted, strict=True)]
+    titles = [Content(column.title).cell_length for column in columns]
+    least = [min(want, max(column.least, title)) for column, want, title in zip(columns, most, titles, strict=True)]
+    shown = [place for place, want in enumerate(most) if want]
+    while len(shown) > 1 and 1 + sum(least[place] + 2 for place in shown) > width + 2:
+        shown.remove(max(shown, key=lambda place: (columns[place].rank, place)))
+    widths = [least[place] if place in shown else 0 for place in range(len(columns))]
+    left = width + 1 - sum(widths[place] + 2 for place in shown)
+    growing = [place for place in shown if widths[place] < most[place]]
+    while left > 0 and growing:
+        share = max(1, left // len(growing))
+        for place in growing:
+            more = min(share, most[place] - widths[place], left)
+            widths[place] += more
+            left -= more
+        growing = [place for place in growing if widths[place] < most[place]]
+    return widths
+
+
+def cut_middle(cell: Content, width: int) -> Content:
+    """`cell` in at most `width` cells, with an ellipsis in its middle where it was cut: its end tells paths apart."""
+    if cell.cell_length <= width or width < 8:
+        return cell.truncate(width, ellipsis=True)
+    before = width // 3
+    after = width - before - 1
+    head, tail = cell[:before], cell[-after:]
+    while head.cell_length > before:  # wide characters
+        head = head[:-1]
+    while tail.cell_length > after:
+        tail = tail[1:]
+    return Content.assemble(head, "…", tail)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: a `key` that stays the same when the row changes, and one safe content per column."""
+
+    key: str
+    cells: Sequence[Content]
+
+
+class RowList(ScrollView, can_focus=True):
+    """Rows under a header, with a cursor that follows its row when others come and go."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "row-list--header",
+        "row-list--cursor",
+        "row-list--cursor-blurred",
+        "row-list--hover",
+    }
+    DEFAULT_CSS = """
+    RowList {
+        background: $background;
+        color: $foreground;
+        & > .row-list--header { color: $text-muted; text-style: bold; }
+        & > .row-list--cursor { color: $block-cursor-foreground; background: $block-cursor-background; }
+        & > .row-list--cursor-blurred {
+            color: $block-cursor-blurred-foreground;
+            background: $block-cursor-blurred-background;
+        }
+        & > .row-list--hover { background: $block-hover-background; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = keymap.section(
+        "rows",
+        "Lists",
+        Key("rows.down", "down,j", "cursor(1)", "Down", show=False, palette=False),
+        Key("rows.up", "up,k", "cursor(-1)", "Up", show=False, palette=False),
+        Key("rows.page_down", "pagedown,ctrl+f", "page(1)", "Page down", show=False, palette=False),
+        Key("rows.page_up", "pageup,ctrl+b", "page(-1)", "Page up", show=False, palette=False),
+        Key("rows.first", "home,g", "first", "First", show=False, palette=False),
+        Key("rows.last", "end,G", "last", "Last", show=False, palette=False),
+        Key("rows.open", "enter", "open", "Open", show=False, palette=False),
+    )
+
+    cursor: reactive[int] = reactive(0)
+    """The index of the chosen row."""
+
+    hover: reactive[int] = reactive(-1)
+    """The index of the row under the mouse."""
+
+    class Moved(Message):
+        """Another row is chosen; `key` is None when there is none."""
+
+        def __init__(self, rows: RowList, key: str | None) -> None:
+            super().__init__()
+            self.rows = rows
+            self.key = key
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    class Opened(Message):
+        """A row was opened by Enter or a second click."""
+
+        def __init__(self, rows: RowList, key: str) -> None:
+            super().__init__()
+            self.rows = rows
+            self.key = key
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    def __init__(self, *columns: Column, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._columns = columns
+        self._rows: Sequence[Row] = ()
+        self._wanted = [0 if column.may_hide else Content(column.title).cell_length for column in columns]
+        self._laid_out: tuple[int, Sequence[Column], list[int]] | None = None
+        self._laid_out_widths: list[int] = []
+        self._key: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The chosen row's key."""
+        return self._key
+
+    def show(self, rows: Sequence[Row], *, follow_top: bool = False) -> None:
+        """Show other rows. The cursor stays on its row; with `follow_top`, at the top if it was there."""
+        was_top = self.cursor == 0 and self.scroll_offset.y == 0
+        above = self.cursor - self.scroll_offset.y
+        self._rows = rows
+        self._want(rows)
+        self._measure()
+        index = next((i for i, row in enumerate(rows) if row.key == self._key), None)
+        if index is None or (follow_top and was_top):
+            index = min(self.cursor, max(0, len(rows) - 1)) if not (follow_top and was_top) else 0
+        elif index != self.cursor:
+            self.scroll_to(y=max(0, index - above), animate=False)
+        self.set_reactive(RowList.cursor, index)
+        self._chosen()
+        self.refresh()
+
+    def choose(self, key: str) -> None:
+        """Move the cursor to a row by its key."""
+        for index, row in enumerate(self._rows):
+            if row.key == key:
+                self.cursor = index
+                return
+
+    def _measure(self) -> None:
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows) + 1)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._measure()
+
+    def validate_cursor(self, cursor: int) -> int:
+        return max(0, min(cursor, len(self._rows) - 1))
+
+    def watch_cursor(self) -> None:
+        self.scroll_to_region(Region(0, self.cursor, 1, 2), animate=False, force=True)
+        self._chosen()
+        self.refresh()
+
+    def watch_hover(self) -> None:
+        self.refresh()
+
+    def _chosen(self) -> None:
+        key = self._rows[self.cursor].key if 0 <= self.cursor < len(self._rows) else None
+        if key != self._key:
+            self._key = key
+            self.post_message(self.Moved(self, key))
+
+    # -- drawing ----------------------------------------------------------------------------------
+
+    def _widths(self, width: int) -> list[int]:
+        if self._laid_out != (width, self._columns, self._wanted):
+            widths = column_widths(self._columns, self._wanted, width)
+            self._laid_out = (width, self._columns, list(self._wanted))
+            self._laid_out_widths = widths
+        return self._laid_out_widths
+
+    def _want(self, rows: Sequence[Row]) -> None:
+        """Note how wide the columns' content is. A filter makes no column narrower, so nothing moves while typing."""
+        step = max(1, len(rows) // _MEASURED)
+        for place, column in enumerate(self._columns):
+            cells = [row.cells[place].cell_length for row in rows[::step] if place < len(row.cells)]
+            content = max(cells, default=0)
+            if column.may_hide and not (content or any(place < len(row.cells) and row.cells[place] for row in rows)):
+                self._wanted[place] = 0
+            else:
+                self._wanted[place] = max(self._wanted[place], content, Content(column.title).cell_length)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        if y == 0:
+            style = self.get_visual_style("row-list--header")
+            return self._line([Content(column.title) for column in self._columns], width, style)
+        index = y - 1 + self.scroll_offset.y
+        if not 0 <= index < len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        style = self.visual_style
+        if index == self.cursor:
+            name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
+            style = self.get_visual_style(name)
+            if self.app.current_theme.ansi:
+                # The terminal's own colours may be the cursor's too; plain text is always readable on it.
+                return self._line([Content(cell.plain) for cell in self._rows[index].cells], width, style)
+        elif index == self.hover:
+            style = self.get_visual_style("row-list--hover")
+        return self._line(self._rows[index].cells, width, style)
+
+    def _line(self, cells: Sequence[Content], width: int, style: Style) -> Strip:
+        parts: list[Content] = [Content(" ")]
+        for column, cell, room in zip(self._columns, cells, self._widths(width), strict=False):
+            if not room:
+                continue
+            cut = cut_middle(cell, room) if column.cut == "middle" else cell.truncate(room, ellipsis=True)
+            space = " " * (room - cut.cell_length)
+            parts += [Content(space), cut] if column.align == "right" else [cut, Content(space)]
+            parts.append(Content("  "))
+        line = Content("").join(parts).truncate(width)
+        segments = line.render_segments(style)
+        return Strip(segments).adjust_cell_length(width, style.rich_style)
+
+    # -- acting -----------------------------------------------------------------------------------
+
+    def action_cursor(self, step: int) -> None:
+        self.cursor += step
+
+    def action_page(self, pages: int) -> None:
+        self.cursor += pages * max(1, self.size.height - 2)
+
+    def action_first(self) -> None:
+        self.cursor = 0
+
+    def action_last(self) -> None:
+        self.cursor = len(self._rows) - 1
+
+    def action_open(self) -> None:
+        if self._key is not None:
+            self.post_message(self.Opened(self, self._key))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.hover = event.y - 1 + self.scroll_offset.y if event.y else -1
+
+    def on_leave(self, event: events.Leave) -> None:
+        self.hover = -1
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y - 1 + self.scroll_offset.y
+        if not event.y or index >= len(self._rows):
+            return
+        self.cursor = index
+        if event.chain > 1:
+            self.action_open()
+
+
+def show_rows(table: RowList, rows: Sequence[Row], most: int = 16) -> None:
+    """Show rows in a dialog: as high as they need under the header, up to `most` lines, where styles allow it."""
+    table.styles.height = min(len(rows) + 1, most)
+    table.show(rows)

@@ -1,0 +1,44 @@
+"""Choosing operations of an OpenAPI document for an app that is not there yet: nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drio_tui.openapi_import.errors import Problem
+from drio_tui.openapi_import.planning import Plan
+from drio_tui.openapi_import.security import secret_of
+from drio_tui.ui.openapi_import.import_screen import ImportScreen
+from drio_tui.ui.widgets.sanitize import safe_line
+from drio_tui.ui.wizard.resource_screens import Made, WizardResourceScreen
+from drio_tui.wizard.draft import AddedResource
+from drio_tui.wizard.template_parts import APP_REF
+from drio_tui.workspace.model.snapshot import Snapshot, Thing
+
+
+class WizardImportScreen(ImportScreen):
+    """Ends with True when there is a `chosen` plan to take into the draft."""
+
+    def __init__(self, snapshot: Snapshot, add_connection: Callable[[Made], AddedResource]) -> None:
+        super().__init__(APP_REF, snapshot)
+        self.chosen: Plan | None = None
+        self._add_connection = add_connection
+
+    async def read_app(self) -> Snapshot:
+        return self._snapshot
+
+    async def new_connection(self, begin: dict[str, Any]) -> str:
+        """Add a connection to the draft; its ref."""
+        screen = WizardResourceScreen("auth", "", self._snapshot, begin=begin, member=secret_of(begin))
+        await self.app.push_screen_wait(screen)
+        if screen.made is None:
+            return ""
+        added = self._add_connection(screen.made)
+        self._snapshot.add(Thing("auth", added.ref, added.filled.shown | {"id": added.ref}))
+        return added.ref
+
+    def _ask(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
+        for problem in (*plan.problems, *checked)[:3]:
+            self.notify(safe_line(str(problem.message), 300).plain, severity="warning", markup=False)
+        self.chosen = plan
+        self.dismiss(True)

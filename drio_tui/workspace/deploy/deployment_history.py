@@ -1,0 +1,82 @@
+"""What was deployed before, and publishing it again: the local sandbox can, drio's own API has no way to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from drio_tui.api.errors import DrioError, NotDrio, OutcomeUnknown
+from drio_tui.api.resource import path_of
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.workspace.saving.saver import Saver
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A deployment. `at` is a timestamp as the sandbox gives it; `again` the version that it published again."""
+
+    version: str
+    at: str
+    live: bool
+    again: str
+    tools: int
+    widgets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`version` is live now, with the config of `of`."""
+
+    of: str
+    version: str
+    endpoint: str
+
+
+async def deployments(client: DrioClient, app: str) -> list[Earlier]:
+    """All deployments of an app, the live one first. Raises `DrioError`, `NotFound` from a drio that keeps none."""
+    reply = await client.transport.request(
+        "GET", path_of("/sandbox/apps/{app}/deployments", app=app), below_origin=True
+    )
+    found = reply.data.get("deployments") if isinstance(reply.data, dict) else None
+    if not isinstance(found, list):
+        raise NotDrio("the sandbox answered without a list of deployments")
+    return [_earlier(raw) for raw in found if isinstance(raw, dict) and isinstance(raw.get("version"), str)]
+
+
+async def restore(saver: Saver, app: str, version: str) -> Restored | DrioError:
+    """Publish an earlier deployment again, after the writes and deploys under way; the draft stays as it is."""
+
+    async def work() -> Restored | DrioError:
+        await saver.intents.settle(app)
+        path = path_of("/sandbox/apps/{app}/restore", app=app)
+        try:
+            body = {"version": version}
+            reply = await saver.client.transport.request("POST", path, json=body, below_origin=True)
+        except DrioError as error:
+            return error
+        raw = reply.data if isinstance(reply.data, dict) else {}
+        told = raw.get("app")
+        now = told.get("version") if isinstance(told, dict) else None
+        if not isinstance(now, str):
+            return OutcomeUnknown("the sandbox does not say which version is live now")
+        endpoint = raw.get("endpoint")
+        return Restored(version, now, endpoint if isinstance(endpoint, str) else "")
+
+    return await saver.intents.once((app, "restore"), work)
+
+
+def _earlier(raw: dict[str, Any]) -> Earlier:
+    def number(name: str) -> int:
+        value = raw.get(name)
+        return value if isinstance(value, int) else 0
+
+    def text(name: str) -> str:
+        value = raw.get(name)
+        return value if isinstance(value, str) else ""
+
+    return Earlier(
+        text("version"), text("deployedAt"), raw.get("live") is True, text("restoredFrom"), number("tools"),
+        number("widgets"),
+    )  # fmt: skip

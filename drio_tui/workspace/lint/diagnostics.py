@@ -1,0 +1,103 @@
+"""What a preflight can find: every code with its severity and what to do about it, and one thing found.
+
+An error keeps the app from working, in part or whole, and blocks a deploy unless it is forced. All that the
+sandbox refuses to deploy is among them, under the sandbox's own codes. A warning blocks nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from drio_tui.workspace.lint.resource_checks import Severity
+from drio_tui.workspace.model.snapshot import Key, Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A kind of finding: `what` it is about, and `advice` for whoever meets it."""
+
+    severity: Severity
+    what: str
+    advice: str
+
+
+RULES: dict[str, Rule] = {
+    # what the sandbox refuses
+    "unbound_tool": Rule("error", "a tool calls nothing", "Choose what it calls, or disable it."),
+    "dangling_binding": Rule("error", "a tool's operation is gone", "Choose another operation."),
+    "stale_binding": Rule("error", "the operation changed since it was bound", "See what changed, and bind it again."),
+    "broken_chain": Rule("error", "a tool hands its result to one that is gone or disabled", "Mend the chain."),
+    "broken_action": Rule(
+        "error", "an action calls a tool that is gone, disabled or not named", "Choose another tool, or remove it."
+    ),
+    # what else cannot work
+    "part_unread": Rule("error", "a part could not be read, so it was not checked", "Read the app again."),
+    "chain_cycle": Rule("error", "a chain comes back to where it began", "Take one of the tools out of the circle."),
+    "dangling_reference": Rule("error", "something is not there (a warning where it is not used)", "Choose another."),
+    "invalid_auth": Rule("error", "an auth connection does not work", "Mend it: calls that need it will fail."),
+    "no_base_url": Rule("error", "an integration has no address", "Give it the address of its API."),
+    "path_parameter": Rule("error", "an operation's path cannot be filled", "Mend the path."),
+    "duplicate_tool_name": Rule("error", "two tools have one name for models", "Give it another key."),
+    "wrong_mapping": Rule("error", "a mapping is no JSONPath", "Write a JSONPath, such as $.results."),
+    # what would embarrass
+    "no_sign_in": Rule("warning", "an API wants a sign-in and gets none", "Give its integration an auth connection."),
+    "pending_auth": Rule("warning", "an auth connection has no credentials", "Give it some: calls fail until then."),
+    "private_base_url": Rule("warning", "an address is in a private network", "Name a public address."),
+    "plain_http": Rule("warning", "an address is not encrypted", "Use https."),
+    "tool_name": Rule("warning", "a key is no name that clients take", "Give it another key."),
+    "long_tool_name": Rule("warning", "Cursor leaves out tools of such long names", "Shorten its key."),
+    "no_description": Rule("warning", "models are not told what it is for", "Say when to call it and what it gives."),
+    "long_description": Rule("warning", "longer than OpenAI's models take", "Shorten it."),
+    "argument_name": Rule("warning", "Claude's API refuses an argument's name", "Rename it."),
+    "schema_union": Rule("warning", "Claude's API refuses an input schema", "Say it inside of a property."),
+    "schema_refused": Rule("warning", "a client refuses part of an input schema", "Say it in another way."),
+    "unsafe_read_only": Rule(
+        "warning", "it says that it only reads, and may not", "Take “Only reads” away, unless it is true."
+    ),
+    "read_only_not_said": Rule("warning", "it only reads and does not say so", "Say that it only reads."),
+    "mapping_finds_nothing": Rule("warning", "a mapping finds nothing in a sample", "Try it on a real result."),
+    "unknown_template_path": Rule(
+        "warning", "a template names what is not in a sample", "Name what the row or the result has."
+    ),
+    "no_tools": Rule("warning", "no tool is enabled", "Add a tool, or enable one."),
+    "too_many_tools": Rule("warning", "more tools than clients take", "Disable some, or make two apps."),
+    "many_tokens": Rule("warning", "the list of tools is long to read", "Shorten descriptions and schemas."),
+    "large_output_schema": Rule(
+        "warning", "an output schema is longer than what is published", "Say less in it: what models read is enough."
+    ),
+    "low_contrast": Rule("warning", "colours can hardly be read on each other", "Choose other colours."),
+    "app_disabled": Rule("warning", "the app is switched off", "Switch it on."),
+    "degraded": Rule("warning", "something is not as documented", "Look at its JSON; saving it again may mend it."),
+}
+"""Every code: what the sandbox refuses, what else cannot work, what would embarrass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """What is the matter with a thing, and what to do.
+
+    `key` is the thing, or `("group", kind)` for a whole part; `path` the member, `name` what the thing is
+    called. Texts are sentences that may name things of the app: not yet safe to show.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    key: Key
+    path: str = ""
+    advice: str = ""
+    name: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `--json` prints it; `kind`, `id`, `name` and `field` as in the sandbox's own refusals."""
+        return {
+            "severity": self.severity, "code": self.code, "message": self.message, "advice": self.advice,
+            "kind": self.key[0], "id": self.key[-1], "name": self.name, "field": self.path,
+        }  # fmt: skip
+
+
+def about(thing: Thing, code: str, message: str, path: str = "", *, advice: str = "") -> Diagnostic:
+    """A finding about a thing, by its rule."""
+    rule = RULES[code]
+    return Diagnostic(rule.severity, code, message, thing.key, path, advice or rule.advice, thing.name)

@@ -1,0 +1,81 @@
+"""Whether drio can reach the address that an integration names. Nothing is looked up."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from urllib.parse import SplitResult, urlsplit
+
+from drio_tui.tool_calls.egress import Origin, parse_origin, why_refused
+from drio_tui.urls import explained, why_not
+from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
+from drio_tui.workspace.lint.diagnostics import Diagnostic, about
+from drio_tui.workspace.model.snapshot import Thing
+
+_LOCAL_NAMES = ("localhost",)
+_LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test", ".invalid")
+
+
+def address_findings(integration: Thing, drio: str, allowed: AllowedHosts | None) -> Iterator[Diagnostic]:
+    """What is the matter with an integration's `baseUrl`, called by the drio whose own address is `drio`.
+
+    `allowed` is what that may call at private addresses, None where it is no local sandbox.
+    """
+    text = integration.text("baseUrl").strip()
+    url = parsed(text)
+    if url is None:
+        told = f"Its base URL cannot be called, since {explained(text)}." if text else "It has no base URL."
+        yield about(integration, "no_base_url", told, "baseUrl")
+        return
+    if _is_own(url, drio):
+        return
+    host = url.hostname or ""
+    why = private_host(host)
+    if why and allowed is not None:
+        try:
+            origin = parse_origin(text)
+        except ValueError as error:
+            yield about(integration, "private_base_url", f"{host} {error}.", "baseUrl")
+            return
+        if origin not in allowed:
+            advice = allowed.advice(origin)
+            yield about(integration, "private_base_url", f"{host} {why}.", "baseUrl", advice=advice)
+    elif why:
+        told = f"{host} {why}: drio cannot reach it from outside."
+        yield about(integration, "private_base_url", told, "baseUrl")
+    elif url.scheme == "http":
+        told = "Its base URL is plain http: requests and credentials could be read on the way."
+        yield about(integration, "plain_http", told, "baseUrl")
+
+
+def private_origin(base_url: str, drio: str) -> Origin | None:
+    """The origin of a base URL that a sandbox at `drio` calls only if it is allowed; None where that is not needed."""
+    url = parsed(base_url.strip())
+    if url is None or _is_own(url, drio) or not private_host(url.hostname or ""):
+        return None
+    try:
+        return parse_origin(base_url)
+    except ValueError:
+        return None
+
+
+def _is_own(url: SplitResult, drio: str) -> bool:
+    """Whether it is drio's own address: the sandbox's helpdesk."""
+    own = parsed(drio)
+    return own is not None and (own.hostname, own.port) == (url.hostname, url.port)
+
+
+def parsed(text: str) -> SplitResult | None:
+    """A web address with a host; None for anything else."""
+    return None if why_not(text) else urlsplit(text)
+
+
+def private_host(host: str) -> str:
+    """Why a host is no public one, as the end of a sentence; empty where it seems to be."""
+    host = host.lower().rstrip(".")
+    try:
+        return why_refused(ipaddress.ip_address(host))
+    except ValueError:
+        if host in _LOCAL_NAMES or host.endswith(_LOCAL_ENDINGS) or "." not in host:
+            return "is a name of a private network"
+        return ""

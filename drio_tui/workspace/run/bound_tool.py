@@ -1,0 +1,241 @@
+"""A tool of a snapshot with everything a call of it needs, taken from what drio has now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from drio_tui.api.errors import DrioError
+from drio_tui.api.redact import is_secret
+from drio_tui.schema import check
+from drio_tui.schema.fields import Field, Reader
+from drio_tui.tool_calls import tools
+from drio_tui.urls import explained
+from drio_tui.workspace.model.snapshot import Snapshot, Thing
+
+Document = dict[str, Any]
+
+_METHOD = re.compile(r"[A-Za-z]{1,20}")
+_OAUTH = ("oauth", "oauth2")
+
+
+class NotRunnable(DrioError):
+    """The tool cannot be run as it is; the message says what is missing."""
+
+    title = "The tool cannot be run"
+    hint = "Bind it to an operation of an integration first."
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTool:
+    """A tool that can be run. `name` is what models call it by; `schema` is of its arguments.
+
+    `operation`, `integration` and `auth` have the members that a request is made of, each of its right type.
+    Texts are not yet safe to show.
+    """
+
+    app_id: str
+    id: str
+    name: str
+    title: str
+    annotations: Document
+    schema: Document
+    operation: Document
+    integration: Document
+    auth: Document | None = None
+    widget: Document | None = None
+    next_ids: tuple[str, ...] = ()
+    enabled: bool = True
+    output_schema: Any = field(default=None, repr=False)
+
+    @property
+    def method(self) -> str:
+        return str(self.operation["method"]).upper()
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether running it changes nothing, as far as its hints and its method say."""
+        return tools.only_reads(self.method, self.annotations)
+
+    @property
+    def config(self) -> Document:
+        """The widget's `config`; empty where there is no widget."""
+        return _dict((self.widget or {}).get("config"))
+
+    @property
+    def mappings(self) -> Document:
+        """The widget's field mappings."""
+        return _dict(self.config.get("fieldMappings"))
+
+    @property
+    def style(self) -> Document:
+        """The widget's style map."""
+        return _dict(self.config.get("style"))
+
+    @property
+    def primitive(self) -> str:
+        """What the widget is drawn as; empty where there is no widget."""
+        return str((self.widget or {}).get("primitive") or "")
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """The arguments that are secret, by their names or by what their schemas say."""
+        return tuple(
+            name
+            for name, schema in tools.properties(self.schema).items()
+            if is_secret(name)
+            or (isinstance(schema, dict) and (schema.get("writeOnly") is True or schema.get("format") == "password"))
+        )
+
+    def field(self) -> Field:
+        """The arguments as a form has them."""
+        shown = tools.without_hints(self.schema)
+        return Reader(shown).field(shown)
+
+    def problems(self, arguments: Any) -> list[str]:
+        """What is wrong with arguments by the schema, as sentences without a full stop."""
+        if not isinstance(arguments, dict):
+            return ["the arguments have to be a JSON object"]
+        found = []
+        for path, text in check.deep(self.field(), arguments):
+            place = ".".join(map(str, path))
+            found.append(f"{place} {text}" if place else text)
+            if len(found) == 10:
+                break
+        return found
+
+    def differences(self, value: Any) -> list[str]:
+        """What of an answer is not as the output schema says, as far as a form can tell."""
+        schema = self.output_schema
+        if not isinstance(schema, dict):
+            return []
+        try:
+            found = [*islice(check.deep(Reader(schema).field(schema), value), 3)]
+        except RecursionError:
+            return []
+        return [f"{'.'.join(map(str, path))} {text}" if path else text for path, text in found]
+
+
+def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
+    """The tool with all that its call needs. Raises `NotRunnable`."""
+    tool = snapshot.thing("tool", tool_id)
+    if tool is None or not isinstance(tool.raw, dict):
+        raise NotRunnable("there is no such tool in this app", hint="Read the app again.")
+    binding = _dict(tool.get("binding"))
+    operation_id = binding.get("integrationOperationId")
+    operation = snapshot.thing("operation", operation_id) if isinstance(operation_id, str) else None
+    if operation is None:
+        raise NotRunnable(
+            f"{tool.name} is bound to an operation that is not there" if operation_id else f"{tool.name} is not bound"
+        )
+    integration_id = operation.text("integrationId") or operation.under
+    integration = snapshot.thing("integration", integration_id)
+    if integration is None:
+        raise NotRunnable(f"the integration of {operation.name} is not there")
+    method, path, base = operation.text("method"), operation.text("path"), integration.text("baseUrl")
+    for what, value, wanted in (
+        (f"the method of {operation.name}", method, "GET, POST or the like"),
+        (f"the path of {operation.name}", path, "text"),
+        (f"the base URL of {integration.name}", base, "an http or https address"),
+    ):
+        if not value:
+            raise NotRunnable(f"{what} is missing", hint=f"It has to be {wanted}.")
+    if why := explained(base):
+        raise NotRunnable(
+            f"the base URL of {integration.name} cannot be called, since {why}",
+            hint="Give the integration the address of its API.",
+        )
+    if not _METHOD.fullmatch(method):
+        raise NotRunnable(f"the method of {operation.name} is none", hint="It has to be GET, POST or the like.")
+    auth_id = integration.text("authId")
+    auth = snapshot.thing("auth", auth_id) if auth_id else None
+    if auth_id and auth is None:
+        raise NotRunnable(f"the auth connection of {integration.name} is not there")
+    plain = {
+        "method": method,
+        "path": path,
+        "inputSchema": operation.get("inputSchema"),
+    }
+    widget = next(
+        (one for one in snapshot.things("widget") if one.text("toolId") == tool_id and isinstance(one.raw, dict)), None
+    )
+    following = tool.get("nextToolIds")
+    return BoundTool(
+        app_id=snapshot.app_id,
+        id=tool_id,
+        name=tools.tool_name(tool.text("key") or tool.name),
+        title=tool.name,
+        annotations=_dict(tool.get("annotations")),
+        schema=tools.input_schema(plain),
+        operation=plain,
+        integration={
+            "baseUrl": base,
+            "name": integration.name,
+            "config": {"headers": _dict(_dict(integration.get("config")).get("headers"))},
+        },
+        auth=_auth(snapshot, auth) if auth is not None else None,
+        widget=widget.raw if widget is not None else None,
+        next_ids=tuple(one for one in following if isinstance(one, str)) if isinstance(following, list) else (),
+        enabled=tool.get("isEnabled") is not False,
+        output_schema=operation.get("outputSchema"),
+    )
+
+
+def tool_of(snapshot: Snapshot, kind: str, id: str) -> str | None:
+    """The id of the tool that is meant by a tool, a widget or an operation of the app; None where none is."""
+    thing = snapshot.thing(kind, id)
+    if thing is None:
+        return None
+    if kind == "tool":
+        return thing.id
+    if kind == "widget":
+        found = thing.text("toolId")
+        return found if snapshot.thing("tool", found) else None
+    if kind == "operation":
+        for tool in snapshot.things("tool"):
+            if _dict(tool.get("binding")).get("integrationOperationId") == id and not tool.made_up:
+                return tool.id
+    return None
+
+
+def find_tool(snapshot: Snapshot, wanted: str) -> str | None:
+    """The id of the tool that `wanted` names by id, key, name, or as models see it; None unless just one is meant."""
+    things = [tool for tool in snapshot.things("tool") if not tool.made_up]
+    ways = (
+        lambda tool: tool.id,
+        lambda tool: tool.text("key"),
+        lambda tool: tools.tool_name(tool.text("key") or tool.name),
+        lambda tool: tool.name,
+    )
+    for way in ways:
+        found = [tool.id for tool in things if way(tool) == wanted]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def fits(schema: Any, value: Any) -> bool:
+    """Whether a value is one that a schema takes, as far as a form can tell."""
+    if not isinstance(schema, Mapping) or "$ref" in schema:
+        return True
+    return next(check.deep(Reader(schema).field(schema), value), None) is None
+
+
+def _auth(snapshot: Snapshot, auth: Thing) -> Document:
+    """The connection; its kind from its provider where it does not say itself."""
+    config = dict(_dict(auth.get("config")))
+    if not isinstance(config.get("type"), str):
+        for provider in snapshot.things("provider"):
+            same = auth.text("providerKey") and provider.text("key") == auth.text("providerKey")
+            if same or (auth.text("providerId") and provider.id == auth.text("providerId")):
+                config["type"] = provider.text("kind") or None
+    if config.get("type") in _OAUTH:
+        config["type"] = "oauth"
+    return {"id": auth.id, "name": auth.name, "config": config}
+
+
+def _dict(value: Any) -> Document:
+    return value if isinstance(value, dict) else {}

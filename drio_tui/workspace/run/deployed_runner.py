@@ -1,0 +1,111 @@
+"""Calling what is deployed, through its endpoint, as an AI client does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from drio_tui.api import json_codec
+from drio_tui.api.errors import DrioError
+from drio_tui.endpoint import connect
+from drio_tui.tool_calls.outputs import NOTE_META
+from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
+from drio_tui.workspace.run.bound_tool import BoundTool, Document
+from drio_tui.workspace.run.tool_run import Request, Run, inner_value, shown_arguments
+
+if TYPE_CHECKING:
+    from drio_tui.api.client import DrioClient
+    from drio_tui.api.transport import Exchange
+    from drio_tui.endpoint import CallResult
+
+VIEW_META = "drio/view"
+CHAIN_META = "drio/chain"
+Told = Callable[["Exchange"], None] | None
+
+
+class NotDeployed(DrioError):
+    """There is no endpoint to call, or the tool is not at it."""
+
+    title = "It is not deployed"
+    hint = "Deploy the app first."
+
+
+async def run_deployed(endpoint: str, bound: BoundTool, arguments: Document, on_exchange: Told = None) -> Run:
+    """Call the tool by the name that models see. Raises `DrioError` where the endpoint cannot be called."""
+    with contextlib.suppress(ImportError):  # `connect` says what is missing; loading it is no time of the call's
+        await asyncio.to_thread(importlib.import_module, "drio_tui.endpoint.sdk")
+    started = time.perf_counter()
+    run = Run(bound.id, bound.title, "deployed", arguments, secret_names=bound.secret_names)
+    async with connect(endpoint, on_exchange=on_exchange) as live:
+        connected = time.perf_counter()
+        run.timing.append(("connecting", connected - started))
+        result = await live.call(bound.name, arguments)
+    run.timing.append(("call", result.seconds))
+    run.request = Request(
+        "tools/call", endpoint, (("name", bound.name),), json_codec.dumps(shown_arguments(bound, arguments))
+    )
+    _take(run, bound, result)
+    return run
+
+
+def _take(run: Run, bound: BoundTool, result: CallResult) -> None:
+    steps = result.meta.get(CHAIN_META)
+    run.steps = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    if result.is_error:
+        run.error = result.text or "The tool failed without saying why."
+        return
+    structured: Any = result.structured
+    if not isinstance(structured, dict):
+        structured = {"result": result.text if structured is None else structured}
+    run.structured = structured
+    note = result.meta.get(NOTE_META)
+    run.note = note if isinstance(note, str) else ""
+    run.value = inner_value(bound, structured, result.meta.get(VIEW_META))
+
+
+async def widget_page(endpoint: str, bound: BoundTool, on_exchange: Told = None) -> str:
+    """The HTML of the tool's widget, from the endpoint's `ui://` resource. Raises `NotDeployed` where there is none."""
+    async with connect(endpoint, on_exchange=on_exchange) as live:
+        tool = next((one for one in await live.tools() if one.name == bound.name), None)
+        if tool is None:
+            raise NotDeployed(f"the endpoint has no tool {bound.name}", hint="Deploy the app again.")
+        if not tool.widget_uri:
+            raise NotDeployed(f"{bound.name} has no widget at the endpoint")
+        return (await live.read(tool.widget_uri)).text
+
+
+async def live_at(client: DrioClient, app: Document) -> str:
+    """Where an app is live: as its public id says, or as the last deploy from here was told. Raises `NotDeployed`."""
+    sandbox = client.transport.is_sandbox
+    told = endpoint_of(client.transport.base_url, app, sandbox=sandbox)
+    if told is None or not sandbox:  # a local sandbox may listen elsewhere by now
+        last = await asyncio.to_thread(DeployRecordStore(client.transport.server_id, str(app.get("id"))).read)
+        if last is not None and last.endpoint:
+            return last.endpoint
+    if app.get("status") == "draft":
+        raise NotDeployed("the app is a draft, so there is nothing to call", hint="Deploy it, or run its draft.")
+    if told is None:
+        raise NotDeployed("where it is live cannot be told from what drio says", hint="Run its draft.")
+    return told
+
+
+def endpoint_of(api_url: str, app: Document, *, sandbox: bool) -> str | None:
+    """Where an app answers AI clients, by its public id; None where that cannot be told (contract section 5).
+
+    The local sandbox serves it beside its API; drio at a host of its own for each app.
+    """
+    public = app.get("publicMcpId")
+    if not isinstance(public, str) or not public:
+        return None
+    if sandbox:
+        parts = urlsplit(api_url)
+        return f"{parts.scheme}://{parts.netloc}/mcp/{quote(public, safe='')}"
+    host = urlsplit(api_url).hostname or ""
+    if (host == "getdrio.com" or host.endswith(".getdrio.com")) and public.replace("_", "").replace("-", "").isalnum():
+        return f"https://{public}.mcp.getdrio.com/mcp"
+    return None

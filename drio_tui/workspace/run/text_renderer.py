@@ -1,0 +1,465 @@
+"""A widget's view as lines of text, slot by slot as the HTML widgets draw it.
+
+All texts are safe to show, whatever came in: control and hidden characters as symbols. Widths are in terminal cells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.cells import cell_len
+
+from drio_tui.text import visible
+from drio_tui.tool_calls import tools
+from drio_tui.widget_data.field_mappings import WidgetData
+from drio_tui.workspace.run.bound_tool import BoundTool
+from drio_tui.workspace.run.text_lines import LINES, Line, fit, image, in_lines, label, pairs, paragraph, show, tree
+from drio_tui.workspace.run.tool_run import Run, view_of
+
+ROLES = ("", "title", "muted", "badge", "key", "value", "head", "number", "rule", "bar0", "bar1", "bar2", "bar3")
+_CELL = 60
+_SMALLEST = 6
+_CELL_LINES = 6
+_BARS = "█▓▒░"
+_SPARKS = "▁▂▃▄▅▆▇█"
+_POINTS = 200
+_LARGEST = 1e300
+"""Beyond this a number is not reckoned with, only shown: a whole number may be larger than any float."""
+
+
+@dataclass(slots=True)
+class RenderedWidget:
+    """The lines; the first `head` of them stay when the others are scrolled (a table's headings)."""
+
+    lines: list[Line] = field(default_factory=list)
+    head: int = 0
+
+    @property
+    def width(self) -> int:
+        """The cells of the longest line."""
+        return max((sum(cell_len(text) for text, _ in line) for line in self.lines), default=0)
+
+    def plain(self) -> list[str]:
+        """The lines without their roles."""
+        return ["".join(text for text, _ in line).rstrip() for line in self.lines]
+
+
+def draw(bound: BoundTool, run: Run, width: int) -> RenderedWidget:
+    """What the tool's widget shows of a run, in `width` cells where that is possible; tables may be wider."""
+    if run.failed:
+        return RenderedWidget([*paragraph(run.error, width)])
+    if bound.widget is None:
+        return RenderedWidget(
+            [[("This tool has no widget: its result as it is.", "muted")], [], *tree(run.value, width)]
+        )
+    view = view_of(bound, run)
+    page = _Page(bound, run, view, max(20, width))
+    made = _PRIMITIVES.get(bound.primitive, _detail)(page)
+    made.lines = made.lines[:LINES]
+    if view.cut:
+        made.lines.append([(f"{view.cut} more are not shown.", "muted")])
+    return made
+
+
+@dataclass(slots=True)
+class _Page:
+    bound: BoundTool
+    run: Run
+    view: WidgetData
+    width: int
+
+    @property
+    def slots(self) -> dict[str, Any]:
+        return self.view.slots
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        return [item["slots"] for item in self.view.items or ()]
+
+    def raw(self, index: int) -> Any:
+        value = self.run.value
+        for step in (self.view.items or [])[index]["at"]:
+            value = value[step]
+        return value
+
+    def style(self, name: str) -> str:
+        return str(self.bound.style.get(name) or "")
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def _text(slots: Mapping[str, Any], name: str) -> str:
+    return show(slots[name]) if name in slots else ""
+
+
+def _group(slots: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    return [(name.split(".", 1)[1], value) for name, value in slots.items() if name.startswith(f"{prefix}.")]
+
+
+def _measured(page: _Page, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        return show(value)
+    digits = page.style("precision")
+    places = int(digits) if digits.isascii() and digits.isdigit() and int(digits[:2]) <= 6 else None
+    if page.style("format") == "percent":
+        value = value * 100 if abs(value) <= 1 else value
+        return f"{value:,.{places}f}%" if places is not None else f"{round(value, 2):,}%"
+    return f"{value:,.{places}f}" if places is not None else f"{round(value, 2):,}"
+
+
+def _prose(page: _Page, text: Any) -> Iterator[Line]:
+    said = text if isinstance(text, str) else show(text)
+    if page.style("format") != "markdown":
+        yield from paragraph(said, page.width)
+        return
+    for line in said.split("\n")[:2_000]:
+        title = re.match(r"#{1,4}\s+(.*)$", line)
+        if title:
+            yield from paragraph(title[1], page.width, "title")
+        elif re.match(r"[-*]\s", line):
+            rest = [*paragraph(line[2:].strip().replace("**", ""), page.width - 2)]
+            for number, piece in enumerate(rest):
+                yield [("• " if number == 0 else "  ", "muted"), *piece]
+        else:
+            yield from paragraph(line.replace("**", ""), page.width)
+
+
+def _heading(page: _Page, slots: Mapping[str, Any]) -> Iterator[Line]:
+    title, badge = _text(slots, "title"), _text(slots, "badge") or _text(slots, "status")
+    if title or badge:
+        pieces: Line = [(title, "title")] if title else []
+        if badge:
+            pieces += [("  ", ""), (f"[{badge}]", "badge")] if pieces else [(f"[{badge}]", "badge")]
+        yield pieces
+    if subtitle := _text(slots, "subtitle"):
+        yield from paragraph(subtitle, page.width, "muted")
+
+
+def _nothing() -> RenderedWidget:
+    return RenderedWidget([[("Nothing found.", "muted")]])
+
+
+# --- the primitives -------------------------------------------------------------------------------
+
+
+def _grouped(page: _Page) -> list[tuple[str, list[tuple[int, dict[str, Any]]]]]:
+    """The items under the names of their groups, in the order they come; one nameless group where there are none."""
+    by = page.style("groupBy")
+    groups: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for index, slots in enumerate(page.items):
+        raw = page.raw(index) if by and "group" not in slots else None
+        name = (
+            show(slots["group"]) if "group" in slots else show(raw[by]) if isinstance(raw, dict) and by in raw else ""
+        )
+        groups.setdefault(name, []).append((index, slots))
+    return [*groups.items()]
+
+
+def _table(page: _Page) -> RenderedWidget:
+    head = [*_heading(page, page.slots)]
+    columns, items = page.view.columns, page.items
+    if not items:
+        return RenderedWidget([*head, [("Nothing found.", "muted")]])
+    keys = [f"columns.{column}" for column in columns]
+    numeric = {
+        key
+        for key in keys
+        if all(
+            key not in item or (isinstance(item[key], int | float) and not isinstance(item[key], bool))
+            for item in items
+        )
+    }
+    titles = [label(column) for column in columns]
+    cells = [[show(item[key]) if key in item else "–" for key in keys] for item in items]
+    widths = [
+        min(_CELL, max(cell_len(titles[place]), *(cell_len(row[place]) for row in cells))) for place in range(len(keys))
+    ]
+    words = [
+        max(cell_len(word) for row in (titles, *cells) for word in (row[place].split() or [""]))
+        for place in range(len(keys))
+    ]
+    _shrink(widths, words, page.width - 2 * max(0, len(keys) - 1))
+
+    def row(texts: Sequence[str], role: str) -> Iterator[Line]:
+        columns = [in_lines(text, width, _CELL_LINES) for text, width in zip(texts, widths, strict=True)]
+        for number in range(max(map(len, columns), default=0)):
+            yield [
+                (
+                    fit(column[number] if number < len(column) else "", widths[place], right=keys[place] in numeric)
+                    + ("  " if place + 1 < len(keys) else ""),
+                    role,
+                )
+                for place, column in enumerate(columns)
+            ]
+
+    lines: list[Line] = [*head, *row(titles, "head")]
+    lines.append([("─" * (sum(widths) + 2 * max(0, len(keys) - 1)), "rule")])
+    fixed = len(lines)
+    for name, members in _grouped(page):
+        if name:
+            lines.append([(name, "title")])
+        lines += [line for index, _ in members for line in row(cells[index], "")]
+    return RenderedWidget(lines, fixed)
+
+
+def _shrink(widths: list[int], words: Sequence[int], room: int) -> None:
+    """Make the widest columns narrower until all fit, as far as they may; `words` are those of their longest words.
+
+    Words are broken only where that is not enough.
+    """
+    least = max(_SMALLEST, 12)
+    for keep in ([max(least, word) for word in words], [least] * len(widths)):
+        while sum(widths) > room:
+            wide = [place for place, width in enumerate(widths) if width > keep[place]]
+            if not wide:
+                break
+            widths[max(wide, key=widths.__getitem__)] -= 1
+
+
+def _list(page: _Page) -> RenderedWidget:
+    if not page.items:
+        return _nothing()
+    lines: list[Line] = []
+    for name, members in _grouped(page):
+        if name:
+            lines.append([(name, "head")])
+        for index, slots in members:
+            if len(lines) > LINES:
+                return RenderedWidget(lines)
+            mark = ("☑ " if slots["checked"] else "☐ ") if "checked" in slots else "• "
+            title = _text(slots, "title") or (show(page.raw(index)) if not slots else "–")
+            pieces: Line = [(mark, "muted"), (fit(title, min(cell_len(title), page.width - 4)), "title")]
+            if badge := _text(slots, "badge"):
+                pieces += [("  ", ""), (f"[{badge}]", "badge")]
+            if moment := _text(slots, "timestamp"):
+                pieces += [("  ", ""), (moment, "muted")]
+            lines.append(pieces)
+            for slot, role in (("subtitle", "muted"), ("body", "")):
+                if slot in slots:
+                    lines += [[("  ", ""), *line] for line in paragraph(_text(slots, slot), page.width - 2, role)]
+    return RenderedWidget(lines)
+
+
+def _card_lines(page: _Page, slots: Mapping[str, Any], raw: Any) -> Iterator[Line]:
+    if "image" in slots:
+        yield from image(slots["image"], _text(slots, "title"))
+    yield from _heading(page, slots)
+    if "value" in slots:
+        yield [(_measured(page, slots["value"]), "value")]
+    if "delta" in slots:
+        yield [(_measured(page, slots["delta"]), "muted")]
+    if "body" in slots:
+        yield from _prose(page, slots["body"])
+    yield from pairs(_group(slots, "fields"), page.width)
+    if "link" in slots:
+        yield [("→ ", "muted"), (show(slots["link"]), "badge")]
+    if not slots:
+        yield from tree(raw, page.width)
+
+
+def _boxed(lines: Iterable[Line], width: int) -> Iterator[Line]:
+    """Lines in a frame that is `width` cells wide."""
+    inside = width - 4
+    yield [("╭" + "─" * (width - 2) + "╮", "rule")]
+    for line in lines:
+        room, pieces = inside, []
+        for text, role in line:
+            cut = fit(text, room) if cell_len(text) > room else text
+            room -= cell_len(cut)
+            pieces.append((cut, role))
+        yield [("│ ", "rule"), *pieces, (" " * room + " │", "rule")]
+    yield [("╰" + "─" * (width - 2) + "╯", "rule")]
+
+
+def _card(page: _Page) -> RenderedWidget:
+    width = min(page.width, 76)
+    inner = _Page(page.bound, page.run, page.view, width - 4)
+    return RenderedWidget([*_boxed(_card_lines(inner, page.slots, page.run.value), width)])
+
+
+def _cards(page: _Page) -> RenderedWidget:
+    if not page.items:
+        return _nothing()
+    lines: list[Line] = []
+    width = min(page.width, 60)
+    inner = _Page(page.bound, page.run, page.view, width - 4)
+    for name, members in _grouped(page):
+        if name:
+            lines.append([(name, "head")])
+        for index, slots in members:
+            if len(lines) > LINES:
+                return RenderedWidget(lines)
+            lines += _boxed(_card_lines(inner, slots, page.raw(index)), width)
+    return RenderedWidget(lines)
+
+
+def _detail(page: _Page) -> RenderedWidget:
+    slots = page.slots
+    lines = [*_heading(page, slots)]
+    if "image" in slots:
+        lines += image(slots["image"], _text(slots, "title"))
+    if "value" in slots:
+        lines.append([(_measured(page, slots["value"]), "value")])
+    if "body" in slots:
+        lines += _prose(page, slots["body"])
+    lines += pairs(_group(slots, "fields"), page.width)
+    for name, value in _group(slots, "sections"):
+        lines += [[], [(label(name), "head")], *tree(value, page.width)]
+    if not slots:
+        lines += tree(page.run.value, page.width)
+    return RenderedWidget(lines)
+
+
+def _form(page: _Page) -> RenderedWidget:
+    mapped = dict(_group(page.slots, "fields"))
+    wanted = [name.removeprefix("fields.") for name in page.bound.mappings if name.startswith("fields.")]
+    known, needed = tools.properties(page.bound.schema), tools.required(page.bound.schema)
+    lines = [*_heading(page, page.slots)]
+    for name in wanted or [*known]:
+        schema = known.get(name)
+        schema = schema if isinstance(schema, dict) else {}
+        title = schema.get("title")
+        given = next((source[name] for source in (mapped, page.run.arguments) if name in source), None)
+        mark = " *" if name in needed else ""
+        box = ("[x]" if given is True else "[ ]") if schema.get("type") == "boolean" else ""
+        choices = schema.get("enum")
+        shown = box or (show(given) if given is not None else "")
+        lines.append([(visible(title) if isinstance(title, str) else label(name), "key"), (mark, "badge")])
+        lines.append([("▏", "rule"), (fit(shown, min(page.width - 2, 50)), ""), ("▕", "rule")])
+        if isinstance(choices, list):
+            lines += paragraph("one of " + ", ".join(map(show, choices[:20])), page.width, "muted")
+        elif isinstance(schema.get("description"), str):
+            lines += paragraph(schema["description"], page.width, "muted")
+    submit = page.style("submitLabel") or "Submit"
+    return RenderedWidget([*lines, [], [(f"⟦ {visible(submit[:60])} ⟧", "badge")]])
+
+
+def _list_of(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _chart(page: _Page) -> RenderedWidget:
+    slots = page.slots
+    names = [show(name) for name in _list_of(slots.get("x"))]
+    y_name = str(page.bound.mappings.get("y", "value")).rpartition(".")[2] or "value"
+    series = [
+        (label(name), [_number(value) for value in _list_of(values)[:_POINTS]])
+        for name, values in [(y_name, slots.get("y")), *_group(slots, "series")]
+    ]
+    series = [(name, values) for name, values in series if values]
+    head = [*_heading(page, slots)]
+    if not series:
+        return RenderedWidget([*head, [("Nothing found.", "muted")]])
+    lines = [*head]
+    if len(series) > 1:
+        legend: Line = []
+        for number, (name, _) in enumerate(series):
+            legend += [(f"{_BARS[number % 4]} ", f"bar{number % 4}"), (f"{name}   ", "muted")]
+        lines.append(legend)
+    if page.style("type") == "line":
+        lines += _sparks(series, page.width)
+    lines += _bars(names, series, page.width, centred=page.style("type") == "funnel")
+    return RenderedWidget(lines)
+
+
+def _number(value: Any) -> float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST else 0
+
+
+def _sparks(series: Sequence[tuple[str, list[float]]], width: int) -> Iterator[Line]:
+    low = min(0, *(min(values) for _, values in series))
+    high = max(1e-9, *(max(values) for _, values in series))
+    for number, (_, values) in enumerate(series):
+        steps = [_SPARKS[min(7, int((value - low) / (high - low) * 7.999))] for value in values]
+        wide = max(1, min(4, width // max(1, len(steps))))
+        yield [("".join(step * wide for step in steps)[:width], f"bar{number % 4}")]
+    yield []
+
+
+def _bars(
+    names: Sequence[str], series: Sequence[tuple[str, list[float]]], width: int, *, centred: bool
+) -> Iterator[Line]:
+    count = max(len(names), *(len(values) for _, values in series)) if names else max(len(v) for _, v in series)
+    shown = [names[place] if place < len(names) else str(place + 1) for place in range(count)]
+    column = min(20, max(cell_len(name) for name in shown))
+    most = max(1e-9, *(abs(value) for _, values in series for value in values))
+    numbers = max(cell_len(show(value)) for _, values in series for value in values)
+    room = max(4, width - column - numbers - 4)
+    for place in range(min(count, _POINTS)):
+        for number, (_, values) in enumerate(series):
+            value = values[place] if place < len(values) else 0
+            length = round(abs(value) / most * room)
+            bar = ("−" if value < 0 else "") + (_BARS[number % 4] * length if length else "▏")
+            indent = " " * ((room - length) // 2) if centred else ""
+            yield [
+                (fit(shown[place] if number == 0 else "", column) + "  ", "key"),
+                (indent + bar, f"bar{number % 4}"),
+                (f" {show(value)}", "muted"),
+            ]
+
+
+def _prose_page(page: _Page) -> RenderedWidget:
+    slots = page.slots
+    body = slots.get("body", slots.get("text", "" if slots else page.run.value))
+    lines = [*_heading(page, slots), *_prose(page, body if isinstance(body, str) else show(body))]
+    if "link" in slots:
+        lines.append([("→ ", "muted"), (show(slots["link"]), "badge")])
+    return RenderedWidget(lines)
+
+
+def _metric(page: _Page) -> RenderedWidget:
+    slots = page.slots
+    lines: list[Line] = [[(_text(slots, "label") or _text(slots, "title"), "muted")]]
+    lines.append([(_measured(page, slots.get("value", page.run.value)), "value")])
+    if "delta" in slots:
+        lines.append([(_measured(page, slots["delta"]), "muted")])
+    return RenderedWidget(lines)
+
+
+def _timeline(page: _Page) -> RenderedWidget:
+    if not page.items:
+        return _nothing()
+    lines: list[Line] = []
+    for slots in page.items:
+        if len(lines) > LINES:
+            break
+        pieces: Line = [("● ", "badge")]
+        if moment := _text(slots, "timestamp"):
+            pieces += [(moment, "muted"), ("  ", "")]
+        pieces.append((_text(slots, "title"), "title"))
+        if badge := _text(slots, "badge"):
+            pieces += [("  ", ""), (f"[{badge}]", "badge")]
+        lines.append(pieces)
+        if "body" in slots:
+            lines += [[("│ ", "rule"), *line] for line in paragraph(_text(slots, "body"), page.width - 2)]
+    return RenderedWidget(lines)
+
+
+def _picture(page: _Page) -> RenderedWidget:
+    slots = page.slots
+    source = slots.get("src", slots.get("image"))
+    if source is None:
+        return _nothing()
+    lines = [*image(source, _text(slots, "alt") or _text(slots, "title"))]
+    if "caption" in slots:
+        lines += paragraph(_text(slots, "caption"), page.width, "muted")
+    return RenderedWidget(lines)
+
+
+_PRIMITIVES: dict[str, Callable[[_Page], RenderedWidget]] = {
+    "data-table": _table,
+    "list": _list,
+    "card": _card,
+    "card-grid": _cards,
+    "detail": _detail,
+    "form": _form,
+    "chart": _chart,
+    "text": _prose_page,
+    "metric": _metric,
+    "timeline": _timeline,
+    "image": _picture,
+}

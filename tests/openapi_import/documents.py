@@ -1,0 +1,97 @@
+"""Documents for tests: an OpenAPI document around a few paths, and what is read of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from drio_tui.openapi_import.parser import OpenApiParser
+
+
+def document(paths: dict[str, Any] | None = None, *, openapi: str = "3.1.0", **more: Any) -> dict[str, Any]:
+    """A document of these paths, at `https://api.example.com/v1` unless `servers` says otherwise."""
+    return {
+        "openapi": openapi,
+        "info": {"title": "Acme API", "version": "1.0"},
+        "servers": [{"url": "https://api.example.com/v1"}],
+        "paths": paths or {},
+    } | more
+
+
+def reading(paths: dict[str, Any] | None = None, *, openapi: str = "3.1.0", **more: Any) -> OpenApiParser:
+    """The same, read."""
+    return OpenApiParser(json.dumps(document(paths, openapi=openapi, **more)).encode())
+
+
+def operation(
+    found: dict[str, Any], path: str = "/things", method: str = "post", *, openapi: str = "3.1.0", **more: Any
+) -> dict[str, Any]:
+    """What one operation becomes: the body of its create, as it would be sent."""
+    made = reading({path: {method: found}}, openapi=openapi, **more).detail(f"{method.upper()} {path}")
+    return made.operation
+
+
+def body(schema: Any, *, required: bool = True, **more: Any) -> dict[str, Any]:
+    """An operation that takes a JSON body of this schema."""
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema, **more}}}}
+
+
+def answer(schema: Any, status: str = "200") -> dict[str, Any]:
+    """An operation that answers with JSON of this schema."""
+    return {"responses": {status: {"description": "Fine", "content": {"application/json": {"schema": schema}}}}}
+
+
+def parameter(name: str, where: str = "query", schema: Any = None, **more: Any) -> dict[str, Any]:
+    """A Parameter Object."""
+    return {"name": name, "in": where, "schema": {"type": "string"} if schema is None else schema, **more}
+
+
+PETS = document(
+    {
+        "/pets": {
+            "get": {
+                "operationId": "listPets",
+                "summary": "List pets",
+                "tags": ["pets"],
+                "parameters": [parameter("limit", schema={"type": "integer", "maximum": 100}), parameter("tag")],
+                **answer({"type": "array", "items": {"$ref": "#/components/schemas/Pet"}}),
+            },
+            "post": {
+                "operationId": "createPet",
+                "summary": "Create a pet",
+                "tags": ["pets", "admin"],
+                **body({"$ref": "#/components/schemas/Pet"}),
+                **answer({"$ref": "#/components/schemas/Pet"}, "201"),
+            },
+        },
+        "/pets/{petId}": {
+            "parameters": [parameter("petId", "path", {"type": "integer"}, required=True)],
+            "get": {"operationId": "getPet", "tags": ["pets"], **answer({"$ref": "#/components/schemas/Pet"})},
+            "put": {
+                "operationId": "replacePet",
+                "summary": "Replace a pet",
+                "parameters": [parameter("If-Match", "header"), parameter("dryRun", schema={"type": "boolean"})],
+                **body({"$ref": "#/components/schemas/Pet"}),
+                "responses": {"204": {"description": "Done"}},
+            },
+            "delete": {"operationId": "deletePet", "deprecated": True, "responses": {"204": {"description": "Gone"}}},
+        },
+    },
+    components={
+        "schemas": {
+            "Pet": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {
+                    "id": {"type": "integer", "readOnly": True},
+                    "name": {"type": "string", "description": "What it is called."},
+                    "kind": {"type": "string", "enum": ["cat", "dog"]},
+                    "parents": {"type": "array", "items": {"$ref": "#/components/schemas/Pet"}},
+                },
+            }
+        },
+        "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}},
+    },
+    security=[{"key": []}],
+)
+"""Five operations with something of everything; a pet's parents are pets."""

@@ -1,0 +1,246 @@
+"""The same document imported again: what is there is left alone, and what a failure left out is created."""
+
+from __future__ import annotations
+
+import json
+import random
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drio_tui.kinds import AUTH, INTEGRATION, OPERATION, TOOL
+from drio_tui.openapi_import.document import Document, open_document
+from drio_tui.openapi_import.existing import Present, present_in
+from drio_tui.openapi_import.import_batch import batch
+from drio_tui.openapi_import.planning import NewConnection, Plan, Target
+from drio_tui.openapi_import.security import connection_of, same_connection
+from drio_tui.workspace.deploy.deployer import read
+from drio_tui.workspace.lint.import_source import MEMBER, wanted_sign_in
+from drio_tui.workspace.saving.undo import undo_last
+from tests.openapi_import.documents import PETS
+
+pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
+
+from tests.sandbox_fixtures import InProcess
+from tests.workspace.saving_world import Editor, World
+
+ALL = ["GET /pets", "POST /pets", "GET /pets/{petId}", "PUT /pets/{petId}", "DELETE /pets/{petId}"]
+
+
+async def pets(folder: Path, value: Any = PETS) -> Document:
+    path = folder / "pets.json"
+    path.write_text(json.dumps(value))
+    return await open_document(str(path))
+
+
+async def plan_now(editor: Editor, app: str, document: Document, *chosen: str, **options: Any) -> Plan:
+    """The plan for the app as it is."""
+    present = present_in(await read(editor.saver, app))
+    return await document.plan(chosen or ALL, present=present, **options)
+
+
+async def run(editor: Editor, app: str, document: Document, *chosen: str, **options: Any) -> Plan:
+    plan = await plan_now(editor, app, document, *chosen, **options)
+    await batch(editor.saver, app, plan).run()
+    return plan
+
+
+async def config_of(editor: Editor, app: str) -> dict[str, Any]:
+    """What the app has, in order, with names in the place of ids."""
+    found = await editor.client.config(app)
+    kinds = ("auth", "integrations", "operations", "tools")
+    by_id = {each["id"]: each["key"] for kind in kinds for each in found[kind]} | {app: "app"}
+    text = json.dumps({kind: found[kind] for kind in kinds})
+    for id, key in by_id.items():
+        text = text.replace(f'"{id}"', json.dumps(f"<{key}>"))
+    made: dict[str, Any] = json.loads(text)
+    for kind in made:
+        for each in made[kind]:
+            each.pop("secretRef", None)
+            each.pop("lastValidatedAt", None)
+            each.pop("order", None)
+            each.pop("widgetId", None)
+        made[kind].sort(key=lambda each: each["key"])
+    return made
+
+
+async def test_a_second_import_creates_nothing_and_names_what_is_there(bare_sandbox: InProcess, tmp_path: Path) -> None:
+    world = await World.made(bare_sandbox)
+    async with await pets(tmp_path) as document:
+        first = await run(world.one, world.app, document)
+        assert len(first.things) == 11
+        once = await config_of(world.one, world.app)
+        second = await run(world.one, world.app, document)
+        assert second.things == ()
+        assert [one.source for one in second.skipped] == ALL
+        assert second.skipped[0].key == "list-pets"
+        assert second.tokens == 0
+        assert await config_of(world.one, world.app) == once
+        there = document.there(present_in(await read(world.one.saver, world.app)))
+        assert sorted(there) == sorted(ALL)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_imports_that_fail_anywhere_in_between_come_to_the_same_as_one(
+    bare_sandbox: InProcess, tmp_path: Path, seed: int
+) -> None:
+    """However often it is refused, cut off before or after a request was carried out, or the program killed."""
+    choose = random.Random(seed)
+    once = await World.made(bare_sandbox)
+    broken = await World.made(bare_sandbox)
+    auth = NewConnection(connection_of_pets())
+    async with await pets(tmp_path) as document:
+        await run(once.one, once.app, document, auth=auth)
+        for _ in range(choose.randint(3, 6)):
+            editor = Editor(bare_sandbox)  # as a new process
+
+            async def fail(editor: Editor = editor) -> None:
+                match choose.choice(["refused", "answer lost", "request lost", "killed", "killed after"]):
+                    case "refused":
+                        editor.network.refuse = [choose.choice([500, 422, 429])]
+                    case "answer lost":
+                        editor.network.lose["POST"] = "answer"
+                    case "request lost":
+                        editor.network.lose["POST"] = "request"
+                    case "killed":
+                        editor.network.lose = {"POST": "request", "PATCH": "request"}
+                        editor.network.offline = True  # from the next request on
+                    case "killed after":
+                        editor.network.lose = {"POST": "answer", "PATCH": "answer"}
+                        editor.network.offline = True
+
+            async def nothing() -> None: ...
+
+            editor.network.before = [nothing] * choose.randint(0, 8) + [fail]
+            chosen = choose.sample(ALL, choose.randint(1, 5))
+            await run(
+                editor, broken.app, document, *chosen, tools=choose.random() < 0.8, auth=await known(editor, broken)
+            )
+        await run(Editor(bare_sandbox), broken.app, document, auth=await known(Editor(bare_sandbox), broken))
+        last = await plan_now(broken.one, broken.app, document)
+        assert last.things == ()
+    whole, whole_once = await config_of(broken.one, broken.app), await config_of(once.one, once.app)
+    for kind in whole:
+        assert whole[kind] == whole_once[kind], kind
+
+
+async def acme(world: World) -> dict[str, Any]:
+    """The integration that the import made."""
+    found = (await world.one.client.list(INTEGRATION, app=world.app)).items
+    (one,) = [each for each in found if each["key"] == "acme-api"]
+    return one
+
+
+def connection_of_pets() -> dict[str, Any]:
+    from tests.openapi_import.documents import reading
+
+    (scheme,) = reading(PETS["paths"], components=PETS["components"]).head().schemes
+    return connection_of(scheme, "Acme API", secret="typed")
+
+
+async def known(editor: Editor, world: World) -> NewConnection:
+    """The connection of the import, made already or not."""
+    body = connection_of_pets()
+    return NewConnection(body, same_connection((await editor.client.list(AUTH, app=world.app)).items, body))
+
+
+async def test_what_was_renamed_moved_or_has_other_parameter_names_is_recognised(
+    bare_sandbox: InProcess, tmp_path: Path
+) -> None:
+    world = await World.made(bare_sandbox)
+    client, app = world.one.client, world.app
+    async with await pets(tmp_path) as document:
+        await run(world.one, app, document)
+        integration = await acme(world)
+        mine = {"name": "Mine", "baseUrl": "https://API.example.com/v1/"}
+        await client.update(INTEGRATION, integration["id"], mine, app=app)
+        for each in (await client.list(OPERATION, app=app, parent=integration["id"])).items:
+            path = each["path"].replace("{petId}", "{id}")
+            schema = json.loads(json.dumps(each["inputSchema"]).replace('"petId"', '"id"'))
+            await client.update(OPERATION, each["id"], {"name": "Mine", "path": path, "inputSchema": schema}, app=app)
+        plan = await plan_now(world.one, app, document)
+        assert plan.things == ()
+        assert len(plan.skipped) == 5
+
+
+async def test_another_document_at_the_same_address_another_name_or_leave_makes_another_integration(
+    bare_sandbox: InProcess, tmp_path: Path
+) -> None:
+    world = await World.made(bare_sandbox)
+    async with await pets(tmp_path) as document:
+        await run(world.one, world.app, document)
+        assert len((await plan_now(world.one, world.app, document, integration="Second")).of("integration")) == 1
+        assert len((await plan_now(world.one, world.app, document, again=True)).things) == 11
+        await run(world.one, world.app, document, integration="Second")
+        assert (await plan_now(world.one, world.app, document, integration="Second")).things == ()
+    other = deepcopy(PETS)
+    other["info"]["title"] = "Other API"
+    async with await pets(tmp_path, other) as document:
+        plan = await plan_now(world.one, world.app, document)
+        assert [thing.body["name"] for thing in plan.of("integration")] == ["Other API"]
+
+
+async def test_a_connection_is_made_first_its_secret_is_nowhere_and_an_integration_that_is_there_gets_it(
+    bare_sandbox: InProcess, tmp_path: Path
+) -> None:
+    world = await World.made(bare_sandbox)
+    client, app = world.one.client, world.app
+    async with await pets(tmp_path) as document:
+        await run(world.one, app, document, "GET /pets")
+        integration = await acme(world)
+        assert integration["authId"] is None
+        assert wanted_sign_in(integration) == ["API key X-Api-Key in the header"]
+        secret = connection_of_pets() | {"config": connection_of_pets()["config"] | {"apiKey": "SECRET-of-pets"}}
+        plan = await run(world.one, app, document, "GET /pets", "POST /pets", auth=NewConnection(secret))
+        assert [(thing.kind, bool(thing.changes)) for thing in plan.things] == [
+            ("auth", False), ("integration", True), ("operation", False), ("tool", False),
+        ]  # fmt: skip
+        assert "SECRET-of-pets" not in json.dumps(plan.as_dict()) + repr(plan)
+        integration = await acme(world)
+        (made,) = [each for each in (await client.list(AUTH, app=app)).items if each["id"] == integration["authId"]]
+        assert (made["providerKey"], made["status"], made["name"]) == ("api-key", "valid", "Acme API: key")
+        assert integration["config"][MEMBER]["title"] == "Acme API"
+        assert "SECRET-of-pets" not in world.one.journal(app).path.read_text()
+        kept = await plan_now(world.one, app, document, auth=world.ids["auth"])
+        assert "signs in with another connection, which is kept" in str(kept.problems)
+        await undo_last(world.one.saver, app)
+        integration = await acme(world)
+        assert integration["authId"] is None
+
+
+async def test_an_integration_made_by_hand_is_gone_on_with_and_keeps_its_config(
+    bare_sandbox: InProcess, tmp_path: Path
+) -> None:
+    world = await World.made(bare_sandbox)
+    client, app = world.one.client, world.app
+    body = {"name": "By hand", "baseUrl": "https://api.example.com/v1", "config": {"headers": {"X-A": "1"}}}
+    mine = (await client.create(INTEGRATION, body, app=app)).raw["id"]
+    await client.create(OPERATION, {"name": "List", "method": "GET", "path": "/pets"}, app=app, parent=mine)
+    before = len((await client.list(TOOL, app=app)).items)
+    async with await pets(tmp_path) as document:
+        plan = await run(world.one, app, document, "GET /pets", "POST /pets")
+        assert [(thing.kind, thing.source) for thing in plan.things] == [
+            ("integration", ""), ("tool", "GET /pets"), ("operation", "POST /pets"), ("tool", "POST /pets"),
+        ]  # fmt: skip
+        raw = await world.one.raw(INTEGRATION, app, mine)
+        assert raw["config"]["headers"] == {"X-A": "1"}
+        assert wanted_sign_in(raw)
+        assert len((await client.list(OPERATION, app=app, parent=mine)).items) == 2
+        assert len((await client.list(TOOL, app=app)).items) == before + 2
+
+
+def test_an_operation_of_the_app_stands_for_one_of_the_document() -> None:
+    present = Present(operations=({"id": "1", "integrationId": "i", "method": "get", "path": "/a/{x}"},))
+    wanted = {"GET /a/{y}": ("GET", "/a/{y}"), "GET /a/{x}": ("GET", "/a/{x}")}
+    assert list(present.operations_of("i", wanted)) == ["GET /a/{x}"]
+    assert list(present.operations_of("i", {"GET /a/{y}": ("GET", "/a/{y}")})) == ["GET /a/{y}"]
+    assert present.operations_of("other", wanted) == {}
+
+
+def test_a_target_is_looked_into_even_when_it_is_another_documents() -> None:
+    raw = {"id": "i", "baseUrl": "https://a.example", "config": {MEMBER: {"title": "Other"}}}
+    assert Present((raw,)).integration("https://a.example", "Acme API") is None
+    assert Present((raw,)).integration("https://a.example/", "Other") is raw
+    assert Target("i", "https://a.example").id == "i"

@@ -1,0 +1,462 @@
+"""What an operation is called with: each argument arrives where the document says, as the document says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from drio_tui.tool_calls.requests import BadArgument, build, mapping_errors
+from drio_tui.workspace.lint import path_parameters
+from tests.openapi_import.documents import body, operation, parameter, reading
+
+
+def sent(found: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """The request that a call of this operation makes: what is in it, decoded as a server would."""
+    assert not list(mapping_errors(found))
+    Draft202012Validator(found["inputSchema"]).validate(arguments)
+    made = build({"baseUrl": "https://api.example.com/v1"}, found, arguments)
+    parts = urlsplit(made.url)
+    ours = {name: value for name, value in made.headers.items() if name not in ("Accept", "User-Agent")}
+    return {
+        "method": made.method,
+        "path": parts.path,
+        "query": parse_qsl(parts.query, keep_blank_values=True),
+        "headers": ours,
+        "body": None if made.body is None else json.loads(made.body) if "json" in ours["Content-Type"] else made.body,
+    }
+
+
+def test_path_query_header_and_body_each_get_theirs() -> None:
+    found = operation(
+        {
+            "parameters": [
+                parameter("id", "path", {"type": "integer"}, required=True),
+                parameter("expand", schema={"type": "array", "items": {"type": "string"}}),
+                parameter("X-Trace", "header"),
+            ],
+            **body({"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}),
+        },
+        "/things/{id}",
+        "put",
+    )
+    assert found["inputSchema"]["required"] == ["id", "title"]
+    assert sent(found, {"id": 7, "expand": ["a", "b"], "X-Trace": "t1", "title": "T"}) == {
+        "method": "PUT",
+        "path": "/v1/things/7",
+        "query": [("expand", "a"), ("expand", "b")],
+        "headers": {"Content-Type": "application/json", "X-Trace": "t1"},
+        "body": {"title": "T"},
+    }
+
+
+def test_one_name_in_four_places_becomes_four_arguments() -> None:
+    found = operation(
+        {
+            "parameters": [parameter("id", "path"), parameter("id"), parameter("id", "header")],
+            **body({"type": "object", "properties": {"id": {"type": "string"}}}),
+        },
+        "/things/{id}",
+    )
+    assert list(found["inputSchema"]["properties"]) == ["id", "query_id", "header_id", "body_id"]
+    assert sent(found, {"id": "p", "query_id": "q", "header_id": "h", "body_id": "b"}) == {
+        "method": "POST",
+        "path": "/v1/things/p",
+        "query": [("id", "q")],
+        "headers": {"Content-Type": "application/json", "id": "h"},
+        "body": {"id": "b"},
+    }
+
+
+def test_a_parameter_of_the_path_item_holds_unless_the_operation_has_its_own() -> None:
+    item = {
+        "parameters": [parameter("a", schema={"type": "integer"}), parameter("b", schema={"type": "integer"})],
+        "get": {"parameters": [parameter("b", schema={"type": "boolean"}, required=True)]},
+    }
+    schema = reading({"/x": item}).detail("GET /x").operation["inputSchema"]
+    assert schema["properties"]["a"]["type"] == "integer"
+    assert schema["properties"]["b"]["type"] == "boolean"
+    assert schema["required"] == ["b"]
+
+
+@pytest.mark.parametrize("name", ["filter[state]", "$top", "user.name", "größe", "a" * 90, "[]", "x y"])
+def test_a_name_that_models_clients_do_not_take_gets_another_and_is_sent_as_it_is(name: str) -> None:
+    found = operation({"parameters": [parameter(name)]}, method="get")
+    (argument,) = found["inputSchema"]["properties"]
+    assert 1 <= len(argument) <= 64
+    assert all(char.isascii() and (char.isalnum() or char in "_-") for char in argument)
+    assert sent(found, {argument: "v"})["query"] == [(name, "v")]
+
+
+LIST = {"type": "array", "items": {"type": "string"}}
+OBJECT = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}
+DEEP = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "tags": LIST, "geo": {"type": "object", "properties": {"lat": {}}},
+                   "rows": {"type": "array", "items": OBJECT}},
+}  # fmt: skip
+UNION = {"anyOf": [OBJECT, LIST, {"type": "integer"}, {"type": "null"}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "style", "explode", "value", "query"),
+    [
+        # The rows of the table in OpenAPI 3.1, "Style Examples".
+        (LIST, None, None, ["a", "b c"], "p=a&p=b%20c"),
+        (LIST, "form", True, ["a", "b"], "p=a&p=b"),
+        (LIST, "form", False, ["a,b", "c"], "p=a%2Cb,c"),
+        (LIST, None, False, ["a", "b"], "p=a,b"),
+        (LIST, "spaceDelimited", None, ["a", "b"], "p=a%20b"),
+        (LIST, "pipeDelimited", False, ["a", "b"], "p=a%7Cb"),
+        (LIST, "pipeDelimited", True, ["a", "b"], "p=a&p=b"),
+        (OBJECT, None, None, {"a": "x", "b": 3}, "a=x&b=3"),
+        (OBJECT, "form", False, {"a": "x", "b": 3}, "p=a,x,b,3"),
+        (OBJECT, "spaceDelimited", False, {"a": "x", "b": 3}, "p=a%20x%20b%203"),
+        (OBJECT, "pipeDelimited", False, {"a": "x", "b": 3}, "p=a%7Cx%7Cb%7C3"),
+        (OBJECT, "deepObject", True, {"a": "x", "b": 3}, "p%5Ba%5D=x&p%5Bb%5D=3"),
+        # What it leaves open, as servers with that style read it.
+        (LIST, "deepObject", True, ["a", "b"], "p%5B%5D=a&p%5B%5D=b"),
+        (DEEP, "deepObject", True, {"id": "1", "tags": ["a"], "geo": {"lat": 2}}, "p[id]=1&p[tags][]=a&p[geo][lat]=2"),
+        (DEEP, "deepObject", True, {"rows": [{"a": "x"}, {"b": 1}]}, "p[rows][0][a]=x&p[rows][1][b]=1"),
+        (UNION, "deepObject", True, {"b": 3}, "p[b]=3"),
+        (UNION, "deepObject", True, 7, "p=7"),
+        (UNION, "form", False, ["a", "b"], "p=a,b"),
+        (UNION, "form", False, None, ""),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, "deepObject", True, {"k l": "v"}, "p[k l]=v"),
+        ({"type": ["array", "null"], "items": {}}, "form", True, [1, 2], "p=1&p=2"),
+    ],
+)
+def test_a_value_in_the_query_is_sent_in_its_style(
+    schema: Any, style: Any, explode: Any, value: Any, query: str
+) -> None:
+    more = {name: given for name, given in (("style", style), ("explode", explode)) if given is not None}
+    found = operation({"parameters": [parameter("p", schema=schema, **more)]}, method="get")
+    made = urlsplit(build({"baseUrl": "https://api.example.com/v1"}, found, {"p": value}).url).query
+    if "[" in query:
+        assert parse_qsl(made) == parse_qsl(query)
+    else:
+        assert made == query
+    assert sent(found, {"p": value})
+    kept = found["inputSchema"]["properties"]["p"].keys() - {"x-in", "x-style", "x-explode"}
+    assert kept == schema.keys()
+
+
+def test_a_member_of_an_object_in_the_query_is_needed_where_the_object_needs_it() -> None:
+    schema = {**OBJECT, "required": ["a"]}
+    one = parameter("filter", schema={"$ref": "#/components/schemas/F"}, style="deepObject", required=True)
+    found = operation({"parameters": [one]}, method="get", components={"schemas": {"F": schema}})
+    assert found["inputSchema"]["required"] == ["filter"]
+    assert not Draft202012Validator(found["inputSchema"]).is_valid({"filter": {"b": 1}})
+    assert sent(found, {"filter": {"a": "x"}})["query"] == [("filter[a]", "x")]
+    optional = parameter("filter", schema=schema, style="deepObject")
+    found = operation({"parameters": [optional]}, method="get")
+    assert not found["inputSchema"].get("required")
+    assert Draft202012Validator(found["inputSchema"]).is_valid({})
+
+
+@pytest.mark.parametrize(
+    ("schema", "style", "explode", "noted"),
+    [
+        ({"type": "array", "items": OBJECT}, "form", True, True),
+        ({"type": "array", "items": LIST}, "form", False, True),
+        ({"type": "object", "properties": {"a": OBJECT}}, "form", True, True),
+        ({"type": "object", "properties": {"a": LIST}}, "form", False, True),
+        ({"type": "object", "properties": {"a": LIST}}, "form", True, False),
+        (DEEP, "deepObject", True, False),
+        (LIST, "tsv", False, True),
+    ],
+)
+def test_what_a_style_cannot_express_is_noted(schema: Any, style: str, explode: bool, noted: bool) -> None:
+    found = {"get": {"parameters": [parameter("p", schema=schema, style=style, explode=explode)]}}
+    (offered,) = reading({"/x": found}).offered()
+    assert bool(offered.notes) == noted
+    assert all(note.startswith("The parameter p ") for note in offered.notes)
+
+
+@pytest.mark.parametrize(
+    ("schema", "style", "explode", "value", "path"),
+    [
+        ({"type": "string"}, "simple", None, "5", "5"),
+        ({"type": "string"}, "label", None, "5", ".5"),
+        ({"type": "string"}, "matrix", None, "5", ";id=5"),
+        (LIST, "simple", False, ["a", "b/c"], "a,b%2Fc"),
+        (LIST, "label", False, ["a", "b"], ".a,b"),
+        (LIST, "label", True, ["a", "b"], ".a.b"),
+        (LIST, "matrix", False, ["a", "b"], ";id=a,b"),
+        (LIST, "matrix", True, ["a", "b"], ";id=a;id=b"),
+        (OBJECT, "simple", False, {"a": "x", "b": 3}, "a,x,b,3"),
+        (OBJECT, "simple", True, {"a": "x", "b": 3}, "a=x,b=3"),
+        (OBJECT, "label", True, {"a": "x", "b": 3}, ".a=x.b=3"),
+        (OBJECT, "matrix", False, {"a": "x", "b": 3}, ";id=a,x,b,3"),
+        (OBJECT, "matrix", True, {"a": "x", "b": 3}, ";a=x;b=3"),
+        ({"type": ["string", "null"]}, "simple", None, "5", "5"),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "simple", None, 5, "5"),
+    ],
+)
+def test_a_parameter_of_the_path_is_sent_in_its_style(
+    schema: Any, style: str, explode: Any, value: Any, path: str
+) -> None:
+    more = {} if explode is None else {"explode": explode}
+    found = operation({"parameters": [parameter("id", "path", schema, style=style, **more)]}, "/x/{id}", "get")
+    assert sent(found, {"id": value})["path"] == f"/v1/x/{path}"
+    assert path_parameters.unsuitable(found["path"], found["inputSchema"]) == []
+    assert not Draft202012Validator(found["inputSchema"]).is_valid({"id": None})
+
+
+@pytest.mark.parametrize(
+    ("explode", "value", "header"),
+    [(False, {"a": "x", "b": 3}, "a,x,b,3"), (True, {"a": "x", "b": 3}, "a=x,b=3"), (False, ["a", "b"], "a, b")],
+)
+def test_a_header_of_several_values_is_sent_in_its_style(explode: bool, value: Any, header: str) -> None:
+    found = operation({"parameters": [parameter("X-P", "header", {"anyOf": [OBJECT, LIST]}, explode=explode)]})
+    assert sent(found, {"X-P": value})["headers"]["X-P"] == header
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "value", "path"),
+    [
+        ("/{id:[0-9]+}", "id", 5, "/5"),
+        ("/{id:[0-9]{3}}/x", "id", 500, "/500/x"),
+        ("/{id:int}", "id", 5, "/5"),
+        ("/{id?}", "id", 5, "/5"),
+        ("/{+path}", "path", "a/b c", "/a/b%20c"),
+        ("/{path*}", "path", "a/b", "/a/b"),
+        ("/{rest:path}", "rest", "a/b?c", "/a/b%3Fc"),
+        ("/{name=projects/*}:run", "name", "projects/1", "/projects/1:run"),
+        ("/{a b}", "a b", "x/y", "/x%2Fy"),
+        ("/ż/{użytkownik}", "użytkownik", "ó", "/%C5%BC/%C3%B3"),
+        ("/{filter[id]}.json", "filter[id]", "x", "/x.json"),
+        ("/{a:b}", "a:b", "x", "/x"),
+        ("/c++/a b/{id}", "id", "1", "/c++/a%20b/1"),
+    ],
+)
+def test_a_template_of_any_spelling_is_filled(template: str, name: str, value: Any, path: str) -> None:
+    found = operation({"parameters": [parameter(name, "path", {})]}, template, "get")
+    (argument,) = found["inputSchema"]["properties"]
+    assert sent(found, {argument: value})["path"] == f"/v1{path}"
+    assert path_parameters.mistakes(found["path"]) == []
+    assert path_parameters.missing(found["path"], found["inputSchema"]) == []
+
+
+def test_a_part_of_the_path_that_may_hold_slashes_cannot_leave_it() -> None:
+    found = operation({"parameters": [parameter("path", "path")]}, "/files/{+path}", "get")
+    with pytest.raises(BadArgument):
+        build({"baseUrl": "https://api.example.com/v1"}, found, {"path": "../../admin"})
+
+
+def test_a_parameter_that_the_path_has_and_nobody_describes_is_asked_for() -> None:
+    found = operation({}, "/x/{id}/{other}", "get")
+    assert found["inputSchema"]["required"] == ["id", "other"]
+    assert sent(found, {"id": "a/b", "other": "c"})["path"] == "/v1/x/a%2Fb/c"
+
+
+def test_a_parameter_given_as_json_is_sent_as_json() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    one = {"name": "where", "in": "query", "content": {"application/json": {"schema": schema}}}
+    found = operation({"parameters": [one]}, method="get")
+    assert sent(found, {"where": {"a": 1}})["query"] == [("where", '{"a":1}')]
+
+
+WHOLE: list[Any] = [
+    {"type": "array", "items": {"type": "integer"}},
+    {"type": "string"},
+    {"oneOf": [{"type": "object", "required": ["a"]}, {"type": "object", "required": ["b"]}]},
+    {"type": "object", "additionalProperties": {"type": "string"}, "properties": {"a": {"type": "string"}}},
+    {"type": "object"},
+    True,
+    {},
+]
+
+
+@pytest.mark.parametrize("schema", WHOLE)
+def test_a_body_that_is_more_than_its_members_is_one_argument(schema: Any) -> None:
+    found = operation(body(schema))
+    assert list(found["inputSchema"]["properties"]) == ["body"]
+    assert found["inputSchema"]["required"] == ["body"]
+    value: Any = [1, 2] if isinstance(schema, dict) and schema.get("type") == "array" else {"a": "x"}
+    value = "text" if schema == {"type": "string"} else value
+    assert sent(found, {"body": value})["body"] == value
+
+
+def test_a_body_put_together_from_parts_is_its_members() -> None:
+    schemas = {
+        "Base": {"type": "object",
+                 "properties": {"id": {"type": "integer", "readOnly": True}, "a": {"type": "string"}}},
+        "More": {"allOf": [{"$ref": "#/components/schemas/Base"}, {"properties": {"b": {"type": "integer"}}}],
+                 "required": ["a"]},
+    }  # fmt: skip
+    found = operation(body({"$ref": "#/components/schemas/More"}), components={"schemas": schemas})
+    assert list(found["inputSchema"]["properties"]) == ["a", "b"]
+    assert found["inputSchema"]["required"] == ["a"]
+    assert sent(found, {"a": "x", "b": 2})["body"] == {"a": "x", "b": 2}
+
+
+def test_a_body_that_may_be_left_out_asks_for_none_of_its_members() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    assert "required" not in operation(body(schema, required=False))["inputSchema"]
+    assert "required" not in operation(body({**schema, "required": []}, required=False))["inputSchema"]
+
+
+def test_a_recursive_body_keeps_its_members_and_its_references() -> None:
+    node = {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#/components/schemas/Node"}}}
+    found = operation(body({"$ref": "#/components/schemas/Node"}), components={"schemas": {"Node": node}})
+    value = {"name": "a", "next": {"name": "b", "next": {"name": "c"}}}
+    assert sent(found, value)["body"] == value
+    assert not Draft202012Validator(found["inputSchema"]).is_valid({"next": {"next": {"name": 1}}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"),
+    [
+        ("application/json; charset=utf-8", "application/json; charset=utf-8"),
+        ("application/vnd.acme+json", "application/vnd.acme+json"),
+        ("application/merge-patch+json", "application/merge-patch+json"),
+        ("*/*", "application/json"),
+    ],
+)
+def test_every_kind_of_json_is_sent_as_what_it_is_declared(kind: str, content_type: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    found = operation({"requestBody": {"required": True, "content": {"text/xml": {}, kind: {"schema": schema}}}})
+    assert sent(found, {"a": "x"})["body"] == {"a": "x"}
+    assert sent(found, {"a": "x"})["headers"]["Content-Type"] == content_type
+
+
+def form(schema: Any, encoding: Any = None, **more: Any) -> dict[str, Any]:
+    """An operation that takes a form."""
+    media = {"schema": schema} | ({"encoding": encoding} if encoding else {})
+    return {"requestBody": {"content": {"application/x-www-form-urlencoded": media}, **more}}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "value", "pairs"),
+    [
+        ({}, {"a": "x y&z", "b": True}, b"a=x+y%26z&b=true"),
+        ({}, {"list": ["a", "b"]}, b"list=a&list=b"),
+        ({}, {"object": {"k": [1]}}, b"object=%7B%22k%22%3A%5B1%5D%7D"),
+        ({}, {"a": None, "b": "two\nlines"}, b"b=two%0Alines"),
+        ({"list": {"style": "form", "explode": False}}, {"list": ["a", "b"]}, b"list=a,b"),
+        ({"list": {"style": "deepObject", "explode": True}}, {"list": ["a"]}, b"list%5B%5D=a"),
+        ({"object": {"style": "deepObject", "explode": True}}, {"object": {"k": [1]}}, b"object%5Bk%5D%5B%5D=1"),
+        ({"list": {"contentType": "application/json"}}, {"list": [1]}, b"list=%5B1%5D"),
+        ({}, {}, b""),
+    ],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_form_is_sent_by_its_encoding(encoding: Any, value: Any, pairs: bytes, whole: bool) -> None:
+    schema: Any = {"type": "object", "properties": {"a": {}, "b": {}, "list": {"type": "array"}, "object": {}}}
+    schema |= {"additionalProperties": {}} if whole else {}
+    made = sent(operation(form(schema, encoding)), {"body": value} if whole else value)
+    assert made["headers"]["Content-Type"] == "application/x-www-form-urlencoded"
+    assert made["body"] == pairs
+
+
+def test_a_text_is_sent_as_it_is() -> None:
+    found = operation({"requestBody": {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+    assert sent(found, {"body": "a: 1\nb"})["body"] == b"a: 1\nb"
+    assert sent(found, {"body": "a"})["headers"]["Content-Type"] == "text/plain"
+    assert sent(found, {"body": "ż"})["headers"]["Content-Type"] == "text/plain; charset=utf-8"
+    assert sent(found, {})["body"] is None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "accept"),
+    [
+        (["application/json", "text/csv"], "application/json, text/*;q=0.5, */*;q=0.1"),
+        ([], "application/json, text/*;q=0.5, */*;q=0.1"),
+        (["application/vnd.api+json"], "application/vnd.api+json, */*;q=0.1"),
+        (["image/png", "text/csv", "application/hal+json"],
+         "application/hal+json, text/csv;q=0.5, image/png;q=0.5, */*;q=0.1"),
+        (["text/csv"], "text/csv, */*;q=0.1"),
+    ],
+)  # fmt: skip
+def test_what_is_accepted_is_what_is_declared(kinds: list[str], accept: str) -> None:
+    content = {kind: {"schema": {}} for kind in kinds}
+    declared = {"200": {"description": "", "content": content}, "404": {"content": {"application/problem+json": {}}}}
+    found = operation({"responses": declared}, method="get")
+    assert build({"baseUrl": "https://a.example"}, found, {}).headers["Accept"] == accept
+    fixed = {"baseUrl": "https://a.example", "config": {"headers": {"accept": "text/html"}}}
+    assert [*build(fixed, found, {}).headers] == ["User-Agent", "accept"]
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (
+            {"requestBody": {"required": True, "content": {"multipart/form-data": {}}}},
+            "multipart/form-data, and drio sends",
+        ),
+        ({"requestBody": {"content": {"application/octet-stream": {}}}}, "Its body is application/octet-stream, and"),
+        (form({"type": "array"}), "Its body is a form, and its schema is not that of an object."),
+        ({"requestBody": {"content": {"text/xml": {"schema": OBJECT}}}}, "Its body is an object or a list as text/xml"),
+        ({"parameters": [parameter("sid", "cookie", required=True)]}, "sid is sent as a cookie, and drio sends none"),
+        ({"parameters": [parameter("Host", "header", required=True)]}, "a header that drio sets itself"),
+        ({"requestBody": {"$ref": "https://evil.example/b.json"}}, "refers to another document"),
+    ],
+)
+def test_what_cannot_be_sent_and_is_needed_keeps_an_operation_from_being_taken(found: Any, says: str) -> None:
+    (offered,) = reading({"/x": {"post": found}}).offered()
+    assert says in offered.obstacle
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a/{", "/{}", "/a\\b", "/%2e%2e/x", "/{/x}", "/" + "a" * 3000])
+def test_a_path_that_cannot_be_sent_keeps_an_operation_from_being_taken(path: str) -> None:
+    (offered,) = reading({path: {"get": {}}}).offered()
+    assert offered.obstacle.startswith("Its path")
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"parameters": [parameter("sid", "cookie")]}, "sid is sent as a cookie, and drio sends none: it is left out."),
+        ({"parameters": [{"$ref": "other.json#/p"}]}, "A parameter refers to another document (other.json#/p)"),
+        ({"parameters": [{"$ref": "#/nowhere"}]}, "A parameter refers to #/nowhere, which is not there"),
+        ({"parameters": [{"in": "query"}]}, "A parameter has no name or no place"),
+        ({"parameters": [parameter("id", "path")]}, "The parameter id is not part of the path"),
+        ({"parameters": [parameter("a", "moon")]}, "goes to 'moon', where nothing can be sent"),
+    ],
+)
+def test_what_cannot_be_sent_and_is_not_needed_is_left_out_and_told_of(found: Any, says: str) -> None:
+    (offered,) = reading({"/x": {"post": found}}).offered()
+    assert not offered.obstacle
+    assert any(says in note for note in offered.notes)
+    assert not offered.arguments
+
+
+def test_a_body_that_means_nothing_in_a_get_is_left_out_with_a_note() -> None:
+    body = {"requestBody": {"content": {"multipart/form-data": {}}}}
+    (offered,) = reading({"/x": {"get": body}}).offered()
+    assert not offered.obstacle
+    assert "The body is multipart/form-data, and drio sends" in offered.notes[0]
+
+
+def test_headers_that_mean_nothing_in_a_document_are_passed_over() -> None:
+    listed = [parameter(name, "header", required=True) for name in ("Accept", "Content-Type", "Authorization")]
+    (offered,) = reading({"/x": {"get": {"parameters": listed}}}).offered()
+    assert not offered.arguments
+    assert not offered.obstacle
+    assert not offered.notes
+
+
+def test_what_a_document_tells_and_shows_of_an_argument_is_kept() -> None:
+    one = parameter("q", schema={"type": "string"}, description="What to look for.", example="cats", deprecated=True)
+    media = {"examples": {"one": {"value": {"name": "Tom"}}}}
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    properties = operation({"parameters": [one], **body(schema, **media)})["inputSchema"]["properties"]
+    assert properties["q"] == {
+        "type": "string", "description": "What to look for.", "examples": ["cats"], "deprecated": True, "x-in": "query",
+    }  # fmt: skip
+    assert properties["name"]["examples"] == ["Tom"]
+
+
+def test_no_other_arguments_are_taken_so_that_a_model_cannot_invent_any() -> None:
+    found = operation({"parameters": [parameter("q")]}, method="get")
+    assert not Draft202012Validator(found["inputSchema"]).is_valid({"q": "x", "invented": 1})
+
+
+def test_hundreds_of_parameters_are_bounded() -> None:
+    listed = [parameter(f"p{n}") for n in range(2_000)]
+    (offered,) = reading({"/x": {"get": {"parameters": listed}}}).offered()
+    assert offered.arguments == 300

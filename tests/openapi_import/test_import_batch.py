@@ -1,0 +1,98 @@
+"""A plan carried out on the sandbox: in order, retried where it failed, nothing twice, and taken back by one undo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drio_tui.kinds import INTEGRATION, OPERATION, TOOL
+from drio_tui.openapi_import.document import open_document
+from drio_tui.openapi_import.import_batch import batch
+from drio_tui.openapi_import.planning import Plan, Target
+from drio_tui.workspace.saving.undo import undo_last
+from tests.openapi_import.documents import PETS
+
+pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
+
+from tests.sandbox_fixtures import InProcess
+from tests.workspace.saving_world import World
+
+
+async def plan_of(folder: Path, *chosen: str, **options: Any) -> Plan:
+    path = folder / "pets.json"
+    path.write_text(json.dumps(PETS))
+    async with await open_document(str(path)) as document:
+        return await document.plan(chosen or [one.id for one in document.operations], **options)
+
+
+async def counts(world: World) -> tuple[int, int, int]:
+    """How many integrations, tools, and operations of all integrations there are."""
+    client, app = world.one.client, world.ids["app"]
+    integrations = (await client.list(INTEGRATION, app=app)).items
+    operations = [len((await client.list(OPERATION, app=app, parent=one["id"])).items) for one in integrations]
+    return len(integrations), len((await client.list(TOOL, app=app)).items), sum(operations)
+
+
+async def test_everything_is_made_and_bound_and_one_undo_takes_it_back(bare_sandbox: InProcess, tmp_path: Path) -> None:
+    world = await World.made(bare_sandbox)
+    before = await counts(world)
+    plan = await plan_of(tmp_path, auth=world.ids["auth"])
+    work = batch(world.one.saver, world.ids["app"], plan)
+    results = await work.run()
+    assert [result.ok for result in results] == [True] * 11
+    assert await counts(world) == (before[0] + 1, before[1] + 5, before[2] + 5)
+    tools = {tool["key"]: tool for tool in (await world.one.client.list(TOOL, app=world.ids["app"])).items}
+    assert tools["replace-pet"]["binding"]["status"] == "ready"
+    assert tools["get-pet"]["annotations"] == {"readOnlyHint": True, "openWorldHint": True}
+    steps = await undo_last(world.one.saver, world.ids["app"])
+    assert steps
+    assert await counts(world) == before
+
+
+@pytest.mark.parametrize("lost", ["answer", "request"])
+async def test_a_step_that_failed_is_tried_again_and_nothing_is_made_twice(
+    bare_sandbox: InProcess, tmp_path: Path, lost: str
+) -> None:
+    world = await World.made(bare_sandbox)
+    before = await counts(world)
+    work = batch(world.one.saver, world.ids["app"], await plan_of(tmp_path, "GET /pets", "POST /pets"))
+    world.one.network.lose["POST"] = lost
+    await work.run()
+    if lost == "request":  # the integration: all others wait for it
+        assert len(work.failed) == 5
+        assert await counts(world) == before
+    await work.run()
+    assert work.done
+    await work.run()
+    assert await counts(world) == (before[0] + 1, before[1] + 2, before[2] + 2)
+
+
+async def test_a_step_that_is_refused_holds_up_only_what_needs_it(bare_sandbox: InProcess, tmp_path: Path) -> None:
+    world = await World.made(bare_sandbox)
+    plan = await plan_of(
+        tmp_path, "GET /pets", "POST /pets", integration=Target(world.ids["integration"], "https://api.example.com")
+    )
+    work = batch(world.one.saver, world.ids["app"], plan)
+    world.one.network.refuse = [422]
+    await work.run()
+    assert [result is not None and result.ok for result in work.results] == [False, False, True, True]
+    assert work.results[1] is not None
+    assert work.results[1].problem == "It needs this first: Create operation GET /pets"
+    world.one.exchanges.clear()
+    await work.run()
+    assert work.done
+    assert [path for _, path, _ in world.one.sent] == ["operations", "tools"]
+
+
+async def test_keys_that_are_taken_meanwhile_are_refused_and_said(bare_sandbox: InProcess, tmp_path: Path) -> None:
+    world = await World.made(bare_sandbox)
+    plan = await plan_of(tmp_path, "GET /pets")
+    await world.one.client.create(TOOL, {"name": "List pets", "key": "list-pets"}, app=world.ids["app"])
+    work = batch(world.one.saver, world.ids["app"], plan)
+    await work.run()
+    (failed,) = work.failed
+    assert failed.task.about == "Create tool list-pets"
+    assert "list-pets" in failed.problem

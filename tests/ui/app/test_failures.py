@@ -1,0 +1,260 @@
+"""What fails inside the program is reported, and the program goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from drio_tui.ui.app.failed_screen import FailedScreen
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.apps.apps_screen import AppsScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.editing.edit_screen import EditScreen, Target
+from drio_tui.ui.signin.signin_screen import SignInScreen
+from drio_tui.workspace.saving import unsaved_edits
+from tests.ui import drawing
+from tests.ui.driving import at_once, open_first_app, running, show, text_of, until
+from tests.ui.editing.test_faults import editing_tool
+from tests.ui.editing.test_saving import put
+from tests.ui.shell_pty import Terminal
+from tests.ui.table_server import TableServer, drio_of, serving
+
+SECRET = "access_token=s3cretS3cret"
+
+
+def fail(*_: Any, **__: Any) -> None:
+    raise RuntimeError(f"broken with {SECRET}")
+
+
+def going_on(pilot: Pilot[Any]) -> Any:
+    """The app, set to go on after failures as it does in a terminal."""
+    app: Any = pilot.app
+    app.contains_failures = True
+    return app
+
+
+def reports(isolated: Path) -> list[str]:
+    return [path.read_text() for path in (isolated / "state" / "crashes").glob("*")]
+
+
+async def replaced(app: Any) -> FailedScreen:
+    """The screen in the place of one that failed. The pilot would wait for the messages of the one that failed."""
+    async with asyncio.timeout(30):
+        while not isinstance(app.screen, FailedScreen) or not app.screen.is_mounted:
+            await asyncio.sleep(0)
+            drawing.draw()
+    return app.screen
+
+
+async def said(pilot: Pilot[Any], text: str) -> None:
+    await until(pilot, lambda: any(text in note.message for note in pilot.app._notifications))
+
+
+async def test_an_action_that_fails_is_told_with_its_report_and_the_screen_stays(
+    monkeypatch: pytest.MonkeyPatch, isolated: Path
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app = going_on(pilot)
+        screen = await show(pilot, "apps")
+        monkeypatch.setattr(AppsScreen, "action_sort", fail)
+        for _ in range(5):  # an action may fail as often as it is tried
+            await pilot.press("s")
+        await said(pilot, "RuntimeError: broken")
+        assert app.screen is screen
+        (note, *_) = app._notifications
+        assert note.severity == "error"
+        assert "s3cret" not in note.message
+        assert str(isolated / "state" / "crashes") in note.message.replace("~", str(Path.home()))
+        assert all("in fail" in report and "s3cret" not in report for report in reports(isolated))
+        await pilot.press("1")
+        await until(pilot, lambda: app.current_mode == "templates")
+
+
+async def test_a_failure_of_a_worker_or_of_the_app_itself_is_told(
+    monkeypatch: pytest.MonkeyPatch, isolated: Path
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app = going_on(pilot)
+        await show(pilot, "apps")
+
+        async def work() -> None:
+            fail()
+
+        app.screen.run_worker(work())
+        app.call_later(fail)
+        app.call_next(fail)
+        await until(pilot, lambda: len(reports(isolated)) == 3)
+        assert all("in fail" in report for report in reports(isolated))
+        await pilot.press("3")
+        await until(pilot, lambda: app.current_mode == "requests")
+
+
+@pytest.mark.parametrize("where", ["handler", "timer", "render"])
+async def test_the_first_screen_of_an_area_that_fails_is_replaced_and_opened_again(
+    where: str, monkeypatch: pytest.MonkeyPatch, isolated: Path
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app = going_on(pilot)
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        with monkeypatch.context() as broken:
+            if where == "handler":
+                screen.query_one("#filter").call_later(fail)
+            elif where == "timer":
+                screen.set_timer(0.01, fail)
+            else:
+                broken.setattr(type(screen.table), "render_line", fail)
+                screen.table.refresh()
+            await replaced(app)
+        await pilot.pause()
+        assert "This screen failed and was closed" in text_of(app)
+        assert "A report without secrets is in" in text_of(app)
+        assert "s3cret" not in text_of(app)
+        await until(pilot, lambda: not screen.is_running)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, AppsScreen) and app.screen.things)
+        assert app.screen is not screen
+        assert len(app.screen_stack) == 1
+        assert isinstance(await open_first_app(pilot), AppScreen)
+
+
+async def test_what_was_edited_on_a_screen_that_fails_is_kept_and_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        app = going_on(pilot)
+        below = app.screen_stack[-2]
+        put(screen, "name", "Mine")
+        screen.form.call_later(fail)
+        await replaced(app)
+        assert [one.mine["name"] for one in unsaved_edits.load().buffers] == ["Mine"]
+        assert app.screen_stack[-2] is below
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen._filled)
+        assert app.screen.mine()["name"] == "Mine"
+
+
+async def test_a_screen_whose_widgets_are_gone_already_still_has_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual draws the line of keys of a screen that is being closed."""
+    async with editing_tool(monkeypatch) as (_, screen, _):
+        assert "ctrl+s" in screen.active_bindings
+        await screen.form.remove()
+        assert "ctrl+s" in screen.active_bindings
+
+
+async def test_every_edit_on_the_screens_that_were_closed_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        app = going_on(pilot)
+        put(screen, "name", "Lower")
+        app.push_screen(EditScreen(Target(screen.target.app, "tool")))
+        await until(pilot, lambda: app.screen is not screen and app.screen._filled)
+        put(app.screen, "name", "Upper")
+        screen.form.call_later(fail)
+        await replaced(app)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen_stack[-2], EditScreen) and app.screen_stack[-2]._filled)
+        await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen._filled)
+        assert [shown.mine()["name"] for shown in app.screen_stack[-2:]] == ["Lower", "Upper"]
+
+
+async def test_a_dialog_that_fails_answers_nothing_to_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with editing_tool(monkeypatch) as (pilot, screen, _):
+        app = going_on(pilot)
+        put(screen, "name", "Mine")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        app.screen.query_one("#no").call_later(fail)
+        await replaced(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.dirty
+        assert not [worker for worker in app.workers if worker.group == "leave" and worker.is_running]
+
+
+BROKEN_FOR_GOOD = """
+import sys
+from drio_tui.ui.app.drio_app import DrioApp
+from drio_tui.ui.app.launch import LaunchOptions, run_tui
+from drio_tui.ui.widgets.empty_state import EmptyState
+from drio_tui.ui.app.help_screen import HelpScreen
+
+def fail(*_, **__):
+    raise RuntimeError("broken with Bearer abc.def-ghi and access_token=s3cretS3cret")
+
+HelpScreen.compose = fail
+EmptyState.render = fail
+sys.exit(run_tui(LaunchOptions(base_url="http://127.0.0.1:9")))
+"""
+
+
+@pytest.mark.socket
+def test_what_fails_again_and_again_ends_the_program_with_a_report(isolated: Path) -> None:
+    """F51: the screen that tells of the failure fails itself."""
+    with Terminal(command=[sys.executable, "-c", BROKEN_FOR_GOOD], size=(120, 30)) as terminal:
+        terminal.until("Quit")
+        terminal.press("?")
+        assert terminal.wait() == 1
+        assert terminal.restored == []
+        told = terminal.output.split(b"\x1b[?1049l")[-1].decode()
+        assert "drio-tui had to stop" in told
+        assert "Traceback" not in told
+        folder = isolated / "state" / "crashes"
+        assert any(report.name in told.replace("\r\n", "") for report in folder.iterdir())
+        texts = [report.read_text() for report in folder.iterdir()]
+        assert any("RuntimeError" in text and "in fail" in text for text in texts)  # what it leads to is reported too
+        for report, text in zip(folder.iterdir(), texts, strict=True):
+            assert report.stat().st_mode & 0o777 == 0o600
+            for secret in ("abc.def-ghi", "s3cretS3cret"):
+                assert secret not in text + told
+
+
+FAILING_HELP = BROKEN_FOR_GOOD.replace("HelpScreen.compose = fail", "DrioApp.action_help = fail").replace(
+    "EmptyState.render = fail", ""
+)
+
+
+@pytest.mark.socket
+def test_in_a_terminal_an_action_that_fails_is_told_and_the_program_goes_on(isolated: Path) -> None:
+    with Terminal(command=[sys.executable, "-c", FAILING_HELP], size=(120, 30)) as terminal:
+        terminal.until("Quit")
+        terminal.press("?")
+        terminal.until("That failed")
+        terminal.until("RuntimeError: broken")
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert len(reports(isolated)) == 1
+
+
+async def test_signing_in_is_asked_for_in_two_areas_without_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time the screen that is open comes to the front."""
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "apps")
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, SignInScreen))
+        first = app.screen
+        await pilot.press("1")
+        await until(pilot, lambda: app.current_mode == "templates")
+        await pilot.press("L")
+        await until(pilot, lambda: app.screen is first)
+        assert app.current_mode == "apps"
+        at_once(pilot, "1", "L", "1", "L", "escape")
+        await until(pilot, lambda: not first.is_running)
+        assert not [one for stack in app._screen_stacks.values() for one in stack if isinstance(one, SignInScreen)]
+
+
+async def test_the_command_palette_can_be_open_in_two_areas(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        for area in ("apps", "templates"):
+            app.switch_mode(area)
+            await until(pilot, lambda area=area: app.current_mode == area)
+            await pilot.press("ctrl+p")
+            await until(pilot, lambda: app.screen.has_class("--textual-command-palette"))
+            assert app.screen.query_one(Input)

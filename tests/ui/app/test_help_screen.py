@@ -1,0 +1,90 @@
+"""Help and questions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Input
+
+from drio_tui.ui.app.help_screen import HelpScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from tests.ui.driving import running, show, text_of, until
+from tests.ui.table_server import TableServer, drio_of, serving
+
+
+async def test_help_lists_the_keys_of_the_screen_as_they_are_bound_and_no_other_screens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with (
+        serving(TableServer(drio_of())) as server,
+        running(server.base_url, monkeypatch, size=(120, 90)) as pilot,
+    ):
+        app: Any = pilot.app
+        app.settings.keys["log.curl"] = "f8"
+        app.set_keymap(app.settings.keys)
+        await show(pilot, "requests")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        shown = text_of(app)
+        assert "F8" in shown
+        assert "Copy the request as a curl command" in shown
+        assert "Browse the templates" in shown
+        assert "Create an app from the template" not in shown
+        await pilot.press("question_mark")
+        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
+
+
+async def test_help_begins_with_the_keys_of_the_screen_and_is_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=(80, 24)) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "requests")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Requests" in text_of(app))
+        assert "Copy the request as a curl command" in text_of(app)
+        assert "Browse the templates" not in text_of(app), "the keys that work everywhere come last"
+        await pilot.press("slash", *"templates")
+        await until(pilot, lambda: "Browse the templates" in text_of(app))
+        assert "as a curl command" not in text_of(app)
+        await pilot.press(*" nothing like it")
+        await until(pilot, lambda: "No key matches." in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "Copy the request as a curl command" in text_of(app))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
+
+
+async def test_a_dangerous_question_wants_the_name_typed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F56."""
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        answers: list[bool | None] = []
+        name = "app [prod]"
+        app.push_screen(
+            ConfirmScreen("Delete [b]it[/b]?", "All of [i]it[/i].", agree="Delete", name=name), answers.append
+        )
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.query("#typed"))
+        await pilot.pause()
+        assert "[b]it[/b]" in text_of(app)
+        assert "Type app [prod] to go on" in text_of(app)
+        typed, yes = app.screen.query_one("#typed", Input), app.screen.query_one("#yes", Button)
+        for wrong in ("", "app", "app [prod] ", "app [рrod]"):  # the last holds a Cyrillic letter
+            typed.value = wrong
+            await pilot.press("enter")
+            assert yes.disabled
+        assert answers == []
+        typed.value = name
+        await pilot.press("enter")
+        await until(pilot, lambda: answers == [True])
+
+
+async def test_a_question_is_answered_no_by_esc_and_by_the_key_that_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        answers: list[bool | None] = []
+        for key in ("escape", "enter"):
+            app.push_screen(ConfirmScreen("Sure?"), answers.append)
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.focused)
+            await pilot.press("d", "x", key)
+            await until(pilot, lambda: not isinstance(app.screen, ConfirmScreen))
+        assert answers == [False, False]

@@ -1,0 +1,102 @@
+"""The local sandbox ends under an open program."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from drio_tui.launcher import is_locked, stop_sandbox
+from drio_tui.ui.app.drio_app import DrioApp
+from drio_tui.ui.base.launch_options import LaunchOptions
+from tests.ui.driving import open_first_app, show, text_of, until
+from tests.ui.editing.test_saving import edit_of, put
+
+
+def pid_in(folder: Path) -> int:
+    return int(json.loads((folder / "sandbox.json").read_text())["pid"])
+
+
+def phases_of(app: DrioApp) -> list[str]:
+    """The phases that the status line has shown from now on."""
+    seen: list[str] = []
+    app.watch(app, "status", lambda: seen.append(app.status.phase))
+    return seen
+
+
+async def online(pilot: Pilot[Any]) -> None:
+    app: Any = pilot.app
+    await until(pilot, lambda: app.current_mode == "apps" and app.status.phase == "online")
+
+
+async def test_a_killed_sandbox_is_started_again_and_no_edit_is_lost(background: Path) -> None:
+    app = DrioApp(LaunchOptions(sandbox=True, data_dir=background))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await online(pilot)
+        phases = phases_of(app)
+        await open_first_app(pilot)
+        await pilot.press("e")
+        screen = await edit_of(pilot)
+        put(screen, "name", "Typed before the end")
+        first = pid_in(background)
+        os.kill(first, signal.SIGKILL)
+        await until(pilot, lambda: "restarting" in phases and app.status.phase == "online")
+        assert any("was started again" in note.message for note in app._notifications)
+        assert pid_in(background) != first
+        assert app.screen is screen
+        assert screen.mine()["name"] == "Typed before the end"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is not screen)
+        await until(pilot, lambda: "Typed before the end" in text_of(app))
+    assert is_locked(background)
+
+
+@pytest.mark.parametrize("started_by", ["this program", "another one"])
+async def test_a_stopped_sandbox_stays_stopped_until_something_is_asked_of_it(
+    background: Path, started_by: str
+) -> None:
+    app = DrioApp(LaunchOptions(sandbox=True, data_dir=background))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await online(pilot)
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things and "counting" not in text_of(app))  # nothing is asked any more
+        await asyncio.to_thread(stop_sandbox, background)
+        await until(pilot, lambda: "sandbox stopped" in text_of(app))
+        assert not is_locked(background)
+        if started_by == "another one":
+            command = [sys.executable, "-m", "drio_tui", "sandbox", "start", "--data", str(background)]
+            await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+        await pilot.press("r")
+        await until(pilot, lambda: app.status.phase == "online" and "sandbox stopped" not in text_of(app))
+        await until(pilot, lambda: screen.failure is None and screen.things)
+        assert is_locked(background)
+
+
+async def test_a_sandbox_that_does_not_start_again_says_why(background: Path) -> None:
+    app = DrioApp(LaunchOptions(sandbox=True, data_dir=background))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await online(pilot)
+        os.kill(pid_in(background), signal.SIGSTOP)  # what follows happens before anybody notices the end
+        for name in ("sandbox.db-wal", "sandbox.db-shm"):
+            (background / name).unlink(missing_ok=True)
+        (background / "sandbox.db").write_bytes(b"not a database at all" * 200)
+        os.kill(pid_in(background), signal.SIGKILL)
+        await until(pilot, lambda: app.status.phase == "offline")
+        await until(pilot, lambda: any("sandbox.db" in note.message for note in app._notifications))
+
+
+def test_two_programs_that_start_at_once_use_one_sandbox(background: Path) -> None:
+    command = [sys.executable, "-m", "drio_tui", "--sandbox", "--data", str(background), "apps", "--json"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = [each.communicate(timeout=60) for each in both]
+    assert [each.returncode for each in both] == [0, 0], answers
+    first, second = (json.loads(out)["apps"] for out, _ in answers)
+    assert first == second

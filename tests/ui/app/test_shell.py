@@ -1,0 +1,375 @@
+"""The shell: starting, areas, status line, keys, themes, sizes, errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual import events
+from textual.geometry import Size
+from textual.widgets import Input
+
+from drio_tui import settings
+from drio_tui.api.errors import DrioError
+from drio_tui.auth.profiles import Profile, Profiles
+from drio_tui.launcher import stop_sandbox
+from drio_tui.storage import paths
+from drio_tui.ui.app.drio_app import DrioApp
+from drio_tui.ui.app.help_screen import HelpScreen
+from drio_tui.ui.app.opening import SCREENS
+from drio_tui.ui.app.too_small_screen import SMALLEST, TooSmallScreen
+from drio_tui.ui.base import connection, keymap
+from drio_tui.ui.base.launch_options import LaunchOptions
+from drio_tui.ui.widgets.row_list import RowList
+from tests.ui.driving import open_first_app, running, show, text_of, until
+from tests.ui.idle import idle
+from tests.ui.table_server import TableServer, drio_of, serving
+
+
+def configure(text: str) -> None:
+    """Write config.toml."""
+    path = paths.config_dir() / "config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def toasts(app: DrioApp) -> list[str]:
+    """What the toasts say, with their titles."""
+    return [f"{toast.title}: {toast.message}" for toast in app._notifications]
+
+
+# -- starting -----------------------------------------------------------------------------------------
+
+
+def test_the_first_frame_imports_neither_http_nor_models_nor_the_keyring() -> None:
+    code = "import sys, json, drio_tui.ui.app.drio_app; print(json.dumps(sorted(sys.modules)))"
+    found = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    heavy = ("pydantic", "httpx", "keyring", "click", "fastapi", "sqlalchemy", "mcp", "drio_tui.sandbox")
+    assert [name for name in found if name in heavy or name.startswith("drio_tui.api.")] == []
+
+
+async def test_the_sandbox_flag_opens_the_apps_of_the_local_user(sandbox_process: Any) -> None:
+    app = DrioApp(LaunchOptions(sandbox=True, data_dir=sandbox_process.data_dir))
+    async with app.run_test(size=(100, 30)) as pilot:
+        assert "drio" in text_of(app)
+        await until(pilot, lambda: app.current_mode == "apps" and "Acme Support" in text_of(app))
+        await until(pilot, lambda: "you@sandbox.local" in text_of(app))
+        assert "local sandbox" in text_of(app)
+        assert "online" in text_of(app)
+
+
+async def test_a_sandbox_that_does_not_start_says_why_and_is_started_on_retry(tmp_path: Path) -> None:
+    folder = tmp_path / "box"
+    folder.write_text("in the way")
+    app = DrioApp(LaunchOptions(sandbox=True, data_dir=folder))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: app.failure is not None)
+        await until(pilot, lambda: "The sandbox did not start" in text_of(app))
+        assert "retry" in text_of(app)
+        folder.unlink()
+        await pilot.press("r")
+        await until(pilot, lambda: app.current_mode == "apps" and app.status.phase == "online")
+        assert app.failure is None
+    stop_sandbox(folder)
+
+
+async def test_the_first_run_offers_to_sign_in_or_the_sandbox_and_checks_the_host() -> None:
+    app = DrioApp()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: app.current_mode == "welcome" and app.screen.is_mounted)
+        await pilot.pause()
+        shown = text_of(app)
+        assert "https://getdrio.com" in shown
+        assert "Try the local sandbox" in shown
+        host = app.screen.query_one("#host", Input)
+        host.value = "http://elsewhere.example"
+        host.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: "clear text" in text_of(app))
+        assert app.screen.id != "sign-in"
+
+
+async def test_signed_out_the_templates_are_shown(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token="") as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        assert "signed out" in text_of(pilot.app)
+
+
+async def test_no_answer_shows_as_offline_and_an_answer_as_online(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        assert app.status.phase == "online"
+        good, app.backend.client.transport.base_url = app.backend.client.transport.base_url, "http://127.0.0.1:9/api/v1"
+        screen.action_refresh()
+        await until(pilot, lambda: app.status.phase == "offline")
+        assert "offline" in text_of(app)
+        assert app.status.cause
+        app.backend.client.transport.base_url = good
+        screen.action_refresh()
+        await until(pilot, lambda: app.status.phase == "online")
+
+
+async def test_when_drio_answers_again_the_screen_recovers_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F09."""
+    monkeypatch.setattr(connection, "_PROBE_SECONDS", (0.05,))
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, token="") as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        good = app.backend.base_url
+        app.backend.base_url = app.backend.client.transport.base_url = "http://127.0.0.1:9/api/v1"
+        screen.action_refresh()
+        await until(pilot, lambda: app.status.phase == "offline")
+        asked = server.asked("GET", "/templates")
+        app.backend.base_url = app.backend.client.transport.base_url = good
+        await until(pilot, lambda: app.status.phase == "signed-out")
+        await until(pilot, lambda: server.asked("GET", "/templates") >= asked + 2)
+
+
+# -- areas and keys -----------------------------------------------------------------------------------
+
+
+async def test_numbers_and_clicks_switch_areas_and_each_keeps_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        templates = await show(pilot, "templates")
+        await until(pilot, lambda: templates.things)
+        await pilot.press("j")
+        key = templates.list.key
+        await pilot.press("3")
+        await until(pilot, lambda: app.current_mode == "requests")
+        at = app.screen.query_one("StatusLine")._spots[0]
+        await pilot.click("StatusLine", offset=(at[0] + 2, 0))
+        await until(pilot, lambda: app.current_mode == "templates")
+        assert app.screen is templates
+        assert templates.list.key == key
+
+
+async def test_under_read_only_what_changes_something_is_gone_and_the_status_line_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with (
+        serving(TableServer(drio_of())) as server,
+        running(server.base_url, monkeypatch, read_only=True) as pilot,
+    ):
+        for area in ("templates", "apps"):
+            screen = await show(pilot, area)
+            ids = {active.binding.id for active in screen.active_bindings.values()}
+            assert not [name for name in ids if (key := keymap.find(name)) and key.dangerous]
+            assert "read-only" in text_of(pilot.app)
+
+
+async def test_a_key_that_is_switched_off_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        apps = await show(pilot, "apps")
+        await until(pilot, lambda: apps.things)
+        screen = await show(pilot, "requests")
+        await app.workers.wait_for_complete()
+        screen.action_clear()
+        await until(pilot, lambda: "/apps" not in text_of(app))
+        await pilot.press("c")
+        await until(pilot, lambda: any("There is no request to copy." in toast for toast in toasts(app)))
+
+
+async def test_keys_can_be_rebound_in_the_config_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure('[keys]\n"app.requests" = "f9"\n')
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "apps")
+        await pilot.press("3")
+        await pilot.pause()
+        assert app.current_mode == "apps"
+        await pilot.press("f9")
+        await until(pilot, lambda: app.current_mode == "requests")
+
+
+async def test_a_binding_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure('[keys]\n"app.nonsense" = "f9"\n"app.apps" = "1"\n')
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await until(pilot, lambda: any("app.nonsense: there is no such binding" in toast for toast in toasts(app)))
+        assert any("1 is used by both" in toast for toast in toasts(app))
+
+
+def test_every_key_says_what_it_does_and_appears_in_the_table() -> None:
+    for name in SCREENS:
+        module, _ = SCREENS[name]
+        __import__(f"drio_tui.ui.{module}")
+    table = keymap.markdown_table()
+    for part in keymap.sections():
+        for key in part.keys:
+            assert key.description
+            assert f"`{key.id}`" in table
+            assert not {"ctrl+i", "ctrl+m", "ctrl+h", "ctrl+enter", "shift+enter"} & set(key.keys.split(","))
+
+
+async def test_the_palette_finds_a_command_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "apps")
+        await pilot.press("ctrl+p")
+        await pilot.press(*"Requests")
+        await until(pilot, lambda: "What was asked of drio" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.current_mode == "requests")
+
+
+async def test_a_profile_is_offered_in_the_palette_by_its_literal_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles = Profiles.load()
+    profiles.add(Profile("[@click=app.quit]p[/]", "http://127.0.0.1:9/api/v1", account="[bold]a[/] \x1b[31m"))
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "apps")
+        await pilot.press("ctrl+p")
+        await pilot.press(*"Use profile")
+        await until(pilot, lambda: "Use profile [@click=app.quit]p[/]" in text_of(app))
+        assert "[bold]a[/] ␛[31m" in text_of(app)
+
+
+async def test_another_connection_shows_nothing_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        serving(TableServer(drio_of())) as server,
+        serving(TableServer({})) as other,
+        running(server.base_url, monkeypatch) as pilot,
+    ):
+        app: Any = pilot.app
+        opened = await open_first_app(pilot)
+        app.restart(base_url=other.base_url)
+        await until(pilot, lambda: app.current_mode == "apps" and app.screen is not opened)
+        await until(pilot, lambda: other.asked("GET", "/apps"))
+        assert len(app.screen_stack) == 1
+        assert app.backend.base_url.startswith(other.base_url)
+
+
+# -- looks --------------------------------------------------------------------------------------------
+
+
+async def test_the_theme_is_the_configured_one_and_a_chosen_one_is_remembered() -> None:
+    configure('theme = "no-such-theme"\n')
+    app = DrioApp(LaunchOptions(base_url="http://127.0.0.1:9"))
+    async with app.run_test(notifications=True) as pilot:
+        assert app.theme == "drio"
+        await until(pilot, lambda: "there is no theme no-such-theme" in " ".join(text_of(app).split()))
+        app.theme = "drio-light"
+        await until(pilot, lambda: settings.remembered().get("theme") == "drio-light")
+    configure("")
+    assert DrioApp().theme == "drio-light"
+    configure('theme = "nord"\n')
+    assert DrioApp().theme == "nord"
+
+
+async def test_every_theme_draws_every_area(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        for theme in ("drio", "drio-light", "ansi-dark", "ansi-light", "solarized-light"):
+            app.theme = theme
+            for area in ("templates", "apps", "requests"):
+                await show(pilot, area)
+                assert "drio" in text_of(app)
+
+
+async def test_an_error_is_shown_literally_in_a_toast() -> None:
+    app = DrioApp(LaunchOptions(base_url="http://127.0.0.1:9"))
+    async with app.run_test(notifications=True) as pilot:
+        await until(pilot, lambda: app.current_mode != "start")
+        app.show_error(DrioError("a [bold]b[/] [/x] \x1b]52;c;x\x07", title="[@click=app.quit]t[/]"))
+        await until(pilot, lambda: "[bold]b[/]" in text_of(app))
+        assert "␛]52" in text_of(app)
+        assert "[@click=app.quit]t[/]" in text_of(app)
+
+
+# -- sizes --------------------------------------------------------------------------------------------
+
+
+async def test_a_size_that_the_terminal_no_longer_has_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        old = Size(44, 13)
+        screen.post_message(events.Resize(old, old, old))
+        assert await idle(5)
+        assert screen.has_class("-normal")
+        assert screen.size == app.size
+
+
+async def test_a_terminal_that_is_too_small_asks_for_room_and_gives_everything_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        await pilot.press("j")
+        chosen, focused = screen.list.key, screen.focused
+        for size in ((20, 5), (1, 1), (44, 11)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+        await pilot.resize_terminal(SMALLEST.width, SMALLEST.height)
+        await until(pilot, lambda: app.screen is screen)
+        assert (screen.list.key, screen.focused) == (chosen, focused)
+
+
+async def test_no_key_goes_anywhere_while_the_terminal_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await pilot.resize_terminal(20, 5)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+        await pilot.press("2", "3", "L", "T", "question_mark", "ctrl+p")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_what_opens_by_itself_while_there_is_no_room_is_there_when_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "templates")
+        await pilot.resize_terminal(20, 5)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
+        covered = app.screen
+        await app.run_action("help")
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen) and app.screen is not covered)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Esc closes" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_a_storm_of_sizes_ends_in_a_screen_of_the_last_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F46."""
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "apps")
+        await pilot.press("question_mark")
+        for width in (500, 3, 80, 1, 200, 44, 60, 2, 120):
+            await pilot.resize_terminal(width, max(1, width // 4))
+        await pilot.resize_terminal(500, 500)
+        await until(pilot, lambda: not isinstance(app.screen, TooSmallScreen) and app.size == Size(500, 500))
+        assert "Keys" in text_of(app)
+
+
+# -- lists --------------------------------------------------------------------------------------------
+
+
+async def test_lists_move_with_j_k_g_and_capital_g_and_open_with_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        rows = screen.query_one("#list", RowList)
+        rows.focus()
+        seen = []
+        for key in ("G", "k", "g", "j", "down", "up", "end", "home"):
+            await pilot.press(key)
+            seen.append(rows.cursor)
+        assert seen == [2, 1, 0, 1, 2, 1, 2, 0]

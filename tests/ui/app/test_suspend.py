@@ -1,0 +1,37 @@
+"""F19: a laptop that slept wakes to a program that asks for nothing more than before."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.sandbox_fixtures import Process
+from tests.ui.shell_pty import Terminal
+
+ASLEEP = 3.0
+
+
+@pytest.mark.slow
+def test_after_sleeping_there_is_no_storm_of_requests(sandbox_process: Process) -> None:
+    env = {"DRIO_TOKEN": sandbox_process.token}
+    with Terminal("--base-url", sandbox_process.base_url, size=(100, 30), env=env) as terminal:
+        terminal.until("online")
+        terminal.until("Acme Support")
+        terminal.press("3")
+        terminal.until("/api/v1/apps")
+        terminal.until("/me")
+        while terminal.read(1.0):  # the apps are still being counted
+            continue
+        before = terminal.text.count("GET")
+        terminal.kill(signal.SIGSTOP)
+        time.sleep(ASLEEP)  # sleeping is what is tested
+        terminal.kill(signal.SIGCONT)
+        terminal.press("j")
+        while terminal.read(1.0):
+            continue
+        assert terminal.text.count("GET") == before
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert terminal.restored == []

@@ -1,0 +1,351 @@
+"""One app on the screen: it fills as parts arrive, can be walked, filtered, followed, and survives a refresh."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.app_detail.problems_screen import ProblemsScreen
+from drio_tui.ui.widgets.rich_text import Document
+from tests.ui.driving import open_first_app, running, show, text_of, until
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import small_config
+
+
+def titles(screen: Any) -> list[str]:
+    return [node.title for node in screen.tree_view.rows]
+
+
+def page(screen: Any) -> str:
+    return str(screen.query_one(Document).text)
+
+
+async def go_to(pilot: Pilot[Any], screen: Any, *key: str) -> None:
+    screen.tree_view.reveal(key)
+    await until(pilot, lambda: screen.chosen.key == key and screen.detail._node.key == key)
+
+
+async def test_an_app_of_the_sandbox_can_be_walked_to_a_widgets_action(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+        screen = await open_first_app(pilot)
+        assert [node.title for node in screen.outline.root.children][:4] == [
+            "Branding",
+            "Auth",
+            "Integrations",
+            "Tools",
+        ]
+        action = next(node for node in screen.outline.walk() if node.kind == "action")
+        await go_to(pilot, screen, *action.key)
+        tool = next(node for node in action.ancestors() if node.kind == "tool")
+        assert tool in screen.tree_view.rows
+        assert "Trigger" in page(screen)
+        operation = next(node for node in screen.outline.walk() if node.kind == "operation")
+        await go_to(pilot, screen, *operation.key)
+        assert "Input schema" in page(screen)
+
+
+async def test_the_tree_opens_and_closes_by_keys_and_by_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        assert "Search tickets" not in titles(screen)
+        await go_to(pilot, screen, "integration", "integration_1")
+        await pilot.press("l")
+        assert "Search tickets" in titles(screen)
+        await pilot.press("l")
+        assert screen.chosen.title == "Search tickets"
+        await pilot.press("h", "h")
+        assert "Search tickets" not in titles(screen)
+        row = screen.tree_view.rows.index(screen.chosen)
+        await pilot.click("#tree", offset=(5, row))
+        assert "Search tickets" in titles(screen)
+        await pilot.press("minus")
+        assert "Search tickets" not in titles(screen)
+        await pilot.press("plus")
+        assert "row.select" in titles(screen)
+        await pilot.press("G")
+        assert screen.chosen is screen.tree_view.rows[-1]
+        await pilot.press("g")
+        assert screen.chosen is screen.outline.root
+
+
+async def test_a_reference_is_followed_with_enter_and_left_with_backspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await go_to(pilot, screen, "tool", "tool_1")
+        await pilot.press("u")
+        await until(pilot, lambda: "hands its result to" in text_of(pilot.app))
+        assert "is called by" not in text_of(pilot.app)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.chosen.key == ("operation", "operation_1"))
+        await until(pilot, lambda: "is called by" in text_of(pilot.app))
+        await pilot.press("backspace")
+        await until(pilot, lambda: screen.chosen.key == ("tool", "tool_1"))
+        assert screen.why_not("jump_back", ()) is not None
+
+
+async def test_enter_on_a_link_of_the_tree_goes_where_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await go_to(pilot, screen, "link", "tool_1", "0")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.chosen.key == ("tool", "tool_2"))
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: screen.chosen.key == ("link", "tool_1", "0"))
+
+
+async def test_a_filter_marks_its_hits_keeps_their_ancestors_and_is_stepped_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await pilot.press("slash", *"summarize")
+        await until(pilot, lambda: "hits" in text_of(pilot.app))
+        assert "Auth" not in titles(screen)
+        assert {"Acme Support", "Tools", "Search Tickets"} <= set(titles(screen))
+        await pilot.press("enter")
+        seen = []
+        for _ in screen.tree_view.hits:
+            seen.append(screen.chosen.key)
+            await pilot.press("n")
+        assert seen == screen.tree_view.hits
+        await pilot.press("N")
+        assert screen.chosen.key == screen.tree_view.hits[-1]
+        await pilot.press("escape")
+        await until(pilot, lambda: "Auth" in titles(screen))
+
+
+async def test_what_was_found_stays_chosen_when_the_filter_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await pilot.press("slash", *"summarize", "enter")
+        await until(pilot, lambda: screen.tree_view.has_focus)
+        inside = [node.key for node in screen.tree_view.rows if len(list(node.ancestors())) > 3]
+        while screen.chosen.key != inside[0]:  # in a branch that is closed without the filter
+            await pilot.press("down")
+        await pilot.press("escape")
+        await until(pilot, lambda: "Auth" in titles(screen))
+        assert screen.chosen.key == inside[0]
+
+
+async def test_parts_appear_as_they_arrive_and_rows_wait_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of()
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        apps = await show(pilot, "apps")
+        await until(pilot, lambda: apps.things)
+        server.gate.clear()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen) and "▒▒▒" in text_of(pilot.app))
+        screen: Any = pilot.app.screen
+        assert titles(screen)[1:3] == ["Branding", "Auth"]
+        server.gate.set()
+        await until(pilot, lambda: not screen.loading_app and "Search Tickets" in text_of(pilot.app))
+        assert "▒▒▒" not in text_of(pilot.app)
+
+
+async def test_a_refresh_keeps_the_cursor_and_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await go_to(pilot, screen, "action", "widget_1", "0")
+        config = small_config()
+        config["tools"].insert(0, {"id": "tool_0", "name": "First", "order": -5})
+        config["app"]["name"] = "Renamed"
+        server.answers.update(drio_of(config))
+        await pilot.press("r")
+        await until(pilot, lambda: not screen.loading_app and screen.outline.root.title == "Renamed")
+        assert screen.chosen.key == ("action", "widget_1", "0")
+        assert "First" in titles(screen)
+        config["widgets"] = []
+        server.answers.update(drio_of(config))
+        await pilot.press("r")
+        await until(pilot, lambda: not screen.loading_app and ("widget", "widget_1") not in screen.outline.by_key)
+        assert screen.chosen.key == ("tool", "tool_1")
+
+
+async def test_problems_are_counted_listed_and_jumped_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    config["tools"][0]["binding"]["status"] = "stale"
+    config["widgets"][0]["actions"][0]["targetToolId"] = "tool_9"
+    config["auth"][0]["status"] = "invalid"
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        text = text_of(pilot.app)
+        assert "✗ 2 errors" in text
+        assert "▲ 1 warning" in text
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ProblemsScreen) and "tool_9" in text_of(pilot.app))
+        await pilot.press("G", "enter")
+        await until(pilot, lambda: screen.chosen.key == ("binding", "tool_1"))
+        assert "changed its schema" in page(screen)
+
+
+async def test_a_sound_app_says_so_and_has_no_problems_to_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        assert "no problems" in text_of(pilot.app)
+        await pilot.press("p")
+        await pilot.pause()
+        assert pilot.app.screen is screen
+
+
+async def test_a_failing_part_is_marked_and_the_others_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of()
+    answers["GET /apps/app_1/config"] = 404
+    answers["GET /apps/app_1/widgets"] = 403
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        assert "Search Tickets" in text_of(pilot.app)
+        assert "not fresh" in text_of(pilot.app)
+        failed = next(node for node in screen.outline.walk() if node.kind == "failed")
+        assert failed.parent.title == "Tools"
+        server.answers["GET /apps/app_1/widgets"] = drio_of()["GET /apps/app_1/widgets"]
+        await pilot.press("r")
+        await until(pilot, lambda: ("widget", "widget_1") in screen.outline.by_key)
+        assert "not fresh" not in text_of(pilot.app)
+
+
+async def test_members_of_the_config_we_do_not_know_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {**small_config(), "runtime": {"region": "eu-central", "limits": [1, 2]}}
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await go_to(pilot, screen, "member", "runtime")
+        assert "eu-central" in page(screen)
+        await pilot.press("v")
+        await until(pilot, lambda: '"region": "eu-central"' in text_of(pilot.app))
+
+
+async def test_fields_show_colours_references_and_times_as_people_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    config["auth"][0] |= {"lastValidatedAt": "2020-03-15T12:00:00.000Z", "secretRef": None, "newMember": {"deep": [1]}}
+    config["operations"][0]["inputSchema"] = {
+        "type": "object",
+        "required": ["query"],
+        "properties": {"query": {"type": "string"}, "state": {"enum": ["open", "closed"]}},
+    }
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        await go_to(pilot, screen, "auth", "auth_1")
+        text = page(screen)
+        assert "15 Mar 2020 12:00 UTC" in text
+        assert "years ago" in text
+        assert "not set" in text
+        assert "New member" in text
+        await go_to(pilot, screen, "integration", "integration_1")
+        assert "Helpdesk key" in page(screen)  # the auth connection by its name
+        await go_to(pilot, screen, "operation", "operation_1")
+        assert "query* string" in page(screen)
+        assert "open | closed" in page(screen)
+        await go_to(pilot, screen, "branding", "")
+        assert "#22c55e" in page(screen)
+
+
+async def test_on_a_narrow_terminal_the_details_take_the_trees_place_and_give_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=(60, 20)) as pilot:
+        screen = await open_first_app(pilot)
+        assert not screen.detail.display
+        await pilot.press("f")
+        await until(pilot, lambda: "acme-support" in text_of(pilot.app))
+        assert not screen.query_one("#outline").display
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.query_one("#outline").display)
+        assert pilot.app.screen is screen
+
+
+async def test_what_stands_at_the_right_edge_is_not_covered_by_the_scrollbar(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    config["tools"] += [{"id": f"t{n}", "name": f"Tool {n}", "isEnabled": False} for n in range(60)]
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        tree = screen.tree_view
+        await until(pilot, lambda: tree.max_scroll_y)
+        width = tree.scrollable_content_region.width
+        assert width < tree.outer_size.width
+        lines = [tree.render_line(y).text for y in range(tree.size.height)]
+        assert {len(line) for line in lines} == {width}
+        assert any(line.endswith(" off ") for line in lines)
+
+
+async def test_nothing_of_a_long_page_is_cut_off_at_its_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config()
+    words = " ".join(f"word{n}" for n in range(2000))
+    config["app"]["serverInstructions"] = words
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        document = screen.query_one(Document)
+        await until(pilot, lambda: document.max_scroll_y)
+        assert words.split()[-1] in document.text
+        await pilot.press("tab", "G")
+        await until(pilot, lambda: document.scroll_offset.y == document.max_scroll_y)
+        height, width = document.size.height, document.scrollable_content_region.width
+        shown = [document.render_line(y) for y in range(height)]
+        assert {strip.cell_length for strip in shown} == {width}
+        assert [strip.text.rstrip() for strip in shown] == [
+            line.rstrip() for line in document.text.splitlines()[document.scroll_offset.y :][:height]
+        ]
+
+
+async def test_another_theme_repaints_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        before = screen.tree_view.render_line(3)
+        pilot.app.theme = "drio-light"
+        await until(pilot, lambda: screen.tree_view.render_line(3) != before)
+        assert screen.tree_view.render_line(3).text == before.text
+
+
+async def test_esc_stops_the_reading_then_leaves_and_late_answers_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        apps = await show(pilot, "apps")
+        await until(pilot, lambda: apps.things)
+        server.gate.clear()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        await until(pilot, lambda: server.asked("GET", "/apps/app_1/config"))
+        await pilot.press("escape")
+        await until(pilot, lambda: "You stopped the reading" in text_of(pilot.app))
+        assert "▒▒▒" not in text_of(pilot.app)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is apps)
+        server.gate.set()
+        await pilot.pause()
+        assert pilot.app.screen is apps
+
+
+async def test_an_app_that_is_gone_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {name: answer for name, answer in drio_of().items() if not name.startswith("GET /apps/")}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        assert screen.outline.root.title == "The app could not be read"
+        assert [problem.code for problem in screen.outline.problems] == ["part_unread"]
+        assert "Press r to read it again." in page(screen)
+
+
+async def test_copying_names_what_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await open_first_app(pilot)
+        copied: list[tuple[str, str]] = []
+        monkeypatch.setattr(pilot.app, "copy", lambda text, what="": copied.append((text, what)))
+        await go_to(pilot, screen, "tool", "tool_1")
+        await pilot.press("y")
+        await go_to(pilot, screen, "binding", "tool_1")
+        await pilot.press("Y")
+        assert copied[0] == ("tool_1", "the id")
+        assert '"integrationOperationId": "operation_1"' in copied[1][0]
+
+
+async def test_e_on_a_group_heading_offers_to_add_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        serving(TableServer(drio_of())) as server,
+        running(server.base_url, monkeypatch) as pilot,
+    ):
+        screen = await open_first_app(pilot)
+        for group, title in (("auth", "an auth connection"), ("integration", "an integration"), ("tool", "a tool")):
+            screen.tree_view.reveal(("group", group))
+            await until(pilot, lambda wanted=group: screen.chosen.key == ("group", wanted))
+            assert f"press a to add {title}" in screen.why_not_changed("edit_thing")

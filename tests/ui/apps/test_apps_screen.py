@@ -1,0 +1,188 @@
+"""The apps screen: a table to filter, sort and open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.apps.app_table import sort_key
+from drio_tui.ui.widgets.rich_text import Document
+from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, record_of
+from tests.ui.driving import running, show, text_of, until
+from tests.ui.table_server import TableServer, drio_of, serving
+
+APPS: list[Any] = [
+    {
+        "id": "app_1",
+        "name": "Sales desk",
+        "slug": "sales",
+        "status": "published",
+        "version": "1.10.0",
+        "isEnabled": True,
+    },
+    {"id": "app_2", "name": "bookings", "slug": "bookings", "status": "draft", "version": "1.9.0", "isEnabled": False},
+    {
+        "id": "app_3",
+        "name": "Acme Support",
+        "slug": "acme",
+        "status": "draft",
+        "version": "2.0.0",
+        "templateId": "support",
+    },
+]
+
+
+def with_apps(apps: list[Any]) -> TableServer:
+    answers = drio_of()
+    answers["GET /apps"] = {"apps": apps}
+    return TableServer(answers)
+
+
+def shown(screen: Any) -> list[str]:
+    return [row.key for row in screen.table._rows]
+
+
+async def test_apps_can_be_sorted_by_key_and_by_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        assert shown(screen) == ["app_1", "app_2", "app_3"]
+        await pilot.press("s")
+        await until(pilot, lambda: shown(screen) == ["app_3", "app_2", "app_1"])
+        await pilot.press("S")
+        await until(pilot, lambda: shown(screen) == ["app_1", "app_2", "app_3"])
+        version = text_of(pilot.app).splitlines()[screen.table.region.y].index("Version")
+        await pilot.click("#table", offset=(version, 0))
+        await until(pilot, lambda: shown(screen) == ["app_2", "app_1", "app_3"])
+        await pilot.click("#table", offset=(version, 0))
+        await until(pilot, lambda: shown(screen) == ["app_3", "app_1", "app_2"])
+
+
+async def test_the_cursor_stays_on_its_app_when_the_table_is_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        await pilot.press("G")
+        assert screen.chosen.id == "app_3"
+        await pilot.press("s")
+        await until(pilot, lambda: shown(screen)[0] == "app_3")
+        assert screen.chosen.id == "app_3"
+
+
+async def test_a_filter_finds_apps_by_any_of_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        await pilot.press("slash", *"draft")
+        await until(pilot, lambda: shown(screen) == ["app_2", "app_3"])
+        await pilot.press("space", *"acme")
+        await until(pilot, lambda: shown(screen) == ["app_3"])
+
+
+async def test_enter_opens_an_app_and_esc_comes_back(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        opened: Any = pilot.app.screen
+        await until(pilot, lambda: not opened.loading_app)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+
+async def test_a_second_click_opens_an_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        await pilot.click("#table", offset=(4, 2), times=2)
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert pilot.app.screen.app_id == "app_2"
+
+
+def about(screen: Any) -> str:
+    """What the pane beside the table says, on one line."""
+    return " ".join(screen.query_one("#about", Document).text.split())
+
+
+async def test_broken_rows_say_why_and_leave_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F22."""
+    apps = [*APPS, {"id": "app_4", "name": None}, "nonsense", {"name": "No id"}, {"id": "app_1", "name": "Twin"}]
+    async with serving(with_apps(apps)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        for key, reason in (("app_4", "name: Input should be"), ("#5", "expected an object")):
+            screen.table.choose(key)
+            await until(pilot, lambda wanted=reason: wanted in about(screen))
+        assert shown(screen) == ["app_1", "app_2", "app_3", "app_4", "#5", "#6", "#7"]
+        screen.table.choose("#6")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pilot.app.screen is screen
+        assert server.asked("GET", "/apps/#6/config") == 0
+
+
+async def test_an_account_without_apps_is_told_where_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F27."""
+    async with serving(with_apps([])) as server, running(server.base_url, monkeypatch) as pilot:
+        await show(pilot, "apps")
+        await until(pilot, lambda: "No apps yet" in text_of(pilot.app))
+        assert "create an app" in text_of(pilot.app)
+
+
+async def test_signed_out_the_screen_offers_to_sign_in_and_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch, token="") as pilot:
+        await show(pilot, "apps")
+        await until(pilot, lambda: "You are signed out" in text_of(pilot.app))
+        assert server.asked("GET", "/apps") == 0
+
+
+async def test_what_was_read_stays_marked_when_it_cannot_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F09."""
+    async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        server.answers["GET /apps"] = 403
+        await pilot.press("r")
+        await until(pilot, lambda: "not fresh" in text_of(pilot.app))
+        assert shown(screen) == ["app_1", "app_2", "app_3"]
+        server.answers["GET /apps"] = {"apps": APPS[:1]}
+        await pilot.press("r")
+        await until(pilot, lambda: shown(screen) == ["app_1"])
+        assert "not fresh" not in text_of(pilot.app)
+
+
+def test_values_of_any_type_sort_beside_each_other() -> None:
+    values = ["b", None, 3, "A", True, "1.10", "1.9", {"x": 1}, "", "é"]
+    ordered = sorted(values, key=sort_key)
+    assert ordered.index("1.9") < ordered.index("1.10")
+    assert ordered.index("A") < ordered.index("b")
+    assert set(map(repr, ordered[-2:])) == {"None", "''"}
+
+
+async def test_the_app_under_the_cursor_is_counted_with_its_last_deploy(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sandbox_process.client() as client:
+        app = client.get("/api/v1/apps").json()["apps"][0]
+        tools = len(client.get(f"/api/v1/apps/{app['id']}/tools").json()["tools"])
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        screen.table.choose(app["id"])
+        await until(pilot, lambda: f"{tools} tools" in about(screen))
+        assert "not from this machine" in about(screen)
+        DeployRecordStore(pilot.app.backend.server, app["id"]).keep(record_of("3.2.1", "https://x.test/mcp", {}))
+        await pilot.press("r")
+        await until(pilot, lambda: "3.2.1 just now" in about(screen))
+        assert "https://x.test/mcp" in about(screen)
+
+
+async def test_an_app_whose_config_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of() | {"GET /apps/app_1/config": 403}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "apps")
+        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: "not counted: " in about(screen))

@@ -1,0 +1,137 @@
+"""The templates screen: browsing signed out, filtering by typing, and what keeps one from creating."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from drio_tui.ui.apps.templates_screen import SIGNED_OUT
+from drio_tui.ui.wizard.wizard_screen import WizardScreen
+from tests.ui.driving import running, show, text_of, until
+from tests.ui.table_server import TEMPLATES, TableServer, drio_of, serving
+
+
+def names(screen: Any) -> list[str]:
+    return [row.key for row in screen.list._rows]
+
+
+async def test_templates_can_be_browsed_signed_out_and_show_what_they_bring(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token="", size=(120, 90)) as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        assert len(screen.things) >= 8
+        screen.list.choose("support")
+        await pilot.pause()
+        shown = text_of(pilot.app)
+        for heading in ("Tools", "Widgets", "Integrations", "Auth"):
+            assert heading in shown
+        assert screen.why_not("create", ()) == SIGNED_OUT
+
+
+async def test_typing_narrows_the_list_and_esc_brings_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        assert names(screen) == ["support", "bookings", "blank"]
+        await pilot.press("slash", "r", "o", "o", "m", "s")
+        await until(pilot, lambda: names(screen) == ["bookings"])
+        assert screen.chosen.id == "bookings"
+        await pilot.press("down")
+        assert screen.list.has_focus
+        await pilot.press("slash", "z")
+        await until(pilot, lambda: "Nothing matches" in text_of(pilot.app))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(names(screen)) == 3)
+
+
+async def test_c_opens_the_form_of_the_chosen_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        await pilot.press("j", "c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))
+        await until(pilot, lambda: "Name it" in text_of(pilot.app))
+        assert pilot.app.screen.draft.template_id == "bookings"
+
+
+async def test_under_read_only_nothing_can_be_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        serving(TableServer(drio_of())) as server,
+        running(server.base_url, monkeypatch, read_only=True) as pilot,
+    ):
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        await pilot.press("c")
+        assert pilot.app.screen is screen
+        assert "Create app" not in text_of(pilot.app)
+
+
+async def test_a_template_listed_in_short_is_read_whole_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = {"id": "support", "name": "Customer support"}
+    answers = drio_of(templates=[short])
+    answers["GET /templates/support"] = {"template": TEMPLATES[0]}
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: "Ticket table" in text_of(pilot.app))
+        screen._show_chosen()
+        await pilot.pause()
+        assert server.asked("GET", "/templates/support") == 1
+
+
+async def test_a_template_that_cannot_be_read_whole_says_so_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of(templates=[{"id": "support", "name": "Customer support"}])
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        await show(pilot, "templates")
+        await until(pilot, lambda: "What it brings could not be read" in text_of(pilot.app))
+        assert "Customer support" in text_of(pilot.app)
+
+
+async def test_a_degraded_template_is_shown_with_its_reason_beside_the_sound_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    templates = [*copy.deepcopy(TEMPLATES), {"id": "odd", "name": 7}, None, {"id": "support", "name": "Twin"}]
+    async with (
+        serving(TableServer(drio_of(templates=templates))) as server,
+        running(server.base_url, monkeypatch) as pilot,
+    ):
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: screen.things)
+        assert names(screen) == ["support", "bookings", "blank", "odd", "#5", "#6"]
+        screen.list.choose("odd")
+        await until(pilot, lambda: "Not as documented" in text_of(pilot.app))
+        screen.list.choose("#6")
+        await until(pilot, lambda: screen.why_not("create", ()) is not None)
+
+
+async def test_a_failure_says_what_to_do_and_the_next_try_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = drio_of()
+    good, answers["GET /templates"] = answers["GET /templates"], 404
+    async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
+        screen = await show(pilot, "templates")
+        await until(pilot, lambda: "try again" in text_of(pilot.app))
+        server.answers["GET /templates"] = good
+        await pilot.press("r")
+        await until(pilot, lambda: names(screen) == ["support", "bookings", "blank"])
+        assert "try again" not in text_of(pilot.app)
+        assert screen.list.has_focus
+
+
+async def test_no_templates_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of(templates=[]))) as server, running(server.base_url, monkeypatch) as pilot:
+        await show(pilot, "templates")
+        await until(pilot, lambda: "No templates" in text_of(pilot.app))
+
+
+async def test_rows_wait_where_the_templates_will_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server:
+        server.gate.clear()
+        async with running(server.base_url, monkeypatch) as pilot:
+            screen = await show(pilot, "templates")
+            await until(pilot, lambda: "▒▒▒" in text_of(pilot.app))
+            server.gate.set()
+            await until(pilot, lambda: screen.things)
+            assert "▒▒▒" not in text_of(pilot.app)

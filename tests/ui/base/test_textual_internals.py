@@ -1,0 +1,436 @@
+"""Each internal of Textual that the program depends on; a test here fails when Textual changes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import weakref
+from contextvars import Token
+from typing import Any
+
+import pytest
+from rich.segment import Segment
+from textual import events
+from textual._styles_cache import StylesCache
+from textual.app import App, ComposeResult
+from textual.color import Color
+from textual.command import CommandPalette
+from textual.containers import VerticalScroll
+from textual.drivers import linux_driver
+from textual.geometry import Offset, Region
+from textual.message import Message
+from textual.screen import Screen
+from textual.selection import Selection
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, Static, TextArea
+
+from drio_tui.ui.app.drio_app import DrioApp
+from drio_tui.ui.base import textual_internals as internals
+from drio_tui.ui.base.textual_internals import LeanApp, TerminalDriver, _InputParser
+from tests.ui.idle import idle
+from tests.ui.leaking import forget_timers
+
+
+def keys(messages: list[Message]) -> list[str]:
+    return [message.key for message in messages if isinstance(message, events.Key)]
+
+
+def test_the_methods_that_the_driver_overrides_are_those_that_textual_calls() -> None:
+    """In a terminal tests/ui/app/test_terminal.py and tests/ui/editing/test_endings.py check what they do."""
+    called = linux_driver.LinuxDriver.__dict__
+    for name in ("_run_input_thread", "run_input_thread", "process_message", "start_application_mode"):
+        assert name in called
+        assert name in TerminalDriver.__dict__
+    for name in ("_sigtstp_application", "_disable_mouse_support", "stop_application_mode"):
+        assert name in called
+    assert called["_run_input_thread"].__code__.co_names[0] == "run_input_thread"
+    assert "_run_input_thread" in called["start_application_mode"].__code__.co_names
+
+
+@pytest.mark.parametrize("broken", ["\x1b[99999999u", "\x1b[97:65;2u", "\x1b[48;0;0;0;0t\x1b[<0;5;5M"])
+def test_the_parser_goes_on_after_a_sequence_that_textual_cannot_convert(broken: str) -> None:
+    parser = _InputParser(False)
+    assert keys([*parser.feed(f"a{broken}c\x1b[Bb")]) == ["a", "c", "down", "b"]
+
+
+def test_textual_still_fails_on_such_a_sequence() -> None:
+    """When it does not any more, the parser need not be started again."""
+    with pytest.raises((ValueError, OverflowError)):
+        list(internals.XTermParser().feed("\x1b[99999999u"))
+
+
+def test_a_paste_that_has_not_ended_is_known() -> None:
+    parser = _InputParser(False)
+    assert not parser._in_paste
+    assert [*parser.feed("\x1b[200~half")] == []
+    assert parser._in_paste
+    (paste,) = parser.feed("\x1b[201~")
+    assert isinstance(paste, events.Paste)
+    assert paste.text == "half"
+    assert not parser._in_paste
+
+
+def test_a_paste_without_an_end_is_ended_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = _InputParser(False)
+    assert [*parser.feed("\x1b[200~half")] == []
+    assert [*parser.tick()] == []
+    monkeypatch.setattr(internals, "_PASTE_PAUSE", -1)
+    (paste,) = parser.tick()
+    assert isinstance(paste, events.Paste)
+    assert keys([*parser.feed("q")]) == ["q"]
+
+
+class Two(App[int]):
+    MODES = {"one": Screen, "two": Screen}
+
+    async def on_mount(self) -> None:
+        await self.switch_mode("one")
+        await self.push_screen(Screen())
+        await self.switch_mode("two")
+
+
+async def test_the_screens_of_every_mode_are_found() -> None:
+    app = Two()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        (_, *rest) = internals.all_screens(app)
+        assert len(rest) == 3
+        assert app.screen in rest
+
+
+async def test_an_app_that_was_told_to_exit_is_known() -> None:
+    app = Two()
+    async with app.run_test():
+        assert not internals.is_ending(app)
+        app.exit(3)
+        assert internals.is_ending(app)
+
+
+async def test_an_app_is_ended_after_a_crash_with_a_status_and_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app = Two()
+    with pytest.raises(RuntimeError, match="broken"):
+        async with app.run_test():
+            internals.end_after_crash(app, RuntimeError("broken"))
+    assert app.return_code == 1
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+async def test_the_loop_is_idle_only_when_nothing_else_is_ready() -> None:
+    loop = asyncio.get_running_loop()
+    seen: list[bool] = []
+    done = asyncio.Event()
+
+    def look() -> None:
+        seen.append(internals.loop_is_idle(loop))
+
+    def last() -> None:
+        look()
+        done.set()
+
+    loop.call_soon(look)  # the next one is ready
+    loop.call_soon(last)
+    await done.wait()
+    assert seen == [False, True]
+
+
+class Lists(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Static()
+        yield OptionList("one", "two")
+
+
+async def test_a_pending_layout_or_callback_waits_for_refresh() -> None:
+    app = Lists()
+    async with app.run_test() as pilot:
+        async with asyncio.timeout(30):
+            while internals.waits_for_refresh(app.screen):
+                await pilot.pause()
+        app.query_one(Static).refresh(layout=True)
+        async with asyncio.timeout(30):
+            while not app.screen._layout_required:
+                await asyncio.sleep(0)
+            assert internals.waits_for_refresh(app.screen)
+            while internals.waits_for_refresh(app.screen):
+                await pilot.pause()
+            ran: list[int] = []
+            app.query_one(Static).refresh()
+            app.screen.call_after_refresh(lambda: ran.append(len(app.screen._callbacks)))
+            while not app.screen._callbacks:
+                await asyncio.sleep(0)
+            assert internals.waits_for_refresh(app.screen)
+            while not ran:
+                await pilot.pause()
+        assert ran == [0]
+
+
+async def test_the_palette_is_searching_until_it_shows_its_commands() -> None:
+    app = Lists()
+    async with app.run_test() as pilot:
+        assert not internals.is_searching(app.screen)
+        app.action_command_palette()
+        seen: list[bool] = []
+        async with asyncio.timeout(30):
+            while not isinstance(app.screen, CommandPalette) or not app.screen.has_class("-ready"):
+                seen.append(internals.is_searching(app.screen))
+                await asyncio.sleep(0)
+        assert any(seen)
+        await pilot.pause()
+        assert not internals.is_searching(app.screen)
+
+
+async def test_page_keys_in_an_option_list_that_has_no_lines_do_nothing() -> None:
+    internals.guard_option_lists()
+    internals.guard_option_lists()  # a second time changes nothing
+
+    class Hidden(Screen[None]):
+        def compose(self) -> ComposeResult:
+            yield OptionList("one", "two")
+
+        def on_mount(self) -> None:
+            self.query_one(OptionList).display = False
+
+    app = Lists()
+    async with app.run_test() as pilot:
+        shown = app.query_one(OptionList)
+        shown.highlighted = 0
+        shown.action_page_down()
+        assert shown.highlighted == 1
+        await app.push_screen(Hidden())
+        await pilot.pause()
+        hidden = app.screen.query_one(OptionList)
+        hidden.highlighted = 0
+        assert 0 not in hidden._index_to_line
+        hidden.action_page_up()
+        hidden.action_page_down()
+        assert hidden.highlighted == 0
+
+
+class Areas(Lists):
+    MODES = {"here": Screen, "there": Screen}
+    DEFAULT_MODE = "here"
+
+
+async def test_a_screen_is_found_in_its_mode_and_by_its_widget_that_handles_a_message() -> None:
+    app = Areas()
+    assert not internals.has_started(app)
+    async with app.run_test() as pilot:
+        assert internals.has_started(app)
+        here = app.screen
+        button = Static()
+        await here.mount(button)
+        found: list[Screen[object] | None] = []
+        button.call_later(lambda: found.append(internals.screen_of_active_pump()))
+        app.call_later(lambda: found.append(internals.screen_of_active_pump()))
+        await app.switch_mode("there")
+        await pilot.pause()
+        assert found == [here, None] or found == [None, here]
+        assert (internals.mode_of(app, here), internals.mode_of(app, app.screen)) == ("here", "there")
+
+
+async def test_a_screen_in_the_place_of_others_ends_them_and_answers_none_to_who_waits() -> None:
+    app = Areas()
+    async with app.run_test() as pilot:
+        base = app.screen
+        answers: list[object] = []
+        replaced, over, instead = Screen[int](), Screen[int](), Screen[None]()
+        await app.push_screen(replaced, answers.append)
+        await app.push_screen(over, answers.append)
+        app.call_later(internals.put_in_place_of, app, "here", 1, instead)
+        async with asyncio.timeout(30):
+            while app.screen is not instead or replaced.is_running or over.is_running:
+                await pilot.pause()
+        assert app.screen_stack == [base, instead]
+        assert answers == [None, None]
+
+
+class Lean(internals.LeanApp):
+    def compose(self) -> ComposeResult:
+        yield VerticalScroll()
+
+
+async def test_a_scrollbar_asked_for_in_a_removed_widget_runs_no_message_loop() -> None:
+    app = Lean()
+    async with app.run_test():
+        shown = app.query_one(VerticalScroll)
+        assert shown.vertical_scrollbar._task is not None
+        await shown.remove()
+        assert shown.horizontal_scrollbar._task is None
+
+
+async def test_a_widget_does_not_keep_the_widget_whose_message_mounted_it() -> None:
+    app = Lean()
+    async with app.run_test() as pilot:
+        first, second = Static(), Static()
+        await app.screen.mount(first)
+        first.call_later(app.screen.mount, second)
+        await pilot.pause()
+        await first.remove()
+        gc.collect()
+        assert not [holder for holder in gc.get_referrers(first) if isinstance(holder, Token)]
+        assert second.is_running
+
+
+async def test_who_watches_and_has_ended_is_forgotten() -> None:
+    app = Lean()
+    async with app.run_test() as pilot:
+        stays, leaves = Static(), Static()
+        await app.screen.mount(stays, leaves)
+        for widget in (stays, leaves):
+            widget.watch(app, "theme", lambda: None, init=False)
+        await leaves.remove()
+        watchers = getattr(app, "__watchers")["theme"]  # the name would be mangled
+        assert {one[0] for one in watchers} >= {stays, leaves}
+        internals.forget_watchers(app)
+        assert {one[0] for one in watchers} & {stays, leaves} == {stays}
+        await pilot.pause()
+
+
+async def test_fields_that_were_removed_are_forgotten() -> None:
+    app = Lean()
+    async with app.run_test():
+        stays, leaves = Input(), Input()
+        await app.screen.mount(stays, leaves)
+        await leaves.remove()
+        subscribed = app.screen.text_selection_started_signal._subscriptions
+        assert {stays, leaves} <= set(subscribed)
+        internals.forget_fields(app.screen)
+        assert set(subscribed) & {stays, leaves} == {stays}
+
+
+async def test_the_styles_of_a_background_are_cached_without_the_widget() -> None:
+    internals.share_background_styles()
+    internals.share_background_styles()  # a second time changes nothing
+    black, red = Color(0, 0, 0), Color(255, 0, 0)
+    one, other = StylesCache().get_inner_outer(black, red), StylesCache().get_inner_outer(black, red)
+    assert one[0] is other[0]
+    assert (one[0].background, one[1].background) == (black + red, black)
+
+
+async def test_typing_in_a_field_with_a_long_value_keeps_few_copies_of_it() -> None:
+    DrioApp()
+    app = App[None]()
+    async with app.run_test() as pilot:
+        field = Input("日本語テキスト" * 200, select_on_focus=False)
+        await app.mount(field)
+        field.focus()
+        await pilot.pause()
+        for _ in range(60):
+            field.cursor_position -= 1
+            field.render_line(0)
+    gc.collect()
+    kept = [one for one in gc.get_objects() if isinstance(one, Segment) and len(one.text) > 1_000]
+    assert len(kept) < 40
+
+
+async def test_a_widget_does_not_keep_the_screen_that_sent_its_last_message() -> None:
+    DrioApp()
+    app = Lean()
+    async with app.run_test() as pilot:
+        stays = Static()
+        await app.screen.mount(stays)
+        screen = Screen[None]()
+        gone = weakref.ref(screen)
+        await app.push_screen(screen)
+        screen.dismiss()
+        await pilot.pause()
+        message = events.Show().set_sender(screen)
+        assert message._sender is screen
+        stays.post_message(message)
+        del screen, message
+        await idle()
+        await forget_timers()
+        for node in (app, app.screen):
+            node.call_later(lambda: None)
+        await idle()
+        gc.collect()
+        assert gone() is None
+
+
+def arranged(widget: Any) -> list[Widget]:
+    """The widgets in the arrangements that `widget` has cached."""
+    return [place.widget for result in widget._arrangement_cache._cache.values() for place in result.placements]
+
+
+async def test_a_widget_that_is_removed_is_in_no_cache_of_those_above_it() -> None:
+    DrioApp()
+    app = Lean()
+    async with app.run_test() as pilot:
+        box = VerticalScroll(Static("a", id="one"), Static("b", id="two"))
+        await app.screen.mount(box)
+        await pilot.pause()
+        removed = app.screen.query_one("#one")
+        assert removed in arranged(box)
+        assert box.query_one("#one") is removed
+        assert removed in box.displayed_children
+        await removed.remove()
+        await pilot.pause()
+        for node in (app, app.screen, box):
+            assert not [one for one in node._nodes._displayed_nodes[1] if one is removed]
+            assert not node._query_one_cache
+            assert node is app or not [one for one in arranged(node) if one is removed]
+
+
+async def test_copying_a_selection_below_a_text_that_became_shorter_copies_nothing() -> None:
+    internals.guard_selections()
+    app = Lean()
+    async with app.run_test() as pilot:
+        text = Static("one\ntwo\nthree")
+        await app.screen.mount(text)
+        app.screen.selections = {text: Selection(Offset(0, 1), Offset(3, 1))}
+        assert app.screen.get_selected_text() == "two"
+        text.update("one")
+        app.screen.selections = {text: Selection(Offset(0, 1), Offset(3, 1))}
+        assert app.screen.get_selected_text() == ""
+        await pilot.pause()
+
+
+async def test_a_text_area_without_styles_is_drawn_blank() -> None:
+    internals.guard_text_areas()
+    app = Lean()
+    async with app.run_test() as pilot:
+        area = TextArea("text", theme="css")
+        await app.screen.mount(area)
+        await pilot.pause()
+        assert "text" in area.render_lines(Region(0, 0, 10, 2))[1].text
+        styles, area._component_styles = area._component_styles, {}
+        assert [strip.text for strip in area.render_lines(Region(0, 0, 10, 2))] == [" " * 10] * 2
+        area._component_styles = styles
+
+
+async def test_a_mouse_button_over_a_widget_that_has_left_selects_nothing() -> None:
+    internals.guard_mouse_selection()
+    app = Lean()
+    async with app.run_test() as pilot:
+        text = Static("some text")
+        await app.screen.mount(text)
+        await pilot.pause()
+        x, y = text.region.offset
+        assert app.screen.get_widget_and_offset_at(x, y)[0] is text
+        parent, text._parent = text._parent, None
+        try:
+            app.screen._forward_event(events.MouseDown(app.screen, x, y, 0, 0, 1, False, False, False, x, y))
+            assert app.screen._select_state is None
+        finally:
+            text._parent = parent
+
+
+async def test_a_cancelled_timer_holds_nothing_once_another_widget_is_mounted() -> None:
+    class Held:
+        """What the context of a timer refers to."""
+
+    app = LeanApp()
+    async with app.run_test():
+        held = Held()
+        gone = weakref.ref(held)
+        context = contextvars.copy_context()
+        context.run(contextvars.ContextVar[Held]("held").set, held)
+        asyncio.get_running_loop().call_later(60, int, context=context).cancel()
+        del held, context
+        gc.collect()
+        assert gone() is not None
+        await app.mount(Static())
+        gc.collect()
+        assert gone() is None

@@ -1,0 +1,184 @@
+"""One rule for every dialog: what has the focus first, where ← and → lead, what Ctrl+S and Esc do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button
+
+from drio_tui.kinds import TOOL
+from drio_tui.schema.fields import MISSING
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.dialog import ButtonRow, Dialog
+from drio_tui.ui.editing.batch_dialog import BatchDialog
+from drio_tui.ui.editing.conflict_dialog import ConflictScreen
+from drio_tui.ui.editing.recovery_screen import RecoveryScreen
+from drio_tui.ui.editing.review_dialog import ReviewScreen, shown
+from drio_tui.workspace.saving.batch import Batch
+from drio_tui.workspace.saving.merge import FieldChange, FieldConflict
+from tests.ui.driving import running, text_of, until
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import small_config, snapshot_of
+
+CHANGE = FieldChange(("name",), "Old", "New")
+
+
+def _batch(*, danger: bool, name: str | None = None) -> BatchDialog:
+    return BatchDialog("Do it?", "", ["one", "two"], lambda saver: Batch([]), agree="Do it", danger=danger, name=name)
+
+
+DIALOGS: dict[str, tuple[Callable[[], Dialog[Any]], str]] = {
+    # name: (how it is made, what has the focus first)
+    "confirm": (lambda: ConfirmScreen("Send it?", agree="Send", danger=False), "#yes"),
+    "confirm-danger": (lambda: ConfirmScreen("Leave it?", agree="Leave"), "#no"),
+    "confirm-name": (lambda: ConfirmScreen("Deploy?", agree="Deploy", name="acme"), "#typed"),
+    "batch": (lambda: _batch(danger=False), "#go"),
+    "batch-danger": (lambda: _batch(danger=True), "#cancel"),
+    "batch-name": (lambda: _batch(danger=True, name="acme"), "#typed"),
+    "review": (lambda: ReviewScreen("Tool", TOOL, [CHANGE], ()), "#write"),
+    "conflict": (
+        lambda: ConflictScreen("Tool", [FieldConflict(("name",), "a", "b", "c", "both changed it", MISSING)]),
+        "RowList",
+    ),
+    "recovery": (lambda: RecoveryScreen([]), "RowList"),
+}
+
+
+async def opened(pilot: Pilot[Any], name: str) -> tuple[Dialog[Any], list[Any]]:
+    """The dialog on top, and the list that its result goes into."""
+    dialog, results = DIALOGS[name][0](), []
+    pilot.app.push_screen(dialog, results.append)
+    await until(pilot, lambda: pilot.app.screen is dialog and dialog.is_mounted)
+    return dialog, results
+
+
+@pytest.fixture(params=["drio", "drio-light", "ansi-dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def test_dialogs_follow_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        for name, (_, first) in DIALOGS.items():
+            dialog, _results = await opened(pilot, name)
+            assert dialog.focused is dialog.query_one(first), name
+            row = dialog.buttons
+            assert row is not None, name
+            buttons = row.pressable
+            assert row.query(Button)[0].id in ("no", "back", "cancel", "later", "close"), (
+                f"{name}: it leaves by the left one"
+            )
+            row.pressable[0].focus()
+            await pilot.pause()
+            for _ in range(len(buttons) + 2):
+                await pilot.press("right")
+            assert dialog.focused is buttons[-1], f"{name}: → stops at the last button"
+            for _ in range(len(buttons) + 2):
+                await pilot.press("left")
+            assert dialog.focused is buttons[0], f"{name}: ← stops at the first button"
+            await pilot.press("escape")
+            await until(pilot, lambda closed=dialog: pilot.app.screen is not closed)
+
+
+@pytest.mark.parametrize(("name", "result"), [("confirm", True), ("confirm-danger", True), ("review", True)])
+async def test_ctrl_s_agrees(name: str, result: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        dialog, results = await opened(pilot, name)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is not dialog)
+        assert results == [result]
+
+
+@pytest.mark.parametrize("name", ["confirm-name", "batch-name"])
+async def test_ctrl_s_does_not_agree_before_the_name_is_typed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        dialog, results = await opened(pilot, name)
+        await pilot.press(*"acm", "ctrl+s")
+        await pilot.pause()
+        assert not results
+        assert pilot.app.screen is dialog
+        assert dialog.buttons is not None
+        await pilot.press("e")
+        await until(pilot, lambda: not dialog.buttons.action.disabled)
+
+
+async def test_the_focused_button_stands_out(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is filled where the others are outlined, so that it is seen beside red and green ones and without colour."""
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, theme=theme) as pilot:
+        dialog, _ = await opened(pilot, "recovery")
+        row = dialog.query_one(ButtonRow)
+        for focused in row.pressable:
+            focused.focus()
+            await pilot.pause()
+            backgrounds = {button.id: button.styles.background for button in row.pressable}
+            borders = {button.id: button.styles.border_top[0] for button in row.pressable}
+            for other in row.pressable:
+                if other is not focused:
+                    assert backgrounds[other.id] != backgrounds[focused.id]
+                    assert borders[other.id] != borders[focused.id]
+
+
+def test_key_ids_of_earlier_versions_still_count() -> None:
+    from drio_tui.ui.base import keymap
+
+    assert keymap.with_current_ids({"confirm.left": "h", "apps.new": "n"}) == {"buttons.left": "h", "apps.new": "n"}
+    assert keymap.with_current_ids({"buttons.left": "b", "confirm.left": "h"}) == {"buttons.left": "b"}
+    both = {"batch.left": "left,h", "confirm.left": "left, b"}
+    assert keymap.with_current_ids(both) == {"buttons.left": "left,h,b"}
+    assert keymap.problems(keymap.with_current_ids({"batch.right": "l"})) == []
+
+
+async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = snapshot_of(small_config())
+    tool, operation = (next(iter(snapshot.things(kind))) for kind in ("tool", "operation"))
+    change = FieldChange(("nextToolIds",), [], [tool.id, "tool_unknown"])
+    clash = FieldConflict(("binding", "integrationOperationId"), None, operation.id, None, "both changed it", MISSING)
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        review = ReviewScreen("Tool", TOOL, [change], (), name_of=snapshot.name_of)
+        conflict = ConflictScreen("Tool", [clash], snapshot.name_of)
+        for dialog, names in (
+            (review, (f"{tool.name} ({tool.id})", "tool_unknown")),
+            (conflict, (f"{operation.name} ({operation.id})",)),
+        ):
+            pilot.app.push_screen(dialog)
+            await until(pilot, lambda shown=dialog: pilot.app.screen is shown and shown.is_mounted)
+            for name in names:
+                assert name in text_of(pilot.app)
+            await pilot.press("escape")
+            await until(pilot, lambda shown=dialog: pilot.app.screen is not shown)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "why"),
+    [
+        ("a", "b", "a text has one value, and only lists have room for what both added"),
+        ("a", MISSING, "one side took it away"),
+        ({"a": 1}, None, "one side took it away"),
+        ([1], {"a": 1}, "theirs is a list, mine is an object"),
+        (["a"], ["b"], "both changed the same entries of the list"),
+    ],
+)
+async def test_a_conflict_says_why_both_sides_cannot_be_put_together(
+    monkeypatch: pytest.MonkeyPatch, theirs: Any, mine: Any, why: str
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        dialog = ConflictScreen("Tool", [FieldConflict(("name",), "base", theirs, mine, "both changed it", MISSING)])
+        pilot.app.push_screen(dialog)
+        await until(pilot, lambda: pilot.app.screen is dialog and dialog.is_mounted)
+        assert f"not possible: {why}" in text_of(pilot.app)
+        await pilot.press("b")
+        await until(pilot, lambda: [note.message for note in pilot.app._notifications])
+        assert f"Not possible: {why}. Take theirs or mine." in [note.message for note in pilot.app._notifications]
+        assert dialog.taken == {}
+
+
+def test_reviews_hide_secrets_at_any_depth() -> None:
+    inside = {"auth": [{"clientSecret": "s3cr3t", "scope": "read"}], "x": [{"name": "X-Api-Key", "value": "s3cr3t"}]}
+    said = shown(("config",), inside)
+    assert "s3cr3t" not in said
+    assert "read" in said
+    assert "s3cr3t" not in shown(("config", "password"), "s3cr3t")
+    assert "s3cr3t" not in shown(("baseUrl",), "https://me:s3cr3t@example.com")

@@ -1,0 +1,43 @@
+"""Frames are drawn where a test looks at the screen, not sixty times a second.
+
+Drawing takes a fifth of the time of the tests that drive the whole program, and of most frames nobody sees anything.
+What a test waits for with `until` is drawn once it is there, so what fails in drawing fails as ever. Programs in a
+terminal run in a process of their own, which draws every frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakSet
+
+from textual.screen import Screen
+
+_draw_now = Screen._compositor_refresh
+_undrawn: WeakSet[Screen[Any]] = WeakSet()
+
+
+def install() -> None:
+    """Put off the frames of the current screen."""
+
+    def put_off(self: Screen[Any]) -> None:
+        if self is self.app.screen and self.app.is_headless:
+            _undrawn.add(self)
+            self._dirty_widgets.clear()  # the compositor has their regions
+            self.app._update_mouse_over(self)
+        else:
+            _draw_now(self)
+
+    Screen._compositor_refresh = put_off  # type: ignore[method-assign]
+
+
+def draw() -> bool:
+    """Draw what was put off; whether there was anything."""
+    screens = [screen for screen in _undrawn if screen.is_running and screen.is_current]
+    _undrawn.clear()
+    for screen in screens:
+        with screen._context():
+            try:
+                _draw_now(screen)
+            except Exception as error:
+                screen.app._handle_exception(error)
+    return bool(screens)

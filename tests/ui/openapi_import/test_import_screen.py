@@ -1,0 +1,357 @@
+"""Importing operations on the app screen: read, choose, look, create; by keyboard, by mouse, and when it goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL
+from drio_tui.openapi_import import document as documents
+from drio_tui.openapi_import.import_batch import batch
+from drio_tui.ui.app_detail.app_screen import AppScreen
+from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
+from drio_tui.ui.dialogs.select_dialog import ChooserScreen
+from drio_tui.ui.editing.edit_screen import EditScreen
+from drio_tui.ui.openapi_import import import_screen
+from drio_tui.ui.openapi_import.import_dialog import MakingScreen
+from drio_tui.ui.openapi_import.import_screen import ImportScreen
+from drio_tui.ui.widgets.filter_input import FilterInput
+from drio_tui.workspace.lint.allowed_hosts import allowed_hosts, revoke
+from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.saving.saver import Saver
+from tests.openapi_import.documents import PETS, document
+from tests.sandbox_fixtures import Process
+from tests.ui.driving import click_button, open_first_app, running, text_of, until
+from tests.ui.table_server import TableServer, drio_of, serving
+from tests.workspace.small_app import small_config
+
+SMALL = (80, 24)
+HOSTILE = "\x1b]52;c;ZXZp\x07 [bold]x[/] \u202e"
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> str:
+    path = tmp_path / "pets.json"
+    path.write_text(json.dumps(PETS))
+    return str(path)
+
+
+def creating(server: TableServer) -> None:
+    """Let the server take every create of the app of the table."""
+    for kind, path in (("integration", "integrations"), ("tool", "tools")):
+        server.answers[f"POST /apps/app_1/{path}"] = (201, {kind: {"id": f"{kind}_new", "name": "New", "key": "new"}})
+    made = {"operation": {"id": "operation_new", "name": "New", "key": "new"}}
+    for integration in ("integration_new", "integration_1"):
+        server.answers[f"POST /apps/app_1/integrations/{integration}/operations"] = (201, made)
+        server.answers[f"GET /apps/app_1/integrations/{integration}/operations"] = {"operations": []}
+
+
+def posted(server: TableServer) -> list[tuple[str, str]]:
+    """The creates that were asked for: the last part of the path, and what was made of (its key or path)."""
+    return [
+        (path.rpartition("/")[2], body.get("path") or body["key"])
+        for method, path, body in server.requests
+        if method == "POST"
+    ]
+
+
+async def opened(pilot: Any, source: str) -> ImportScreen:
+    """The import screen over the first app, with the document read."""
+    await open_first_app(pilot)
+    await pilot.press("i")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ImportScreen))
+    screen: ImportScreen = pilot.app.screen
+    screen.query_one(".-source").value = source  # type: ignore[attr-defined] # an input
+    await pilot.press("enter")
+    await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+    return screen
+
+
+async def test_chosen_operations_become_an_integration_operations_and_tools(
+    pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
+        creating(server)
+        screen = await opened(pilot, pets)
+        await until(pilot, lambda: "✓ valid" in text_of(pilot.app))
+        assert "5 operations" in text_of(pilot.app)
+        await pilot.press("space", "down", "space")
+        assert screen.picker.choosing.chosen == ("GET /pets", "POST /pets")
+        assert "2 chosen, 1 change something" in text_of(pilot.app)
+        assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(pilot.app)
+        await pilot.press("enter")  # the tool as a model sees it
+        await until(pilot, lambda: '"create-pet"' in text_of(pilot.app))
+        await pilot.press("escape", "ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        assert "Tool create-pet" in text_of(pilot.app)
+        assert not posted(server)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert posted(server) == [
+            ("integrations", "acme-api"), ("operations", "/pets"), ("tools", "list-pets"), ("operations", "/pets"),
+            ("tools", "create-pet"),
+        ]  # fmt: skip
+        bodies = [body for method, _, body in server.requests if method == "POST"]
+        assert bodies[0]["baseUrl"] == "https://api.example.com/v1"
+        assert bodies[2]["binding"]["integrationOperationId"] == "operation_new"
+
+
+async def test_filter_tags_mouse_and_the_settings_decide_what_is_made(
+    pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        creating(server)
+        screen = await opened(pilot, pets)
+        screen.picker.query_one(FilterInput).value = "is:safe"
+        await until(pilot, lambda: "2 of 5 operations" in text_of(pilot.app))
+        await pilot.press("a")
+        assert screen.picker.choosing.chosen == ("GET /pets", "GET /pets/{petId}")
+        await pilot.press("u")
+        screen.picker.query_one(FilterInput).value = ""
+        await pilot.press("g", "down", "A")
+        assert len(screen.picker.choosing) == 3
+        await pilot.click("OperationRows", offset=(1, 1))
+        await until(pilot, lambda: screen.picker.choosing.chosen == ("POST /pets", "GET /pets/{petId}"))
+        await pilot.press("w", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        screen.query_one("Segments").pick(1)  # type: ignore[attr-defined] # operations only
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert posted(server) == [("operations", "/pets"), ("operations", "/pets/{petId}")]
+
+
+async def test_what_failed_is_tried_again_and_what_was_made_is_not_made_again(
+    pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config()
+    async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
+        creating(server)
+        server.answers["POST /apps/app_1/tools"] = 409
+        await opened(pilot, pets)
+        await pilot.press("space", "ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
+        assert "refused with 409" in text_of(pilot.app)
+        await pilot.press("escape", "ctrl+s")  # the same again: it goes on where it was
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        assert "Retry the failed" in text_of(pilot.app)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(posted(server)) == 4)
+        assert posted(server)[2:] == [("tools", "list-pets"), ("tools", "list-pets")]
+        await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
+        creating(server)
+        there = {
+            "id": "integration_new",
+            "name": "Acme API",
+            "key": "acme-api",
+            "baseUrl": "https://api.example.com/v1",
+        }
+        made = {"id": "operation_new", "integrationId": "integration_new", "name": "List pets", "key": "list-pets"}
+        config["integrations"].append(
+            there | {"config": {"openapi": {"title": "Acme API", "signIn": ["API key X-Api-Key in the header"]}}}
+        )
+        config["operations"].append(made | {"method": "GET", "path": "/pets"})
+        server.answers |= drio_of(config)
+        await pilot.press("escape", "down", "space", "ctrl+s")  # another choice: only what is missing
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
+        assert posted(server)[4:] == [("tools", "list-pets"), ("operations", "/pets"), ("tools", "create-pet")]
+
+
+async def test_a_document_that_cannot_be_read_is_explained_and_nothing_typed_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old.json").write_text('{"swagger": "2.0"}')
+    evil = document(
+        {"/x": {"get": {"summary": HOSTILE, "tags": [HOSTILE], "parameters": [{"name": "s", "in": "cookie"}]}}}
+    )
+    (tmp_path / "evil.json").write_text(json.dumps(evil | {"servers": [{"url": "/api"}]}))
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
+        await open_first_app(pilot)
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportScreen))
+        source = pilot.app.screen.query_one(".-source")
+        source.value = "-"
+        await pilot.press("enter")
+        await until(pilot, lambda: "Standard input is the keyboard here" in text_of(pilot.app))
+        source.value = str(tmp_path / "old.json")
+        await pilot.press("enter")
+        await until(pilot, lambda: "It is a Swagger 2.0 document" in text_of(pilot.app))
+        assert source.value.endswith("old.json")
+        assert source.has_focus
+        source.value = str(tmp_path / "evil.json")
+        await pilot.press("enter")
+        screen: ImportScreen = pilot.app.screen
+        await until(pilot, lambda: screen.document is not None and "1 operation " in text_of(pilot.app))
+        text = text_of(pilot.app)
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+        assert "[bold]x[/]" in text
+        await pilot.press("space", "ctrl+s")
+        await until(pilot, lambda: screen.query_one(".-base").has_focus)  # the document names no base URL
+        await pilot.press(*"https://a.b", "ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
+        assert "The parameter s is sent as a cookie" in text_of(pilot.app)
+        await pilot.press("escape", "escape", "escape")
+        await until(pilot, lambda: "Leave it?" in text_of(pilot.app))
+
+
+async def screen_on(pilot: Any, app_id: str, source: str) -> Any:
+    """The import screen over an app of the sandbox, with the document read."""
+    program: Any = pilot.app
+    program.open_app(app_id)
+    await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+    await pilot.press("i")
+    await until(pilot, lambda: isinstance(program.screen, ImportScreen))
+    screen: Any = program.screen
+    screen.query_one(".-source").value = source
+    await pilot.press("enter")
+    await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
+    return screen
+
+
+async def test_a_check_that_was_not_finished_is_said_and_the_import_goes_on(
+    pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "CHECK_SECONDS", 0.0)
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        program: Any = pilot.app
+        screen = await screen_on(pilot, "app_1", pets)
+        await until(pilot, lambda: "1 problem (p)" in text_of(program))
+        assert "valid" not in text_of(program)
+        await pilot.press("p")
+        await until(pilot, lambda: any("was not finished" in note.message for note in program._notifications))
+        await pilot.press("space")
+        await until(pilot, lambda: program.screen is screen and screen.picker.choosing.chosen)
+
+
+async def test_the_connection_is_made_in_place_and_a_second_import_marks_what_the_app_has(
+    sandbox_process: Process, pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
+        program: Any = pilot.app
+        client = await program.backend.ready()
+        body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
+        app = (await client.create(APP, body)).raw["id"]
+        screen = await screen_on(pilot, app, pets)
+        await pilot.press("space")
+        assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(program)
+        screen.query_one(".-auth").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, ChooserScreen))
+        assert "new: API key X-Api-Key in the header" in text_of(program)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(program.screen, EditScreen) and program.screen._filled)
+        await pilot.pause()
+        await until(pilot, lambda: "X-Api-Key" in text_of(program))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "is required" in text_of(program))
+        assert (await client.list(AUTH, app=app)).items == []
+        await pilot.press(*"SECRET-typed")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: program.screen is screen)
+        await until(pilot, lambda: "Acme API: key" in text_of(program))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        (integration,) = (await client.list(INTEGRATION, app=app)).items
+        (connection,) = (await client.list(AUTH, app=app)).items
+        assert integration["authId"] == connection["id"]
+        assert connection["status"] == "valid"
+
+        screen = await screen_on(pilot, app, pets)
+        assert screen.picker.choosing.made == {"GET /pets"}
+        assert "✓  GET" in text_of(program)
+        assert "Acme API: key (the integration's own)" in text_of(program)
+        await pilot.press("space")
+        assert len(screen.picker.choosing) == 0
+        await pilot.press("a", "ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        assert len((await client.list(INTEGRATION, app=app)).items) == 1
+        assert len((await client.list(OPERATION, app=app, parent=integration["id"])).items) == 5
+        assert len((await client.list(TOOL, app=app)).items) == 5
+
+
+async def test_what_others_imported_meanwhile_is_not_created_again(
+    sandbox_process: Process, pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
+        program: Any = pilot.app
+        client = await program.backend.ready()
+        body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
+        app = (await client.create(APP, body)).raw["id"]
+        screen = await screen_on(pilot, app, pets)
+        await pilot.press("space")
+        plan = await screen.document.plan(["GET /pets"])
+        await batch(Saver(client), app, plan).run()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: screen.picker.choosing.made == {"GET /pets"})
+        assert program.screen is screen
+        assert len((await client.list(TOOL, app=app)).items) == 1
+
+
+async def test_an_api_on_this_machine_is_asked_about_once_it_is_imported(
+    sandbox_process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = PETS | {"servers": [{"url": "http://127.0.0.1:9/v1"}]}
+    (tmp_path / "local.json").write_text(json.dumps(local))
+    async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
+        program: Any = pilot.app
+        client = await program.backend.ready()
+        body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
+        app = (await client.create(APP, body)).raw["id"]
+        await screen_on(pilot, app, str(tmp_path / "local.json"))
+        await pilot.press("space", "ctrl+s")
+        await until(pilot, lambda: isinstance(program.screen, MakingScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(program.screen, ConfirmScreen))
+        assert "Let the sandbox call 127.0.0.1:9?" in text_of(program)
+        await click_button(pilot, "#yes")
+        await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
+        known = await allowed_hosts(client)
+        assert known is not None
+        assert ("127.0.0.1", 9) in known
+        await revoke(client, ("127.0.0.1", 9))
+
+
+async def test_a_document_that_is_read_when_the_screen_is_gone_is_closed(
+    pets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Textual calls a screen's own `on_unmount` before it ends the screen's workers."""
+    read: list[documents.Document] = []
+    leaving = asyncio.Event()
+
+    async def late(where: str, tell: Any = None) -> documents.Document:
+        await leaving.wait()
+        read.append(await documents.open_document(where, tell))
+        return read[0]
+
+    on_unmount = ImportScreen.on_unmount
+
+    async def slow(self: ImportScreen) -> None:
+        await on_unmount(self)
+        leaving.set()
+        await asyncio.wait([worker._task for worker in self.workers if worker.name == "read" and worker._task])
+
+    monkeypatch.setattr(import_screen, "open_document", late)
+    monkeypatch.setattr(ImportScreen, "on_unmount", slow)
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        program: Any = pilot.app
+        await program.backend.ready()
+        await program.push_screen(ImportScreen("app_1", Snapshot("app_1"), pets))
+        await until(pilot, lambda: program.screen.reading)
+        program.screen.dismiss(None)
+        await until(pilot, lambda: read and read[0]._reader is None)

@@ -1,0 +1,158 @@
+"""The request log: live, bounded, without secrets, and what is copied from it is inert."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from drio_tui.api import json_codec
+from drio_tui.api.transport import Exchange
+from drio_tui.ui.base.request_log import RequestLog
+from drio_tui.ui.requests.curl import as_curl
+from drio_tui.ui.requests.requests_screen import RequestsScreen
+from drio_tui.ui.widgets.json_view import JsonView
+from drio_tui.ui.widgets.row_list import RowList
+from tests.ui.driving import TOKEN, running, show, text_of, until
+from tests.ui.table_server import TableServer, drio_of, serving
+
+
+def exchange(number: int, size: int = 0, **more: Any) -> Exchange:
+    made = Exchange(number, "GET", f"http://127.0.0.1:1/api/v1/things/{number}", f"/things/{number}", 1, 0.0, **more)
+    made.status, made.elapsed, made.response_size = 200, 0.01, size
+    made.response_body = {"size": size} if size else None
+    return made
+
+
+def listed(screen: RequestsScreen) -> list[str]:
+    """Method and path of the rows, top to bottom."""
+    return [" ".join(cell.plain for cell in row.cells[:2]) for row in screen.query_one(RowList)._rows]
+
+
+async def test_requests_appear_as_they_are_made_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        await show(pilot, "apps")
+        screen = await show(pilot, "requests")
+        await until(pilot, lambda: "GET /apps" in listed(screen))
+        await app.backend.client.templates()
+        await until(pilot, lambda: listed(screen)[:1] == ["GET /templates"])
+        assert "✓ 200" in text_of(app)
+
+
+async def test_a_request_under_way_is_listed_before_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "requests")
+        await until(pilot, lambda: not [w for w in app.workers if w.group == "connect" and w.is_running])
+        server.gate.clear()
+        worker = screen.run_worker(app.backend.client.templates())
+        await until(pilot, lambda: "◌ …" in text_of(app))
+        assert "Waiting for the answer" in text_of(app)
+        server.gate.set()
+        await worker.wait()
+        await until(pilot, lambda: "◌ …" not in text_of(app))
+
+
+async def test_the_filter_keeps_what_matches_every_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "requests")
+        await until(pilot, lambda: len(app.backend.log))
+        for number in range(900, 910):
+            app.backend.log.add(exchange(number))
+        app.log_count += 1
+        await pilot.press("slash", *"get 907")
+        await until(pilot, lambda: listed(screen) == ["GET /things/907"])
+        await pilot.press("escape")
+        await until(pilot, lambda: len(listed(screen)) > 10)
+        assert screen.query_one("#filter", Input).value == ""
+
+
+async def test_the_token_is_nowhere_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "requests")
+        await until(pilot, lambda: "GET /apps" in listed(screen))
+        chosen = screen.chosen
+        assert chosen
+        headers = dict(chosen.request_headers)
+        assert "authorization" in headers
+        assert TOKEN not in repr(list(app.backend.log)) + repr(headers)
+        screen.query_one("TabbedContent").active = "headers"
+        await until(pilot, lambda: "authorization: ••" in text_of(app))
+
+
+async def test_c_copies_a_curl_command_with_the_token_left_to_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        copied: list[str] = []
+        monkeypatch.setattr(type(app), "copy", lambda self, text, what="": copied.append(text))
+        screen = await show(pilot, "requests")
+        await until(pilot, lambda: "GET /apps" in listed(screen))
+        await pilot.press("c")
+        assert f"{server.base_url}/api/v1/" in copied[0]
+        assert '--header "Authorization: Bearer $DRIO_TOKEN"' in copied[0]
+        assert TOKEN not in copied[0]
+
+
+@pytest.mark.parametrize(
+    "hostile", ["'; touch pwned; '", "$(touch pwned)", "`touch pwned`", "a\ntouch pwned\n", '"; touch pwned #', "\\'"]
+)
+def test_a_pasted_curl_command_runs_curl_and_nothing_else(hostile: str, tmp_path: Any) -> None:
+    """F59."""
+    made = exchange(1, request_headers=[("x-note", hostile), ("authorization", "••••••")])
+    made.method, made.url = "POST", f"http://127.0.0.1:1/{hostile}"
+    made.request_body = {"name": hostile}
+    command = as_curl(made, json_codec.dumps)
+    script = f'curl() {{ printf "%s\\0" "$@"; }}\n{command}\n'
+    ran = subprocess.run(
+        ["/bin/sh", "-c", script], capture_output=True, cwd=tmp_path, env={"DRIO_TOKEN": "t", "PATH": "/usr/bin:/bin"}
+    )
+    arguments = ran.stdout.decode().split("\0")[:-1]
+    assert ran.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+    assert json_codec.loads(arguments[arguments.index("--data-raw") + 1]) == {"name": hostile}
+    assert "Authorization: Bearer t" in arguments
+    assert shlex.split(command)[0] == "curl"
+
+
+def test_the_log_keeps_a_bounded_number_of_requests() -> None:
+    log = RequestLog(max_exchanges=3)
+    for number in range(10):
+        log.add(exchange(number))
+    assert [one.number for one in log] == [9, 8, 7]
+
+
+def test_the_log_lets_old_bodies_go_before_it_holds_too_much() -> None:
+    log = RequestLog(max_bytes=100)
+    for number in range(4):
+        log.add(exchange(number, size=40))
+    assert [one.response_body is not None for one in log] == [True, True, False, False]
+    assert log.dropped_bodies == {0, 1}
+    log.add(exchange(9, size=1000))
+    assert [one.number for one in log if one.response_body is not None] == [9]
+
+
+async def test_an_answer_that_is_too_long_is_cut_and_opened_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F26."""
+    async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
+        app: Any = pilot.app
+        screen = await show(pilot, "requests")
+        await until(pilot, lambda: len(app.backend.log))
+        big = exchange(900)
+        big.response_body = {"rows": list(range(20_000))}
+        app.backend.log.add(big)
+        app.log_count += 1
+        await until(pilot, lambda: "Cut here" in text_of(app))
+        lines = screen.query_one("#response-body", JsonView)._lines
+        assert len(lines.lines) == 5_000
+        lines.focus()
+        await pilot.press("o")
+        await until(pilot, lambda: len(lines.lines) == 20_004)
+        await until(pilot, lambda: "Cut here" not in text_of(app))

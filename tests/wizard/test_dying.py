@@ -1,0 +1,19 @@
+"""The short form of scripts/kill_guide.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox_fixtures import close
+from tests.wizard.dying import Home, proof
+
+
+@pytest.mark.slow
+def test_an_ended_wizard_goes_on_where_it_was(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    try:
+        proof(home, "tools", "hang up", 1)
+    finally:
+        close(home.sandbox)

@@ -1,0 +1,60 @@
+"""A sandbox that has the app of `World` from the start, and that app with its first editor."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from tests.workspace.saving_world import Editor, World
+
+if TYPE_CHECKING:
+    from tests.sandbox_fixtures import InProcess
+
+
+@pytest.fixture(scope="session")
+def world_data(tmp_path_factory: pytest.TempPathFactory, example_data: Path) -> tuple[Path, dict[str, str]]:
+    """The data of a sandbox in which a world was made, to be copied, and the world's ids."""
+    from tests.sandbox_fixtures import in_process, made_once  # needs the sandbox extra
+
+    folder = tmp_path_factory.mktemp("world") / "sandbox"
+    shutil.copytree(example_data, folder)
+
+    async def make() -> dict[str, str]:
+        async with in_process(folder) as running:
+            world = await World.made(running)
+            await world.one.client.aclose()
+        return world.ids
+
+    return folder, made_once(make())
+
+
+@pytest_asyncio.fixture
+async def sandbox(tmp_path: Path, world_data: tuple[Path, dict[str, str]]) -> AsyncIterator[InProcess]:
+    """A new sandbox in this process, with the example app and the app of `world` in it."""
+    from tests.sandbox_fixtures import in_process  # needs the sandbox extra
+
+    shutil.copytree(world_data[0], tmp_path / "sandbox")
+    async with in_process(tmp_path / "sandbox") as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def world(sandbox: InProcess, world_data: tuple[Path, dict[str, str]]) -> AsyncIterator[World]:
+    """An app with one or two of everything, as its first editor sees it."""
+    world = World(Editor(sandbox))
+    world.ids = dict(world_data[1])
+    yield world
+    await world.one.client.aclose()
+
+
+@pytest_asyncio.fixture
+async def two(sandbox: InProcess) -> AsyncIterator[Editor]:
+    """Another editor of the same sandbox."""
+    editor = Editor(sandbox, "other")
+    yield editor
+    await editor.client.aclose()

@@ -1,0 +1,46 @@
+"""What is copied to connect a client is what that client reads, whatever the app is called."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from drio_tui.workspace.deploy.ai_clients import guides, reach, server_name
+
+ENDPOINT = "https://mcp_1.mcp.getdrio.com/mcp"
+
+
+def snippets(name: str, endpoint: str = ENDPOINT, slug: str = "acme") -> list[str]:
+    (guide,) = (guide for guide in guides(endpoint, slug) if guide.name == name)
+    return [snippet.text for snippet in guide.snippets]
+
+
+def test_configs_are_json_that_names_the_endpoint() -> None:
+    assert json.loads(snippets("cursor")[0]) == {"mcpServers": {"acme": {"url": ENDPOINT}}}
+    assert json.loads(snippets("claude-code")[1]) == {"mcpServers": {"acme": {"type": "http", "url": ENDPOINT}}}
+    (server,) = json.loads(snippets("claude-desktop")[0])["mcpServers"].values()
+    assert [server["command"], *server["args"]] == ["npx", "-y", "mcp-remote", ENDPOINT]
+    assert snippets("chatgpt") == snippets("claude") == [ENDPOINT]
+
+
+@pytest.mark.parametrize(
+    ("slug", "endpoint"),
+    [("a'; rm -rf ~ #", "https://x.example/mcp"), ("$(id)\n`id`", "https://x.example/';id;'"), ("", "http://[::1]:1/")],
+)
+def test_a_pasted_command_runs_one_command_and_no_more(slug: str, endpoint: str) -> None:
+    words = shlex.split(snippets("claude-code", endpoint, slug)[0])
+    assert words == ["claude", "mcp", "add", "--transport", "http", server_name(slug), endpoint]
+    assert json.loads(snippets("cursor", endpoint, slug)[0])["mcpServers"].keys() == {server_name(slug)}
+
+
+def test_who_can_reach_an_endpoint_is_said() -> None:
+    assert reach(ENDPOINT) == reach("https://support.acme.com/mcp")
+    for local in ("http://127.0.0.1:4000/mcp/x", "http://[::1]:4000/mcp", "http://localhost:1/", "http://10.1.2.3/mcp"):
+        assert reach(local).local
+        assert "tunnel" in reach(local).told
+    hosted = {guide.name for guide in guides(ENDPOINT, "acme") if guide.hosted}
+    assert hosted == {"chatgpt", "claude"}
+    (chatgpt,) = (guide for guide in guides(ENDPOINT, "acme") if guide.name == "chatgpt")
+    assert "Refresh" in chatgpt.after

@@ -1,0 +1,70 @@
+"""Finding operations, judging bindings, comparing schemas."""
+
+from __future__ import annotations
+
+from hypothesis import given
+
+from drio_tui.workspace.lint.binding import candidates, schema_changes, standing
+from tests.schema import strategies
+from tests.workspace.small_app import small_config, snapshot_of
+
+
+def test_operations_are_found_by_their_name_call_and_integration() -> None:
+    config = small_config()
+    config["operations"].append(
+        {"id": "o2", "integrationId": "integration_1", "name": "Create", "method": "POST", "path": "/x"}
+    )
+    snapshot = snapshot_of(config)
+    assert [one.operation.name for one in candidates(snapshot)] == ["Search tickets", "Create"]
+    for query in ("create", "post", "/x", "help create"):
+        assert candidates(snapshot, query)[0].operation.id == "o2"
+    assert candidates(snapshot, "zzz") == []
+    assert candidates(snapshot)[0].call == "GET /tickets"
+
+
+def test_a_binding_stands_as_its_hash_and_status_say() -> None:
+    snapshot = snapshot_of(small_config())
+    good = {"integrationOperationId": "operation_1", "schemaHashAtBindTime": "hash_1", "status": "ready"}
+    assert standing(good, snapshot) == "ready"
+    assert standing(good | {"schemaHashAtBindTime": "hash_0"}, snapshot) == "stale"
+    assert standing(good | {"status": "stale"}, snapshot) == "stale"
+    assert standing(good | {"integrationOperationId": "gone"}, snapshot) == "missing"
+    assert standing(good | {"status": "odd"}, snapshot) == "other"
+    assert standing(None, snapshot) == "unbound"
+
+
+def test_differences_are_told_property_by_property_with_what_breaks() -> None:
+    before = {
+        "type": "object",
+        "properties": {
+            "q": {"type": "string"},
+            "old": {"type": "string"},
+            "rows": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["q"],
+    }
+    after = {
+        "type": "object",
+        "properties": {
+            "q": {"type": "string", "description": "Words"},
+            "rows": {"type": "array", "items": {"type": "integer"}},
+            "limit": {"type": "integer"},
+            "must": {"type": "string"},
+        },
+        "required": ["must"],
+    }
+    told = {(one.what, one.path): (one.before, one.after, one.breaks) for one in schema_changes(before, after)}
+    assert told == {
+        ("changed", "q"): ("required", "optional", False),
+        ("changed", "q: description"): ("nothing", "Words", False),
+        ("changed", "rows[]: type"): ("string", "integer", True),
+        ("added", "limit"): ("", "integer", False),
+        ("added", "must"): ("", "string, required", True),
+        ("removed", "old"): ("string", "", True),
+    }
+
+
+@given(strategies.SCHEMAS | strategies.JSON, strategies.SCHEMAS)
+def test_a_schema_does_not_differ_from_itself_and_no_pair_breaks_the_comparison(before: object, after: object) -> None:
+    assert not schema_changes(before, before)
+    schema_changes(before, after)

@@ -1,0 +1,61 @@
+"""Stepping through a chain: by the endpoint's own rule, with results that can be edited in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drio_tui.workspace.model.snapshot import Snapshot
+from drio_tui.workspace.run.bound_tool import bound_of
+from drio_tui.workspace.run.chain_runner import Chain, MappedArguments
+from tests.workspace.run.conftest import snapshot_of
+
+
+def needs(**members: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": members, "required": [*members]}
+
+
+def three() -> Snapshot:
+    return snapshot_of(
+        "https://up.example",
+        {"next": ["t2", "t3"]},
+        {"schema": needs(id={"type": "string"}, limit={"type": "integer"}), "next": ["t3", "t1"]},
+        {"schema": needs(owner={"type": "string"}), "method": "POST"},
+    )
+
+
+def test_each_argument_comes_from_the_newest_result_that_fits_then_from_the_first_call() -> None:
+    snapshot = three()
+    chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {"limit": 5, "q": "x"}, {"id": 7, "limit": "no"})
+    step, _ = chain.peek()
+    assert step is not None
+    assert step.bound.id == "t2"
+    assert step.absent == ("id",)
+    assert step.taken == (MappedArguments("limit", 5, "the first call's arguments"),)
+    chain.edit({"id": "seven", "limit": 3})
+    step, _ = chain.peek()
+    assert step is not None
+    assert step.arguments == {"id": "seven", "limit": 3}
+    assert not step.absent
+    assert {one.source for one in step.taken} == {"Tool 1"}
+    chain.done(step.bound, {"owner": "Bo"})
+    step, _ = chain.peek()
+    assert step is not None
+    assert step.bound.id == "t3"
+    assert not step.bound.only_reads
+    assert step.taken == (MappedArguments("owner", "Bo", "Tool 2"),)
+    chain.done(step.bound, {})
+    assert chain.peek() == (None, [])  # t1 and t3 were run already
+
+
+def test_a_tool_can_be_left_out_and_one_that_cannot_be_run_says_why() -> None:
+    snapshot = three()
+    chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {}, {"owner": "Bo"})
+    chain.skip()
+    step, _ = chain.peek()
+    assert step is not None
+    assert step.bound.id == "t3"
+    broken = snapshot_of("https://up.example", {"next": ["gone", "t1"]})
+    chain = Chain.begin(broken, bound_of(broken, "t1"), {}, {})
+    step, passed = chain.peek()
+    assert step is None
+    assert passed == ["there is no such tool in this app"]

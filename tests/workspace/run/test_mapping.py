@@ -1,0 +1,95 @@
+"""What mappings and templates find in a sample."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drio_tui.widget_data.jsonpath import parse
+from drio_tui.workspace.run import mapping
+
+SAMPLE = {
+    "results": [
+        {"id": "con_1", "name": "Ada", "tags": ["a", "b"], "e-mail": "ada@example.com"},
+        {"id": "con_2", "name": None},
+    ],
+    "total": 2,
+}
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def states(mappings: dict[str, object], sample: object = SAMPLE) -> dict[str, tuple[str, str]]:
+    return {one.slot: (one.state, one.shown) for one in mapping.judge(mappings, sample)}
+
+
+def test_what_is_found_is_shown_and_what_finds_nothing_is_said() -> None:
+    assert states({"rows": "$.results", "columns.name": "$.name", "columns.gone": "$.gone", "columns.bad": "name"}) == {
+        "rows": ("found", "2 items"),
+        "columns.name": ("found", "Ada  (1 of 2 items)"),
+        "columns.gone": ("nothing", "matches nothing"),
+        "columns.bad": ("wrong", "must be a JSONPath, which begins with $"),
+    }
+
+
+def test_a_column_whose_path_finds_nothing_is_not_saved_by_its_name() -> None:
+    assert states({"rows": "$.results", "columns.name": "$.names"})["columns.name"] == ("nothing", "matches nothing")
+
+
+def test_without_a_collection_paths_start_at_the_top() -> None:
+    assert states({"value": "$.total", "title": "$.name"}) == {
+        "value": ("found", "2"),
+        "title": ("nothing", "matches nothing"),
+    }
+
+
+def test_an_empty_collection_cannot_say_what_its_items_have() -> None:
+    assert states({"rows": "$.results", "columns.name": "$.name"}, {"results": []}) == {
+        "rows": ("nothing", "no items"),
+        "columns.name": ("unseen", "no items to look into"),
+    }
+
+
+@given(JSON)
+def test_every_path_on_offer_finds_what_is_shown_beside_it(sample: object) -> None:
+    for offer in mapping.offers("title", {}, sample):
+        found = parse(offer.path).find(sample)
+        assert found
+        assert mapping.brief(found[0][1]) == offer.shown
+
+
+def test_paths_for_items_are_looked_up_in_an_item() -> None:
+    paths = [offer.path for offer in mapping.offers("columns.x", {"rows": "$.results"}, SAMPLE)]
+    assert paths == ["$.id", "$.name", "$.tags", "$['e-mail']", "$.tags[*]"]
+
+
+def test_a_collection_is_offered_lists_first() -> None:
+    assert mapping.offers("rows", {}, SAMPLE)[0].path == "$.results"
+
+
+@given(st.dictionaries(st.text(max_size=6), JSON, max_size=5), JSON)
+def test_every_mapping_gets_a_judgement_whatever_it_is(mappings: dict[str, object], sample: object) -> None:
+    assert [one.slot for one in mapping.judge(mappings, sample)] == list(mappings)
+
+
+def test_slots_that_are_taken_are_not_suggested() -> None:
+    assert mapping.suggested("data-table", {"rows": "$.x"}) == ["columns", "columns."]
+    assert mapping.suggested("something-new", {}) == []
+
+
+def test_a_template_is_held_against_item_result_and_form() -> None:
+    scope = mapping.scope_of({"rows": "$.results", "fields.subject": "$.s"}, SAMPLE, {"q": "x"})
+    assert mapping.check_template("{{ row.id }} of {{ result.total }}, {{ input.q }} {{ form.subject }}", scope) == []
+    assert mapping.check_template("{{ row.mail }}", scope) == ["has {{ row.mail }}, which is not in the sample"]
+    assert mapping.check_template("{{ row.id", scope) == ["has {{ row.id without its }}"]
+    assert mapping.check_template("{{ 1 + 1 }}", scope) == ["has {{ 1 + 1 }}, which is no path"]
+    assert mapping.rendered("Mail {{ row.name }}", scope) == "Mail Ada"
+
+
+def test_what_no_sample_can_tell_is_not_called_wrong() -> None:
+    scope = mapping.scope_of({}, None)
+    assert mapping.check_template("{{ form.note }} {{ chart.title }} {{ contact.id }}", scope) == []

@@ -1,0 +1,77 @@
+"""Which changes are shown before they are written, and which requests carry them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
+from drio_tui.workspace.saving.merge import FieldChange, diff
+from drio_tui.workspace.saving.save_requests import comparable, danger_of, identity_lists, needs_review, writes
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "danger"),
+    [
+        (TOOL, {"isEnabled": True}, {"isEnabled": False}, "switches it off"),
+        (TOOL, {"isEnabled": False}, {"isEnabled": True}, ""),
+        (TOOL, {"name": "a"}, {"name": "b"}, ""),
+        (APP, {"slug": "a"}, {"slug": "b"}, "others may know it by this name"),
+        (TOOL, {"key": "a"}, {"key": "b"}, "others may know it by this name"),
+        (TOOL, {"description": "a"}, {"description": None}, "takes a value away"),
+        (TOOL, {"nextToolIds": ["a", "b"]}, {"nextToolIds": ["b", "c"]}, "takes entries out of the list"),
+        (TOOL, {"nextToolIds": ["a", "b"]}, {"nextToolIds": ["b", "c", "a"]}, ""),
+        (TOOL, {"binding": {"integrationOperationId": "a"}}, {"binding": {"integrationOperationId": "b"}},
+         "changes what it calls"),
+        (TOOL, {"annotations": {}}, {"annotations": {"destructiveHint": False}}, "changes what callers are promised"),
+        (INTEGRATION, {"baseUrl": "https://a"}, {"baseUrl": "https://b"}, "changes where calls or credentials go"),
+        (AUTH, {"config": {"tokenEndpoint": "a"}}, {"config": {"tokenEndpoint": "b"}},
+         "changes where calls or credentials go"),
+        (AUTH, {"config": {}}, {"config": {"clientSecret": "x"}}, "replaces a secret"),
+        (OPERATION, {"inputSchema": {"type": "object"}}, {"inputSchema": {"type": "array"}},
+         "changes what callers are promised"),
+        (WIDGET, {"config": {"style": {"density": "a"}}}, {"config": {"style": {"density": "b"}}}, ""),
+    ],
+)  # fmt: skip
+def test_dangerous_changes_are_known_by_what_they_do(
+    kind: Kind[Any], before: dict[str, Any], after: dict[str, Any], danger: str
+) -> None:
+    changes = diff(before, after)
+    assert [danger_of(kind, change) for change in changes] == [danger]
+    assert needs_review(kind, changes) == bool(danger)
+
+
+def test_more_than_one_change_is_always_reviewed() -> None:
+    assert needs_review(TOOL, diff({"name": "a"}, {"name": "b", "description": "c"}))
+
+
+def test_a_change_never_shows_its_values_in_a_repr() -> None:
+    assert "hunter2" not in repr(FieldChange(("config", "clientSecret"), "hunter1", "hunter2"))
+
+
+def test_lists_with_an_identity_are_those_that_refer_to_things() -> None:
+    found = {kind.name: identity_lists(kind) for kind in KINDS.values()}
+    assert {name: paths for name, paths in found.items() if paths} == {
+        "tool": {("nextToolIds",)},
+        "widget": {("actions",)},
+    }
+
+
+def test_a_put_carries_the_whole_member_and_the_names_of_targets() -> None:
+    before = {"actions": [{"targetToolId": "t", "targetToolName": "T"}], "name": "w"}
+    after = {"actions": [{"targetToolId": "t", "callMode": "once"}], "name": "v"}
+    patch, put = writes(WIDGET, comparable(WIDGET, before), comparable(WIDGET, after), (), before)
+    assert (patch.part, patch.body) == ("patch", {"name": "v"})
+    assert (put.part, put.body) == (
+        "actions",
+        [{"targetToolId": "t", "callMode": "once", "targetToolName": "T"}],
+    )
+
+
+def test_odd_shapes_from_a_server_break_nothing() -> None:
+    odd = {"actions": 3, "binding": "x", "nextToolIds": {"a": 1}}
+    for kind in (TOOL, WIDGET):
+        assert comparable(kind, odd) == odd
+        assert writes(kind, odd, odd, (), odd) == []
+    assert writes(WIDGET, {"actions": [1, {"targetToolId": []}]}, {"actions": [{"targetToolId": ["x"]}, None]}, (), odd)
