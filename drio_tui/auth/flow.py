@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from drio_tui.api.errors import NewerApi, UsageError
 from drio_tui.api.versions import newer_version
+from drio_tui.asyncio_wait import wait_until_done
 from drio_tui.auth import browser, token_endpoint
 from drio_tui.auth.authorization import AuthorizationRequest, Granted, Refused
 from drio_tui.auth.client_store import CLIENT_ID, Client, ClientRegistrationStore
@@ -174,10 +175,8 @@ class SignInFlow:
                     await token_endpoint.revoke(wire, tokens)
                 raise
             keeping = asyncio.ensure_future(self._keep(tokens, account, discovery))
-            try:
-                return await asyncio.shield(keeping)
-            except asyncio.CancelledError:
-                return await keeping  # too late to stop: half a stored sign-in would be worse
+            await wait_until_done(keeping)  # too late to stop: half a stored sign-in would be worse
+            return keeping.result()
 
     async def _discover(self, wire: OAuthHttpClient) -> Discovery:
         self._emit(StepStarted(Step.DISCOVERY, f"Asking {self.profile.host} who signs people in"))

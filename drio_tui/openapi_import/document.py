@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from drio_tui.asyncio_wait import wait_until_done
+from drio_tui.child_process import end_process, start_process
 from drio_tui.openapi_import import framing
 from drio_tui.openapi_import.errors import EXTRA, ImportFailed, Problem
 from drio_tui.openapi_import.existing import Present, Raw, call_of
@@ -300,10 +302,7 @@ class _Reader:
         # -P: what lies in the folder the program was started in (a document's own, say) is not to be imported.
         command = (sys.executable, "-P", "-m", "drio_tui.openapi_import.worker", str(os.getpid()))
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
+            self._process = await start_process(*command, stdout=asyncio.subprocess.PIPE)
         except OSError as error:
             raise ImportFailed(f"{one_line(sys.executable, 200)} cannot be run: {reason_of(error)}") from error
         order = {"bytes": len(source.data), "url": source.url, "task": task, "chosen": chosen, "seconds": seconds}
@@ -337,26 +336,17 @@ class _Reader:
         return answer
 
     async def close(self) -> None:
-        """End the process, whatever it is doing. A killed process ends at once, so a cancellation waits for that."""
-        process = self._process
-        if self._feeding is not None:
-            self._feeding.cancel()
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        if process.stdin is not None:
-            process.stdin.close()
-        cancelled: asyncio.CancelledError | None = None
-        while process.returncode is None:
-            try:
-                await process.wait()
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if self._feeding is not None:
-            await asyncio.gather(self._feeding, return_exceptions=True)
+        """End the process, whatever it is doing."""
+        cancelled = await wait_until_done(asyncio.ensure_future(self._end()))
         if cancelled is not None:
             raise cancelled
+
+    async def _end(self) -> None:
+        if self._feeding is not None:
+            self._feeding.cancel()
+            await asyncio.wait([self._feeding])
+        if self._process is not None:
+            await end_process(self._process)
 
 
 def _size(size: int) -> str:

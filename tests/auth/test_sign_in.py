@@ -444,13 +444,16 @@ async def test_being_cancelled_from_outside_closes_the_socket_too(person: Person
     assert free(query_of(person.urls[0])["redirect_uri"])
 
 
-async def test_cancelling_while_the_tokens_are_stored_comes_too_late(person: Person, world: World) -> None:
+@pytest.mark.parametrize("times", [1, 3])
+async def test_cancelling_while_the_tokens_are_stored_comes_too_late(person: Person, world: World, times: int) -> None:
     """B42 B27: no half-stored sign-in: profile and tokens, or neither."""
     sign_in = None
     storing = person.store.save
 
     async def save(profile, tokens):
-        sign_in.cancel()
+        for _ in range(times):
+            sign_in.cancel()
+            await asyncio.sleep(0)
         return await storing(profile, tokens)
 
     person.store.save = save

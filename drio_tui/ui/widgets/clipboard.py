@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from drio_tui.child_process import end_process, start_process
+
 TOOL_SECONDS = 2.0
 # Terminals cut or ignore longer sequences; the common limit is 100,000 bytes with its framing.
 OSC52_BYTES = 74_000
@@ -76,14 +78,7 @@ async def copy(text: str, write: Callable[[str], None] | None, env: Mapping[str,
 async def _feed(argv: tuple[str, ...], data: bytes, env: Mapping[str, str] | None) -> bool:
     """Run a tool with `data` on its standard input; whether it succeeded in time."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE,
-            # The tools stay behind to serve the selection and would keep a pipe open.
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=None if env is None else dict(env),
-        )
+        process = await start_process(*argv, env=env)  # a tool stays behind to serve the selection: no pipe from it
     except OSError:
         return False
     try:
@@ -93,8 +88,7 @@ async def _feed(argv: tuple[str, ...], data: bytes, env: Mapping[str, str] | Non
         return False
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.wait()
+            await end_process(process)
     return process.returncode == 0
 
 
