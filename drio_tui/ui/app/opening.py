@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.screen import Screen
 
 from drio_tui.ui.base.messages import SignInWanted
-from drio_tui.ui.base.textual_internals import all_screens, mode_of
+from drio_tui.ui.base.textual_internals import all_screens, make_command_palette, mode_of
 from drio_tui.ui.widgets.sanitize import safe
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Opening(_Base):
         from textual.command import CommandPalette  # opened long after the first frame
 
         if not CommandPalette.is_open(cast(Any, self)):
-            self.push_screen(CommandPalette())
+            self.push_screen(make_command_palette())
 
     def action_help(self) -> None:
         """Every key that works here."""

@@ -492,6 +492,26 @@ def waits_for_refresh(screen: Screen[Any]) -> bool:
     return bool(screen._callbacks or screen._layout_required or screen._recompose_required)
 
 
+def make_command_palette() -> Screen[Any]:
+    """Textual's command palette, which may be removed while it searches, as when the program ends.
+
+    Textual's own shows what was found in widgets that are gone by then, and its worker fails (8.2).
+    """
+    from textual.command import CommandList, CommandPalette  # opened long after the first frame
+    from textual.widgets import LoadingIndicator
+
+    class Palette(CommandPalette):
+        def _watch__list_visible(self) -> None:
+            if self.query(CommandList):
+                super()._watch__list_visible()
+
+        async def _watch__show_busy(self) -> None:
+            if self.query(LoadingIndicator):
+                await super()._watch__show_busy()
+
+    return Palette()
+
+
 def is_searching(screen: Screen[Any]) -> bool:
     """Whether `screen` is Textual's command palette and still looks for commands that match."""
     return any(worker.group == _PALETTE_SEARCH and worker.is_running for worker in screen.workers)

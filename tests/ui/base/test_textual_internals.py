@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import weakref
@@ -17,6 +18,7 @@ from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.command import CommandPalette
 from textual.containers import VerticalScroll
+from textual.css.query import NoMatches
 from textual.drivers import linux_driver
 from textual.geometry import Offset, Region
 from textual.message import Message
@@ -164,6 +166,21 @@ async def test_a_pending_layout_or_callback_waits_for_refresh() -> None:
             while not ran:
                 await pilot.pause()
         assert ran == [0]
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_a_palette_that_is_removed_while_it_searches_does_not_fail(guarded: bool) -> None:
+    """Textual's own does; when it does not any more, `make_command_palette` can go."""
+    app = App[None]()
+    async with app.run_test() as pilot:
+        palette: Any = internals.make_command_palette() if guarded else CommandPalette()
+        await app.push_screen(palette)
+        await pilot.pause()
+        await palette.query("*").remove()
+        with contextlib.nullcontext() if guarded else pytest.raises(NoMatches):
+            palette._watch__list_visible()
+        with contextlib.nullcontext() if guarded else pytest.raises(NoMatches):
+            await palette._watch__show_busy()
 
 
 async def test_the_palette_is_searching_until_it_shows_its_commands() -> None:
