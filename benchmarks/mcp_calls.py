@@ -118,8 +118,8 @@ def deployed(base_url: str, token: str, upstream: str) -> str:
     with httpx.Client(base_url=f"{base_url}/api/v1", headers=headers, trust_env=False) as client:
 
         def made(at: str, /, **body: Any) -> str:
-            (thing,) = client.post(at, json=body).raise_for_status().json().values()
-            return str(thing["id"])
+            (resource,) = client.post(at, json=body).raise_for_status().json().values()
+            return str(resource["id"])
 
         app = made("/apps", templateId="blank", name="Measured")
         integration = made(f"/apps/{app}/integrations", name="API", baseUrl=upstream)

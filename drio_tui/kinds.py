@@ -1,4 +1,4 @@
-"""One declarative entry per kind of thing: where it lives on the wire, what it refers to, how it is shown.
+"""One declarative entry per kind of resource: where it lives on the wire, what it refers to, how it is shown.
 
 The client, the tree, the forms, the command line and the export read this registry; a new kind is one
 more entry here. Contract section 1.1 gives the routes (documented), section 3 the members.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from drio_tui.api import shape_check
-from drio_tui.api.resource import Resource
+from drio_tui.api.resource_type import ResourceType
 
 if TYPE_CHECKING:
     from drio_tui.api.models import ApiModel, App, AuthConnection, Integration, Operation, Tool, Widget
@@ -21,7 +21,7 @@ T = TypeVar("T", bound="ApiModel")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A member that holds the id, or ids, of another thing.
+    """A member that holds the id, or ids, of another resource.
 
     `path` is dotted, `[]` after a member that is a list: `actions[].targetToolId`. `label` completes the
     sentence "this … that", `reverse` the sentence seen from the other end.
@@ -38,10 +38,10 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Resource[T]):
-    """A kind of thing in an app: its wire `Resource`, and how people see it.
+class Kind(ResourceType[T]):
+    """A kind of resource in an app: its wire `Resource`, and how people see it.
 
-    `parent` is the member that holds the id of the thing it stands under in the tree, with that thing's
+    `parent` is the member that holds the id of the resource it stands under in the tree, with that resource's
     kind; `columns` are the members worth a table's column; `fixed` those that only the server sets.
     """
 
@@ -55,7 +55,7 @@ class Kind(Resource[T]):
     multiline: tuple[str, ...] = ("description",)
 
     def label(self, raw: Mapping[str, Any]) -> str:
-        """The thing's name for people, or the best there is: key, slug, id, `(no name)`. Not yet made safe."""
+        """The resource's name for people, or the best there is: key, slug, id, `(no name)`. Not yet made safe."""
         for member in ("name", "key", "slug", "id"):
             value = raw.get(member)
             if isinstance(value, str) and value.strip():

@@ -5,15 +5,12 @@ python scripts/readme_tables.py [--check]
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 import sys
 from pathlib import Path
 
 import click
 
-import drio_tui.ui
 from drio_tui.cli import COMMANDS, cli
 from drio_tui.cli.common import SHARED_OPTIONS
 from drio_tui.ui.base import keymap
@@ -22,9 +19,8 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def keys() -> str:
-    """Every key, section by section: importing a screen or widget registers its keys."""
-    for module in pkgutil.walk_packages(drio_tui.ui.__path__, drio_tui.ui.__name__ + "."):
-        importlib.import_module(module.name)
+    """Every key, section by section."""
+    keymap.load_sections()
     return keymap.markdown_table().strip()
 
 

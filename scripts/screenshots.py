@@ -98,7 +98,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await until(pilot, lambda: app.screen is to)
 
     async def edited(kind: str, id: str, page: int) -> Any:
-        """A page of the edit screen of a thing."""
+        """A page of the edit screen of a resource."""
         app.push_screen(make_screen("edit", Target(app_id, kind, id)))
         screen = await shown("EditScreen")
         await until(pilot, lambda: screen._filled)
@@ -111,7 +111,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await pilot.press("1")
         await until(pilot, lambda: app.current_mode == "templates" and app.screen.is_mounted)
         screen: Any = app.screen
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         screen.list.choose("support")
         await pilot.pause()
         save("templates")
@@ -126,8 +126,8 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await pilot.press("escape", "2")
         await until(pilot, lambda: app.current_mode == "apps" and app.screen.is_mounted)
         screen = app.screen
-        await until(pilot, lambda: screen.things)
-        app_id = next(one.id for one in screen.things if one.get("slug") == "acme-support")
+        await until(pilot, lambda: screen.resources)
+        app_id = next(one.id for one in screen.resources if one.get("slug") == "acme-support")
         app.open_app(app_id)
         tree = await shown("AppScreen")
         await until(pilot, lambda: tree.outline is not None and not tree.loading_app)
@@ -136,12 +136,12 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         client = await app.backend.ready()
         tools = {one["key"]: one for one in (await client.list(TOOL, app=app_id)).items}
         widgets = {one["key"]: one for one in (await client.list(WIDGET, app=app_id)).items}
-        for name, kind, thing, page in (
+        for name, kind, resource, page in (
             ("binding", "tool", tools["search-contacts"], 1),
             ("chain", "tool", tools["search-contacts"], 2),
             ("mappings", "widget", next(iter(widgets.values())), 1),
         ):
-            await edited(kind, str(thing["id"]), page)
+            await edited(kind, str(resource["id"]), page)
             save(name)
             await back(tree)
 

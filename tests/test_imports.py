@@ -31,7 +31,7 @@ def loaded_by(module: str) -> set[str]:
         ("drio_tui.settings", HEAVY),
         ("drio_tui.launcher", HEAVY),
         ("drio_tui.api.errors", HEAVY),
-        ("drio_tui.api.resource", HEAVY),
+        ("drio_tui.api.resource_type", HEAVY),
         ("drio_tui.kinds", HEAVY),
         ("drio_tui.api.transport", HEAVY - {"httpx"}),
         ("drio_tui.api.client", HEAVY - {"httpx"}),

@@ -60,8 +60,8 @@ def _is_model(part: Any) -> bool:
 
 
 @KIND
-def test_every_member_that_holds_another_things_id_is_a_reference(kind: Kind[Any]) -> None:
-    """So that no dangling id goes unseen. The app and its template and provider are not things of the app."""
+def test_every_member_that_holds_another_resources_id_is_a_reference(kind: Kind[Any]) -> None:
+    """So that no dangling id goes unseen. The app and its template and provider are not resources of the app."""
     known = {reference.path.split(".")[0].removesuffix("[]") for reference in kind.references}
     ids = {name for name in fields(kind.model) if name.endswith(("Id", "Ids"))}
     assert ids - known <= {"appId", "templateId", "publicMcpId", "providerId"}

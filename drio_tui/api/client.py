@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
 
 from drio_tui.api import shape_check
 from drio_tui.api.errors import ApiError, DrioError, NewerApi, NotDrio, OutcomeUnknown, UsageError
-from drio_tui.api.resource import Item, Listing, Resource, path_of
+from drio_tui.api.resource_type import Item, Listing, ResourceType, path_of
 from drio_tui.api.transport import Reply, Transport
 from drio_tui.api.versions import newer_version, version_of_envelope
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="ApiModel")
 
-TEMPLATES: Resource[Template] = Resource(
+TEMPLATES: ResourceType[Template] = ResourceType(
     "template",
     "/templates",
     "/templates/{id}",
@@ -34,15 +34,15 @@ TEMPLATES: Resource[Template] = Resource(
     deletable=False,
     shape=shape_check.TEMPLATE,
 )
-ME: Resource[User] = Resource("user", "/me", "/me", "users", "user", "User", deletable=False, also=("me",))
-_TOOL: Resource[Tool] = Resource("tool", "/apps/{app}/tools", "/apps/{app}/tools/{id}", "tools", "tool", "Tool")
-_WIDGET: Resource[Widget] = Resource(
+ME: ResourceType[User] = ResourceType("user", "/me", "/me", "users", "user", "User", deletable=False, also=("me",))
+_TOOL: ResourceType[Tool] = ResourceType("tool", "/apps/{app}/tools", "/apps/{app}/tools/{id}", "tools", "tool", "Tool")
+_WIDGET: ResourceType[Widget] = ResourceType(
     "widget", "/apps/{app}/widgets", "/apps/{app}/widgets/{id}", "widgets", "widget", "Widget"
 )
 APPS = "/apps"
 _ALWAYS_THERE = frozenset({APPS, "/templates", "/me"})
 _PROBE_SECONDS = 8.0
-_DEPLOY: Resource[DeployResult] = Resource("deploy", "", "/apps/{app}/deploy", "", "", "DeployResult")
+_DEPLOY: ResourceType[DeployResult] = ResourceType("deploy", "", "/apps/{app}/deploy", "", "", "DeployResult")
 
 
 class DeployAnswerIncomplete(OutcomeUnknown):
@@ -85,39 +85,41 @@ class DrioClient:
     # --- the routes every kind has ---------------------------------------------------------------
 
     async def list(
-        self, resource: Resource[T], *, app: str = "", parent: str = "", anonymous: bool = False
+        self, resource_type: ResourceType[T], *, app: str = "", parent: str = "", anonymous: bool = False
     ) -> Listing[T]:
         """GET the collection, in the server's order."""
-        path = _collection(resource, app, parent)
+        path = _collection(resource_type, app, parent)
         async with self._served(path):
             reply = await self.transport.request("GET", path, anonymous=anonymous)
             envelope = _object(reply, path)
-            found = envelope.get(resource.list_key)
+            found = envelope.get(resource_type.list_key)
             if not isinstance(found, list):
                 version = version_of_envelope(envelope)
                 if version is not None:
                     raise NewerApi(await self._newer() or version)
-                raise NotDrio(f"{path} answered without a list of {resource.list_key}")
-        rest = {key: value for key, value in envelope.items() if key != resource.list_key}
-        return Listing(resource, found, rest, reply.request_id)
+                raise NotDrio(f"{path} answered without a list of {resource_type.list_key}")
+        rest = {key: value for key, value in envelope.items() if key != resource_type.list_key}
+        return Listing(resource_type, found, rest, reply.request_id)
 
-    async def get(self, resource: Resource[T], id: str = "", *, app: str = "", anonymous: bool = False) -> Item[T]:
+    async def get(
+        self, resource_type: ResourceType[T], id: str = "", *, app: str = "", anonymous: bool = False
+    ) -> Item[T]:
         """GET one thing."""
-        path = _item(resource, app, id)
+        path = _item(resource_type, app, id)
         async with self._served(path):
-            return _unwrap(resource, await self.transport.request("GET", path, anonymous=anonymous), path)
+            return _unwrap(resource_type, await self.transport.request("GET", path, anonymous=anonymous), path)
 
     async def create(
-        self, resource: Resource[T], body: ApiModel | dict[str, Any], *, app: str = "", parent: str = ""
+        self, resource_type: ResourceType[T], body: ApiModel | dict[str, Any], *, app: str = "", parent: str = ""
     ) -> Item[T]:
-        """POST to the collection; the answer is the thing as the server made it."""
-        path = _collection(resource, app, parent)
+        """POST to the collection; the answer is the resource as the server made it."""
+        path = _collection(resource_type, app, parent)
         async with self._served(path):
             reply = await self.transport.request("POST", path, json=_json(body))
-        return _made(resource, reply, "POST", path)
+        return _made(resource_type, reply, "POST", path)
 
     async def update(
-        self, resource: Resource[T], id: str, changed: ApiModel | dict[str, Any], *, app: str = ""
+        self, resource_type: ResourceType[T], id: str, changed: ApiModel | dict[str, Any], *, app: str = ""
     ) -> Item[T]:
         """PATCH one thing with what changed and nothing else (`ApiModel.changes_from` makes that).
 
@@ -126,14 +128,14 @@ class DrioClient:
         body = _json(changed)
         if not body:
             raise UsageError("nothing changed, so there is nothing to send")
-        path = _item(resource, app, id)
-        return _made(resource, await self.transport.request("PATCH", path, json=body), "PATCH", path)
+        path = _item(resource_type, app, id)
+        return _made(resource_type, await self.transport.request("PATCH", path, json=body), "PATCH", path)
 
-    async def delete(self, resource: Resource[Any], id: str, *, app: str = "") -> str | None:
+    async def delete(self, resource_type: ResourceType[Any], id: str, *, app: str = "") -> str | None:
         """DELETE one thing; any 2xx will do, with JSON of any shape or nothing. Gives the request id."""
-        if not resource.deletable:
-            raise UsageError(f"drio has no way to delete a {resource.name}")
-        return (await self.transport.request("DELETE", _item(resource, app, id))).request_id
+        if not resource_type.deletable:
+            raise UsageError(f"drio has no way to delete a {resource_type.name}")
+        return (await self.transport.request("DELETE", _item(resource_type, app, id))).request_id
 
     @asynccontextmanager
     async def _served(self, path: str) -> AsyncIterator[None]:
@@ -242,23 +244,23 @@ class DrioClient:
         body = {"actions": [_json(action) for action in actions]}
         return await self._put(_WIDGET, "/apps/{app}/widgets/{id}/actions", app, widget, body)
 
-    async def _put(self, resource: Resource[T], template: str, app: str, id: str, body: Any) -> Item[T]:
+    async def _put(self, resource_type: ResourceType[T], template: str, app: str, id: str, body: Any) -> Item[T]:
         path = path_of(template, app=app, id=id)
-        return _made(resource, await self.transport.request("PUT", path, json=body), "PUT", path)
+        return _made(resource_type, await self.transport.request("PUT", path, json=body), "PUT", path)
 
 
-def _collection(resource: Resource[Any], app: str, parent: str) -> str:
-    ids = {"app": app} if "{app}" in resource.collection else {}
-    if "{parent}" in resource.collection:
+def _collection(resource_type: ResourceType[Any], app: str, parent: str) -> str:
+    ids = {"app": app} if "{app}" in resource_type.collection else {}
+    if "{parent}" in resource_type.collection:
         ids["parent"] = parent
-    return path_of(resource.collection, **ids)
+    return path_of(resource_type.collection, **ids)
 
 
-def _item(resource: Resource[Any], app: str, id: str) -> str:
-    ids = {"id": id} if "{id}" in resource.item else {}
-    if "{app}" in resource.item:
+def _item(resource_type: ResourceType[Any], app: str, id: str) -> str:
+    ids = {"id": id} if "{id}" in resource_type.item else {}
+    if "{app}" in resource_type.item:
         ids["app"] = app
-    return path_of(resource.item, **ids)
+    return path_of(resource_type.item, **ids)
 
 
 def _json(body: ApiModel | dict[str, Any]) -> dict[str, Any]:
@@ -280,20 +282,20 @@ def _shape(reply: Reply) -> str:
     return "nothing" if reply.data is None else f"a {type(reply.data).__name__}"
 
 
-def _made(resource: Resource[T], reply: Reply, method: str, path: str) -> Item[T]:
-    """The thing as the server says it now is. Raises `OutcomeUnknown` when a 2xx does not say."""
+def _made(resource_type: ResourceType[T], reply: Reply, method: str, path: str) -> Item[T]:
+    """The resource as the server says it now is. Raises `OutcomeUnknown` when a 2xx does not say."""
     try:
-        return _unwrap(resource, reply, path)
+        return _unwrap(resource_type, reply, path)
     except NotDrio as error:
         raise OutcomeUnknown(f"{method}: {error.message}") from error
 
 
-def _unwrap(resource: Resource[T], reply: Reply, path: str) -> Item[T]:
+def _unwrap(resource_type: ResourceType[T], reply: Reply, path: str) -> Item[T]:
     envelope = _object(reply, path)
-    for key in (resource.item_key, *resource.also):
+    for key in (resource_type.item_key, *resource_type.also):
         inner = envelope.get(key)
         if isinstance(inner, dict):
-            return Item(resource, inner, reply.request_id)
-    if "id" in envelope:  # a server that gives the thing bare
-        return Item(resource, envelope, reply.request_id)
-    raise NotDrio(f"{path} answered without a {resource.item_key}")
+            return Item(resource_type, inner, reply.request_id)
+    if "id" in envelope:  # a server that gives the resource bare
+        return Item(resource_type, envelope, reply.request_id)
+    raise NotDrio(f"{path} answered without a {resource_type.item_key}")

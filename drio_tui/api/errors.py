@@ -230,7 +230,7 @@ class Conflict(ApiError):
 
     @property
     def referrers(self) -> list[dict[str, Any]]:
-        """What refers to the thing that was to be deleted: `{"kind", "id", "name", "field"}` each."""
+        """What refers to the resource that was to be deleted: `{"kind", "id", "name", "field"}` each."""
         found = self.details.get("referrers") if isinstance(self.details, dict) else None
         return [r for r in found if isinstance(r, dict)] if isinstance(found, list) else []
 

@@ -1,7 +1,7 @@
 """The wire models of drio's management API v1: what is read, what is created, what is changed.
 
-Naming is camelCase on the wire and snake_case here. Three kinds of model stand here, for each thing:
-`Thing` as the API gives it, `ThingCreate` as POST takes it, `ThingPatch` as PATCH takes it (absent =
+Naming is camelCase on the wire and snake_case here. Three kinds of model stand here, for each resource:
+`Resource` as the API gives it, `ThingCreate` as POST takes it, `ThingPatch` as PATCH takes it (absent =
 unchanged, null clears, objects merge one level). Fields marked *documented* come from the vendor's
 pages (contract section 3), *inferred* ones are our reading and may be corrected here alone.
 
@@ -558,7 +558,7 @@ class ActionsInput(ApiModel):
 
 
 class TemplatePart(ApiModel):
-    """One thing a template brings (inferred): at least a name, and what its kind adds to that."""
+    """One resource a template brings (inferred): at least a name, and what its kind adds to that."""
 
     name: str
     key: str | None = None

@@ -1,6 +1,6 @@
-"""Telling without pydantic that a thing is as documented, for the lists that stand on the first screens.
+"""Telling without pydantic that a resource is as documented, for the lists that stand on the first screens.
 
-Importing pydantic and building the models takes a fifth of a second. A thing that `fits` is surely valid
+Importing pydantic and building the models takes a fifth of a second. A resource that `fits` is surely valid
 for its model (a test holds both together); one that does not fit is judged by the model itself.
 """
 

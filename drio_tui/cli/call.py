@@ -91,7 +91,7 @@ def call(
                     raise part.error
             tool_id = find_tool(snapshot, tool)
             if tool_id is None:
-                names = [each.text("key") or each.name for each in snapshot.things("tool")]
+                names = [each.text("key") or each.name for each in snapshot.resources("tool")]
                 listed = f"There are: {', '.join(one_line(name, 40) for name in names)}."
                 raise no_such("tool has the key, name or id", tool, names, otherwise=listed)
             bound = bound_of(snapshot, tool_id)

@@ -155,7 +155,7 @@ def _live(session: Session, snapshot: Snapshot) -> Record | None:
 
     A version that moved on since means that someone deployed or restored something else.
     """
-    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, things_of
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, resources_of
 
     records = DeployRecordStore(session.server, snapshot.app_id)
     last = records.read()
@@ -164,7 +164,7 @@ def _live(session: Session, snapshot: Snapshot) -> Record | None:
     if last is None or snapshot.app is None or snapshot.app.text("version") != last.version:
         return None
     is_whole = not any(part.failures for part in snapshot.parts.values())
-    return last if is_whole and not changes_since(last, things_of(snapshot)) else None
+    return last if is_whole and not changes_since(last, resources_of(snapshot)) else None
 
 
 def _show_unchanged(app_id: str, live: Record, *, as_json: bool) -> None:

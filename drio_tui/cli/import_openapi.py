@@ -145,12 +145,12 @@ class _Import:
             for part in snapshot.parts.values():  # what could not be read would be made once more
                 if part.error is not None:
                     raise part.error
-            connections = [thing.raw for thing in snapshot.things("auth") if isinstance(thing.raw, dict)]
+            connections = [resource.raw for resource in snapshot.resources("auth") if isinstance(resource.raw, dict)]
             auth: str | NewConnection = ""
             if given["auth"]:
                 auth = str(_named(connections, given["auth"], "auth connection")["id"])
             elif connection:
-                offered = [thing.text("key") for thing in snapshot.things("provider")]
+                offered = [resource.text("key") for resource in snapshot.resources("provider")]
                 if connection["providerKey"] not in offered:
                     raise UsageError(f"this drio has no provider {connection['providerKey']}", hint="Use --auth.")
                 auth = NewConnection(connection, same_connection(connections, connection))
@@ -194,11 +194,11 @@ class _Import:
         from drio_tui.workspace.lint.import_source import MEMBER
         from drio_tui.workspace.lint.reachability import private_origin
 
-        made = [thing for thing in plan.things if thing.kind == "integration"]
-        for thing in made:
-            there = snapshot.thing("integration", thing.changes) if thing.changes else None
-            wanted = thing.body.get("config", {}).get(MEMBER, {}).get("signIn")
-            if wanted and not thing.links and not (there is not None and there.text("authId")):
+        made = [resource for resource in plan.resources if resource.kind == "integration"]
+        for resource in made:
+            there = snapshot.resource("integration", resource.changes) if resource.changes else None
+            wanted = resource.body.get("config", {}).get(MEMBER, {}).get("signIn")
+            if wanted and not resource.links and not (there is not None and there.text("authId")):
                 scheme = document.proposal(one.id for one in document.operations)
                 able = scheme is not None and scheme.provider in BY_PROVIDER
                 way = "--auth-secret creates the connection, --auth names one" if able else "--auth names a connection"
@@ -208,8 +208,8 @@ class _Import:
         known = await allowed_hosts(session.client)
         if known is None:
             return
-        urls = [str(thing.body["baseUrl"]) for thing in made if "baseUrl" in thing.body]
-        urls += [there.text("baseUrl") for id in plan.used if (there := snapshot.thing("integration", id))]
+        urls = [str(resource.body["baseUrl"]) for resource in made if "baseUrl" in resource.body]
+        urls += [there.text("baseUrl") for id in plan.used if (there := snapshot.resource("integration", id))]
         for url in dict.fromkeys(urls):
             origin = private_origin(url, session.base_url)
             if origin is None or origin in known:
@@ -279,12 +279,12 @@ class _Import:
             echo_json(plan.as_dict() | {"checked": [problem.as_dict() for problem in checked]})
             return
         _tell_skipped(plan)
-        for thing in plan.things:
-            echo(f"would {'change' if thing.changes else 'create'} {shown(thing.about, 160)}")
+        for resource in plan.resources:
+            echo(f"would {'change' if resource.changes else 'create'} {shown(resource.about, 160)}")
         from drio_tui.tool_calls.token_count import kilobytes
 
         cost = f"{kilobytes(plan.bytes)}, about {plan.tokens:,} tokens of a model's context"
-        say(f"{count_of(len(plan.things), 'resource')}; the list of tools grows by {cost}.")
+        say(f"{count_of(len(plan.resources), 'resource')}; the list of tools grows by {cost}.")
         _tell((*plan.problems, *checked))
 
     async def _make(self, session: Session, app: str, plan: Plan, checked: tuple[Problem, ...]) -> None:
@@ -309,18 +309,18 @@ class _Import:
             _tell((*plan.problems, *checked))
         await work.run(on_result=tell)
         if self._json:
-            results = zip(plan.things, work.results, strict=True)
+            results = zip(plan.resources, work.results, strict=True)
             echo_json(
                 {
-                    "things": [
+                    "resources": [
                         {
-                            "kind": thing.kind,
-                            "key": thing.body.get("key"),
-                            "source": thing.source,
+                            "kind": resource.kind,
+                            "key": resource.body.get("key"),
+                            "source": resource.source,
                             "id": made_id(result.outcome) if result and result.outcome else "",  # type: ignore[arg-type] # a create's
                             "problem": result.problem if result else "",
                         }
-                        for thing, result in results
+                        for resource, result in results
                     ],
                     "skipped": [{"source": one.source, "key": one.key} for one in plan.skipped],
                     "tokens": plan.tokens,
@@ -331,7 +331,7 @@ class _Import:
         if not work.done:
             failed = len(work.failed)
             raise DrioError(
-                f"{failed} of {count_of(len(plan.things), 'resource')} were not created; the others were.",
+                f"{failed} of {count_of(len(plan.resources), 'resource')} were not created; the others were.",
                 title="Not all was created",
                 hint="The same command again creates what is missing; `z` in the program takes back what was created.",
             )
@@ -364,16 +364,16 @@ def _tell_skipped(plan: Plan) -> None:
             say(f"  {one_line(one.source, 120)} ({one_line(one.key, 64)})")
         if len(plan.skipped) > 20:
             say(f"  and {len(plan.skipped) - 20} more (--json has all)")
-    if not plan.things:
+    if not plan.resources:
         say("There is nothing to create.")
 
 
-def _named(things: Sequence[Mapping[str, Any]], wanted: str, what: str) -> Mapping[str, Any]:
+def _named(resources: Sequence[Mapping[str, Any]], wanted: str, what: str) -> Mapping[str, Any]:
     for member in ("id", "key"):
-        for thing in things:
-            if thing.get(member) == wanted:
-                return thing
-    known = [str(thing.get("key")) for thing in things]
+        for resource in resources:
+            if resource.get(member) == wanted:
+                return resource
+    known = [str(resource.get("key")) for resource in resources]
     listed = f"There are: {', '.join(one_line(key, 40) for key in known[:20]) or 'none'}."
     raise no_such(f"{what} has the id or key", wanted, known, otherwise=listed)
 

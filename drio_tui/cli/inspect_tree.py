@@ -13,7 +13,7 @@ from drio_tui.text import one_line
 from drio_tui.workspace.lint.resource_checks import Problem, find_problems
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
-from drio_tui.workspace.model.snapshot import Key, Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Key, Resource, Snapshot
 
 
 async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> list[Line]:
@@ -26,7 +26,10 @@ async def app_tree(client: DrioClient, app_id: str, only: Kind[Any] | None) -> l
     links = Links(snapshot)
     problems = find_problems(snapshot, links)
     if only:
-        rows = [[shown(thing.get(member)) for member in (*only.columns, "id")] for thing in snapshot.things(only.name)]
+        rows = [
+            [shown(resource.get(member)) for member in (*only.columns, "id")]
+            for resource in snapshot.resources(only.name)
+        ]
         return list(table((*only.columns, "id"), rows))
     return [*tree(_Tree(snapshot, links, problems).root()), *_listed(problems, snapshot)]
 
@@ -46,8 +49,10 @@ class _Tree:
         branding = app.get("branding") if app else None
         if isinstance(branding, dict):
             root.add("Branding  " + _joined(*(shown(value, 30) for value in branding.values() if value)))
-        self._group(root, "auth", lambda thing: (thing.text("providerName"), thing.text("status")))
-        self._group(root, "integration", lambda thing: (thing.text("baseUrl"), self._named(thing, "authId", "auth")))
+        self._group(root, "auth", lambda resource: (resource.text("providerName"), resource.text("status")))
+        self._group(
+            root, "integration", lambda resource: (resource.text("baseUrl"), self._named(resource, "authId", "auth"))
+        )
         self._group(root, "tool", self._about_tool)
         self._group(root, "widget", self._about_widget)
         for name, value in self.snapshot.extra.items():
@@ -57,47 +62,47 @@ class _Tree:
     def _group(self, root: Branch, name: str, about: Any) -> None:
         kind = KINDS[name]
         part = self.snapshot.parts[name]
-        things = list(self.snapshot.things(name))
+        resources = list(self.snapshot.resources(name))
         symbol = "" if plain() else f"{kind.symbol} "
         mark = self.marks.get(("group", name))
         failed = ("  ", mark) if mark else ()
-        group = root.add(style(f"{symbol}{kind.plural} ({len(things)})", bold=True), *failed)
+        group = root.add(style(f"{symbol}{kind.plural} ({len(resources)})", bold=True), *failed)
         if part.error:
             group.add(f"could not be read: {one_line(str(part.error), 100)}")
-        for thing in things:
-            branch = group.add(*self._line(thing, *about(thing)))
+        for resource in resources:
+            branch = group.add(*self._line(resource, *about(resource)))
             if name == "integration":
-                for operation in self.snapshot.things("operation"):
-                    if thing.id in (operation.get("integrationId"), operation.under):
+                for operation in self.snapshot.resources("operation"):
+                    if resource.id in (operation.get("integrationId"), operation.under):
                         what = _joined(shown(operation.get("method")), shown(operation.get("path")), sep=" ")
                         branch.add(*self._line(operation, what))
             if name == "widget":
-                actions = thing.get("actions")
+                actions = resource.get("actions")
                 for action in actions if isinstance(actions, list) else []:
                     if isinstance(action, dict):
                         members = ("trigger", "type", "targetToolName", "template")
                         branch.add(_joined(*(shown(action.get(member)) for member in members if action.get(member))))
 
-    def _line(self, thing: Thing, *facts: str) -> Line:
-        mark = (self.marks[thing.key], " ") if thing.key in self.marks else ()
-        off = " (disabled)" if thing.get("isEnabled") is False else ""
+    def _line(self, resource: Resource, *facts: str) -> Line:
+        mark = (self.marks[resource.key], " ") if resource.key in self.marks else ()
+        off = " (disabled)" if resource.get("isEnabled") is False else ""
         about = _joined(*(one_line(fact, 80) for fact in facts if fact))
-        return (*mark, f"{one_line(thing.name, 80)}{off}" + (f"  {about}" if about else ""))
+        return (*mark, f"{one_line(resource.name, 80)}{off}" + (f"  {about}" if about else ""))
 
-    def _named(self, thing: Thing, member: str, kind: str) -> str:
-        found = self.snapshot.thing(kind, thing.text(member))
+    def _named(self, resource: Resource, member: str, kind: str) -> str:
+        found = self.snapshot.resource(kind, resource.text(member))
         return f"auth: {found.name}" if found else ""
 
-    def _about_tool(self, thing: Thing) -> tuple[str, ...]:
-        return tuple(f"{link.label} {self._name(link.target)}" for link in self.links.uses(thing.key))
+    def _about_tool(self, resource: Resource) -> tuple[str, ...]:
+        return tuple(f"{link.label} {self._name(link.target)}" for link in self.links.uses(resource.key))
 
-    def _about_widget(self, thing: Thing) -> tuple[str, ...]:
-        shows = [f"shows {self._name(link.target)}" for link in self.links.uses(thing.key) if link.path == "toolId"]
-        return (thing.text("primitive"), thing.text("displayMode"), *shows)
+    def _about_widget(self, resource: Resource) -> tuple[str, ...]:
+        shows = [f"shows {self._name(link.target)}" for link in self.links.uses(resource.key) if link.path == "toolId"]
+        return (resource.text("primitive"), resource.text("displayMode"), *shows)
 
     def _name(self, key: Key) -> str:
-        thing = self.snapshot.at(key)
-        return thing.name if thing else f"{key[1]} (missing)"
+        resource = self.snapshot.at(key)
+        return resource.name if resource else f"{key[1]} (missing)"
 
 
 def _listed(problems: list[Problem], snapshot: Snapshot) -> list[Line]:
@@ -105,8 +110,12 @@ def _listed(problems: list[Problem], snapshot: Snapshot) -> list[Line]:
         return []
     lines: list[Line] = [(), (style(f"Problems ({len(problems)})", bold=True),)]
     for problem in problems:
-        thing = snapshot.at(problem.key)
-        where = f"{KINDS[thing.kind].title if thing.kind in KINDS else thing.kind} {thing.name}: " if thing else ""
+        resource = snapshot.at(problem.key)
+        where = (
+            f"{KINDS[resource.kind].title if resource.kind in KINDS else resource.kind} {resource.name}: "
+            if resource
+            else ""
+        )
         lines.append((_mark(problem), f" {one_line(where + problem.message, 200)}"))
     return lines
 

@@ -31,7 +31,7 @@ class Present:
     under: Mapping[str, str] = field(default_factory=dict)
 
     def keys(self, *kinds: str) -> set[str]:
-        """The keys that things of these kinds have."""
+        """The keys that resources of these kinds have."""
         lists = {"integration": self.integrations, "operation": self.operations, "tool": self.tools}
         return {str(raw.get("key")) for kind in kinds for raw in lists.get(kind, ())}
 
@@ -92,10 +92,12 @@ def present_in(snapshot: Snapshot) -> Present:
 
     def raws(kind: str) -> tuple[Raw, ...]:
         return tuple(
-            thing.raw for thing in snapshot.things(kind) if not thing.made_up and isinstance(thing.raw, Mapping)
+            resource.raw
+            for resource in snapshot.resources(kind)
+            if not resource.made_up and isinstance(resource.raw, Mapping)
         )
 
-    under = {thing.id: thing.under for thing in snapshot.things("operation") if thing.under}
+    under = {resource.id: resource.under for resource in snapshot.resources("operation") if resource.under}
     return Present(raws("integration"), raws("operation"), raws("tool"), under)
 
 

@@ -31,21 +31,21 @@ class _Making:
         self._known: dict[tuple[str, str], set[str]] = {}
 
     def batch(self) -> Batch:
-        places = {thing.local: number for number, thing in enumerate(self._plan.things)}
+        places = {resource.local: number for number, resource in enumerate(self._plan.resources)}
         tasks = []
-        for thing in self._plan.things:
-            after = tuple(places[name] for name in thing.needs if name in places)
-            verb = "Change" if thing.changes else "Create"
-            tasks.append(Task(f"{verb} {thing.about[:1].lower()}{thing.about[1:]}", self._doing(thing), after))
+        for resource in self._plan.resources:
+            after = tuple(places[name] for name in resource.needs if name in places)
+            verb = "Change" if resource.changes else "Create"
+            tasks.append(Task(f"{verb} {resource.about[:1].lower()}{resource.about[1:]}", self._doing(resource), after))
         return Batch(tasks)
 
-    def _doing(self, thing: PlannedResource) -> Callable[[], Awaitable[CreateOutcome | SaveOutcome]]:
+    def _doing(self, resource: PlannedResource) -> Callable[[], Awaitable[CreateOutcome | SaveOutcome]]:
         async def do() -> CreateOutcome | SaveOutcome:
-            kind = KINDS[thing.kind]
-            body, parent = thing.resolved(self._ids)
-            if thing.changes:
-                return await self._change(thing, body)
-            known = await self._listed(thing.kind, parent)
+            kind = KINDS[resource.kind]
+            body, parent = resource.resolved(self._ids)
+            if resource.changes:
+                return await self._change(resource, body)
+            known = await self._listed(resource.kind, parent)
             if isinstance(known, DrioError):
                 return Failed(known)
             outcome = await self._saver.create(
@@ -53,20 +53,20 @@ class _Making:
                 self._app,
                 body,
                 parent=parent,
-                intent=f"{self._group}:{thing.local}",
+                intent=f"{self._group}:{resource.local}",
                 group=self._group,
                 known=known,
             )
             if id := made_id(outcome):
-                self._ids[thing.local] = id
+                self._ids[resource.local] = id
                 known.add(id)
-                if thing.kind == "integration":
+                if resource.kind == "integration":
                     self._known["operation", id] = set()  # it is new: nothing is in it
             return outcome
 
         return do
 
-    async def _change(self, thing: PlannedResource, body: dict[str, Any]) -> SaveOutcome:
+    async def _change(self, resource: PlannedResource, body: dict[str, Any]) -> SaveOutcome:
         """Update a resource that exists with what the plan says; an object keeps its other members."""
 
         def changed(now: dict[str, Any]) -> dict[str, Any]:
@@ -76,8 +76,8 @@ class _Making:
             }
             return {**now, **merged}
 
-        kind = KINDS[thing.kind]
-        return await change(self._saver, kind, self._app, thing.changes, changed, group=self._group)
+        kind = KINDS[resource.kind]
+        return await change(self._saver, kind, self._app, resource.changes, changed, group=self._group)
 
     async def _listed(self, kind: str, parent: str) -> set[str] | DrioError:
         """The ids of what is there of a kind: read once, then kept."""

@@ -1,4 +1,4 @@
-"""Chosen operations as the things to be made for them: plain bodies in order, linked by names of their own."""
+"""Chosen operations as the resources to be made for them: plain bodies in order, linked by names of their own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PlannedResource:
-    """One thing to be made. `local` is its name among those planned (`operation:3`).
+    """One resource to be made. `local` is its name among those planned (`operation:3`).
 
     `kind` is a kind's name (`auth`, `integration`, `operation`, `tool`), `about` says what it is for people, not yet
     safe to show. With `changes`, the resource of that id is updated with `body`. `parent` (of an operation:
@@ -80,7 +80,7 @@ class Plan:
     are the chosen operations that are there, `used` the ids of the integrations that are.
     """
 
-    things: tuple[PlannedResource, ...]
+    resources: tuple[PlannedResource, ...]
     tokens: int = 0
     bytes: int = 0
     problems: tuple[Problem, ...] = ()
@@ -88,18 +88,19 @@ class Plan:
     used: tuple[str, ...] = ()
 
     def of(self, kind: str) -> tuple[PlannedResource, ...]:
-        """The things of one kind."""
-        return tuple(thing for thing in self.things if thing.kind == kind)
+        """The resources of one kind."""
+        return tuple(resource for resource in self.resources if resource.kind == kind)
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as `--json` prints it."""
         return {
-            "things": [
+            "resources": [
                 {
-                    "local": thing.local, "kind": thing.kind, "body": redact(thing.body), "parent": thing.parent,
-                    "links": thing.links, "source": thing.source, "changes": thing.changes or None,
+                    "local": resource.local, "kind": resource.kind, "body": redact(resource.body),
+                    "parent": resource.parent, "links": resource.links, "source": resource.source,
+                    "changes": resource.changes or None,
                 }
-                for thing in self.things
+                for resource in self.resources
             ],
             "skipped": [{"source": one.source, "key": one.key} for one in self.skipped],
             "tokens": self.tokens,
@@ -145,8 +146,8 @@ def make_plan(
             length += detail.bytes if tools else 0
             problems += [Problem(note, operation=one.id) for note in detail.notes]
     made.finish()
-    found = (*made.first, *made.things)
-    count = sum(thing.kind == "tool" for thing in found)
+    found = (*made.first, *made.resources)
+    count = sum(resource.kind == "tool" for resource in found)
     problems = [*warnings(count, tokens, length), *made.problems, *problems]
     return Plan(found, tokens, length, tuple(problems), tuple(made.skipped), tuple(made.used))
 
@@ -165,7 +166,7 @@ def warnings(tools: int, tokens: int, length: int) -> list[Problem]:
 
 
 class _Planner:
-    """`first` and `things` are what is to be made or changed, `skipped` what is there."""
+    """`first` and `resources` are what is to be made or changed, `skipped` what is there."""
 
     def __init__(
         self,
@@ -179,7 +180,7 @@ class _Planner:
         again: bool,
     ) -> None:
         self.first: list[PlannedResource] = []
-        self.things: list[PlannedResource] = []
+        self.resources: list[PlannedResource] = []
         self.skipped: list[Skipped] = []
         self.problems: list[Problem] = []
         self.used: list[str] = []
@@ -252,17 +253,19 @@ class _Planner:
             key = self._unused(detail.key, "operation", "tool")
             link = f"operation:{self._numbers}"
             body = detail.operation | {"key": key}
-            self.things.append(PlannedResource(link, "operation", f"Operation {one.id}", body, parent, source=one.id))
+            self.resources.append(
+                PlannedResource(link, "operation", f"Operation {one.id}", body, parent, source=one.id)
+            )
         if tool:
             links = {"binding.integrationOperationId": link}
             body = detail.tool | {"key": key, "binding": {"type": "integration_operation"}}
             local = f"tool:{self._numbers}"
-            self.things.append(PlannedResource(local, "tool", f"Tool {key}", body, links=links, source=one.id))
+            self.resources.append(PlannedResource(local, "tool", f"Tool {key}", body, links=links, source=one.id))
         return True
 
     def _integration(self, url: str) -> str:
         if url not in self._by_url:
-            first = not any(thing.kind == "integration" for thing in self.things) and url == self._main
+            first = not any(resource.kind == "integration" for resource in self.resources) and url == self._main
             name = self._name if first else title_of(f"{self._name} ({urlsplit(url).netloc})")
             local = f"integration:{len(self._by_url) + 1}"
             body = {
@@ -272,7 +275,7 @@ class _Planner:
                 "baseUrl": url,
             }
             links = {"authId": self._connection()} if self._auth else {}
-            self.things.append(PlannedResource(local, "integration", f"Integration {name}", body, links=links))
+            self.resources.append(PlannedResource(local, "integration", f"Integration {name}", body, links=links))
             self._by_url[url] = local
         return self._by_url[url]
 
@@ -287,10 +290,10 @@ class _Planner:
 
     def finish(self) -> None:
         """Say with each integration which document it is of; let one that is there sign in, if it does not yet."""
-        for number, thing in enumerate(self.things):
-            if thing.kind == "integration":
-                kept = about(self._head.title, self._head.version, self._source, self._wanted.get(thing.local, ()))
-                self.things[number] = replace(thing, body=thing.body | {"config": {MEMBER: kept}})
+        for number, resource in enumerate(self.resources):
+            if resource.kind == "integration":
+                kept = about(self._head.title, self._head.version, self._source, self._wanted.get(resource.local, ()))
+                self.resources[number] = replace(resource, body=resource.body | {"config": {MEMBER: kept}})
         by_id = {str(raw.get("id")): raw for raw in self._present.integrations}
         for number, id in enumerate(dict.fromkeys(self._by_url.values()), start=1):
             raw = by_id.get(id)

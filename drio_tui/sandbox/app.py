@@ -25,7 +25,7 @@ from drio_tui.sandbox.secrets import SecretsUnavailable
 from drio_tui.sandbox.services import apps
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX, Settings
 from drio_tui.sandbox.store import Store
-from drio_tui.sandbox.tables import NoteRow, ThingRow
+from drio_tui.sandbox.tables import NoteRow, ResourceRow
 
 log = logging.getLogger("drio_tui.sandbox")
 
@@ -111,15 +111,17 @@ async def _upstream_key(sandbox: Sandbox, session: AsyncSession) -> tuple[str, b
 async def _follow_helpdesk(session: AsyncSession, before: str, now: str) -> None:
     """Point the integrations that use the sandbox's own helpdesk at where it is served this time."""
     rows = await session.execute(
-        select(ThingRow.id, ThingRow.document).where(
-            ThingRow.kind == "integration", ThingRow.document.contains(before, autoescape=True)
+        select(ResourceRow.id, ResourceRow.document).where(
+            ResourceRow.kind == "integration", ResourceRow.document.contains(before, autoescape=True)
         )
     )
-    for thing_id, text in rows.all():
+    for resource_id, text in rows.all():
         document = loads(text)
         if document["baseUrl"] == before or document["baseUrl"].startswith(before + "/"):
             document["baseUrl"] = now + document["baseUrl"].removeprefix(before)
-            await session.execute(update(ThingRow).where(ThingRow.id == thing_id).values(document=dumps(document)))
+            await session.execute(
+                update(ResourceRow).where(ResourceRow.id == resource_id).values(document=dumps(document))
+            )
 
 
 async def _remember(session: AsyncSession, name: str, value: str) -> tuple[str, bool]:

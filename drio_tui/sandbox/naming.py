@@ -16,5 +16,5 @@ def new_id(prefix: str) -> str:
 
 
 def could_be_id(text: str) -> bool:
-    """Whether `text` has the shape of an id; anything else cannot name a thing and is not looked up."""
+    """Whether `text` has the shape of an id; anything else cannot name a resource and is not looked up."""
     return _ID.fullmatch(text) is not None

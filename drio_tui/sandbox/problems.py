@@ -74,7 +74,7 @@ def missing(what: str) -> Problem:
 def unknown(what: str, paths: Iterable[str]) -> Problem:
     """409: the body names, at `paths`, a `what` that is not in this app.
 
-    Not 404, which would say that the thing at the address is gone.
+    Not 404, which would say that the resource at the address is gone.
     """
     fields = [(path, f"there is no such {what} in this app") for path in paths]
     return Problem(409, f"{fields[0][0]}: {fields[0][1]}", code="unknown_reference", details=_fields(fields))

@@ -29,7 +29,7 @@ _BINDINGS = {
 
 
 def problems_of(everything: dict[str, list[Document]]) -> list[Document]:
-    """The problems of an app, given the views of all its things by kind."""
+    """The problems of an app, given the views of all its resources by kind."""
     tools = {tool["id"]: tool for tool in everything["tool"]}
     live = {tool_id for tool_id, tool in tools.items() if tool["isEnabled"]}
     found: list[Document] = []
@@ -69,12 +69,12 @@ def _gone(tool_id: str, tools: dict[str, Document]) -> str:
     return f"the tool {tools[tool_id]['name']} is disabled" if tool_id in tools else "the tool is gone"
 
 
-def _problem(code: str, message: str, kind: str, thing: Document, field: str) -> Document:
+def _problem(code: str, message: str, kind: str, resource: Document, field: str) -> Document:
     return {
         "code": code,
-        "message": f"{thing['name']}: {message}.",
+        "message": f"{resource['name']}: {message}.",
         "kind": kind,
-        "id": thing["id"],
-        "name": thing["name"],
+        "id": resource["id"],
+        "name": resource["name"],
         "field": field,
     }

@@ -1,4 +1,4 @@
-"""What refers to what, and which references keep a thing from being deleted.
+"""What refers to what, and which references keep a resource from being deleted.
 
 | to delete      | these stand in the way           | member of the referrer           |
 |----------------|----------------------------------|----------------------------------|
@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 
 def references(kind: str, document: Document) -> Iterator[tuple[str, str]]:
-    """Each id that a thing refers to, with the path of the member that holds it; a tool's own widget apart."""
+    """Each id that a resource refers to, with the path of the member that holds it; a tool's own widget apart."""
     if kind == "integration" and document.get("authId"):
         yield "authId", document["authId"]
     elif kind == "operation":
@@ -45,7 +45,7 @@ def references(kind: str, document: Document) -> Iterator[tuple[str, str]]:
 
 
 async def refuse_if_referred(store: Store, app_id: str, kind: str, document: Document) -> None:
-    """Raise `Problem` 409 with every referrer in `details` where something else refers to the thing."""
+    """Raise `Problem` 409 with every referrer in `details` where something else refers to the resource."""
     referrers = [
         {"kind": other_kind, "id": other["id"], "name": other["name"], "field": path}
         for other_kind, other in await store.holding(app_id, document["id"])

@@ -1,4 +1,4 @@
-"""What the API shows of a thing beyond what is stored of it.
+"""What the API shows of a resource beyond what is stored of it.
 
 | kind        | member                       | follows from                                               |
 |-------------|------------------------------|------------------------------------------------------------|
@@ -35,7 +35,7 @@ def targets(widget: Document) -> Iterator[tuple[int, str]]:
 
 
 def needed(kind: str, document: Document) -> Iterator[str]:
-    """The ids of the things that `view` wants to see beside the document."""
+    """The ids of the resources that `view` wants to see beside the document."""
     if kind == "integration" and document.get("authId"):
         yield document["authId"]
     elif kind == "tool" and (operation := bound_to(document)):
@@ -45,7 +45,7 @@ def needed(kind: str, document: Document) -> Iterator[str]:
 
 
 def view(kind: str, document: Document, around: Mapping[str, Document]) -> Document:
-    """The document as the API shows it; `around` holds the things it needs, by id."""
+    """The document as the API shows it; `around` holds the resources it needs, by id."""
     if kind == "integration":
         auth = document.get("authId")
         usable = auth is None or around.get(auth, {}).get("status") == "valid"

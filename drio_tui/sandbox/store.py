@@ -1,6 +1,6 @@
-"""Reading and writing apps and their things inside one transaction, as one user.
+"""Reading and writing apps and their resources inside one transaction, as one user.
 
-A `Document` is the stored JSON of a thing. What the API shows is the *view* of it: the document with what
+A `Document` is the stored JSON of a resource. What the API shows is the *view* of it: the document with what
 follows from other rows filled in (see `serialization`). Another user's app is not there (`Problem` 404).
 """
 
@@ -18,7 +18,7 @@ from drio_tui.sandbox.naming import could_be_id
 from drio_tui.sandbox.problems import missing, unknown
 from drio_tui.sandbox.serialization import SHOWN_AS_STORED, needed, view
 from drio_tui.sandbox.settings import Settings
-from drio_tui.sandbox.tables import AppRow, ThingRow
+from drio_tui.sandbox.tables import AppRow, ResourceRow
 
 Document = dict[str, Any]
 
@@ -29,7 +29,7 @@ LABELS = {
     "tool": "tool",
     "widget": "widget",
 }
-"""The kinds of thing an app holds, in the order in which they can be built, as messages call them."""
+"""The kinds of resource an app holds, in the order in which they can be built, as messages call them."""
 
 
 PLURALS = {
@@ -89,54 +89,56 @@ class Store:
             update(AppRow).where(AppRow.id == document["id"]).values(slug=document["slug"], document=dumps(document))
         )
 
-    # --- things -------------------------------------------------------------------------------------
+    # --- resources -------------------------------------------------------------------------------------
 
     def _mine(self, app_id: str) -> Select[str, str]:
         return (
-            select(ThingRow.kind, ThingRow.document)
-            .join(AppRow, AppRow.id == ThingRow.app_id)
+            select(ResourceRow.kind, ResourceRow.document)
+            .join(AppRow, AppRow.id == ResourceRow.app_id)
             .where(AppRow.id == app_id, AppRow.owner == self.user_id)
         )
 
-    async def find(self, app_id: str, kind: str, thing_id: str) -> Document | None:
-        """The thing, or None where the app (which must be the user's) has none such."""
-        if not (could_be_id(app_id) and could_be_id(thing_id)):
+    async def find(self, app_id: str, kind: str, resource_id: str) -> Document | None:
+        """The resource, or None where the app (which must be the user's) has none such."""
+        if not (could_be_id(app_id) and could_be_id(resource_id)):
             return None
         row = (
-            await self.session.execute(self._mine(app_id).where(ThingRow.id == thing_id, ThingRow.kind == kind))
+            await self.session.execute(
+                self._mine(app_id).where(ResourceRow.id == resource_id, ResourceRow.kind == kind)
+            )
         ).first()
         return None if row is None else _read(row[1])
 
-    async def one(self, app_id: str, kind: str, thing_id: str) -> Document:
-        """The thing. Raises `Problem` 404, which says whether it is the app that is missing."""
-        found = await self.find(app_id, kind, thing_id)
+    async def one(self, app_id: str, kind: str, resource_id: str) -> Document:
+        """The resource. Raises `Problem` 404, which says whether it is the app that is missing."""
+        found = await self.find(app_id, kind, resource_id)
         if found is None:
             await self.app_text(app_id)
             raise missing(LABELS[kind])
         return found
 
-    async def referred(self, app_id: str, kind: str, thing_id: str, path: str) -> Document:
-        """The thing that the body names at `path`. Raises `Problem` 409 with that path."""
-        found = await self.find(app_id, kind, thing_id)
+    async def referred(self, app_id: str, kind: str, resource_id: str, path: str) -> Document:
+        """The resource that the body names at `path`. Raises `Problem` 409 with that path."""
+        found = await self.find(app_id, kind, resource_id)
         if found is None:
             raise unknown(LABELS[kind], [path])
         return found
 
     async def all(self, app_id: str, kind: str) -> list[Document]:
-        """The things of one kind in their order. Raises `Problem` 404 for the app."""
+        """The resources of one kind in their order. Raises `Problem` 404 for the app."""
         return [_read(text) for text in await self.texts(app_id, kind)]
 
     async def texts(self, app_id: str, kind: str, *, parent: str | None = None) -> list[str]:
-        """The things of one kind in their order, as they are stored. Raises `Problem` 404 for the app."""
-        wanted = self._mine(app_id).where(ThingRow.kind == kind)
+        """The resources of one kind in their order, as they are stored. Raises `Problem` 404 for the app."""
+        wanted = self._mine(app_id).where(ResourceRow.kind == kind)
         if parent is not None:
-            wanted = wanted.where(ThingRow.parent == parent)
-        rows = await self._rows(app_id, wanted.order_by(ThingRow.rank, ThingRow.seq))
+            wanted = wanted.where(ResourceRow.parent == parent)
+        rows = await self._rows(app_id, wanted.order_by(ResourceRow.rank, ResourceRow.seq))
         return [text for _, text in rows]
 
     async def everything(self, app_id: str) -> dict[str, list[str]]:
-        """Every thing of the app by kind, as stored, each list in its order. Raises `Problem` 404 for the app."""
-        rows = await self._rows(app_id, self._mine(app_id).order_by(ThingRow.rank, ThingRow.seq))
+        """Every resource of the app by kind, as stored, each list in its order. Raises `Problem` 404 for the app."""
+        rows = await self._rows(app_id, self._mine(app_id).order_by(ResourceRow.rank, ResourceRow.seq))
         found: dict[str, list[str]] = {kind: [] for kind in LABELS}
         for kind, text in rows:
             found[kind].append(text)
@@ -149,28 +151,30 @@ class Store:
         return rows
 
     async def holding(self, app_id: str, text: str) -> list[tuple[str, Document]]:
-        """The things whose document holds `text` anywhere, with their kind."""
+        """The resources whose document holds `text` anywhere, with their kind."""
         rows = await self.session.execute(
-            self._mine(app_id).where(ThingRow.document.contains(text, autoescape=True)).order_by(ThingRow.seq)
+            self._mine(app_id).where(ResourceRow.document.contains(text, autoescape=True)).order_by(ResourceRow.seq)
         )
         return [(kind, _read(document)) for kind, document in rows]
 
     async def keys(self, app_id: str, kind: str) -> set[str]:
-        """The keys that are taken among the things of one kind."""
+        """The keys that are taken among the resources of one kind."""
         return set(
-            await self.session.scalars(select(ThingRow.key).where(ThingRow.app_id == app_id, ThingRow.kind == kind))
+            await self.session.scalars(
+                select(ResourceRow.key).where(ResourceRow.app_id == app_id, ResourceRow.kind == kind)
+            )
         )
 
     async def next_rank(self, app_id: str) -> int:
         """The `order` that puts a tool last."""
         last = await self.session.scalar(
-            select(func.max(ThingRow.rank)).where(ThingRow.app_id == app_id, ThingRow.kind == "tool")
+            select(func.max(ResourceRow.rank)).where(ResourceRow.app_id == app_id, ResourceRow.kind == "tool")
         )
         return 0 if last is None else int(last) + 1
 
     async def add(self, kind: str, document: Document, *, rank: int = 0, parent: str | None = None) -> None:
         await self.session.execute(
-            insert(ThingRow).values(
+            insert(ResourceRow).values(
                 id=document["id"],
                 app_id=document["appId"],
                 kind=kind,
@@ -183,13 +187,13 @@ class Store:
 
     async def save(self, document: Document, *, rank: int = 0) -> None:
         await self.session.execute(
-            update(ThingRow)
-            .where(ThingRow.id == document["id"])
+            update(ResourceRow)
+            .where(ResourceRow.id == document["id"])
             .values(key=document["key"], rank=rank, document=dumps(document))
         )
 
-    async def remove(self, thing_id: str) -> None:
-        await self.session.execute(delete(ThingRow).where(ThingRow.id == thing_id))
+    async def remove(self, resource_id: str) -> None:
+        await self.session.execute(delete(ResourceRow).where(ResourceRow.id == resource_id))
 
     # --- views --------------------------------------------------------------------------------------
 
@@ -198,7 +202,7 @@ class Store:
         ids = {other for document in documents for other in needed(kind, document)}
         around: dict[str, Document] = {}
         if ids:
-            rows = await self.session.scalars(select(ThingRow.document).where(ThingRow.id.in_(ids)))
+            rows = await self.session.scalars(select(ResourceRow.document).where(ResourceRow.id.in_(ids)))
             around = by_id(map(json.loads, rows))  # of these only texts are looked at, so the quick reader will do
         return [view(kind, document, around) for document in documents]
 
@@ -209,7 +213,7 @@ class Store:
         return [dumps(document) for document in await self.views(kind, [_read(text) for text in texts])]
 
     async def config_text(self, app_id: str, app: str) -> str:
-        """The authoring config as JSON: `app` and every thing, each part as its own route gives it."""
+        """The authoring config as JSON: `app` and every resource, each part as its own route gives it."""
         parts = [f'"app":{app}']
         for kind, texts in (await self.everything(app_id)).items():
             parts.append(f'"{PLURALS[kind]}":[{",".join(await self.view_texts(kind, texts))}]')

@@ -1,6 +1,6 @@
 """Where the sandbox keeps apps and what belongs to them.
 
-Every thing is one row: its JSON as the API gives it (`document`, ASCII text, unknown members and all)
+Every resource is one row: its JSON as the API gives it (`document`, ASCII text, unknown members and all)
 beside the few columns that queries need. What can be derived from other rows (a binding's staleness, the
 name of an action's target) is not stored. Secrets stand in a table of their own, so that no document can
 give one away.
@@ -29,7 +29,7 @@ class AppRow(Base):
     document: Mapped[str] = mapped_column(Text)
 
 
-class ThingRow(Base):
+class ResourceRow(Base):
     """An auth connection, integration, operation, tool or widget (`kind`) of an app.
 
     `rank` orders lists before `seq` does (a tool's `order`, else 0); `parent` is an operation's integration.
@@ -57,7 +57,7 @@ class SecretRow(Base):
     __tablename__ = "secrets"
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True)
-    auth_id: Mapped[str] = mapped_column(ForeignKey(ThingRow.id, ondelete="CASCADE"), index=True)
+    auth_id: Mapped[str] = mapped_column(ForeignKey(ResourceRow.id, ondelete="CASCADE"), index=True)
     members: Mapped[str] = mapped_column(Text)
 
 

@@ -1,4 +1,4 @@
-"""A schema read as fields: what kind of thing stands at each place, what it is called, what it allows.
+"""A schema read as fields: what kind of resource stands at each place, what it is called, what it allows.
 
     Reader(root).field(schema)  ->  Field
 
@@ -58,7 +58,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where the things come from that a member can refer to by id.
+    """Where the resources come from that a member can refer to by id.
 
     `options` gives them by name whenever the list opens (`value` is the id); with `new` (such as
     `new operation…`) the list offers to make one, and the form sends `SchemaForm.NewWanted`.

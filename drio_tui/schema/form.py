@@ -123,7 +123,7 @@ class FormModel:
     # -- how it lies ------------------------------------------------------------------------------
 
     def groups(self, wanted: Mapping[str, Sequence[str]] | None = None) -> list[Group]:
-        """The tabs: `wanted` by title, then one for each larger thing at the top, the rest on the first."""
+        """The tabs: `wanted` by title, then one for each larger resource at the top, the rest on the first."""
         if not isinstance(self.root, ObjectNode):
             return [Group(self.field.title or GENERAL, ())]
         names = [name for name, node in self.root.members.items() if not hidden(node)]

@@ -1,4 +1,4 @@
-"""Things kept in the state folder, each in a private file of its own, so that processes share nothing.
+"""Resources kept in the state folder, each in a private file of its own, so that processes share nothing.
 
 Everything here blocks and runs no event loop: some of it is called from places where there is none any more.
 """
@@ -26,14 +26,14 @@ _ID = re.compile(r"[0-9a-f]{24}")
 class Shelf(Generic[T]):
     """The files of one kind.
 
-    `name` is the folder's below the state folder, `thing` and `things` what people call what is kept (`draft`,
-    `drafts`). `parse` makes a thing of a file's JSON and its id: None when a newer version wrote it; it raises
+    `name` is the folder's below the state folder, `resource` and `resources` what people call what is kept (`draft`,
+    `drafts`). `parse` makes a resource of a file's JSON and its id: None when a newer version wrote it; it raises
     `ValueError`, `KeyError`, `TypeError` or `AttributeError` for what is none.
     """
 
     name: str
-    thing: str
-    things: str
+    resource: str
+    resources: str
     parse: Callable[[Any, str], T | None]
 
     @property
@@ -42,13 +42,13 @@ class Shelf(Generic[T]):
         return paths.state_dir() / self.name
 
     def path(self, id: str) -> Path:
-        """Where a thing lies. Raises `ValueError` when that is no id."""
+        """Where a resource lies. Raises `ValueError` when that is no id."""
         if not _ID.fullmatch(id):
-            raise ValueError(f"not the id of a kept {self.thing}")
+            raise ValueError(f"not the id of a kept {self.resource}")
         return self.folder / f"{id}.json"
 
     def read(self, id: str) -> T | None:
-        """One thing, None when a newer version wrote it. Raises `OSError` (`FileNotFoundError`), or as `parse`."""
+        """One resource, None when a newer version wrote it. Raises `OSError` (`FileNotFoundError`), or as `parse`."""
         return self.parse(json_codec.loads(read_private(self.path(id), limit=LIMIT)), id)
 
     def read_all(self) -> tuple[list[T], list[str]]:
@@ -60,7 +60,7 @@ class Shelf(Generic[T]):
         except FileNotFoundError:
             return [], []
         except OSError as error:
-            return [], [f"Kept {self.things} cannot be looked for: {reason_of(error)}"]
+            return [], [f"Kept {self.resources} cannot be looked for: {reason_of(error)}"]
         for name in names:
             path = self.folder / name
             try:
@@ -70,14 +70,14 @@ class Shelf(Generic[T]):
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 with contextlib.suppress(OSError):
                     path = path.rename(path.with_name(f"{name}.corrupt"))
-                problems.append(f"A kept {self.thing} cannot be read ({reason_of(error)}); it lies in {path}")
+                problems.append(f"A kept {self.resource} cannot be read ({reason_of(error)}); it lies in {path}")
                 continue
             if one is not None:
                 found.append(one)
         return found, problems
 
     def write(self, id: str, data: bytes) -> None:
-        """Keep a thing, in the place of what was kept under its id. Raises `OSError` or `ValueError`."""
+        """Keep a resource, in the place of what was kept under its id. Raises `OSError` or `ValueError`."""
         private_dir(self.folder.parent)
         private_dir(self.folder)
         write_private(self.path(id), data)

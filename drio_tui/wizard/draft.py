@@ -1,6 +1,6 @@
 """The answers of one guided creation, and how far it got: plain data that goes to a file and comes back whole.
 
-Things of the app go by refs until they have ids: `draft:tool:search-contacts` for what the template brings,
+Resources of the app go by refs until they have ids: `draft:tool:search-contacts` for what the template brings,
 `draft:tool:+1` for what was added. A ref stands wherever an id would (a binding, a chain, a parent).
 """
 
@@ -81,7 +81,7 @@ class AddedResource:
 
 @dataclass(frozen=True, slots=True)
 class TemplateResource:
-    """A thing that the app got from its template, as it was found after the app was created."""
+    """A resource that the app got from its template, as it was found after the app was created."""
 
     ref: str
     kind: str

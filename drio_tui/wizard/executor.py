@@ -1,7 +1,7 @@
-"""Carrying a plan out, one request after the other, so that it can stop anywhere and go on without doing a thing twice.
+"""Carries out a plan, one request after the other; it can stop anywhere and go on without doing a step twice.
 
 What is about to be sent is written down before it is, and what came of it after. A request whose outcome is not
-known (an answer lost, the program killed) is not sent again before the app was looked at: a new thing of the same
+known (an answer lost, the program killed) is not sent again before the app was looked at: a new resource of the same
 key, slug or name that was not there before is the one.
 """
 
@@ -42,7 +42,7 @@ _NAMES = ("slug", "key", "name")
 class Executor:
     """Carries out the plan of a draft. `keep` writes the draft down, `tell` hears of every change of a step.
 
-    `pause` are the seconds after which a thing that is not there is looked for once more, when its request was
+    `pause` are the seconds after which a resource that is not there is looked for once more, when its request was
     sent only just now.
     """
 
@@ -262,7 +262,7 @@ class Executor:
                 return _failed(state, str(error), go_on=False)
 
     async def _look(self, kind: Kind[Any], app: str, parent: str, state: StepState) -> Object | DrioError | None:
-        """The thing that was made though no answer came; None when there is none."""
+        """The resource that was made though no answer came; None when there is none."""
         while True:
             listed = await self.saver.listed(kind, app, parent)
             if isinstance(listed, DrioError):
@@ -314,7 +314,7 @@ class Executor:
 
 
 def _merged(now: Object, wanted: Object) -> Object:
-    """The thing as it is with what is wanted of it; objects are merged one level, as a PATCH does."""
+    """The resource as it is with what is wanted of it; objects are merged one level, as a PATCH does."""
     found = dict(now)
     for name, value in wanted.items():
         there = found.get(name)

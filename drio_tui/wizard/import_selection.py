@@ -20,15 +20,15 @@ def adopt(draft: Draft, plan: Plan) -> list[AddedResource]:
     """Add everything that the plan would make, to be made with the app; gives it in order."""
     refs: dict[str, str] = {}
     found: list[AddedResource] = []
-    for thing in plan.things:
-        body, under = thing.resolved(refs)
-        if thing.changes:
-            _change(draft, thing.changes, body)
+    for resource in plan.resources:
+        body, under = resource.resolved(refs)
+        if resource.changes:
+            _change(draft, resource.changes, body)
             continue
-        owner = KINDS[thing.kind].parent
+        owner = KINDS[resource.kind].parent
         if owner and under:
             body[owner[0]] = under
-        added = draft.add(thing.kind, body)
-        refs[thing.local] = added.ref
+        added = draft.add(resource.kind, body)
+        refs[resource.local] = added.ref
         found.append(added)
     return found

@@ -83,7 +83,7 @@ def _deletes(draft: Draft, real: Snapshot | None, saver: Saver | None) -> Iterat
         for part in wanted:
             yield _delete(part.ref, part.kind, part.was)
         return
-    there = [part for part in wanted if part.id and real.thing(part.kind, part.id)]
+    there = [part for part in wanted if part.id and real.resource(part.kind, part.id)]
     for part in wanted:
         if part not in there:  # it is gone already
             yield _delete(part.ref, part.kind, part.was)

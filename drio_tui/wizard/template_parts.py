@@ -1,6 +1,6 @@
-"""What the app will have: the template's things as far as they are known, renamed or dropped, and what was added.
+"""What the app will have: the template's resources as far as they are known, renamed or dropped, and what was added.
 
-Before the app exists a template's things are known by what its detail says of them (contract section 6,
+Before the app exists a template's resources are known by what its detail says of them (contract section 6,
 inferred), which may be nothing at all; afterwards by what the app really got.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from drio_tui.kinds import KINDS
 from drio_tui.naming import unused
 from drio_tui.wizard.draft import AddedResource, Draft, Object, TemplateResource
-from drio_tui.workspace.model.snapshot import PartLoaded, Snapshot, Thing
+from drio_tui.workspace.model.snapshot import PartLoaded, Resource, Snapshot
 
 KIND_ORDER = ("auth", "integration", "operation", "tool", "widget")
 APP_REF = "draft:app"
@@ -22,7 +22,7 @@ _LISTS = (("auth", "auth"), ("integrations", "integration"), ("tools", "tool"), 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing of the app. `name` is the one it will have, `parent` the ref it stands under.
+    """One resource of the app. `name` is the one it will have, `parent` the ref it stands under.
 
     `own`: it was added here. `kept`: it stays in the app. `gone`: it is deleted already. `id` is there once
     it exists. `raw` is what is known of it.
@@ -54,14 +54,14 @@ def known(draft: Draft) -> bool:
 
 
 def parts(draft: Draft, *kinds: str) -> list[Part]:
-    """The things of these kinds (or all), the template's first, in the order in which they are wired."""
+    """The resources of these kinds (or all), the template's first, in the order in which they are wired."""
     found = [*_from_template(draft), *(_own(draft, one) for one in draft.added)]
     wanted = kinds or KIND_ORDER
     return [part for kind in wanted for part in found if part.kind == kind]
 
 
 def by_ref(draft: Draft) -> dict[str, Part]:
-    """Every thing by its ref."""
+    """Every resource by its ref."""
     return {part.ref: part for part in parts(draft)}
 
 
@@ -120,15 +120,15 @@ def brought_by(draft: Draft, snapshot: Snapshot) -> list[TemplateResource]:
     refs: dict[str, str] = {}
     found: list[TemplateResource] = []
     for kind in KIND_ORDER:
-        for thing in snapshot.things(kind):
-            if thing.made_up or not isinstance(thing.raw, dict):
+        for resource in snapshot.resources(kind):
+            if resource.made_up or not isinstance(resource.raw, dict):
                 continue
-            ref = left.pop((kind, thing.text("key")), "") or left.pop((kind, thing.text("name")), "")
-            ref = ref or _named(kind, thing.raw, seen).ref
-            refs[thing.id] = ref
+            ref = left.pop((kind, resource.text("key")), "") or left.pop((kind, resource.text("name")), "")
+            ref = ref or _named(kind, resource.raw, seen).ref
+            refs[resource.id] = ref
             owner = KINDS[kind].parent
-            parent = refs.get(thing.text(owner[0]), "") if owner else ""
-            found.append(TemplateResource(ref, kind, thing.id, thing.text("key"), thing.name, parent))
+            parent = refs.get(resource.text(owner[0]), "") if owner else ""
+            found.append(TemplateResource(ref, kind, resource.id, resource.text("key"), resource.name, parent))
     return found
 
 
@@ -140,24 +140,24 @@ def ids_of(draft: Draft) -> dict[str, str]:
 # -- the app as it will be --------------------------------------------------------------------------
 
 
-def as_it_will_be(draft: Draft, real: Snapshot | None = None, providers: Iterable[Thing] = ()) -> Snapshot:
+def as_it_will_be(draft: Draft, real: Snapshot | None = None, providers: Iterable[Resource] = ()) -> Snapshot:
     """The app as a snapshot, with refs in the place of ids; of `real`, where the app exists, with all it says."""
     found = Snapshot(APP_REF)
     refs = {id: ref for ref, id in ids_of(draft).items()}
     app = _app(draft, real)
-    found.apply(PartLoaded("app", (Thing("app", APP_REF, app),)))
+    found.apply(PartLoaded("app", (Resource("app", APP_REF, app),)))
     for kind in KIND_ORDER:
-        things: list[Thing] = []
+        resources: list[Resource] = []
         for part in parts(draft, kind):
             if part.kept:
-                there = real.thing(kind, part.id) if real is not None and part.id else None
+                there = real.resource(kind, part.id) if real is not None and part.id else None
                 raw = part.raw if there is None or not isinstance(there.raw, dict) else with_refs(there.raw, refs)
                 raw = raw | {"id": part.ref, "name": part.name}
                 if part.parent and KINDS[kind].parent:
                     raw[KINDS[kind].parent[0]] = part.parent  # type: ignore[index] # it is not None here
                 raw.pop("operations", None)
-                things.append(Thing(kind, part.ref, raw))
-        found.apply(PartLoaded(kind, tuple(things)))
+                resources.append(Resource(kind, part.ref, raw))
+        found.apply(PartLoaded(kind, tuple(resources)))
     found.apply(PartLoaded("provider", tuple(providers)))
     _let_go(found)
     return found
@@ -165,11 +165,11 @@ def as_it_will_be(draft: Draft, real: Snapshot | None = None, providers: Iterabl
 
 def _let_go(snapshot: Snapshot) -> None:
     """Take out references to what the template brought and is not kept, as deleting it will."""
-    tools = {thing.id for thing in snapshot.things("tool")}
-    for widget in list(snapshot.things("widget")):
+    tools = {resource.id for resource in snapshot.resources("tool")}
+    for widget in list(snapshot.resources("widget")):
         owner = widget.text("toolId")
         if owner.startswith("draft:") and owner not in tools:
-            del snapshot.parts["widget"].things[widget.id]
+            del snapshot.parts["widget"].resources[widget.id]
 
 
 def _app(draft: Draft, real: Snapshot | None) -> Object:

@@ -16,16 +16,16 @@ PAGES = ("template", "basics", "branding", "auth", "api", "tools", "review", "cr
 """Every step of the wizard, in order."""
 
 PAGE_OF = {"auth": "auth", "integration": "api", "operation": "api", "tool": "tools", "widget": "tools"}
-"""On which step the things of a kind are."""
+"""On which step the resources of a kind are."""
 
 _BRANDING = ("primaryColor", "accentColor", "backgroundColor", "fontFamily", "borderRadius")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about the answers. `error`: the app cannot be made so. `path` is a member, `ref` a thing.
+    """Something about the answers. `error`: the app cannot be made so. `path` is a member, `ref` a resource.
 
-    `message` may name things of the app and is not yet safe to show.
+    `message` may name resources of the app and is not yet safe to show.
     """
 
     page: str

@@ -175,7 +175,7 @@ def _route(exchange: Exchange) -> tuple[str, ...]:
     return (exchange.method, *(part if index % 2 == 0 else "{}" for index, part in enumerate(parts)))
 
 
-async def test_every_thing_of_the_example_app_is_as_documented(client: Recorded) -> None:
+async def test_every_resource_of_the_example_app_is_as_documented(client: Recorded) -> None:
     for app in (await client.list(APP)).models:
         for kind in KINDS.values():
             if kind is APP or kind is OPERATION:

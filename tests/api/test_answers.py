@@ -124,7 +124,7 @@ def test_a_field_called_body_keeps_its_name() -> None:
     assert error.field_errors == [errors.FieldError("body.0", "no")]
 
 
-async def test_what_still_refers_to_a_thing_is_listed(bench: Bench) -> None:
+async def test_what_still_refers_to_a_resource_is_listed(bench: Bench) -> None:
     referrers = [{"kind": "tool", "id": "tool_1", "name": "Search", "field": "widgetId"}]
     _, client = await bench.pair(
         status(409, error={"code": "in_use", "message": "In use.", "details": {"referrers": [*referrers, 4]}})
@@ -308,7 +308,7 @@ async def test_rows_that_are_not_as_documented_degrade_alone_and_say_why(bench: 
     assert listing.extra == {"page": {"next": None}}
 
 
-async def test_one_thing_that_is_not_as_documented_is_kept_raw_and_says_why(bench: Bench) -> None:
+async def test_one_resource_that_is_not_as_documented_is_kept_raw_and_says_why(bench: Bench) -> None:
     _, client = await bench.pair(answer({"app": {"id": "a", "name": None, "extra": 1}}))
     item = await client.get(APP, "a")
     assert item.raw == {"id": "a", "name": None, "extra": 1}
@@ -317,7 +317,7 @@ async def test_one_thing_that_is_not_as_documented_is_kept_raw_and_says_why(benc
 
 
 @pytest.mark.parametrize("body", [{"auth": {"id": "x"}}, {"authConnection": {"id": "x"}}, {"id": "x"}])
-async def test_the_thing_is_found_under_each_name_a_server_may_use(bench: Bench, body: dict[str, Any]) -> None:
+async def test_the_resource_is_found_under_each_name_a_server_may_use(bench: Bench, body: dict[str, Any]) -> None:
     _, client = await bench.pair(answer(body))
     assert (await client.get(AUTH, "x", app="app_1")).raw == {"id": "x"}
 

@@ -38,12 +38,12 @@ OBJECTS = [
 
 
 @pytest.mark.parametrize(("name", "member", "model"), LISTS)
-def test_each_thing_of_a_documented_list_is_written_back_as_it_came(
+def test_each_resource_of_a_documented_list_is_written_back_as_it_came(
     name: str, member: str, model: type[ApiModel]
 ) -> None:
-    things = example(name)[member]
-    assert things
-    assert [model.from_wire(thing).to_wire() for thing in things] == things
+    resources = example(name)[member]
+    assert resources
+    assert [model.from_wire(resource).to_wire() for resource in resources] == resources
 
 
 @pytest.mark.parametrize(("name", "member", "model"), OBJECTS)
@@ -52,10 +52,10 @@ def test_a_documented_object_is_written_back_as_it_came(name: str, member: str |
     assert model.from_wire(raw).to_wire() == raw
 
 
-def _unknown(thing: ApiModel) -> dict[str, Any]:
-    found = dict(thing.model_extra or {})
-    for name in type(thing).model_fields:
-        value = getattr(thing, name)
+def _unknown(resource: ApiModel) -> dict[str, Any]:
+    found = dict(resource.model_extra or {})
+    for name in type(resource).model_fields:
+        value = getattr(resource, name)
         for inner in value if isinstance(value, list) else [value]:
             if isinstance(inner, ApiModel):
                 found |= _unknown(inner)
@@ -65,8 +65,8 @@ def _unknown(thing: ApiModel) -> dict[str, Any]:
 @pytest.mark.parametrize(("name", "member", "model"), [*LISTS, *OBJECTS])
 def test_every_documented_member_is_a_field_of_the_model(name: str, member: str | None, model: type[ApiModel]) -> None:
     raw = example(name) if member is None else example(name)[member]
-    for thing in raw if isinstance(raw, list) else [raw]:
-        assert _unknown(model.from_wire(thing)) == {}
+    for resource in raw if isinstance(raw, list) else [raw]:
+        assert _unknown(model.from_wire(resource)) == {}
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)

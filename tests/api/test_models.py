@@ -227,6 +227,6 @@ def test_both_spellings_of_a_member_are_kept_apart() -> None:
         assert same_json(models.App.from_wire(raw).to_wire(), raw)
 
 
-def test_a_name_that_is_half_of_a_character_degrades_the_thing_and_crashes_nothing() -> None:
+def test_a_name_that_is_half_of_a_character_degrades_the_resource_and_crashes_nothing() -> None:
     with pytest.raises(ValidationError, match="valid string"):
         models.App.from_wire({"id": "a", "name": "n", "\ud800": 1})

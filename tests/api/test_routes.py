@@ -15,7 +15,7 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, UsageError
 from drio_tui.api.http import httpx
 from drio_tui.api.models import Binding, WidgetAction
-from drio_tui.api.resource import path_of
+from drio_tui.api.resource_type import path_of
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET
 from tests.api.conftest import TOKEN, Bench
 from tests.api.fault_server import answer

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drio_tui.api import shape_check
 from drio_tui.api.client import TEMPLATES
-from drio_tui.api.resource import InvalidItem, Resource, typed
+from drio_tui.api.resource_type import InvalidItem, ResourceType, typed
 from drio_tui.kinds import APP
 
 VALUES = st.recursive(
@@ -33,7 +33,7 @@ def like(shape: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("resource", [APP, TEMPLATES], ids=["app", "template"])
-def test_what_fits_is_valid(resource: Resource[Any]) -> None:
+def test_what_fits_is_valid(resource: ResourceType[Any]) -> None:
     @given(like(resource.shape))
     def check(raw: Any) -> None:
         assert resource.shape is not None

@@ -49,12 +49,20 @@ def test_without_a_choice_the_operations_are_listed_and_nothing_is_asked_of_drio
 def test_what_would_be_made_is_shown_and_then_made(on_sandbox: Runner, app: str, pets: str) -> None:
     choice = ("--operation", "GET:/pets", "--tag", "admin")
     dry = on_sandbox("import", app, pets, *choice, "--dry-run", "--json").json
-    assert [thing["kind"] for thing in dry["things"]] == ["integration", "operation", "tool", "operation", "tool"]
+    assert [resource["kind"] for resource in dry["resources"]] == [
+        "integration",
+        "operation",
+        "tool",
+        "operation",
+        "tool",
+    ]
     assert dry["checked"] == []
     made = on_sandbox("import", app, pets, *choice, "--json")
     assert made.code == 0, made.err
-    assert [thing["key"] for thing in made.json["things"]] == [thing["body"]["key"] for thing in dry["things"]]
-    assert all(thing["id"] and not thing["problem"] for thing in made.json["things"])
+    assert [resource["key"] for resource in made.json["resources"]] == [
+        resource["body"]["key"] for resource in dry["resources"]
+    ]
+    assert all(resource["id"] and not resource["problem"] for resource in made.json["resources"])
     more = on_sandbox("import", app, pets, "--all", "--no-check", "--into", "acme-api", "--no-tools")
     assert more.code == 0, more.err
     assert "✓ Create operation DELETE /pets/{petId}" in more.out
@@ -107,7 +115,7 @@ def test_the_same_import_again_creates_nothing_and_says_what_is_there(on_sandbox
     assert "5 operations of these the app has already:\n  GET /pets (list-pets)" in again.err
     assert "There is nothing to create." in again.err
     dry = on_sandbox("import", app, pets, "--all", "--no-check", "--dry-run", "--json").json
-    assert dry["things"] == []
+    assert dry["resources"] == []
     assert dry["skipped"][0] == {"source": "GET /pets", "key": "list-pets"}
     assert on_sandbox("inspect", app, "--json").json == before
 

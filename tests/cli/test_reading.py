@@ -78,8 +78,8 @@ def test_inspect_draws_the_whole_app(on_sandbox: Runner, sandbox_process: Proces
         config = client.get(f"/api/v1/apps/{app['id']}/config").json()["config"]
     for kind in ("auth", "integrations", "operations", "tools", "widgets"):
         assert config[kind], f"the example app has no {kind}"
-        for thing in config[kind]:
-            assert thing["name"] in drawn.out
+        for resource in config[kind]:
+            assert resource["name"] in drawn.out
     as_json = on_sandbox("inspect", app["id"], "--json")
     assert as_json.json == config
 

@@ -95,7 +95,7 @@ async def lists(camera: Camera) -> None:
     """Templates, requests, apps, and what opens over any of them."""
     pilot, app = camera.pilot, camera.app
     await pilot.press("1")
-    screen = await camera.shown("TemplatesScreen", lambda screen: screen.things)
+    screen = await camera.shown("TemplatesScreen", lambda screen: screen.resources)
     screen.list.choose("support")
     await camera.take("templates")
     await pilot.press("slash", *"zzz")
@@ -127,7 +127,7 @@ async def lists(camera: Camera) -> None:
     camera.frames["too-small-30x8"] = frame(app)
     await pilot.resize_terminal(*SIZES[0])
     await pilot.press("2")
-    await camera.shown("AppsScreen", lambda screen: screen.things)
+    await camera.shown("AppsScreen", lambda screen: screen.resources)
     await until(pilot, lambda: "counting" not in frame(app))
     await camera.take("apps")
 
@@ -136,7 +136,7 @@ async def wizard(camera: Camera, folder: Path) -> None:
     """Each page, and the screens over them."""
     pilot, app = camera.pilot, camera.app
     app.open_guide()
-    guide = await camera.shown("WizardScreen", lambda screen: screen.taken is not None and screen._page.things)
+    guide = await camera.shown("WizardScreen", lambda screen: screen.taken is not None and screen._page.resources)
     await camera.take("wizard-template")
     guide._page.rows.choose("support")
     await pilot.press("ctrl+s")
@@ -169,16 +169,18 @@ async def one_app(camera: Camera, folder: Path) -> None:
     """The app screen with its pages and everything that opens over it."""
     pilot, app = camera.pilot, camera.app
     client = await app.backend.ready()
-    app_id = next(thing.id for thing in app.screen.things if thing.get("slug") == "acme-support")
+    app_id = next(resource.id for resource in app.screen.resources if resource.get("slug") == "acme-support")
     pending = {"providerKey": "api-key", "name": "Waiting", "config": {"name": "X-Api-Key"}}
     await client.create(AUTH, pending, app=app_id)
     app.open_app(app_id)
     tree = await camera.shown("AppScreen", lambda screen: screen.outline is not None and not screen.loading_app)
     await camera.take("app")
-    things = {kind: list(tree.snapshot.things(kind)) for kind in ("tool", "widget", "auth", "integration", "operation")}
+    resources = {
+        kind: list(tree.snapshot.resources(kind)) for kind in ("tool", "widget", "auth", "integration", "operation")
+    }
     for kind in ("tool", "widget", "integration", "operation"):
-        tree.tree_view.reveal(things[kind][0].key)
-        await until(pilot, lambda kind=kind: tree.detail._node.key == things[kind][0].key)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        tree.tree_view.reveal(resources[kind][0].key)
+        await until(pilot, lambda kind=kind: tree.detail._node.key == resources[kind][0].key)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         await camera.take(f"app-{kind}")
     for tab in ("json", "references"):
         tree.detail.tabs.active = tab
@@ -193,14 +195,14 @@ async def one_app(camera: Camera, folder: Path) -> None:
     await camera.shown("ChooserScreen")
     await camera.take("chooser")
     await camera.leave(app.screen)
-    tool = things["tool"][0]
+    tool = resources["tool"][0]
     tree.tree_view.reveal(tool.key)
     await until(pilot, lambda: tree.chosen.about == tool.key)
-    tree.action_delete_things()
+    tree.action_delete_resources()
     await camera.shown("BatchDialog")
     await camera.take("delete")
     await camera.leave(app.screen)
-    await editors(camera, tree, things)
+    await editors(camera, tree, resources)
     await playground(camera, tree, tool)
     await pilot.press("i")
     screen = await camera.shown("ImportScreen")
@@ -236,11 +238,11 @@ async def one_app(camera: Camera, folder: Path) -> None:
     await camera.leave(app.screen)
 
 
-async def editors(camera: Camera, tree: Any, things: dict[str, list[Any]]) -> None:
+async def editors(camera: Camera, tree: Any, resources: dict[str, list[Any]]) -> None:
     """Each page of the edit screen of each kind, a review, a conflict and the dialog for a sample."""
     pilot, app, id = camera.pilot, camera.app, tree.app_id
-    targets = {kind: Target(id, kind, found[0].id) for kind, found in things.items()}
-    targets["pending"] = Target(id, "auth", things["auth"][-1].id, member="config")
+    targets = {kind: Target(id, kind, found[0].id) for kind, found in resources.items()}
+    targets["pending"] = Target(id, "auth", resources["auth"][-1].id, member="config")
     targets["app"] = Target(id, "app", id)
     targets["new-tool"] = Target(id, "tool")
     for name, target in targets.items():
@@ -252,7 +254,7 @@ async def editors(camera: Camera, tree: Any, things: dict[str, list[Any]]) -> No
                 screen.show_page(number)
             await camera.take(f"edit-{name}-{number}" if pages > 1 else f"edit-{name}")
         await camera.leave(screen)
-    tool = things["tool"][0]
+    tool = resources["tool"][0]
     mine = {**tool.raw, "name": "another_name", "description": "Changed here."}
     for name, dialog, base in (
         ("review", "ReviewScreen", None),
@@ -315,7 +317,7 @@ async def test_every_screen_looks_as_recorded(
             await lists(camera)
             await wizard(camera, tmp_path)
             await pilot.press("2")
-            await camera.shown("AppsScreen", lambda screen: screen.things)
+            await camera.shown("AppsScreen", lambda screen: screen.resources)
             await one_app(camera, tmp_path)
             await pilot.press("3")
             await camera.shown("RequestsScreen")

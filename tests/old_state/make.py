@@ -151,11 +151,11 @@ async def work_in_the_program() -> str:
 
         # A wizard that is left in the middle, with a name of one's own and a tool left out.
         apps = await show(pilot, "apps")
-        await until(pilot, lambda: apps.things)
+        await until(pilot, lambda: apps.resources)
         await pilot.press("n")
         await until(pilot, lambda: type(program.screen).__name__ == "WizardScreen")
         guide = program.screen
-        await until(pilot, lambda: guide.taken is not None and guide._page is not None and guide._page.things)
+        await until(pilot, lambda: guide.taken is not None and guide._page is not None and guide._page.resources)
         guide._page.rows.choose("support")
         while guide._on != "tools":
             here = guide._on

@@ -28,6 +28,7 @@ from drio_tui.ui.app.drio_app import DrioApp
 from drio_tui.ui.app.help_screen import HelpScreen
 from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.apps.app_table import draft_key
+from drio_tui.ui.base import keymap
 from drio_tui.ui.base.launch_options import LaunchOptions
 from drio_tui.ui.deploy.connect_screen import ConnectScreen
 from drio_tui.ui.dialogs.confirm_dialog import ConfirmScreen
@@ -174,7 +175,7 @@ async def test_the_last_deploy_is_known(world: World) -> None:
     assert record is not None
     assert record.endpoint.startswith(f"{world.sandbox.base_url}/mcp/mcp_")
     assert record.version == (await world.client.get(APP, world.app)).raw["version"] == "1.2.0"
-    assert "Find Contacts" in {thing.get("name") for thing in record.things.values()}
+    assert "Find Contacts" in {resource.get("name") for resource in record.resources.values()}
     assert records.notices == []
 
 
@@ -263,7 +264,7 @@ async def test_the_program_offers_what_was_begun_and_keeps_to_the_keys_of_old(ho
             await until(pilot, lambda: not isinstance(program.screen, EditScreen))
 
             apps = await show(pilot, "apps")
-            await until(pilot, lambda: apps.things and len(apps.drafts) == 2)
+            await until(pilot, lambda: apps.resources and len(apps.drafts) == 2)
             rows = {draft.name: draft_key(draft) for draft in apps.drafts}
             apps.table.choose(rows["Night desk"])
             await pilot.press("enter")
@@ -285,7 +286,7 @@ async def test_the_program_offers_what_was_begun_and_keeps_to_the_keys_of_old(ho
             await pilot.press("escape")
             await until(pilot, lambda: program.screen is apps)
 
-            apps.table.choose(next(str(app.id) for app in apps.things if app.raw["slug"] == "acme-support"))
+            apps.table.choose(next(str(app.id) for app in apps.resources if app.raw["slug"] == "acme-support"))
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
             await pilot.press("H")
@@ -301,7 +302,7 @@ async def test_the_program_offers_what_was_begun_and_keeps_to_the_keys_of_old(ho
 
             # A run needs the helpdesk's key as version 0.1 sealed it, at the address of today.
             opened = program.screen
-            tool = next(one for one in opened.snapshot.things("tool") if one.raw["key"] == "show-contact")
+            tool = next(one for one in opened.snapshot.resources("tool") if one.raw["key"] == "show-contact")
             program.open_tool(opened.app_id, tool.id)
             await until(pilot, lambda: isinstance(program.screen, PlaygroundScreen) and program.screen.form is not None)
             await pilot.press(*"con_1001", "ctrl+r")
@@ -309,3 +310,10 @@ async def test_the_program_offers_what_was_begun_and_keeps_to_the_keys_of_old(ho
             assert "Ada Okafor" in str(program.screen.run_shown.structured)
     finally:
         await asyncio.to_thread(close, served)
+
+
+def test_key_ids_of_the_config_still_count() -> None:
+    """Every binding id that the README of version 0.1 names is one of today's, or the earlier name of one."""
+    keymap.load_sections()
+    for name in (FIXTURE.parent / "key_ids.txt").read_text().split():
+        assert keymap.problems(keymap.with_current_ids({name: "f24"})) == [], name

@@ -218,7 +218,7 @@ def accepted(document: Any, path: str, method: str) -> set[str]:
 
 
 def with_everything(document: Any) -> Iterator[tuple[str, str]]:
-    """The operations (path, method), those first that have most kinds of things: path, query, header, body."""
+    """The operations (path, method), those first that have most kinds of resources: path, query, header, body."""
 
     def kinds(path: str, method: str) -> int:
         item = document["paths"][path]

@@ -70,10 +70,10 @@ async def test_a_second_import_creates_nothing_and_names_what_is_there(bare_sand
     world = await World.made(bare_sandbox)
     async with await pets(tmp_path) as document:
         first = await run(world.one, world.app, document)
-        assert len(first.things) == 11
+        assert len(first.resources) == 11
         once = await config_of(world.one, world.app)
         second = await run(world.one, world.app, document)
-        assert second.things == ()
+        assert second.resources == ()
         assert [one.source for one in second.skipped] == ALL
         assert second.skipped[0].key == "list-pets"
         assert second.tokens == 0
@@ -120,7 +120,7 @@ async def test_imports_that_fail_anywhere_in_between_come_to_the_same_as_one(
             )
         await run(Editor(bare_sandbox), broken.app, document, auth=await known(Editor(bare_sandbox), broken))
         last = await plan_now(broken.one, broken.app, document)
-        assert last.things == ()
+        assert last.resources == ()
     whole, whole_once = await config_of(broken.one, broken.app), await config_of(once.one, once.app)
     for kind in whole:
         assert whole[kind] == whole_once[kind], kind
@@ -161,7 +161,7 @@ async def test_what_was_renamed_moved_or_has_other_parameter_names_is_recognised
             schema = json.loads(json.dumps(each["inputSchema"]).replace('"petId"', '"id"'))
             await client.update(OPERATION, each["id"], {"name": "Mine", "path": path, "inputSchema": schema}, app=app)
         plan = await plan_now(world.one, app, document)
-        assert plan.things == ()
+        assert plan.resources == ()
         assert len(plan.skipped) == 5
 
 
@@ -172,14 +172,14 @@ async def test_another_document_at_the_same_address_another_name_or_leave_makes_
     async with await pets(tmp_path) as document:
         await run(world.one, world.app, document)
         assert len((await plan_now(world.one, world.app, document, integration="Second")).of("integration")) == 1
-        assert len((await plan_now(world.one, world.app, document, again=True)).things) == 11
+        assert len((await plan_now(world.one, world.app, document, again=True)).resources) == 11
         await run(world.one, world.app, document, integration="Second")
-        assert (await plan_now(world.one, world.app, document, integration="Second")).things == ()
+        assert (await plan_now(world.one, world.app, document, integration="Second")).resources == ()
     other = deepcopy(PETS)
     other["info"]["title"] = "Other API"
     async with await pets(tmp_path, other) as document:
         plan = await plan_now(world.one, world.app, document)
-        assert [thing.body["name"] for thing in plan.of("integration")] == ["Other API"]
+        assert [resource.body["name"] for resource in plan.of("integration")] == ["Other API"]
 
 
 async def test_a_connection_is_made_first_its_secret_is_nowhere_and_an_integration_that_is_there_gets_it(
@@ -194,7 +194,7 @@ async def test_a_connection_is_made_first_its_secret_is_nowhere_and_an_integrati
         assert wanted_sign_in(integration) == ["API key X-Api-Key in the header"]
         secret = connection_of_pets() | {"config": connection_of_pets()["config"] | {"apiKey": "SECRET-of-pets"}}
         plan = await run(world.one, app, document, "GET /pets", "POST /pets", auth=NewConnection(secret))
-        assert [(thing.kind, bool(thing.changes)) for thing in plan.things] == [
+        assert [(resource.kind, bool(resource.changes)) for resource in plan.resources] == [
             ("auth", False), ("integration", True), ("operation", False), ("tool", False),
         ]  # fmt: skip
         assert "SECRET-of-pets" not in json.dumps(plan.as_dict()) + repr(plan)
@@ -221,7 +221,7 @@ async def test_an_integration_made_by_hand_is_gone_on_with_and_keeps_its_config(
     before = len((await client.list(TOOL, app=app)).items)
     async with await pets(tmp_path) as document:
         plan = await run(world.one, app, document, "GET /pets", "POST /pets")
-        assert [(thing.kind, thing.source) for thing in plan.things] == [
+        assert [(resource.kind, resource.source) for resource in plan.resources] == [
             ("integration", ""), ("tool", "GET /pets"), ("operation", "POST /pets"), ("tool", "POST /pets"),
         ]  # fmt: skip
         raw = await world.one.raw(INTEGRATION, app, mine)

@@ -45,7 +45,7 @@ async def test_a_document_says_what_it_is_and_plans_what_is_chosen(pets: str) ->
         assert found.proposal(["GET /pets"]) == found.schemes[0]
         assert found.proposal([]) is None
         plan = await found.plan(["POST /pets", "GET /nowhere"])
-        assert [thing.kind for thing in plan.things] == ["integration", "operation", "tool"]
+        assert [resource.kind for resource in plan.resources] == ["integration", "operation", "tool"]
         assert list(await found.details(["GET /nowhere"])) == []
         process = found._reader._process if found._reader else None
     assert process is not None
@@ -240,7 +240,7 @@ async def test_a_hostile_document_ends_the_check_and_not_the_import(
         assert not checked.finished
         assert checked.problems[-1].message == documents.NOT_FINISHED
         plan = await found.plan(["GET /a"])
-        assert [thing.kind for thing in plan.things] == ["integration", "operation", "tool"]
+        assert [resource.kind for resource in plan.resources] == ["integration", "operation", "tool"]
         assert len(json.dumps(plan.as_dict())) < 10_000
 
 
@@ -388,4 +388,4 @@ async def test_a_document_of_thirty_megabytes_is_read(tmp_path: Path) -> None:
     assert path.stat().st_size > 30_000_000
     async with await open_document(str(path)) as found:
         assert len(found.operations) == 2_000
-        assert len((await found.plan([found.operations[7].id])).things) == 3
+        assert len((await found.plan([found.operations[7].id])).resources) == 3

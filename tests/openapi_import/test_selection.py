@@ -80,8 +80,14 @@ def test_many_tools_are_warned_of() -> None:
 
 def test_a_plan_is_an_integration_then_each_operation_with_its_tool() -> None:
     plan = planned(pets(), "GET /pets", "POST /pets", auth="auth_1")
-    assert [thing.local for thing in plan.things] == ["integration:1", "operation:1", "tool:1", "operation:2", "tool:2"]
-    integration, operation, tool = plan.things[:3]
+    assert [resource.local for resource in plan.resources] == [
+        "integration:1",
+        "operation:1",
+        "tool:1",
+        "operation:2",
+        "tool:2",
+    ]
+    integration, operation, tool = plan.resources[:3]
     assert integration.resolved({})[0] == {
         "name": "Pets", "key": "pets", "kind": "rest", "baseUrl": "https://api.example.com", "authId": "auth_1",
         "config": {"openapi": {"title": "Pets", "version": "1.0", "signIn": ["API key X-Api-Key in the header"]}},
@@ -95,13 +101,13 @@ def test_a_plan_is_an_integration_then_each_operation_with_its_tool() -> None:
 
 def test_the_query_of_the_documents_address_is_not_kept() -> None:
     plan = planned(pets(), "GET /pets", source="https://store.example/api.json?X-Signature=secret#top")
-    assert plan.things[0].body["config"]["openapi"]["source"] == "https://store.example/api.json"
+    assert plan.resources[0].body["config"]["openapi"]["source"] == "https://store.example/api.json"
 
 
 def test_every_body_of_a_plan_is_one_that_drio_takes() -> None:
-    for thing in planned(pets()).things:
-        body, _ = thing.resolved(dict.fromkeys(thing.needs, "id_1"))
-        model = {"integration": IntegrationCreate, "operation": OperationCreate, "tool": ToolCreate}[thing.kind]
+    for resource in planned(pets()).resources:
+        body, _ = resource.resolved(dict.fromkeys(resource.needs, "id_1"))
+        model = {"integration": IntegrationCreate, "operation": OperationCreate, "tool": ToolCreate}[resource.kind]
         model.from_wire(body)
 
 
@@ -112,16 +118,16 @@ def test_keys_are_unique_among_themselves_and_those_of_the_app() -> None:
     present = Present(raws["integrations"], raws["operations"], raws["tools"])
     plan = planned(reading(paths), present=present)
     for kind in ("operation", "tool"):
-        keys = [thing.body["key"] for thing in plan.of(kind)]
+        keys = [resource.body["key"] for resource in plan.of(kind)]
         assert len({*keys, *taken["tool"], *taken["operation"]}) == 14
         assert all(LEGAL.fullmatch(key) for key in keys)
-    assert plan.things[0].body["key"] == "pets-2"
+    assert plan.resources[0].body["key"] == "pets-2"
 
 
 def test_operations_can_be_made_without_tools_in_an_integration_that_is_there() -> None:
     plan = planned(pets(), tools=False, integration=Target("integration_5", "https://old.example"))
-    assert {thing.kind for thing in plan.things} == {"operation"}
-    assert {thing.parent for thing in plan.things} == {"integration_5"}
+    assert {resource.kind for resource in plan.resources} == {"operation"}
+    assert {resource.parent for resource in plan.resources} == {"integration_5"}
     assert not plan.tokens
 
 
@@ -131,13 +137,13 @@ def test_operations_with_a_server_of_their_own_get_an_integration_of_their_own()
     first, second = plan.of("integration")
     assert second.body["name"] == "Pets (upload.example.com)"
     assert second.body["key"] != first.body["key"]
-    parents = {thing.source: thing.parent for thing in plan.of("operation")}
+    parents = {resource.source: resource.parent for resource in plan.of("operation")}
     assert parents == {"GET /a": first.local, "PUT /b": second.local, "GET /c": second.local}
 
 
 def test_what_is_left_out_is_told_of() -> None:
     plan = planned(reading({"/a": {"trace": {}, "get": {"parameters": [{"name": "s", "in": "cookie"}]}}}))
-    assert [thing.source for thing in plan.of("tool")] == ["GET /a"]
+    assert [resource.source for resource in plan.of("tool")] == ["GET /a"]
     assert {problem.operation for problem in plan.problems} == {"TRACE /a", "GET /a"}
 
 

@@ -42,14 +42,14 @@ class Caller:
         return str((await self("POST", "/apps", body))["app"]["id"])
 
     async def new(self, app: str, path: str, /, **body: Any) -> dict[str, Any]:
-        """A new thing: `path` is the collection below the app."""
+        """A new resource: `path` is the collection below the app."""
         answer = await self("POST", f"/apps/{app}/{path}", body, expect=201)
-        (thing,) = answer.values()
-        return dict(thing)
+        (resource,) = answer.values()
+        return dict(resource)
 
     async def get(self, app: str, path: str) -> dict[str, Any]:
-        (thing,) = (await self("GET", f"/apps/{app}/{path}")).values()
-        return dict(thing)
+        (resource,) = (await self("GET", f"/apps/{app}/{path}")).values()
+        return dict(resource)
 
     async def operation(self, app: str, **members: Any) -> dict[str, Any]:
         """A new operation of a new integration."""

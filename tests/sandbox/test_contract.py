@@ -194,8 +194,8 @@ async def test_every_item_route_gives_what_the_list_gave(sandbox: InProcess) -> 
             ("tool", "tools"),
             ("widget", "widgets"),
         ):
-            for thing in config[plural]:
-                assert await api("GET", f"/apps/{app['id']}/{plural}/{thing['id']}") == {kind: thing}
+            for resource in config[plural]:
+                assert await api("GET", f"/apps/{app['id']}/{plural}/{resource['id']}") == {kind: resource}
 
 
 async def test_me_is_the_user_of_the_token(api: Caller, stranger: Caller) -> None:

@@ -83,12 +83,12 @@ async def test_a_whole_document_sent_back_changes_nothing(sandbox: InProcess, ki
     async with sandbox.client() as client:
         api = Caller(client)
         app = (await api("GET", "/apps"))["apps"][0]["id"]
-        things = (await api("GET", f"/apps/{app}/config"))["config"][kind]
-        for thing in things:
-            (after,) = (await api("PATCH", f"/apps/{app}/{kind}/{thing['id']}", thing)).values()
+        resources = (await api("GET", f"/apps/{app}/config"))["config"][kind]
+        for resource in resources:
+            (after,) = (await api("PATCH", f"/apps/{app}/{kind}/{resource['id']}", resource)).values()
             after.pop("lastValidatedAt", None)
-            thing.pop("lastValidatedAt", None)
-            assert after == thing
+            resource.pop("lastValidatedAt", None)
+            assert after == resource
 
 
 JSON_VALUES = st.recursive(

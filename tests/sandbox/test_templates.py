@@ -31,7 +31,7 @@ async def test_an_app_gets_everything_its_template_promises_and_can_be_deployed(
     app = (await api("POST", "/apps", {"templateId": template, "name": "Mine"}))["app"]
     config = (await api("GET", f"/apps/{app['id']}/config"))["config"]
     for kind in ("auth", "integrations", "tools", "widgets"):
-        assert [part["key"] for part in promised[kind]] == [thing["key"] for thing in config[kind]]
+        assert [part["key"] for part in promised[kind]] == [resource["key"] for resource in config[kind]]
         assert promised[kind]
     keys = [operation["key"] for integration in promised["integrations"] for operation in integration["operations"]]
     assert sorted(keys) == sorted(operation["key"] for operation in config["operations"])

@@ -224,8 +224,8 @@ async def test_deleting_what_is_referred_to_is_refused_with_every_referrer(api: 
         app, "widgets", name="Widget", toolId=tool["id"], primitive="card", actions=[{**action, "type": "openUrl"}]
     )
 
-    def referrer(kind: str, thing: dict[str, Any], field: str) -> dict[str, Any]:
-        return {"kind": kind, "id": thing["id"], "name": thing["name"], "field": field}
+    def referrer(kind: str, resource: dict[str, Any], field: str) -> dict[str, Any]:
+        return {"kind": kind, "id": resource["id"], "name": resource["name"], "field": field}
 
     expected = {
         f"auth/{auth['id']}": [referrer("integration", integration, "authId")],

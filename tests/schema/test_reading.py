@@ -14,7 +14,7 @@ def field(schema: Any, **root: Any) -> Field:
     return Reader({**root, "x": schema}).field(schema, name="x")
 
 
-def test_a_nullable_reference_is_the_thing_itself() -> None:
+def test_a_nullable_reference_is_the_resource_itself() -> None:
     read = field({"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}, **{"$defs": {"A": {"type": "integer"}}})
     assert (read.kind, read.nullable) == ("integer", True)
     assert field({"type": ["string", "null"]}).nullable
@@ -184,7 +184,7 @@ def test_members_only_the_server_sets_are_not_drawn_but_kept() -> None:
     assert model.to_patch() == {"n": "x"}
 
 
-def test_larger_things_get_a_tab_of_their_own() -> None:
+def test_larger_resources_get_a_tab_of_their_own() -> None:
     from tests.schema.editing import form_of
 
     titles = [group.title for group in form_of("WidgetCreate").groups()]

@@ -96,7 +96,7 @@ async def open_first_app(pilot: Pilot[Any]) -> Any:
     from drio_tui.ui.app_detail.app_screen import AppScreen
 
     screen = await show(pilot, "apps")
-    await until(pilot, lambda: screen.things)
+    await until(pilot, lambda: screen.resources)
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
     opened: Any = pilot.app.screen

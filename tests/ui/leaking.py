@@ -128,12 +128,12 @@ def holders(app: Any, wanted: object) -> Iterator[str]:
                 waiting.append(other)
 
 
-def _told(thing: Any) -> str:
-    if isinstance(thing, dict):
-        return f"dict of {len(thing)}: {list(thing)[:4]!r}"[:120]
-    if isinstance(thing, list | tuple | set | deque):
-        return f"{type(thing).__name__} of {len(thing)}"
-    return f"{type(thing).__name__}: {thing!r}"[:160]
+def _told(resource: Any) -> str:
+    if isinstance(resource, dict):
+        return f"dict of {len(resource)}: {list(resource)[:4]!r}"[:120]
+    if isinstance(resource, list | tuple | set | deque):
+        return f"{type(resource).__name__} of {len(resource)}"
+    return f"{type(resource).__name__}: {resource!r}"[:160]
 
 
 class Walk:
@@ -188,18 +188,18 @@ class Walk:
         from drio_tui.ui.dialogs.select_dialog import ChooserScreen
         from drio_tui.ui.editing.edit_screen import Target
 
-        things = self.above.snapshot.things
+        resources = self.above.snapshot.resources
         for kind in KINDS:
-            thing = next(iter(things(kind)), None)
-            if thing is None:
+            resource = next(iter(resources(kind)), None)
+            if resource is None:
                 continue
-            target = Target(self.id, kind, thing.id)
+            target = Target(self.id, kind, resource.id)
             yield Opening(f"edit {kind}", lambda target=target: self.edit(target))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         for kind in (kind for kind in KINDS.values() if kind.name != "app"):
-            parent = next(iter(things(kind.parent[1]))).id if kind.parent else ""
+            parent = next(iter(resources(kind.parent[1]))).id if kind.parent else ""
             target = Target(self.id, kind.name, parent=parent)
             yield Opening(f"create {kind.name}", lambda target=target: self.edit(target))  # type: ignore[misc] # mypy cannot infer a lambda with a default
-        tool = next(iter(things("tool")))
+        tool = next(iter(resources("tool")))
         mine = {**tool.raw, "name": "another_name", "description": "Changed here."}
         review = Target(self.id, "tool", tool.id, mine=mine)
         yield Opening("review", lambda: self.asked(review, "ReviewScreen"))
@@ -207,7 +207,7 @@ class Walk:
         yield Opening("conflict", lambda: self.asked(conflict, "ConflictScreen"))
         shown: dict[str, tuple[Callable[[], object], str, Callable[[Any], object]]] = {
             "history": (self.above.action_show_history, "HistoryScreen", lambda _: True),
-            "choose a kind": (self.above.action_add_thing, ChooserScreen.__name__, lambda _: True),
+            "choose a kind": (self.above.action_add_resource, ChooserScreen.__name__, lambda _: True),
             "wizard": (self.app.open_guide, "WizardScreen", lambda _: True),
             "deploy": (self.above.action_open_deploy, "DeployScreen", lambda screen: screen.report is not None),
             "connect": (

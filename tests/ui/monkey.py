@@ -56,7 +56,7 @@ _QUIET = 0.02
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that the monkey does: bytes for the terminal, or something about the terminal or the sandbox."""
+    """One resource that the monkey does: bytes for the terminal, or something about the terminal or the sandbox."""
 
     name: str
     data: str = ""

@@ -37,7 +37,7 @@ async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.Mon
     async with serving(TableServer(hostile_drio())) as server, running(server.base_url, monkeypatch) as pilot:
         seen = []
         templates = await show(pilot, "templates")
-        await until(pilot, lambda: templates.things)
+        await until(pilot, lambda: templates.resources)
         seen += [text_of(pilot.app), templates.query_one(Document).text]
         await pilot.press("c")
         await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))

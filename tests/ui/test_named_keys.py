@@ -138,7 +138,7 @@ async def test_every_key_that_a_page_of_an_editor_names_does_something(
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
         screen = await open_first_app(pilot)
         for kind in ("app", *PARTS):
-            there = next(iter(screen.snapshot.things(kind)), None) if full or kind == "app" else None
+            there = next(iter(screen.snapshot.resources(kind)), None) if full or kind == "app" else None
             number, count = 0, 1
             while number < count:
                 screen.open_edit(Target("app_1", kind, there.id if there else ""))

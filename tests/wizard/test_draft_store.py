@@ -117,7 +117,7 @@ def test_a_later_state_is_never_overwritten_by_an_earlier_one() -> None:
 def test_what_was_added_is_part_of_the_tree_to_come_and_goes_with_what_it_needs() -> None:
     keeper = begun()
     draft = keeper.draft
-    things = (
+    resources = (
         PlannedResource(
             "integration:1", "integration", "Integration Own", {"name": "Own", "baseUrl": "https://a.example"}
         ),
@@ -136,7 +136,7 @@ def test_what_was_added_is_part_of_the_tree_to_come_and_goes_with_what_it_needs(
             links={"binding.integrationOperationId": "operation:1"},
         ),
     )
-    integration, operation, tool = adopt(draft, Plan(things))
+    integration, operation, tool = adopt(draft, Plan(resources))
     outline = TreeModel(as_it_will_be(draft))
     assert outline.problems == []
     assert outline.by_key["binding", tool.ref].note == "calls Call"

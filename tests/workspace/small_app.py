@@ -10,7 +10,7 @@ from typing import Any
 from drio_tui.api.client import DrioClient
 from drio_tui.api.http import httpx
 from drio_tui.api.transport import Limits, Transport
-from drio_tui.workspace.model.snapshot import KIND_ORDER, PartLoaded, Snapshot, UnknownMember, things_of
+from drio_tui.workspace.model.snapshot import KIND_ORDER, PartLoaded, Snapshot, UnknownMember, resources_of
 
 APP: dict[str, Any] = {
     "id": "app_1",
@@ -100,7 +100,7 @@ def snapshot_of(config: dict[str, Any], **extra: Any) -> Snapshot:
     for kind in KIND_ORDER:
         raws = [PROVIDER] if kind == "provider" else config[keys[kind]]
         raws = [raws] if kind == "app" else raws
-        snapshot.apply(PartLoaded(kind, things_of(kind, raws, lambda raw: "")))
+        snapshot.apply(PartLoaded(kind, resources_of(kind, raws, lambda raw: "")))
     snapshot.apply(UnknownMember(extra))
     return snapshot
 

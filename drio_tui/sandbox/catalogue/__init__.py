@@ -1,6 +1,6 @@
 """The templates that apps start from: one JSON file each in `templates/`, and `providers.json` beside.
 
-A template's file holds its description and what it brings. Inside it things name each other by key:
+A template's file holds its description and what it brings. Inside it resources name each other by key:
 an integration's `auth`, a tool's `operation` and `next`, a widget's and an action's `tool`. `{upstream}`
 and `{upstreamKey}` stand for the helpdesk that the sandbox itself serves, and its API key.
 """

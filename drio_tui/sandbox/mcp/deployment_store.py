@@ -21,7 +21,7 @@ from drio_tui.sandbox.naming import could_be_id
 from drio_tui.sandbox.problems import Problem, missing
 from drio_tui.sandbox.secrets import Vault, is_sealed
 from drio_tui.sandbox.store import Store
-from drio_tui.sandbox.tables import AppRow, DeploymentRow, NoteRow, SecretRow, ThingRow
+from drio_tui.sandbox.tables import AppRow, DeploymentRow, NoteRow, ResourceRow, SecretRow
 
 Document = dict[str, Any]
 
@@ -110,8 +110,8 @@ async def keep_secrets(store: Store, app_id: str, version: str) -> None:
     vault = store.settings.vault
     rows = await store.session.execute(
         select(SecretRow.id, SecretRow.auth_id, SecretRow.members)
-        .join(ThingRow, ThingRow.id == SecretRow.auth_id)
-        .where(ThingRow.app_id == app_id)
+        .join(ResourceRow, ResourceRow.id == SecretRow.auth_id)
+        .where(ResourceRow.app_id == app_id)
     )
     for secret_id, auth_id, stored in rows.all():
         members = dumps(await open_members(vault, secret_id, stored))

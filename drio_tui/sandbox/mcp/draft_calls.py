@@ -21,7 +21,7 @@ from drio_tui.sandbox.problems import Problem, missing
 from drio_tui.sandbox.secrets import SecretsUnavailable
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.store import Store
-from drio_tui.sandbox.tables import SecretRow, ThingRow
+from drio_tui.sandbox.tables import ResourceRow, SecretRow
 from drio_tui.tool_calls.egress import Policy, origin_text
 from drio_tui.tool_calls.fetch import Answer
 
@@ -113,8 +113,8 @@ async def draft(box: Sandbox, store: Store, app_id: str, tool_id: str) -> Draft:
     vault = store.settings.vault
     rows = await store.session.execute(
         select(SecretRow.id, SecretRow.auth_id, SecretRow.members)
-        .join(ThingRow, ThingRow.id == SecretRow.auth_id)
-        .where(ThingRow.app_id == app_id)
+        .join(ResourceRow, ResourceRow.id == SecretRow.auth_id)
+        .where(ResourceRow.app_id == app_id)
     )
     try:
         secrets = {auth_id: await open_members(vault, secret_id, stored) for secret_id, auth_id, stored in rows.all()}

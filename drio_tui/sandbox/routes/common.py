@@ -28,7 +28,7 @@ TemplateId = Annotated[str, Path(alias="templateId", description="The template."
 _MEANING = {
     400: "Something in the body is wrong; `details.fields` says what.",
     401: "There is no bearer token, or it does not count.",
-    404: "There is no such thing, or it belongs to someone else.",
+    404: "There is no such resource, or it belongs to someone else.",
     409: "It does not fit what is there: a key or slug is taken, an id in the body unknown, or something refers to it.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
@@ -57,7 +57,7 @@ DELETE = errors(401, 404, 409, 507)
 
 
 async def list_of(box: Sandbox, user: Principal, app_id: str, kind: str) -> Response:
-    """The answer that lists an app's things of one kind."""
+    """The answer that lists an app's resources of one kind."""
 
     async def load(store: Store) -> bytes:
         texts = await store.view_texts(kind, await store.texts(app_id, kind))
@@ -66,10 +66,10 @@ async def list_of(box: Sandbox, user: Principal, app_id: str, kind: str) -> Resp
     return await box.show(user, (app_id, kind), load)
 
 
-async def one_of(box: Sandbox, user: Principal, app_id: str, kind: str, thing_id: str) -> Response:
+async def one_of(box: Sandbox, user: Principal, app_id: str, kind: str, resource_id: str) -> Response:
     """The answer that shows one thing."""
 
     async def load(store: Store) -> bytes:
-        return as_json({kind: await store.view(kind, await store.one(app_id, kind, thing_id))})
+        return as_json({kind: await store.view(kind, await store.one(app_id, kind, resource_id))})
 
-    return await box.show(user, (app_id, kind, thing_id), load)
+    return await box.show(user, (app_id, kind, resource_id), load)

@@ -45,10 +45,10 @@ async def leave_tool(store: Store, widget: Document) -> None:
 
 
 async def _let_go(
-    store: Store, app_id: str, kind: str, thing_id: str | None, member: str, *, unless: str | None = None
+    store: Store, app_id: str, kind: str, resource_id: str | None, member: str, *, unless: str | None = None
 ) -> None:
-    if thing_id is None or thing_id == unless:
+    if resource_id is None or resource_id == unless:
         return
-    thing = await store.find(app_id, kind, thing_id)
-    if thing is not None:
-        await store.save(thing | {member: None}, rank=thing.get("order", 0) if kind == "tool" else 0)
+    resource = await store.find(app_id, kind, resource_id)
+    if resource is not None:
+        await store.save(resource | {member: None}, rank=resource.get("order", 0) if kind == "tool" else 0)

@@ -23,7 +23,7 @@ from drio_tui.ui.editing.edit_screen import EditScreen, Target
 from drio_tui.ui.editing.history_screen import HistoryScreen, told
 from drio_tui.ui.editing.rebind import rebind, why_not_rebound
 from drio_tui.ui.widgets.sanitize import safe, safe_line
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.saving.batch import can_be_switched, enable_all
 from drio_tui.workspace.saving.duplicate import CopyResult, copy_body, duplicate, why_not_copied
 from drio_tui.workspace.saving.save_result import Outcome, Refused, problem
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 BINDINGS: list[BindingType] = keymap.section(
     "editing",
     "Changing an app",
-    Key("editing.edit", "e", "edit_thing", "Edit", "Edit what is chosen", dangerous=True),
+    Key("editing.edit", "e", "edit_resource", "Edit", "Edit what is chosen", dangerous=True),
     Key(
         "editing.outside",
         "E",
@@ -46,11 +46,17 @@ BINDINGS: list[BindingType] = keymap.section(
         dangerous=True,
         show=False,
     ),
-    Key("editing.add", "a", "add_thing", "Add", "Make something new here", dangerous=True),
-    Key("editing.delete", "D", "delete_things", "Delete", "Delete what is marked or chosen", dangerous=True),
-    Key("editing.copy", "c", "duplicate_thing", "Duplicate", "Make a copy of it", dangerous=True, show=False),
+    Key("editing.add", "a", "add_resource", "Add", "Make something new here", dangerous=True),
+    Key("editing.delete", "D", "delete_resources", "Delete", "Delete what is marked or chosen", dangerous=True),
+    Key("editing.copy", "c", "duplicate_resource", "Duplicate", "Make a copy of it", dangerous=True, show=False),
     Key(
-        "editing.switch", "x", "switch_things", "Enable/disable", "Switch it, or all marked", dangerous=True, show=False
+        "editing.switch",
+        "x",
+        "switch_resources",
+        "Enable/disable",
+        "Switch it, or all marked",
+        dangerous=True,
+        show=False,
     ),
     Key(
         "editing.rebind",
@@ -70,10 +76,10 @@ BINDINGS: list[BindingType] = keymap.section(
 class Copied(Message):
     """A copy was tried."""
 
-    def __init__(self, copy: CopyResult, thing: Thing) -> None:
+    def __init__(self, copy: CopyResult, resource: Resource) -> None:
         super().__init__()
         self.copy = copy
-        self.thing = thing
+        self.resource = resource
 
 
 class Rebound(Message):
@@ -97,63 +103,63 @@ class Editing:
     """Mixed into the app screen."""
 
     marked: dict[tuple[str, ...], None]
-    """The things that are marked, in the order in which they were."""
+    """The resources that are marked, in the order in which they were."""
     barred: dict[tuple[str, tuple[str, ...]], str]
-    """What drio has not allowed: an action and the thing that it was tried on, with a sentence that says so."""
+    """What drio has not allowed: an action and the resource that it was tried on, with a sentence that says so."""
 
     @property
     def _screen(self) -> AppScreen:
         return cast("AppScreen", self)
 
-    def _thing(self) -> Thing | None:
+    def _resource(self) -> Resource | None:
         node = self._screen.chosen
         if node is None or node.about is None:
             return None
-        thing = self._screen.snapshot.at(node.about)
-        return thing if thing is not None and thing.kind in KINDS and not thing.made_up else None
+        resource = self._screen.snapshot.at(node.about)
+        return resource if resource is not None and resource.kind in KINDS and not resource.made_up else None
 
-    def _things(self) -> list[Thing]:
+    def _resources(self) -> list[Resource]:
         """What is marked, else what is chosen."""
-        marked = [thing for key in self.marked if (thing := self._screen.snapshot.at(key))]
-        one = self._thing()
+        marked = [resource for key in self.marked if (resource := self._screen.snapshot.at(key))]
+        one = self._resource()
         return marked or ([one] if one else [])
 
-    def _meant(self, action: str) -> list[Thing]:
+    def _meant(self, action: str) -> list[Resource]:
         """What the action would be done to."""
-        if action in ("delete_things", "switch_things"):
-            return self._things()
-        thing = self._thing()
-        return [thing] if thing is not None else []
+        if action in ("delete_resources", "switch_resources"):
+            return self._resources()
+        resource = self._resource()
+        return [resource] if resource is not None else []
 
-    def _bar(self, action: str, thing: Thing, outcomes: Iterable[Outcome | None]) -> None:
-        """Switch the action off for a thing where all that it came to is that drio does not allow it."""
+    def _bar(self, action: str, resource: Resource, outcomes: Iterable[Outcome | None]) -> None:
+        """Switch the action off for a resource where all that it came to is that drio does not allow it."""
         tried = [outcome for outcome in outcomes if outcome is not None]
         errors = [one.error for one in tried if isinstance(one, Refused) and isinstance(one.error, Forbidden)]
         if errors and len(errors) == len(tried):
-            self.barred[action, thing.key] = not_allowed(errors[0], "Ask the owner of the app, then press r")
+            self.barred[action, resource.key] = not_allowed(errors[0], "Ask the owner of the app, then press r")
             self._screen.refresh_bindings()
 
     def why_not_changed(self, action: str) -> str | None:
         """Why one of these actions cannot be done now, None when it can (or it is none of these)."""
         if self.barred:
-            refused = [self.barred.get((action, thing.key), "") for thing in self._meant(action)]
+            refused = [self.barred.get((action, resource.key), "") for resource in self._meant(action)]
             if refused and all(refused):
                 return refused[0]
         match action:
-            case "edit_thing" | "edit_outside" | "mark" if self._thing() is None:
+            case "edit_resource" | "edit_outside" | "mark" if self._resource() is None:
                 return self._why_not_edited()
-            case "duplicate_thing":
-                thing = self._thing()
-                return "There is nothing to copy here." if thing is None else why_not_copied(KINDS[thing.kind])
-            case "delete_things":
-                things = self._things()
-                if not things or not all(KINDS[thing.kind].deletable for thing in things):
+            case "duplicate_resource":
+                resource = self._resource()
+                return "There is nothing to copy here." if resource is None else why_not_copied(KINDS[resource.kind])
+            case "delete_resources":
+                resources = self._resources()
+                if not resources or not all(KINDS[resource.kind].deletable for resource in resources):
                     return "drio has no way to delete this."
             case "rebind_tool":
-                return why_not_rebound(self._thing(), self._screen.snapshot)
-            case "switch_things":
-                things = self._things()
-                if not things or not all(can_be_switched(KINDS[thing.kind]) for thing in things):
+                return why_not_rebound(self._resource(), self._screen.snapshot)
+            case "switch_resources":
+                resources = self._resources()
+                if not resources or not all(can_be_switched(KINDS[resource.kind]) for resource in resources):
                     return "Only tools and apps can be enabled and disabled."
         return None
 
@@ -168,24 +174,26 @@ class Editing:
 
     def what_can_be_done(self) -> frozenset[str]:
         """Those of these actions that can be done with what is marked or chosen."""
-        names = ("edit_thing", "mark", "duplicate_thing", "delete_things", "switch_things")
+        names = ("edit_resource", "mark", "duplicate_resource", "delete_resources", "switch_resources")
         return frozenset(name for name in names if self.why_not_changed(name) is None)
 
     # -- editing and adding -----------------------------------------------------------------------
 
-    def action_edit_thing(self) -> None:
+    def action_edit_resource(self) -> None:
         self._edit(outside=False)
 
     def action_edit_outside(self) -> None:
         self._edit(outside=True)
 
     def _edit(self, *, outside: bool) -> None:
-        thing = self._thing()
-        if thing is not None:
+        resource = self._resource()
+        if resource is not None:
             # A connection that waits for its secret begins there.
-            waits = thing.kind == AUTH.name and thing.text("status") == "pending" and not thing.get("secretRef")
+            waits = (
+                resource.kind == AUTH.name and resource.text("status") == "pending" and not resource.get("secretRef")
+            )
             member = "config" if waits else ""
-            self.open_edit(Target(self._screen.app_id, thing.kind, thing.id, outside=outside, member=member))
+            self.open_edit(Target(self._screen.app_id, resource.kind, resource.id, outside=outside, member=member))
 
     def open_edit(self, target: Target) -> None:
         """Show the edit screen; what was saved is read anew and the cursor put on what is new."""
@@ -197,7 +205,7 @@ class Editing:
                 self._screen.go_to_when_read = (target.kind, id)
             self._screen.action_refresh()
 
-    def action_add_thing(self) -> None:
+    def action_add_resource(self) -> None:
         choices = kinds_to_add(self._screen.chosen)
         self._screen.app.push_screen(ChooserScreen("Make a new", choices), self._kind_chosen)
 
@@ -215,13 +223,13 @@ class Editing:
 
         screen.run_worker(make(), name="new", group="new", exclusive=True)
 
-    def action_duplicate_thing(self) -> None:
-        thing = self._thing()
+    def action_duplicate_resource(self) -> None:
+        resource = self._resource()
         screen = self._screen
-        if thing is None or not isinstance(thing.raw, dict):
+        if resource is None or not isinstance(resource.raw, dict):
             return
-        kind, raw = KINDS[thing.kind], thing.raw
-        siblings = [one.raw for one in screen.snapshot.things(thing.kind) if isinstance(one.raw, dict)]
+        kind, raw = KINDS[resource.kind], resource.raw
+        siblings = [one.raw for one in screen.snapshot.resources(resource.kind) if isinstance(one.raw, dict)]
         if kind.name in ("widget", "auth"):
             # A tool has one widget, and secrets are not copied: the person says what is missing.
             body = copy_body(kind, raw, siblings)
@@ -232,29 +240,29 @@ class Editing:
             return
 
         async def copy(client: DrioClient) -> Message:
-            return Copied(await duplicate(saver_of(screen.backend, client), kind, screen.app_id, raw), thing)
+            return Copied(await duplicate(saver_of(screen.backend, client), kind, screen.app_id, raw), resource)
 
         screen.run_request(copy, lambda message: message, group="change", once=True)
 
     def on_copied(self, message: Copied) -> None:
         copy = message.copy
-        self._bar("duplicate_thing", message.thing, [copy.outcome])
+        self._bar("duplicate_resource", message.resource, [copy.outcome])
         text = problem(copy.outcome) or "\n".join(["Copied.", *copy.left_out])
         severity = "information" if copy.ok else "warning"
-        title = safe_line(message.thing.name, 80).plain
+        title = safe_line(message.resource.name, 80).plain
         self._screen.notify(safe(text, multiline=True).plain, title=title, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
         raw = getattr(copy.outcome, "raw", None)
         if isinstance(raw, dict):
-            self._screen.go_to_when_read = (message.thing.kind, str(raw.get("id")))
+            self._screen.go_to_when_read = (message.resource.kind, str(raw.get("id")))
         self._screen.action_refresh()
 
     def action_rebind_tool(self) -> None:
-        thing, screen = self._thing(), self._screen
-        if thing is None:
+        resource, screen = self._resource(), self._screen
+        if resource is None:
             return
 
         async def bind(client: DrioClient) -> Message:
-            return Rebound(await rebind(screen.drio, client, screen.app_id, thing), thing.name)
+            return Rebound(await rebind(screen.drio, client, screen.app_id, resource), resource.name)
 
         screen.run_request(bind, lambda message: message, group="change", once=True)
 
@@ -270,46 +278,48 @@ class Editing:
     # -- many at once -----------------------------------------------------------------------------
 
     def action_mark(self) -> None:
-        thing = self._thing()
-        if thing is None:
+        resource = self._resource()
+        if resource is None:
             return
-        if thing.key in self.marked:
-            del self.marked[thing.key]
+        if resource.key in self.marked:
+            del self.marked[resource.key]
         else:
-            self.marked[thing.key] = None
+            self.marked[resource.key] = None
         self._screen.say_marked()
 
-    def action_delete_things(self) -> None:
-        things = self._things()
+    def action_delete_resources(self) -> None:
+        resources = self._resources()
         try:
-            screen = delete_screen(self._screen.snapshot, [thing.key for thing in things])
+            screen = delete_screen(self._screen.snapshot, [resource.key for resource in resources])
         except UsageError as error:
             self._screen.drio.show_error(error)
             return
-        self._ask(screen, "delete_things")
+        self._ask(screen, "delete_resources")
 
-    def action_switch_things(self) -> None:
-        things = self._things()
-        on = not all(thing.get("isEnabled") is not False for thing in things)
+    def action_switch_resources(self) -> None:
+        resources = self._resources()
+        on = not all(resource.get("isEnabled") is not False for resource in resources)
         word = "Enable" if on else "Disable"
         app = self._screen.app_id
-        steps = [f"{word} {thing.name}" for thing in things]
-        title = f"{word} {things[0].name}?" if len(things) == 1 else f"{word} {count_of(len(things), 'resource')}?"
-        screen = BatchDialog(
-            title, "", steps, lambda saver: enable_all(saver, app, things, on), agree=word, danger=False
+        steps = [f"{word} {resource.name}" for resource in resources]
+        title = (
+            f"{word} {resources[0].name}?" if len(resources) == 1 else f"{word} {count_of(len(resources), 'resource')}?"
         )
-        self._ask(screen, "switch_things")
+        screen = BatchDialog(
+            title, "", steps, lambda saver: enable_all(saver, app, resources, on), agree=word, danger=False
+        )
+        self._ask(screen, "switch_resources")
 
     def _ask(self, screen: BatchDialog, action: str) -> None:
-        things = self._meant(action)
+        resources = self._meant(action)
 
         def ended(anything: bool | None) -> None:
             results = screen.work.results if screen.work is not None else []
-            if len(things) == 1:  # what has to be done first counts as well
-                self._bar(action, things[0], [result.outcome for result in results if result])
-            elif action == "switch_things":  # one task for each
-                for thing, result in zip(things, results, strict=False):
-                    self._bar(action, thing, [result.outcome] if result else [])
+            if len(resources) == 1:  # what has to be done first counts as well
+                self._bar(action, resources[0], [result.outcome for result in results if result])
+            elif action == "switch_resources":  # one task for each
+                for resource, result in zip(resources, results, strict=False):
+                    self._bar(action, resource, [result.outcome] if result else [])
             self._batch_ended(anything)
 
         self._screen.app.push_screen(screen, ended)

@@ -60,7 +60,7 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's members, readable", show=False),
         Key("app_screen.json", "v", "tab('json')", "JSON", "The node's JSON", show=False),
         Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it", show=False),
-        Key("app_screen.try", "t", "try_tool", "Try", "Run the tool, or the one that a widget or operation belongs to"),
+        Key("app_screen.playground", "t", "try_tool", "Try", "Run the tool, or the tool of a widget or operation"),
         Key("app_screen.problems", "p", "problems", "Problems", "What is wrong with the app"),
         Key("app_screen.import", "i", "import_operations", "Import", "Import operations from an OpenAPI document",
             dangerous=True, show=False),
@@ -213,7 +213,7 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
             await asyncio.to_thread(seen.remember, schemas)
 
     def say_marked(self) -> None:
-        """Show which things are marked, and how many."""
+        """Show which resources are marked, and how many."""
         self.tree_view.mark(self.marked)
         self._note(self.drio.status)
 
@@ -289,11 +289,11 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
             case "allow_host":
-                return why_not_allowed(self.backend.client, self._thing()) or None
+                return why_not_allowed(self.backend.client, self._resource()) or None
         return self.why_not_changed(action)
 
     def action_allow_host(self) -> None:
-        client, integration = self.backend.client, self._thing()
+        client, integration = self.backend.client, self._resource()
         if client is not None and integration is not None:
             work = change_allowed(self.drio, client, integration.text("baseUrl"))
             self.run_worker(work, name="allow", group="ask", exclusive=True)
@@ -336,7 +336,7 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         self._jump(event.key)
 
     def _jump(self, key: ThingKey) -> bool:
-        """Go to a thing and remember from where; whether there is such a thing in the tree."""
+        """Go to a resource and remember from where; whether there is such a thing in the tree."""
         here = self.chosen
         if self.outline is None or key not in self.outline.by_key:
             self.notify("What it refers to is not there.", severity="warning", markup=False)
@@ -422,9 +422,9 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         node = self.chosen
         if node is None:
             return
-        thing = self.snapshot.at(node.about) if node.about else None
-        if thing is not None and not thing.made_up:
-            self.drio.copy(thing.id, "the id")
+        resource = self.snapshot.at(node.about) if node.about else None
+        if resource is not None and not resource.made_up:
+            self.drio.copy(resource.id, "the id")
         else:
             self.notify("It has no id.", severity="warning", markup=False)
 

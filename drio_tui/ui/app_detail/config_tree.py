@@ -192,7 +192,7 @@ class ConfigTree(ScrollView, can_focus=True):
         return True
 
     def mark(self, keys: Iterable[Key]) -> None:
-        """Draw a mark at the things of these keys."""
+        """Draw a mark at the resources of these keys."""
         self.marked = frozenset(keys)
         self._strips.clear()
         self.refresh()

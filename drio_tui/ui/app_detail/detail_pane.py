@@ -102,7 +102,7 @@ class DetailPane(Vertical):
 
 
 def json_of(node: TreeNode, outline: TreeModel) -> object:
-    """The JSON a node stands for: its own value, its thing's, or that of what is under it."""
+    """The JSON a node stands for: its own value, its resource's, or that of what is under it."""
     if node.kind in ("binding", "chain", "action", "branding", "member"):
         return node.value
     if node.kind == "group":
@@ -111,5 +111,5 @@ def json_of(node: TreeNode, outline: TreeModel) -> object:
         return [json_of(child, outline) for child in node.children if child.kind not in ("group", "pending", "failed")]
     if node.kind == "failed":
         return node.value.as_dict()
-    thing = outline.snapshot.at(node.about) if node.about else None
-    return thing.raw if thing else None
+    resource = outline.snapshot.at(node.about) if node.about else None
+    return resource.raw if resource else None

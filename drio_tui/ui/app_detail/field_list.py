@@ -18,7 +18,7 @@ from drio_tui.ui.app_detail.config_tree import SYMBOLS
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.ui.widgets.values import TONES, badge, label_of, scalar, schema_lines, swatch
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode, tone_of
 
 _HEADING = "bold $text-primary"
@@ -37,14 +37,14 @@ def blocks_of(node: TreeNode, outline: TreeModel) -> list[Block]:
 
 
 def _title(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
-    thing = outline.snapshot.at(node.about) if node.about else None
+    resource = outline.snapshot.at(node.about) if node.about else None
     kind = _kind_name(node)
-    name = thing.name if thing is not None and node.kind in (*KINDS, "provider", "link") else node.title
+    name = resource.name if resource is not None and node.kind in (*KINDS, "provider", "link") else node.title
     symbol = SYMBOLS.get(node.kind, "")
     state = badge(node.badge, node.tone) if node.badge else Content()
     line = Content.assemble((f"{symbol} " if symbol else "", "$text-primary"), safe_line(name, 300, "bold"))
     yield Heading(line, Content.assemble((kind, _LABEL), "  " if state else "", state))
-    description = thing.text("description") if thing is not None and node.kind in KINDS else ""
+    description = resource.text("description") if resource is not None and node.kind in KINDS else ""
     if description.strip():
         yield Paragraph(safe(description[:4000], multiline=True))
 
@@ -70,7 +70,7 @@ def _problems(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
 
 
 def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
-    thing = outline.snapshot.at(node.about) if node.about else None
+    resource = outline.snapshot.at(node.about) if node.about else None
     match node.kind:
         case "group":
             yield from _children(node, "Nothing here yet.")
@@ -84,26 +84,26 @@ def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
         case "branding":
             yield from _branding(node.value)
         case "binding":
-            if node.value is None or thing is None:
+            if node.value is None or resource is None:
                 yield from _not_bound()
             else:
-                yield from _members({"binding": node.value}, _references(thing, outline))
+                yield from _members({"binding": node.value}, _references(resource, outline))
         case "chain":
             yield from _children(node, "")
         case "action" | "member":
             value = node.value if isinstance(node.value, Mapping) else {node.title: node.value}
             yield Gap()
-            found = _references(thing, outline) if thing is not None else {}
+            found = _references(resource, outline) if resource is not None else {}
             place = f"actions[{node.key[-1]}]."
             yield from _members(value, {path.removeprefix(place): shown for path, shown in found.items()})
-        case _ if thing is None:
+        case _ if resource is None:
             yield Gap()
             words = "It is referred to, but it is not there." if node.target else "On its way…"
             if node.errors:
                 words = "Press r to read it again."
             yield Paragraph(Content.styled(words, _LABEL))
         case _:
-            yield from _thing(thing, outline)
+            yield from _resource(resource, outline)
 
 
 def _not_bound() -> Iterator[Block]:
@@ -111,20 +111,20 @@ def _not_bound() -> Iterator[Block]:
     yield Paragraph(Content.styled("The tool is bound to no operation: calling it does nothing.", _LABEL))
 
 
-def _thing(thing: Thing, outline: TreeModel) -> Iterator[Block]:
-    if not isinstance(thing.raw, Mapping):
+def _resource(resource: Resource, outline: TreeModel) -> Iterator[Block]:
+    if not isinstance(resource.raw, Mapping):
         yield Gap()
-        yield Paragraph(scalar(thing.raw))
+        yield Paragraph(scalar(resource.raw))
         return
     yield Gap()
-    yield from _members(thing.raw, _references(thing, outline), top=True)
+    yield from _members(resource.raw, _references(resource, outline), top=True)
 
 
-def _references(thing: Thing, outline: TreeModel) -> dict[str, Content]:
+def _references(resource: Resource, outline: TreeModel) -> dict[str, Content]:
     """What is shown for a member that refers to something: its name, marked when it is not there."""
     shown: dict[str, Content] = {}
-    for link in outline.links.uses(thing.key):
-        target = outline.snapshot.thing(*link.target)
+    for link in outline.links.uses(resource.key):
+        target = outline.snapshot.resource(*link.target)
         symbol = SYMBOLS.get(link.target[0], "→")
         if target is None:
             tail = "  not there" if link.broken else ""

@@ -1,4 +1,4 @@
-"""Where a new thing goes: its kind and its parent, from where the cursor is in the tree."""
+"""Where a new resource goes: its kind and its parent, from where the cursor is in the tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a thing uses and what uses it, as a list to jump from."""
+"""What a resource uses and what uses it, as a list to jump from."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class ReferenceList(RowList):
         self._targets: dict[str, Key] = {}
 
     def target(self, row: str) -> Key | None:
-        """The thing a row leads to."""
+        """The resource a row leads to."""
         return self._targets.get(row)
 
     def show_for(self, key: Key | None, outline: TreeModel) -> int:
-        """List the references of a thing; gives their number."""
+        """List the references of a resource; gives their number."""
         self._targets = {}
         rows: list[Row] = []
         if key is not None:
@@ -40,13 +40,13 @@ class ReferenceList(RowList):
 
     def _row(self, name: str, link: Link, to: Key, words: str, outline: TreeModel) -> Row:
         self._targets[name] = to
-        thing = outline.snapshot.at(to)
+        resource = outline.snapshot.at(to)
         kind = KINDS[to[0]].title.lower() if to[0] in KINDS else to[0]
         sign = "↗ " if name.startswith("out") else "↙ "
         symbol = Content.assemble((sign, "$foreground-muted"), (f"{SYMBOLS.get(to[0], '•')} ", "$text-accent"))
-        if thing is None:
+        if resource is None:
             note = "  not there" if link.broken else ""
             what = Content.assemble(symbol, safe_line(to[1], 200), (note, "$text-error"))
         else:
-            what = Content.assemble(symbol, safe_line(thing.name, 200), (f"  {kind}", "$foreground-muted"))
+            what = Content.assemble(symbol, safe_line(resource.name, 200), (f"  {kind}", "$foreground-muted"))
         return Row(name, (what, Content(words), safe_line(link.path, 60, "$foreground-muted")))

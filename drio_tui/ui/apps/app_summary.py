@@ -21,7 +21,7 @@ from drio_tui.workspace.model.tree_model import tone_of
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.workspace.deploy.deploy_record import Record
-    from drio_tui.workspace.model.snapshot import Thing
+    from drio_tui.workspace.model.snapshot import Resource
 
 _MUTED = "$foreground-muted"
 _MEMBERS = ("slug", "version", "templateId", "companyUrl")
@@ -53,12 +53,12 @@ async def read_facts(client: DrioClient, app: str, server: str) -> AppFacts:
     return AppFacts({name: len(part) for name, part in found.items() if isinstance(part, list)}, deployed)
 
 
-def app_blocks(app: Thing, facts: AppFacts | None) -> list[Block]:
+def app_blocks(app: Resource, facts: AppFacts | None) -> list[Block]:
     """One app, what matters most first; `facts` is None while they are read."""
     return list(_blocks(app, facts))
 
 
-def _blocks(app: Thing, facts: AppFacts | None) -> Iterator[Block]:
+def _blocks(app: Resource, facts: AppFacts | None) -> Iterator[Block]:
     status = app.text("status")
     yield Heading(safe_line(app.name, 200, "bold $text-primary"), safe_line(status, 24, TONES[tone_of(status)]))
     if app.reason:

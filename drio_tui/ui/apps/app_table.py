@@ -15,7 +15,7 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import safe_line
 from drio_tui.ui.widgets.values import TONES
 from drio_tui.workspace.model.search import rank
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.model.tree_model import tone_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class AppTable(RowList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(*(column for _, column in COLUMNS), id=id)
 
-    def show_apps(self, apps: Sequence[Thing], query: str, order: Order, drafts: Sequence[Draft] = ()) -> int:
+    def show_apps(self, apps: Sequence[Resource], query: str, order: Order, drafts: Sequence[Draft] = ()) -> int:
         """Show the apps that match, sorted, under the drafts that do; gives the number of rows."""
         begun = [draft for draft in drafts if rank(query, draft.name, f"draft {draft.template_id}") is not None]
         found = [app for app in apps if rank(query, app.name, _rest(app)) is not None]
@@ -110,7 +110,7 @@ def sort_key(value: Any) -> tuple[int, list[tuple[int, int, str]]]:
     return 0, parts
 
 
-def _cells(app: Thing) -> tuple[Content, ...]:
+def _cells(app: Resource) -> tuple[Content, ...]:
     name = safe_line(app.name, 200)
     if app.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name, "  ", safe_line(app.reason, 200, "$text-warning"))
@@ -129,6 +129,6 @@ def _cells(app: Thing) -> tuple[Content, ...]:
     )
 
 
-def _rest(app: Thing) -> str:
+def _rest(app: Resource) -> str:
     members = ("slug", "status", "version", "templateId", "id", "description", "companyUrl")
     return " ".join(app.text(member)[:300] for member in members)

@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError
-from drio_tui.api.resource import why_degraded
+from drio_tui.api.resource_type import why_degraded
 from drio_tui.kinds import APP
 from drio_tui.text import count_of
 from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, read_facts
@@ -33,7 +33,7 @@ from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import Row, RowList
 from drio_tui.ui.widgets.sanitize import safe_line
-from drio_tui.workspace.model.snapshot import Thing, things_of
+from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 if TYPE_CHECKING:
     from drio_tui.wizard.draft import Draft
@@ -68,7 +68,7 @@ class AppsScreen(DrioScreen[None]):
         Key("apps.copy", "y", "copy_id", "Copy id", "Copy the app's id", show=False),
     )
 
-    things: reactive[tuple[Thing, ...] | None] = reactive(None, init=False)
+    resources: reactive[tuple[Resource, ...] | None] = reactive(None, init=False)
     """The apps in the server's order; None until they were read once."""
 
     wanted: reactive[str] = reactive("", init=False)
@@ -84,9 +84,9 @@ class AppsScreen(DrioScreen[None]):
     """Apps that are not made yet, newest first."""
 
     class _Read(Message):
-        def __init__(self, things: tuple[Thing, ...]) -> None:
+        def __init__(self, resources: tuple[Resource, ...]) -> None:
             super().__init__()
-            self.things = things
+            self.resources = resources
 
     class _Drafts(Message):
         def __init__(self, kept: Kept) -> None:
@@ -133,19 +133,19 @@ class AppsScreen(DrioScreen[None]):
         return self.query_one("#table", AppTable)
 
     @property
-    def chosen(self) -> Thing | None:
+    def chosen(self) -> Resource | None:
         """The app the cursor is on."""
         key = self.table.key
-        return next((thing for thing in self.things or () if thing.id == key), None)
+        return next((resource for resource in self.resources or () if resource.id == key), None)
 
     def session_changed(self) -> None:
         self._facts.clear()
-        self.set_reactive(AppsScreen.things, None)
+        self.set_reactive(AppsScreen.resources, None)
         self._begin()
         self.refresh_bindings()
 
     def on_screen_resume(self) -> None:
-        if self.things is not None or self.failure is not None:
+        if self.resources is not None or self.failure is not None:
             self.action_refresh()  # coming back from an app or the form: names and status may have changed
 
     def _begin(self) -> None:
@@ -197,14 +197,14 @@ class AppsScreen(DrioScreen[None]):
         self._read_at = datetime.now()
         self._facts.clear()
         self.set_reactive(AppsScreen.failure, None)
-        self.things = message.things
+        self.resources = message.resources
         self._show()
         if self._drafts_of not in (None, (self.drio.status.profile, self.backend.server)):
             self.read_drafts()  # a sandbox said with this answer which one it is
 
     def on_apps_screen__not_read(self, message: _NotRead) -> None:
         self.failure = message.error
-        if self.things is not None:
+        if self.resources is not None:
             self.drio.show_error(message.error)
 
     def action_back(self) -> None:
@@ -214,7 +214,7 @@ class AppsScreen(DrioScreen[None]):
                 self.query_one("#filter", FilterInput).value = ""
             else:
                 self.drio.back()
-        elif self.things is None:
+        elif self.resources is None:
             self.failure = DrioError("You stopped the reading.", title="Not read")
 
     # -- showing ----------------------------------------------------------------------------------
@@ -229,20 +229,20 @@ class AppsScreen(DrioScreen[None]):
         self._show()
 
     def _show(self) -> None:
-        if self.things is None and self.failure is None:
+        if self.resources is None and self.failure is None:
             return
-        count = self.table.show_apps(self.things or (), self.wanted, self.order, self.drafts)
+        count = self.table.show_apps(self.resources or (), self.wanted, self.order, self.drafts)
         was_hidden = not self.table.display
         self.table.display = bool(count)
         field = self.query_one("#filter", FilterInput)
-        field.display = bool(self.things or self.drafts)
+        field.display = bool(self.resources or self.drafts)
         if count and was_hidden and not field.has_focus:
             self.table.focus()
         empty = self.query_one("#empty", EmptyState)
         empty.display = not count
-        if self.things is None and self.failure is not None:
+        if self.resources is None and self.failure is not None:
             empty.say_error(self.failure, ("r", "try again"), ("3", "see the request"))
-        elif not self.things:
+        elif not self.resources:
             empty.say("No apps yet", "Make one, step by step.", ("n", "create an app"), ("1", "look at the templates"))
         else:
             empty.say("Nothing matches", f"No app matches “{self.wanted}”.", ("Esc", "show all"))
@@ -281,10 +281,10 @@ class AppsScreen(DrioScreen[None]):
     def _note(self, status: Status) -> None:
         """One line: how many there are, how they are sorted, whether this is still what drio has."""
         note = self.query_one("#note", Static)
-        if self.things is None:
+        if self.resources is None:
             note.update("")
             return
-        total = len(self.things)
+        total = len(self.resources)
         words = count_of(total, "app")
         if self.drafts:
             words += f", {count_of(len(self.drafts), 'draft')}"
@@ -378,6 +378,6 @@ class AppsScreen(DrioScreen[None]):
             self.drio.copy(self.chosen.id, "the app's id")
 
 
-async def _read(client: DrioClient) -> tuple[Thing, ...]:
+async def _read(client: DrioClient) -> tuple[Resource, ...]:
     listing = await client.list(APP)
-    return await asyncio.to_thread(things_of, "app", listing.raw, partial(why_degraded, APP))
+    return await asyncio.to_thread(resources_of, "app", listing.raw, partial(why_degraded, APP))

@@ -12,7 +12,7 @@ from drio_tui.text import count_of
 from drio_tui.ui.widgets.rich_text import Block, Entry, Field, Gap, Heading, Paragraph
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.ui.widgets.values import label_of, method, scalar
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 
 PARTS = (("tools", "tool"), ("widgets", "widget"), ("integrations", "integration"), ("auth", "auth"))
 """The members of a template that hold what it brings, with the kind each becomes."""
@@ -38,39 +38,41 @@ def counts(raw: Any) -> str:
     return ", ".join(found)
 
 
-def template_blocks(thing: Thing) -> list[Block]:
+def template_blocks(resource: Resource) -> list[Block]:
     """Everything about one template."""
-    return list(_blocks(thing))
+    return list(_blocks(resource))
 
 
-def _blocks(thing: Thing) -> Iterator[Block]:
-    yield Heading(safe_line(thing.name, 200, "bold $text-primary"), safe_line(thing.text("category"), 60, _MUTED))
-    if thing.reason:
-        yield Paragraph(safe_line(f"Not as documented: {thing.reason}", 1000, "$text-warning"), Content("▲"))
-    if thing.text("description"):
-        yield Paragraph(safe(thing.text("description")[:4000], multiline=True))
-    tags = thing.get("tags")
+def _blocks(resource: Resource) -> Iterator[Block]:
+    yield Heading(safe_line(resource.name, 200, "bold $text-primary"), safe_line(resource.text("category"), 60, _MUTED))
+    if resource.reason:
+        yield Paragraph(safe_line(f"Not as documented: {resource.reason}", 1000, "$text-warning"), Content("▲"))
+    if resource.text("description"):
+        yield Paragraph(safe(resource.text("description")[:4000], multiline=True))
+    tags = resource.get("tags")
     if isinstance(tags, list) and tags:
         words = [safe_line(f"#{tag}", 40, "$text-secondary") for tag in tags[:20] if isinstance(tag, str)]
         yield Paragraph(Content("  ").join(words))
     for member, kind in PARTS:
-        parts = thing.get(member)
+        parts = resource.get(member)
         if isinstance(parts, list) and parts:
             yield from _part(parts, kind)
-    branding = thing.get("branding")
+    branding = resource.get("branding")
     if isinstance(branding, Mapping) and branding:
         yield Heading(Content.styled("Branding", "bold $text-primary"))
         for name, value in branding.items():
             yield Field(safe_line(label_of(name), 40, _MUTED), scalar(value, name))
     more = (
-        {name: value for name, value in thing.raw.items() if name not in _SHOWN} if isinstance(thing.raw, dict) else {}
+        {name: value for name, value in resource.raw.items() if name not in _SHOWN}
+        if isinstance(resource.raw, dict)
+        else {}
     )
     if more:
         yield Heading(Content.styled("More", "bold $text-primary"))
         for name, value in more.items():
             yield Field(safe_line(label_of(name), 40, _MUTED), scalar(value, name))
     yield Gap()
-    yield Paragraph(Content.assemble(("id ", _MUTED), safe_line(thing.id, 200, _MUTED)))
+    yield Paragraph(Content.assemble(("id ", _MUTED), safe_line(resource.id, 200, _MUTED)))
 
 
 def _part(parts: list[Any], kind: str) -> Iterator[Block]:

@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from drio_tui.api.client import TEMPLATES, DrioClient
 from drio_tui.api.errors import DrioError
-from drio_tui.api.resource import why_degraded
+from drio_tui.api.resource_type import why_degraded
 from drio_tui.ui.apps.template_detail import counts, is_whole, template_blocks
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -28,7 +28,7 @@ from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.workspace.model.search import rank
-from drio_tui.workspace.model.snapshot import Thing, things_of
+from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 WORKS_OFFLINE = "works offline"
 """The tag of a template whose API answers without a network, because the sandbox serves it."""
@@ -58,7 +58,7 @@ class TemplatesScreen(DrioScreen[None]):
         Key("templates.other", "tab", "other_pane", "Other side", "Between the list and the details", show=False),
     )
 
-    things: reactive[tuple[Thing, ...] | None] = reactive(None, init=False)
+    resources: reactive[tuple[Resource, ...] | None] = reactive(None, init=False)
     """The templates in the server's order; None until they were read once."""
 
     wanted: reactive[str] = reactive("", init=False)
@@ -68,9 +68,9 @@ class TemplatesScreen(DrioScreen[None]):
     """Why the last reading failed."""
 
     class _Read(Message):
-        def __init__(self, things: tuple[Thing, ...]) -> None:
+        def __init__(self, resources: tuple[Resource, ...]) -> None:
             super().__init__()
-            self.things = things
+            self.resources = resources
 
     class _NotRead(Message):
         def __init__(self, error: DrioError) -> None:
@@ -78,14 +78,14 @@ class TemplatesScreen(DrioScreen[None]):
             self.error = error
 
     class _One(Message):
-        def __init__(self, thing: Thing) -> None:
+        def __init__(self, resource: Resource) -> None:
             super().__init__()
-            self.thing = thing
+            self.resource = resource
 
     class _NotOne(Message):
-        def __init__(self, thing: Thing, error: DrioError) -> None:
+        def __init__(self, resource: Resource, error: DrioError) -> None:
             super().__init__()
-            self.thing = thing
+            self.resource = resource
             self.error = error
 
     def compose_body(self) -> ComposeResult:
@@ -104,7 +104,7 @@ class TemplatesScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._whole: dict[str, Thing] = {}
+        self._whole: dict[str, Resource] = {}
         self._shown: str | None = None
         self._asked_for: str | None = None
         self.query_one("#empty").display = False
@@ -118,10 +118,10 @@ class TemplatesScreen(DrioScreen[None]):
         return self.query_one("#list", RowList)
 
     @property
-    def chosen(self) -> Thing | None:
+    def chosen(self) -> Resource | None:
         """The template the cursor is on, whole if it was read whole."""
         key = self.list.key
-        found = next((thing for thing in self.things or () if thing.id == key), None)
+        found = next((resource for resource in self.resources or () if resource.id == key), None)
         return self._whole.get(found.id, found) if found else None
 
     def session_changed(self) -> None:
@@ -138,15 +138,15 @@ class TemplatesScreen(DrioScreen[None]):
         self._whole.clear()
         self._shown = self._asked_for = None
         self.failure = None
-        self.things = message.things
+        self.resources = message.resources
 
     def on_templates_screen__not_read(self, message: _NotRead) -> None:
         self.failure = message.error
-        if self.things is not None:
+        if self.resources is not None:
             self.drio.show_error(message.error)
 
     def on_templates_screen__one(self, message: _One) -> None:
-        self._whole[message.thing.id] = message.thing
+        self._whole[message.resource.id] = message.resource
         self._show_chosen()
 
     def action_back(self) -> None:
@@ -156,17 +156,17 @@ class TemplatesScreen(DrioScreen[None]):
                 self.query_one("#filter", FilterInput).value = ""
             else:
                 self.drio.back()
-        elif self.things is None:
+        elif self.resources is None:
             self.failure = DrioError("You stopped the reading.", title="Not read")
 
     def on_templates_screen__not_one(self, message: _NotOne) -> None:
-        if self.chosen is message.thing:
+        if self.chosen is message.resource:
             said = safe(f"What it brings could not be read. {message.error}", "$text-warning")
-            self.query_one("#about", Document).show([*template_blocks(message.thing), Paragraph(said, Content("▲"))])
+            self.query_one("#about", Document).show([*template_blocks(message.resource), Paragraph(said, Content("▲"))])
 
     # -- showing ----------------------------------------------------------------------------------
 
-    def watch_things(self) -> None:
+    def watch_resources(self) -> None:
         self._show_list()
 
     def watch_wanted(self) -> None:
@@ -176,28 +176,28 @@ class TemplatesScreen(DrioScreen[None]):
         self._show_list()
 
     def _show_list(self) -> None:
-        if self.things is None and self.failure is None:
+        if self.resources is None and self.failure is None:
             return
         ranked = []
-        for place, thing in enumerate(self.things or ()):
-            score = rank(self.wanted, thing.name, rest_of(thing))
+        for place, resource in enumerate(self.resources or ()):
+            score = rank(self.wanted, resource.name, rest_of(resource))
             if score is not None:
-                ranked.append((score, place, thing))
+                ranked.append((score, place, resource))
         ranked.sort(key=lambda entry: entry[:2])
-        self.list.show([row_of(thing) for _, _, thing in ranked])
+        self.list.show([row_of(resource) for _, _, resource in ranked])
         if self.wanted and ranked:
             self.list.action_first()
         was_hidden = not self.list.display
         self.list.display = bool(ranked)
         field = self.query_one("#filter", FilterInput)
-        field.display = bool(self.things)
+        field.display = bool(self.resources)
         if ranked and was_hidden and not field.has_focus:
             self.list.focus()
         empty = self.query_one("#empty", EmptyState)
         empty.display = not ranked
-        if self.things is None and self.failure is not None:
+        if self.resources is None and self.failure is not None:
             empty.say_error(self.failure, ("r", "try again"), ("3", "see the request"))
-        elif not self.things:
+        elif not self.resources:
             empty.say("No templates", "This drio offers none.", ("r", "look again"))
         else:
             empty.say("Nothing matches", f"No template matches “{self.wanted}”.", ("Esc", "show all"))
@@ -205,19 +205,22 @@ class TemplatesScreen(DrioScreen[None]):
 
     @on(RowList.Moved, "#list")
     def _show_chosen(self) -> None:
-        thing = self.chosen
+        resource = self.chosen
         page = self.query_one("#about", Document)
-        if thing is None:
+        if resource is None:
             page.show(())
             self._shown = None
         else:
-            page.show(template_blocks(thing), keep_place=self._shown == thing.id)
-            self._shown = thing.id
-            in_short = not is_whole(thing.raw) and not thing.made_up and thing.id not in self._whole
-            if in_short and self._asked_for != thing.id:
-                self._asked_for = thing.id
+            page.show(template_blocks(resource), keep_place=self._shown == resource.id)
+            self._shown = resource.id
+            in_short = not is_whole(resource.raw) and not resource.made_up and resource.id not in self._whole
+            if in_short and self._asked_for != resource.id:
+                self._asked_for = resource.id
                 self.run_request(
-                    partial(read_one, id=thing.id), self._One, group="template", failed=partial(self._NotOne, thing)
+                    partial(read_one, id=resource.id),
+                    self._One,
+                    group="template",
+                    failed=partial(self._NotOne, resource),
                 )
         self.refresh_bindings()
 
@@ -260,39 +263,39 @@ class TemplatesScreen(DrioScreen[None]):
             self.drio.copy(self.chosen.id, "the template's id")
 
 
-async def read_templates(client: DrioClient) -> tuple[Thing, ...]:
+async def read_templates(client: DrioClient) -> tuple[Resource, ...]:
     """The templates, as the list gives them."""
     listing = await client.templates()
-    return await asyncio.to_thread(things_of, "template", listing.raw, partial(why_degraded, TEMPLATES))
+    return await asyncio.to_thread(resources_of, "template", listing.raw, partial(why_degraded, TEMPLATES))
 
 
-async def read_one(client: DrioClient, id: str) -> Thing:
+async def read_one(client: DrioClient, id: str) -> Resource:
     """One template, whole."""
     item = await client.template(id)
-    return Thing("template", id, item.raw, why_degraded(TEMPLATES, item.raw))
+    return Resource("template", id, item.raw, why_degraded(TEMPLATES, item.raw))
 
 
-def rest_of(thing: Thing) -> str:
+def rest_of(resource: Resource) -> str:
     """What else a filter looks at."""
-    return " ".join([thing.id, thing.text("category"), thing.text("description")[:500], *_tags(thing)])
+    return " ".join([resource.id, resource.text("category"), resource.text("description")[:500], *_tags(resource)])
 
 
-def works_offline(thing: Thing) -> bool:
+def works_offline(resource: Resource) -> bool:
     """Whether an app made from the template can be tried with no network."""
-    return WORKS_OFFLINE in _tags(thing)
+    return WORKS_OFFLINE in _tags(resource)
 
 
-def _tags(thing: Thing) -> list[str]:
-    tags: Any = thing.get("tags")
+def _tags(resource: Resource) -> list[str]:
+    tags: Any = resource.get("tags")
     return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
-def row_of(thing: Thing) -> Row:
+def row_of(resource: Resource) -> Row:
     """A template as a row: its name, its category, what it brings in numbers, whether it works offline."""
-    name = safe_line(thing.name, 200)
-    if thing.reason:
+    name = safe_line(resource.name, 200)
+    if resource.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name)
-    category = safe_line(thing.text("category"), 40, "$text-secondary")
-    brings = Content.styled(counts(thing.raw), "$foreground-muted")
-    offline = Content.styled("✓ works" if works_offline(thing) else "", "$text-success")
-    return Row(thing.id, (name, category, brings, offline))
+    category = safe_line(resource.text("category"), 40, "$text-secondary")
+    brings = Content.styled(counts(resource.raw), "$foreground-muted")
+    offline = Content.styled("✓ works" if works_offline(resource) else "", "$text-success")
+    return Row(resource.id, (name, category, brings, offline))

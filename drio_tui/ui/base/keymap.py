@@ -7,6 +7,8 @@ table of the README all read from here.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -66,8 +68,27 @@ _RENAMED = {
     "batch.right": "buttons.right",
     "confirm.left": "buttons.left",
     "confirm.right": "buttons.right",
+    "app_screen.try": "app_screen.playground",
 }
-"""Ids of earlier versions, which config.toml may still hold, with those of today."""
+_RENAMED_SECTIONS = {
+    "chips": "tags",
+    "copyable": "copy_field",
+    "document": "rich_text",
+    "guide": "wizard",
+    "guide_config": "wizard_credentials",
+    "guide_create": "wizard_create",
+    "guide_name": "name_dialog",
+    "guide_template": "wizard_template",
+    "guide_things": "wizard_resources",
+    "log": "requests",
+    "picture": "widget_preview",
+    "recovery": "unsaved_edits",
+    "restoring": "rollback",
+    "runs": "run_history",
+    "step": "chain_step",
+    "try": "playground",
+}
+"""Ids, and first parts of ids, of earlier versions, which config.toml may still hold, with those of today."""
 
 _KEY_NAMES = frozenset({*(key.value for key in Keys), *KEY_NAME_REPLACEMENTS.values()})
 _sections: dict[str, Section] = {}
@@ -98,6 +119,14 @@ def sections() -> tuple[Section, ...]:
     return tuple(sorted(_sections.values(), key=lambda part: part.name != "app"))
 
 
+def load_sections() -> None:
+    """Import every screen and widget of the program, since importing one declares its section."""
+    import drio_tui.ui
+
+    for module in pkgutil.walk_packages(drio_tui.ui.__path__, drio_tui.ui.__name__ + "."):
+        importlib.import_module(module.name)
+
+
 def find(binding_id: str | None) -> Key | None:
     """The key with this id, if it is one of ours."""
     return _by_id.get(binding_id or "")
@@ -124,11 +153,19 @@ def with_current_ids(wanted: Mapping[str, str]) -> dict[str, str]:
     The keys of old ids that are one id today all count.
     """
     earlier: dict[str, dict[str, None]] = {}
+    current: dict[str, str] = {}
     for name, keys in wanted.items():
-        if name in _RENAMED:
-            earlier.setdefault(_RENAMED[name], {}).update(dict.fromkeys(key.strip() for key in keys.split(",")))
-    renamed = {name: ",".join(keys) for name, keys in earlier.items()}
-    return renamed | {name: keys for name, keys in wanted.items() if name not in _RENAMED}
+        today = _current_id(name)
+        if today == name:
+            current[name] = keys
+        else:
+            earlier.setdefault(today, {}).update(dict.fromkeys(key.strip() for key in keys.split(",")))
+    return {name: ",".join(keys) for name, keys in earlier.items()} | current
+
+
+def _current_id(name: str) -> str:
+    section, dot, key = name.partition(".")
+    return _RENAMED.get(name) or f"{_RENAMED_SECTIONS.get(section, section)}{dot}{key}"
 
 
 def problems(wanted: Mapping[str, str]) -> list[str]:

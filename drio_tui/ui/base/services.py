@@ -1,4 +1,4 @@
-"""What the screens that change things share: the saver, and the server's own description of requests."""
+"""What the screens that change resources share: the saver, and the server's own description of requests."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def document_of(client: DrioClient) -> ServerOpenApi:
     return found
 
 
-async def schemas_seen(backend: Backend, app: str, thing: Mapping[str, Any]) -> dict[str, Any]:
-    """The input schemas seen here, by hash, of the operation that a thing is bound to; empty for what is not bound."""
-    binding = thing.get("binding")
+async def schemas_seen(backend: Backend, app: str, resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The input schemas seen here, by hash, of the operation that a resource is bound to; empty without one."""
+    binding = resource.get("binding")
     operation = binding.get("integrationOperationId") if isinstance(binding, Mapping) else None
     if not isinstance(operation, str):
         return {}
@@ -61,7 +61,7 @@ async def schemas_seen(backend: Backend, app: str, thing: Mapping[str, Any]) -> 
 
 
 def body_of(kind: Kind[Any], document: Json | None, *, new: bool) -> tuple[Reader, Json, bool]:
-    """A reader and the schema of the body that makes or changes a thing, and whether it is the server's own."""
+    """A reader and the schema of the body that makes or changes a resource, and whether it is the server's own."""
     names = {one.path: {"title": KINDS[one.to].title} for one in kind.references}
     hints = Hints(multiline=frozenset(kind.multiline), extra=names)
     method, path = ("POST", kind.collection) if new else ("PATCH", kind.item)
@@ -91,7 +91,11 @@ def references_of(kind: Kind[Any], snapshot: Snapshot) -> dict[str, Reference]:
     """What the members of a kind can refer to, by name, from what the app has."""
 
     def options(to: str) -> list[Option]:
-        return [Option(thing.id, thing.name, thing.id) for thing in snapshot.things(to) if not thing.made_up]
+        return [
+            Option(resource.id, resource.name, resource.id)
+            for resource in snapshot.resources(to)
+            if not resource.made_up
+        ]
 
     return {
         one.path: Reference(partial(options, one.to), f"new {KINDS[one.to].title.lower()}…") for one in kind.references

@@ -42,7 +42,7 @@ def finding_text(one: Diagnostic) -> Content:
 
 
 def change_rows(changes: Sequence[Change]) -> list[Row]:
-    """A row for each thing that differs from what was deployed."""
+    """A row for each resource that differs from what was deployed."""
     rows = []
     for number, one in enumerate(changes):
         sign, style = _SIGNS[one.what]
@@ -54,7 +54,7 @@ def change_rows(changes: Sequence[Change]) -> list[Row]:
 
 
 def change_text(one: Change, name_of: NameOf = no_names) -> Content:
-    """What of the thing changed, member by member."""
+    """What of the resource changed, member by member."""
     lines = [*_change_lines(one, name_of)]
     return Content("\n").join(lines or [safe_line(f"It was {one.what}.", 40, "$foreground-muted")])
 

@@ -44,12 +44,12 @@ from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.copy_field import CopyField
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import safe_line
-from drio_tui.workspace.deploy.deploy_record import Change, DeployRecordStore, Record, changes_since, things_of
+from drio_tui.workspace.deploy.deploy_record import Change, DeployRecordStore, Record, changes_since, resources_of
 from drio_tui.workspace.deploy.deployer import Deployed, deploy, read
 from drio_tui.workspace.deploy.model_view import differences
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from drio_tui.workspace.lint.preflight import Preflight, preflight
-from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.deployed_runner import NotDeployed, live_at
 from drio_tui.workspace.saving.save_result import Failed, Refused, Unknown
 
@@ -196,7 +196,7 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
 
     def on_deploy_screen_checked(self, message: Checked) -> None:
         self.snapshot, self.last, self.live_at = message.snapshot, message.last, message.live_at
-        self.changes = changes_since(message.last, things_of(message.snapshot)) if message.last else ()
+        self.changes = changes_since(message.last, resources_of(message.snapshot)) if message.last else ()
         self._fill("#findings", finding_rows(message.report.findings))
         self._fill("#changes", change_rows(self.changes))
         self._tried = False
@@ -468,13 +468,13 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
             self._mending = False
             self.action_refresh()
 
-    def _integration_here(self) -> Thing | None:
+    def _integration_here(self) -> Resource | None:
         """The integration that the finding under the cursor is about."""
         key = self.query_one("#findings", RowList).key
         if self.page != 0 or key is None or self.report is None or self.snapshot is None:
             return None
         found = self.report.findings[int(key)].key
-        return self.snapshot.thing(*found) if found[0] == "integration" else None
+        return self.snapshot.resource(*found) if found[0] == "integration" else None
 
     def action_allow_host(self) -> None:
         client, integration = self.backend.client, self._integration_here()

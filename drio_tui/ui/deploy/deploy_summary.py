@@ -1,4 +1,4 @@
-"""What the deploy screen says of how things stand, line by line."""
+"""What the deploy screen says of how resources stand, line by line."""
 
 from __future__ import annotations
 

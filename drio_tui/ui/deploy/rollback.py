@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from drio_tui.ui.deploy.deploy_screen import DeployScreen
 
 BINDINGS: list[BindingType] = keymap.section(
-    "restoring",
+    "rollback",
     "Earlier deployments (sandbox)",
-    Key("restoring.restore", "R", "restore_earlier", "Restore", "Publish an earlier deployment again", dangerous=True),
+    Key("rollback.restore", "R", "restore_earlier", "Restore", "Publish an earlier deployment again", dangerous=True),
 )
 
 

@@ -13,10 +13,10 @@ from drio_tui.workspace.lint.reachability import private_origin
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.ui.base.context import DrioContext
-    from drio_tui.workspace.model.snapshot import Thing
+    from drio_tui.workspace.model.snapshot import Resource
 
 
-def why_not_allowed(client: DrioClient | None, integration: Thing | None) -> str:
+def why_not_allowed(client: DrioClient | None, integration: Resource | None) -> str:
     """Why nothing can be allowed for what is chosen, as a sentence; empty where something can."""
     if client is None or not client.transport.is_sandbox:
         return "Only the local sandbox is told which private addresses it may call."

@@ -25,10 +25,10 @@ class NameScreen(Dialog[str | None]):
 
     CSS_PATH = stylesheet("wizard")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "guide_name",
+        "name_dialog",
         "New app: a name",
-        Key("guide_name.take", "ctrl+s", "take", "Take", "Take the name", priority=True),
-        Key("guide_name.close", "escape", "close", "Leave", "Leave the name as it is"),
+        Key("name_dialog.take", "ctrl+s", "take", "Take", "Take the name", priority=True),
+        Key("name_dialog.close", "escape", "close", "Leave", "Leave the name as it is"),
     )
 
     def __init__(self, what: str, name: str) -> None:

@@ -29,7 +29,7 @@ _SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[T]):
-    """One thing to take. Texts may be hostile. `quiet` ones are about the field, not values of it.
+    """One resource to take. Texts may be hostile. `quiet` ones are about the field, not values of it.
 
     A `new` one makes something called what was typed: it stays in the list whatever that is, and is given with
     it as `typed` (empty where its own label was typed to find it).

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 class Target:
     """What is edited. No `id`: something new, under `parent` where its kind needs one.
 
-    `base` and `mine` are those of an edit to go on with (a kept buffer, a copy); without them the thing is
+    `base` and `mine` are those of an edit to go on with (a kept buffer, a copy); without them the resource is
     edited as the server has it. `outside` begins in the person's own editor. `recovered` is the kept buffer's id.
     `member` (a path: `actions[0].template`) is where to begin.
     `begin` are members that something new begins with: those of special editors, and its name; `wanted_by`
@@ -269,7 +269,7 @@ class EditScreen(SaveScreen):
     # -- what has become of it --------------------------------------------------------------------
 
     def mine(self, *, secrets: bool = True) -> dict[str, Any]:
-        """The whole thing as it is wanted now."""
+        """The whole resource as it is wanted now."""
         if not self._filled or self.form is None:
             return dict(self.base if self.target.mine is None else self.target.mine)
         found = {name: value for name, value in self.base.items() if name in self.kind.fixed}
@@ -325,7 +325,7 @@ class EditScreen(SaveScreen):
         backend, mine = self.backend, self._mine_typed(secrets=False)
         return UnsavedEdit(
             profile=backend.status.profile, server=backend.server, app=self.target.app, kind=self.kind.name,
-            thing=self.target.id, label=self.kind.label(self.base or mine), mine=mine,
+            resource=self.target.id, label=self.kind.label(self.base or mine), mine=mine,
             base=None if self.is_new else self.base, parent=self._parent_id,
             draft=(self._whole.draft or "") if self._whole else self.target.draft, why=why, id=self._kept.id,
         )  # fmt: skip
@@ -455,7 +455,7 @@ class EditScreen(SaveScreen):
         if self._pages[self._page] is self._whole:
             self._fill_json(page)
 
-    # -- new things to refer to -------------------------------------------------------------------
+    # -- new resources to refer to -------------------------------------------------------------------
 
     @on(SchemaForm.NewWanted)
     def _wanted_on_form(self, event: SchemaForm.NewWanted) -> None:
@@ -470,7 +470,7 @@ class EditScreen(SaveScreen):
         self._make(event.kind, event.name, lambda id: event.editor.refer(event.path, id))
 
     def _make(self, kind: str, name: str, refer: Callable[[str], None]) -> None:
-        """Make a thing over this screen, called `name` where one is given, then refer to it where it was asked for."""
+        """Create a resource over this screen, called `name` if given, then refer to it where it was asked for."""
         snapshot = self.snapshot
         if snapshot is None:
             return

@@ -12,7 +12,7 @@ from drio_tui.ui.base.services import saver_of, schemas_seen
 from drio_tui.ui.editing.review_dialog import ReviewScreen
 from drio_tui.ui.widgets.sanitize import safe_line
 from drio_tui.workspace.lint.binding import standing
-from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.saving.save_result import Edit, Failed, SaveOutcome
 from drio_tui.workspace.saving.saver import Preview
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from drio_tui.ui.base.context import DrioContext
 
 
-def why_not_rebound(tool: Thing | None, snapshot: Snapshot) -> str | None:
+def why_not_rebound(tool: Resource | None, snapshot: Snapshot) -> str | None:
     """Why there is nothing to bind anew; None where there is."""
     if tool is None or tool.kind != "tool":
         return "Only a tool is bound to an operation."
@@ -36,7 +36,7 @@ def why_not_rebound(tool: Thing | None, snapshot: Snapshot) -> str | None:
             return "Its binding holds."
 
 
-async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Thing) -> SaveOutcome | None:
+async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Resource) -> SaveOutcome | None:
     """Show what changed and bind anew; None when the person thought better of it. To be called in a worker."""
     from drio_tui.ui.editing.editors.binding import difference  # nothing of the editors is imported before it is shown
 
@@ -50,7 +50,7 @@ async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Thing) -
     now = await saver.now(OPERATION, app, id)
     if not isinstance(now, dict):
         return Failed(now or DrioError("its operation is not there any more", title="It cannot be bound anew"))
-    operation = Thing("operation", id, now)
+    operation = Resource("operation", id, now)
     schemas = await schemas_seen(drio.backend, app, preview.theirs)
     title = Content.assemble("Bind it anew to ", safe_line(operation.name, 60, "bold"), ", as that is now.")
     no_way_back = Content.styled("This cannot be undone: drio knows no way back to that schema.", "$text-warning")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def target_of(buffer: UnsavedEdit) -> Target:
     """The edit that a kept buffer goes on with."""
     return Target(
-        buffer.app, buffer.kind, buffer.thing, buffer.parent, base=buffer.base, mine=buffer.mine, draft=buffer.draft,
+        buffer.app, buffer.kind, buffer.resource, buffer.parent, base=buffer.base, mine=buffer.mine, draft=buffer.draft,
         recovered=buffer.id,
     )  # fmt: skip
 
@@ -42,10 +42,10 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
 
     CSS_PATH = stylesheet("editing")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "recovery",
+        "unsaved_edits",
         "Unsaved edits",
-        Key("recovery.forget", "D", "forget", "Forget", "Forget this edit for good"),
-        Key("recovery.close", "escape,q", "close", "Later", "Keep them for the next start"),
+        Key("unsaved_edits.forget", "D", "forget", "Forget", "Forget this edit for good"),
+        Key("unsaved_edits.close", "escape,q", "close", "Later", "Keep them for the next start"),
     )
 
     def __init__(self, buffers: Sequence[UnsavedEdit]) -> None:

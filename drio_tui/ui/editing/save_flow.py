@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 class SaveScreen(DrioScreen[str | None]):
-    """Saves what its subclass has made of the thing. Ends with the id of what was saved, None when nothing was."""
+    """Saves what its subclass has made of the resource. Ends with the id of what was saved, None when nothing was."""
 
     class Done(Message):
         """A save ended; `outcome` is None when the person went back to editing."""
@@ -97,7 +97,7 @@ class SaveScreen(DrioScreen[str | None]):
 
     @abstractmethod
     def mine(self, *, secrets: bool = True) -> dict[str, Any]:
-        """The whole thing as it is wanted now."""
+        """The whole resource as it is wanted now."""
 
     @abstractmethod
     def buffer(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
@@ -108,7 +108,7 @@ class SaveScreen(DrioScreen[str | None]):
 
     @abstractmethod
     def name_of_entry(self, entry: Any) -> str:
-        """What a person calls an entry of a list of references: the thing's name, an action's words."""
+        """What a person calls an entry of a list of references: the resource's name, an action's words."""
 
     @abstractmethod
     def name_of_id(self, id: str) -> str | None:
@@ -277,7 +277,7 @@ class SaveScreen(DrioScreen[str | None]):
         return answer
 
     async def _another_parent(self, saver: Saver) -> str | Failed | None:
-        """The id of another thing to put it under, as the person chooses; None when they went back to editing."""
+        """The id of another resource to put it under, as the person chooses; None when they went back to editing."""
         assert self.kind.parent
         kind = KINDS[self.kind.parent[1]]
         listed = await saver.listed(kind, self.target.app)

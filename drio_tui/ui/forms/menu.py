@@ -50,7 +50,7 @@ def deeds(place: Place) -> list[Choice[str]]:
 
 
 def do(form: SchemaForm, place: Place, deed: str) -> None:
-    """Do one of the things that `deeds` offered."""
+    """Do one of the resources that `deeds` offered."""
     node = place.node
     if deed in _STEPS:
         form.shift(place, _STEPS[deed])
@@ -82,7 +82,7 @@ def json_deeds(draft: bool) -> list[Choice[str]]:
 
 
 def do_json(form: SchemaForm, deed: str) -> None:
-    """Do one of the things that `json_deeds` offered."""
+    """Do one of the resources that `json_deeds` offered."""
     if deed == "drop":
         form.drop_draft()
     else:

@@ -1,4 +1,4 @@
-"""Making several things that belong together: the steps, their results, another try of those that failed."""
+"""Making several resources that belong together: the steps, their results, another try of those that failed."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
 from drio_tui.workspace.lint.reachability import private_origin
 from drio_tui.workspace.model.loader import load_app
-from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.saving.batch import Batch
 from drio_tui.workspace.saving.saver import Saver
 
@@ -345,7 +345,7 @@ class ImportScreen(DrioScreen[bool]):
         self.query_one(".-integration", Picker).show(safe_line(name, 70))
         self.query_one(".-base", LineEditor).disabled = target is not None
         own = target.text("authId") if target else ""
-        connection = self._snapshot.thing("auth", own or self._auth) if own or self._auth else None
+        connection = self._snapshot.resource("auth", own or self._auth) if own or self._auth else None
         text = connection.name if connection else "none"
         wanted = self.document.proposal(self.picker.choosing.chosen) if self.document else None
         if own:
@@ -357,9 +357,9 @@ class ImportScreen(DrioScreen[bool]):
         picker.show(safe_line(text, 110))
         picker.disabled = bool(own)
 
-    def _target(self) -> Thing | None:
+    def _target(self) -> Resource | None:
         """The integration of the app that operations go to; None where a new one is made."""
-        return self._snapshot.thing("integration", self._integration) if self._integration else None
+        return self._snapshot.resource("integration", self._integration) if self._integration else None
 
     def _base_url(self) -> str:
         """The base URL as it stands in its field."""
@@ -399,9 +399,9 @@ class ImportScreen(DrioScreen[bool]):
             self._choose_integration(event.typed)
 
     def _choose_integration(self, typed: str) -> None:
-        known = [thing for thing in self._snapshot.things("integration") if not thing.made_up]
+        known = [resource for resource in self._snapshot.resources("integration") if not resource.made_up]
         choices = [Choice("", "a new integration", quiet=True)]
-        choices += [Choice(thing.id, thing.name, thing.text("baseUrl")) for thing in known]
+        choices += [Choice(resource.id, resource.name, resource.text("baseUrl")) for resource in known]
 
         def taken(choice: Choice[Any] | None) -> None:
             if choice is not None:
@@ -416,14 +416,14 @@ class ImportScreen(DrioScreen[bool]):
     def _choose_auth(self, typed: str) -> None:
         document = self.document
         choices: list[Choice[Any]] = [Choice("", "none", quiet=True)]
-        offered = {thing.text("key") for thing in self._snapshot.things("provider")}
+        offered = {resource.text("key") for resource in self._snapshot.resources("provider")}
         wanted = document.proposal(self.picker.choosing.chosen) if document else None
         schemes = sorted(document.schemes if document else (), key=lambda one: one != wanted)
         for scheme in schemes:
             if scheme.provider in BY_PROVIDER and scheme.provider in offered:
                 choices.append(Choice(scheme, f"new: {scheme.about}", scheme.name, new=True))
-        things = [thing for thing in self._snapshot.things("auth") if not thing.made_up]
-        choices += [Choice(thing.id, thing.name, thing.text("providerName")) for thing in things]
+        resources = [resource for resource in self._snapshot.resources("auth") if not resource.made_up]
+        choices += [Choice(resource.id, resource.name, resource.text("providerName")) for resource in resources]
 
         def taken(choice: Choice[Any] | None) -> None:
             if choice is None:
@@ -523,7 +523,7 @@ class ImportScreen(DrioScreen[bool]):
         self.reading = ""
         self._snapshot = message.snapshot
         self._mark_there()
-        if not message.plan.things:
+        if not message.plan.resources:
             self._forget_plan()
             self.notify("The app has all that is chosen already.", severity="warning", markup=False)
             return
@@ -531,7 +531,7 @@ class ImportScreen(DrioScreen[bool]):
         self._ask(message.plan, message.checked)
 
     def _ask(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
-        ids = {thing.source for thing in plan.things}
+        ids = {resource.source for resource in plan.resources}
         found = [problem for problem in self._found if problem.operation in ids]
         told = list(dict.fromkeys(map(_told, (*plan.problems, *found, *checked))))
         lines = [f"▲ {text}" for text in told[:TOLD]]
@@ -540,12 +540,12 @@ class ImportScreen(DrioScreen[bool]):
         if plan.skipped:
             sources = ", ".join(one.source for one in plan.skipped[:3]) + (", …" if len(plan.skipped) > 3 else "")
             lines.append(f"✓ The app has {count_of(len(plan.skipped), 'operation')} of these already: {sources}")
-        changes = sum(bool(thing.changes) for thing in plan.things)
-        title = f"Create {count_of(len(plan.things) - changes, 'resource')}?"
+        changes = sum(bool(resource.changes) for resource in plan.resources)
+        title = f"Create {count_of(len(plan.resources) - changes, 'resource')}?"
         screen = MakingScreen(
-            title if changes < len(plan.things) else "Change the integration?",
+            title if changes < len(plan.resources) else "Change the integration?",
             "\n".join(lines) or "Nothing is left out.",
-            [thing.about for thing in plan.things],
+            [resource.about for resource in plan.resources],
             lambda saver: self._made_by(saver, plan),
             agree="Create",
             danger=False,
@@ -576,8 +576,10 @@ class ImportScreen(DrioScreen[bool]):
     async def _leave(self, plan: Plan) -> None:
         """Ask whether the sandbox may call the API, if that is at a private address, then go back to the app."""
         client = self.backend.client
-        bases = [str(thing.body["baseUrl"]) for thing in plan.things if "baseUrl" in thing.body]
-        bases += [thing.text("baseUrl") for id in plan.used if (thing := self._snapshot.thing("integration", id))]
+        bases = [str(resource.body["baseUrl"]) for resource in plan.resources if "baseUrl" in resource.body]
+        bases += [
+            resource.text("baseUrl") for id in plan.used if (resource := self._snapshot.resource("integration", id))
+        ]
         with contextlib.suppress(DrioError):
             if client is not None and (known := await allowed_hosts(client)) is not None:
                 origins = [private_origin(base, client.transport.base_url) for base in bases]

@@ -87,11 +87,11 @@ class StepScreen(Dialog[bool]):
 
     CSS_PATH = stylesheet("playground")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "step",
+        "chain_step",
         "The next step of a chain",
-        Key("step.go", "ctrl+r,f9", "go", "Run it", "Go to this tool with these arguments"),
-        Key("step.skip", "f7", "skip", "Leave it out", "Leave this tool out, and see what comes after it"),
-        Key("step.leave", "escape", "leave", "Leave", "Stay where you are"),
+        Key("chain_step.go", "ctrl+r,f9", "go", "Run it", "Go to this tool with these arguments"),
+        Key("chain_step.skip", "f7", "skip", "Leave it out", "Leave this tool out, and see what comes after it"),
+        Key("chain_step.leave", "escape", "leave", "Leave", "Stay where you are"),
     )
 
     def __init__(self, chain: Chain) -> None:
@@ -159,10 +159,10 @@ class RunsScreen(Dialog[Choice | None]):
 
     CSS_PATH = stylesheet("playground")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "runs",
+        "run_history",
         "Runs of before",
-        Key("runs.again", "r", "again", "Run again", "Run it again with these arguments"),
-        Key("runs.close", "escape,q", "close", "Close", "Back to the playground"),
+        Key("run_history.again", "r", "again", "Run again", "Run it again with these arguments"),
+        Key("run_history.close", "escape,q", "close", "Close", "Back to the playground"),
     )
 
     def __init__(self, title: str, runs: list[Run]) -> None:

@@ -66,18 +66,36 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
     CSS_PATH = stylesheet("playground")
     opens_fields = True
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "try",
+        "playground",
         "The playground",
-        Key("try.run", "ctrl+r,f9,ctrl+s", "run_tool", "Run", "Run the tool with these arguments", priority=True),
-        Key("try.page", "f5", "page(1)", "Page →", "Arguments, widget, result, request, mappings, …", priority=True),
-        Key("try.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The page before", show=False, priority=True),
-        Key("try.target", "f6", "target", "Target", "The draft, or what is deployed", priority=True),
-        Key("try.step", "f7", "step", "Next step", "Go on through the chain with this result", priority=True),
-        Key("try.browser", "o", "browser", "Browser", "Open the widget's HTML with this result in the browser"),
-        Key("try.history", "f12,H", "history", "Runs", "Runs of before: look at one, or run it again", show=False),
-        Key("try.sample", "S", "sample", "Keep sample", "Keep this result as the sample of the widget", show=False),
-        Key("try.curl", "Y", "curl", "Copy as curl", "Copy the request as a curl command", show=False),
-        Key("try.forget", "K", "forget", "Forget sign-in", "Forget what was typed to sign in", show=False),
+        Key(
+            "playground.run", "ctrl+r,f9,ctrl+s", "run_tool", "Run", "Run the tool with these arguments", priority=True
+        ),
+        Key(
+            "playground.page",
+            "f5",
+            "page(1)",
+            "Page →",
+            "Arguments, widget, result, request, mappings, …",
+            priority=True,
+        ),
+        Key("playground.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The page before", show=False, priority=True),
+        Key("playground.target", "f6", "target", "Target", "The draft, or what is deployed", priority=True),
+        Key("playground.step", "f7", "step", "Next step", "Go on through the chain with this result", priority=True),
+        Key("playground.browser", "o", "browser", "Browser", "Open the widget's HTML with this result in the browser"),
+        Key(
+            "playground.history", "f12,H", "history", "Runs", "Runs of before: look at one, or run it again", show=False
+        ),
+        Key(
+            "playground.sample",
+            "S",
+            "sample",
+            "Keep sample",
+            "Keep this result as the sample of the widget",
+            show=False,
+        ),
+        Key("playground.curl", "Y", "curl", "Copy as curl", "Copy the request as a curl command", show=False),
+        Key("playground.forget", "K", "forget", "Forget sign-in", "Forget what was typed to sign in", show=False),
     )
 
     bound: reactive[BoundTool | None] = reactive(None, init=False)

@@ -52,16 +52,16 @@ class WidgetPreview(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "picture",
+        "widget_preview",
         "A widget's picture",
-        Key("picture.down", "down,j", "scroll_down", "Down", show=False, palette=False),
-        Key("picture.up", "up,k", "scroll_up", "Up", show=False, palette=False),
-        Key("picture.left", "left,h", "sideways(-8)", "Left", show=False, palette=False),
-        Key("picture.right", "right,l", "sideways(8)", "Right", show=False, palette=False),
-        Key("picture.page_down", "pagedown,ctrl+f,space", "page_down", "Page down", show=False, palette=False),
-        Key("picture.page_up", "pageup,ctrl+b", "page_up", "Page up", show=False, palette=False),
-        Key("picture.first", "home,g", "scroll_home", "First", show=False, palette=False),
-        Key("picture.last", "end,G", "scroll_end", "Last", show=False, palette=False),
+        Key("widget_preview.down", "down,j", "scroll_down", "Down", show=False, palette=False),
+        Key("widget_preview.up", "up,k", "scroll_up", "Up", show=False, palette=False),
+        Key("widget_preview.left", "left,h", "sideways(-8)", "Left", show=False, palette=False),
+        Key("widget_preview.right", "right,l", "sideways(8)", "Right", show=False, palette=False),
+        Key("widget_preview.page_down", "pagedown,ctrl+f,space", "page_down", "Page down", show=False, palette=False),
+        Key("widget_preview.page_up", "pageup,ctrl+b", "page_up", "Page up", show=False, palette=False),
+        Key("widget_preview.first", "home,g", "scroll_home", "First", show=False, palette=False),
+        Key("widget_preview.last", "end,G", "scroll_end", "Last", show=False, palette=False),
     )
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -60,12 +60,14 @@ class RequestsScreen(DrioScreen[None]):
     AREA = "requests"
     CSS_PATH = stylesheet("requests")
     BINDINGS = keymap.section(
-        "log",
+        "requests",
         "Requests",
-        Key("log.filter", "slash", "filter", "Filter", "Show only the requests that match"),
-        Key("log.curl", "c", "curl", "Copy as curl", "Copy the request as a curl command, the token as $DRIO_TOKEN"),
-        Key("log.id", "i", "copy_id", "Copy id", "Copy the request id", show=False),
-        Key("log.clear", "X", "clear", "Clear", "Forget all requests"),
+        Key("requests.filter", "slash", "filter", "Filter", "Show only the requests that match"),
+        Key(
+            "requests.curl", "c", "curl", "Copy as curl", "Copy the request as a curl command, the token as $DRIO_TOKEN"
+        ),
+        Key("requests.id", "i", "copy_id", "Copy id", "Copy the request id", show=False),
+        Key("requests.clear", "X", "clear", "Clear", "Forget all requests"),
     )
 
     wanted: reactive[str] = reactive("", init=False)

@@ -30,9 +30,9 @@ class CopyField(Static, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "copyable",
+        "copy_field",
         "CopyField text",
-        Key("copyable.copy", "y,enter", "copy", "Copy", "Copy the text under the cursor", palette=False),
+        Key("copy_field.copy", "y,enter", "copy", "Copy", "Copy the text under the cursor", palette=False),
     )
 
     class Wanted(Message):

@@ -122,14 +122,14 @@ class Document(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "document",
+        "rich_text",
         "Reading",
-        Key("document.down", "j,down", "scroll_down", "Down", show=False, palette=False),
-        Key("document.up", "k,up", "scroll_up", "Up", show=False, palette=False),
-        Key("document.page_down", "pagedown,ctrl+f,space", "page_down", "Page down", show=False, palette=False),
-        Key("document.page_up", "pageup,ctrl+b", "page_up", "Page up", show=False, palette=False),
-        Key("document.first", "g,home", "scroll_home", "First", show=False, palette=False),
-        Key("document.last", "G,end", "scroll_end", "Last", show=False, palette=False),
+        Key("rich_text.down", "j,down", "scroll_down", "Down", show=False, palette=False),
+        Key("rich_text.up", "k,up", "scroll_up", "Up", show=False, palette=False),
+        Key("rich_text.page_down", "pagedown,ctrl+f,space", "page_down", "Page down", show=False, palette=False),
+        Key("rich_text.page_up", "pageup,ctrl+b", "page_up", "Page up", show=False, palette=False),
+        Key("rich_text.first", "g,home", "scroll_home", "First", show=False, palette=False),
+        Key("rich_text.last", "G,end", "scroll_end", "Last", show=False, palette=False),
     )
 
     def __init__(self, *, id: str | None = None) -> None:

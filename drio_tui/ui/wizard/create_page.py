@@ -34,13 +34,13 @@ class CreatePage(Page):
     TITLE = "Create it"
     ABOUT = ""
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "guide_create",
+        "wizard_create",
         "New app: creating it",
-        Key("guide_create.retry", "r", "retry", "Retry", "Do again what failed, and what needed it"),
-        Key("guide_create.skip", "s", "skip", "Skip", "Leave this step out, or want it after all"),
-        Key("guide_create.edit", "e", "edit_step", "Edit", "Go to where this is edited"),
-        Key("guide_create.deploy", "d", "deploy", "Deploy", "Deploy the new app now"),
-        Key("guide_create.open", "o", "open", "Open", "Look at the new app; deploy it later"),
+        Key("wizard_create.retry", "r", "retry", "Retry", "Do again what failed, and what needed it"),
+        Key("wizard_create.skip", "s", "skip", "Skip", "Leave this step out, or want it after all"),
+        Key("wizard_create.edit", "e", "edit_step", "Edit", "Go to where this is edited"),
+        Key("wizard_create.deploy", "d", "deploy", "Deploy", "Deploy the new app now"),
+        Key("wizard_create.open", "o", "open", "Open", "Look at the new app; deploy it later"),
     )
 
     def compose(self) -> ComposeResult:

@@ -13,7 +13,7 @@ from drio_tui.ui.widgets.sanitize import safe_line
 from drio_tui.ui.wizard.resource_screens import Made, WizardResourceScreen
 from drio_tui.wizard.draft import AddedResource
 from drio_tui.wizard.template_parts import APP_REF
-from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 
 class WizardImportScreen(ImportScreen):
@@ -34,7 +34,7 @@ class WizardImportScreen(ImportScreen):
         if screen.made is None:
             return ""
         added = self._add_connection(screen.made)
-        self._snapshot.add(Thing("auth", added.ref, added.filled.shown | {"id": added.ref}))
+        self._snapshot.add(Resource("auth", added.ref, added.filled.shown | {"id": added.ref}))
         return added.ref
 
     def _ask(self, plan: Plan, checked: tuple[Problem, ...]) -> None:

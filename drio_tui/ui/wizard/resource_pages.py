@@ -1,4 +1,4 @@
-"""The steps that list things of the app: to keep or leave out, to name, to fill in, and to add to."""
+"""The steps that list resources of the app: to keep or leave out, to name, to fill in, and to add to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.ui.widgets.values import method
 from drio_tui.ui.wizard.page import Page
-from drio_tui.ui.wizard.resource_screens import ConfigScreen, Made, WizardResourceScreen, new_thing
+from drio_tui.ui.wizard.resource_screens import ConfigScreen, Made, WizardResourceScreen, new_resource
 from drio_tui.wizard.draft import AddedResource, FilledConnection
 from drio_tui.wizard.import_selection import adopt
 from drio_tui.wizard.template_parts import Part, as_it_will_be, known, parts
@@ -33,23 +33,23 @@ from drio_tui.wizard.validation import Finding, findings
 _MUTED = "$foreground-muted"
 
 
-class ThingsPage(Page):
-    """A list of the things of some kinds. What the template brings is kept unless it is taken out."""
+class ResourcePage(Page):
+    """A list of the resources of some kinds. What the template brings is kept unless it is taken out."""
 
     KINDS: ClassVar[tuple[str, ...]] = ()
     NOTHING: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "guide_things",
-        "New app: its things",
-        Key("guide_things.toggle", "space,x", "toggle_kept", "Keep or not", "Keep it, or leave it out of the app"),
-        Key("guide_things.rename", "r", "rename", "Rename", "Give it another name"),
-        Key("guide_things.add", "a", "add", "Add", "Add something that the template does not bring"),
-        Key("guide_things.remove", "D", "remove", "Remove", "Take out what was added here"),
-        Key("guide_things.import", "i", "import_api", "From OpenAPI", "Add operations from an OpenAPI document"),
+        "wizard_resources",
+        "New app: its resources",
+        Key("wizard_resources.toggle", "space,x", "toggle_kept", "Keep or not", "Keep it, or leave it out of the app"),
+        Key("wizard_resources.rename", "r", "rename", "Rename", "Give it another name"),
+        Key("wizard_resources.add", "a", "add", "Add", "Add something that the template does not bring"),
+        Key("wizard_resources.remove", "D", "remove", "Remove", "Take out what was added here"),
+        Key("wizard_resources.import", "i", "import_api", "From OpenAPI", "Add operations from an OpenAPI document"),
     )
 
     class Opened(Message):
-        """The screen that edits a thing ended with it."""
+        """The screen that edits a resource ended with it."""
 
         def __init__(self, ref: str) -> None:
             super().__init__()
@@ -61,10 +61,10 @@ class ThingsPage(Page):
             Column("Name", least=20),
             Column("What", least=16, rank=2),
             Column("", 30, rank=1),
-            id="things",
+            id="resources",
         )
         yield EmptyState(id="nothing")
-        yield Static(id="about-thing")
+        yield Static(id="about-resource")
 
     def on_mount(self) -> None:
         self.renew()
@@ -78,12 +78,12 @@ class ThingsPage(Page):
 
     @property
     def rows(self) -> RowList:
-        """The list of things."""
-        return self.query_one("#things", RowList)
+        """The list of resources."""
+        return self.query_one("#resources", RowList)
 
     @property
     def chosen(self) -> Part | None:
-        """The thing that the cursor is on."""
+        """The resource that the cursor is on."""
         key = self.rows.key
         return next((part for part in self.parts() if part.ref == key), None)
 
@@ -119,7 +119,7 @@ class ThingsPage(Page):
         return (("a", "add one"), ("Ctrl+S", "go on without"))
 
     def row(self, part: Part) -> Row:
-        """A thing as a line."""
+        """A resource as a line."""
         mark = ("✓", "$text-success") if part.kept else ("✗", "$foreground-muted")
         if part.own:
             mark = ("+", "$text-accent")
@@ -130,7 +130,7 @@ class ThingsPage(Page):
         return Row(part.ref, (Content.styled(*mark), name, self.what(part), self.state_of(part)))
 
     def what(self, part: Part) -> Content:
-        """What kind of thing it is, in a few words."""
+        """What kind of resource it is, in a few words."""
         raw = part.raw
         if part.kind == "operation" and isinstance(raw.get("method"), str):
             return Content.assemble(method(raw["method"]), " ", safe_line(str(raw.get("path", "")), 60, _MUTED))
@@ -149,7 +149,7 @@ class ThingsPage(Page):
             return Content.styled("added", "$text-accent")
         return Content.styled("renamed", "$text-accent") if part.name != part.was else Content()
 
-    @on(RowList.Moved, "#things")
+    @on(RowList.Moved, "#resources")
     def _moved(self, event: RowList.Moved) -> None:
         event.stop()
         self._tell()
@@ -165,7 +165,7 @@ class ThingsPage(Page):
                 lines.append(safe(part.text[:400], _MUTED))
             found = [one.message for one in findings(self.draft, self.guide.taken) if one.ref == part.ref]
             lines += [Content.assemble(("▲ ", "$text-warning"), safe_line(text, 300)) for text in found]
-        self.query_one("#about-thing", Static).update(Content("\n").join(lines))
+        self.query_one("#about-resource", Static).update(Content("\n").join(lines))
 
     def focus_first(self) -> None:
         if self.rows.display:
@@ -239,7 +239,7 @@ class ThingsPage(Page):
 
         self.app.push_screen(NameScreen(KINDS[part.kind].title, part.name), take)
 
-    @on(RowList.Opened, "#things")
+    @on(RowList.Opened, "#resources")
     async def _enter(self, event: RowList.Opened) -> None:
         event.stop()
         part = self.chosen
@@ -318,7 +318,7 @@ class ThingsPage(Page):
         def keep(made: Made) -> None:
             nonlocal added
             if added is None:
-                added = new_thing(self.draft, kind, parent, made)
+                added = new_resource(self.draft, kind, parent, made)
             else:
                 added.filled.edit(made.whole, made.shown)
 
@@ -349,7 +349,7 @@ class ThingsPage(Page):
         from drio_tui.ui.wizard.import_screen import WizardImportScreen  # it brings a parser with it
 
         def add_connection(made: Made) -> AddedResource:
-            added = new_thing(self.draft, "auth", "", made)
+            added = new_resource(self.draft, "auth", "", made)
             self.edited()
             return added
 
@@ -370,7 +370,7 @@ class ThingsPage(Page):
         self.app.push_screen(screen, take)
 
 
-class AuthPage(ThingsPage):
+class AuthPage(ResourcePage):
     """The auth connections: filled in by their provider's schema, or left for later."""
 
     TITLE = "How it signs in to your systems"
@@ -396,9 +396,11 @@ class AuthPage(ThingsPage):
             )
             return
         snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
-        thing = snapshot.at(("auth", part.ref))
+        resource = snapshot.at(("auth", part.ref))
         filled = self.draft.auth.get(part.ref)
-        raw: dict[str, Any] = dict(thing.raw) if thing is not None and isinstance(thing.raw, dict) else {"id": part.ref}
+        raw: dict[str, Any] = (
+            dict(resource.raw) if resource is not None and isinstance(resource.raw, dict) else {"id": part.ref}
+        )
         if filled is not None:
             there = raw.get("config")
             raw["config"] = {**(there if isinstance(there, dict) else {}), **filled.whole}
@@ -425,7 +427,7 @@ class AuthPage(ThingsPage):
         self.app.push_screen(ConfigScreen(part.name, raw, snapshot, keep=keep, kept=self.edited), take)
 
 
-class ApiPage(ThingsPage):
+class ApiPage(ResourcePage):
     """Integrations with their operations."""
 
     TITLE = "What it calls"
@@ -441,7 +443,7 @@ class ApiPage(ThingsPage):
         )
 
 
-class ToolsPage(ThingsPage):
+class ToolsPage(ResourcePage):
     """Tools, and the widgets that show their results."""
 
     TITLE = "What models can do with it"

@@ -1,4 +1,4 @@
-"""Editing things of an app that is not there yet: the forms of the edit screen, with nothing sent."""
+"""Editing resources of an app that is not there yet: the forms of the edit screen, with nothing sent."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Made:
     shown: dict[str, Any] = field(repr=False)
 
 
-def new_thing(draft: Draft, kind: str, parent: str, made: Made) -> AddedResource:
+def new_resource(draft: Draft, kind: str, parent: str, made: Made) -> AddedResource:
     """Take in what was filled in, under its parent."""
     owner = KINDS[kind].parent
     under = {owner[0]: parent} if owner and parent else {}
@@ -155,9 +155,9 @@ class ConfigScreen(DrioScreen[Made | None]):
     AREA = "apps"
     CSS_PATH = stylesheet("editing")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "guide_config",
+        "wizard_credentials",
         "New app: a connection",
-        Key("guide_config.take", "ctrl+s", "take", "Take", "Take what is filled in", priority=True),
+        Key("wizard_credentials.take", "ctrl+s", "take", "Take", "Take what is filled in", priority=True),
     )
 
     def __init__(

@@ -28,7 +28,7 @@ from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.ui.wizard.page import Page
 from drio_tui.wizard.validation import Finding
 from drio_tui.workspace.model.search import rank
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 
 if TYPE_CHECKING:
     from drio_tui.ui.wizard.wizard_screen import WizardScreen
@@ -40,32 +40,32 @@ class TemplatePage(Page):
     TITLE = "Choose what to start from"
     ABOUT = "Everything it brings can be changed next."
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "guide_template",
+        "wizard_template",
         "New app: its template",
-        Key("guide_template.filter", "slash", "filter", "Filter", "Show only the templates that match"),
-        Key("guide_template.again", "r", "read_again", "Refresh", "Read the templates again", show=False),
+        Key("wizard_template.filter", "slash", "filter", "Filter", "Show only the templates that match"),
+        Key("wizard_template.again", "r", "read_again", "Refresh", "Read the templates again", show=False),
     )
 
     class Read(Message):
         """The templates arrived, or could not be read."""
 
-        def __init__(self, things: Sequence[Thing] | None, error: DrioError | None = None) -> None:
+        def __init__(self, resources: Sequence[Resource] | None, error: DrioError | None = None) -> None:
             super().__init__()
-            self.things = things
+            self.resources = resources
             self.error = error
 
     class One(Message):
         """One template arrived whole, or could not be read."""
 
-        def __init__(self, thing: Thing, error: DrioError | None = None) -> None:
+        def __init__(self, resource: Resource, error: DrioError | None = None) -> None:
             super().__init__()
-            self.thing = thing
+            self.resource = resource
             self.error = error
 
     def __init__(self, guide: WizardScreen) -> None:
         super().__init__(guide)
-        self.things: Sequence[Thing] | None = None
-        self._whole: dict[str, Thing] = {}
+        self.resources: Sequence[Resource] | None = None
+        self._whole: dict[str, Resource] = {}
         self._asked: set[str] = set()
 
     def compose(self) -> ComposeResult:
@@ -81,7 +81,7 @@ class TemplatePage(Page):
         self.query_one("#templates").display = False
         self.query_one("#template-filter").display = False
         if self.draft.app:  # it cannot be changed any more: the one there is is all there is to see
-            self._take([Thing("template", self.draft.template_id, self.draft.template)])
+            self._take([Resource("template", self.draft.template_id, self.draft.template)])
             return
         self.read()
 
@@ -92,7 +92,7 @@ class TemplatePage(Page):
 
     @property
     def filling(self) -> bool:
-        return self.things is None and self.guide.asking("templates")
+        return self.resources is None and self.guide.asking("templates")
 
     @property
     def rows(self) -> RowList:
@@ -100,57 +100,59 @@ class TemplatePage(Page):
         return self.query_one("#templates", RowList)
 
     @property
-    def chosen(self) -> Thing | None:
+    def chosen(self) -> Resource | None:
         """The template that the cursor is on, whole if it was read whole."""
-        found = next((thing for thing in self.things or () if thing.id == self.rows.key), None)
+        found = next((resource for resource in self.resources or () if resource.id == self.rows.key), None)
         return self._whole.get(found.id, found) if found else None
 
     def on_template_page_read(self, message: Read) -> None:
         message.stop()
-        if message.things is not None:
-            self._take(message.things)
+        if message.resources is not None:
+            self._take(message.resources)
         elif self.draft.template is not None:  # drio is not there, but the one chosen is
-            self._take([Thing("template", self.draft.template_id, self.draft.template)])
+            self._take([Resource("template", self.draft.template_id, self.draft.template)])
         else:
             error = message.error or DrioError(title="Not read")
             self.query_one("#nothing", EmptyState).say_error(error, ("Ctrl+S", "try again"))
 
-    def _take(self, things: Sequence[Thing]) -> None:
-        first, self.things = self.things is None, things
+    def _take(self, resources: Sequence[Resource]) -> None:
+        first, self.resources = self.resources is None, resources
         self.query_one("#nothing").display = False
         self.rows.display = True
-        self.query_one("#template-filter").display = len(things) > 1
+        self.query_one("#template-filter").display = len(resources) > 1
         self._show()
         wanted, self.guide.wanted = self.guide.wanted, ""
-        if wanted and any(thing.id == wanted for thing in things):
+        if wanted and any(resource.id == wanted for resource in resources):
             self.rows.choose(wanted)
             self.guide.action_next()
             return
         if wanted:
-            near = did_you_mean(wanted, [name for thing in things for name in (thing.id, thing.text("name"))])
+            near = did_you_mean(
+                wanted, [name for resource in resources for name in (resource.id, resource.text("name"))]
+            )
             said = safe_line(f"There is no template {wanted}. {near or 'Choose one of these.'}", 200).plain
             self.notify(said, severity="warning", markup=False)
         if self.draft.template_id:
             self.rows.choose(self.draft.template_id)
-        elif first and (offline := next((thing for thing in things if works_offline(thing)), None)):
+        elif first and (offline := next((resource for resource in resources if works_offline(resource)), None)):
             self.rows.choose(offline.id)  # what can be tried at once, for who just goes on
         self.guide.focus_page()
 
     def _show(self) -> None:
         wanted = self.query_one("#template-filter", Input).value
         found = [
-            (fit, place, thing)
-            for place, thing in enumerate(self.things or ())
-            if (fit := rank(wanted, thing.name, rest_of(thing))) is not None
+            (fit, place, resource)
+            for place, resource in enumerate(self.resources or ())
+            if (fit := rank(wanted, resource.name, rest_of(resource))) is not None
         ]
         found.sort(key=lambda one: one[:2])
-        self.rows.show([_row(thing) for _, _, thing in found])
+        self.rows.show([_row(resource) for _, _, resource in found])
         if wanted and found:
             self.rows.action_first()
         self._tell()
 
     def action_filter(self) -> None:
-        if self.things:
+        if self.resources:
             self.query_one("#template-filter").focus()
 
     def action_read_again(self) -> None:
@@ -171,24 +173,29 @@ class TemplatePage(Page):
 
     @on(RowList.Moved, "#templates")
     def _tell(self) -> None:
-        thing = self.chosen
+        resource = self.chosen
         page = self.query_one("#about", Document)
-        if thing is None:
-            nothing = safe("Nothing matches.", "$foreground-muted") if self.things else Content()
+        if resource is None:
+            nothing = safe("Nothing matches.", "$foreground-muted") if self.resources else Content()
             page.show([Paragraph(nothing)])
             return
-        page.show(template_blocks(thing))
-        if not is_whole(thing.raw) and not thing.made_up and thing.id not in self._asked and not self.draft.app:
-            self._asked.add(thing.id)
-            self.guide.fetch(partial(read_one, id=thing.id), self.One, self, partial(self.One, thing), "template")
+        page.show(template_blocks(resource))
+        if (
+            not is_whole(resource.raw)
+            and not resource.made_up
+            and resource.id not in self._asked
+            and not self.draft.app
+        ):
+            self._asked.add(resource.id)
+            self.guide.fetch(partial(read_one, id=resource.id), self.One, self, partial(self.One, resource), "template")
 
     def on_template_page_one(self, message: One) -> None:
         message.stop()
-        self._whole[message.thing.id] = message.thing
-        if self.chosen is message.thing:
+        self._whole[message.resource.id] = message.resource
+        if self.chosen is message.resource:
             self._tell()
-        if self.draft.template_id == message.thing.id and message.error is None and not self.draft.app:
-            self.draft.choose(message.thing.raw)
+        if self.draft.template_id == message.resource.id and message.error is None and not self.draft.app:
+            self.draft.choose(message.resource.raw)
 
     @on(RowList.Opened, "#templates")
     def _opened(self, event: RowList.Opened) -> None:
@@ -197,13 +204,13 @@ class TemplatePage(Page):
 
     def take(self) -> bool:
         """Start from the chosen template; whether there is one."""
-        thing = self.chosen
-        if thing is None or thing.made_up or not isinstance(thing.raw, dict):
-            if self.things is None:
+        resource = self.chosen
+        if resource is None or resource.made_up or not isinstance(resource.raw, dict):
+            if self.resources is None:
                 self.read()
             return bool(self.draft.template_id)
-        if not self.draft.app and (thing.id != self.draft.template_id or thing.raw != self.draft.template):
-            self.draft.choose(thing.raw)
+        if not self.draft.app and (resource.id != self.draft.template_id or resource.raw != self.draft.template):
+            self.draft.choose(resource.raw)
             self.edited()
         return True
 
@@ -215,6 +222,6 @@ class TemplatePage(Page):
         self.focus_first()
 
 
-def _row(thing: Thing) -> Row:
-    name, _category, brings, offline = row_of(thing).cells
-    return Row(thing.id, (name, brings, offline))
+def _row(resource: Resource) -> Row:
+    name, _category, brings, offline = row_of(resource).cells
+    return Row(resource.id, (name, brings, offline))

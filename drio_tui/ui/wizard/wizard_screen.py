@@ -32,7 +32,7 @@ from drio_tui.wizard.draft_store import DraftSession
 from drio_tui.wizard.executor import Executor
 from drio_tui.wizard.plan import Step, plan
 from drio_tui.wizard.validation import PAGES, errors, findings
-from drio_tui.workspace.model.snapshot import Snapshot, Thing, things_of
+from drio_tui.workspace.model.snapshot import Resource, Snapshot, resources_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
@@ -47,11 +47,11 @@ class WizardScreen(DrioScreen[None]):
     AREA = "apps"
     CSS_PATH = stylesheet("wizard")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "guide",
+        "wizard",
         "New app",
-        Key("guide.next", "ctrl+s", "next", "Next", "Go on: to the next step, to creating, to deploying",
+        Key("wizard.next", "ctrl+s", "next", "Next", "Go on: to the next step, to creating, to deploying",
             priority=True),
-        Key("guide.back", "f7,alt+left", "previous", "Back", "The step before; nothing is lost", priority=True),
+        Key("wizard.back", "f7,alt+left", "previous", "Back", "The step before; nothing is lost", priority=True),
     )  # fmt: skip
 
     running: reactive[bool] = reactive(False, init=False)
@@ -75,9 +75,9 @@ class WizardScreen(DrioScreen[None]):
     class Providers(Message):
         """The ways of signing in that drio offers."""
 
-        def __init__(self, things: tuple[Thing, ...]) -> None:
+        def __init__(self, resources: tuple[Resource, ...]) -> None:
             super().__init__()
-            self.things = things
+            self.resources = resources
 
     class Progress(Message):
         """A step of the plan moved on."""
@@ -94,7 +94,7 @@ class WizardScreen(DrioScreen[None]):
         self.wanted = wanted
         self.keeper = keeper
         self.taken: dict[str, str] | None = None
-        self.providers: tuple[Thing, ...] = ()
+        self.providers: tuple[Resource, ...] = ()
         self.executor: Executor | None = None
         self.stopping = False
         self._touched = not fresh
@@ -195,7 +195,7 @@ class WizardScreen(DrioScreen[None]):
         self._renew()
 
     def on_wizard_screen_providers(self, message: Providers) -> None:
-        self.providers = message.things
+        self.providers = message.resources
         self._renew()
 
     def reconnected(self) -> None:
@@ -250,7 +250,7 @@ class WizardScreen(DrioScreen[None]):
             self._page.focus_first()
 
     def go_to(self, name: str, ref: str = "") -> None:
-        """Go to a step, to the thing there that has this ref; no further than what is right so far allows."""
+        """Go to a step, to the resource there that has this ref; no further than what is right so far allows."""
         if self.running or name not in PAGES or self._page is None or not self._page.take():
             return
         for before in PAGES[: PAGES.index(name)]:
@@ -496,6 +496,6 @@ async def _apps(client: DrioClient) -> list[dict[str, Any]]:
     return (await client.list(APP)).items
 
 
-async def _providers(client: DrioClient, app: str) -> tuple[Thing, ...]:
+async def _providers(client: DrioClient, app: str) -> tuple[Resource, ...]:
     found = (await client.list(AUTH, app=app)).extra.get("providers", [])
-    return things_of("provider", found if isinstance(found, list) else [], lambda _: "")
+    return resources_of("provider", found if isinstance(found, list) else [], lambda _: "")

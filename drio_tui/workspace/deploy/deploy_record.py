@@ -36,31 +36,31 @@ _PRINT = "fingerprint"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A deploy. `things` are the JSON of all things by `kind/id`; of a large config `{"fingerprint": …}` each."""
+    """A deploy. `resources` are the JSON of all resources by `kind/id`; of a large config `{"fingerprint": …}` each."""
 
     version: str
     endpoint: str
     revision: str
     at: float
-    things: Mapping[str, Object] = field(default_factory=dict, repr=False)
+    resources: Mapping[str, Object] = field(default_factory=dict, repr=False)
 
 
-def things_of(snapshot: Snapshot) -> dict[str, Object]:
-    """What makes up a revision: every thing by `kind/id`, without secrets and without what only the server sets."""
+def resources_of(snapshot: Snapshot) -> dict[str, Object]:
+    """What makes up a revision: every resource by `kind/id`, without secrets and without what only the server sets."""
     found: dict[str, Object] = {}
-    for thing in snapshot:
-        kind = KINDS.get(thing.kind)
-        if kind is None or not isinstance(thing.raw, dict):
+    for resource in snapshot:
+        kind = KINDS.get(resource.kind)
+        if kind is None or not isinstance(resource.raw, dict):
             continue
         fixed = set(kind.fixed) - _KEPT_MEMBERS
-        raw = {name: value for name, value in comparable(kind, thing.raw).items() if name not in fixed}
-        found[f"{thing.kind}/{thing.id}"] = strip(raw)[0]
+        raw = {name: value for name, value in comparable(kind, resource.raw).items() if name not in fixed}
+        found[f"{resource.kind}/{resource.id}"] = strip(raw)[0]
     return found
 
 
-def revision_of(things: Mapping[str, Object]) -> str:
+def revision_of(resources: Mapping[str, Object]) -> str:
     """A short name for a config: the same for the same config, in whatever order its parts came."""
-    return digest(json_codec.dumps(dict(sorted(things.items()))))[:12]
+    return digest(json_codec.dumps(dict(sorted(resources.items()))))[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class Change:
         return {"what": self.what, "kind": self.kind, "id": self.id, "name": self.name, "fields": fields}
 
 
-def changes_since(record: Record, things: Mapping[str, Object]) -> list[Change]:
-    """What a deploy of `things` brings, kind by kind."""
-    return list(_changes(record.things, things))
+def changes_since(record: Record, resources: Mapping[str, Object]) -> list[Change]:
+    """What a deploy of `resources` brings, kind by kind."""
+    return list(_changes(record.resources, resources))
 
 
 def _changes(before: Mapping[str, Object], now: Mapping[str, Object]) -> Iterator[Change]:
@@ -129,16 +129,16 @@ class DeployRecordStore:
 
     def keep(self, record: Record) -> None:
         """Put it in the place of the one before, which is kept by its version. Never raises."""
-        things: Mapping[str, Object] = record.things
-        text = json_codec.dumps(things)
+        resources: Mapping[str, Object] = record.resources
+        text = json_codec.dumps(resources)
         if len(text) > LARGEST:
-            things = {
-                key: {"name": thing.get("name"), _PRINT: digest(json_codec.dumps(thing))}
-                for key, thing in things.items()
+            resources = {
+                key: {"name": resource.get("name"), _PRINT: digest(json_codec.dumps(resource))}
+                for key, resource in resources.items()
             }
         body = {
             "v": VERSION, "version": record.version, "endpoint": record.endpoint, "revision": record.revision,
-            "at": record.at, "things": things,
+            "at": record.at, "things": resources,
         }  # fmt: skip
         try:
             private_dir(self.path.parent.parent)
@@ -166,9 +166,9 @@ class DeployRecordStore:
             each.unlink(missing_ok=True)
 
 
-def record_of(version: str, endpoint: str, things: Mapping[str, Object]) -> Record:
+def record_of(version: str, endpoint: str, resources: Mapping[str, Object]) -> Record:
     """The record of a deploy made now."""
-    return Record(version, endpoint, revision_of(things), time.time(), things)
+    return Record(version, endpoint, revision_of(resources), time.time(), resources)
 
 
 def _newest(found: list[Path], path: Path) -> None:
@@ -180,13 +180,13 @@ def _newest(found: list[Path], path: Path) -> None:
 def _record(raw: Any) -> Record | None:
     """A record as it was written; None for anything else, a newer version's too."""
     with contextlib.suppress(KeyError, TypeError, AttributeError):
-        things = raw["things"]
-        if raw["v"] == VERSION and all(isinstance(thing, dict) for thing in things.values()):
+        resources = raw["things"]
+        if raw["v"] == VERSION and all(isinstance(resource, dict) for resource in resources.values()):
             version, endpoint, revision = (
                 raw[name] if isinstance(raw[name], str) else "" for name in ("version", "endpoint", "revision")
             )
             at = raw["at"]
-            return Record(version, endpoint, revision, float(at) if isinstance(at, int | float) else 0.0, things)
+            return Record(version, endpoint, revision, float(at) if isinstance(at, int | float) else 0.0, resources)
     return None
 
 

@@ -16,8 +16,8 @@ from drio_tui.workspace.deploy.deploy_record import (
     DeployRecordStore,
     changes_since,
     record_of,
+    resources_of,
     revision_of,
-    things_of,
 )
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
@@ -89,11 +89,11 @@ async def deploy(
     told = raw.get("app")
     app_raw = raw if error or not isinstance(told, dict) else told
     endpoint = error.endpoint if isinstance(error, DeployAnswerIncomplete) else raw.get("endpoint")
-    things = things_of(snapshot)
+    resources = resources_of(snapshot)
     record = record_of(
         version=_text(app_raw.get("version")),
         endpoint=_text(endpoint) or (last.endpoint if last else ""),
-        things=things,
+        resources=resources,
     )
     if not joined:
         await asyncio.to_thread(records.keep, record)
@@ -102,9 +102,9 @@ async def deploy(
         version=record.version,
         endpoint=record.endpoint,
         revision=record.revision,
-        changes=None if last is None else tuple(changes_since(last, things)),
+        changes=None if last is None else tuple(changes_since(last, resources)),
         snapshot=snapshot,
-        moved=bool(seen) and revision_of(things_of(seen[-1])) != record.revision,
+        moved=bool(seen) and revision_of(resources_of(seen[-1])) != record.revision,
         doubt="incomplete" if isinstance(error, DeployAnswerIncomplete) else "lost" if error else "",
         request_id=None if isinstance(outcome, Unknown) else outcome.request_id,
         notices=tuple(records.notices),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import DrioError, NotDrio, OutcomeUnknown
-from drio_tui.api.resource import path_of
+from drio_tui.api.resource_type import path_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient

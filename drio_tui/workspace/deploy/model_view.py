@@ -17,7 +17,7 @@ from drio_tui.tool_calls.outputs import published
 from drio_tui.tool_calls.token_count import compact, size, tokens
 from drio_tui.tool_calls.tools import input_schema, listed, tool_name, without_hints
 from drio_tui.workspace.lint.binding import schema_changes
-from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 MOST_NOTED = 12
 """Differences of one schema that are told one by one."""
@@ -26,13 +26,13 @@ HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 
 @dataclass(frozen=True)
 class Expected:
-    """An enabled tool as its config says that models see it. `thing` is the tool, `operation` what it calls."""
+    """An enabled tool as its config says that models see it. `resource` is the tool, `operation` what it calls."""
 
     name: str
     title: str
     description: str
-    thing: Thing
-    operation: Thing | None
+    resource: Resource
+    operation: Resource | None
     schema: dict[str, Any] | None = None
     annotations: Mapping[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] | None = None
@@ -56,22 +56,22 @@ class Expected:
 
 def expected(snapshot: Snapshot) -> list[Expected]:
     """The enabled tools in order; one whose operation is not there comes without a schema."""
-    return [_expected(tool, snapshot) for tool in snapshot.things("tool") if is_live(tool)]
+    return [_expected(tool, snapshot) for tool in snapshot.resources("tool") if is_live(tool)]
 
 
-def is_live(tool: Thing) -> bool:
+def is_live(tool: Resource) -> bool:
     """Whether a deploy publishes the tool."""
     return not tool.made_up and isinstance(tool.raw, dict) and tool.get("isEnabled") is not False
 
 
-def operation_of(tool: Thing, snapshot: Snapshot) -> Thing | None:
+def operation_of(tool: Resource, snapshot: Snapshot) -> Resource | None:
     """The operation that a tool is bound to, if it is there."""
     binding = tool.get("binding")
     id = binding.get("integrationOperationId") if isinstance(binding, dict) else None
-    return snapshot.thing("operation", id) if isinstance(id, str) else None
+    return snapshot.resource("operation", id) if isinstance(id, str) else None
 
 
-def _expected(tool: Thing, snapshot: Snapshot) -> Expected:
+def _expected(tool: Resource, snapshot: Snapshot) -> Expected:
     operation = operation_of(tool, snapshot)
     schema = output_schema = None
     if operation is not None and isinstance(operation.raw, dict):
@@ -83,7 +83,7 @@ def _expected(tool: Thing, snapshot: Snapshot) -> Expected:
         name=tool_name(tool.text("key") or tool.name),
         title=tool.name,
         description=tool.text("description") or inherited or tool.name,
-        thing=tool,
+        resource=tool,
         operation=operation,
         schema=schema,
         annotations=annotations if isinstance(annotations, dict) else {},
@@ -103,7 +103,7 @@ class Difference:
     """One way in which an endpoint shows something else than the config says.
 
     `code`: missing_tool, extra_tool, title, description, input_schema, annotations, instructions, name.
-    `tool` is the name that models see, empty for what concerns the server; `thing` the id of the app's tool.
+    `tool` is the name that models see, empty for what concerns the server; `resource` the id of the app's tool.
     Texts are not yet safe to show.
     """
 
@@ -112,14 +112,14 @@ class Difference:
     ]
     message: str
     tool: str = ""
-    thing: str = ""
+    resource: str = ""
     config: Any = None
     seen: Any = None
 
     def as_dict(self) -> dict[str, Any]:
         """As `--json` prints it."""
         return {
-            "code": self.code, "message": self.message, "tool": self.tool, "toolId": self.thing or None,
+            "code": self.code, "message": self.message, "tool": self.tool, "toolId": self.resource or None,
             "config": self.config, "seen": self.seen,
         }  # fmt: skip
 
@@ -129,11 +129,11 @@ def differences(snapshot: Snapshot, server: Server, tools: Sequence[SeenTool]) -
     found = [*_server(snapshot, server)]
     left = {tool.name: tool for tool in tools}
     for wanted in expected(snapshot):
-        names = (wanted.name, wanted.thing.text("key"), wanted.thing.name, wanted.thing.id)
+        names = (wanted.name, wanted.resource.text("key"), wanted.resource.name, wanted.resource.id)
         seen = next((left.pop(name) for name in names if name in left), None)
         if seen is None:
             told = f"{wanted.title} is enabled, but the endpoint does not offer it"
-            found.append(Difference("missing_tool", told, wanted.name, wanted.thing.id, wanted.name))
+            found.append(Difference("missing_tool", told, wanted.name, wanted.resource.id, wanted.name))
         else:
             found += _tool(wanted, seen)
     for name, tool in left.items():
@@ -151,7 +151,7 @@ def _server(snapshot: Snapshot, server: Server) -> Iterator[Difference]:
 
 
 def _tool(wanted: Expected, seen: SeenTool) -> Iterator[Difference]:
-    name, id = seen.name, wanted.thing.id
+    name, id = seen.name, wanted.resource.id
     if name != wanted.name:
         yield Difference("name", f"Models call it {name}", name, id, wanted.name, name)
     if seen.title and seen.title not in (wanted.title, wanted.name):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drio_tui.api.errors import NotDrio, NotFound
-from drio_tui.api.resource import path_of
+from drio_tui.api.resource_type import path_of
 from drio_tui.tool_calls.egress import Origin, origin_text, parse_origin
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from drio_tui.api.json_codec import dumps
 from drio_tui.api.models import same_json
 from drio_tui.workspace.model.search import rank
-from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 Standing = Literal["unbound", "ready", "stale", "missing", "other"]
 MOST_CHANGES = 200
@@ -19,8 +19,8 @@ MOST_CHANGES = 200
 class Candidate:
     """An operation with the integration it belongs to (None when that is not known)."""
 
-    operation: Thing
-    integration: Thing | None
+    operation: Resource
+    integration: Resource | None
 
     @property
     def call(self) -> str:
@@ -31,12 +31,12 @@ class Candidate:
 def candidates(snapshot: Snapshot, query: str = "") -> list[Candidate]:
     """The operations that fit the query: the best first, those of one integration together when there is none."""
     found: list[tuple[int, int, int, Candidate]] = []
-    places = {thing.id: number for number, thing in enumerate(snapshot.things("integration"))}
-    for number, operation in enumerate(snapshot.things("operation")):
+    places = {resource.id: number for number, resource in enumerate(snapshot.resources("integration"))}
+    for number, operation in enumerate(snapshot.resources("operation")):
         if operation.made_up:
             continue
         owner = operation.text("integrationId") or operation.under
-        one = Candidate(operation, snapshot.thing("integration", owner) if owner else None)
+        one = Candidate(operation, snapshot.resource("integration", owner) if owner else None)
         rest = " ".join((one.call, one.integration.name if one.integration else "", operation.text("key")))
         fit = rank(query, operation.name, rest)
         if fit is not None:
@@ -55,7 +55,7 @@ def standing(binding: Any, snapshot: Snapshot) -> Standing:
     status = binding.get("status")
     if not isinstance(id, str) or not id or status == "unbound":
         return "unbound"
-    operation = snapshot.thing("operation", id)
+    operation = snapshot.resource("operation", id)
     if status == "missing" or (operation is None and snapshot.parts["operation"].state == "ready"):
         return "missing"
     bound, now = binding.get("schemaHashAtBindTime"), operation.get("schemaHash") if operation else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drio_tui.workspace.lint.resource_checks import Severity
-from drio_tui.workspace.model.snapshot import Key, Thing
+from drio_tui.workspace.model.snapshot import Key, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ RULES: dict[str, Rule] = {
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """What is the matter with a thing, and what to do.
+    """What is the matter with a resource, and what to do.
 
-    `key` is the thing, or `("group", kind)` for a whole part; `path` the member, `name` what the thing is
-    called. Texts are sentences that may name things of the app: not yet safe to show.
+    `key` is the resource, or `("group", kind)` for a whole part; `path` the member, `name` what the resource is
+    called. Texts are sentences that may name resources of the app: not yet safe to show.
     """
 
     severity: Severity
@@ -97,7 +97,7 @@ class Diagnostic:
         }  # fmt: skip
 
 
-def about(thing: Thing, code: str, message: str, path: str = "", *, advice: str = "") -> Diagnostic:
-    """A finding about a thing, by its rule."""
+def about(resource: Resource, code: str, message: str, path: str = "", *, advice: str = "") -> Diagnostic:
+    """A finding about a resource, by its rule."""
     rule = RULES[code]
-    return Diagnostic(rule.severity, code, message, thing.key, path, advice or rule.advice, thing.name)
+    return Diagnostic(rule.severity, code, message, resource.key, path, advice or rule.advice, resource.name)

@@ -27,7 +27,7 @@ from drio_tui.workspace.lint.reachability import address_findings
 from drio_tui.workspace.lint.resource_checks import Problem, find_problems
 from drio_tui.workspace.lint.tool_chain import ids
 from drio_tui.workspace.model.references import Links
-from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 from drio_tui.workspace.run.mapping import check_template, judge, scope_of
 from drio_tui.workspace.run.schema_examples import sample_of
 
@@ -79,7 +79,7 @@ def preflight(snapshot: Snapshot, *, base_url: str = "", allowed: AllowedHosts |
     Takes some 20 ms for 100 plain tools and 100 ms for 100 large ones: off the event loop for large ones.
     """
     look = _Look(snapshot, base_url, allowed)
-    place = {thing.key: number for number, thing in enumerate(snapshot)}
+    place = {resource.key: number for number, resource in enumerate(snapshot)}
     found = sorted(look.all(), key=lambda each: (each.severity != "error", place.get(each.key, -1)))
     tokens, length = sum(tool.tokens for tool in look.live), sum(tool.bytes for tool in look.live)
     return Preflight(tuple(found), len(look.live), tokens, length)
@@ -93,12 +93,12 @@ class _Look:
         self.base_url = base_url
         self.allowed = allowed
         self.live = expected(snapshot)
-        self.live_ids = {tool.thing.id for tool in self.live}
+        self.live_ids = {tool.resource.id for tool in self.live}
         self.operations = {one.operation.id: (one.operation, one.schema) for one in self.live if one.operation}
         owners = (operation.text("integrationId") or operation.under for operation, _ in self.operations.values())
-        self.integrations = [one for id in dict.fromkeys(owners) if (one := snapshot.thing("integration", id))]
+        self.integrations = [one for id in dict.fromkeys(owners) if (one := snapshot.resource("integration", id))]
         self.auth = {one.text("authId") for one in self.integrations}
-        self.widgets = [widget for widget in snapshot.things("widget") if widget.text("toolId") in self.live_ids]
+        self.widgets = [widget for widget in snapshot.resources("widget") if widget.text("toolId") in self.live_ids]
         self.used = {
             *(("tool", id) for id in self.live_ids),
             *(("operation", id) for id in self.operations),
@@ -142,8 +142,8 @@ class _Look:
 
     def _problem(self, problem: Problem, *, unused: bool = False) -> Diagnostic:
         rule = RULES[problem.code]
-        thing = self.snapshot.at(problem.key)
-        name = thing.name if thing is not None else problem.key[-1]
+        resource = self.snapshot.at(problem.key)
+        name = resource.name if resource is not None else problem.key[-1]
         message = problem.message if problem.message.endswith(".") else f"{problem.message}."
         severity = "warning" if unused else rule.severity
         return Diagnostic(severity, problem.code, message, problem.key, problem.path, rule.advice, name)
@@ -185,71 +185,71 @@ class _Look:
         slug = app.text("slug") if app is not None else ""
         seen: dict[str, Expected] = {}
         for tool in self.live:
-            thing, key = tool.thing, tool.thing.text("key") or tool.thing.name
+            resource, key = tool.resource, tool.resource.text("key") or tool.resource.name
             if tool.name in seen:
                 told = f"Models would see {tool.name} twice: {seen[tool.name].title} has that name too."
-                yield about(thing, "duplicate_tool_name", told, "key")
+                yield about(resource, "duplicate_tool_name", told, "key")
             seen.setdefault(tool.name, tool)
             if not _NAME.fullmatch(key):
                 told = f"Clients take names of up to 64 letters, digits, _ and -: models would see it as {tool.name}."
-                yield about(thing, "tool_name", told, "key")
+                yield about(resource, "tool_name", told, "key")
             elif tool.name[0] in "0123456789-":
                 text = f"Gemini's API refuses a name such as {tool.name}, which does not begin with a letter or _."
-                yield about(thing, "tool_name", text, "key")
+                yield about(resource, "tool_name", text, "key")
             elif slug and len(slug) + len(tool.name) > LONGEST_WITH_SERVER:
                 told = f"With the server's name ({slug}) before it, it is longer than {LONGEST_WITH_SERVER} characters."
-                yield about(thing, "long_tool_name", told, "key")
+                yield about(resource, "long_tool_name", told, "key")
 
     def tool(self, tool: Expected) -> Iterator[Diagnostic]:
-        yield from self.binding(tool.thing)
-        yield from self.chain(tool.thing)
+        yield from self.binding(tool.resource)
+        yield from self.chain(tool.resource)
         yield from self.described(tool)
         yield from self.hints(tool)
 
-    def binding(self, thing: Thing) -> Iterator[Diagnostic]:
-        match standing(thing.get("binding"), self.snapshot):
+    def binding(self, resource: Resource) -> Iterator[Diagnostic]:
+        match standing(resource.get("binding"), self.snapshot):
             case "unbound":
-                yield about(thing, "unbound_tool", "It is not bound to an operation.", "binding")
+                yield about(resource, "unbound_tool", "It is not bound to an operation.", "binding")
             case "missing":
-                yield about(thing, "dangling_binding", "The operation that it calls is gone.", "binding")
+                yield about(resource, "dangling_binding", "The operation that it calls is gone.", "binding")
             case "stale":
                 told = "The operation has changed since the tool was bound."
-                yield about(thing, "stale_binding", told, "binding")
+                yield about(resource, "stale_binding", told, "binding")
 
-    def chain(self, thing: Thing) -> Iterator[Diagnostic]:
-        for number, id in enumerate(ids(thing.get("nextToolIds"))):
+    def chain(self, resource: Resource) -> Iterator[Diagnostic]:
+        for number, id in enumerate(ids(resource.get("nextToolIds"))):
             if self._out_of_reach(id):
                 told = f"It hands its result to {self._gone(id)}."
-                yield about(thing, "broken_chain", told, f"nextToolIds[{number}]")
+                yield about(resource, "broken_chain", told, f"nextToolIds[{number}]")
 
     def _out_of_reach(self, tool: str) -> bool:
         return tool not in self.live_ids and self.snapshot.parts["tool"].state == "ready"
 
     def _gone(self, id: str) -> str:
-        known = self.snapshot.thing("tool", id)
+        known = self.snapshot.resource("tool", id)
         return f"a tool that is gone ({id})" if known is None else f"{known.name}, which is disabled"
 
     def described(self, tool: Expected) -> Iterator[Diagnostic]:
-        own = tool.thing.text("description").strip()
+        own = tool.resource.text("description").strip()
         if not own:
             borrowed = tool.operation is not None and tool.operation.text("description")
             told = f"It has no description: models get {'its operation’s' if borrowed else 'nothing but its name'}."
-            yield about(tool.thing, "no_description", told, "description")
+            yield about(tool.resource, "no_description", told, "description")
         elif len(own) > LONGEST_DESCRIPTION:
             told = f"Its description has {len(own):,} characters; OpenAI's models take {LONGEST_DESCRIPTION:,}."
-            yield about(tool.thing, "long_description", told, "description")
+            yield about(tool.resource, "long_description", told, "description")
 
     def hints(self, tool: Expected) -> Iterator[Diagnostic]:
         method = tool.operation.text("method").upper() if tool.operation is not None else ""
         reads, where = tool.annotations.get(READ_ONLY), f"annotations.{READ_ONLY}"
         if reads is True and method and method not in SAFE:
             told = f"It says that it only reads, and calls an operation with {method}: clients may call it unasked."
-            yield about(tool.thing, "unsafe_read_only", told, where)
+            yield about(tool.resource, "unsafe_read_only", told, where)
         elif reads is None and method in SAFE:
             told = f"Its operation is a {method}, and it does not say that it only reads: people are asked each time."
-            yield about(tool.thing, "read_only_not_said", told, where)
+            yield about(tool.resource, "read_only_not_said", told, where)
 
-    def operation(self, operation: Thing, schema: dict[str, Any] | None) -> Iterator[Diagnostic]:
+    def operation(self, operation: Resource, schema: dict[str, Any] | None) -> Iterator[Diagnostic]:
         """`schema` is that of its tools, as models get it."""
         path = operation.text("path")
         told = [f"Its path {each}." for each in mistakes(path)]
@@ -271,7 +271,7 @@ class _Look:
         for refusal in refusals(schema or {}):
             yield about(operation, "schema_refused", refusal.sentence, f"inputSchema.{refusal.path}")
 
-    def signing_in(self, integration: Thing) -> Iterator[Diagnostic]:
+    def signing_in(self, integration: Resource) -> Iterator[Diagnostic]:
         wanted = wanted_sign_in(integration.raw) if isinstance(integration.raw, dict) else []
         if wanted and not integration.text("authId"):
             text = f"Its document wants a sign-in ({' or '.join(wanted)}), and it has no auth connection."
@@ -279,7 +279,7 @@ class _Look:
 
     # --- widgets ------------------------------------------------------------------------------------
 
-    def widget(self, widget: Thing) -> Iterator[Diagnostic]:
+    def widget(self, widget: Resource) -> Iterator[Diagnostic]:
         sample = sample_of(self.snapshot, widget.text("toolId"))
         known = sample.result is not None
         config = widget.get("config")
@@ -299,7 +299,9 @@ class _Look:
             if isinstance(action, dict):
                 yield from self.action(widget, action, number, scope)
 
-    def action(self, widget: Thing, action: dict[str, Any], number: int, scope: dict[str, Any]) -> Iterator[Diagnostic]:
+    def action(
+        self, widget: Resource, action: dict[str, Any], number: int, scope: dict[str, Any]
+    ) -> Iterator[Diagnostic]:
         target, where = action.get("targetToolId"), f"actions[{number}]"
         if isinstance(target, str) and target:
             if self._out_of_reach(target):

@@ -10,13 +10,13 @@ from drio_tui.tool_calls.egress import Origin, parse_origin, why_refused
 from drio_tui.urls import explained, why_not
 from drio_tui.workspace.lint.allowed_hosts import AllowedHosts
 from drio_tui.workspace.lint.diagnostics import Diagnostic, about
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 
 _LOCAL_NAMES = ("localhost",)
 _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test", ".invalid")
 
 
-def address_findings(integration: Thing, drio: str, allowed: AllowedHosts | None) -> Iterator[Diagnostic]:
+def address_findings(integration: Resource, drio: str, allowed: AllowedHosts | None) -> Iterator[Diagnostic]:
     """What is the matter with an integration's `baseUrl`, called by the drio whose own address is `drio`.
 
     `allowed` is what that may call at private addresses, None where it is no local sandbox.

@@ -40,7 +40,7 @@ class Chains:
     @classmethod
     def of(cls, snapshot: Snapshot) -> Chains:
         """The chains of an app as they are."""
-        tools = [thing for thing in snapshot.things("tool") if not thing.made_up]
+        tools = [resource for resource in snapshot.resources("tool") if not resource.made_up]
         return cls({tool.id: tool.name for tool in tools}, {tool.id: ids(tool.get("nextToolIds")) for tool in tools})
 
     def with_next(self, tool: str, targets: Iterable[str], name: str = "") -> Chains:

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, NotDrio
-from drio_tui.api.resource import Listing, why_degraded
+from drio_tui.api.resource_type import Listing, why_degraded
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
-from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Thing, UnknownMember, Update, things_of
+from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Resource, UnknownMember, Update, resources_of
 
 Deliver = Callable[[Update], object]
 T = TypeVar("T")
@@ -26,7 +26,7 @@ _AT_ONCE = 16
 """How many integrations are asked for their operations at the same time."""
 
 _SLICE = 250
-"""Things checked against their model before others get a turn: about 5 ms."""
+"""Resources checked against their model before others get a turn: about 5 ms."""
 
 
 async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
@@ -71,19 +71,19 @@ async def _from_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
 
     All at once, since they came at once: whoever draws them draws the tree a single time.
     """
-    found: dict[str, tuple[Thing, ...]] = {}
+    found: dict[str, tuple[Resource, ...]] = {}
     rest = dict(config)
     app = config.get("app")
     if isinstance(app, dict) and isinstance(app.get("id"), str):
-        found["app"] = await _things(APP, [rest.pop("app")])
+        found["app"] = await _resources(APP, [rest.pop("app")])
     for kind in (AUTH, INTEGRATION, OPERATION, TOOL, WIDGET):
         members = config.get(kind.list_key)
         if isinstance(members, list) and (not members or any(isinstance(member, dict) for member in members)):
-            found[kind.name] = await _things(kind, rest.pop(kind.list_key))
+            found[kind.name] = await _resources(kind, rest.pop(kind.list_key))
     if isinstance(rest.get("providers"), list):
         del rest["providers"]  # the auth route gives them too
-    for name, things in found.items():
-        deliver(PartLoaded(name, things))
+    for name, resources in found.items():
+        deliver(PartLoaded(name, resources))
     deliver(UnknownMember(rest))
     return set(found)
 
@@ -93,7 +93,7 @@ async def _app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
     if isinstance(item, DrioError):
         deliver(Failed("app", item))
     else:
-        deliver(PartLoaded("app", await _things(APP, [item.raw])))
+        deliver(PartLoaded("app", await _resources(APP, [item.raw])))
 
 
 async def _providers(auth: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
@@ -105,7 +105,7 @@ async def _providers(auth: asyncio.Task[Listing[Any] | DrioError], deliver: Deli
     if not isinstance(raws, list):
         deliver(Failed("provider", NotDrio("the auth route answered without a list of providers")))
         return
-    deliver(PartLoaded("provider", things_of("provider", raws, _object_needed)))
+    deliver(PartLoaded("provider", resources_of("provider", raws, _object_needed)))
 
 
 async def _listing(kind: Kind[Any], request: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
@@ -113,7 +113,7 @@ async def _listing(kind: Kind[Any], request: asyncio.Task[Listing[Any] | DrioErr
     if isinstance(listing, DrioError):
         deliver(Failed(kind.name, listing))
     else:
-        deliver(PartLoaded(kind.name, await _things(kind, listing.raw)))
+        deliver(PartLoaded(kind.name, await _resources(kind, listing.raw)))
 
 
 async def _operations(
@@ -133,7 +133,7 @@ async def _operations(
             deliver(Failed("operation", answer, parent))
         else:
             deliver(
-                PartLoaded("operation", await _things(OPERATION, answer.raw, under=parent), first=False, last=False)
+                PartLoaded("operation", await _resources(OPERATION, answer.raw, under=parent), first=False, last=False)
             )
 
     deliver(PartLoaded("operation", (), last=False))
@@ -144,8 +144,8 @@ async def _operations(
     deliver(PartLoaded("operation", (), first=False))
 
 
-async def _things(kind: Kind[Any], raws: Iterable[Any], *, under: str = "") -> tuple[Thing, ...]:
-    """Things with their reasons, checked in slices so that a large app does not hold up the keyboard."""
+async def _resources(kind: Kind[Any], raws: Iterable[Any], *, under: str = "") -> tuple[Resource, ...]:
+    """Resources with their reasons, checked in slices so that a large app does not hold up the keyboard."""
     raws = list(raws)
     reasons: dict[int, str] = {}
     check = partial(why_degraded, kind)
@@ -153,7 +153,7 @@ async def _things(kind: Kind[Any], raws: Iterable[Any], *, under: str = "") -> t
         for raw in raws[start : start + _SLICE]:
             reasons[id(raw)] = check(raw)
         await asyncio.sleep(0)
-    return things_of(kind.name, raws, lambda raw: reasons[id(raw)], under=under)
+    return resources_of(kind.name, raws, lambda raw: reasons[id(raw)], under=under)
 
 
 async def _attempt(request: Callable[[], Awaitable[T]]) -> T | DrioError:

@@ -13,7 +13,7 @@ PROVIDER = Reference("providerId", "provider", "uses", "is used by")
 
 
 class Link(NamedTuple):
-    """One reference: the thing `source` holds the id of `target` at `path`.
+    """One reference: the resource `source` holds the id of `target` at `path`.
 
     `label` completes "source … target", `reverse` "target … source". `broken` says that the target's
     list was read and has no such id; while the list is missing nothing is said.
@@ -38,15 +38,15 @@ class Links:
             self._in.setdefault(link.target, []).append(link)
 
     def uses(self, key: Key) -> list[Link]:
-        """What the thing refers to, in the order of its members."""
+        """What the resource refers to, in the order of its members."""
         return self._out.get(key, [])
 
     def used_by(self, key: Key) -> list[Link]:
-        """What refers to the thing."""
+        """What refers to the resource."""
         return self._in.get(key, [])
 
     def broken(self) -> Iterator[Link]:
-        """References to things that are not there."""
+        """References to resources that are not there."""
         return (link for links in self._out.values() for link in links if link.broken)
 
     def chain(self, tool: Key) -> list[Link]:
@@ -70,18 +70,18 @@ class Links:
 
 
 def _links(snapshot: Snapshot) -> Iterator[Link]:
-    for thing in snapshot:
-        if not isinstance(thing.raw, dict):
+    for resource in snapshot:
+        if not isinstance(resource.raw, dict):
             continue
-        kind = KINDS.get(thing.kind)
+        kind = KINDS.get(resource.kind)
         references = kind.references if kind else ()
-        if thing.kind == "auth":
+        if resource.kind == "auth":
             references = (*references, PROVIDER)
         for reference in references:
             known = snapshot.parts[reference.to]
-            for path, id in reference.ids(thing.raw):
-                broken = known.state == "ready" and snapshot.thing(reference.to, id) is None
-                yield Link(thing.key, path, (reference.to, id), reference.label, reference.reverse, broken)
+            for path, id in reference.ids(resource.raw):
+                broken = known.state == "ready" and snapshot.resource(reference.to, id) is None
+                yield Link(resource.key, path, (reference.to, id), reference.label, reference.reverse, broken)
 
 
 def _components(graph: dict[Key, list[Key]]) -> list[list[Key]]:

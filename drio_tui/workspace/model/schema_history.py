@@ -43,7 +43,7 @@ def schemas_in(snapshot: Snapshot) -> dict[Key, Any]:
     """The input schemas of an app's operations as they are now (null for one that takes nothing)."""
     return {
         (operation.id, operation.text("schemaHash")): operation.get("inputSchema")
-        for operation in snapshot.things("operation")
+        for operation in snapshot.resources("operation")
         if operation.text("schemaHash") and not operation.made_up
     }
 

@@ -1,4 +1,4 @@
-"""Finding things by typing: how well a query fits a name, as a number to sort by."""
+"""Finding resources by typing: how well a query fits a name, as a number to sort by."""
 
 from __future__ import annotations
 

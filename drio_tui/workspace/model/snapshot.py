@@ -1,7 +1,7 @@
-"""What is known of one open app: the raw JSON of each thing, by kind and id, however incomplete.
+"""What is known of one open app: the raw JSON of each resource, by kind and id, however incomplete.
 
-A snapshot is fed by updates in any order. Things that are not as documented are kept with the reason
-(`Thing.reason`) and shown like the others; members of the config whose meaning is unknown are kept as
+A snapshot is fed by updates in any order. Resources that are not as documented are kept with the reason
+(`Resource.reason`) and shown like the others; members of the config whose meaning is unknown are kept as
 plain JSON (`Snapshot.extra`).
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from drio_tui.api.errors import DrioError
 
 Key = tuple[str, ...]
-"""Names a thing or a node of the tree across refreshes: `("tool", "tool_123")`."""
+"""Names a resource or a node of the tree across refreshes: `("tool", "tool_123")`."""
 
 KIND_ORDER = ("app", "auth", "provider", "integration", "operation", "tool", "widget")
 
@@ -22,8 +22,8 @@ State = Literal["waiting", "ready", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """One thing as it came: `raw` is its JSON (an object unless degraded), `reason` why it is degraded.
+class Resource:
+    """One resource as it came: `raw` is its JSON (an object unless degraded), `reason` why it is degraded.
 
     `id` is the API's; where there is none, or it is taken already, it is made from the place in the list
     (`#3`) and `made_up` is true: such a thing can be looked at, not referred to. `under` is the id of the
@@ -62,10 +62,10 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class PartLoaded:
-    """Things of one kind arrived. `first` begins the kind anew, `last` says that no more will come."""
+    """Resources of one kind arrived. `first` begins the kind anew, `last` says that no more will come."""
 
     kind: str
-    things: tuple[Thing, ...]
+    resources: tuple[Resource, ...]
     first: bool = True
     last: bool = True
 
@@ -91,10 +91,10 @@ Update = PartLoaded | Failed | UnknownMember
 
 @dataclass(slots=True)
 class SnapshotPart:
-    """All things of one kind. In state `waiting` or `failed` the things are those of the last time."""
+    """All resources of one kind. In state `waiting` or `failed` the resources are those of the last time."""
 
     state: State = "waiting"
-    things: dict[str, Thing] = field(default_factory=dict)
+    resources: dict[str, Resource] = field(default_factory=dict)
     failures: dict[str, DrioError] = field(default_factory=dict)
 
     @property
@@ -104,7 +104,7 @@ class SnapshotPart:
 
 
 class Snapshot:
-    """One app, filled by `apply`. Iteration order of things is the API's, tools sorted by `order`."""
+    """One app, filled by `apply`. Iteration order of resources is the API's, tools sorted by `order`."""
 
     def __init__(self, app_id: str) -> None:
         self.app_id = app_id
@@ -122,15 +122,15 @@ class Snapshot:
     def apply(self, update: Update) -> None:
         """Take in one update."""
         match update:
-            case PartLoaded(kind=kind, things=things, first=first, last=last):
+            case PartLoaded(kind=kind, resources=resources, first=first, last=last):
                 part = self.parts[kind]
                 if first:
-                    part.things = {}
-                part.things.update((thing.id, thing) for thing in things)
+                    part.resources = {}
+                part.resources.update((resource.id, resource) for resource in resources)
                 if last:
                     part.state = "failed" if part.failures else "ready"
                     if kind == "tool":
-                        part.things = dict(sorted(part.things.items(), key=_by_order))
+                        part.resources = dict(sorted(part.resources.items(), key=_by_order))
             case Failed(kind=kind, error=error, parent=parent):
                 part = self.parts[kind]
                 part.failures[parent] = error
@@ -139,9 +139,9 @@ class Snapshot:
             case UnknownMember(members=members):
                 self.extra = dict(members)
 
-    def add(self, thing: Thing) -> None:
+    def add(self, resource: Resource) -> None:
         """Take in one thing that was just made, without waiting for it to be read; `added` tells until then."""
-        self.parts[thing.kind].things[thing.id] = thing
+        self.parts[resource.kind].resources[resource.id] = resource
         self.added = True
 
     @property
@@ -150,40 +150,42 @@ class Snapshot:
         return all(part.state != "waiting" for part in self.parts.values())
 
     @property
-    def app(self) -> Thing | None:
+    def app(self) -> Resource | None:
         """The app itself, once it has arrived."""
-        return next(iter(self.parts["app"].things.values()), None)
+        return next(iter(self.parts["app"].resources.values()), None)
 
-    def things(self, kind: str) -> Iterable[Thing]:
-        """All things of a kind, in order."""
-        return self.parts[kind].things.values()
+    def resources(self, kind: str) -> Iterable[Resource]:
+        """All resources of a kind, in order."""
+        return self.parts[kind].resources.values()
 
-    def thing(self, kind: str, id: str) -> Thing | None:
-        """The thing that the API knows by this id; None when there is none (made-up ids do not count)."""
-        found = self.parts[kind].things.get(id) if kind in self.parts else None
+    def resource(self, kind: str, id: str) -> Resource | None:
+        """The resource that the API knows by this id; None when there is none (made-up ids do not count)."""
+        found = self.parts[kind].resources.get(id) if kind in self.parts else None
         return None if found is None or found.made_up else found
 
     def name_of(self, id: str) -> str | None:
         """The name of what has this id, of whatever kind; None when nothing has it."""
-        found = next((thing for kind in self.parts if (thing := self.thing(kind, id)) is not None), None)
+        found = next((resource for kind in self.parts if (resource := self.resource(kind, id)) is not None), None)
         return found.name if found is not None else None
 
-    def at(self, key: Key) -> Thing | None:
-        """The thing named by a key, made-up ids included."""
-        return self.parts[key[0]].things.get(key[1]) if len(key) == 2 and key[0] in self.parts else None
+    def at(self, key: Key) -> Resource | None:
+        """The resource named by a key, made-up ids included."""
+        return self.parts[key[0]].resources.get(key[1]) if len(key) == 2 and key[0] in self.parts else None
 
-    def __iter__(self) -> Iterator[Thing]:
-        """All things, kind by kind."""
+    def __iter__(self) -> Iterator[Resource]:
+        """All resources, kind by kind."""
         for part in self.parts.values():
-            yield from part.things.values()
+            yield from part.resources.values()
 
     def __len__(self) -> int:
-        return sum(len(part.things) for part in self.parts.values())
+        return sum(len(part.resources) for part in self.parts.values())
 
 
-def things_of(kind: str, raws: Iterable[Any], reason_of: Callable[[Any], str], *, under: str = "") -> tuple[Thing, ...]:
-    """Things from the members of a list; `reason_of(raw)` says why one is degraded, or nothing."""
-    made: list[Thing] = []
+def resources_of(
+    kind: str, raws: Iterable[Any], reason_of: Callable[[Any], str], *, under: str = ""
+) -> tuple[Resource, ...]:
+    """Resources from the members of a list; `reason_of(raw)` says why one is degraded, or nothing."""
+    made: list[Resource] = []
     seen: set[str] = set()
     for place, raw in enumerate(raws, start=1):
         id = raw.get("id") if isinstance(raw, dict) else None
@@ -191,13 +193,13 @@ def things_of(kind: str, raws: Iterable[Any], reason_of: Callable[[Any], str], *
         if not isinstance(id, str) or not id or id in seen:
             if isinstance(id, str) and id in seen:
                 reason = "; ".join(filter(None, (f"the id {id} is there twice", reason)))
-            made.append(Thing(kind, f"{under}#{place}", raw, reason or "it has no id", made_up=True, under=under))
+            made.append(Resource(kind, f"{under}#{place}", raw, reason or "it has no id", made_up=True, under=under))
             continue
         seen.add(id)
-        made.append(Thing(kind, id, raw, reason, under=under))
+        made.append(Resource(kind, id, raw, reason, under=under))
     return tuple(made)
 
 
-def _by_order(entry: tuple[str, Thing]) -> float:
+def _by_order(entry: tuple[str, Resource]) -> float:
     order = entry[1].get("order")
     return float(order) if isinstance(order, int) and abs(order) < 1 << 53 else float("inf")

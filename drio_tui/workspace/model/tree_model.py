@@ -22,7 +22,7 @@ from drio_tui.kinds import KINDS
 from drio_tui.text import count_of
 from drio_tui.workspace.lint.resource_checks import Problem, find_problems
 from drio_tui.workspace.model.references import Links
-from drio_tui.workspace.model.snapshot import Key, Snapshot, SnapshotPart, Thing
+from drio_tui.workspace.model.snapshot import Key, Resource, Snapshot, SnapshotPart
 
 Tone = Literal["", "good", "warn", "bad", "info"]
 
@@ -58,9 +58,9 @@ def tone_of(status: str) -> Tone:
 class TreeNode:
     """One line of the tree.
 
-    `kind` is the thing's kind, or branding, group, binding, chain, link, action, extra, member, pending,
-    failed. `about` names the thing whose details are shown for it (None: nothing but `value`), `target`
-    the thing that Enter on a link leads to. `errors` and `warnings` are its own; the `_below` ones those
+    `kind` is the resource's kind, or branding, group, binding, chain, link, action, extra, member, pending,
+    failed. `about` names the resource whose details are shown for it (None: nothing but `value`), `target`
+    the resource that Enter on a link leads to. `errors` and `warnings` are its own; the `_below` ones those
     of everything under it.
     """
 
@@ -160,7 +160,7 @@ class TreeModel:
             stack.extend(reversed(node.children))
 
     def node_for(self, key: Key) -> TreeNode | None:
-        """The node of a thing, or of the nearest that stands for it."""
+        """The node of a resource, or of the nearest that stands for it."""
         if key[0] == "app":
             return self.root
         found = self.by_key.get(key)
@@ -169,11 +169,11 @@ class TreeModel:
         return found
 
     def problems_of(self, node: TreeNode) -> list[Problem]:
-        """The problems that are the node's own, or its thing's."""
+        """The problems that are the node's own, or its resource's."""
         return [problem for problem in self.problems if self.node_of_problem(problem) is node]
 
     def node_of_problem(self, problem: Problem) -> TreeNode | None:
-        """Where a problem is marked: on the thing, or on the part of it that the path names."""
+        """Where a problem is marked: on the resource, or on the part of it that the path names."""
         if problem.key[0] == "tool":
             part = {"binding": "binding", "nextToolIds": "chain"}.get(problem.path.split(".")[0].split("[")[0])
             if part and (part, problem.key[1]) in self.by_key:
@@ -206,7 +206,7 @@ class TreeModel:
         node = TreeNode(("app", ""), "app", app.name, app.text("version"), status, tone_of(status), about=app.key)
         return self._add(None, node)
 
-    def _branding(self, app: Thing | None) -> None:
+    def _branding(self, app: Resource | None) -> None:
         branding = app.get("branding") if app else None
         note = " ".join(
             value
@@ -220,12 +220,12 @@ class TreeModel:
 
     def _group(self, parent: TreeNode, name: str) -> TreeNode:
         part = self.snapshot.parts[name]
-        count = str(len(part.things)) if part.things or part.state == "ready" else ""
+        count = str(len(part.resources)) if part.resources or part.state == "ready" else ""
         return self._add(parent, TreeNode(("group", name), "group", _GROUPS[name], count, value=name))
 
     def _state(self, group: TreeNode, part: SnapshotPart, name: str) -> None:
         """A row that says so where a part is on its way or could not be read, or is empty."""
-        if part.state == "waiting" and not part.things:
+        if part.state == "waiting" and not part.resources:
             self._add(group, TreeNode(("pending", name), "pending", ""))
         elif part.error is not None:
             self._add(group, TreeNode(("failed", name), "failed", str(part.error), tone="bad", value=part.error))
@@ -234,35 +234,35 @@ class TreeModel:
         part = self.snapshot.parts["auth"]
         group = self._group(self.root, "auth")
         self._state(group, part, "auth")
-        for thing in part.things.values():
-            status = thing.text("status")
-            note = thing.text("providerName") or thing.text("providerKey")
-            self._thing(group, thing, note, status, tone_of(status))
+        for resource in part.resources.values():
+            status = resource.text("status")
+            note = resource.text("providerName") or resource.text("providerKey")
+            self._resource(group, resource, note, status, tone_of(status))
         providers = self.snapshot.parts["provider"]
-        if providers.things or providers.failures:
+        if providers.resources or providers.failures:
             group = self._group(group, "provider")
             self._state(group, providers, "provider")
-            for thing in providers.things.values():
-                self._thing(group, thing, thing.text("kind"))
+            for resource in providers.resources.values():
+                self._resource(group, resource, resource.text("kind"))
 
     def _integrations(self) -> None:
         part = self.snapshot.parts["integration"]
         operations = self.snapshot.parts["operation"]
         group = self._group(self.root, "integration")
         self._state(group, part, "integration")
-        of: dict[str, list[Thing]] = {}
-        for operation in operations.things.values():
+        of: dict[str, list[Resource]] = {}
+        for operation in operations.resources.values():
             of.setdefault(operation.text("integrationId") or operation.under, []).append(operation)
-        for thing in part.things.values():
-            status = thing.text("status")
-            node = self._thing(group, thing, thing.text("baseUrl"), status, tone_of(status))
-            for operation in of.pop(thing.id, ()):
+        for resource in part.resources.values():
+            status = resource.text("status")
+            node = self._resource(group, resource, resource.text("baseUrl"), status, tone_of(status))
+            for operation in of.pop(resource.id, ()):
                 self._operation(node, operation)
             if operations.state == "waiting" and not node.children:
-                self._add(node, TreeNode(("pending", "operation", thing.id), "pending", ""))
-            error = operations.failures.get(thing.id) or operations.error
+                self._add(node, TreeNode(("pending", "operation", resource.id), "pending", ""))
+            error = operations.failures.get(resource.id) or operations.error
             if error is not None:
-                failed = TreeNode(("failed", "operation", thing.id), "failed", str(error), tone="bad", value=error)
+                failed = TreeNode(("failed", "operation", resource.id), "failed", str(error), tone="bad", value=error)
                 self._add(node, failed)
         if of and part.state != "waiting":
             homeless = TreeNode(("group", "homeless operations"), "group", "Operations without an integration")
@@ -271,20 +271,20 @@ class TreeModel:
             for operation in (operation for some in of.values() for operation in some):
                 self._operation(homeless, operation)
 
-    def _operation(self, parent: TreeNode, thing: Thing) -> None:
-        self._thing(parent, thing, f"{thing.text('method')} {thing.text('path')}".strip())
+    def _operation(self, parent: TreeNode, resource: Resource) -> None:
+        self._resource(parent, resource, f"{resource.text('method')} {resource.text('path')}".strip())
 
     def _tools(self) -> None:
         part = self.snapshot.parts["tool"]
         group = self._group(self.root, "tool")
         self._state(group, part, "tool")
         of, homeless = self._widgets_by_tool()
-        for thing in part.things.values():
-            off = thing.get("isEnabled") is False
-            node = self._thing(group, thing, thing.text("key"), "off" if off else "")
-            self._binding(node, thing)
-            self._chain(node, thing)
-            for widget in of.get(thing.id, ()):
+        for resource in part.resources.values():
+            off = resource.get("isEnabled") is False
+            node = self._resource(group, resource, resource.text("key"), "off" if off else "")
+            self._binding(node, resource)
+            self._chain(node, resource)
+            for widget in of.get(resource.id, ()):
                 self._widget(node, widget)
         widgets = self.snapshot.parts["widget"]
         if widgets.error is not None:
@@ -297,15 +297,15 @@ class TreeModel:
             for widget in homeless:
                 self._widget(rest, widget)
 
-    def _widgets_by_tool(self) -> tuple[dict[str, list[Thing]], list[Thing]]:
+    def _widgets_by_tool(self) -> tuple[dict[str, list[Resource]], list[Resource]]:
         """Each widget under the tool it names, else under the one that names it, else under none."""
-        tools = self.snapshot.parts["tool"].things
+        tools = self.snapshot.parts["tool"].resources
         named_by: dict[str, str] = {}
         for tool in tools.values():
             named_by.setdefault(tool.text("widgetId"), tool.id)
-        of: dict[str, list[Thing]] = {}
-        homeless: list[Thing] = []
-        for widget in self.snapshot.things("widget"):
+        of: dict[str, list[Resource]] = {}
+        homeless: list[Resource] = []
+        for widget in self.snapshot.resources("widget"):
             owner = widget.text("toolId")
             if owner not in tools:
                 owner = "" if widget.made_up else named_by.get(widget.id, "")
@@ -315,8 +315,8 @@ class TreeModel:
                 homeless.append(widget)
         return of, homeless
 
-    def _binding(self, parent: TreeNode, thing: Thing) -> None:
-        binding = thing.get("binding")
+    def _binding(self, parent: TreeNode, resource: Resource) -> None:
+        binding = resource.get("binding")
         status = binding.get("status") if isinstance(binding, dict) else None
         id = binding.get("integrationOperationId") if isinstance(binding, dict) else None
         badge = status if isinstance(status, str) else ""
@@ -325,29 +325,31 @@ class TreeModel:
         if binding is None:
             note = "none"
         node = TreeNode(
-            ("binding", thing.id), "binding", "Binding", note, badge, tone_of(badge), thing.key, target, binding
+            ("binding", resource.id), "binding", "Binding", note, badge, tone_of(badge), resource.key, target, binding
         )
         self._add(parent, node)
 
-    def _chain(self, parent: TreeNode, thing: Thing) -> None:
-        links = self.links.chain(thing.key)
+    def _chain(self, parent: TreeNode, resource: Resource) -> None:
+        links = self.links.chain(resource.key)
         if not links:
             return
         names = [self._name(link.target) for link in links[:4]]
         note = "then " + ", ".join(names) + (f" and {len(links) - 4} more" if len(links) > 4 else "")
-        chain = TreeNode(("chain", thing.id), "chain", "Chain", note, about=thing.key, value=thing.get("nextToolIds"))
+        chain = TreeNode(
+            ("chain", resource.id), "chain", "Chain", note, about=resource.key, value=resource.get("nextToolIds")
+        )
         chain = self._add(parent, chain)
         for number, link in enumerate(links):
-            key = ("link", thing.id, str(number))
+            key = ("link", resource.id, str(number))
             note = "not there" if link.broken else ""
             node = TreeNode(key, "link", self._name(link.target), note, about=link.target, target=link.target)
             node.tone = "bad" if link.broken else ""
             self._add(chain, node)
 
-    def _widget(self, parent: TreeNode, thing: Thing) -> None:
-        badge = "hidden" if thing.text("visibility") == "hidden" else ""
-        node = self._thing(parent, thing, thing.text("primitive"), badge)
-        actions = thing.get("actions")
+    def _widget(self, parent: TreeNode, resource: Resource) -> None:
+        badge = "hidden" if resource.text("visibility") == "hidden" else ""
+        node = self._resource(parent, resource, resource.text("primitive"), badge)
+        actions = resource.get("actions")
         for number, action in enumerate(actions if isinstance(actions, list) else ()):
             title, note, target = "action", "", None
             if isinstance(action, dict):
@@ -357,8 +359,8 @@ class TreeModel:
                 if isinstance(id, str):
                     target = ("tool", id)
                     note += f" → {self._name(target)}"
-            key = ("action", thing.id, str(number))
-            self._add(node, TreeNode(key, "action", title, note, about=thing.key, target=target, value=action))
+            key = ("action", resource.id, str(number))
+            self._add(node, TreeNode(key, "action", title, note, about=resource.key, target=target, value=action))
 
     def _extra(self) -> None:
         if not self.snapshot.extra:
@@ -368,12 +370,14 @@ class TreeModel:
         for name, value in self.snapshot.extra.items():
             self._add(group, TreeNode(("member", name), "member", name, _shape(value), value=value))
 
-    def _thing(self, parent: TreeNode, thing: Thing, note: str, badge: str = "", tone: Tone = "") -> TreeNode:
-        return self._add(parent, TreeNode(thing.key, thing.kind, thing.name, note, badge, tone, about=thing.key))
+    def _resource(self, parent: TreeNode, resource: Resource, note: str, badge: str = "", tone: Tone = "") -> TreeNode:
+        return self._add(
+            parent, TreeNode(resource.key, resource.kind, resource.name, note, badge, tone, about=resource.key)
+        )
 
     def _name(self, key: Key) -> str:
-        thing = self.snapshot.thing(*key)
-        return thing.name if thing else key[1]
+        resource = self.snapshot.resource(*key)
+        return resource.name if resource else key[1]
 
     def _count(self) -> None:
         for problem in self.problems:
@@ -389,10 +393,10 @@ class TreeModel:
 
 
 def title_of(snapshot: Snapshot, key: Key) -> str:
-    """A thing in words: `Tool Search Contacts`; the id where it is not there. Not yet safe to show."""
-    thing = snapshot.at(key)
+    """A resource in words: `Tool Search Contacts`; the id where it is not there. Not yet safe to show."""
+    resource = snapshot.at(key)
     kind = KINDS[key[0]].title if key[0] in KINDS else key[0].capitalize()
-    return f"{kind} {thing.name if thing else key[1]}"
+    return f"{kind} {resource.name if resource else key[1]}"
 
 
 def _shape(value: Any) -> str:

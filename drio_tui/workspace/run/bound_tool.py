@@ -14,7 +14,7 @@ from drio_tui.schema import check
 from drio_tui.schema.fields import Field, Reader
 from drio_tui.tool_calls import tools
 from drio_tui.urls import explained
-from drio_tui.workspace.model.snapshot import Snapshot, Thing
+from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 Document = dict[str, Any]
 
@@ -121,18 +121,18 @@ class BoundTool:
 
 def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     """The tool with all that its call needs. Raises `NotRunnable`."""
-    tool = snapshot.thing("tool", tool_id)
+    tool = snapshot.resource("tool", tool_id)
     if tool is None or not isinstance(tool.raw, dict):
         raise NotRunnable("there is no such tool in this app", hint="Read the app again.")
     binding = _dict(tool.get("binding"))
     operation_id = binding.get("integrationOperationId")
-    operation = snapshot.thing("operation", operation_id) if isinstance(operation_id, str) else None
+    operation = snapshot.resource("operation", operation_id) if isinstance(operation_id, str) else None
     if operation is None:
         raise NotRunnable(
             f"{tool.name} is bound to an operation that is not there" if operation_id else f"{tool.name} is not bound"
         )
     integration_id = operation.text("integrationId") or operation.under
-    integration = snapshot.thing("integration", integration_id)
+    integration = snapshot.resource("integration", integration_id)
     if integration is None:
         raise NotRunnable(f"the integration of {operation.name} is not there")
     method, path, base = operation.text("method"), operation.text("path"), integration.text("baseUrl")
@@ -151,7 +151,7 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     if not _METHOD.fullmatch(method):
         raise NotRunnable(f"the method of {operation.name} is none", hint="It has to be GET, POST or the like.")
     auth_id = integration.text("authId")
-    auth = snapshot.thing("auth", auth_id) if auth_id else None
+    auth = snapshot.resource("auth", auth_id) if auth_id else None
     if auth_id and auth is None:
         raise NotRunnable(f"the auth connection of {integration.name} is not there")
     plain = {
@@ -160,7 +160,8 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
         "inputSchema": operation.get("inputSchema"),
     }
     widget = next(
-        (one for one in snapshot.things("widget") if one.text("toolId") == tool_id and isinstance(one.raw, dict)), None
+        (one for one in snapshot.resources("widget") if one.text("toolId") == tool_id and isinstance(one.raw, dict)),
+        None,
     )
     following = tool.get("nextToolIds")
     return BoundTool(
@@ -186,16 +187,16 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
 
 def tool_of(snapshot: Snapshot, kind: str, id: str) -> str | None:
     """The id of the tool that is meant by a tool, a widget or an operation of the app; None where none is."""
-    thing = snapshot.thing(kind, id)
-    if thing is None:
+    resource = snapshot.resource(kind, id)
+    if resource is None:
         return None
     if kind == "tool":
-        return thing.id
+        return resource.id
     if kind == "widget":
-        found = thing.text("toolId")
-        return found if snapshot.thing("tool", found) else None
+        found = resource.text("toolId")
+        return found if snapshot.resource("tool", found) else None
     if kind == "operation":
-        for tool in snapshot.things("tool"):
+        for tool in snapshot.resources("tool"):
             if _dict(tool.get("binding")).get("integrationOperationId") == id and not tool.made_up:
                 return tool.id
     return None
@@ -203,7 +204,7 @@ def tool_of(snapshot: Snapshot, kind: str, id: str) -> str | None:
 
 def find_tool(snapshot: Snapshot, wanted: str) -> str | None:
     """The id of the tool that `wanted` names by id, key, name, or as models see it; None unless just one is meant."""
-    things = [tool for tool in snapshot.things("tool") if not tool.made_up]
+    resources = [tool for tool in snapshot.resources("tool") if not tool.made_up]
     ways = (
         lambda tool: tool.id,
         lambda tool: tool.text("key"),
@@ -211,7 +212,7 @@ def find_tool(snapshot: Snapshot, wanted: str) -> str | None:
         lambda tool: tool.name,
     )
     for way in ways:
-        found = [tool.id for tool in things if way(tool) == wanted]
+        found = [tool.id for tool in resources if way(tool) == wanted]
         if len(found) == 1:
             return found[0]
     return None
@@ -224,11 +225,11 @@ def fits(schema: Any, value: Any) -> bool:
     return next(check.deep(Reader(schema).field(schema), value), None) is None
 
 
-def _auth(snapshot: Snapshot, auth: Thing) -> Document:
+def _auth(snapshot: Snapshot, auth: Resource) -> Document:
     """The connection; its kind from its provider where it does not say itself."""
     config = dict(_dict(auth.get("config")))
     if not isinstance(config.get("type"), str):
-        for provider in snapshot.things("provider"):
+        for provider in snapshot.resources("provider"):
             same = auth.text("providerKey") and provider.text("key") == auth.text("providerKey")
             if same or (auth.text("providerId") and provider.id == auth.text("providerId")):
                 config["type"] = provider.text("kind") or None

@@ -46,10 +46,10 @@ class Sample:
 
 def sample_of(snapshot: Snapshot, tool_id: Any) -> Sample:
     """A sample of the operation that a tool is bound to."""
-    tool = snapshot.thing("tool", tool_id) if isinstance(tool_id, str) else None
+    tool = snapshot.resource("tool", tool_id) if isinstance(tool_id, str) else None
     binding = tool.get("binding") if tool is not None else None
     id = binding.get("integrationOperationId") if isinstance(binding, dict) else None
-    operation = snapshot.thing("operation", id) if isinstance(id, str) else None
+    operation = snapshot.resource("operation", id) if isinstance(id, str) else None
     if operation is None:
         return Sample()
     result, given = operation.get("outputSchema"), operation.get("inputSchema")

@@ -1,4 +1,4 @@
-"""Doing the same to many things: one after the other, a result for each, and a retry of what failed alone."""
+"""Doing the same to many resources: one after the other, a result for each, and a retry of what failed alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from drio_tui.kinds import KINDS, Kind
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.save_result import (
     DeletedElsewhere,
@@ -116,7 +116,7 @@ class Batch:
 
 
 def can_be_switched(kind: Kind[Any]) -> bool:
-    """Whether things of this kind can be enabled and disabled."""
+    """Whether resources of this kind can be enabled and disabled."""
     model = kind.patch_model
     return model is not None and "is_enabled" in model.model_fields
 
@@ -135,7 +135,7 @@ async def change(
     *,
     group: str = "",
 ) -> SaveOutcome:
-    """Change a thing as it is now, not as it once was seen: `to` makes the wanted object from the present one."""
+    """Change a resource as it is now, not as it once was seen: `to` makes the wanted object from the present one."""
     now = await saver.now(kind, app, id)
     if now is None:
         return DeletedElsewhere(Edit(kind, app, id, {}, {}), {})
@@ -144,13 +144,13 @@ async def change(
     return await saver.save(Edit(kind, app, id, now, to(now)), group=group)
 
 
-def enable_all(saver: Saver, app: str, things: Sequence[Thing], on: bool) -> Batch:
+def enable_all(saver: Saver, app: str, resources: Sequence[Resource], on: bool) -> Batch:
     """Enable or disable many; one undo takes all of it back."""
     group = journals.new_id()
     word = "Enable" if on else "Disable"
 
-    def task(thing: Thing) -> Task:
-        kind = KINDS[thing.kind]
-        return Task(f"{word} {thing.name}", lambda: set_enabled(saver, kind, app, thing.id, on, group=group))
+    def task(resource: Resource) -> Task:
+        kind = KINDS[resource.kind]
+        return Task(f"{word} {resource.name}", lambda: set_enabled(saver, kind, app, resource.id, on, group=group))
 
-    return Batch(task(thing) for thing in things)
+    return Batch(task(resource) for resource in resources)

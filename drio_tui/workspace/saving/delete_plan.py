@@ -1,8 +1,8 @@
-"""What deleting a thing takes: everything that refers to it, and the requests that clear the way.
+"""What deleting a resource takes: everything that refers to it, and the requests that clear the way.
 
 drio's own behaviour is not documented (contract section 6); the sandbox refuses to delete what others refer
 to. So either everything that refers to it goes first (`cascade`), or references are taken out where a
-thing can live without them, and only what cannot goes along.
+resource can live without them, and only what cannot goes along.
 
 | a reference                          | what becomes of its holder                       |
 |--------------------------------------|--------------------------------------------------|
@@ -31,7 +31,7 @@ Rule = Literal["goes too", "cleared", "detach"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A thing that refers to what is to be deleted, or to something that does. `distance` is 1 for direct ones."""
+    """A resource that refers to what is to be deleted, or to something that does. `distance` is 1 for direct ones."""
 
     key: Key
     name: str
@@ -74,7 +74,7 @@ class Plan:
 
     @property
     def deleted(self) -> list[PlanStep]:
-        """What goes, the wanted things included."""
+        """What goes, the wanted resources included."""
         return [step for step in self.steps if step.verb == "delete"]
 
     @property
@@ -88,7 +88,7 @@ class Plan:
         return [step for step in self.steps if step.verb == "detach"]
 
     def batch(self, saver: Saver, app: str) -> Batch:
-        """The plan as tasks; one undo takes all of it back. A thing that others changed meanwhile is not deleted."""
+        """The plan as tasks; one undo takes all of it back. A resource that others changed meanwhile is not deleted."""
         group = journals.new_id()
         return Batch(Task(step.about, self._doer(saver, app, step, group), step.after) for step in self.steps)
 
@@ -118,7 +118,7 @@ def rule_of(kind: Kind[Any], reference: Reference) -> Rule:
 
 
 def blast_radius(snapshot: Snapshot, links: Links, keys: Iterable[Key]) -> list[Hit]:
-    """Everything that refers to one of the things, directly or through others, nearest first."""
+    """Everything that refers to one of the resources, directly or through others, nearest first."""
     seen = dict.fromkeys(keys, 0)
     via: dict[Key, list[Link]] = {}
     queue = deque(seen)
@@ -134,16 +134,16 @@ def blast_radius(snapshot: Snapshot, links: Links, keys: Iterable[Key]) -> list[
 
 
 def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[Key], *, cascade: bool = False) -> Plan:
-    """The steps that delete the things. With `cascade` everything that refers to them goes, else as little as can.
+    """The steps that delete the resources. With `cascade` everything that refers to them goes, else as little as can.
 
-    Raises `UsageError` for a thing that drio has no way to delete, or that has no id.
+    Raises `UsageError` for a resource that drio has no way to delete, or that has no id.
     """
     wanted = tuple(dict.fromkeys(keys))
     for key in wanted:
-        thing, kind = snapshot.at(key), KINDS.get(key[0])
+        resource, kind = snapshot.at(key), KINDS.get(key[0])
         if kind is None or not kind.deletable:
             raise UsageError(f"drio has no way to delete {'an' if key[0] in ('app', 'auth') else 'a'} {key[0]}")
-        if thing is None or thing.made_up:
+        if resource is None or resource.made_up:
             raise UsageError("it has no id, so it cannot be named to drio")
     doomed = _doomed(links, wanted, cascade)
     steps = _Steps(snapshot)
@@ -151,7 +151,7 @@ def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[Key], *, cascad
         for link in links.used_by(key):
             if link.source not in doomed and _rule(link) == "detach":
                 steps.detach(link)
-    before = {  # by thing: what refers to it and goes as well
+    before = {  # by resource: what refers to it and goes as well
         key: {
             link.source
             for link in links.used_by(key)
@@ -173,14 +173,14 @@ def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[Key], *, cascad
         )
         for key in doomed
     }
-    raws = {key: thing.raw for key in doomed if (thing := snapshot.at(key)) and isinstance(thing.raw, dict)}
+    raws = {key: resource.raw for key in doomed if (resource := snapshot.at(key)) and isinstance(resource.raw, dict)}
     unread = tuple(kind for kind in KINDS if snapshot.parts[kind].state != "ready")
-    places = {thing.key: place for place, thing in enumerate(snapshot)}
+    places = {resource.key: place for place, resource in enumerate(snapshot)}
     return Plan(steps.made(), wanted, unread, cleared, raws, places)
 
 
 def detached(kind: Kind[Any], now: dict[str, Any], member: str, targets: frozenset[str]) -> dict[str, Any]:
-    """The thing without its references to the targets in that member, whatever else is in it by now."""
+    """The resource without its references to the targets in that member, whatever else is in it by now."""
     result = dict(now)
     for reference in kind.references:
         steps = reference.path.split(".")
@@ -228,7 +228,7 @@ class _Steps:
 
 
 def _doomed(links: Links, wanted: tuple[Key, ...], cascade: bool) -> dict[Key, None]:
-    """The things that go, in the order in which they were found."""
+    """The resources that go, in the order in which they were found."""
     doomed = dict.fromkeys(wanted)
     queue = deque(wanted)
     while queue:
@@ -248,7 +248,7 @@ def _rule(link: Link) -> Rule:
 
 
 def _required(kind: Kind[Any], reference: Reference) -> bool:
-    """Whether a thing of this kind cannot be without the reference."""
+    """Whether a resource of this kind cannot be without the reference."""
     if kind.parent and kind.parent[0] == reference.path:
         return True
     model = kind.create_model
@@ -265,5 +265,5 @@ def _ids(value: Any, steps: list[str]) -> Iterator[str]:
 
 
 def _name(snapshot: Snapshot, key: Key) -> str:
-    thing = snapshot.at(key)
-    return thing.name if thing else key[-1]
+    resource = snapshot.at(key)
+    return resource.name if resource else key[-1]

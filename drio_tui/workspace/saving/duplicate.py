@@ -1,4 +1,4 @@
-"""Making a thing from another one: a copy beside it, or the same again after it was deleted."""
+"""Making a resource from another one: a copy beside it, or the same again after it was deleted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ALSO_SENT = {AUTH.name: ("providerKey",)}
 """Members that cannot be changed later but have to be said at the start."""
 
 _REFERENCES = frozenset({"secretRef", "widgetId", "authId", "binding", "nextToolIds", "actions"})
-"""Members that a thing can be made without when what they refer to is not there (or not to be had twice)."""
+"""Members that a resource can be made without when what they refer to is not there (or not to be had twice)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def copy_name(name: str, taken: Iterable[str]) -> str:
 def copy_body(kind: Kind[Any], raw: Mapping[str, Any], siblings: Iterable[Mapping[str, Any]]) -> Object:
     """The body of a copy, as a form may show it: another name and key, the widget left with its tool.
 
-    `siblings` are the things of the kind that are there, whose names and keys are taken.
+    `siblings` are the resources of the kind that are there, whose names and keys are taken.
     """
     siblings = list(siblings)
     name = copy_name(kind.label(raw), (str(each.get("name")) for each in siblings))
@@ -95,7 +95,7 @@ def needs(kind: Kind[Any]) -> tuple[str, ...]:
 async def duplicate(
     saver: Saver, kind: Kind[Any], app: str, raw: Mapping[str, Any], *, changed: Mapping[str, Any] | None = None
 ) -> CopyResult:
-    """Copy a thing; an integration with its operations. One undo takes all of it back.
+    """Copy a resource; an integration with its operations. One undo takes all of it back.
 
     `changed` overrides members of the body: a name of the person's own, the tool of a widget's copy (without
     which the copy would take the tool away from the first widget). Secrets are never copied.
@@ -135,7 +135,7 @@ async def create_without(
     undoes: str = "",
     known: Iterable[str] | None = None,
 ) -> tuple[CreateOutcome, tuple[str, ...]]:
-    """Make a thing, without the references that the server does not take; gives what was left out, in words.
+    """Make a resource, without the references that the server does not take; gives what was left out, in words.
 
     A refusal that names only such members is followed by another try without them.
     """
@@ -153,7 +153,7 @@ async def create_without(
 
 
 def made_id(outcome: CreateOutcome) -> str:
-    """The id of the thing that was made; empty when none was."""
+    """The id of the resource that was made; empty when none was."""
     if isinstance(outcome, Saved):
         return outcome.id
     if isinstance(outcome, Unknown) and outcome.verdict == "applied" and outcome.raw:

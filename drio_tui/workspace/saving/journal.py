@@ -4,7 +4,7 @@ The file lies in the state folder, mode 0600, and holds one JSON object a line:
 
     {"v": 1, "begin": {…an `Entry`…}}       before a request that changes something is sent
     {"v": 1, "end": id, "state": …, …}      when its outcome is known; a line that never came leaves it unknown
-    {"v": 1, "alias": [old id, new id]}     a thing that was deleted and made again goes by another id
+    {"v": 1, "alias": [old id, new id]}     a resource that was deleted and made again goes by another id
 
 Lines are appended and flushed to disk under a lock between processes, so several programs share one
 history. A line that cannot be read is kept in a file beside it (`….corrupt`) and said so; lines of a newer
@@ -51,11 +51,11 @@ class Entry:
     """One change.
 
     `at` is in seconds since the epoch, `group` is shared by the changes of one intent (undone together),
-    `thing` and `parent` are ids, `name` what the thing was called (not yet safe to show). `before` and
+    `resource` and `parent` are ids, `name` what the resource was called (not yet safe to show). `before` and
     `after` are the JSON of what changed: for an update only the members that were sent, for a create and a
-    delete the whole thing. `lost` are dotted paths of secrets that were left out and cannot be brought back,
+    delete the whole resource. `lost` are dotted paths of secrets that were left out and cannot be brought back,
     `added` the paths (name by name) of those that were not there before. `links` are the single references
-    to a deleted thing that a server may have cleared: `[kind, id, member]`. `undoes` names the entry that
+    to a deleted resource that a server may have cleared: `[kind, id, member]`. `undoes` names the entry that
     this one undid, `part` the route that carried an update. `known` are the `mark_of` the ids that were there before
     a create, in the first one of its group, kind and parent; `sent` the `marks_of` what was sent to make it. Both tell
     later what was made, should the answer never come. `place` orders what was deleted with the same intent as drio
@@ -68,7 +68,7 @@ class Entry:
     what: What
     app: str
     kind: str
-    thing: str
+    resource: str
     name: str
     parent: str = ""
     part: str = ""
@@ -103,13 +103,13 @@ def new_id() -> str:
 
 @dataclass(slots=True)
 class History:
-    """A journal as read: entries from oldest to newest, and by which ids things go that were made again."""
+    """A journal as read: entries from oldest to newest, and by which ids resources go that were made again."""
 
     entries: list[Entry] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
 
     def current(self, id: str) -> str:
-        """The id by which the thing goes now."""
+        """The id by which the resource goes now."""
         seen: set[str] = set()
         while id in self.aliases and id not in seen:
             seen.add(id)
@@ -165,12 +165,12 @@ class Journal:
         self._append({"v": VERSION, "begin": _line(entry)})
 
     def end(self, entry: Entry) -> None:
-        """Note the outcome: `state`, and what only the answer told (`thing`, `name`, `after`, `lost`)."""
+        """Note the outcome: `state`, and what only the answer told (`resource`, `name`, `after`, `lost`)."""
         told = {name: value for name, value in _line(entry).items() if name in _TOLD}
         self._append({"v": VERSION, "end": entry.id, **told})
 
     def alias(self, old: str, new: str) -> None:
-        """Note that the thing `old` was made again as `new`."""
+        """Note that the resource `old` was made again as `new`."""
         self._append({"v": VERSION, "alias": [old, new]})
 
     def read(self) -> History:
@@ -379,6 +379,7 @@ _TOLD = frozenset({"state", "thing", "name", "after", "lost", "added"})
 
 def _line(entry: Entry) -> dict[str, Any]:
     line = asdict(entry)
+    line["thing"] = line.pop("resource")  # the name of the first version of these files
     line["lost"] = [*entry.lost]
     line["added"] = [[*path] for path in entry.added]
     line["links"] = [[*link] for link in entry.links]
@@ -388,7 +389,7 @@ def _line(entry: Entry) -> dict[str, Any]:
 
 def _entry(line: Mapping[str, Any]) -> Entry:
     """The entry of a line. Raises `ValueError` or `KeyError` for one that is none."""
-    texts = {name: _str(line.get(name, "")) for name in _TEXTS}
+    texts = {name: _str(line.get("thing" if name == "resource" else name, "")) for name in _TEXTS}
     before, after, at = line.get("before"), line.get("after"), line["at"]
     known, sent, place = line.get("known"), line.get("sent"), line.get("place")
     if texts["what"] not in _WHATS or not texts["id"] or isinstance(at, bool) or not isinstance(at, int | float):
@@ -407,7 +408,7 @@ def _entry(line: Mapping[str, Any]) -> Entry:
     )
 
 
-_TEXTS = ("id", "group", "what", "app", "kind", "thing", "name", "parent", "part", "undoes")
+_TEXTS = ("id", "group", "what", "app", "kind", "resource", "name", "parent", "part", "undoes")
 
 
 def _paths(line: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
@@ -437,7 +438,7 @@ def _take(history: History, places: dict[str, int], line: Mapping[str, Any]) -> 
                 history.entries[place] = replace(
                     entry,
                     state=state,  # type: ignore[arg-type] # checked above
-                    thing=_str(line.get("thing", entry.thing)),
+                    resource=_str(line.get("thing", entry.resource)),
                     name=_str(line.get("name", entry.name)),
                     after=after if isinstance(after, dict) else entry.after,
                     lost=tuple(_str(each) for each in line.get("lost", entry.lost)),
@@ -462,9 +463,9 @@ def _text(lines: list[dict[str, Any]]) -> bytes:
     return "".join(json_codec.dumps(line) + "\n" for line in lines).encode("ascii")
 
 
-def entry(what: What, app: str, kind: str, thing: str, name: str, *, group: str = "", **more: Any) -> Entry:
+def entry(what: What, app: str, kind: str, resource: str, name: str, *, group: str = "", **more: Any) -> Entry:
     """A new entry as of now; `group` joins it to others."""
     id = new_id()
     return Entry(
-        id=id, at=time.time(), group=group or id, what=what, app=app, kind=kind, thing=thing, name=name, **more
+        id=id, at=time.time(), group=group or id, what=what, app=app, kind=kind, resource=resource, name=name, **more
     )

@@ -15,7 +15,7 @@ from drio_tui.workspace.saving.save_result import Edit, Verdict
 
 
 def merge_of(edit: Edit, theirs: Object) -> Merge:
-    """The edit put together with how the thing is now."""
+    """The edit put together with how the resource is now."""
     return merge(
         comparable(edit.kind, edit.base),
         comparable(edit.kind, theirs),
@@ -59,7 +59,7 @@ def ended(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> En
     return replace(
         entry,
         state=state,
-        thing=str(raw.get("id", "")),
+        resource=str(raw.get("id", "")),
         name=kind.label(raw),
         after=after,
         lost=dotted_all(lost),
@@ -67,7 +67,7 @@ def ended(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> En
 
 
 def holds(raw: Object, body: Object) -> bool:
-    """Whether the thing has everything that the body says, as far as it shows it."""
+    """Whether the resource has everything that the body says, as far as it shows it."""
     return all(
         holds(raw[name], value)
         if isinstance(value, dict) and isinstance(raw[name], dict)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from drio_tui.api.client import DrioClient
 from drio_tui.api.models import same_json
 from drio_tui.api.redact import is_secret
-from drio_tui.api.resource import Item
+from drio_tui.api.resource_type import Item
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.merge import FieldChange, Object, Path, patch_of
@@ -33,7 +33,7 @@ class Write:
     body: Any = field(repr=False)
 
     async def send(self, client: DrioClient, kind: Kind[Any], app: str, id: str) -> Item[Any]:
-        """Send it; gives the thing as it is then. Raises `DrioError`."""
+        """Send it; gives the resource as it is then. Raises `DrioError`."""
         match self.part:
             case "binding":
                 return await client.bind(app, id, self.body)

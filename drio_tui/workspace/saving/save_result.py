@@ -14,7 +14,7 @@ Verdict = Literal["applied", "not applied", "cannot tell"]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A thing as it was when the edit began (`base`) and as it is wanted (`mine`); both may hold secrets.
+    """A resource as it was when the edit began (`base`) and as it is wanted (`mine`); both may hold secrets.
 
     `again` names members to be sent though they did not change: a tool bound anew to the same operation
     (`binding`) takes over its new schema.
@@ -29,13 +29,13 @@ class Edit:
 
     @property
     def name(self) -> str:
-        """What the thing is called. Not yet safe to show."""
+        """What the resource is called. Not yet safe to show."""
         return self.kind.label(self.base)
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The change is in. `raw` is the thing as the server now gives it.
+    """The change is in. `raw` is the resource as the server now gives it.
 
     `diff` is what was written (empty when there was nothing left to write), `theirs` what others had
     changed since the edit began, which was kept. `request_ids` are those of the answers, in order.
@@ -54,14 +54,14 @@ class Saved:
 
     @property
     def id(self) -> str:
-        """The thing's id; of interest after a create."""
+        """The resource's id; of interest after a create."""
         found = self.raw.get("id")
         return found if isinstance(found, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflicted:
-    """Both sides changed the same members; nothing (more) was written. `theirs` is the thing as it is now."""
+    """Both sides changed the same members; nothing (more) was written. `theirs` is the resource as it is now."""
 
     edit: Edit
     merge: Merge
@@ -79,7 +79,7 @@ class Conflicted:
 
 @dataclass(frozen=True, slots=True)
 class DeletedElsewhere:
-    """The thing is no longer there. `buffer` is what was wanted, whole, to be created anew."""
+    """The resource is no longer there. `buffer` is what was wanted, whole, to be created anew."""
 
     edit: Edit
     buffer: Object = field(repr=False)
@@ -89,7 +89,7 @@ class DeletedElsewhere:
 class Refused:
     """The server said no. `fields` are the members it names; `written` is what had got through before.
 
-    `read` is the thing as it was when the refused request was made, where there was one.
+    `read` is the resource as it was when the refused request was made, where there was one.
     """
 
     error: ApiError
@@ -119,7 +119,7 @@ class Failed:
 class Unknown:
     """The request went out and no usable answer came. `verdict` is what reading again said of it.
 
-    `raw` is the thing as it was read again, None where that failed or it is not there.
+    `raw` is the resource as it was read again, None where that failed or it is not there.
     """
 
     error: DrioError
@@ -131,7 +131,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The thing is gone; `already` says that someone else had done it."""
+    """The resource is gone; `already` says that someone else had done it."""
 
     name: str
     request_id: str | None = None

@@ -18,7 +18,7 @@ from drio_tui.api import json_codec
 from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import ApiError, Conflict, DrioError, NotFound, PreconditionFailed
 from drio_tui.api.models import DeployResult
-from drio_tui.api.resource import Item
+from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
@@ -157,7 +157,7 @@ class Saver:
         return outcome
 
     async def _moved_on(self, edit: Edit, outcome: Refused) -> bool:
-        """Whether a write was refused because the thing is not any more what was read just before it.
+        """Whether a write was refused because the resource is not any more what was read just before it.
 
         412 says so. 409 can mean that, or a clash with something else, which no second try would mend.
         """
@@ -253,10 +253,10 @@ class Saver:
         undoes: str = "",
         known: Collection[str] | None = None,
     ) -> CreateOutcome:
-        """POST a new thing. `known` are the ids that are there already; they are read when not given.
+        """POST a new resource. `known` are the ids that are there already; they are read when not given.
 
         `intent` names what the person asked for (a form, say), so that asking twice makes one thing; without
-        it the body does. When the outcome is unknown the list is read again: a new thing that has everything
+        it the body does. When the outcome is unknown the list is read again: a new resource that has everything
         the body says is the one (`applied`), none with its key, slug or name means that it did not happen.
         Asked again with the same intent, it looks first for what the attempt before may have made since; what
         is found is brought up to what the body says now.
@@ -320,14 +320,14 @@ class Saver:
             return Unknown(error, verdict, raw, group=group)
         made = ended(entry, kind, item.raw, "done")
         if kind is APP:  # its journal has a name only now
-            made = replace(made, app=made.thing)
+            made = replace(made, app=made.resource)
             await self._begin(made)
         await self._end(made, "done")
         ids = (item.request_id,) if item.request_id else ()
         return Saved(item.raw, tuple(diff({}, only(item.raw, tuple(body)))), (), ids, group)
 
     def _marks(self, known: Collection[str], *key: str) -> tuple[str, ...] | None:
-        """What the journal notes of the things that are there before a create; None where it has that already."""
+        """What the journal notes of the resources that are there before a create; None where it has that already."""
         if key in self._marked:
             return None
         self._marked.add(key)
@@ -361,7 +361,7 @@ class Saver:
         group: str = "",
         undoes: str = "",
     ) -> DeleteOutcome:
-        """DELETE a thing, noting all of it first.
+        """DELETE a resource, noting all of it first.
 
         With `base`, what was seen when the person decided, nothing is deleted that others have changed since.
         `ignoring` are dotted paths that `base` does not know. `links` are the single references to it that may
@@ -488,7 +488,7 @@ class Saver:
     # --- reading ---------------------------------------------------------------------------------
 
     async def now(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
-        """The thing as it is, None when it is not there (any more)."""
+        """The resource as it is, None when it is not there (any more)."""
         return await self._now(kind, app, id)
 
     async def _now(
@@ -502,7 +502,7 @@ class Saver:
             return error
 
     async def listed(self, kind: Kind[Any], app: str, parent: str = "") -> list[Object] | DrioError:
-        """All things of a kind, as they are."""
+        """All resources of a kind, as they are."""
         try:
             listing = self.client.list(kind, app=app, parent=parent)
             return (await self._asking.ask(app, listing)).items

@@ -1,4 +1,4 @@
-"""One request per intent, however often the key is pressed, and one write at a time to each thing."""
+"""One request per intent, however often the key is pressed, and one write at a time to each resource."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class SingleFlight:
         found: T = await asyncio.shield(task)
         return found
 
-    async def alone(self, thing: Intent, do: Callable[[], Awaitable[T]]) -> T:
+    async def alone(self, resource: Intent, do: Callable[[], Awaitable[T]]) -> T:
         """Do it when nothing else is being done to the same thing. Locks that nobody wants are dropped."""
-        lock = self._locks.setdefault(thing, asyncio.Lock())
-        self._waiting[thing] = self._waiting.get(thing, 0) + 1
+        lock = self._locks.setdefault(resource, asyncio.Lock())
+        self._waiting[resource] = self._waiting.get(resource, 0) + 1
         try:
             async with lock:
                 return await do()
         finally:
-            self._waiting[thing] -= 1
-            if not self._waiting[thing]:
-                del self._waiting[thing], self._locks[thing]
+            self._waiting[resource] -= 1
+            if not self._waiting[resource]:
+                del self._waiting[resource], self._locks[resource]
 
     def busy(self, app: str = "") -> bool:
         """Whether something (of this app) is under way."""

@@ -2,7 +2,7 @@
 
 An update is undone by an edit from what it made to what was before, merged like any other, so that what
 others have changed since stays and an overlap is a conflict. A create is undone by a delete, a delete by a
-create: the thing gets a new id then, which the journal remembers, so that older changes that speak of the
+create: the resource gets a new id then, which the journal remembers, so that older changes that speak of the
 old one can still be undone. Every undo is a change of its own in the journal, and can be undone.
 """
 
@@ -64,7 +64,7 @@ def can_undo(history: History, entry: Entry) -> str | None:
     if entry.what == "create":
         if not kind.deletable:
             return f"drio has no way to delete {'an' if kind is APP else 'a'} {kind.name}"
-        if not entry.thing:
+        if not entry.resource:
             what = kind.title.lower()
             return f"It is not known whether this {what} was made; if it was, delete it by hand"
     if entry.what == "delete":
@@ -80,7 +80,7 @@ def can_undo(history: History, entry: Entry) -> str | None:
             if entry.part == "binding":
                 return "It was bound anew, and drio has no way back to the schema of before"
             return "Only a secret changed, and secrets are not kept" if entry.lost else "It changed nothing"
-    return "It was deleted since; undo that first" if _gone(history, entry.thing) else None
+    return "It was deleted since; undo that first" if _gone(history, entry.resource) else None
 
 
 def notes(entry: Entry) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, for
         if entry.state == "failed" or history.undone(entry):
             continue
         why_not = can_undo(history, entry)
-        if why_not is None and entry.what == "create" and history.current(entry.thing) in needed:
+        if why_not is None and entry.what == "create" and history.current(entry.resource) in needed:
             why_not = "Something that stays needs it"
         step = Step(entry, None, why_not) if why_not else await _undo(saver, journal, history, entry, group, force)
         steps.append(step)
@@ -162,7 +162,7 @@ async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, for
 
 
 def _needs(entry: Entry) -> set[str]:
-    """The ids of what a thing that was made refers to, as far as that is known."""
+    """The ids of what a resource that was made refers to, as far as that is known."""
     kind = KINDS.get(entry.kind)
     found = {id for reference in kind.references for _, id in reference.ids(entry.after or {})} if kind else set()
     return found | ({entry.parent} if entry.parent else set())
@@ -171,7 +171,7 @@ def _needs(entry: Entry) -> set[str]:
 def _backwards(entries: list[Entry]) -> list[Entry]:
     """The changes in the order in which they are undone: newest first.
 
-    What was deleted in a row comes back in the order in which it was listed, since drio lists things in the order
+    What was deleted in a row comes back in the order in which it was listed, since drio lists resources in the order
     in which they were made; only what it refers to comes first.
     """
     found: list[Entry] = []
@@ -184,12 +184,16 @@ def _backwards(entries: list[Entry]) -> list[Entry]:
 def _by_need(entries: list[Entry]) -> list[Entry]:
     if all(entry.place is not None for entry in entries):  # an earlier version noted none
         entries = sorted(entries, key=lambda entry: entry.place or 0)
-    left = {entry.thing: entry for entry in entries}
+    left = {entry.resource: entry for entry in entries}
     needs = {
-        entry.thing: ({id for reference in KINDS[entry.kind].references for _, id in reference.ids(entry.before or {})}
-                      if entry.kind in KINDS else set()) | {entry.parent}
+        entry.resource: {entry.parent}
+        | {
+            id
+            for reference in (KINDS[entry.kind].references if entry.kind in KINDS else ())
+            for _, id in reference.ids(entry.before or {})
+        }
         for entry in entries
-    }  # fmt: skip
+    }
     found: list[Entry] = []
     while left:
         # Those that refer to each other in a circle: the last one that went comes first.
@@ -210,13 +214,13 @@ async def _look_up(saver: Saver, journal: Journal, history: History, entries: li
                 await asyncio.to_thread(journal.end, found)
                 undone = history.get(found.undoes)
                 if found.what == "create" and found.state == "done" and undone is not None:
-                    await asyncio.to_thread(journal.alias, history.current(undone.thing), found.thing)
+                    await asyncio.to_thread(journal.alias, history.current(undone.resource), found.resource)
                 history = await asyncio.to_thread(journal.read)
     return history
 
 
 async def _deleted(saver: Saver, history: History, entry: Entry) -> Entry | None:
-    now = await saver.now(KINDS[entry.kind], entry.app, history.current(entry.thing))
+    now = await saver.now(KINDS[entry.kind], entry.app, history.current(entry.resource))
     if isinstance(now, DrioError):
         return None
     return replace(entry, state="done" if now is None else "failed")
@@ -233,7 +237,7 @@ async def _made(saver: Saver, history: History, entry: Entry) -> Entry | None:
         return replace(entry, state="failed")
     if isinstance(listed, DrioError):
         return None
-    ours = {history.current(each.thing) for each in history.entries if each.thing and each.id != entry.undoes}
+    ours = {history.current(each.resource) for each in history.entries if each.resource and each.id != entry.undoes}
     same_place = [each for each in history.group(entry) if (each.kind, each.parent) == (entry.kind, entry.parent)]
     first = next((each for each in same_place if each.known is not None), None)
     before = set(first.known or ()) if first else None
@@ -250,7 +254,7 @@ async def _made(saver: Saver, history: History, entry: Entry) -> Entry | None:
 
 async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, group: str, force: bool) -> Step:
     kind = KINDS[entry.kind]
-    id = history.current(entry.thing)
+    id = history.current(entry.resource)
     match entry.what:
         case "create":
             seen = None if force or entry.after is None else _mapped(kind, entry.after, history.current)
@@ -276,7 +280,7 @@ async def _inverse(saver: Saver, history: History, entry: Entry) -> Edit:
     A secret that was put in goes out again whatever it is by now; one that was replaced stays as it is.
     """
     kind = KINDS[entry.kind]
-    id = history.current(entry.thing)
+    id = history.current(entry.resource)
     base, mine = (
         _mapped(kind, without(side or {}, entry.lost), history.current) for side in (entry.after, entry.before)
     )
@@ -290,7 +294,7 @@ async def _inverse(saver: Saver, history: History, entry: Entry) -> Edit:
 
 
 async def _restore(saver: Saver, journal: Journal, history: History, entry: Entry, group: str) -> Step:
-    """Make a deleted thing again, with everything it referred to and what referred to it by a single id."""
+    """Make a deleted resource again, with everything it referred to and what referred to it by a single id."""
     kind = KINDS[entry.kind]
     body = creatable(kind, _mapped(kind, entry.before or {}, history.current))
     parent = history.current(entry.parent) if entry.parent else ""
@@ -299,7 +303,7 @@ async def _restore(saver: Saver, journal: Journal, history: History, entry: Entr
     made = made_id(outcome)
     if not made:
         return Step(entry, outcome, notes=tuple(said))
-    await asyncio.to_thread(journal.alias, history.current(entry.thing), made)
+    await asyncio.to_thread(journal.alias, history.current(entry.resource), made)
     raw = getattr(outcome, "raw", None) or {}
     # A server may not take everything at once: what it did not take goes by the routes of its own.
     wanted = {name: value for name, value in body.items() if name in raw and not left_out}
@@ -316,7 +320,7 @@ async def _restore(saver: Saver, journal: Journal, history: History, entry: Entr
 async def _link_again(
     saver: Saver, kind: Kind[Any] | None, entry: Entry, id: str, member: str, made: str, group: str
 ) -> list[str]:
-    """Point a member that was cleared with the thing at it again, unless it points elsewhere by now."""
+    """Point a member that was cleared with the resource at it again, unless it points elsewhere by now."""
     if kind is None:
         return []
     now = await saver.now(kind, entry.app, id)
@@ -333,7 +337,7 @@ async def _mark(journal: Journal, entry: Entry, group: str) -> None:
     if history.undone(entry):
         return
     mark = journals.entry(
-        "update", entry.app, entry.kind, entry.thing, entry.name, group=group, undoes=entry.id, before={}, after={}
+        "update", entry.app, entry.kind, entry.resource, entry.name, group=group, undoes=entry.id, before={}, after={}
     )
     await asyncio.to_thread(journal.begin, mark)
     await asyncio.to_thread(journal.end, replace(mark, state="done"))
@@ -350,16 +354,16 @@ def without(raw: Mapping[str, Any], lost: tuple[str, ...], path: str = "") -> Ob
 
 
 def _gone(history: History, id: str) -> bool:
-    """Whether the journal knows that the thing was deleted, and not made again."""
+    """Whether the journal knows that the resource was deleted, and not made again."""
     current = history.current(id)
     return any(
-        each.what == "delete" and each.state == "done" and each.thing == current and not history.undone(each)
+        each.what == "delete" and each.state == "done" and each.resource == current and not history.undone(each)
         for each in history.entries
     )
 
 
 def _mapped(kind: Kind[Any], raw: Mapping[str, Any], current: Callable[[str], str]) -> Object:
-    """A copy in which every reference to a thing that was made again names it as it is now."""
+    """A copy in which every reference to a resource that was made again names it as it is now."""
     result = dict(raw)
     for reference in kind.references:
         result = _at(result, reference.path.split("."), current)

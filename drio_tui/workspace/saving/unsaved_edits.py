@@ -1,4 +1,4 @@
-"""Unsaved edits, kept as they are typed, and when the program ends without asking or a thing is deleted elsewhere.
+"""Unsaved edits, kept as they are typed, and when the program ends without asking or a resource is deleted elsewhere.
 
 Each lies in a file of its own in the state folder (mode 0600), so that nothing is shared between processes; who edits
 it holds a lock beside it. Everything here but `KeptEdit.soon` blocks and runs no event loop: it is called from places
@@ -37,7 +37,7 @@ SOON = 0.4
 class UnsavedEdit:
     """An edit that was not saved.
 
-    `thing` is the id of what was edited, empty for something new; `base` what the edit began from (None for
+    `resource` is the id of what was edited, empty for something new; `base` what the edit began from (None for
     something new), `mine` what it had become. `draft` is text that does not parse, as typed in the JSON view.
     `profile`, `server` (a `server_id`), `app` and `parent` say where it belongs, `label` what to call it (not yet
     safe to show). `lost` are dotted paths of secrets that were typed and not kept. `at` is in seconds since the epoch.
@@ -47,7 +47,7 @@ class UnsavedEdit:
     server: str
     app: str
     kind: str
-    thing: str
+    resource: str
     label: str
     mine: dict[str, Any] = field(repr=False)
     base: dict[str, Any] | None = field(default=None, repr=False)
@@ -201,12 +201,12 @@ class KeptEdit:
             self._timer = None
 
 
-_TEXTS = ("id", "profile", "server", "app", "kind", "thing", "label", "parent", "draft", "why")
+_TEXTS = ("id", "profile", "server", "app", "kind", "resource", "label", "parent", "draft", "why")
 
 
 def _written(name: str) -> str:
-    """The name in the file: earlier versions kept a base URL."""
-    return "base_url" if name == "server" else name
+    """The name in the file: those of the first version stay."""
+    return {"server": "base_url", "resource": "thing"}.get(name, name)
 
 
 def _buffer(line: Any, id: str) -> UnsavedEdit | None:

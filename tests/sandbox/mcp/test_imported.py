@@ -41,8 +41,8 @@ async def imported(lax: Served, upstream: Upstream, path: Path, document: Any, m
         assert work.done, work.failed
     finally:
         await client.aclose()
-    schemas = {thing.source: thing.body["inputSchema"] for thing in plan.of("operation")}
-    names = {thing.source: thing.body["key"] for thing in plan.of("tool")}
+    schemas = {resource.source: resource.body["inputSchema"] for resource in plan.of("operation")}
+    names = {resource.source: resource.body["key"] for resource in plan.of("tool")}
     endpoint = await lax.deploy(app)
     async with lax.client(endpoint) as model:
         listed = {tool.name: tool for tool in (await model.list_tools()).tools}
@@ -54,10 +54,10 @@ async def imported(lax: Served, upstream: Upstream, path: Path, document: Any, m
             assert len(upstream.seen) == 1, f"{id}: {result.content}"
             seen = upstream.seen[0]
             assert request.differences(seen.method, seen.target, seen.headers, seen.body, "/base") == [], id
-    for thing in plan.of("tool"):
-        hints = listed[thing.body["key"]].annotations
+    for resource in plan.of("tool"):
+        hints = listed[resource.body["key"]].annotations
         assert hints is not None
-        assert thing.body["annotations"].items() <= hints.model_dump(by_alias=True).items()
+        assert resource.body["annotations"].items() <= hints.model_dump(by_alias=True).items()
     return ids
 
 

@@ -108,8 +108,8 @@ def _app_calling(process: Process, base_url: str) -> str:
     with process.client() as client:
 
         def made(path: str, body: dict[str, Any]) -> dict[str, Any]:
-            (thing,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
-            return dict(thing)
+            (resource,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
+            return dict(resource)
 
         app = made("", {"templateId": "blank", "name": "Private"})["id"]
         integration = made(f"/{app}/integrations", {"name": "API", "baseUrl": base_url})["id"]

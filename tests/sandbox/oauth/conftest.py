@@ -69,7 +69,7 @@ def make_app(db: Database, settings: OAuthSettings) -> tuple[FastAPI, OAuthServe
         return {"email": who.email, "client": who.client_id, "scopes": sorted(who.scopes), "id": who.user_id}
 
     @app.api_route("/api/v1/things", methods=["GET", "POST", "PATCH"])
-    async def things() -> dict[str, Any]:
+    async def resources() -> dict[str, Any]:
         return {"reached": True}
 
     return app, install(app, db, settings)

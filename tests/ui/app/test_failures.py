@@ -102,7 +102,7 @@ async def test_the_first_screen_of_an_area_that_fails_is_replaced_and_opened_aga
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app = going_on(pilot)
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         with monkeypatch.context() as broken:
             if where == "handler":
                 screen.query_one("#filter").call_later(fail)
@@ -118,7 +118,7 @@ async def test_the_first_screen_of_an_area_that_fails_is_replaced_and_opened_aga
         assert "s3cret" not in text_of(app)
         await until(pilot, lambda: not screen.is_running)
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, AppsScreen) and app.screen.things)
+        await until(pilot, lambda: isinstance(app.screen, AppsScreen) and app.screen.resources)
         assert app.screen is not screen
         assert len(app.screen_stack) == 1
         assert isinstance(await open_first_app(pilot), AppScreen)

@@ -21,7 +21,7 @@ async def test_help_lists_the_keys_of_the_screen_as_they_are_bound_and_no_other_
         running(server.base_url, monkeypatch, size=(120, 90)) as pilot,
     ):
         app: Any = pilot.app
-        app.settings.keys["log.curl"] = "f8"
+        app.settings.keys["requests.curl"] = "f8"
         app.set_keymap(app.settings.keys)
         await show(pilot, "requests")
         await pilot.press("question_mark")

@@ -67,7 +67,7 @@ async def test_a_stopped_sandbox_stays_stopped_until_something_is_asked_of_it(
     async with app.run_test(size=(80, 24)) as pilot:
         await online(pilot)
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things and "counting" not in text_of(app))  # nothing is asked any more
+        await until(pilot, lambda: screen.resources and "counting" not in text_of(app))  # nothing is asked any more
         await asyncio.to_thread(stop_sandbox, background)
         await until(pilot, lambda: "sandbox stopped" in text_of(app))
         assert not is_locked(background)
@@ -76,7 +76,7 @@ async def test_a_stopped_sandbox_stays_stopped_until_something_is_asked_of_it(
             await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
         await pilot.press("r")
         await until(pilot, lambda: app.status.phase == "online" and "sandbox stopped" not in text_of(app))
-        await until(pilot, lambda: screen.failure is None and screen.things)
+        await until(pilot, lambda: screen.failure is None and screen.resources)
         assert is_locked(background)
 
 

@@ -96,7 +96,7 @@ async def test_the_first_run_offers_to_sign_in_or_the_sandbox_and_checks_the_hos
 async def test_signed_out_the_templates_are_shown(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token="") as pilot:
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         assert "signed out" in text_of(pilot.app)
 
 
@@ -104,7 +104,7 @@ async def test_no_answer_shows_as_offline_and_an_answer_as_online(monkeypatch: p
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         assert app.status.phase == "online"
         good, app.backend.client.transport.base_url = app.backend.client.transport.base_url, "http://127.0.0.1:9/api/v1"
         screen.action_refresh()
@@ -122,7 +122,7 @@ async def test_when_drio_answers_again_the_screen_recovers_by_itself(monkeypatch
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, token="") as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         good = app.backend.base_url
         app.backend.base_url = app.backend.client.transport.base_url = "http://127.0.0.1:9/api/v1"
         screen.action_refresh()
@@ -140,7 +140,7 @@ async def test_numbers_and_clicks_switch_areas_and_each_keeps_its_state(monkeypa
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         templates = await show(pilot, "templates")
-        await until(pilot, lambda: templates.things)
+        await until(pilot, lambda: templates.resources)
         await pilot.press("j")
         key = templates.list.key
         await pilot.press("3")
@@ -170,7 +170,7 @@ async def test_a_key_that_is_switched_off_says_why(monkeypatch: pytest.MonkeyPat
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         apps = await show(pilot, "apps")
-        await until(pilot, lambda: apps.things)
+        await until(pilot, lambda: apps.resources)
         screen = await show(pilot, "requests")
         await app.workers.wait_for_complete()
         screen.action_clear()
@@ -293,7 +293,7 @@ async def test_a_size_that_the_terminal_no_longer_has_is_dropped(monkeypatch: py
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         old = Size(44, 13)
         screen.post_message(events.Resize(old, old, old))
         assert await idle(5)
@@ -307,7 +307,7 @@ async def test_a_terminal_that_is_too_small_asks_for_room_and_gives_everything_b
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         await pilot.press("j")
         chosen, focused = screen.list.key, screen.focused
         for size in ((20, 5), (1, 1), (44, 11)):
@@ -365,7 +365,7 @@ async def test_a_storm_of_sizes_ends_in_a_screen_of_the_last_size(monkeypatch: p
 async def test_lists_move_with_j_k_g_and_capital_g_and_open_with_enter(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         rows = screen.query_one("#list", RowList)
         rows.focus()
         seen = []

@@ -136,7 +136,7 @@ async def test_parts_appear_as_they_arrive_and_rows_wait_for_the_others(monkeypa
     answers = drio_of()
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         apps = await show(pilot, "apps")
-        await until(pilot, lambda: apps.things)
+        await until(pilot, lambda: apps.resources)
         server.gate.clear()
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen) and "▒▒▒" in text_of(pilot.app))
@@ -302,7 +302,7 @@ async def test_another_theme_repaints_the_tree(monkeypatch: pytest.MonkeyPatch) 
 async def test_esc_stops_the_reading_then_leaves_and_late_answers_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         apps = await show(pilot, "apps")
-        await until(pilot, lambda: apps.things)
+        await until(pilot, lambda: apps.resources)
         server.gate.clear()
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
@@ -348,4 +348,4 @@ async def test_e_on_a_group_heading_offers_to_add_one(monkeypatch: pytest.Monkey
         for group, title in (("auth", "an auth connection"), ("integration", "an integration"), ("tool", "a tool")):
             screen.tree_view.reveal(("group", group))
             await until(pilot, lambda wanted=group: screen.chosen.key == ("group", wanted))
-            assert f"press a to add {title}" in screen.why_not_changed("edit_thing")
+            assert f"press a to add {title}" in screen.why_not_changed("edit_resource")

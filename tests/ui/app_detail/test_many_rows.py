@@ -1,4 +1,4 @@
-"""Tens of thousands of things in an app: its pages hold as many lines as a person can read."""
+"""Tens of thousands of resources in an app: its pages hold as many lines as a person can read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from drio_tui.workspace.model.tree_model import TreeModel
 from tests.workspace.small_app import small_config, snapshot_of
 
 
-def test_the_page_of_a_large_group_names_its_first_things_and_counts_the_others() -> None:
+def test_the_page_of_a_large_group_names_its_first_resources_and_counts_the_others() -> None:
     """F26: the tree has them all, and draws only what is in sight."""
     config = small_config()
     config["tools"] += [{"id": f"t{n}", "name": f"Tool {n}", "order": n + 10} for n in range(20_000)]

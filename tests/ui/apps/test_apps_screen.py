@@ -47,7 +47,7 @@ def shown(screen: Any) -> list[str]:
 async def test_apps_can_be_sorted_by_key_and_by_header(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         assert shown(screen) == ["app_1", "app_2", "app_3"]
         await pilot.press("s")
         await until(pilot, lambda: shown(screen) == ["app_3", "app_2", "app_1"])
@@ -63,7 +63,7 @@ async def test_apps_can_be_sorted_by_key_and_by_header(monkeypatch: pytest.Monke
 async def test_the_cursor_stays_on_its_app_when_the_table_is_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         await pilot.press("G")
         assert screen.chosen.id == "app_3"
         await pilot.press("s")
@@ -74,7 +74,7 @@ async def test_the_cursor_stays_on_its_app_when_the_table_is_sorted(monkeypatch:
 async def test_a_filter_finds_apps_by_any_of_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         await pilot.press("slash", *"draft")
         await until(pilot, lambda: shown(screen) == ["app_2", "app_3"])
         await pilot.press("space", *"acme")
@@ -84,7 +84,7 @@ async def test_a_filter_finds_apps_by_any_of_their_texts(monkeypatch: pytest.Mon
 async def test_enter_opens_an_app_and_esc_comes_back(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
         opened: Any = pilot.app.screen
@@ -96,7 +96,7 @@ async def test_enter_opens_an_app_and_esc_comes_back(sandbox_process: Any, monke
 async def test_a_second_click_opens_an_app(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         await pilot.click("#table", offset=(4, 2), times=2)
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
         assert pilot.app.screen.app_id == "app_2"
@@ -112,7 +112,7 @@ async def test_broken_rows_say_why_and_leave_the_others_alone(monkeypatch: pytes
     apps = [*APPS, {"id": "app_4", "name": None}, "nonsense", {"name": "No id"}, {"id": "app_1", "name": "Twin"}]
     async with serving(with_apps(apps)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         for key, reason in (("app_4", "name: Input should be"), ("#5", "expected an object")):
             screen.table.choose(key)
             await until(pilot, lambda wanted=reason: wanted in about(screen))
@@ -143,7 +143,7 @@ async def test_what_was_read_stays_marked_when_it_cannot_be_read_again(monkeypat
     """F09."""
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         server.answers["GET /apps"] = 403
         await pilot.press("r")
         await until(pilot, lambda: "not fresh" in text_of(pilot.app))
@@ -170,7 +170,7 @@ async def test_the_app_under_the_cursor_is_counted_with_its_last_deploy(
         tools = len(client.get(f"/api/v1/apps/{app['id']}/tools").json()["tools"])
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         screen.table.choose(app["id"])
         await until(pilot, lambda: f"{tools} tools" in about(screen))
         assert "not from this machine" in about(screen)
@@ -184,5 +184,5 @@ async def test_an_app_whose_config_cannot_be_read_says_why(monkeypatch: pytest.M
     answers = drio_of() | {"GET /apps/app_1/config": 403}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         await until(pilot, lambda: "not counted: " in about(screen))

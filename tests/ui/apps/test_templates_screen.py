@@ -22,8 +22,8 @@ async def test_templates_can_be_browsed_signed_out_and_show_what_they_bring(
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token="", size=(120, 90)) as pilot:
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
-        assert len(screen.things) >= 8
+        await until(pilot, lambda: screen.resources)
+        assert len(screen.resources) >= 8
         screen.list.choose("support")
         await pilot.pause()
         shown = text_of(pilot.app)
@@ -35,7 +35,7 @@ async def test_templates_can_be_browsed_signed_out_and_show_what_they_bring(
 async def test_typing_narrows_the_list_and_esc_brings_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         assert names(screen) == ["support", "bookings", "blank"]
         await pilot.press("slash", "r", "o", "o", "m", "s")
         await until(pilot, lambda: names(screen) == ["bookings"])
@@ -51,7 +51,7 @@ async def test_typing_narrows_the_list_and_esc_brings_it_back(monkeypatch: pytes
 async def test_c_opens_the_form_of_the_chosen_template(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         await pilot.press("j", "c")
         await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))
         await until(pilot, lambda: "Name it" in text_of(pilot.app))
@@ -64,7 +64,7 @@ async def test_under_read_only_nothing_can_be_created(monkeypatch: pytest.Monkey
         running(server.base_url, monkeypatch, read_only=True) as pilot,
     ):
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         await pilot.press("c")
         assert pilot.app.screen is screen
         assert "Create app" not in text_of(pilot.app)
@@ -99,7 +99,7 @@ async def test_a_degraded_template_is_shown_with_its_reason_beside_the_sound_one
         running(server.base_url, monkeypatch) as pilot,
     ):
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         assert names(screen) == ["support", "bookings", "blank", "odd", "#5", "#6"]
         screen.list.choose("odd")
         await until(pilot, lambda: "Not as documented" in text_of(pilot.app))
@@ -133,5 +133,5 @@ async def test_rows_wait_where_the_templates_will_be(monkeypatch: pytest.MonkeyP
             screen = await show(pilot, "templates")
             await until(pilot, lambda: "▒▒▒" in text_of(pilot.app))
             server.gate.set()
-            await until(pilot, lambda: screen.things)
+            await until(pilot, lambda: screen.resources)
             assert "▒▒▒" not in text_of(pilot.app)

@@ -65,7 +65,7 @@ async def test_every_letter_after_slash_belongs_to_the_filter(area: str, monkeyp
             screen = await open_first_app(pilot)
         else:
             screen = await show(pilot, area)
-            await until(pilot, lambda: area == "requests" or screen.things)
+            await until(pilot, lambda: area == "requests" or screen.resources)
         at_once(pilot, "/", *COMMANDS)
         await took(pilot, screen.query_one("#filter", Input))
         assert pilot.app.screen is screen
@@ -79,7 +79,7 @@ async def test_every_letter_after_slash_belongs_to_the_filter_in_wizard_and_impo
     async with program(monkeypatch) as (pilot, _):
         await show(pilot, "apps")
         at_once(pilot, "n", "/", *COMMANDS)
-        guide = await opened(pilot, WizardScreen, lambda screen: screen._page is not None and screen._page.things)
+        guide = await opened(pilot, WizardScreen, lambda screen: screen._page is not None and screen._page.resources)
         await took(pilot, guide.query_one("#template-filter", Input))
         at_once(pilot, "escape", "escape", "escape")
         await until(pilot, lambda: pilot.app.screen is not guide)
@@ -191,7 +191,7 @@ async def test_the_playground_takes_arguments_right_after_it_is_opened(monkeypat
 async def test_a_paste_goes_where_the_key_before_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
     async with program(monkeypatch) as (pilot, _):
         screen = await show(pilot, "templates")
-        await until(pilot, lambda: screen.things)
+        await until(pilot, lambda: screen.resources)
         at_once(pilot, "/")
         pilot.app.post_message(events.Paste("pasted "))
         at_once(pilot, *COMMANDS)

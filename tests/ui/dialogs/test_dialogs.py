@@ -128,12 +128,13 @@ def test_key_ids_of_earlier_versions_still_count() -> None:
     assert keymap.with_current_ids({"buttons.left": "b", "confirm.left": "h"}) == {"buttons.left": "b"}
     both = {"batch.left": "left,h", "confirm.left": "left, b"}
     assert keymap.with_current_ids(both) == {"buttons.left": "left,h,b"}
+    assert keymap.with_current_ids({"try.run": "f5"}) == {"playground.run": "f5"}
     assert keymap.problems(keymap.with_current_ids({"batch.right": "l"})) == []
 
 
 async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = snapshot_of(small_config())
-    tool, operation = (next(iter(snapshot.things(kind))) for kind in ("tool", "operation"))
+    tool, operation = (next(iter(snapshot.resources(kind))) for kind in ("tool", "operation"))
     change = FieldChange(("nextToolIds",), [], [tool.id, "tool_unknown"])
     clash = FieldConflict(("binding", "integrationOperationId"), None, operation.id, None, "both changed it", MISSING)
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:

@@ -1,4 +1,4 @@
-"""Editing through trouble, as a person meets it: every refusal, silence, an offline drio, things deleted meanwhile."""
+"""Editing while drio refuses, is silent or offline, and while resources are deleted elsewhere."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_every_refusal_says_what_to_do_and_loses_nothing(monkeypatch: pyte
         assert patches == [{"name": "Mine"}, *[{"name": "Mine too"}] * 4, {"name": "Search Ticketsx"}]
 
 
-async def test_what_drio_does_not_allow_is_switched_off_for_that_thing_and_says_why(
+async def test_what_drio_does_not_allow_is_switched_off_for_that_resource_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """F03: on the app screen, for a copy and for enabling; other things are not concerned."""
@@ -119,17 +119,17 @@ async def test_what_drio_does_not_allow_is_switched_off_for_that_thing_and_says_
         await until(pilot, lambda: "Retry the failed" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
-        assert not {"duplicate_thing", "switch_things"} & screen.what_can_be_done()
-        assert "delete_things" in screen.what_can_be_done()
+        assert not {"duplicate_resource", "switch_resources"} & screen.what_can_be_done()
+        assert "delete_resources" in screen.what_can_be_done()
         assert server.asked("POST", "/apps/app_1/tools") == 1
         await pilot.press("r")  # who was given the right meanwhile reads the app again
-        await until(pilot, lambda: "duplicate_thing" in screen.what_can_be_done())
+        await until(pilot, lambda: "duplicate_resource" in screen.what_can_be_done())
         await pilot.press("c")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 2 and not screen.asking("change"))
-        await until(pilot, lambda: "duplicate_thing" not in screen.what_can_be_done())
+        await until(pilot, lambda: "duplicate_resource" not in screen.what_can_be_done())
         screen.tree_view.reveal(("tool", "tool_2"))
         await until(pilot, lambda: screen.chosen.about == ("tool", "tool_2"))
-        assert {"duplicate_thing", "switch_things"} <= screen.what_can_be_done()
+        assert {"duplicate_resource", "switch_resources"} <= screen.what_can_be_done()
 
 
 async def test_a_wrong_field_has_the_focus_and_what_was_refused_is_in_no_history(
@@ -334,7 +334,7 @@ async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeyp
         screen = await opened(pilot)
         for tool in tools:
             screen.marked[("tool", tool["id"])] = None
-        screen.action_switch_things()
+        screen.action_switch_resources()
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.focused)
         batch: Any = pilot.app.screen
         await click_button(pilot, "#go", times=2)
@@ -380,20 +380,20 @@ def broken_config() -> dict[str, Any]:
 
 
 async def test_what_is_not_as_documented_is_edited_beside_and_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F20 F21 F22 F30: every page of a broken thing opens, changes nothing by that, and a new name is all that
+    """F20 F21 F22 F30: every page of a broken resource opens, changes nothing by that, and a new name is all that
     is sent."""
     config = broken_config()
     answers = drio_of(config)
-    things = {kind: config[f"{kind}s"][0] for kind in ("operation", "tool", "widget")}
-    paths = {kind: f"/apps/app_1/{kind}s/{raw['id']}" for kind, raw in things.items()}
-    for kind, raw in things.items():
+    resources = {kind: config[f"{kind}s"][0] for kind in ("operation", "tool", "widget")}
+    paths = {kind: f"/apps/app_1/{kind}s/{raw['id']}" for kind, raw in resources.items()}
+    for kind, raw in resources.items():
         answers[f"GET {paths[kind]}"] = {kind: raw}
         answers[f"PATCH {paths[kind]}"] = {kind: raw | {"name": "New"}}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
         assert screen.outline.problems
-        for kind, raw in things.items():
+        for kind, raw in resources.items():
             screen.open_edit(Target("app_1", kind, raw["id"]))
             editing = await edit_of(pilot)
             for number in range(len(editing._pages)):

@@ -39,7 +39,7 @@ async def test_what_is_typed_is_on_disk_until_it_is_saved(monkeypatch: pytest.Mo
         await typed(pilot, screen, "exclamation_mark")
         await until(pilot, lambda: [buffer.mine["name"] for buffer in kept()] == ["Search Tickets!"])
         (buffer,) = kept()
-        assert (buffer.thing, buffer.base and buffer.base["name"]) == ("tool_1", "Search Tickets")
+        assert (buffer.resource, buffer.base and buffer.base["name"]) == ("tool_1", "Search Tickets")
         assert unsaved_edits.is_edited(buffer)  # another window does not offer it
         await pilot.press("backspace")
         await until(pilot, lambda: kept() == [])  # there is nothing to lose

@@ -31,7 +31,7 @@ async def test_dialogs_keep_their_buttons_and_what_is_behind_them_on_a_small_ter
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=SMALL) as (pilot, screen, client):
         app: Any = pilot.app
-        tools = list(screen.snapshot.things("tool"))
+        tools = list(screen.snapshot.resources("tool"))
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, ChooserScreen) and "Make a new" in text_of(app))
         await until(pilot, lambda: "Editing" in text_of(app))  # the app is seen behind the list

@@ -101,7 +101,7 @@ async def test_by_mouse_and_who_goes_back_finds_everything_as_it_was(
         await pilot.press("enter")
         auth = await new_of(pilot, "auth")
         assert auth.mine()["name"] == "Weather key"
-        provider = next(one for one in auth.snapshot.things("provider") if one.text("key") == "api-key")
+        provider = next(one for one in auth.snapshot.resources("provider") if one.text("key") == "api-key")
         auth.editors[0]._take(type("Taken", (), {"value": provider})())
         await pilot.pause()
         auth.editors[0].put("apiKey", "not-in-the-log")
@@ -113,7 +113,7 @@ async def test_by_mouse_and_who_goes_back_finds_everything_as_it_was(
         await pilot.press("right", "enter")
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
         assert "Weather key" in [one["name"] for one in (await client.list(AUTH, app=screen.app_id)).items]
-        assert "Weather key" in [one.name for one in screen.snapshot.things("auth")]
+        assert "Weather key" in [one.name for one in screen.snapshot.resources("auth")]
 
 
 async def test_a_widget_made_for_a_tool_shows_that_tool_and_a_tool_made_for_a_widget_is_the_one_it_shows(
@@ -122,8 +122,8 @@ async def test_a_widget_made_for_a_tool_shows_that_tool_and_a_tool_made_for_a_wi
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         made = (await client.create(TOOL, {"name": "Without", "kind": "function"}, app=screen.app_id)).raw
         screen.action_refresh()
-        await until(pilot, lambda: screen.snapshot.thing("tool", made["id"]) and not screen.loading_app)
-        number = [one.id for one in screen.snapshot.things("tool")].index(made["id"])
+        await until(pilot, lambda: screen.snapshot.resource("tool", made["id"]) and not screen.loading_app)
+        number = [one.id for one in screen.snapshot.resources("tool")].index(made["id"])
         editing, id = await edit(pilot, screen, "tool", number)
         row = editing.form.place_of(editing.form.model.root.members["widgetId"])
         await pilot.click(row.query_one(Picker))

@@ -14,7 +14,7 @@ from tests.ui.editing.test_saving import app_of, edit_of, opened
 
 async def moved_on(pilot: Any, screen: Any, client: Any) -> tuple[str, str]:
     """A second client adds a required parameter to what the first tool calls; the tree shows it. Gives both ids."""
-    tool = next(iter(screen.snapshot.things("tool")))
+    tool = next(iter(screen.snapshot.resources("tool")))
     operation = tool.get("binding")["integrationOperationId"]
     await pilot.app.workers.wait_for_complete([one for one in pilot.app.workers if one.group == "schemas"])
     raw = (await client.get(OPERATION, operation, app=screen.app_id)).raw

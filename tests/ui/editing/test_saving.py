@@ -59,11 +59,11 @@ async def edit_of(pilot: Pilot[Any]) -> Any:
 
 
 async def edit(pilot: Pilot[Any], screen: Any, kind: str, number: int = 0) -> tuple[Any, str]:
-    thing = list(screen.snapshot.things(kind))[number]
-    screen.tree_view.reveal(thing.key)
-    await until(pilot, lambda: screen.chosen.about == thing.key)
+    resource = list(screen.snapshot.resources(kind))[number]
+    screen.tree_view.reveal(resource.key)
+    await until(pilot, lambda: screen.chosen.about == resource.key)
     await pilot.press("e")
-    return await edit_of(pilot), thing.id
+    return await edit_of(pilot), resource.id
 
 
 def put(screen: Any, member: str, value: Any) -> None:
@@ -180,7 +180,7 @@ async def test_e_edits_the_whole_in_the_persons_own_editor_without_its_secrets(
         made = await client.create(AUTH, {"name": "Key", "providerKey": "api-key", "config": config}, app=screen.app_id)
         screen.action_refresh()
         await opened(pilot)
-        number = [thing.id for thing in screen.snapshot.things("auth")].index(made.raw["id"])
+        number = [resource.id for resource in screen.snapshot.resources("auth")].index(made.raw["id"])
         editing, id = await edit(pilot, screen, "auth", number)
         editing.show_page(1)
         await pilot.pause()
@@ -233,8 +233,8 @@ async def test_a_pending_connection_is_edited_where_its_secret_is_missing(
         made = (await client.create(AUTH, body, app=screen.app_id)).raw
         assert made["status"] == "pending"
         screen.action_refresh()
-        await until(pilot, lambda: screen.snapshot.thing("auth", made["id"]) and not screen.loading_app)
-        number = [thing.id for thing in screen.snapshot.things("auth")].index(made["id"])
+        await until(pilot, lambda: screen.snapshot.resource("auth", made["id"]) and not screen.loading_app)
+        number = [resource.id for resource in screen.snapshot.resources("auth")].index(made["id"])
         await edit(pilot, screen, "auth", number)
         await until(pilot, lambda: "not set" in text_of(pilot.app))
         assert "unchanged" not in text_of(pilot.app)
@@ -258,7 +258,7 @@ async def test_something_deleted_elsewhere_can_be_made_anew_from_what_was_typed(
         made = await client.create(INTEGRATION, {"name": "Soon gone", "baseUrl": "https://a.test"}, app=screen.app_id)
         screen.action_refresh()
         await opened(pilot)
-        number = [thing.id for thing in screen.snapshot.things("integration")].index(made.raw["id"])
+        number = [resource.id for resource in screen.snapshot.resources("integration")].index(made.raw["id"])
         editing, id = await edit(pilot, screen, "integration", number)
         await client.delete(INTEGRATION, id, app=screen.app_id)
         put(editing, "name", "Back again")
@@ -294,8 +294,8 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
-        tool = next(iter(screen.snapshot.things("tool")))
-        count = len(list(screen.snapshot.things("tool")))
+        tool = next(iter(screen.snapshot.resources("tool")))
+        count = len(list(screen.snapshot.resources("tool")))
         screen.tree_view.reveal(tool.key)
         await until(pilot, lambda: screen.chosen.about == tool.key)
         await pilot.press("D")
@@ -312,7 +312,7 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
         assert tool.id not in [one["id"] for one in (await client.list(TOOL, app=screen.app_id)).items]
         await pilot.press("z")
-        await until(pilot, lambda: len(list(screen.snapshot.things("tool"))) == count and not screen.loading_app)
+        await until(pilot, lambda: len(list(screen.snapshot.resources("tool"))) == count and not screen.loading_app)
         names = [one["name"] for one in (await client.list(TOOL, app=screen.app_id)).items]
         assert tool.name in names
         await pilot.press("H")
@@ -372,7 +372,7 @@ async def test_an_edit_that_was_kept_is_forgotten_after_a_question(
 
 async def test_nothing_can_be_changed_when_only_reading(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async with app_of(sandbox_process, monkeypatch, read_only=True) as (pilot, screen, _):
-        tool = next(iter(screen.snapshot.things("tool")))
+        tool = next(iter(screen.snapshot.resources("tool")))
         screen.tree_view.reveal(tool.key)
         await until(pilot, lambda: screen.chosen.about == tool.key)
         await pilot.press("e", "a", "D", "z", "x")
@@ -412,7 +412,7 @@ async def test_every_page_of_every_kind_opens_and_nothing_is_changed_by_looking(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=size) as (pilot, screen, client):
-        if not list(screen.snapshot.things("auth")):
+        if not list(screen.snapshot.resources("auth")):
             key = {"name": "Key", "providerKey": "api-key", "config": {"apiKey": "k"}}
             await client.create(AUTH, key, app=screen.app_id)
             screen.action_refresh()

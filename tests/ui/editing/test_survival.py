@@ -1,6 +1,6 @@
 """What nobody knows survives the whole of an edit: read from a server, shown on every page, changed, written.
 
-One program stays open for all examples; each opens a thing full of unknown members and words, goes through every
+One program stays open for all examples; each opens a resource full of unknown members and words, goes through every
 page, changes one line of the form or of the JSON, saves, and is compared with what arrived on the wire.
 """
 
@@ -47,7 +47,7 @@ class Hand:
         await self.pilot.app.backend.ready()
 
     async def changed(self, kind: Kind[Any], raw: dict[str, Any], *, json_page: bool) -> list[Any]:
-        """Edit the thing's name on a page; the bodies that were sent."""
+        """Edit the resource's name on a page; the bodies that were sent."""
         app, path = self.pilot.app, kind.item.format(app="app_1", id=raw["id"])
         self.server.answers[f"GET {path}"] = {kind.item_key: raw}
         self.server.answers[f"PATCH {path}"] = {kind.item_key: raw}
@@ -90,7 +90,7 @@ def hand() -> Iterator[Hand]:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @settings(max_examples=3)
 @given(data=st.data())
-def test_one_line_changed_is_all_that_is_sent_of_a_thing_full_of_what_nobody_knows(
+def test_one_line_changed_is_all_that_is_sent_of_a_resource_full_of_what_nobody_knows(
     hand: Hand, kind: str, data: st.DataObject
 ) -> None:
     plain = copy.deepcopy(RAW[kind])

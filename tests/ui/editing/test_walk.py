@@ -40,7 +40,7 @@ class PilotHand:
 
 
 def told(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """What the walk is to have made of a thing, with names in the place of ids."""
+    """What the walk is to have made of a resource, with names in the place of ids."""
     config, binding = one.get("config") or {}, one.get("binding") or {}
     found = {
         "signs in with": names.get(one.get("authId", ""), ""),
@@ -84,11 +84,11 @@ async def test_an_empty_app_becomes_a_whole_one_and_everything_is_edited_copied_
         await Walk(PilotHand(pilot), f"Walk {uuid.uuid4().hex[:6]}").whole()
         app: Any = pilot.app
         config = await (await app.backend.ready()).config(app.screen.app_id)
-        things = [one for kind in ("auth", "integrations", "operations", "tools", "widgets") for one in config[kind]]
-        names = {one["id"]: one["name"] for one in things}
+        resources = [one for kind in ("auth", "integrations", "operations", "tools", "widgets") for one in config[kind]]
+        names = {one["id"]: one["name"] for one in resources}
         calls = {one["path"] for one in config["operations"]}
         assert calls == {"/contacts", "/contacts/{id}", "/notes"}
-        assert {one["name"]: told(one, names) for one in things if "method" not in one} == WHOLE
+        assert {one["name"]: told(one, names) for one in resources if "method" not in one} == WHOLE
         assert config["app"]["branding"]["primaryColor"] not in ("#18181b", "#e0e0e0")
         assert "a-secret-nobody-sees" not in json.dumps(config)
 

@@ -253,7 +253,7 @@ class Walk:
     # -- changing ---------------------------------------------------------------------------------
 
     async def find(self, name: str) -> None:
-        """Put the cursor on a thing by the filter, which has to find something."""
+        """Put the cursor on a resource by the filter, which has to find something."""
         await self.hand.press("/")
         await self.hand.until("f1 Help")  # in a text field ? is a character
         await self.hand.press("ctrl+u")
@@ -262,7 +262,7 @@ class Walk:
         await self.hand.press("enter")
 
     async def edit(self, name: str, heading: str, more: str) -> None:
-        """Write something behind the name of a thing."""
+        """Write something behind the name of a resource."""
         await self.find(name)
         await self.hand.press("e")
         await self.hand.until(heading)
@@ -310,7 +310,7 @@ class Walk:
         await self.hand.press("enter")
 
     async def delete(self, name: str, word: str) -> None:
-        """Delete a thing, by its name."""
+        """Delete a resource, by its name."""
         await self.find(name)
         await self.hand.press("D")
         await self.hand.until(f"Delete the {word} {name}?")
@@ -332,18 +332,18 @@ class Walk:
         await self.hand.press("down", "z")
         await self.hand.until("undone already")
         await self.hand.press("escape")
-        things = ("Sign-in2", "CRM2", "CRM2 copy", "Jot2", "Show", "Find")
-        for number, name in enumerate(things, start=1):
+        resources = ("Sign-in2", "CRM2", "CRM2 copy", "Jot2", "Show", "Find")
+        for number, name in enumerate(resources, start=1):
             await self.find(name)
             await self.hand.press("m")
             await self.hand.until(f"{number} marked")
         await self.hand.press("D")
-        await self.hand.until(f"Delete {len(things)} resources?")
-        await self.agree(f"delete {len(things)}")
+        await self.hand.until(f"Delete {len(resources)} resources?")
+        await self.agree(f"delete {len(resources)}")
         await self.hand.until(lambda text: "Type " not in text and "0 hits" in text and "reading…" not in text)
         await self.hand.press("z")
         await self.hand.until("1 hit")  # "Find", which is looked for, is there again
-        for name in (*things, "Board2", "Sheet"):
+        for name in (*resources, "Board2", "Sheet"):
             await self.find(name)
 
 

@@ -231,7 +231,7 @@ async def test_a_sign_in_that_ended_is_renewed_in_place_and_the_request_goes_on(
         app: Any = pilot.app
         await browser.walk(app.screen.url)
         await browser.follow()
-        await until(pilot, lambda: app.current_mode == "apps" and app.screen.things)
+        await until(pilot, lambda: app.current_mode == "apps" and app.screen.resources)
         apps = app.screen
         profile, tokens = kept(base), await kept_tokens(base)
         assert profile

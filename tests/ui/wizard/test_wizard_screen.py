@@ -33,11 +33,11 @@ SMALL = (80, 24)
 async def begin(pilot: Pilot[Any], template: str = "") -> Any:
     """The wizard, on its first step, or on the second one with a template chosen."""
     apps = await show(pilot, "apps")
-    await until(pilot, lambda: apps.things is not None)
+    await until(pilot, lambda: apps.resources is not None)
     await pilot.press("n")
     await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))
     guide: Any = pilot.app.screen
-    await until(pilot, lambda: guide.taken is not None and guide._page is not None and guide._page.things)
+    await until(pilot, lambda: guide.taken is not None and guide._page is not None and guide._page.resources)
     if template:
         guide._page.rows.choose(template)
         await forward(pilot, guide, "basics")
@@ -69,7 +69,7 @@ def creating(answers: dict[str, Any], made: Any = (201, {"app": MADE})) -> dict[
     return answers
 
 
-async def test_an_app_is_made_by_keyboard_with_things_left_out_renamed_and_added(
+async def test_an_app_is_made_by_keyboard_with_resources_left_out_renamed_and_added(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
@@ -119,7 +119,7 @@ async def test_an_app_is_made_by_keyboard_with_things_left_out_renamed_and_added
         app = opened.snapshot.app.raw
         assert (app["name"], app["slug"], app["companyUrl"]) == ("Owl", "owl", "https://acme.com")
         assert app["branding"]["primaryColor"] == guide.draft.branding["primaryColor"]
-        names = {thing.name for thing in opened.snapshot.things("tool")}
+        names = {resource.name for resource in opened.snapshot.resources("tool")}
         assert {"Find Tickets", "Re"} <= names
         assert not {"Show Contact", "Search Tickets"} & names
         assert draft_store.load().drafts == []  # it is made: nothing is offered any more
@@ -203,7 +203,7 @@ async def test_a_suggested_name_follows_the_template_until_it_is_changed(monkeyp
 
         async def choose(template: str) -> tuple[str, str]:
             await pilot.press("f7")
-            await until(pilot, lambda: guide._on == "template" and guide._page.is_mounted and guide._page.things)
+            await until(pilot, lambda: guide._on == "template" and guide._page.is_mounted and guide._page.resources)
             guide._page.rows.choose(template)
             await forward(pilot, guide, "basics")
             return guide._page.field("name").value, guide._page.field("slug").value

@@ -16,7 +16,7 @@ from drio_tui.api import json_codec
 from drio_tui.api.errors import Conflict
 from drio_tui.kinds import APP, AUTH, TOOL
 from drio_tui.workspace.deploy import deploy_record as stored
-from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, record_of, things_of
+from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, record_of, resources_of
 from drio_tui.workspace.deploy.deployer import Deployed, deploy, read, refusal_lines
 from drio_tui.workspace.saving.save_result import Failed, Refused, Saved, Unknown
 from tests.sandbox_fixtures import InProcess
@@ -42,7 +42,7 @@ async def done(one: Editor, app: str, records: DeployRecordStore) -> Deployed:
     return outcome
 
 
-async def test_a_second_deploy_says_what_it_brings_by_thing_and_member(one: Editor) -> None:
+async def test_a_second_deploy_says_what_it_brings_by_resource_and_member(one: Editor) -> None:
     app, records = await made(one)
     told: list[str] = []
     first = await deploy(one.saver, app, records, told.append)
@@ -97,7 +97,7 @@ async def test_a_deploy_waits_for_the_save_under_way_and_holds_back_the_next(one
     assert sent.get("description") == "sent"
     assert sent.get("serverInstructions") != "not sent"
     assert not outcome.moved
-    assert outcome.revision == stored.revision_of(things_of(outcome.snapshot))
+    assert outcome.revision == stored.revision_of(resources_of(outcome.snapshot))
 
 
 async def test_twenty_deploys_at_once_are_one_request(one: Editor) -> None:
@@ -178,14 +178,14 @@ async def test_the_record_holds_no_secret_and_is_nobody_elses_to_read(one: Edito
         AUTH, {"name": "Key", "providerKey": "bearer", "config": {"type": "bearer", "token": "s3cret-1234"}}, app=app
     )
     snapshot = await read(one.saver, app)
-    auth = next(thing for thing in snapshot.things("auth") if thing.name == "Key")
+    auth = next(resource for resource in snapshot.resources("auth") if resource.name == "Key")
     assert isinstance(auth.raw, dict)
     auth.raw["config"] = {"type": "bearer", "token": "s3cret-1234"}  # a server that gives secrets back
-    things = things_of(snapshot)
-    records.keep(record_of("1.0.0", "https://x.example/mcp", things))
+    resources = resources_of(snapshot)
+    records.keep(record_of("1.0.0", "https://x.example/mcp", resources))
     assert b"s3cret" not in records.path.read_bytes()
     assert stat.S_IMODE(records.path.stat().st_mode) == 0o600
-    assert changes_since(_known(records), things) == []
+    assert changes_since(_known(records), resources) == []
 
 
 def _known(records: DeployRecordStore) -> stored.Record:
@@ -194,13 +194,13 @@ def _known(records: DeployRecordStore) -> stored.Record:
     return found
 
 
-def test_of_a_config_too_large_to_keep_it_is_known_which_things_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_config_too_large_to_keep_it_is_known_which_resources_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "LARGEST", 50)
     records = DeployRecordStore("https://getdrio.com/api/v1", "app_1")
-    things = {"tool/a": {"id": "a", "name": "A", "description": "x" * 100}, "tool/b": {"id": "b", "name": "B"}}
-    records.keep(record_of("1.0.0", "", things))
+    resources = {"tool/a": {"id": "a", "name": "A", "description": "x" * 100}, "tool/b": {"id": "b", "name": "B"}}
+    records.keep(record_of("1.0.0", "", resources))
     assert b"xxx" not in records.path.read_bytes()
-    now = {"tool/a": {**things["tool/a"], "description": "y"}, "tool/c": {"id": "c", "name": "C"}}
+    now = {"tool/a": {**resources["tool/a"], "description": "y"}, "tool/c": {"id": "c", "name": "C"}}
     told = [(one.what, one.name, one.fields) for one in changes_since(_known(records), now)]
     assert told == [("changed", "A", ()), ("removed", "B", ()), ("added", "C", ())]
 

@@ -60,8 +60,8 @@ def test_there_is_nothing_to_find_in_a_sound_app() -> None:
 
 def setting(part: str, number: int, **members: Any) -> Change:
     def change(config: dict[str, Any]) -> None:
-        thing = config[part] if part == "app" else config[part][number]
-        thing.update(members)
+        resource = config[part] if part == "app" else config[part][number]
+        resource.update(members)
 
     return change
 
@@ -171,7 +171,7 @@ CASES: list[tuple[Change, list[tuple[str, str, str, str]]]] = [
 
 
 @pytest.mark.parametrize(("change", "expected"), CASES, ids=[f"{n}-{case[1][0][1]}" for n, case in enumerate(CASES)])
-def test_each_thing_that_is_wrong_is_found_where_it_is(change: Change, expected: list[tuple[str, ...]]) -> None:
+def test_each_resource_that_is_wrong_is_found_where_it_is(change: Change, expected: list[tuple[str, ...]]) -> None:
     codes = {each[1] for each in expected}
     told = found(change)
     assert [each for each in told if each[1] in codes] == expected
@@ -245,9 +245,15 @@ def test_what_could_not_be_read_blocks_a_deploy() -> None:
 @pytest.mark.parametrize("value", [None, 5, [], "x", {"a": [None]}])
 def test_config_in_which_nothing_is_what_it_should_be_is_looked_at_all_the_same(value: Any) -> None:
     config = sound()
-    for thing in (*config["tools"], *config["operations"], *config["widgets"], *config["integrations"], config["app"]):
-        for member in [name for name in thing if name not in ("id", "isEnabled")]:
-            thing[member] = value
+    for resource in (
+        *config["tools"],
+        *config["operations"],
+        *config["widgets"],
+        *config["integrations"],
+        config["app"],
+    ):
+        for member in [name for name in resource if name not in ("id", "isEnabled")]:
+            resource[member] = value
     preflight(snapshot_of(config))
 
 

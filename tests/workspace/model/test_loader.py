@@ -26,7 +26,7 @@ async def load(server: Waves) -> tuple[Snapshot, list[Update]]:
 
 
 def names(snapshot: Snapshot, kind: str) -> list[str]:
-    return [thing.name for thing in snapshot.things(kind)]
+    return [resource.name for resource in snapshot.resources(kind)]
 
 
 async def test_a_config_of_the_known_shape_is_read_in_one_round_trip() -> None:
@@ -101,7 +101,7 @@ async def test_a_member_that_is_not_as_documented_is_kept_with_its_reason() -> N
     config["tools"] += [{"id": "tool_3", "name": 7}, "nonsense", {"id": "tool_1", "name": "Again"}]
     server = Waves({**list_routes(config), "/apps/app_1/config": {"config": config}})
     snapshot, _ = await load(server)
-    degraded = {thing.id: thing.reason for thing in snapshot.things("tool") if thing.reason}
+    degraded = {resource.id: resource.reason for resource in snapshot.resources("tool") if resource.reason}
     assert degraded["tool_3"].startswith("name: ")
     assert degraded["#4"] == "expected an object, got str"
     assert degraded["#5"] == "the id tool_1 is there twice"

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drio_tui.workspace.model.references import Links
-from drio_tui.workspace.model.snapshot import PartLoaded, Snapshot, things_of
+from drio_tui.workspace.model.snapshot import PartLoaded, Snapshot, resources_of
 from tests.workspace.small_app import SEARCH_TOOL, small_config, snapshot_of
 
 
 def tools(chains: dict[str, list[str]]) -> Snapshot:
     snapshot = Snapshot("app_1")
     raws = [{"id": id, "name": id, "nextToolIds": chain} for id, chain in chains.items()]
-    snapshot.apply(PartLoaded("tool", things_of("tool", raws, lambda raw: "")))
+    snapshot.apply(PartLoaded("tool", resources_of("tool", raws, lambda raw: "")))
     return snapshot
 
 
@@ -51,7 +51,7 @@ def test_a_reference_to_what_is_not_there_is_broken() -> None:
 
 def test_a_reference_into_a_list_that_has_not_arrived_is_not_called_broken() -> None:
     snapshot = Snapshot("app_1")
-    snapshot.apply(PartLoaded("tool", things_of("tool", [SEARCH_TOOL], lambda raw: "")))
+    snapshot.apply(PartLoaded("tool", resources_of("tool", [SEARCH_TOOL], lambda raw: "")))
     assert {link.path for link in Links(snapshot).broken()} == {"nextToolIds[0]"}
 
 

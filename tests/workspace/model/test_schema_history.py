@@ -11,7 +11,7 @@ import pytest
 
 from drio_tui.workspace.model import schema_history
 from drio_tui.workspace.model.schema_history import SchemaHistory, schemas_in
-from drio_tui.workspace.model.snapshot import PartLoaded, Snapshot, Thing
+from drio_tui.workspace.model.snapshot import PartLoaded, Resource, Snapshot
 
 BASE = "https://api.test/api/v1"
 
@@ -93,5 +93,5 @@ def test_two_programs_at_once_lose_nothing(isolated: Path) -> None:
 def test_only_operations_that_have_a_hash_are_looked_at() -> None:
     snapshot = Snapshot("app_1")
     raws = [{"id": "a", "schemaHash": "h", "inputSchema": {}}, {"id": "b"}, {"id": "c", "schemaHash": 3}]
-    snapshot.apply(PartLoaded("operation", tuple(Thing("operation", raw["id"], raw) for raw in raws)))
+    snapshot.apply(PartLoaded("operation", tuple(Resource("operation", raw["id"], raw) for raw in raws)))
     assert schemas_in(snapshot) == {("a", "h"): {}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from drio_tui.api.errors import ServerError
-from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Snapshot, things_of
+from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Snapshot, resources_of
 from drio_tui.workspace.model.tree_model import TreeModel
 from tests.workspace.small_app import (
     APP,
@@ -20,7 +20,7 @@ from tests.workspace.small_app import (
 
 
 def loaded(kind: str, *raws: object) -> PartLoaded:
-    return PartLoaded(kind, things_of(kind, raws, lambda raw: ""))
+    return PartLoaded(kind, resources_of(kind, raws, lambda raw: ""))
 
 
 def test_the_tree_is_the_same_in_whatever_order_the_parts_arrive() -> None:
@@ -45,17 +45,17 @@ def test_what_was_read_stays_while_it_is_read_again() -> None:
     snapshot = snapshot_of(small_config())
     snapshot.begin()
     assert not snapshot.complete
-    assert snapshot.thing("tool", "tool_1") is not None
+    assert snapshot.resource("tool", "tool_1") is not None
     snapshot.apply(loaded("tool", SUMMARY_TOOL))
-    assert snapshot.thing("tool", "tool_1") is None
+    assert snapshot.resource("tool", "tool_1") is None
 
 
-def test_a_part_that_fails_on_refresh_keeps_its_last_things() -> None:
+def test_a_part_that_fails_on_refresh_keeps_its_last_resources() -> None:
     snapshot = snapshot_of(small_config())
     snapshot.begin()
     snapshot.apply(Failed("tool", ServerError("down")))
     assert snapshot.parts["tool"].state == "failed"
-    assert snapshot.thing("tool", "tool_1") is not None
+    assert snapshot.resource("tool", "tool_1") is not None
 
 
 def test_orders_that_are_no_number_sort_last_and_break_nothing() -> None:
@@ -68,16 +68,16 @@ def test_orders_that_are_no_number_sort_last_and_break_nothing() -> None:
         {"id": "e", "order": -1},
     ]
     snapshot.apply(loaded("tool", *tools))
-    assert [thing.id for thing in snapshot.things("tool")] == ["e", "b", "a", "c", "d"]
+    assert [resource.id for resource in snapshot.resources("tool")] == ["e", "b", "a", "c", "d"]
 
 
-def test_a_thing_without_an_id_cannot_be_referred_to() -> None:
+def test_a_resource_without_an_id_cannot_be_referred_to() -> None:
     snapshot = Snapshot("app_1")
     snapshot.apply(loaded("tool", {"name": "nameless"}))
     assert snapshot.at(("tool", "#1")) is not None
-    assert snapshot.thing("tool", "#1") is None
+    assert snapshot.resource("tool", "#1") is None
 
 
-def test_a_nameless_thing_is_called_by_the_best_there_is() -> None:
-    things = things_of("tool", [{"id": "t1", "name": "  ", "key": "k"}, {"id": "t2", "name": 3}], lambda raw: "")
-    assert [thing.name for thing in things] == ["k", "t2"]
+def test_a_nameless_resource_is_called_by_the_best_there_is() -> None:
+    resources = resources_of("tool", [{"id": "t1", "name": "  ", "key": "k"}, {"id": "t2", "name": 3}], lambda raw: "")
+    assert [resource.name for resource in resources] == ["k", "t2"]

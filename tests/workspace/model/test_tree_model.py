@@ -1,4 +1,4 @@
-"""The tree of an app: where things stand, what is visible, what a filter leaves."""
+"""The tree of an app: where resources stand, what is visible, what a filter leaves."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_hit_can_be_opened_under_a_filter() -> None:
     assert titles[-1] == "row.select"
 
 
-def test_things_whose_parent_is_gone_are_still_shown() -> None:
+def test_resources_whose_parent_is_gone_are_still_shown() -> None:
     config = small_config()
     config["operations"][0]["integrationId"] = "integration_9"
     config["tools"] = []

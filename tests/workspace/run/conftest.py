@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drio_tui.workspace.model.snapshot import PartLoaded, Snapshot, things_of
+from drio_tui.workspace.model.snapshot import PartLoaded, Snapshot, resources_of
 from drio_tui.workspace.run.bound_tool import BoundTool, bound_of
 from tests.sandbox.mcp.conftest import helpdesk, lax, other, upstream
 
@@ -45,7 +45,7 @@ def snapshot_of(base_url: str, *tools: dict[str, Any]) -> Snapshot:
             kinds["widget"].append({"id": f"w{number}", "toolId": f"t{number}", "name": "Widget", **spec["widget"]})
     snapshot = Snapshot("app_1")
     for kind, raws in kinds.items():
-        snapshot.apply(PartLoaded(kind, things_of(kind, raws, lambda _raw: "")))
+        snapshot.apply(PartLoaded(kind, resources_of(kind, raws, lambda _raw: "")))
     return snapshot
 
 

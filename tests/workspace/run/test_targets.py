@@ -81,7 +81,7 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
     html = await widget_page(endpoint, tool)
     assert html.splitlines()[0] == "<!doctype html>"
     assert await page_of(client, tool) != ""
-    loose = next(each for each in snapshot.things("tool") if each.text("key") == "add-note")
+    loose = next(each for each in snapshot.resources("tool") if each.text("key") == "add-note")
     with pytest.raises(NotDeployed, match="no widget"):
         await widget_page(endpoint, bound_of(snapshot, loose.id))
     with pytest.raises(NotFound):

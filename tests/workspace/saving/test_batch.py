@@ -33,7 +33,7 @@ async def loaded(world: World) -> tuple[Snapshot, Links]:
 
 async def ids_there(world: World) -> set[str]:
     config = await world.one.client.config(world.app)
-    return {thing["id"] for part in config.values() if isinstance(part, list) for thing in part}
+    return {resource["id"] for part in config.values() if isinstance(part, list) for resource in part}
 
 
 def test_what_a_holder_becomes_follows_from_the_kinds() -> None:
@@ -60,7 +60,7 @@ async def test_the_blast_radius_names_everything_that_refers_to_it_nearest_first
 
 @pytest.mark.parametrize("cascade", [True, False])
 @pytest.mark.parametrize("name", ["auth", "integration", "operation", "tool a", "tool b", "tool c", "widget"])
-async def test_every_thing_can_be_deleted_either_way_and_one_undo_brings_all_of_it_back(
+async def test_every_resource_can_be_deleted_either_way_and_one_undo_brings_all_of_it_back(
     world: World, name: str, cascade: bool
 ) -> None:
     key = ({"tool a": "tool", "tool b": "tool", "tool c": "tool"}.get(name, name), world.ids[name])
@@ -86,9 +86,9 @@ def _shape(snapshot: Snapshot) -> list[tuple[str, str, str]]:
     """Who refers to whom, by name."""
     links = Links(snapshot)
     return [
-        (thing.name, link.path, getattr(snapshot.at(link.target), "name", ""))
-        for thing in snapshot
-        for link in links.uses(thing.key)
+        (resource.name, link.path, getattr(snapshot.at(link.target), "name", ""))
+        for resource in snapshot
+        for link in links.uses(resource.key)
     ]
 
 
@@ -139,7 +139,7 @@ def test_chains_in_a_circle_are_opened_before_their_tools_go() -> None:
     assert gone == {"tool_1", "tool_2", "widget_1"}
 
 
-def test_an_app_and_a_thing_without_an_id_cannot_be_planned_away() -> None:
+def test_an_app_and_a_resource_without_an_id_cannot_be_planned_away() -> None:
     config = small_config()
     config["tools"].append({"name": "no id"})
     snapshot = snapshot_of(config)
@@ -154,8 +154,8 @@ async def test_item_seven_of_twenty_fails_and_only_that_is_retried(world: World)
     for number in range(20):
         await world.one.client.create(TOOL, {"name": f"many {number}"}, app=world.app)
     snapshot, _ = await loaded(world)
-    things = [thing for thing in snapshot.things("tool") if thing.name.startswith("many")]
-    batch = enable_all(world.one.saver, world.app, things, False)
+    resources = [resource for resource in snapshot.resources("tool") if resource.name.startswith("many")]
+    batch = enable_all(world.one.saver, world.app, resources, False)
     told: list[Result] = []
 
     def watch(result: Result) -> None:
@@ -164,7 +164,7 @@ async def test_item_seven_of_twenty_fails_and_only_that_is_retried(world: World)
             world.one.network.lose = {"PATCH": "request"}
 
     await batch.run(on_result=watch)
-    assert [result.task.about for result in batch.failed] == [f"Disable {things[6].name}"]
+    assert [result.task.about for result in batch.failed] == [f"Disable {resources[6].name}"]
     assert batch.failed[0].problem
     assert len(told) == 20
     sent = len(world.one.sent)
@@ -173,7 +173,9 @@ async def test_item_seven_of_twenty_fails_and_only_that_is_retried(world: World)
     assert len(world.one.sent) == sent + 1
     assert batch.done
     after, _ = await loaded(world)
-    assert [thing.get("isEnabled") for thing in after.things("tool") if thing.name.startswith("many")] == [False] * 20
+    assert [resource.get("isEnabled") for resource in after.resources("tool") if resource.name.startswith("many")] == [
+        False
+    ] * 20
     steps = await undo_last(world.one.saver, world.app)
     assert len(steps) == 20
     assert all(step.ok for step in steps)
@@ -181,8 +183,8 @@ async def test_item_seven_of_twenty_fails_and_only_that_is_retried(world: World)
 
 async def test_a_person_can_stop_at_a_failure_and_the_rest_is_untried(world: World) -> None:
     snapshot, _ = await loaded(world)
-    things = [thing for thing in snapshot.things("tool") if thing.name.startswith("tool ")]
-    batch = enable_all(world.one.saver, world.app, things, False)
+    resources = [resource for resource in snapshot.resources("tool") if resource.name.startswith("tool ")]
+    batch = enable_all(world.one.saver, world.app, resources, False)
     world.one.network.lose = {"PATCH": "request"}
 
     async def stop(result: Result) -> Choice:

@@ -1,6 +1,6 @@
 """Two editors and a stranger change the same things in any order: nobody's acknowledged change is lost.
 
-A thing is taken apart into facts: one per member, one per tool in a chain, one per action and member of it.
+A resource is taken apart into facts: one per member, one per tool in a chain, one per action and member of it.
 What may happen to a fact when an edit is saved follows from what its author had seen and wanted:
 
 - a fact that the author did not touch is the same before and after;
@@ -45,7 +45,7 @@ WHO = st.sampled_from([0, 1])
 
 
 def facts(kind: str, raw: dict[str, Any]) -> Facts:
-    """A thing as independent statements."""
+    """A resource as independent statements."""
     found: Facts = {}
     for path in FIELDS[kind]:
         value: Any = raw
@@ -112,26 +112,26 @@ class Editing(RuleBasedStateMachine):
         self.number += 1
         return f"#{self.number:06d}" if path[-1].endswith("Color") else f"value {self.number}"
 
-    def now(self, thing: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.do(self.stranger.raw(self.kinds[thing], self.app, self.ids[thing]))
+    def now(self, resource: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.do(self.stranger.raw(self.kinds[resource], self.app, self.ids[resource]))
         return found
 
     # --- what the two do ---------------------------------------------------------------------------
 
-    @rule(who=WHO, thing=THINGS)
-    def opens(self, who: int, thing: str) -> None:
-        base = self.now(thing)
-        self.open[who, thing] = Edit(self.kinds[thing], self.app, self.ids[thing], base, deepcopy(base))
+    @rule(who=WHO, resource=THINGS)
+    def opens(self, who: int, resource: str) -> None:
+        base = self.now(resource)
+        self.open[who, resource] = Edit(self.kinds[resource], self.app, self.ids[resource], base, deepcopy(base))
 
-    def mine(self, who: int, thing: str) -> dict[str, Any]:
-        if (who, thing) not in self.open:
-            self.opens(who, thing)
-        return self.open[who, thing].mine
+    def mine(self, who: int, resource: str) -> dict[str, Any]:
+        if (who, resource) not in self.open:
+            self.opens(who, resource)
+        return self.open[who, resource].mine
 
-    @rule(who=WHO, thing=THINGS, field=st.integers(0, 3))
-    def types(self, who: int, thing: str, field: int) -> None:
-        path = FIELDS[thing][field]
-        put(self.mine(who, thing), path, self.value(path))
+    @rule(who=WHO, resource=THINGS, field=st.integers(0, 3))
+    def types(self, who: int, resource: str, field: int) -> None:
+        path = FIELDS[resource][field]
+        put(self.mine(who, resource), path, self.value(path))
 
     @rule(who=WHO, tool=st.integers(0, 5), place=st.integers(0, 6))
     def chains(self, who: int, tool: int, place: int) -> None:
@@ -160,14 +160,14 @@ class Editing(RuleBasedStateMachine):
     def saves_it(self, data: st.DataObject) -> None:
         self.save(*data.draw(st.sampled_from(sorted(self.open))), data)
 
-    def save(self, who: int, thing: str, data: st.DataObject) -> None:
-        edit = self.open.pop((who, thing))
+    def save(self, who: int, resource: str, data: st.DataObject) -> None:
+        edit = self.open.pop((who, resource))
         for _ in range(2):
-            before = self.now(thing)
+            before = self.now(resource)
             outcome = self.do(self.people[who].saver.save(edit))
-            after = self.now(thing)
+            after = self.now(resource)
             if isinstance(outcome, Saved):
-                self.check(thing, edit, before, after)
+                self.check(resource, edit, before, after)
                 type(self).saves += 1
                 type(self).merges += bool(outcome.theirs and outcome.diff)
                 return
@@ -181,8 +181,8 @@ class Editing(RuleBasedStateMachine):
             edit = outcome.resolved(choices)
         raise AssertionError("what was decided is in conflict again")
 
-    def check(self, thing: str, edit: Edit, before: dict[str, Any], after: dict[str, Any]) -> None:
-        seen, wanted, was, now = (facts(thing, raw) for raw in (edit.base, edit.mine, before, after))
+    def check(self, resource: str, edit: Edit, before: dict[str, Any], after: dict[str, Any]) -> None:
+        seen, wanted, was, now = (facts(resource, raw) for raw in (edit.base, edit.mine, before, after))
         for path in seen.keys() | wanted.keys() | was.keys() | now.keys():
             if seen.get(path) == wanted.get(path):
                 assert now.get(path) == was.get(path), f"{path}: untouched by the author, yet it changed"
@@ -193,25 +193,25 @@ class Editing(RuleBasedStateMachine):
 
     # --- what others do ----------------------------------------------------------------------------
 
-    @rule(thing=THINGS, field=st.integers(0, 3))
-    def a_stranger_types(self, thing: str, field: int) -> None:
-        path = FIELDS[thing][field]
-        whole = self.now(thing)
+    @rule(resource=THINGS, field=st.integers(0, 3))
+    def a_stranger_types(self, resource: str, field: int) -> None:
+        path = FIELDS[resource][field]
+        whole = self.now(resource)
         put(whole, path, self.value(path))
         body = {path[0]: whole[path[0]]}
-        self.do(self.stranger.client.update(self.kinds[thing], self.ids[thing], body, app=self.app))
+        self.do(self.stranger.client.update(self.kinds[resource], self.ids[resource], body, app=self.app))
 
-    @rule(who=WHO, thing=THINGS, mine=st.integers(0, 3), theirs=st.integers(0, 3))
-    def two_type_at_once(self, who: int, thing: str, mine: int, theirs: int) -> None:
+    @rule(who=WHO, resource=THINGS, mine=st.integers(0, 3), theirs=st.integers(0, 3))
+    def two_type_at_once(self, who: int, resource: str, mine: int, theirs: int) -> None:
         """Both members at one go, often the same one, so that short runs meet overlaps too."""
-        self.types(who, thing, mine)
-        self.a_stranger_types(thing, theirs)
+        self.types(who, resource, mine)
+        self.a_stranger_types(resource, theirs)
 
-    @rule(who=WHO, thing=THINGS, field=st.integers(0, 3), data=st.data())
-    def two_type_into_the_same_field(self, who: int, thing: str, field: int, data: st.DataObject) -> None:
+    @rule(who=WHO, resource=THINGS, field=st.integers(0, 3), data=st.data())
+    def two_type_into_the_same_field(self, who: int, resource: str, field: int, data: st.DataObject) -> None:
         """Which is a conflict, so that every run meets some."""
-        self.two_type_at_once(who, thing, field, field)
-        self.save(who, thing, data)
+        self.two_type_at_once(who, resource, field, field)
+        self.save(who, resource, data)
 
     @rule(tool=st.integers(0, 5))
     def a_stranger_chains(self, tool: int) -> None:

@@ -58,7 +58,7 @@ async def test_saves_at_once_that_differ_in_anything_are_each_carried_out(world:
     assert first is not second
 
 
-async def test_two_bodies_sent_at_once_make_two_things(world: World) -> None:
+async def test_two_bodies_sent_at_once_make_two_resources(world: World) -> None:
     saver = world.one.saver
     made = await asyncio.gather(*(saver.create(TOOL, world.app, {"name": name}) for name in ("One", "Two")))
     assert [outcome.raw["name"] for outcome in made if isinstance(outcome, Saved)] == ["One", "Two"]
@@ -195,7 +195,7 @@ async def test_an_update_is_noted_before_it_is_sent_without_the_secrets_of_eithe
     config = {"headers": {"X-Api-Key": "s3cret-after", "X-Plain": "b"}}
     edit = await one.edit(INTEGRATION, app, id, name="Renamed", config=config)
     entry = await begun(world, one.saver.save(edit, undoes="another"))
-    assert (entry.what, entry.kind, entry.thing, entry.name) == ("update", "integration", id, "integration")
+    assert (entry.what, entry.kind, entry.resource, entry.name) == ("update", "integration", id, "integration")
     assert (entry.part, entry.undoes, entry.state) == ("patch", "another", "unknown")
     assert entry.before == {"name": "integration", "config": {"headers": {"X-Plain": "a"}}}
     assert entry.after == {"name": "Renamed", "config": {"headers": {"X-Plain": "b"}}}
@@ -214,7 +214,7 @@ async def test_a_create_is_noted_with_what_tells_later_whether_it_was_made(world
     body = {"name": "Search", "method": "GET", "path": "/s"}
     doing = one.saver.create(OPERATION, app, body, parent=ids["integration"], group="one-intent", undoes="another")
     entry = await begun(world, doing)
-    assert (entry.what, entry.kind, entry.thing, entry.name) == ("create", "operation", "", "Search")
+    assert (entry.what, entry.kind, entry.resource, entry.name) == ("create", "operation", "", "Search")
     assert (entry.parent, entry.group, entry.undoes) == (ids["integration"], "one-intent", "another")
     assert entry.known == (mark_of(ids["operation"]),)
     assert entry.sent == marks_of(body)
@@ -244,7 +244,7 @@ async def test_a_delete_is_noted_with_all_that_making_it_again_takes(world: Worl
     links = [("tool", ids["tool a"], "binding")]
     doing = one.saver.delete(OPERATION, app, raw["id"], links=links, place=7, undoes="another")
     entry = await begun(world, doing)
-    assert (entry.what, entry.kind, entry.thing, entry.name) == ("delete", "operation", raw["id"], "operation")
+    assert (entry.what, entry.kind, entry.resource, entry.name) == ("delete", "operation", raw["id"], "operation")
     assert (entry.parent, entry.place, entry.undoes) == (ids["integration"], 7, "another")
     assert entry.links == tuple(links)
     assert entry.before == raw
@@ -362,7 +362,7 @@ async def test_a_lost_create_is_looked_for_where_it_stands(world: World, lost: s
     made = [raw for raw in there if raw["path"] == "/other"]
     assert made == ([outcome.raw] if outcome.raw else [])
     (entry,) = entries(world)
-    assert (entry.state, entry.thing) == (("done", made[0]["id"]) if made else ("failed", ""))
+    assert (entry.state, entry.resource) == (("done", made[0]["id"]) if made else ("failed", ""))
 
 
 async def test_two_that_are_alike_leave_it_open_which_one_was_made(world: World, two: Editor) -> None:
@@ -385,7 +385,7 @@ async def test_nothing_is_made_when_what_is_there_cannot_be_read(world: World) -
 
 
 async def test_what_is_known_to_be_there_is_not_read_again(world: World) -> None:
-    """Whoever makes many things lists them once; what is not among those was made since."""
+    """Whoever makes many resources lists them once; what is not among those was made since."""
     one, app = world.one, world.app
     one.network.lose = {"POST": "request"}
     body = {"name": "tool b"}

@@ -50,7 +50,7 @@ def test_a_change_never_shows_its_values_in_a_repr() -> None:
     assert "hunter2" not in repr(FieldChange(("config", "clientSecret"), "hunter1", "hunter2"))
 
 
-def test_lists_with_an_identity_are_those_that_refer_to_things() -> None:
+def test_lists_with_an_identity_are_those_that_refer_to_resources() -> None:
     found = {kind.name: identity_lists(kind) for kind in KINDS.values()}
     assert {name: paths for name, paths in found.items() if paths} == {
         "tool": {("nextToolIds",)},

@@ -172,7 +172,7 @@ async def test_a_stale_binding_is_renewed_though_it_names_the_same_operation(wor
     assert outcome.raw["binding"]["status"] == "ready"
 
 
-async def test_a_thing_deleted_elsewhere_gives_the_buffer_back(world: World, two: Editor) -> None:
+async def test_a_resource_deleted_elsewhere_gives_the_buffer_back(world: World, two: Editor) -> None:
     app, ids = world.app, world.ids
     edit = await world.one.edit(TOOL, app, ids["tool c"], description="precious")
     await two.client.delete(TOOL, ids["tool c"], app=app)
@@ -181,7 +181,9 @@ async def test_a_thing_deleted_elsewhere_gives_the_buffer_back(world: World, two
     assert outcome.buffer["description"] == "precious"
 
 
-async def test_a_thing_deleted_between_the_read_and_the_write_gives_the_buffer_back(world: World, two: Editor) -> None:
+async def test_a_resource_deleted_between_the_read_and_the_write_gives_the_buffer_back(
+    world: World, two: Editor
+) -> None:
     app, ids = world.app, world.ids
     edit = await world.one.edit(TOOL, app, ids["tool c"], description="precious")
     world.one.network.before = [lambda: two.client.delete(TOOL, ids["tool c"], app=app)]
@@ -292,7 +294,7 @@ async def test_the_same_key_pressed_twenty_times_sends_one_request(world: World)
         assert len({id(outcome) for outcome in outcomes}) == 1
 
 
-async def test_two_different_saves_of_one_thing_wait_for_each_other(world: World) -> None:
+async def test_two_different_saves_of_one_resource_wait_for_each_other(world: World) -> None:
     base = await world.one.raw(TOOL, world.app, world.ids["tool a"])
     chains = [[*base["nextToolIds"], world.ids["tool c"]], []]
     edits = [Edit(TOOL, world.app, base["id"], base, {**base, "nextToolIds": chain}) for chain in chains]

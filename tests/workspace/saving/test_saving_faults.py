@@ -159,7 +159,7 @@ async def test_a_create_that_may_have_happened_is_looked_for_before_it_is_sent_a
     twins = [raw for raw in (await world.one.client.list(TOOL, app=world.app)).items if raw["name"] == "Twin"]
     assert [(raw["id"], raw["description"]) for raw in twins] == [(outcome.id, now["description"])]
     first = world.one.journal(world.app).read().entries[0]
-    assert (first.what, first.state, first.thing) == ("create", "done", outcome.id)
+    assert (first.what, first.state, first.resource) == ("create", "done", outcome.id)
     while await undo_last(world.one.saver, world.app):
         pass
     assert not any(raw["name"] == "Twin" for raw in (await world.one.client.list(TOOL, app=world.app)).items)
@@ -199,7 +199,7 @@ async def test_something_alike_but_not_the_same_stops_the_second_attempt(world: 
 
 
 @pytest.mark.parametrize("code", [409, 412])
-async def test_a_write_refused_because_the_thing_moved_on_is_merged_again(
+async def test_a_write_refused_because_the_resource_moved_on_is_merged_again(
     world: World, sandbox: InProcess, code: int
 ) -> None:
     """F05: a 409 that means "someone else was first" is told from a clash by reading again."""
@@ -219,7 +219,7 @@ async def test_a_write_refused_because_the_thing_moved_on_is_merged_again(
 
 
 @pytest.mark.parametrize("refusals", [1, 2, 3])
-async def test_a_thing_that_keeps_moving_on_is_tried_three_times(
+async def test_a_resource_that_keeps_moving_on_is_tried_three_times(
     world: World, sandbox: InProcess, refusals: int
 ) -> None:
     one = world.one
@@ -238,7 +238,7 @@ async def test_a_thing_that_keeps_moving_on_is_tried_three_times(
         [{"path": "name", "message": "is taken"}],
     ],
 )
-async def test_a_409_that_names_its_reason_is_refused_once_although_the_thing_moved_on(
+async def test_a_409_that_names_its_reason_is_refused_once_although_the_resource_moved_on(
     world: World, sandbox: InProcess, details: Any
 ) -> None:
     one, two = world.one, Editor(sandbox, "other")
@@ -354,7 +354,7 @@ async def test_a_change_that_waits_for_a_deploy_is_given_up_without_it(world: Wo
     assert (verbs.count("PATCH"), verbs[-1]) == (0, "POST")
 
 
-async def test_a_thing_deleted_twice_at_once_is_simply_gone(world: World, sandbox: InProcess) -> None:
+async def test_a_resource_deleted_twice_at_once_is_simply_gone(world: World, sandbox: InProcess) -> None:
     """F04: whoever comes second is told that it was done already."""
     one, two = world.one, Editor(sandbox, "other")
     one.network.before = [lambda: two.client.delete(TOOL, world.ids["tool c"], app=world.app)]
@@ -405,7 +405,7 @@ async def test_an_id_of_any_characters_is_edited_chained_and_deleted_as_itself(i
         await client.aclose()
         assert {target.count("/") for target in server.targets} == {6, 7}  # /api/v1/apps/…/tools/…, and /chain
         assert all(unquote(target.split("/")[4]) == id for target in server.targets)
-        assert [entry.thing for entry in Journal("me", server.base_url, id).read().entries] == [id] * 3
+        assert [entry.resource for entry in Journal("me", server.base_url, id).read().entries] == [id] * 3
 
 
 @pytest.mark.parametrize("id", ["..", ".", "", "x" * 100_000])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drio_tui.api import json_codec
-from drio_tui.api.resource import Item
+from drio_tui.api.resource_type import Item
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.ui.editing.history_screen import told
 from drio_tui.workspace.model.loader import load_app
@@ -57,7 +57,7 @@ async def test_updates_come_back_in_reverse_order_after_a_restart(world: World) 
     assert await everything(world.one, app) == before
 
 
-async def test_a_created_thing_is_deleted_by_undo_and_made_again_by_undoing_that(world: World) -> None:
+async def test_a_created_resource_is_deleted_by_undo_and_made_again_by_undoing_that(world: World) -> None:
     app = world.app
     made = await world.one.saver.create(TOOL, app, {"name": "New", "description": "fresh"})
     assert isinstance(made, Saved)
@@ -115,7 +115,7 @@ async def test_a_whole_branch_comes_back_with_every_reference_remapped(world: Wo
 
 
 def _renamed(config: dict[str, Any], names: dict[str, str]) -> Any:
-    """The config with ids as they were, in an order that does not depend on when things were made."""
+    """The config with ids as they were, in an order that does not depend on when resources were made."""
 
     def walk(value: Any) -> Any:
         if isinstance(value, str):
@@ -127,12 +127,12 @@ def _renamed(config: dict[str, Any], names: dict[str, str]) -> Any:
         return value
 
     return {
-        name: sorted(walk(part), key=lambda thing: str(thing["id"])) if isinstance(part, list) else walk(part)
+        name: sorted(walk(part), key=lambda resource: str(resource["id"])) if isinstance(part, list) else walk(part)
         for name, part in config.items()
     }
 
 
-async def test_older_changes_of_a_thing_that_was_made_again_can_still_be_undone(world: World) -> None:
+async def test_older_changes_of_a_resource_that_was_made_again_can_still_be_undone(world: World) -> None:
     app, tool = world.app, world.ids["tool c"]
     saver = world.one.saver
     assert isinstance(await saver.save(await world.one.edit(TOOL, app, tool, description="late")), Saved)
@@ -370,9 +370,13 @@ async def test_a_delete_whose_end_was_not_noted_is_looked_up(world: World) -> No
 
 def order_of(config: dict[str, Any]) -> dict[str, Any]:
     """The names of everything as drio lists it, with what each tool hands on to and each widget calls."""
-    names = {thing["id"]: thing["name"] for part in config.values() if isinstance(part, list) for thing in part}
+    names = {
+        resource["id"]: resource["name"] for part in config.values() if isinstance(part, list) for resource in part
+    }
     found: dict[str, Any] = {
-        part: [thing["name"] for thing in things] for part, things in config.items() if isinstance(things, list)
+        part: [resource["name"] for resource in resources]
+        for part, resources in config.items()
+        if isinstance(resources, list)
     }
     found["chains"] = {tool["name"]: [names[id] for id in tool["nextToolIds"]] for tool in config["tools"]}
     found["actions"] = {
@@ -397,7 +401,7 @@ async def test_undo_of_a_delete_restores_the_order_of_everything(world: World, k
     before = order_of(await everything(world.one, app))
     snapshot = Snapshot(app)
     await load_app(client, app, snapshot.apply)
-    wanted = [thing.key for each in KINDS for thing in snapshot.things(each) if kind in (each, "everything")]
+    wanted = [resource.key for each in KINDS for resource in snapshot.resources(each) if kind in (each, "everything")]
     wanted = [key for key in wanted if KINDS[key[0]].deletable][::-1]  # marked from below
     batch = plan_delete(snapshot, Links(snapshot), wanted, cascade=cascade).batch(world.one.saver, app)
     assert all(result.ok for result in await batch.run())

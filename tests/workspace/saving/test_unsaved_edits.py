@@ -22,7 +22,7 @@ JSON = st.recursive(
 
 
 def buffer(**more: object) -> UnsavedEdit:
-    fields = {"profile": "me", "server": "http://x", "app": "app_1", "kind": "tool", "thing": "tool_1",
+    fields = {"profile": "me", "server": "http://x", "app": "app_1", "kind": "tool", "resource": "tool_1",
               "label": "Search", "mine": {"name": "new"}, "base": {"name": "old"}}  # fmt: skip
     return UnsavedEdit(**{**fields, **more})  # type: ignore[arg-type] # each has its own type
 

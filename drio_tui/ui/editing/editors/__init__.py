@@ -1,4 +1,4 @@
-"""The editors that a schema alone cannot make good, one for a few members of a thing each.
+"""The editors that a schema alone cannot make good, one for a few members of a resource each.
 
 The edit screen shows for a kind a form of the members that `SPECIAL` does not name, and each of these as a
 page of its own. How they are spoken to stands in `base.Editor`. Nothing is imported before it is shown.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Special:
     """One editor: the title of its page, the members it edits, where it is defined, and when it is of use.
 
-    `create` says that it makes sense for a thing that does not exist yet, too.
+    `create` says that it makes sense for a resource that does not exist yet, too.
     """
 
     title: str

@@ -69,7 +69,7 @@ class ActionsEditor(Editor):
         "actions",
         "Widgets: actions",
         Key("actions.add", "f6", "add", "Add", "One more action"),
-        Key("actions.save", "ctrl+s", "save", "Save", "Save the thing", palette=False),
+        Key("actions.save", "ctrl+s", "save", "Save", "Save", palette=False),
     )
 
     # -- state ------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class ActionsEditor(Editor):
         made = dict(model.value())
         target = made.get("targetToolId")
         if target != (model.base or {}).get("targetToolId"):
-            tool = self.snapshot.thing("tool", target) if isinstance(target, str) else None
+            tool = self.snapshot.resource("tool", target) if isinstance(target, str) else None
             made.pop("targetToolName", None)
             if tool is not None:
                 made["targetToolName"] = tool.name
@@ -120,7 +120,7 @@ class ActionsEditor(Editor):
         target = action.get("targetToolId")
         if not isinstance(target, str) or not target:
             yield "targetToolId", "is required to call a tool"
-        elif self.snapshot.parts["tool"].state == "ready" and self.snapshot.thing("tool", target) is None:
+        elif self.snapshot.parts["tool"].state == "ready" and self.snapshot.resource("tool", target) is None:
             yield "targetToolId", "names a tool that is not there"
 
     def scope(self) -> dict[str, Any]:
@@ -186,7 +186,7 @@ class ActionsEditor(Editor):
 
     def _tools(self) -> list[Option]:
         return [
-            Option(tool.id, tool.name, tool.text("key")) for tool in self.snapshot.things("tool") if not tool.made_up
+            Option(tool.id, tool.name, tool.text("key")) for tool in self.snapshot.resources("tool") if not tool.made_up
         ]
 
     def show(self) -> None:
@@ -218,7 +218,7 @@ class ActionsEditor(Editor):
         parts.append(_column(kind or "—", 11))
         target = action.get("targetToolId")
         if isinstance(target, str) and target:
-            tool = self.snapshot.thing("tool", target)
+            tool = self.snapshot.resource("tool", target)
             name = tool.name if tool is not None else f"{target} (not there)"
             parts.append(_column(f"→ {name}", 18))
         parts.append(_column(template, 18))

@@ -29,7 +29,7 @@ class AnnotationsEditor(FormEditor):
         """The method of the operation that the tool is bound to; empty when that is not known."""
         binding = self.whole.get("binding")
         id: Any = binding.get("integrationOperationId") if isinstance(binding, dict) else None
-        operation = self.snapshot.thing("operation", id) if isinstance(id, str) else None
+        operation = self.snapshot.resource("operation", id) if isinstance(id, str) else None
         return operation.text("method") if operation is not None else ""
 
     def notes(self) -> list[Content]:

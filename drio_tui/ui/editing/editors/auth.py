@@ -23,7 +23,7 @@ from drio_tui.ui.editing.editors.form_editor import FormEditor
 from drio_tui.ui.editing.editors.tag_input import Chips
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.widgets.sanitize import safe, safe_line
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 
 _TONES = {"valid": "good", "pending": "warning", "invalid": "bad", "error": "bad"}
 _WORDS = {
@@ -67,9 +67,9 @@ class AuthEditor(FormEditor):
         self._without_scopes = False
         self._make()
 
-    def _provider(self) -> Thing | None:
+    def _provider(self) -> Resource | None:
         key, id = self.whole.get("providerKey"), self.whole.get("providerId")
-        for provider in self.snapshot.things("provider"):
+        for provider in self.snapshot.resources("provider"):
             if (isinstance(id, str) and provider.id == id) or (isinstance(key, str) and provider.get("key") == key):
                 return provider
         return None
@@ -258,7 +258,7 @@ class AuthEditor(FormEditor):
             self.notify("The provider of a connection cannot be changed. Make a new connection.", markup=False)
             return
         order = sorted(
-            self.snapshot.things("provider"), key=lambda one: (one.text("kind"), one.text("ownership"), one.name)
+            self.snapshot.resources("provider"), key=lambda one: (one.text("kind"), one.text("ownership"), one.name)
         )
         choices = [Choice(one, one.name, _about(one)) for one in order if one.text("key")]
         at = next((number for number, one in enumerate(choices) if one.value is self.provider), None)
@@ -267,7 +267,7 @@ class AuthEditor(FormEditor):
             ChooserScreen("Provider", choices, current=at, near=picker.region, typed=typed), self._take
         )
 
-    def _take(self, choice: Choice[Thing] | None) -> None:
+    def _take(self, choice: Choice[Resource] | None) -> None:
         if choice is None or choice.value is self.provider:
             return
         self.provider = choice.value
@@ -284,7 +284,7 @@ class AuthEditor(FormEditor):
         self.changed()
 
 
-def _about(provider: Thing) -> str:
+def _about(provider: Resource) -> str:
     words = (provider.text(member) for member in ("kind", "ownership", "provisioningMode"))
     return " · ".join(_WORDS.get(word, word) for word in words if word)
 

@@ -29,7 +29,7 @@ WIDE = 100
 class Context:
     """What else is known while editing.
 
-    `body` is the reader and the schema of the request that will carry the thing (`schema.openapi.reader`),
+    `body` is the reader and the schema of the request that will carry the resource (`schema.openapi.reader`),
     None for our own models'. `schemas` are input schemas that were seen earlier, by their hash, to tell
     what changed since a tool was bound. `kept` are the samples that were saved in the playground.
     """
@@ -55,16 +55,16 @@ class Context:
 
 
 class Editor(Widget):
-    """Edits some members of a thing.
+    """Edits some members of a resource.
 
-    `load` gives it the thing; `value` and `changes` say what has become of its members, `problems` what is
-    wrong with them; `see` tells it that other members of the thing were edited elsewhere.
+    `load` gives it the resource; `value` and `changes` say what has become of its members, `problems` what is
+    wrong with them; `see` tells it that other members of the resource were edited elsewhere.
     """
 
     DEFAULT_CSS = stylesheet("editors").read_text(encoding="utf-8")
 
     members: ClassVar[tuple[str, ...]] = ()
-    """The members of the thing that it edits; it never touches others."""
+    """The members of the resource that it edits; it never touches others."""
 
     class Changed(Message):
         """Something was edited."""
@@ -89,7 +89,7 @@ class Editor(Widget):
             return self.editor
 
     class NewWanted(Message):
-        """A new thing of `kind` is to be made for `path`; answer with `refer(path, id)` once it is there.
+        """A new resource of `kind` is to be made for `path`; answer with `refer(path, id)` once it is there.
 
         `name` is what it is to be called, empty where nothing was typed.
         """
@@ -116,7 +116,7 @@ class Editor(Widget):
     # -- what it is given -------------------------------------------------------------------------
 
     def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: Context | None = None) -> None:
-        """Start over from a thing as it is, or from nothing for a new one."""
+        """Start over from a resource as it is, or from nothing for a new one."""
         self.whole = dict(raw or {})
         self.base = {name: self.whole[name] for name in self.members if name in self.whole}
         self.snapshot = snapshot
@@ -127,7 +127,7 @@ class Editor(Widget):
             self.show()
 
     def see(self, whole: Mapping[str, Any]) -> None:
-        """Other members of the thing are now as in `whole`; this editor's own are not taken from it."""
+        """Other members of the resource are now as in `whole`; this editor's own are not taken from it."""
         mine = {name: self.whole[name] for name in self.members if name in self.whole}
         others = {name: value for name, value in whole.items() if name not in self.members}
         self.whole = others | mine
@@ -158,7 +158,7 @@ class Editor(Widget):
     # -- what it gives back -----------------------------------------------------------------------
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
-        """Its members as they are now; one that is not there is left out of the thing.
+        """Its members as they are now; one that is not there is left out of the resource.
 
         Without `secrets`, what was typed into write-only fields is left out, too.
         """

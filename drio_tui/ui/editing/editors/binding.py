@@ -20,7 +20,7 @@ from drio_tui.ui.editing.editors.search_list import NEW, Row, SearchList, new_ro
 from drio_tui.ui.widgets.sanitize import safe_line
 from drio_tui.ui.widgets.values import schema_lines
 from drio_tui.workspace.lint.binding import Candidate, SchemaChange, candidates, schema_changes, standing
-from drio_tui.workspace.model.snapshot import Thing
+from drio_tui.workspace.model.snapshot import Resource
 
 NEW_OPERATION = "new operation…"
 _SERVER_SETS = ("schemaHashAtBindTime", "status")
@@ -37,7 +37,7 @@ class BindingEditor(Editor):
         "Bindings",
         Key("binding.rebind", "f6", "rebind", "Rebind", "Bind to the same operation anew, with its present schema"),
         Key("binding.unbind", "f7", "unbind", "Unbind", "Bind the tool to nothing"),
-        Key("binding.save", "ctrl+s", "save", "Save", "Save the thing", palette=False),
+        Key("binding.save", "ctrl+s", "save", "Save", "Save", palette=False),
     )
 
     def reset(self) -> None:
@@ -53,9 +53,9 @@ class BindingEditor(Editor):
         return found if isinstance(found, str) else ""
 
     @property
-    def operation(self) -> Thing | None:
+    def operation(self) -> Resource | None:
         """The operation it is bound to, if it is there."""
-        return self.snapshot.thing("operation", self.operation_id) if self.operation_id else None
+        return self.snapshot.resource("operation", self.operation_id) if self.operation_id else None
 
     @property
     def again(self) -> tuple[str, ...]:
@@ -150,10 +150,10 @@ class BindingEditor(Editor):
 
     def _say(self) -> None:
         marked = self.query_one(SearchList).marked
-        operation = self.snapshot.thing("operation", marked.value) if marked is not None and marked.value else None
+        operation = self.snapshot.resource("operation", marked.value) if marked is not None and marked.value else None
         self.query_one("#notes", Notes).say(self._about(operation) if operation is not None else ())
 
-    def _about(self, operation: Thing) -> Iterator[Content]:
+    def _about(self, operation: Resource) -> Iterator[Content]:
         yield safe_line(operation.name, 80, "bold $text-primary")
         yield safe_line(f"{operation.text('method')} {operation.text('path')}", 200)
         description = operation.text("description")
@@ -212,7 +212,7 @@ class BindingEditor(Editor):
         self.post_message(self.SaveWanted(self))
 
 
-def difference(binding: Mapping[str, Any] | None, operation: Thing, schemas: Mapping[str, Any]) -> Iterator[Content]:
+def difference(binding: Mapping[str, Any] | None, operation: Resource, schemas: Mapping[str, Any]) -> Iterator[Content]:
     """What changed in an operation since a tool was bound to it, as far as the schema of then is in `schemas`."""
     yield Content.styled("Changed since the tool was bound", "bold $text-warning")
     bound = binding.get("schemaHashAtBindTime") if binding else None

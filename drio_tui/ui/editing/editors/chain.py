@@ -54,7 +54,7 @@ class ChainEditor(Editor):
 
     members = ("nextToolIds",)
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "chain", "Chains", Key("chain.save", "ctrl+s", "save", "Save", "Save the thing", palette=False)
+        "chain", "Chains", Key("chain.save", "ctrl+s", "save", "Save", "Save", palette=False)
     )
 
     def reset(self) -> None:
@@ -133,7 +133,7 @@ class ChainEditor(Editor):
         chains = self.chains()
         found: list[tuple[int, int, Row]] = []
         for number, (tool, name) in enumerate(chains.names.items()):
-            key = self.snapshot.thing("tool", tool)
+            key = self.snapshot.resource("tool", tool)
             fit = rank(typed, name, key.text("key") if key else "")
             refused = chains.refusal(self.tool, tool)
             if fit is None or tool in self.next:

@@ -62,7 +62,7 @@ class FormEditor(Editor):
     """Our own model of the request, by name, for a server that does not describe it."""
 
     schema_of_new: ClassVar[str] = ""
-    """Likewise of the request that makes the thing, where that one asks for more."""
+    """Likewise of the request that makes the resource, where that one asks for more."""
 
     inner: ClassVar[bool] = False
     """Whether the form shows the members of the editor's one member, which is an object."""
@@ -164,7 +164,7 @@ class FormEditor(Editor):
 
     @property
     def _prefix(self) -> str:
-        """What a path of the thing begins with where it leads into the form."""
+        """What a path of the resource begins with where it leads into the form."""
         return f"{self.members[0]}." if self.inner else ""
 
     def focus_problem(self, path: str) -> None:

@@ -26,12 +26,12 @@ class Chips(Widget, can_focus=True):
     """Words in a row that wraps. `offers` gives words to choose from; any other can be typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
-        "chips",
+        "tags",
         "Words side by side (scopes)",
-        Key("chips.add", "enter,space,plus", "add", "Add", "Add one from the list or by typing", palette=False),
-        Key("chips.remove", "delete,backspace,x", "remove", "Remove", "Take the marked one away", palette=False),
-        Key("chips.next", "right,l", "go(1)", "Next", show=False, palette=False),
-        Key("chips.previous", "left,h", "go(-1)", "Previous", show=False, palette=False),
+        Key("tags.add", "enter,space,plus", "add", "Add", "Add one from the list or by typing", palette=False),
+        Key("tags.remove", "delete,backspace,x", "remove", "Remove", "Take the marked one away", palette=False),
+        Key("tags.next", "right,l", "go(1)", "Next", show=False, palette=False),
+        Key("tags.previous", "left,h", "go(-1)", "Previous", show=False, palette=False),
     )
 
     cursor: reactive[int] = reactive(0)

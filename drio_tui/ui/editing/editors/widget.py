@@ -52,7 +52,7 @@ class WidgetEditor(Editor):
         Key("widget_editor.remove", "f9", "remove", "Remove", "Take this line away"),
         Key("widget_editor.up", "alt+up", "shift(-1)", "Line up", "Move this line up", show=False),
         Key("widget_editor.down", "alt+down", "shift(1)", "Line down", "Move this line down", show=False),
-        Key("widget_editor.save", "ctrl+s", "save", "Save", "Save the thing", palette=False),
+        Key("widget_editor.save", "ctrl+s", "save", "Save", "Save", palette=False),
     )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -164,7 +164,7 @@ class WidgetEditor(Editor):
             return Content.styled("choose…", "$foreground-muted")
         if name != "toolId":
             return safe_line(value, 40)
-        tool = self.snapshot.thing("tool", value)
+        tool = self.snapshot.resource("tool", value)
         if tool is None:
             return Content.assemble(safe_line(value, 30), (" (not found)", "$text-warning"))
         return safe_line(tool.name, 40)
@@ -228,7 +228,7 @@ class WidgetEditor(Editor):
         title = dict(_PICKED)[name]
         choices: list[Choice[Any]]
         if name == "toolId":
-            tools = [tool for tool in self.snapshot.things("tool") if not tool.made_up]
+            tools = [tool for tool in self.snapshot.resources("tool") if not tool.made_up]
             choices = [Choice(tool.id, tool.name, tool.text("key")) for tool in tools]
             choices.append(Choice(_NEW, "new tool…", quiet=True, new=True))
         else:
@@ -265,7 +265,7 @@ class WidgetEditor(Editor):
         name = next(member for member, _ in _PICKED if event.picker.has_class(f"-{member}"))
         values = [one.value for one in self._options(name)]
         if name == "toolId":
-            values = [tool.id for tool in self.snapshot.things("tool") if not tool.made_up]
+            values = [tool.id for tool in self.snapshot.resources("tool") if not tool.made_up]
         if values:
             now = self.picked.get(name)
             at = values.index(now) + event.step if now in values else 0

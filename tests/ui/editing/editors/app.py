@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from drio_tui.workspace.model.snapshot import KIND_ORDER, PartLoaded, Snapshot, things_of
+from drio_tui.workspace.model.snapshot import KIND_ORDER, PartLoaded, Snapshot, resources_of
 
 CONTACT = {
     "type": "object",
@@ -88,8 +88,8 @@ def world(**changed: list[dict[str, Any]]) -> Snapshot:
     }  # fmt: skip
     snapshot = Snapshot("app_1")
     for kind in KIND_ORDER:
-        things = copy.deepcopy(changed.get(kind, raws[kind]))
-        snapshot.apply(PartLoaded(kind, things_of(kind, things, lambda raw: "")))
+        resources = copy.deepcopy(changed.get(kind, raws[kind]))
+        snapshot.apply(PartLoaded(kind, resources_of(kind, resources, lambda raw: "")))
     return snapshot
 
 

@@ -64,7 +64,7 @@ async def test_hostile_text_is_shown_literally(kind: str, member: str, text: str
         "tool": TOOLS, "widget": [WIDGET],
     }  # fmt: skip
     snapshot = world(**{name: hostile(copy.deepcopy(found), text) for name, found in poisoned.items()})
-    raw = snapshot.thing(kind, THINGS[kind]["id"])
+    raw = snapshot.resource(kind, THINGS[kind]["id"])
     assert raw is not None
     async with staged(kind, member, raw.raw, snapshot, size=(80, 24)) as hand:
         screen = hand.screen.replace("\n", "")
@@ -73,7 +73,7 @@ async def test_hostile_text_is_shown_literally(kind: str, member: str, text: str
 
 
 @pytest.mark.parametrize(("kind", "member"), EDITORS)
-async def test_loading_another_thing_shows_that_one_and_forgets_the_first(kind: str, member: str) -> None:
+async def test_loading_another_resource_shows_that_one_and_forgets_the_first(kind: str, member: str) -> None:
     first = copy.deepcopy(THINGS[kind])
     async with staged(kind, member, None, world()) as hand:
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""What the client has to know of a kind of thing to list, read, create, change and delete it."""
+"""What the client has to know of a kind of resource to list, read, create, change and delete it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ T = TypeVar("T", bound="ApiModel")
 
 
 @dataclass(frozen=True, slots=True)
-class Resource(Generic[T]):
-    """One kind of thing on the wire.
+class ResourceType(Generic[T]):
+    """One kind of resource on the wire.
 
     `collection` and `item` are paths below `/api/v1` with `{app}`, `{parent}` and `{id}`; `list_key` and
-    `item_key` name the member of the envelope that holds the things or the thing, `also` other names
+    `item_key` name the member of the envelope that holds the resources or the resource, `also` other names
     under which a server may give it, `shape` what can be told without a model.
     The models are named, not held, so that naming a kind is cheap.
     """
@@ -57,18 +57,20 @@ class Resource(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[T]):
-    """One thing as it came: `raw` is its JSON object, whole; `request_id` the answer's."""
+    """One resource as it came: `raw` is its JSON object, whole; `request_id` the answer's."""
 
-    resource: Resource[T]
+    resource_type: ResourceType[T]
     raw: dict[str, Any]
     request_id: str | None = None
 
     @property
     def model(self) -> T:
         """The typed view of `raw`. Raises `NotDrio` naming the first member that is not as documented."""
-        model = typed(self.resource, self.raw)
+        model = typed(self.resource_type, self.raw)
         if isinstance(model, InvalidItem):
-            raise NotDrio(f"this {self.resource.name} is not as documented: {model.reason}", title="Unreadable data")
+            raise NotDrio(
+                f"this {self.resource_type.name} is not as documented: {model.reason}", title="Unreadable data"
+            )
         return model
 
 
@@ -82,9 +84,9 @@ class InvalidItem:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """The things of a list in the server's order; `extra` holds the envelope's other members."""
+    """The resources of a list in the server's order; `extra` holds the envelope's other members."""
 
-    resource: Resource[T]
+    resource_type: ResourceType[T]
     raw: list[Any]
     extra: dict[str, Any]
     request_id: str | None = None
@@ -107,20 +109,20 @@ class Listing(Generic[T]):
     def __iter__(self) -> Iterator[T | InvalidItem]:
         """All, in order, each typed or degraded."""
         for raw in self.raw:
-            yield typed(self.resource, raw)
+            yield typed(self.resource_type, raw)
 
     def __len__(self) -> int:
         return len(self.raw)
 
 
-def typed(resource: Resource[T], raw: Any) -> T | InvalidItem:
+def typed(resource_type: ResourceType[T], raw: Any) -> T | InvalidItem:
     """The typed view of `raw`, or why there is none."""
     from pydantic import ValidationError  # only commands that look into the data pay for pydantic
 
     if not isinstance(raw, dict):
         return InvalidItem(raw, f"expected an object, got {type(raw).__name__}")
     try:
-        return resource.model.from_wire(raw)
+        return resource_type.model.from_wire(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)[:3]
         return InvalidItem(raw, "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems))
@@ -128,11 +130,11 @@ def typed(resource: Resource[T], raw: Any) -> T | InvalidItem:
         return InvalidItem(raw, "nested too deeply")
 
 
-def why_degraded(resource: Resource[Any], raw: Any) -> str:
-    """Why `raw` is not a thing of this kind as documented: `name: Input should be a valid string`, or ``."""
-    if resource.shape is not None and fits(raw, resource.shape):
+def why_degraded(resource_type: ResourceType[Any], raw: Any) -> str:
+    """Why `raw` is not a resource of this kind as documented: `name: Input should be a valid string`, or ``."""
+    if resource_type.shape is not None and fits(raw, resource_type.shape):
         return ""
-    model = typed(resource, raw)
+    model = typed(resource_type, raw)
     return model.reason if isinstance(model, InvalidItem) else ""
 
 
