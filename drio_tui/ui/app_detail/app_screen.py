@@ -34,7 +34,7 @@ from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.schema_history import SchemaHistory, schemas_in
 from drio_tui.workspace.model.snapshot import Failed, Snapshot, Update
-from drio_tui.workspace.model.snapshot import Key as ThingKey
+from drio_tui.workspace.model.snapshot import Key as ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 from drio_tui.workspace.run.bound_tool import tool_of
 
@@ -107,11 +107,11 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         self._dirty = False
         self._sound: bool | None = None
         self._able: frozenset[str] = frozenset()
-        self._jumps: list[ThingKey] = []
+        self._jumps: list[ResourceKey] = []
         self._read_at: datetime | None = None
         self._seen: SchemaHistory | None = None
         self.marked, self.barred = {}, {}
-        self.go_to_when_read: ThingKey | None = None
+        self.go_to_when_read: ResourceKey | None = None
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="app"):
@@ -335,7 +335,7 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
     def _followed(self, event: DetailPane.Jump) -> None:
         self._jump(event.key)
 
-    def _jump(self, key: ThingKey) -> bool:
+    def _jump(self, key: ResourceKey) -> bool:
         """Go to a resource and remember from where; whether there is such a thing in the tree."""
         here = self.chosen
         if self.outline is None or key not in self.outline.by_key:
@@ -383,7 +383,7 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         if self.outline is not None:
             self.app.push_screen(ProblemsScreen(self.outline), self._go_to_problem)
 
-    def _go_to_problem(self, key: ThingKey | None) -> None:
+    def _go_to_problem(self, key: ResourceKey | None) -> None:
         if key is not None:
             here = self.chosen
             if here is not None:

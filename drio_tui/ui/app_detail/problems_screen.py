@@ -15,11 +15,11 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import Dialog
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import safe, safe_line
-from drio_tui.workspace.model.snapshot import Key as ThingKey
+from drio_tui.workspace.model.snapshot import Key as ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, title_of
 
 
-class ProblemsScreen(Dialog[ThingKey | None]):
+class ProblemsScreen(Dialog[ResourceKey | None]):
     """Ends with the node that was chosen, or None."""
 
     CSS_PATH = stylesheet("problems")
