@@ -93,8 +93,8 @@ def test_values_that_are_read_as_another_type_are_told_of() -> None:
         ({"type": "integer", "enum": [1, 2]}, "Gemini's API takes an enum of texts only"),
         ({"enum": ["a", "a"]}, "OpenAI's API refuses an enum that has a value twice"),
         ({"enum": ["a"], "default": "b"}, "its default, which is none of its enum"),
-        ({"type": "object", "properties": {"@type": TEXT}}, "Claude's API takes names of members"),
-        ({"type": "object", "properties": {"a": {}}, "required": ["b"]}, "a required member that is not described"),
+        ({"type": "object", "properties": {"@type": TEXT}}, "Claude's API takes property names"),
+        ({"type": "object", "properties": {"a": {}}, "required": ["b"]}, "a required property that is not described"),
     ],
 )
 def test_what_a_client_refuses_names_the_client_the_reason_and_the_place(schema: Any, says: str) -> None:

@@ -1,1 +1,1 @@
-"""What is wrong with an app, or will be once it is deployed."""
+"""Diagnostics of an app: what is wrong with it now, and what will be once it is deployed."""

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _PATH = "/sandbox/allowed-hosts"
 KEY = "A"
-"""What allows the address of an integration, on the integration in the program."""
+"""The key that allows the address of an integration in the user interface, while the integration is selected."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """What a sandbox may call at private addresses. `command` allows a host, which is to follow."""
+    """The private addresses that a sandbox may call. `command` followed by a host allows that host."""
 
     origins: tuple[Origin, ...] = ()
     everything: bool = False
@@ -29,12 +29,12 @@ class AllowedHosts:
         return self.everything or origin in self.origins
 
     def advice(self, origin: Origin) -> str:
-        """How a person allows an origin, as a sentence."""
+        """Return a sentence that says how the user allows an origin."""
         return f"Allow it: `{self.command} {origin_text(origin)}`, or {KEY} on the integration in the program."
 
 
 async def allowed_hosts(client: DrioClient) -> AllowedHosts | None:
-    """What is allowed; None from a drio that is no local sandbox. Raises `DrioError`."""
+    """Return the allowed hosts, or None from a drio that is not a local sandbox. Raises `DrioError`."""
     if not client.transport.is_sandbox:
         return None
     try:
@@ -44,25 +44,25 @@ async def allowed_hosts(client: DrioClient) -> AllowedHosts | None:
 
 
 async def listed(client: DrioClient) -> AllowedHosts:
-    """What the sandbox allows. Raises `DrioError`."""
-    return _read((await client.transport.request("GET", _PATH, below_origin=True)).data)
+    """Return what the sandbox allows. Raises `DrioError`."""
+    return _parse((await client.transport.request("GET", _PATH, below_origin=True)).data)
 
 
 async def allow(client: DrioClient, origin: Origin) -> AllowedHosts:
     """Let the sandbox call a private address. Raises `DrioError`."""
     body = {"host": origin_text(origin)}
-    return _read((await client.transport.request("POST", _PATH, json=body, below_origin=True)).data)
+    return _parse((await client.transport.request("POST", _PATH, json=body, below_origin=True)).data)
 
 
 async def revoke(client: DrioClient, origin: Origin) -> AllowedHosts:
-    """Let the sandbox no longer call a private address. Raises `DrioError`."""
+    """Stop the sandbox from calling a private address. Raises `DrioError`."""
     path = path_of(f"{_PATH}/{{host}}", host=origin_text(origin))
-    return _read((await client.transport.request("DELETE", path, below_origin=True)).data)
+    return _parse((await client.transport.request("DELETE", path, below_origin=True)).data)
 
 
-def _read(data: Any) -> AllowedHosts:
+def _parse(data: Any) -> AllowedHosts:
     try:
-        origins = tuple(parse_origin(str(each["host"])) for each in data["hosts"])
+        origins = tuple(parse_origin(str(host["host"])) for host in data["hosts"])
         return AllowedHosts(origins, data["everything"] is True, str(data["command"]))
     except (KeyError, TypeError, ValueError):
         raise NotDrio("the sandbox answered without a list of allowed hosts") from None

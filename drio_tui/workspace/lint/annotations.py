@@ -1,6 +1,6 @@
-"""The MCP tool annotations in words, and whether they go with what the tool does.
+"""MCP tool annotations as sentences, and whether they match what the tool does.
 
-They are hints for clients, not promises. Meanings and defaults are those of the MCP specification
+Annotations are hints for clients, not promises. Meanings and defaults are those of the MCP specification
 (2025-06-18, `ToolAnnotations`): not read-only, destructive, not idempotent, open world.
 """
 
@@ -22,62 +22,64 @@ EXPLAINED: dict[str, tuple[str, str]] = {
     IDEMPOTENT: ("Safe to repeat", "Calling it again with the same arguments changes nothing more."),
     OPEN_WORLD: ("Open world", "It reaches beyond one closed system, such as a web search. Assumed unless you say no."),
 }
-"""Each annotation's name for people, and what it means."""
+"""The label and the explanation of each annotation."""
 
-_REPEATS = frozenset({"PUT", "DELETE"})
+_IDEMPOTENT_METHODS = frozenset({"PUT", "DELETE"})
 
 Tone = Literal["plain", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AnnotationNote:
     """A sentence about the annotations."""
 
     text: str
     tone: Tone = "plain"
 
 
-def words(annotations: Any, method: str = "") -> list[Said]:
-    """What a client will make of the annotations; `method` is that of the operation the tool calls, if known."""
-    given = annotations if isinstance(annotations, Mapping) else {}
-    reads = _flag(given, READ_ONLY, False)
-    destroys = _flag(given, DESTRUCTIVE, True)
-    repeats = _flag(given, IDEMPOTENT, False)
-    found: list[Said] = []
-    if reads:
-        found.append(Said("Clients take it for harmless and may call it without asking."))
-        if given.get(DESTRUCTIVE) is True:
-            found.append(Said("“Can destroy” does not count for a tool that only reads.", "warning"))
+def words(annotations: Any, method: str = "") -> list[AnnotationNote]:
+    """Return what a client concludes from the annotations. `method` is that of the tool's operation, if it is known."""
+    values = annotations if isinstance(annotations, Mapping) else {}
+    read_only = _flag(values, READ_ONLY, False)
+    destructive = _flag(values, DESTRUCTIVE, True)
+    idempotent = _flag(values, IDEMPOTENT, False)
+    sentences: list[AnnotationNote] = []
+    if read_only:
+        sentences.append(AnnotationNote("Clients take it for harmless and may call it without asking."))
+        if values.get(DESTRUCTIVE) is True:
+            sentences.append(AnnotationNote("“Can destroy” does not count for a tool that only reads.", "warning"))
     else:
-        ask = "Clients will ask before they call it" if destroys else "Clients may ask before they call it"
-        why = "it may delete or overwrite." if destroys else "it adds, but destroys nothing."
-        found.append(Said(f"{ask}: {why}"))
-        found.append(
-            Said("A call may be repeated without harm." if repeats else "Each call counts: it is not repeated.")
+        ask = "Clients will ask before they call it" if destructive else "Clients may ask before they call it"
+        why = "it may delete or overwrite." if destructive else "it adds, but destroys nothing."
+        sentences.append(AnnotationNote(f"{ask}: {why}"))
+        sentences.append(
+            AnnotationNote(
+                "A call may be repeated without harm." if idempotent else "Each call counts: it is not repeated."
+            )
         )
-    open_world = _flag(given, OPEN_WORLD, True)
-    found.append(
-        Said(
+    open_world = _flag(values, OPEN_WORLD, True)
+    sentences.append(
+        AnnotationNote(
             "It may meet anything out there, so its answers are less trusted."
             if open_world
             else "It stays within one system that is known."
         )
     )
-    return found + _against(given, method.upper(), reads, repeats)
+    return sentences + _mismatches(values, method.upper(), read_only, idempotent)
 
 
-def _against(given: Mapping[str, Any], method: str, reads: bool, repeats: bool) -> list[Said]:
+def _mismatches(values: Mapping[str, Any], method: str, read_only: bool, idempotent: bool) -> list[AnnotationNote]:
     if not method:
         return []
-    if reads and method not in SAFE:
-        return [Said(f"It says that it only reads, and calls an operation with {method}.", "warning")]
-    if method in SAFE and not reads:
-        return [Said(f"The operation is a {method}: “Only reads” would spare people a question.", "warning")]
-    if method in _REPEATS and not repeats and IDEMPOTENT not in given:
-        return [Said(f"A {method} can usually be repeated safely.")]
+    if read_only and method not in SAFE:
+        return [AnnotationNote(f"It says that it only reads, and calls an operation with {method}.", "warning")]
+    if method in SAFE and not read_only:
+        return [AnnotationNote(f"The operation is a {method}: “Only reads” would spare users a question.", "warning")]
+    if method in _IDEMPOTENT_METHODS and not idempotent and IDEMPOTENT not in values:
+        return [AnnotationNote(f"A {method} can usually be repeated safely.")]
     return []
 
 
-def _flag(given: Mapping[str, Any], name: str, default: bool) -> bool:
-    value = given.get(name)
+def _flag(values: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = values.get(name)
     return value if isinstance(value, bool) else default

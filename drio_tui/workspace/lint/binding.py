@@ -1,4 +1,4 @@
-"""What a tool can be bound to, whether its binding still holds, and what changed in a schema since."""
+"""What a tool can be bound to, whether its binding is still valid, and what changed in a schema since."""
 
 from __future__ import annotations
 
@@ -11,43 +11,46 @@ from drio_tui.api.models import same_json
 from drio_tui.workspace.model.search import rank
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
-Standing = Literal["unbound", "ready", "stale", "missing", "other"]
+BindingState = Literal["unbound", "ready", "stale", "missing", "other"]
 MOST_CHANGES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An operation with the integration it belongs to (None when that is not known)."""
+    """An operation and the integration that it belongs to; None when the integration is not known."""
 
     operation: Resource
     integration: Resource | None
 
     @property
     def call(self) -> str:
-        """`GET /tickets`, not yet safe to show."""
+        """Method and path, such as `GET /tickets`; not sanitized."""
         return f"{self.operation.text('method')} {self.operation.text('path')}".strip()
 
 
 def candidates(snapshot: Snapshot, query: str = "") -> list[Candidate]:
-    """The operations that fit the query: the best first, those of one integration together when there is none."""
-    found: list[tuple[int, int, int, Candidate]] = []
-    places = {resource.id: number for number, resource in enumerate(snapshot.resources("integration"))}
+    """Return the operations that match the query, best first. Without a query they are grouped by integration."""
+    ranked: list[tuple[int, int, int, Candidate]] = []
+    order = {resource.id: number for number, resource in enumerate(snapshot.resources("integration"))}
     for number, operation in enumerate(snapshot.resources("operation")):
         if operation.made_up:
             continue
-        owner = operation.text("integrationId") or operation.under
-        one = Candidate(operation, snapshot.resource("integration", owner) if owner else None)
-        rest = " ".join((one.call, one.integration.name if one.integration else "", operation.text("key")))
-        fit = rank(query, operation.name, rest)
-        if fit is not None:
-            found.append((fit, places.get(owner, len(places)), number, one))
-    return [entry[3] for entry in sorted(found, key=lambda entry: entry[:3])]
+        integration_id = operation.text("integrationId") or operation.under
+        candidate = Candidate(operation, snapshot.resource("integration", integration_id) if integration_id else None)
+        details = " ".join(
+            (candidate.call, candidate.integration.name if candidate.integration else "", operation.text("key"))
+        )
+        score = rank(query, operation.name, details)
+        if score is not None:
+            ranked.append((score, order.get(integration_id, len(order)), number, candidate))
+    return [entry[3] for entry in sorted(ranked, key=lambda entry: entry[:3])]
 
 
-def standing(binding: Any, snapshot: Snapshot) -> Standing:
-    """How a binding stands: `stale` when the operation's schema moved on, `missing` when there is no operation.
+def standing(binding: Any, snapshot: Snapshot) -> BindingState:
+    """Return the state of a tool's binding.
 
-    `other` is a binding whose status nobody here knows.
+    `stale` means that the operation's schema has changed since the tool was bound, `missing` that there is no
+    operation, `other` that the binding has a status that is not known here.
     """
     if not isinstance(binding, Mapping):
         return "unbound"
@@ -58,16 +61,16 @@ def standing(binding: Any, snapshot: Snapshot) -> Standing:
     operation = snapshot.resource("operation", id)
     if status == "missing" or (operation is None and snapshot.parts["operation"].state == "ready"):
         return "missing"
-    bound, now = binding.get("schemaHashAtBindTime"), operation.get("schemaHash") if operation else None
-    moved = isinstance(bound, str) and isinstance(now, str) and bound != now
-    if status == "stale" or moved:
+    bound, current = binding.get("schemaHashAtBindTime"), operation.get("schemaHash") if operation else None
+    changed = isinstance(bound, str) and isinstance(current, str) and bound != current
+    if status == "stale" or changed:
         return "stale"
     return "ready" if status in ("ready", None) else "other"
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
-    """One difference of two schemas. `path` names the place as people write it (`results[].email`)."""
+    """One difference between two schemas. `path` is written like `results[].email`; `breaks` as in `schema_changes`."""
 
     what: Literal["added", "removed", "changed"]
     path: str
@@ -77,67 +80,73 @@ class SchemaChange:
 
 
 def schema_changes(before: Any, after: Any) -> list[SchemaChange]:
-    """What differs, property by property; `breaks` marks what can make calls fail that worked."""
-    found: list[SchemaChange] = []
+    """Return the differences by property, at most `MOST_CHANGES`. `breaks` marks those that can make calls fail."""
+    changes: list[SchemaChange] = []
     for change in _compare(before, after, "", 0):
-        if len(found) >= MOST_CHANGES:
+        if len(changes) >= MOST_CHANGES:
             break
-        found.append(change)
-    return found
+        changes.append(change)
+    return changes
 
 
-def _compare(before: Any, after: Any, at: str, depth: int) -> Iterator[SchemaChange]:
+def _compare(before: Any, after: Any, path: str, depth: int) -> Iterator[SchemaChange]:
     if same_json(before, after) or depth > 12:
         return
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        yield SchemaChange("changed", at or "the whole", _short(before), _short(after), True)
+        yield SchemaChange("changed", path or "the whole", _excerpt(before), _excerpt(after), True)
         return
-    old, new = _members(before), _members(after)
-    old_needed, new_needed = _needed(before), _needed(after)
+    old, new = _properties(before), _properties(after)
+    old_required, new_required = _required_names(before), _required_names(after)
     for name in (*new, *(name for name in old if name not in new)):
-        place = f"{at}.{name}" if at else name
+        child_path = f"{path}.{name}" if path else name
         if name not in old:
-            needed = name in new_needed
-            words = _words(new[name]) + (", required" if needed else "")
-            yield SchemaChange("added", place, after=words, breaks=needed)
+            required = name in new_required
+            type_text = _type_text(new[name]) + (", required" if required else "")
+            yield SchemaChange("added", child_path, after=type_text, breaks=required)
         elif name not in new:
-            yield SchemaChange("removed", place, before=_words(old[name]), breaks=True)
+            yield SchemaChange("removed", child_path, before=_type_text(old[name]), breaks=True)
         else:
-            if (name in old_needed) != (name in new_needed):
-                now = name in new_needed
-                was, becomes = ("optional", "required") if now else ("required", "optional")
-                yield SchemaChange("changed", place, was, becomes, now)
-            yield from _compare(old[name], new[name], place, depth + 1)
+            if (name in old_required) != (name in new_required):
+                is_required = name in new_required
+                old_state, new_state = ("optional", "required") if is_required else ("required", "optional")
+                yield SchemaChange("changed", child_path, old_state, new_state, is_required)
+            yield from _compare(old[name], new[name], child_path, depth + 1)
     if "items" in before or "items" in after:
-        yield from _compare(before.get("items", True), after.get("items", True), f"{at}[]", depth + 1)
+        yield from _compare(before.get("items", True), after.get("items", True), f"{path}[]", depth + 1)
     skipped = ("properties", "required", "items")
-    for word in dict.fromkeys((*before, *after)):
-        if word in skipped or same_json(before.get(word), after.get(word)):
+    for keyword in dict.fromkeys((*before, *after)):
+        if keyword in skipped or same_json(before.get(keyword), after.get(keyword)):
             continue
-        quiet = word in ("title", "description", "examples", "example", "$schema", "$id", "$comment")
+        is_annotation = keyword in ("title", "description", "examples", "example", "$schema", "$id", "$comment")
         yield SchemaChange(
-            "changed", f"{at or 'the whole'}: {word}", _short(before.get(word)), _short(after.get(word)), not quiet
+            "changed",
+            f"{path or 'the whole'}: {keyword}",
+            _excerpt(before.get(keyword)),
+            _excerpt(after.get(keyword)),
+            not is_annotation,
         )
 
 
-def _members(schema: Mapping[str, Any]) -> dict[str, Any]:
-    found = schema.get("properties")
-    return {str(name): inner for name, inner in found.items()} if isinstance(found, Mapping) else {}
+def _properties(schema: Mapping[str, Any]) -> dict[str, Any]:
+    properties = schema.get("properties")
+    return {str(name): subschema for name, subschema in properties.items()} if isinstance(properties, Mapping) else {}
 
 
-def _needed(schema: Mapping[str, Any]) -> frozenset[str]:
-    found = schema.get("required")
-    return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
+def _required_names(schema: Mapping[str, Any]) -> frozenset[str]:
+    required = schema.get("required")
+    return frozenset(name for name in required if isinstance(name, str)) if isinstance(required, list) else frozenset()
 
 
-def _words(schema: Any) -> str:
+def _type_text(schema: Any) -> str:
     if not isinstance(schema, Mapping):
         return "anything"
-    kind = schema.get("type")
-    return kind if isinstance(kind, str) else " or ".join(map(str, kind[:4])) if isinstance(kind, list) else "anything"
+    type_name = schema.get("type")
+    if isinstance(type_name, str):
+        return type_name
+    return " or ".join(map(str, type_name[:4])) if isinstance(type_name, list) else "anything"
 
 
-def _short(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     if value is None:
         return "nothing"
     text = value if isinstance(value, str) else dumps(value)

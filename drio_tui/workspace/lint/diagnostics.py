@@ -1,7 +1,7 @@
-"""What a preflight can find: every code with its severity and what to do about it, and one thing found.
+"""The diagnostics of a preflight: every code with its severity and advice.
 
-An error keeps the app from working, in part or whole, and blocks a deploy unless it is forced. All that the
-sandbox refuses to deploy is among them, under the sandbox's own codes. A warning blocks nothing.
+An error keeps the app from working, in part or whole, and blocks a deploy unless it is forced. Everything that the
+sandbox refuses to deploy is among the errors, under the sandbox's own codes. A warning blocks nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from drio_tui.workspace.model.snapshot import Key, Resource
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A kind of finding: `what` it is about, and `advice` for whoever meets it."""
+    """A kind of diagnostic: `what` it is about, and `advice` on how to fix it."""
 
     severity: Severity
     what: str
@@ -27,7 +27,7 @@ RULES: dict[str, Rule] = {
     "unbound_tool": Rule("error", "a tool calls nothing", "Choose what it calls, or disable it."),
     "dangling_binding": Rule("error", "a tool's operation is gone", "Choose another operation."),
     "stale_binding": Rule("error", "the operation changed since it was bound", "See what changed, and bind it again."),
-    "broken_chain": Rule("error", "a tool hands its result to one that is gone or disabled", "Mend the chain."),
+    "broken_chain": Rule("error", "a tool hands its result to one that is gone or disabled", "Fix the chain."),
     "broken_action": Rule(
         "error", "an action calls a tool that is gone, disabled or not named", "Choose another tool, or remove it."
     ),
@@ -35,19 +35,19 @@ RULES: dict[str, Rule] = {
     "part_unread": Rule("error", "a part could not be read, so it was not checked", "Read the app again."),
     "chain_cycle": Rule("error", "a chain comes back to where it began", "Take one of the tools out of the circle."),
     "dangling_reference": Rule("error", "something is not there (a warning where it is not used)", "Choose another."),
-    "invalid_auth": Rule("error", "an auth connection does not work", "Mend it: calls that need it will fail."),
+    "invalid_auth": Rule("error", "an auth connection does not work", "Fix it: calls that need it will fail."),
     "no_base_url": Rule("error", "an integration has no address", "Give it the address of its API."),
-    "path_parameter": Rule("error", "an operation's path cannot be filled", "Mend the path."),
+    "path_parameter": Rule("error", "an operation's path cannot be filled", "Fix the path."),
     "duplicate_tool_name": Rule("error", "two tools have one name for models", "Give it another key."),
     "wrong_mapping": Rule("error", "a mapping is no JSONPath", "Write a JSONPath, such as $.results."),
-    # what would embarrass
+    # what works, but not well
     "no_sign_in": Rule("warning", "an API wants a sign-in and gets none", "Give its integration an auth connection."),
     "pending_auth": Rule("warning", "an auth connection has no credentials", "Give it some: calls fail until then."),
     "private_base_url": Rule("warning", "an address is in a private network", "Name a public address."),
     "plain_http": Rule("warning", "an address is not encrypted", "Use https."),
     "tool_name": Rule("warning", "a key is no name that clients take", "Give it another key."),
     "long_tool_name": Rule("warning", "Cursor leaves out tools of such long names", "Shorten its key."),
-    "no_description": Rule("warning", "models are not told what it is for", "Say when to call it and what it gives."),
+    "no_description": Rule("warning", "models do not learn what it is for", "Say when to call it and what it gives."),
     "long_description": Rule("warning", "longer than OpenAI's models take", "Shorten it."),
     "argument_name": Rule("warning", "Claude's API refuses an argument's name", "Rename it."),
     "schema_union": Rule("warning", "Claude's API refuses an input schema", "Say it inside of a property."),
@@ -68,17 +68,17 @@ RULES: dict[str, Rule] = {
     ),
     "low_contrast": Rule("warning", "colours can hardly be read on each other", "Choose other colours."),
     "app_disabled": Rule("warning", "the app is switched off", "Switch it on."),
-    "degraded": Rule("warning", "something is not as documented", "Look at its JSON; saving it again may mend it."),
+    "degraded": Rule("warning", "something is not as documented", "Look at its JSON; saving it again may fix it."),
 }
-"""Every code: what the sandbox refuses, what else cannot work, what would embarrass."""
+"""The rules by code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """What is the matter with a resource, and what to do.
+    """What is wrong with a resource, and what to do about it.
 
-    `key` is the resource, or `("group", kind)` for a whole part; `path` the member, `name` what the resource is
-    called. Texts are sentences that may name resources of the app: not yet safe to show.
+    `key` is the key of the resource, or `("group", kind)` for all resources of a kind; `path` the property; `name` the
+    name of the resource. Texts are sentences that may contain names from the app: not sanitized.
     """
 
     severity: Severity
@@ -90,7 +90,7 @@ class Diagnostic:
     name: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """As `--json` prints it; `kind`, `id`, `name` and `field` as in the sandbox's own refusals."""
+        """Return the JSON of `--json`; `kind`, `id`, `name` and `field` are named as in the sandbox's refusals."""
         return {
             "severity": self.severity, "code": self.code, "message": self.message, "advice": self.advice,
             "kind": self.key[0], "id": self.key[-1], "name": self.name, "field": self.path,
@@ -98,6 +98,6 @@ class Diagnostic:
 
 
 def about(resource: Resource, code: str, message: str, path: str = "", *, advice: str = "") -> Diagnostic:
-    """A finding about a resource, by its rule."""
+    """Return a diagnostic of a resource, with severity and advice of the rule."""
     rule = RULES[code]
     return Diagnostic(rule.severity, code, message, resource.key, path, advice or rule.advice, resource.name)

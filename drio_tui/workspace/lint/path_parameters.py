@@ -1,6 +1,6 @@
-"""The `{parameters}` of an operation's path, held against its input schema.
+"""The `{parameters}` of an operation's path, compared with its input schema.
 
-Which names there are and what may be sent is the business of `drio_tui.tool_calls.requests`, which makes the request.
+`drio_tui.tool_calls.requests`, which makes the request, decides which names there are and which values can be sent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BRACED = re.compile(r"\{([^{}]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a path; `name` is set where it is a parameter."""
+    """A part of a path; `name` is set where it is a parameter."""
 
     text: str
     name: str = ""
@@ -26,7 +26,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of the call: where it is sent, and whether the schema has it and demands it."""
+    """One argument of the call: where it is sent, and whether the schema describes and requires it."""
 
     name: str
     place: str
@@ -35,81 +35,82 @@ class Argument:
 
 
 def pieces(path: str) -> list[Piece]:
-    """The path in pieces: text, and parameters."""
-    found: list[Piece] = []
-    at = 0
+    """Split the path into text and parameters."""
+    pieces: list[Piece] = []
+    position = 0
     for match in _BRACED.finditer(path):
-        if match.start() > at:
-            found.append(Piece(path[at : match.start()]))
-        found.append(Piece(match[0], match[1]))
-        at = match.end()
-    if at < len(path):
-        found.append(Piece(path[at:]))
-    return found
+        if match.start() > position:
+            pieces.append(Piece(path[position : match.start()]))
+        pieces.append(Piece(match[0], match[1]))
+        position = match.end()
+    if position < len(path):
+        pieces.append(Piece(path[position:]))
+    return pieces
 
 
 def names(path: str) -> list[str]:
-    """The parameters of a path, each once, in order."""
+    """Return the parameters of a path, without duplicates, in order."""
     return [name for name in dict.fromkeys(requests.path_names(path)) if name]
 
 
 def mistakes(path: str) -> list[str]:
-    """Why no request can be made for the path, each the end of a sentence about it."""
+    """Return why no request can be made for the path; each is the end of a sentence about it."""
     return list(requests.path_mistakes(path)) if path else []
 
 
 def arguments(method: str, path: str, schema: Any) -> list[Argument]:
-    """The path's parameters in order, then the schema's other properties with where they are sent."""
-    properties, needed = _properties(schema)
+    """Return the path's parameters in order, then the schema's other properties, each with where it is sent."""
+    properties, required = _properties(schema)
     places = _places(method, path, schema)
-    inside = {place.name: name for name, place in places.items() if place.where == "path"}
-    found = [
-        Argument(inside.get(name, name), "path", name in inside, inside.get(name) in needed) for name in names(path)
+    by_parameter = {place.name: name for name, place in places.items() if place.where == "path"}
+    arguments = [
+        Argument(by_parameter.get(name, name), "path", name in by_parameter, by_parameter.get(name) in required)
+        for name in names(path)
     ]
     for name in properties:
         if places[name].where != "path" or places[name].name not in names(path):
-            found.append(Argument(name, places[name].where, True, name in needed))
-    return found
+            arguments.append(Argument(name, places[name].where, True, name in required))
+    return arguments
 
 
 def missing(path: str, schema: Any) -> list[str]:
-    """Parameters of the path that the schema does not have: nobody could give them a value."""
-    inside = _inside(path, schema)
-    return [name for name in names(path) if name not in inside]
+    """Return the parameters of the path that the schema does not have: they could never get a value."""
+    described = _path_arguments(path, schema)
+    return [name for name in names(path) if name not in described]
 
 
 def optional(path: str, schema: Any) -> list[str]:
-    """Arguments in the path that the schema has but does not demand: without them there is no address."""
-    _, needed = _properties(schema)
-    return [name for name in _inside(path, schema).values() if name not in needed]
+    """Return the arguments in the path that the schema does not require: without them there is no address."""
+    _, required = _properties(schema)
+    return [name for name in _path_arguments(path, schema).values() if name not in required]
 
 
 def unsuitable(path: str, schema: Any) -> list[str]:
-    """Arguments in the path whose values would be objects or lists, and that have no style for them."""
+    """Return the arguments in the path whose values are objects or lists and that have no style for them."""
     properties, _ = _properties(schema)
     places = _places("GET", path, schema)
     return [
         name
-        for name in _inside(path, schema).values()
-        if _type(properties.get(name)) in ("object", "array") and places[name].style in ("", "reserved")
+        for name in _path_arguments(path, schema).values()
+        if _type_of(properties.get(name)) in ("object", "array") and places[name].style in ("", "reserved")
     ]
 
 
 def completed(path: str, schema: Any) -> dict[str, Any]:
-    """The schema with every parameter of the path in it, and demanded. The rest of it stays as it was."""
-    made = dict(schema) if isinstance(schema, Mapping) else {"type": "object"}
-    absent = missing(path, made)
-    properties, needed = _properties(made)
+    """Return the schema with every parameter of the path added and required. The rest is unchanged."""
+    result = dict(schema) if isinstance(schema, Mapping) else {"type": "object"}
+    missing_names = missing(path, result)
+    properties, required = _properties(result)
     if not names(path):
-        return made
-    made.setdefault("type", "object")
-    made["properties"] = {**properties, **dict(tools.path_argument(name, properties) for name in absent)}
-    made["required"] = [*needed, *(name for name in _inside(path, made).values() if name not in needed)]
-    return made
+        return result
+    result.setdefault("type", "object")
+    result["properties"] = {**properties, **dict(tools.path_argument(name, properties) for name in missing_names)}
+    result["required"] = [*required, *(name for name in _path_arguments(path, result).values() if name not in required)]
+    return result
 
 
-def _inside(path: str, schema: Any) -> dict[str, str]:
-    """The argument of each parameter of the path that has one, in the path's order."""
+def _path_arguments(path: str, schema: Any) -> dict[str, str]:
+    """Return the argument of each path parameter that has one, in the path's order."""
     by_name = {place.name: name for name, place in _places("GET", path, schema).items() if place.where == "path"}
     return {name: by_name[name] for name in names(path) if name in by_name}
 
@@ -121,14 +122,14 @@ def _places(method: str, path: str, schema: Any) -> dict[str, Place]:
 
 
 def _properties(schema: Any) -> tuple[dict[str, Any], list[str]]:
-    found = schema.get("properties") if isinstance(schema, Mapping) else None
-    needed = schema.get("required") if isinstance(schema, Mapping) else None
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    required = schema.get("required") if isinstance(schema, Mapping) else None
     return (
-        {str(name): inner for name, inner in found.items()} if isinstance(found, Mapping) else {},
-        [name for name in needed if isinstance(name, str)] if isinstance(needed, list) else [],
+        {str(name): subschema for name, subschema in properties.items()} if isinstance(properties, Mapping) else {},
+        [name for name in required if isinstance(name, str)] if isinstance(required, list) else [],
     )
 
 
-def _type(schema: Any) -> str:
-    kind = schema.get("type") if isinstance(schema, Mapping) else None
-    return kind if isinstance(kind, str) else ""
+def _type_of(schema: Any) -> str:
+    type_name = schema.get("type") if isinstance(schema, Mapping) else None
+    return type_name if isinstance(type_name, str) else ""

@@ -1,4 +1,4 @@
-"""Whether drio can reach the address that an integration names. Nothing is looked up."""
+"""Whether drio can reach the address of an integration. No name is resolved."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ _LOCAL_NAMES = ("localhost",)
 _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test", ".invalid")
 
 
-def address_findings(integration: Resource, drio: str, allowed: AllowedHosts | None) -> Iterator[Diagnostic]:
-    """What is the matter with an integration's `baseUrl`, called by the drio whose own address is `drio`.
+def address_diagnostics(integration: Resource, drio: str, allowed: AllowedHosts | None) -> Iterator[Diagnostic]:
+    """Report what is wrong with the `baseUrl` of an integration that the drio at address `drio` calls.
 
-    `allowed` is what that may call at private addresses, None where it is no local sandbox.
+    `allowed` holds the private addresses that a local sandbox may call; None for any other drio.
     """
-    text = integration.text("baseUrl").strip()
-    url = parsed(text)
+    base_url = integration.text("baseUrl").strip()
+    url = parsed(base_url)
     if url is None:
-        told = f"Its base URL cannot be called, since {explained(text)}." if text else "It has no base URL."
-        yield about(integration, "no_base_url", told, "baseUrl")
+        message = f"Its base URL cannot be called, since {explained(base_url)}." if base_url else "It has no base URL."
+        yield about(integration, "no_base_url", message, "baseUrl")
         return
     if _is_own(url, drio):
         return
     host = url.hostname or ""
-    why = private_host(host)
-    if why and allowed is not None:
+    private_reason = private_host(host)
+    if private_reason and allowed is not None:
         try:
-            origin = parse_origin(text)
+            origin = parse_origin(base_url)
         except ValueError as error:
             yield about(integration, "private_base_url", f"{host} {error}.", "baseUrl")
             return
         if origin not in allowed:
             advice = allowed.advice(origin)
-            yield about(integration, "private_base_url", f"{host} {why}.", "baseUrl", advice=advice)
-    elif why:
-        told = f"{host} {why}: drio cannot reach it from outside."
-        yield about(integration, "private_base_url", told, "baseUrl")
+            yield about(integration, "private_base_url", f"{host} {private_reason}.", "baseUrl", advice=advice)
+    elif private_reason:
+        message = f"{host} {private_reason}: drio cannot reach it from outside."
+        yield about(integration, "private_base_url", message, "baseUrl")
     elif url.scheme == "http":
-        told = "Its base URL is plain http: requests and credentials could be read on the way."
-        yield about(integration, "plain_http", told, "baseUrl")
+        message = "Its base URL is plain http: requests and credentials could be read on the way."
+        yield about(integration, "plain_http", message, "baseUrl")
 
 
 def private_origin(base_url: str, drio: str) -> Origin | None:
-    """The origin of a base URL that a sandbox at `drio` calls only if it is allowed; None where that is not needed."""
+    """Return the origin of a base URL that a sandbox at `drio` calls only if it is allowed, None for other URLs."""
     url = parsed(base_url.strip())
     if url is None or _is_own(url, drio) or not private_host(url.hostname or ""):
         return None
@@ -60,18 +60,18 @@ def private_origin(base_url: str, drio: str) -> Origin | None:
 
 
 def _is_own(url: SplitResult, drio: str) -> bool:
-    """Whether it is drio's own address: the sandbox's helpdesk."""
+    """Return whether it is drio's own address, as of the sandbox's helpdesk."""
     own = parsed(drio)
     return own is not None and (own.hostname, own.port) == (url.hostname, url.port)
 
 
 def parsed(text: str) -> SplitResult | None:
-    """A web address with a host; None for anything else."""
+    """Return a web address with a host; None for anything else."""
     return None if why_not(text) else urlsplit(text)
 
 
 def private_host(host: str) -> str:
-    """Why a host is no public one, as the end of a sentence; empty where it seems to be."""
+    """Return why a host is not public, as the end of a sentence; empty where it seems to be."""
     host = host.lower().rstrip(".")
     try:
         return why_refused(ipaddress.ip_address(host))

@@ -1,4 +1,4 @@
-"""What is wrong with an app: found in its data, each with the resource it concerns."""
+"""What is wrong with the resources of an app, as far as its own data shows it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One resource that is wrong. `message` names resources of the app and is not yet safe to show.
+    """What is wrong with a resource. `message` may contain names from the app: not sanitized.
 
     `code` is one of degraded, dangling_reference, chain_cycle, stale_binding, broken_binding,
-    invalid_auth, pending_auth, part_unread. `key` is the resource, or `("group", kind)` for a whole part;
-    `path` the member, where there is one.
+    invalid_auth, pending_auth, part_unread. `key` is the key of the resource, or `("group", kind)` for all resources of
+    a kind; `path` the property, where there is one.
     """
 
     severity: Severity
@@ -30,22 +30,22 @@ class Problem:
 
 
 def find_problems(snapshot: Snapshot, links: Links) -> list[Problem]:
-    """All problems, errors first, then in the order of the tree."""
-    found = [*_parts(snapshot), *_resources(snapshot), *_references(links), *_chains(snapshot, links)]
-    place = {resource.key: number for number, resource in enumerate(snapshot)}
-    return sorted(found, key=lambda problem: (problem.severity != "error", place.get(problem.key, -1)))
+    """Return all problems, errors first, then in the order of the tree."""
+    problems = [*_parts(snapshot), *_resources(snapshot), *_references(links), *_chains(snapshot, links)]
+    position = {resource.key: number for number, resource in enumerate(snapshot)}
+    return sorted(problems, key=lambda problem: (problem.severity != "error", position.get(problem.key, -1)))
 
 
 def _parts(snapshot: Snapshot) -> Iterator[Problem]:
-    told: set[str] = set()
+    reported: set[str] = set()
     for name, part in snapshot.parts.items():
         for parent, error in part.failures.items():
-            if not parent and str(error) in told:
+            if not parent and str(error) in reported:
                 continue  # one failure can take all parts with it
-            told.add(str(error))
-            what = KINDS[name].plural.lower() if name in KINDS else f"{name}s"
+            reported.add(str(error))
+            plural = KINDS[name].plural.lower() if name in KINDS else f"{name}s"
             key = ("integration", parent) if parent else ("group", name)
-            yield Problem("error", "part_unread", f"The {what} could not be read. {error}", key)
+            yield Problem("error", "part_unread", f"The {plural} could not be read. {error}", key)
 
 
 def _resources(snapshot: Snapshot) -> Iterator[Problem]:
@@ -60,15 +60,15 @@ def _resources(snapshot: Snapshot) -> Iterator[Problem]:
 
 def _auth(resource: Resource) -> Iterator[Problem]:
     status = resource.text("status")
-    why = resource.text("lastError")
+    reason = resource.text("lastError")
     error = resource.get("lastError")
-    if not why and isinstance(error, dict) and isinstance(error.get("message"), str):
-        why = error["message"]
-    tail = f": {why}" if why else ""
+    if not reason and isinstance(error, dict) and isinstance(error.get("message"), str):
+        reason = error["message"]
+    suffix = f": {reason}" if reason else ""
     if status in ("invalid", "error"):
-        yield Problem("error", "invalid_auth", f"The connection is {status}{tail}", resource.key, "status")
+        yield Problem("error", "invalid_auth", f"The connection is {status}{suffix}", resource.key, "status")
     elif status == "pending":
-        yield Problem("warning", "pending_auth", f"The connection is not set up yet{tail}", resource.key, "status")
+        yield Problem("warning", "pending_auth", f"The connection is not set up yet{suffix}", resource.key, "status")
 
 
 def _binding(resource: Resource, snapshot: Snapshot) -> Iterator[Problem]:
@@ -78,9 +78,9 @@ def _binding(resource: Resource, snapshot: Snapshot) -> Iterator[Problem]:
     status = binding.get("status")
     id = binding.get("integrationOperationId")
     operation = snapshot.resource("operation", id) if isinstance(id, str) else None
-    bound, now = binding.get("schemaHashAtBindTime"), operation.get("schemaHash") if operation else None
-    moved = isinstance(bound, str) and isinstance(now, str) and bound != now
-    if status == "stale" or (moved and status in ("ready", None)):
+    bound, current = binding.get("schemaHashAtBindTime"), operation.get("schemaHash") if operation else None
+    changed = isinstance(bound, str) and isinstance(current, str) and bound != current
+    if status == "stale" or (changed and status in ("ready", None)):
         name = f" {operation.name}" if operation else ""
         message = f"The operation{name} changed its schema since the tool was bound to it"
         yield Problem("warning", "stale_binding", message, resource.key, "binding")
@@ -90,8 +90,8 @@ def _binding(resource: Resource, snapshot: Snapshot) -> Iterator[Problem]:
 
 def _references(links: Links) -> Iterator[Problem]:
     for link in links.broken():
-        what = KINDS[link.target[0]].title.lower() if link.target[0] in KINDS else link.target[0]
-        message = f"It {link.label} the {what} {link.target[1]}, which is not there"
+        target_kind = KINDS[link.target[0]].title.lower() if link.target[0] in KINDS else link.target[0]
+        message = f"It {link.label} the {target_kind} {link.target[1]}, which is not there"
         # A provider that is no longer offered does not break the connections made with it.
         severity: Severity = "warning" if link.target[0] == "provider" else "error"
         yield Problem(severity, "dangling_reference", message, link.source, link.path)
@@ -104,6 +104,6 @@ def _chains(snapshot: Snapshot, links: Links) -> Iterator[Problem]:
             if len(cycle) == 1:
                 message = "It hands its result to itself"
             else:
-                shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-                message = f"Its chain runs in a circle: {shown}"
+                cycle_names = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+                message = f"Its chain runs in a circle: {cycle_names}"
             yield Problem("error", "chain_cycle", message, key, "nextToolIds")

@@ -1,4 +1,4 @@
-"""Finding operations, judging bindings, comparing schemas."""
+"""Finding operations, the state of bindings, and comparing schemas."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from tests.schema import strategies
 from tests.workspace.small_app import small_config, snapshot_of
 
 
-def test_operations_are_found_by_their_name_call_and_integration() -> None:
+def test_operations_are_found_by_name_method_path_and_integration() -> None:
     config = small_config()
     config["operations"].append(
         {"id": "o2", "integrationId": "integration_1", "name": "Create", "method": "POST", "path": "/x"}
     )
     snapshot = snapshot_of(config)
-    assert [one.operation.name for one in candidates(snapshot)] == ["Search tickets", "Create"]
+    assert [candidate.operation.name for candidate in candidates(snapshot)] == ["Search tickets", "Create"]
     for query in ("create", "post", "/x", "help create"):
         assert candidates(snapshot, query)[0].operation.id == "o2"
     assert candidates(snapshot, "zzz") == []
     assert candidates(snapshot)[0].call == "GET /tickets"
 
 
-def test_a_binding_stands_as_its_hash_and_status_say() -> None:
+def test_binding_state_follows_schema_hash_and_status() -> None:
     snapshot = snapshot_of(small_config())
     good = {"integrationOperationId": "operation_1", "schemaHashAtBindTime": "hash_1", "status": "ready"}
     assert standing(good, snapshot) == "ready"
@@ -33,7 +33,7 @@ def test_a_binding_stands_as_its_hash_and_status_say() -> None:
     assert standing(None, snapshot) == "unbound"
 
 
-def test_differences_are_told_property_by_property_with_what_breaks() -> None:
+def test_schema_changes_are_reported_by_property_and_marked_if_breaking() -> None:
     before = {
         "type": "object",
         "properties": {
@@ -53,8 +53,11 @@ def test_differences_are_told_property_by_property_with_what_breaks() -> None:
         },
         "required": ["must"],
     }
-    told = {(one.what, one.path): (one.before, one.after, one.breaks) for one in schema_changes(before, after)}
-    assert told == {
+    changes = {
+        (change.what, change.path): (change.before, change.after, change.breaks)
+        for change in schema_changes(before, after)
+    }
+    assert changes == {
         ("changed", "q"): ("required", "optional", False),
         ("changed", "q: description"): ("nothing", "Words", False),
         ("changed", "rows[]: type"): ("string", "integer", True),
@@ -65,6 +68,6 @@ def test_differences_are_told_property_by_property_with_what_breaks() -> None:
 
 
 @given(strategies.SCHEMAS | strategies.JSON, strategies.SCHEMAS)
-def test_a_schema_does_not_differ_from_itself_and_no_pair_breaks_the_comparison(before: object, after: object) -> None:
+def test_a_schema_equals_itself_and_any_pair_can_be_compared(before: object, after: object) -> None:
     assert not schema_changes(before, before)
     schema_changes(before, after)

@@ -1,4 +1,4 @@
-"""Parameters of paths, and the schema they belong to."""
+"""Path parameters and the input schema that describes them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SCHEMA = {
 
 
 @given(st.text(alphabet="/{}ab.1- ", max_size=20))
-def test_the_pieces_are_the_path(path: str) -> None:
+def test_pieces_concatenate_to_the_path(path: str) -> None:
     assert "".join(piece.text for piece in path_parameters.pieces(path)) == path
 
 
 @given(st.text(alphabet="/{}ab", max_size=20), strategies.SCHEMAS | strategies.JSON)
-def test_a_completed_schema_has_every_parameter(path: str, schema: object) -> None:
-    made = path_parameters.completed(path, schema)
-    assert path_parameters.missing(path, made) == []
-    assert path_parameters.optional(path, made) == []
+def test_a_completed_schema_has_and_requires_every_parameter(path: str, schema: object) -> None:
+    completed_schema = path_parameters.completed(path, schema)
+    assert path_parameters.missing(path, completed_schema) == []
+    assert path_parameters.optional(path, completed_schema) == []
 
 
-def test_missing_optional_and_unsuitable_parameters_are_told_apart() -> None:
+def test_missing_optional_and_unsuitable_parameters_are_distinguished() -> None:
     path = "/a/{id}/{tags}/{gone}"
     assert path_parameters.missing(path, SCHEMA) == ["gone"]
     assert path_parameters.optional(path, SCHEMA) == ["id"]
@@ -36,16 +36,16 @@ def test_missing_optional_and_unsuitable_parameters_are_told_apart() -> None:
     assert path_parameters.completed(path, SCHEMA)["x-other"] == 1
 
 
-def test_what_is_not_in_the_path_goes_to_the_query_or_the_body() -> None:
+def test_other_arguments_are_sent_in_query_or_body_by_method() -> None:
     def places(method: str, schema: object = SCHEMA) -> dict[str, str]:
-        return {one.name: one.place for one in path_parameters.arguments(method, "/a/{id}", schema)}
+        return {argument.name: argument.place for argument in path_parameters.arguments(method, "/a/{id}", schema)}
 
     assert places("get") == {"id": "path", "tags": "query", "q": "query"}
     assert places("POST") == {"id": "path", "tags": "body", "q": "body"}
     assert places("POST", {"properties": {"h": {"x-in": "header"}}}) == {"id": "path", "h": "header"}
 
 
-def test_every_mistake_in_a_path_is_named() -> None:
+def test_every_error_in_a_path_is_reported() -> None:
     assert path_parameters.mistakes("/a/{id}/b") == []
     assert path_parameters.mistakes("a/{}/{b c}/{d}{d}/{") == [
         "must begin with /",
@@ -54,7 +54,7 @@ def test_every_mistake_in_a_path_is_named() -> None:
     ]
 
 
-def test_whatever_stands_in_braces_is_a_parameter_that_can_be_filled() -> None:
+def test_any_name_in_braces_is_a_parameter() -> None:
     path = "/{a b}/{użytkownik}/{filter[id]}/{c}{d}/{c}"
     schema = {"properties": {"user": {"type": "string", "x-in": "path", "x-name": "użytkownik"}}, "required": ["user"]}
     assert path_parameters.mistakes(path) == []
@@ -62,7 +62,7 @@ def test_whatever_stands_in_braces_is_a_parameter_that_can_be_filled() -> None:
     assert path_parameters.optional(path, schema) == []
 
 
-def test_a_list_in_the_path_is_suitable_where_it_has_a_style() -> None:
+def test_a_list_in_the_path_needs_a_style() -> None:
     tags = {"type": "array", "x-in": "path"}
     assert path_parameters.unsuitable("/{tags}", {"properties": {"tags": tags}}) == ["tags"]
     assert path_parameters.unsuitable("/{tags}", {"properties": {"tags": {**tags, "x-style": "simple"}}}) == []

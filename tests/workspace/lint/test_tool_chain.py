@@ -1,4 +1,4 @@
-"""The graph of tools: what may be added to it, and its drawing."""
+"""The graph of tools: which links may be added, and its drawing."""
 
 from __future__ import annotations
 
@@ -12,36 +12,37 @@ EDGES = st.lists(st.tuples(st.sampled_from(TOOLS), st.sampled_from(TOOLS)), max_
 
 
 def chains(edges: list[tuple[str, str]]) -> Chains:
-    after: dict[str, list[str]] = {}
+    successors: dict[str, list[str]] = {}
     for source, target in edges:
-        after.setdefault(source, []).append(target)
-    return Chains({tool: tool.upper() for tool in TOOLS}, after)
+        successors.setdefault(source, []).append(target)
+    return Chains({tool: tool.upper() for tool in TOOLS}, successors)
 
 
 @given(EDGES)
-def test_adding_only_what_is_not_refused_never_makes_a_circle(edges: list[tuple[str, str]]) -> None:
+def test_adding_only_allowed_links_never_makes_a_cycle(edges: list[tuple[str, str]]) -> None:
     graph = chains([])
     for source, target in edges:
         if not graph.refusal(source, target):
             graph = graph.with_next(source, (*graph.next.get(source, ()), target))
         else:
-            again = chains([(tool, one) for tool, ones in graph.next.items() for one in ones] + [(source, target)])
-            assert source == target or again.circle(source) or target in graph.next[source]
+            links = [(tool, successor) for tool, successors in graph.next.items() for successor in successors]
+            extended = chains([*links, (source, target)])
+            assert source == target or extended.circle(source) or target in graph.next[source]
     assert not any(graph.circle(tool) for tool in TOOLS)
 
 
 @given(EDGES)
-def test_every_tool_is_drawn_or_alone_and_every_arrow_is_in_the_drawing(edges: list[tuple[str, str]]) -> None:
+def test_every_tool_is_drawn_or_isolated_and_every_link_is_drawn(edges: list[tuple[str, str]]) -> None:
     graph = chains(edges)
     lines = graph.drawing()
     assert {line.tool for line in lines} | set(graph.alone()) == set(TOOLS)
     assert not {line.tool for line in lines} & set(graph.alone())
-    arrows = sum(len(targets) for targets in graph.next.values())
-    assert sum(not line.start for line in lines) == arrows
+    link_count = sum(len(targets) for targets in graph.next.values())
+    assert sum(not line.start for line in lines) == link_count
     assert all(line.start == (line.branch == "") for line in lines)
 
 
-def test_a_circle_is_refused_with_the_way_it_would_go() -> None:
+def test_a_cycle_is_refused_with_its_path() -> None:
     graph = chains([("a", "b"), ("b", "c")])
     assert graph.refusal("c", "a") == "It would run in a circle: C → A → B → C."
     assert graph.refusal("a", "a") == "A cannot hand its result to itself."
@@ -50,7 +51,7 @@ def test_a_circle_is_refused_with_the_way_it_would_go() -> None:
     assert graph.refusal("a", "c") == ""
 
 
-def test_the_drawing_shows_what_starts_where_and_does_not_repeat_itself() -> None:
+def test_the_drawing_starts_at_first_tools_and_repeats_no_subtree() -> None:
     graph = chains([("a", "b"), ("a", "c"), ("c", "b"), ("b", "d"), ("e", "gone")])
     assert [(line.branch + line.tool, line.mark) for line in graph.drawing()] == [
         ("a", ""),
@@ -64,7 +65,7 @@ def test_the_drawing_shows_what_starts_where_and_does_not_repeat_itself() -> Non
     assert graph.alone() == ["f"]
 
 
-def test_a_circle_that_is_there_is_drawn_once_and_marked() -> None:
+def test_an_existing_cycle_is_drawn_once_and_marked() -> None:
     graph = chains([("a", "b"), ("b", "a")])
     assert [(line.tool, line.mark) for line in graph.drawing()] == [("a", ""), ("b", ""), ("a", "circle")]
     assert graph.circle("b") == ["b", "a", "b"]
