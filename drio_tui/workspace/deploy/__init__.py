@@ -1,1 +1,1 @@
-"""Deploying an app, what was deployed before, and what a model then sees."""
+"""Deploying an app, its earlier deployments, and what a model sees of it afterwards."""

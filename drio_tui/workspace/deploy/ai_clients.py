@@ -1,6 +1,6 @@
-"""How AI clients are told of an endpoint: steps and snippets to copy, client by client.
+"""How AI clients are connected to an endpoint: steps and snippets to copy, by client.
 
-What is said here of menus and files is as the vendors' own pages had it in 2026; menus move, files less so.
+Menus and files are described as in the vendors' documentation of 2026; menus change more often than files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Something to copy: `what` names it, `where` says where it goes."""
+    """Text to copy: `what` is its name, `where` the place it goes to."""
 
     what: str
     text: str
@@ -26,9 +26,9 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class ClientInstructions:
-    """How one client is connected. `hosted` ones reach the endpoint from the vendor's servers, not from this machine.
+    """How one client is connected. `hosted` clients call the endpoint from the vendor's servers, not from this machine.
 
-    `name` is what `--client` takes. `after` is worth knowing once it is connected.
+    `name` is the value of `--client`. `after` is a note for the time after connecting.
     """
 
     name: str
@@ -41,35 +41,35 @@ class ClientInstructions:
 
 @dataclass(frozen=True, slots=True)
 class Reachability:
-    """From where an endpoint can be reached. `told` is a sentence for people, empty where anyone can."""
+    """From where an endpoint can be reached. `told` is a sentence for the user, empty for a public endpoint."""
 
     local: bool
     told: str = ""
 
 
 def reach(endpoint: str) -> Reachability:
-    """Whether only this machine (or this network) can reach it."""
+    """Return whether only this machine (or this network) can reach the endpoint."""
     url = parsed(endpoint)
     host = url.hostname or "" if url else ""
-    why = private_host(host)
-    if not why:
+    reason = private_host(host)
+    if not reason:
         return Reachability(False)
     return Reachability(
         True,
-        f"{host} {why}. Clients on this machine reach it (Claude Code, Cursor, Claude Desktop through mcp-remote, MCP "
-        "Inspector), as long as it runs. ChatGPT and Claude's connectors call from their own servers and do not: they "
-        "need a tunnel with a public https address, or an app deployed to drio itself.",
+        f"{host} {reason}. Clients on this machine reach it (Claude Code, Cursor, Claude Desktop through mcp-remote, "
+        "MCP Inspector), as long as it runs. ChatGPT and Claude's connectors call from their own servers and do not: "
+        "they need a tunnel with a public https address, or an app deployed to drio itself.",
     )
 
 
 def server_name(slug: str) -> str:
-    """What to call the server in a client's config: letters, digits, - and _."""
+    """Return the name of the server in a client's config: letters, digits, - and _."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", slug).strip("-")[:LONGEST_NAME].strip("-")
     return name or "drio-app"
 
 
 def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
-    """All clients known here, the ones that most people use first."""
+    """Return the instructions for all known clients, the most used clients first."""
     name = server_name(slug)
     address = Snippet("the endpoint", endpoint, "Server URL")
     bridge = _json({"mcpServers": {name: {"command": "npx", "args": ["-y", "mcp-remote", endpoint]}}})
@@ -99,7 +99,7 @@ def guides(endpoint: str, slug: str) -> tuple[ClientInstructions, ...]:
                 "In a chat, switch it on under + → Connectors.",
             ),
             (address,),
-            "Claude reads the tools anew when a chat begins. It calls from Anthropic's servers, wherever you sit.",
+            "Claude reads the tools again when a chat begins. It calls from Anthropic's servers, wherever you sit.",
         ),
         ClientInstructions(
             "claude-desktop",

@@ -1,8 +1,8 @@
-"""What was deployed last, kept on this machine for each app, and what has changed since.
+"""The last deploy of each app, stored on this machine, and what has changed since.
 
-A record holds the config that went live, without secrets, so that the next deploy can say what it brings.
-Deploys by other people or from elsewhere are not in it; the version tells whether there was one. Records
-are private files, written whole or not at all; of a config too large to keep, fingerprints are kept.
+A record holds the config that went live, without secrets, so that the next deploy can report its changes.
+Deploys by other users or from elsewhere are not in it; the version shows whether there was one. Records
+are private files, written atomically; of a config that is too large to store, fingerprints are stored.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from drio_tui.workspace.saving.save_requests import comparable
 
 VERSION = 1
 LARGEST = 4 << 20
-"""Bytes of a config that is kept whole."""
-_READ = 8 << 20
+"""The largest config in bytes that is stored in full."""
+_MOST_BYTES_READ = 8 << 20
 _KEPT_VERSIONS = 10
-_KEPT_MEMBERS = frozenset({"id", "integrationId"})
-_PRINT = "fingerprint"
+_STORED_FIXED_PROPERTIES = frozenset({"id", "integrationId"})
+_FINGERPRINT = "fingerprint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +46,26 @@ class Record:
 
 
 def resources_of(snapshot: Snapshot) -> dict[str, Object]:
-    """What makes up a revision: every resource by `kind/id`, without secrets and without what only the server sets."""
-    found: dict[str, Object] = {}
+    """Return what makes up a revision: every resource by `kind/id`, without secrets and server-set properties."""
+    resources: dict[str, Object] = {}
     for resource in snapshot:
-        kind = KINDS.get(resource.kind)
-        if kind is None or not isinstance(resource.raw, dict):
+        resource_type = KINDS.get(resource.kind)
+        if resource_type is None or not isinstance(resource.raw, dict):
             continue
-        fixed = set(kind.fixed) - _KEPT_MEMBERS
-        raw = {name: value for name, value in comparable(kind, resource.raw).items() if name not in fixed}
-        found[f"{resource.kind}/{resource.id}"] = strip(raw)[0]
-    return found
+        dropped = set(resource_type.fixed) - _STORED_FIXED_PROPERTIES
+        raw = {name: value for name, value in comparable(resource_type, resource.raw).items() if name not in dropped}
+        resources[f"{resource.kind}/{resource.id}"] = strip(raw)[0]
+    return resources
 
 
 def revision_of(resources: Mapping[str, Object]) -> str:
-    """A short name for a config: the same for the same config, in whatever order its parts came."""
+    """Return a short hash of a config, independent of the order of its resources."""
     return digest(json_codec.dumps(dict(sorted(resources.items()))))[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How one thing differs from what was deployed. `fields` is empty for what is new, gone or not known closer."""
+    """How one resource differs from the deployed one. `fields` is empty for added, removed and fingerprinted ones."""
 
     what: Literal["added", "removed", "changed"]
     kind: str
@@ -74,30 +74,30 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """Return the JSON of `--json`."""
         fields = [
-            {"field": one.dotted, "before": _json(one.before), "after": _json(one.after)} for one in self.fields
+            {"field": field.dotted, "before": _json(field.before), "after": _json(field.after)} for field in self.fields
         ]  # fmt: skip
         return {"what": self.what, "kind": self.kind, "id": self.id, "name": self.name, "fields": fields}
 
 
 def changes_since(record: Record, resources: Mapping[str, Object]) -> list[Change]:
-    """What a deploy of `resources` brings, kind by kind."""
+    """Return what a deploy of `resources` changes, kind by kind."""
     return list(_changes(record.resources, resources))
 
 
-def _changes(before: Mapping[str, Object], now: Mapping[str, Object]) -> Iterator[Change]:
+def _changes(before: Mapping[str, Object], after: Mapping[str, Object]) -> Iterator[Change]:
     order = {name: number for number, name in enumerate(KINDS)}
-    for key in sorted({*before, *now}, key=lambda one: (order.get(one.partition("/")[0], len(order)), one)):
+    for key in sorted({*before, *after}, key=lambda key: (order.get(key.partition("/")[0], len(order)), key)):
         kind, _, id = key.partition("/")
-        old, new = before.get(key), now.get(key)
+        old, new = before.get(key), after.get(key)
         name = KINDS[kind].label(new or old or {}) if kind in KINDS else id
         if old is None:
             yield Change("added", kind, id, name)
         elif new is None:
             yield Change("removed", kind, id, old.get("name") or name)
-        elif _PRINT in old:
-            if old[_PRINT] != digest(json_codec.dumps(new)):
+        elif _FINGERPRINT in old:
+            if old[_FINGERPRINT] != digest(json_codec.dumps(new)):
                 yield Change("changed", kind, id, name)
         elif fields := tuple(diff(old, new)):
             yield Change("changed", kind, id, name, fields)
@@ -106,7 +106,7 @@ def _changes(before: Mapping[str, Object], now: Mapping[str, Object]) -> Iterato
 class DeployRecordStore:
     """The last deploy of one app at one drio (a `server_id`). Blocking.
 
-    `notices` says what could not be kept or read.
+    `notices` are messages about records that could not be stored or read.
     """
 
     def __init__(self, server: str, app: str) -> None:
@@ -116,11 +116,13 @@ class DeployRecordStore:
         self.notices: list[str] = []
 
     def read(self) -> Record | None:
-        """The last deploy, None where none is known. Never raises."""
-        # An earlier version kept one for each port that a sandbox had: the newest counts.
-        adopt(self._server, self.path, self._names.pattern, self._names.of, lambda found: _newest(found, self.path))
+        """Return the last deploy, None where none is known. Never raises."""
+        # An earlier version stored one record per port of a sandbox; the newest of them is used.
+        adopt(
+            self._server, self.path, self._names.pattern, self._names.of, lambda paths: _keep_newest(paths, self.path)
+        )
         try:
-            return _record(json_codec.loads(read_private(self.path, limit=_READ)))
+            return _record(json_codec.loads(read_private(self.path, limit=_MOST_BYTES_READ)))
         except FileNotFoundError:
             return None
         except (OSError, json_codec.MalformedJson) as error:
@@ -128,12 +130,12 @@ class DeployRecordStore:
             return None
 
     def keep(self, record: Record) -> None:
-        """Put it in the place of the one before, which is kept by its version. Never raises."""
+        """Store a record as the last deploy. The one before stays available by its version. Never raises."""
         resources: Mapping[str, Object] = record.resources
         text = json_codec.dumps(resources)
         if len(text) > LARGEST:
             resources = {
-                key: {"name": resource.get("name"), _PRINT: digest(json_codec.dumps(resource))}
+                key: {"name": resource.get("name"), _FINGERPRINT: digest(json_codec.dumps(resource))}
                 for key, resource in resources.items()
             }
         body = {
@@ -146,39 +148,39 @@ class DeployRecordStore:
             data = json_codec.dumps(body).encode("ascii")
             write_private(self._path_of(record.version), data)
             write_private(self.path, data)
-            self._forget_oldest()
+            self._delete_oldest()
         except (OSError, ValueError) as error:
             self.notices.append(f"What was deployed could not be kept for comparing: {reason_of(error)}")
 
     def restored(self, earlier: str, version: str, endpoint: str) -> None:
-        """Note that what was deployed as `earlier` is live again as `version`, if it is known here. Never raises."""
+        """Record that the deploy `earlier` is live again as `version`, if it is stored here. Never raises."""
         with contextlib.suppress(OSError, json_codec.MalformedJson):
-            record = _record(json_codec.loads(read_private(self._path_of(earlier), limit=_READ)))
+            record = _record(json_codec.loads(read_private(self._path_of(earlier), limit=_MOST_BYTES_READ)))
             if record is not None:
                 self.keep(replace(record, version=version, endpoint=endpoint or record.endpoint, at=time.time()))
 
     def _path_of(self, version: str) -> Path:
         return self.path.with_name(f"{self.path.stem}.{digest(version)[:16]}.json")
 
-    def _forget_oldest(self) -> None:
-        kept = sorted(self.path.parent.glob(f"{self.path.stem}.*.json"), key=lambda each: each.stat().st_mtime)
-        for each in kept[:-_KEPT_VERSIONS]:
-            each.unlink(missing_ok=True)
+    def _delete_oldest(self) -> None:
+        paths = sorted(self.path.parent.glob(f"{self.path.stem}.*.json"), key=lambda path: path.stat().st_mtime)
+        for path in paths[:-_KEPT_VERSIONS]:
+            path.unlink(missing_ok=True)
 
 
 def record_of(version: str, endpoint: str, resources: Mapping[str, Object]) -> Record:
-    """The record of a deploy made now."""
+    """Return the record of a deploy made now."""
     return Record(version, endpoint, revision_of(resources), time.time(), resources)
 
 
-def _newest(found: list[Path], path: Path) -> None:
-    found[-1].rename(path)
-    for each in found[:-1]:
-        each.unlink()
+def _keep_newest(paths: list[Path], path: Path) -> None:
+    paths[-1].rename(path)
+    for other in paths[:-1]:
+        other.unlink()
 
 
 def _record(raw: Any) -> Record | None:
-    """A record as it was written; None for anything else, a newer version's too."""
+    """Return a record from its JSON; None for anything else, also from a newer version of the program."""
     with contextlib.suppress(KeyError, TypeError, AttributeError):
         resources = raw["things"]
         if raw["v"] == VERSION and all(isinstance(resource, dict) for resource in resources.values()):

@@ -1,4 +1,4 @@
-"""One deploy from start to end: what is sent, what comes of it, and what it brought."""
+"""One deploy from start to end: the request, its outcome, and what it changed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.save_result import Failed, Refused, Unknown
 from drio_tui.workspace.saving.saver import Saver
 
-Tell = Callable[[str], object]
+ReportStep = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The app is live. `revision` names the config that was sent; `snapshot` is that config.
+    """The app is live. `revision` identifies the config that was sent; `snapshot` is that config.
 
-    `moved` says that someone else changed the app meanwhile, so that what went live may be either. `doubt` says that
-    it was not the answer that told it, but reading the app again: the answer was lost, or lacked the app or the
-    endpoint. `endpoint` is empty where it named none and no earlier deploy did.
+    `moved` says that someone else changed the app meanwhile, so that either config may have gone live. `doubt` says
+    that the version was read from the app afterwards, since the answer was lost or lacked the app or the endpoint.
+    `endpoint` is empty where the answer named none and no earlier deploy did.
     """
 
     before: str
@@ -48,7 +48,7 @@ class Deployed:
     notices: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As `--json` prints it; `changes` is null where no earlier deploy is known here."""
+        """Return the JSON of `--json`; `changes` is null where no earlier deploy is known here."""
         changes = None if self.changes is None else [change.as_dict() for change in self.changes]
         return {
             "versionBefore": self.before or None, "version": self.version or None, "endpoint": self.endpoint or None,
@@ -59,40 +59,40 @@ class Deployed:
 
 
 async def deploy(
-    saver: Saver, app: str, records: DeployRecordStore, tell: Tell = lambda _: None
+    saver: Saver, app: str, records: DeployRecordStore, report: ReportStep = lambda _: None
 ) -> Deployed | Refused | Failed | Unknown:
-    """Deploy the app as it is once the writes under way have ended; `tell` gets each step in a few words.
+    """Deploy the app as it is once the saves under way have ended; `report` gets each step as a short text.
 
-    A caller that goes away does not end it (see `Saver`). After an answer that was lost the app is read again.
+    Cancelling the caller does not end the deploy (see `Saver`). After an answer that was lost the app is read again.
     """
     if saver.intents.busy(app):
-        tell("Waiting for the save under way")
-    seen: list[Snapshot] = []
+        report("Waiting for the save under way")
+    snapshots: list[Snapshot] = []
 
-    async def look() -> None:
-        tell("Reading it back" if seen else "Reading what is to go live")
-        seen.append(await read(saver, app))
-        if len(seen) == 1:
-            tell("Deploying")
+    async def read_app() -> None:
+        report("Reading it back" if snapshots else "Reading what is to go live")
+        snapshots.append(await read(saver, app))
+        if len(snapshots) == 1:
+            report("Deploying")
 
-    outcome = await saver.deploy(app, look)
+    outcome = await saver.deploy(app, read_app)
     if isinstance(outcome, Refused | Failed) or (isinstance(outcome, Unknown) and outcome.verdict != "applied"):
         return outcome
-    joined = not seen  # it was under way already, for someone who asked before: that one keeps the record
+    joined = not snapshots  # another caller's deploy was under way already, and that caller stores the record
     if joined:
         with contextlib.suppress(DrioError):
-            await look()
-    snapshot = seen[0] if seen else Snapshot(app)
-    last = await asyncio.to_thread(records.read)
+            await read_app()
+    snapshot = snapshots[0] if snapshots else Snapshot(app)
+    last_record = await asyncio.to_thread(records.read)
     raw = outcome.raw or {}
     error = outcome.error if isinstance(outcome, Unknown) else None
-    told = raw.get("app")
-    app_raw = raw if error or not isinstance(told, dict) else told
+    answered_app = raw.get("app")
+    app_raw = raw if error or not isinstance(answered_app, dict) else answered_app
     endpoint = error.endpoint if isinstance(error, DeployAnswerIncomplete) else raw.get("endpoint")
     resources = resources_of(snapshot)
     record = record_of(
         version=_text(app_raw.get("version")),
-        endpoint=_text(endpoint) or (last.endpoint if last else ""),
+        endpoint=_text(endpoint) or (last_record.endpoint if last_record else ""),
         resources=resources,
     )
     if not joined:
@@ -102,9 +102,9 @@ async def deploy(
         version=record.version,
         endpoint=record.endpoint,
         revision=record.revision,
-        changes=None if last is None else tuple(changes_since(last, resources)),
+        changes=None if last_record is None else tuple(changes_since(last_record, resources)),
         snapshot=snapshot,
-        moved=bool(seen) and revision_of(resources_of(seen[-1])) != record.revision,
+        moved=bool(snapshots) and revision_of(resources_of(snapshots[-1])) != record.revision,
         doubt="incomplete" if isinstance(error, DeployAnswerIncomplete) else "lost" if error else "",
         request_id=None if isinstance(outcome, Unknown) else outcome.request_id,
         notices=tuple(records.notices),
@@ -112,7 +112,7 @@ async def deploy(
 
 
 async def read(saver: Saver, app: str) -> Snapshot:
-    """The app as it is. Raises the `DrioError` that kept the app itself from being read."""
+    """Return the app as it is. Raises the `DrioError` that kept the app itself from being read."""
     snapshot = Snapshot(app)
     await load_app(saver.client, app, snapshot.apply)
     error = snapshot.parts[APP.name].error
@@ -122,7 +122,7 @@ async def read(saver: Saver, app: str) -> Snapshot:
 
 
 def refusal_lines(error: DrioError) -> list[str]:
-    """What a server that refused to deploy says stands in the way, line by line; not yet safe to show."""
+    """Return the reasons of a server that refused to deploy, line by line; not sanitized."""
     details = getattr(error, "details", None)
     problems = details.get("problems") if isinstance(details, dict) else None
     if not isinstance(problems, list):

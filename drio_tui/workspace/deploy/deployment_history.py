@@ -1,4 +1,4 @@
-"""What was deployed before, and publishing it again: the local sandbox can, drio's own API has no way to."""
+"""Earlier deployments, and publishing one again: the local sandbox can do both, drio's own API neither."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`version` is live now, with the config of `of`."""
+    """`version` is live now, with the config of the earlier version `of`."""
 
     of: str
     version: str
@@ -35,18 +35,21 @@ class Restored:
 
 
 async def deployments(client: DrioClient, app: str) -> list[Earlier]:
-    """All deployments of an app, the live one first. Raises `DrioError`, `NotFound` from a drio that keeps none."""
+    """Return all deployments of an app, the live one first.
+
+    Raises `DrioError`, among them `NotFound` from a drio without a deployment history.
+    """
     reply = await client.transport.request(
         "GET", path_of("/sandbox/apps/{app}/deployments", app=app), below_origin=True
     )
-    found = reply.data.get("deployments") if isinstance(reply.data, dict) else None
-    if not isinstance(found, list):
+    items = reply.data.get("deployments") if isinstance(reply.data, dict) else None
+    if not isinstance(items, list):
         raise NotDrio("the sandbox answered without a list of deployments")
-    return [_earlier(raw) for raw in found if isinstance(raw, dict) and isinstance(raw.get("version"), str)]
+    return [_earlier(raw) for raw in items if isinstance(raw, dict) and isinstance(raw.get("version"), str)]
 
 
 async def restore(saver: Saver, app: str, version: str) -> Restored | DrioError:
-    """Publish an earlier deployment again, after the writes and deploys under way; the draft stays as it is."""
+    """Publish an earlier deployment again, after the saves and deploys under way. The draft is unchanged."""
 
     async def work() -> Restored | DrioError:
         await saver.intents.settle(app)
@@ -57,12 +60,12 @@ async def restore(saver: Saver, app: str, version: str) -> Restored | DrioError:
         except DrioError as error:
             return error
         raw = reply.data if isinstance(reply.data, dict) else {}
-        told = raw.get("app")
-        now = told.get("version") if isinstance(told, dict) else None
-        if not isinstance(now, str):
+        app_raw = raw.get("app")
+        live_version = app_raw.get("version") if isinstance(app_raw, dict) else None
+        if not isinstance(live_version, str):
             return OutcomeUnknown("the sandbox does not say which version is live now")
         endpoint = raw.get("endpoint")
-        return Restored(version, now, endpoint if isinstance(endpoint, str) else "")
+        return Restored(version, live_version, endpoint if isinstance(endpoint, str) else "")
 
     return await saver.intents.once((app, "restore"), work)
 

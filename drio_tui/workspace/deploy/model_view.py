@@ -1,7 +1,7 @@
-"""What a model will see of an app by its config, and how that differs from what an endpoint shows.
+"""What a model sees of an app according to its config, and how that differs from what an endpoint offers.
 
 The rules by which a config becomes tools are those of `drio_tui.tool_calls.tools`, which the sandbox's endpoint
-follows; drio publishes none, so a difference is something to look at, not always a mistake.
+follows. drio does not publish its rules, so a difference is not always an error.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from drio_tui.workspace.lint.binding import schema_changes
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 MOST_NOTED = 12
-"""Differences of one schema that are told one by one."""
+"""The most differences of one schema that are listed one by one."""
 HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 
 
 @dataclass(frozen=True)
 class Expected:
-    """An enabled tool as its config says that models see it. `resource` is the tool, `operation` what it calls."""
+    """An enabled tool as models should see it according to the config. `resource` is the tool."""
 
     name: str
     title: str
@@ -39,33 +39,33 @@ class Expected:
 
     @cached_property
     def entry(self) -> dict[str, Any]:
-        """Its entry in the list of tools, as clients get it."""
+        """The tool's entry in the list of tools, as clients get it."""
         schema = self.schema or {"type": "object"}
         return listed(self.name, self.title, self.description, schema, self.output_schema, self.annotations)
 
     @cached_property
     def bytes(self) -> int:
-        """How many bytes its entry has."""
+        """The size of the entry in bytes."""
         return size(self.entry)
 
     @cached_property
     def tokens(self) -> int:
-        """About how many tokens its entry costs a model."""
+        """About how many tokens the entry costs a model."""
         return tokens(compact(self.entry))
 
 
 def expected(snapshot: Snapshot) -> list[Expected]:
-    """The enabled tools in order; one whose operation is not there comes without a schema."""
+    """Return the enabled tools in order; one whose operation does not exist has no schema."""
     return [_expected(tool, snapshot) for tool in snapshot.resources("tool") if is_live(tool)]
 
 
 def is_live(tool: Resource) -> bool:
-    """Whether a deploy publishes the tool."""
+    """Return whether a deploy publishes the tool."""
     return not tool.made_up and isinstance(tool.raw, dict) and tool.get("isEnabled") is not False
 
 
 def operation_of(tool: Resource, snapshot: Snapshot) -> Resource | None:
-    """The operation that a tool is bound to, if it is there."""
+    """Return the operation that a tool is bound to, if it exists."""
     binding = tool.get("binding")
     id = binding.get("integrationOperationId") if isinstance(binding, dict) else None
     return snapshot.resource("operation", id) if isinstance(id, str) else None
@@ -94,17 +94,17 @@ def _expected(tool: Resource, snapshot: Snapshot) -> Expected:
 def _schema(operation: dict[str, Any]) -> dict[str, Any] | None:
     try:
         return without_hints(input_schema(operation))
-    except (TypeError, ValueError, AttributeError, KeyError):  # a schema in which nothing is what it should be
+    except (TypeError, ValueError, AttributeError, KeyError):  # a malformed schema
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which an endpoint shows something else than the config says.
+    """One difference between what an endpoint offers and the config.
 
     `code`: missing_tool, extra_tool, title, description, input_schema, annotations, instructions, name.
     `tool` is the name that models see, empty for what concerns the server; `resource` the id of the app's tool.
-    Texts are not yet safe to show.
+    Texts are not sanitized.
     """
 
     code: Literal[
@@ -117,7 +117,7 @@ class Difference:
     seen: Any = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """Return the JSON of `--json`."""
         return {
             "code": self.code, "message": self.message, "tool": self.tool, "toolId": self.resource or None,
             "config": self.config, "seen": self.seen,
@@ -125,49 +125,58 @@ class Difference:
 
 
 def differences(snapshot: Snapshot, server: Server, tools: Sequence[SeenTool]) -> list[Difference]:
-    """What differs, the server first, then tool by tool in the config's order, then what the config does not have."""
-    found = [*_server(snapshot, server)]
-    left = {tool.name: tool for tool in tools}
-    for wanted in expected(snapshot):
-        names = (wanted.name, wanted.resource.text("key"), wanted.resource.name, wanted.resource.id)
-        seen = next((left.pop(name) for name in names if name in left), None)
-        if seen is None:
-            told = f"{wanted.title} is enabled, but the endpoint does not offer it"
-            found.append(Difference("missing_tool", told, wanted.name, wanted.resource.id, wanted.name))
+    """Return the differences: of the server, of each tool in the config's order, then the endpoint's extra tools."""
+    result = [*_server(snapshot, server)]
+    remaining = {tool.name: tool for tool in tools}
+    for expected_tool in expected(snapshot):
+        names = (
+            expected_tool.name,
+            expected_tool.resource.text("key"),
+            expected_tool.resource.name,
+            expected_tool.resource.id,
+        )
+        seen_tool = next((remaining.pop(name) for name in names if name in remaining), None)
+        if seen_tool is None:
+            message = f"{expected_tool.title} is enabled, but the endpoint does not offer it"
+            result.append(
+                Difference("missing_tool", message, expected_tool.name, expected_tool.resource.id, expected_tool.name)
+            )
         else:
-            found += _tool(wanted, seen)
-    for name, tool in left.items():
-        told = "The endpoint offers it, and the config has no such tool"
-        found.append(Difference("extra_tool", told, name, seen=tool.title or name))
-    return found
+            result += _tool(expected_tool, seen_tool)
+    for name, tool in remaining.items():
+        message = "The endpoint offers it, and the config has no such tool"
+        result.append(Difference("extra_tool", message, name, seen=tool.title or name))
+    return result
 
 
 def _server(snapshot: Snapshot, server: Server) -> Iterator[Difference]:
     app = snapshot.app
-    wanted = app.text("serverInstructions") if app else ""
-    if app and wanted.strip() != server.instructions.strip():
-        told = "Models are told other server instructions" if server.instructions else "Models get no instructions"
-        yield Difference("instructions", told, config=wanted, seen=server.instructions)
+    instructions = app.text("serverInstructions") if app else ""
+    if app and instructions.strip() != server.instructions.strip():
+        message = "Models get other server instructions" if server.instructions else "Models get no instructions"
+        yield Difference("instructions", message, config=instructions, seen=server.instructions)
 
 
-def _tool(wanted: Expected, seen: SeenTool) -> Iterator[Difference]:
-    name, id = seen.name, wanted.resource.id
-    if name != wanted.name:
-        yield Difference("name", f"Models call it {name}", name, id, wanted.name, name)
-    if seen.title and seen.title not in (wanted.title, wanted.name):
-        yield Difference("title", "Its title is another", name, id, wanted.title, seen.title)
-    if seen.description.strip() != wanted.description.strip():
-        yield Difference("description", "Its description is another", name, id, wanted.description, seen.description)
-    if wanted.schema is not None and not same_json(wanted.schema, seen.input_schema):
-        changes = schema_changes(wanted.schema, seen.input_schema)[:MOST_NOTED]
-        told = ", ".join(f"{change.path} {change.what}" for change in changes[:3]) or "in what is not shown"
-        told = f"Its arguments are others: {told}"
-        yield Difference("input_schema", told, name, id, wanted.schema, seen.input_schema)
-    for hint in HINTS:
-        before, now = wanted.annotations.get(hint), seen.annotations.get(hint)
-        if isinstance(before, bool) and before is not now:
-            told = f"{hint} is {_word(now)}, the config says {_word(before)}"
-            yield Difference("annotations", told, name, id, before, now)
+def _tool(expected_tool: Expected, seen: SeenTool) -> Iterator[Difference]:
+    name, id = seen.name, expected_tool.resource.id
+    if name != expected_tool.name:
+        yield Difference("name", f"Models call it {name}", name, id, expected_tool.name, name)
+    if seen.title and seen.title not in (expected_tool.title, expected_tool.name):
+        yield Difference("title", "Its title is another", name, id, expected_tool.title, seen.title)
+    if seen.description.strip() != expected_tool.description.strip():
+        yield Difference(
+            "description", "Its description is another", name, id, expected_tool.description, seen.description
+        )
+    if expected_tool.schema is not None and not same_json(expected_tool.schema, seen.input_schema):
+        changes = schema_changes(expected_tool.schema, seen.input_schema)[:MOST_NOTED]
+        details = ", ".join(f"{change.path} {change.what}" for change in changes[:3]) or "in what is not shown"
+        message = f"Its arguments are others: {details}"
+        yield Difference("input_schema", message, name, id, expected_tool.schema, seen.input_schema)
+    for annotation in HINTS:
+        configured, offered = expected_tool.annotations.get(annotation), seen.annotations.get(annotation)
+        if isinstance(configured, bool) and configured is not offered:
+            message = f"{annotation} is {_word(offered)}, the config says {_word(configured)}"
+            yield Difference("annotations", message, name, id, configured, offered)
 
 
 def _word(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What is copied to connect a client is what that client reads, whatever the app is called."""
+"""Snippets to connect a client are valid for that client, whatever the app is called."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def snippets(name: str, endpoint: str = ENDPOINT, slug: str = "acme") -> list[st
     return [snippet.text for snippet in guide.snippets]
 
 
-def test_configs_are_json_that_names_the_endpoint() -> None:
+def test_configs_are_json_with_the_endpoint() -> None:
     assert json.loads(snippets("cursor")[0]) == {"mcpServers": {"acme": {"url": ENDPOINT}}}
     assert json.loads(snippets("claude-code")[1]) == {"mcpServers": {"acme": {"type": "http", "url": ENDPOINT}}}
     (server,) = json.loads(snippets("claude-desktop")[0])["mcpServers"].values()
@@ -29,13 +29,13 @@ def test_configs_are_json_that_names_the_endpoint() -> None:
     ("slug", "endpoint"),
     [("a'; rm -rf ~ #", "https://x.example/mcp"), ("$(id)\n`id`", "https://x.example/';id;'"), ("", "http://[::1]:1/")],
 )
-def test_a_pasted_command_runs_one_command_and_no_more(slug: str, endpoint: str) -> None:
+def test_a_pasted_command_cannot_inject_another(slug: str, endpoint: str) -> None:
     words = shlex.split(snippets("claude-code", endpoint, slug)[0])
     assert words == ["claude", "mcp", "add", "--transport", "http", server_name(slug), endpoint]
     assert json.loads(snippets("cursor", endpoint, slug)[0])["mcpServers"].keys() == {server_name(slug)}
 
 
-def test_who_can_reach_an_endpoint_is_said() -> None:
+def test_local_endpoints_are_marked_and_hosted_clients_known() -> None:
     assert reach(ENDPOINT) == reach("https://support.acme.com/mcp")
     for local in ("http://127.0.0.1:4000/mcp/x", "http://[::1]:4000/mcp", "http://localhost:1/", "http://10.1.2.3/mcp"):
         assert reach(local).local

@@ -1,4 +1,4 @@
-"""One deploy: ordered with saves, named by its revision, compared with the one before, honest when unsure."""
+"""One deploy: ordered with saves, identified by its revision, compared with the previous one, explicit about doubts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest_asyncio
 from drio_tui.api import json_codec
 from drio_tui.api.errors import Conflict
 from drio_tui.kinds import APP, AUTH, TOOL
-from drio_tui.workspace.deploy import deploy_record as stored
+from drio_tui.workspace.deploy import deploy_record
 from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, record_of, resources_of
 from drio_tui.workspace.deploy.deployer import Deployed, deploy, read, refusal_lines
 from drio_tui.workspace.saving.save_result import Failed, Refused, Saved, Unknown
@@ -24,42 +24,42 @@ from tests.workspace.saving_world import Editor
 
 
 @pytest_asyncio.fixture
-async def one(sandbox: InProcess) -> AsyncIterator[Editor]:
+async def editor(sandbox: InProcess) -> AsyncIterator[Editor]:
     editor = Editor(sandbox)
     yield editor
     await editor.client.aclose()
 
 
-async def made(one: Editor) -> tuple[str, DeployRecordStore]:
-    """An app that can be deployed, and where its deploys are kept."""
-    app = (await one.client.create(APP, {"templateId": "support", "name": "Ready"})).raw["id"]
-    return app, DeployRecordStore(one.sandbox.base_url, app)
+async def deployable_app(editor: Editor) -> tuple[str, DeployRecordStore]:
+    """Return the id of an app that can be deployed, and the store of its deploy records."""
+    app = (await editor.client.create(APP, {"templateId": "support", "name": "Ready"})).raw["id"]
+    return app, DeployRecordStore(editor.sandbox.base_url, app)
 
 
-async def done(one: Editor, app: str, records: DeployRecordStore) -> Deployed:
-    outcome = await deploy(one.saver, app, records)
+async def deployed(editor: Editor, app: str, records: DeployRecordStore) -> Deployed:
+    outcome = await deploy(editor.saver, app, records)
     assert isinstance(outcome, Deployed)
     return outcome
 
 
-async def test_a_second_deploy_says_what_it_brings_by_resource_and_member(one: Editor) -> None:
-    app, records = await made(one)
-    told: list[str] = []
-    first = await deploy(one.saver, app, records, told.append)
+async def test_a_second_deploy_lists_its_changes_by_resource_and_property(editor: Editor) -> None:
+    app, records = await deployable_app(editor)
+    steps: list[str] = []
+    first = await deploy(editor.saver, app, records, steps.append)
     assert isinstance(first, Deployed)
-    assert told == ["Reading what is to go live", "Deploying", "Reading it back"]
+    assert steps == ["Reading what is to go live", "Deploying", "Reading it back"]
     assert (first.before, first.version, first.changes) == ("1.0.0", "1.1.0", None)
-    assert first.endpoint.startswith(one.sandbox.base_url)
+    assert first.endpoint.startswith(editor.sandbox.base_url)
     assert not first.moved
-    again = await done(one, app, records)
+    again = await deployed(editor, app, records)
     assert (again.before, again.version, again.changes) == ("1.1.0", "1.2.0", ())
     assert (again.revision, again.endpoint) == (first.revision, first.endpoint)
 
-    tools = await one.saver.listed(TOOL, app)
+    tools = await editor.saver.listed(TOOL, app)
     assert isinstance(tools, list)
-    await one.saver.save(await one.edit(TOOL, app, tools[0]["id"], description="Other words."))
-    await one.client.create(TOOL, {"name": "Fresh", "isEnabled": False}, app=app)
-    third = await done(one, app, records)
+    await editor.saver.save(await editor.edit(TOOL, app, tools[0]["id"], description="Other words."))
+    await editor.client.create(TOOL, {"name": "Fresh", "isEnabled": False}, app=app)
+    third = await deployed(editor, app, records)
     assert third.revision != first.revision
     assert third.changes is not None
     changes = {(change.what, change.kind, change.name): change for change in third.changes}
@@ -69,62 +69,62 @@ async def test_a_second_deploy_says_what_it_brings_by_resource_and_member(one: E
     assert json_codec.loads(json_codec.dumps(third.as_dict()))["changes"][0]["kind"] == "tool"
 
 
-async def test_a_deploy_waits_for_the_save_under_way_and_holds_back_the_next(one: Editor) -> None:
+async def test_a_deploy_waits_for_the_current_save_and_delays_the_next(editor: Editor) -> None:
     """F35."""
-    app, records = await made(one)
-    first = await one.edit(APP, app, app, description="sent")
-    second = await one.edit(APP, app, app, serverInstructions="not sent")
-    saving = asyncio.create_task(one.saver.save(first))
-    while not one.saver.intents.busy(app):
+    app, records = await deployable_app(editor)
+    first = await editor.edit(APP, app, app, description="sent")
+    second = await editor.edit(APP, app, app, serverInstructions="not sent")
+    saving = asyncio.create_task(editor.saver.save(first))
+    while not editor.saver.intents.busy(app):
         await asyncio.sleep(0)
     later: list[asyncio.Task[Any]] = []
 
     async def nothing() -> None:
         pass
 
-    async def save_meanwhile() -> None:  # begun between what the deploy read and the deploy itself
-        later.append(asyncio.create_task(one.saver.save(second)))
+    async def save_meanwhile() -> None:  # starts after the deploy has read the app and before it is sent
+        later.append(asyncio.create_task(editor.saver.save(second)))
         for _ in range(50):
             await asyncio.sleep(0)
 
-    one.network.before = [nothing, save_meanwhile]
-    outcome = await done(one, app, records)
+    editor.network.before = [nothing, save_meanwhile]
+    outcome = await deployed(editor, app, records)
     assert isinstance(await saving, Saved)
     assert isinstance(await later[0], Saved)
-    assert [verb for verb, *_ in one.sent[-3:]] == ["PATCH", "POST", "PATCH"]
+    assert [verb for verb, *_ in editor.sent[-3:]] == ["PATCH", "POST", "PATCH"]
     sent = outcome.snapshot.app
     assert sent is not None
     assert sent.get("description") == "sent"
     assert sent.get("serverInstructions") != "not sent"
     assert not outcome.moved
-    assert outcome.revision == stored.revision_of(resources_of(outcome.snapshot))
+    assert outcome.revision == deploy_record.revision_of(resources_of(outcome.snapshot))
 
 
-async def test_twenty_deploys_at_once_are_one_request(one: Editor) -> None:
+async def test_twenty_deploys_at_once_are_one_request(editor: Editor) -> None:
     """F34."""
-    app, records = await made(one)
-    before = len(one.sent)
-    outcomes = await asyncio.gather(*(deploy(one.saver, app, records) for _ in range(20)))
-    assert [verb for verb, *_ in one.sent[before:]] == ["POST"]
+    app, records = await deployable_app(editor)
+    before = len(editor.sent)
+    outcomes = await asyncio.gather(*(deploy(editor.saver, app, records) for _ in range(20)))
+    assert [verb for verb, *_ in editor.sent[before:]] == ["POST"]
     assert {outcome.version for outcome in outcomes if isinstance(outcome, Deployed)} == {"1.1.0"}
 
 
-async def test_after_a_lost_answer_reading_again_shows_whether_it_is_live(one: Editor) -> None:
-    app, records = await made(one)
-    first = await done(one, app, records)
-    one.network.lose["POST"] = "answer"
-    lost = await done(one, app, records)
+async def test_after_a_lost_answer_the_app_is_read_again(editor: Editor) -> None:
+    app, records = await deployable_app(editor)
+    first = await deployed(editor, app, records)
+    editor.network.lose["POST"] = "answer"
+    lost = await deployed(editor, app, records)
     assert lost.doubt == "lost"
     assert (lost.before, lost.version, lost.endpoint) == ("1.1.0", "1.2.0", first.endpoint)
-    one.network.lose["POST"] = "request"
-    outcome = await deploy(one.saver, app, records)
+    editor.network.lose["POST"] = "request"
+    outcome = await deploy(editor.saver, app, records)
     assert isinstance(outcome, Unknown)
     assert outcome.verdict == "cannot tell"
     last = records.read()
     assert last is not None
-    assert last.version == "1.2.0"  # what may not be live is not kept as if it were
-    one.network.offline = True
-    assert isinstance(await deploy(one.saver, app, records), Failed)
+    assert last.version == "1.2.0"  # a version that may not be live is not stored
+    editor.network.offline = True
+    assert isinstance(await deploy(editor.saver, app, records), Failed)
 
 
 @pytest.mark.parametrize(
@@ -138,77 +138,79 @@ async def test_after_a_lost_answer_reading_again_shows_whether_it_is_live(one: E
         (b'{"app": {"version": ""}, "endpoint": "https://x.test/mcp"}', "https://x.test/mcp"),
     ],
 )
-async def test_a_success_without_app_or_endpoint_is_looked_up(one: Editor, answer: bytes, endpoint: str) -> None:
-    app, records = await made(one)
-    one.network.instead = [(False, answer)]
-    outcome = await deploy(one.saver, app, records)
+async def test_an_incomplete_answer_is_completed_by_reading_the_app(
+    editor: Editor, answer: bytes, endpoint: str
+) -> None:
+    app, records = await deployable_app(editor)
+    editor.network.instead = [(False, answer)]
+    outcome = await deploy(editor.saver, app, records)
     assert isinstance(outcome, Unknown)
     assert records.read() is None
-    one.network.instead = [(True, answer)]
-    looked_up = await done(one, app, records)
+    editor.network.instead = [(True, answer)]
+    looked_up = await deployed(editor, app, records)
     assert looked_up.doubt == "incomplete"
     assert (looked_up.before, looked_up.version, looked_up.endpoint) == ("1.0.0", "1.1.0", endpoint)
 
 
-async def test_a_refusal_says_what_stands_in_the_way(one: Editor) -> None:
-    app, records = await made(one)
-    await one.client.create(TOOL, {"name": "Loose end"}, app=app)
-    outcome = await deploy(one.saver, app, records)
+async def test_a_refusal_lists_the_problems(editor: Editor) -> None:
+    app, records = await deployable_app(editor)
+    await editor.client.create(TOOL, {"name": "Loose end"}, app=app)
+    outcome = await deploy(editor.saver, app, records)
     assert isinstance(outcome, Refused)
     assert isinstance(outcome.error, Conflict)
     assert refusal_lines(outcome.error) == ["Loose end: the tool is not bound to an operation."]
     assert records.read() is None
 
 
-async def test_what_others_changed_while_it_went_live_is_said(one: Editor, sandbox: InProcess) -> None:
-    app, records = await made(one)
-    two = Editor(sandbox, "someone else")
+async def test_concurrent_changes_by_others_are_reported(editor: Editor, sandbox: InProcess) -> None:
+    app, records = await deployable_app(editor)
+    other_editor = Editor(sandbox, "someone else")
 
-    async def meddle() -> None:
-        await two.client.update(APP, app, {"description": "theirs"}, app=app)
+    async def change_description() -> None:
+        await other_editor.client.update(APP, app, {"description": "theirs"}, app=app)
 
-    one.network.before = [meddle]
-    assert (await done(one, app, records)).moved
-    await two.client.aclose()
+    editor.network.before = [change_description]
+    assert (await deployed(editor, app, records)).moved
+    await other_editor.client.aclose()
 
 
-async def test_the_record_holds_no_secret_and_is_nobody_elses_to_read(one: Editor) -> None:
-    app, records = await made(one)
-    await one.client.create(
+async def test_the_record_has_no_secrets_and_is_private(editor: Editor) -> None:
+    app, records = await deployable_app(editor)
+    await editor.client.create(
         AUTH, {"name": "Key", "providerKey": "bearer", "config": {"type": "bearer", "token": "s3cret-1234"}}, app=app
     )
-    snapshot = await read(one.saver, app)
+    snapshot = await read(editor.saver, app)
     auth = next(resource for resource in snapshot.resources("auth") if resource.name == "Key")
     assert isinstance(auth.raw, dict)
-    auth.raw["config"] = {"type": "bearer", "token": "s3cret-1234"}  # a server that gives secrets back
+    auth.raw["config"] = {"type": "bearer", "token": "s3cret-1234"}  # a server that returns secrets
     resources = resources_of(snapshot)
     records.keep(record_of("1.0.0", "https://x.example/mcp", resources))
     assert b"s3cret" not in records.path.read_bytes()
     assert stat.S_IMODE(records.path.stat().st_mode) == 0o600
-    assert changes_since(_known(records), resources) == []
+    assert changes_since(_stored_record(records), resources) == []
 
 
-def _known(records: DeployRecordStore) -> stored.Record:
-    found = records.read()
-    assert found is not None
-    return found
+def _stored_record(records: DeployRecordStore) -> deploy_record.Record:
+    record = records.read()
+    assert record is not None
+    return record
 
 
-def test_of_a_config_too_large_to_keep_it_is_known_which_resources_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "LARGEST", 50)
+def test_a_fingerprinted_config_still_shows_which_resources_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy_record, "LARGEST", 50)
     records = DeployRecordStore("https://getdrio.com/api/v1", "app_1")
     resources = {"tool/a": {"id": "a", "name": "A", "description": "x" * 100}, "tool/b": {"id": "b", "name": "B"}}
     records.keep(record_of("1.0.0", "", resources))
     assert b"xxx" not in records.path.read_bytes()
-    now = {"tool/a": {**resources["tool/a"], "description": "y"}, "tool/c": {"id": "c", "name": "C"}}
-    told = [(one.what, one.name, one.fields) for one in changes_since(_known(records), now)]
-    assert told == [("changed", "A", ()), ("removed", "B", ()), ("added", "C", ())]
+    current = {"tool/a": {**resources["tool/a"], "description": "y"}, "tool/c": {"id": "c", "name": "C"}}
+    changes = [(change.what, change.name, change.fields) for change in changes_since(_stored_record(records), current)]
+    assert changes == [("changed", "A", ()), ("removed", "B", ()), ("added", "C", ())]
 
 
 @pytest.mark.parametrize(
     "text", [b"", b"{", b"[]", b'{"v": 2}', b'{"v": 1, "things": {"a": 1}}', b'{"v":1,"things":[]}']
 )
-def test_a_record_that_cannot_be_read_is_as_none(text: bytes) -> None:
+def test_an_unreadable_record_is_ignored(text: bytes) -> None:
     records = DeployRecordStore("https://getdrio.com/api/v1", "app_1")
     records.path.parent.mkdir(parents=True)
     records.path.write_bytes(text)
@@ -216,7 +218,7 @@ def test_a_record_that_cannot_be_read_is_as_none(text: bytes) -> None:
     assert records.read() is None
 
 
-def test_a_record_that_cannot_be_kept_is_said_and_stops_nothing(isolated: Path) -> None:
+def test_a_record_that_cannot_be_stored_is_reported(isolated: Path) -> None:
     (isolated / "state").write_text("a file where the folder should be")
     records = DeployRecordStore("https://getdrio.com/api/v1", "app_1")
     records.keep(record_of("1.0.0", "", {}))

@@ -1,4 +1,4 @@
-"""What a model sees, held against the config."""
+"""What a model sees, compared with the config."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ from tests.workspace.lint.test_preflight import sound
 from tests.workspace.small_app import snapshot_of
 
 
-def app() -> Snapshot:
+def configured_app() -> Snapshot:
     config = sound()
     config["app"]["serverInstructions"] = "Be brief."
     return snapshot_of(config)
 
 
-def shown(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The tools as an endpoint that follows the config lists them."""
+def listed_tools(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Return the tools as an endpoint that follows the config lists them."""
     return [
         {
-            "name": one.name, "title": one.title, "description": one.description, "inputSchema": one.schema,
-            "annotations": {**one.annotations, "title": one.title},
+            "name": tool.name, "title": tool.title, "description": tool.description, "inputSchema": tool.schema,
+            "annotations": {**tool.annotations, "title": tool.title},
         }
-        for one in expected(snapshot)
+        for tool in expected(snapshot)
     ]  # fmt: skip
 
 
-def told(raws: list[dict[str, Any]], instructions: str = "Be brief.") -> list[tuple[str, str]]:
-    found = differences(app(), Server("acme-support", instructions=instructions), [tool_from(raw) for raw in raws])
-    assert all(one.message and one.as_dict()["code"] == one.code for one in found)
-    return [(one.code, one.tool) for one in found]
+def differences_of(raws: list[dict[str, Any]], instructions: str = "Be brief.") -> list[tuple[str, str]]:
+    result = differences(
+        configured_app(), Server("acme-support", instructions=instructions), [tool_from(raw) for raw in raws]
+    )
+    assert all(difference.message and difference.as_dict()["code"] == difference.code for difference in result)
+    return [(difference.code, difference.tool) for difference in result]
 
 
-def test_an_endpoint_that_does_as_the_config_says_differs_in_nothing() -> None:
-    assert told(shown(app())) == []
+def test_an_endpoint_that_follows_the_config_has_no_differences() -> None:
+    assert differences_of(listed_tools(configured_app())) == []
 
 
 @pytest.mark.parametrize(
-    ("members", "difference"),
+    ("properties", "difference"),
     [
         ({"description": "Other"}, "description"),
         ({"title": "Other"}, "title"),
@@ -51,27 +53,27 @@ def test_an_endpoint_that_does_as_the_config_says_differs_in_nothing() -> None:
         ({"annotations": {}}, "annotations"),
     ],
 )
-def test_each_way_of_differing_is_told(members: dict[str, Any], difference: str) -> None:
-    tools = shown(app())
-    tools[0] |= members
-    assert told(tools) == [(difference, "search-tickets")]
+def test_each_kind_of_difference_is_reported(properties: dict[str, Any], difference: str) -> None:
+    tools = listed_tools(configured_app())
+    tools[0] |= properties
+    assert differences_of(tools) == [(difference, "search-tickets")]
 
 
-def test_tools_that_are_missing_or_too_many_and_other_instructions_are_told() -> None:
-    tools = shown(app())
-    assert told([tools[0], {**tools[1], "name": "other"}], "Be long.") == [
+def test_missing_and_extra_tools_and_other_instructions_are_reported() -> None:
+    tools = listed_tools(configured_app())
+    assert differences_of([tools[0], {**tools[1], "name": "other"}], "Be long.") == [
         ("instructions", ""), ("missing_tool", "summarize"), ("extra_tool", "other"),
     ]  # fmt: skip
-    assert told([]) == [("missing_tool", "search-tickets"), ("missing_tool", "summarize")]
+    assert differences_of([]) == [("missing_tool", "search-tickets"), ("missing_tool", "summarize")]
 
 
-def test_a_tool_known_by_another_of_its_names_is_the_same_tool() -> None:
-    tools = shown(app())
+def test_a_tool_is_matched_by_any_of_its_names() -> None:
+    tools = listed_tools(configured_app())
     tools[0]["name"] = "Search Tickets"
-    assert told(tools) == [("name", "Search Tickets")]
+    assert differences_of(tools) == [("name", "Search Tickets")]
 
 
-def test_hostile_tools_are_data() -> None:
+def test_malformed_tools_are_compared() -> None:
     empty = SeenTool("\x1b[31m", "t", "d", {"properties": 5}, None, {"readOnlyHint": "yes"}, {"ui": 5})
-    found = differences(app(), Server(), [empty, empty])
-    assert [one.code for one in found].count("extra_tool") == 1
+    result = differences(configured_app(), Server(), [empty, empty])
+    assert [difference.code for difference in result].count("extra_tool") == 1
