@@ -1,4 +1,4 @@
-"""A tool of a snapshot with everything a call of it needs, taken from what drio has now."""
+"""A tool of a snapshot with everything that a call needs."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class NotRunnable(DrioError):
 
 @dataclass(frozen=True, slots=True)
 class BoundTool:
-    """A tool that can be run. `name` is what models call it by; `schema` is of its arguments.
+    """A tool that can be run. `name` is what models call it by; `schema` describes its arguments.
 
-    `operation`, `integration` and `auth` have the members that a request is made of, each of its right type.
-    Texts are not yet safe to show.
+    `operation`, `integration` and `auth` have the properties that a request is built from, each of the right type.
+    Texts are not sanitized.
     """
 
     app_id: str
@@ -57,7 +57,7 @@ class BoundTool:
 
     @property
     def only_reads(self) -> bool:
-        """Whether running it changes nothing, as far as its hints and its method say."""
+        """Whether running it changes nothing, according to its annotations and its method."""
         return tools.only_reads(self.method, self.annotations)
 
     @property
@@ -77,12 +77,12 @@ class BoundTool:
 
     @property
     def primitive(self) -> str:
-        """What the widget is drawn as; empty where there is no widget."""
+        """The kind of the widget, such as `data-table`; empty where there is no widget."""
         return str((self.widget or {}).get("primitive") or "")
 
     @property
     def secret_names(self) -> tuple[str, ...]:
-        """The arguments that are secret, by their names or by what their schemas say."""
+        """The arguments that are secret, by their names or their schemas."""
         return tuple(
             name
             for name, schema in tools.properties(self.schema).items()
@@ -91,36 +91,36 @@ class BoundTool:
         )
 
     def field(self) -> Field:
-        """The arguments as a form has them."""
-        shown = tools.without_hints(self.schema)
-        return Reader(shown).field(shown)
+        """Return the arguments as a form field."""
+        schema = tools.without_hints(self.schema)
+        return Reader(schema).field(schema)
 
     def problems(self, arguments: Any) -> list[str]:
-        """What is wrong with arguments by the schema, as sentences without a full stop."""
+        """Return the validation errors of arguments, at most ten, as sentences without a full stop."""
         if not isinstance(arguments, dict):
             return ["the arguments have to be a JSON object"]
-        found = []
+        errors = []
         for path, text in check.deep(self.field(), arguments):
-            place = ".".join(map(str, path))
-            found.append(f"{place} {text}" if place else text)
-            if len(found) == 10:
+            location = ".".join(map(str, path))
+            errors.append(f"{location} {text}" if location else text)
+            if len(errors) == 10:
                 break
-        return found
+        return errors
 
     def differences(self, value: Any) -> list[str]:
-        """What of an answer is not as the output schema says, as far as a form can tell."""
+        """Return up to three ways in which an answer differs from the output schema, as far as a form can check it."""
         schema = self.output_schema
         if not isinstance(schema, dict):
             return []
         try:
-            found = [*islice(check.deep(Reader(schema).field(schema), value), 3)]
+            errors = [*islice(check.deep(Reader(schema).field(schema), value), 3)]
         except RecursionError:
             return []
-        return [f"{'.'.join(map(str, path))} {text}" if path else text for path, text in found]
+        return [f"{'.'.join(map(str, path))} {text}" if path else text for path, text in errors]
 
 
 def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
-    """The tool with all that its call needs. Raises `NotRunnable`."""
+    """Return the tool with everything that a call needs. Raises `NotRunnable`."""
     tool = snapshot.resource("tool", tool_id)
     if tool is None or not isinstance(tool.raw, dict):
         raise NotRunnable("there is no such tool in this app", hint="Read the app again.")
@@ -135,17 +135,17 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     integration = snapshot.resource("integration", integration_id)
     if integration is None:
         raise NotRunnable(f"the integration of {operation.name} is not there")
-    method, path, base = operation.text("method"), operation.text("path"), integration.text("baseUrl")
-    for what, value, wanted in (
+    method, path, base_url = operation.text("method"), operation.text("path"), integration.text("baseUrl")
+    for label, value, expected in (
         (f"the method of {operation.name}", method, "GET, POST or the like"),
         (f"the path of {operation.name}", path, "text"),
-        (f"the base URL of {integration.name}", base, "an http or https address"),
+        (f"the base URL of {integration.name}", base_url, "an http or https address"),
     ):
         if not value:
-            raise NotRunnable(f"{what} is missing", hint=f"It has to be {wanted}.")
-    if why := explained(base):
+            raise NotRunnable(f"{label} is missing", hint=f"It has to be {expected}.")
+    if reason := explained(base_url):
         raise NotRunnable(
-            f"the base URL of {integration.name} cannot be called, since {why}",
+            f"the base URL of {integration.name} cannot be called, since {reason}",
             hint="Give the integration the address of its API.",
         )
     if not _METHOD.fullmatch(method):
@@ -154,47 +154,51 @@ def bound_of(snapshot: Snapshot, tool_id: str) -> BoundTool:
     auth = snapshot.resource("auth", auth_id) if auth_id else None
     if auth_id and auth is None:
         raise NotRunnable(f"the auth connection of {integration.name} is not there")
-    plain = {
+    operation_fields = {
         "method": method,
         "path": path,
         "inputSchema": operation.get("inputSchema"),
     }
     widget = next(
-        (one for one in snapshot.resources("widget") if one.text("toolId") == tool_id and isinstance(one.raw, dict)),
+        (
+            widget
+            for widget in snapshot.resources("widget")
+            if widget.text("toolId") == tool_id and isinstance(widget.raw, dict)
+        ),
         None,
     )
-    following = tool.get("nextToolIds")
+    next_ids = tool.get("nextToolIds")
     return BoundTool(
         app_id=snapshot.app_id,
         id=tool_id,
         name=tools.tool_name(tool.text("key") or tool.name),
         title=tool.name,
         annotations=_dict(tool.get("annotations")),
-        schema=tools.input_schema(plain),
-        operation=plain,
+        schema=tools.input_schema(operation_fields),
+        operation=operation_fields,
         integration={
-            "baseUrl": base,
+            "baseUrl": base_url,
             "name": integration.name,
             "config": {"headers": _dict(_dict(integration.get("config")).get("headers"))},
         },
         auth=_auth(snapshot, auth) if auth is not None else None,
         widget=widget.raw if widget is not None else None,
-        next_ids=tuple(one for one in following if isinstance(one, str)) if isinstance(following, list) else (),
+        next_ids=tuple(id for id in next_ids if isinstance(id, str)) if isinstance(next_ids, list) else (),
         enabled=tool.get("isEnabled") is not False,
         output_schema=operation.get("outputSchema"),
     )
 
 
 def tool_of(snapshot: Snapshot, kind: str, id: str) -> str | None:
-    """The id of the tool that is meant by a tool, a widget or an operation of the app; None where none is."""
+    """Return the id of the tool that a tool, widget or operation of the app belongs to; None where there is none."""
     resource = snapshot.resource(kind, id)
     if resource is None:
         return None
     if kind == "tool":
         return resource.id
     if kind == "widget":
-        found = resource.text("toolId")
-        return found if snapshot.resource("tool", found) else None
+        tool_id = resource.text("toolId")
+        return tool_id if snapshot.resource("tool", tool_id) else None
     if kind == "operation":
         for tool in snapshot.resources("tool"):
             if _dict(tool.get("binding")).get("integrationOperationId") == id and not tool.made_up:
@@ -203,35 +207,35 @@ def tool_of(snapshot: Snapshot, kind: str, id: str) -> str | None:
 
 
 def find_tool(snapshot: Snapshot, wanted: str) -> str | None:
-    """The id of the tool that `wanted` names by id, key, name, or as models see it; None unless just one is meant."""
+    """Return the id of the tool with this id, key, name or name for models; None unless exactly one matches."""
     resources = [tool for tool in snapshot.resources("tool") if not tool.made_up]
-    ways = (
+    getters = (
         lambda tool: tool.id,
         lambda tool: tool.text("key"),
         lambda tool: tools.tool_name(tool.text("key") or tool.name),
         lambda tool: tool.name,
     )
-    for way in ways:
-        found = [tool.id for tool in resources if way(tool) == wanted]
-        if len(found) == 1:
-            return found[0]
+    for getter in getters:
+        ids = [tool.id for tool in resources if getter(tool) == wanted]
+        if len(ids) == 1:
+            return ids[0]
     return None
 
 
 def fits(schema: Any, value: Any) -> bool:
-    """Whether a value is one that a schema takes, as far as a form can tell."""
+    """Return whether a value is valid under a schema, as far as a form can check it."""
     if not isinstance(schema, Mapping) or "$ref" in schema:
         return True
     return next(check.deep(Reader(schema).field(schema), value), None) is None
 
 
 def _auth(snapshot: Snapshot, auth: Resource) -> Document:
-    """The connection; its kind from its provider where it does not say itself."""
+    """Return the connection, with the kind of its provider where it has none itself."""
     config = dict(_dict(auth.get("config")))
     if not isinstance(config.get("type"), str):
         for provider in snapshot.resources("provider"):
-            same = auth.text("providerKey") and provider.text("key") == auth.text("providerKey")
-            if same or (auth.text("providerId") and provider.id == auth.text("providerId")):
+            same_key = auth.text("providerKey") and provider.text("key") == auth.text("providerKey")
+            if same_key or (auth.text("providerId") and provider.id == auth.text("providerId")):
                 config["type"] = provider.text("kind") or None
     if config.get("type") in _OAUTH:
         config["type"] = "oauth"

@@ -1,4 +1,4 @@
-"""Going through a chain one tool at a time, by the rule the endpoint follows, with the results open to editing."""
+"""Running a chain one tool at a time, by the endpoint's rules, with results that can be edited in between."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class MappedArguments:
-    """An argument and where it came from: the title of a tool, or the arguments of the first call."""
+    """An argument and its source: the title of a tool, or the arguments of the first call."""
 
     name: str
     value: Any
@@ -24,7 +24,7 @@ class MappedArguments:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A tool that comes next: `arguments` found for it, where each was found, and the required ones that are not."""
+    """The next tool: its `arguments`, the source of each, and the required ones that no source has (`absent`)."""
 
     bound: BoundTool
     arguments: Document
@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(slots=True)
 class Chain:
-    """A chain under way: breadth first, each tool once, as the endpoint goes through it.
+    """A chain that is being run: breadth first, each tool once, as the endpoint runs it.
 
     `results` are `(title, result)`, the newest last; `first` the arguments of the first call.
     """
@@ -47,46 +47,46 @@ class Chain:
 
     @classmethod
     def begin(cls, snapshot: Snapshot, bound: BoundTool, arguments: Document, result: Document) -> Chain:
-        """The chain of a tool that has just been run."""
+        """Return the chain of a tool that has just been run."""
         chain = cls(snapshot, arguments)
         chain.done(bound, result)
         return chain
 
     def done(self, bound: BoundTool, result: Document) -> None:
-        """A tool of the chain was run with this result."""
+        """Record that a tool of the chain was run with this result."""
         self.seen.add(bound.id)
         self.results.append((bound.title, result))
         self.waiting.extend(bound.next_ids)
 
     def edit(self, result: Document) -> None:
-        """Put another result in the newest one's place."""
+        """Replace the newest result."""
         self.results[-1] = (self.results[-1][0], result)
 
     def peek(self) -> tuple[Step | None, list[str]]:
-        """The next step, and why tools that stand before it cannot be run; None at the end of the chain."""
-        passed: list[str] = []
+        """Return the next step (None at the end of the chain), and why tools before it cannot be run."""
+        skip_reasons: list[str] = []
         while self.waiting:
             id = self.waiting[0]
             if id in self.seen:
                 self.waiting.popleft()
                 continue
             try:
-                return self._step(bound_of(self.snapshot, id)), passed
+                return self._step(bound_of(self.snapshot, id)), skip_reasons
             except NotRunnable as error:
-                passed.append(error.message)
+                skip_reasons.append(error.message)
                 self.skip()
-        return None, passed
+        return None, skip_reasons
 
     def skip(self) -> None:
-        """Leave out the tool that would come next."""
+        """Leave out the next tool."""
         if self.waiting:
             self.seen.add(self.waiting.popleft())
 
     def _step(self, bound: BoundTool) -> Step:
         newest_first = [*reversed(self.results), ("the first call's arguments", self.first)]
-        given = handed_on(bound.schema, [result for _, result in newest_first], fits)
-        taken = tuple(
-            MappedArguments(name, value, newest_first[given.sources[name]][0])
-            for name, value in given.arguments.items()
+        mapped = handed_on(bound.schema, [result for _, result in newest_first], fits)
+        mapped_arguments = tuple(
+            MappedArguments(name, value, newest_first[mapped.sources[name]][0])
+            for name, value in mapped.arguments.items()
         )
-        return Step(bound, given.arguments, taken, tuple(given.absent))
+        return Step(bound, mapped.arguments, mapped_arguments, tuple(mapped.absent))

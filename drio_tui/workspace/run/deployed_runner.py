@@ -1,4 +1,4 @@
-"""Calling what is deployed, through its endpoint, as an AI client does."""
+"""Calling a deployed app through its endpoint, as an AI client does."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 VIEW_META = "drio/view"
 CHAIN_META = "drio/chain"
-Told = Callable[["Exchange"], None] | None
+OnExchange = Callable[["Exchange"], None] | None
 
 
 class NotDeployed(DrioError):
-    """There is no endpoint to call, or the tool is not at it."""
+    """There is no endpoint to call, or the endpoint does not offer the tool."""
 
     title = "It is not deployed"
     hint = "Deploy the app first."
 
 
-async def run_deployed(endpoint: str, bound: BoundTool, arguments: Document, on_exchange: Told = None) -> Run:
+async def run_deployed(endpoint: str, bound: BoundTool, arguments: Document, on_exchange: OnExchange = None) -> Run:
     """Call the tool by the name that models see. Raises `DrioError` where the endpoint cannot be called."""
-    with contextlib.suppress(ImportError):  # `connect` says what is missing; loading it is no time of the call's
+    with contextlib.suppress(ImportError):  # `connect` reports a missing SDK; loading it is not part of the call's time
         await asyncio.to_thread(importlib.import_module, "drio_tui.endpoint.sdk")
     started = time.perf_counter()
     run = Run(bound.id, bound.title, "deployed", arguments, secret_names=bound.secret_names)
@@ -49,11 +49,11 @@ async def run_deployed(endpoint: str, bound: BoundTool, arguments: Document, on_
     run.request = Request(
         "tools/call", endpoint, (("name", bound.name),), json_codec.dumps(shown_arguments(bound, arguments))
     )
-    _take(run, bound, result)
+    _apply_result(run, bound, result)
     return run
 
 
-def _take(run: Run, bound: BoundTool, result: CallResult) -> None:
+def _apply_result(run: Run, bound: BoundTool, result: CallResult) -> None:
     steps = result.meta.get(CHAIN_META)
     run.steps = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
     if result.is_error:
@@ -68,10 +68,10 @@ def _take(run: Run, bound: BoundTool, result: CallResult) -> None:
     run.value = inner_value(bound, structured, result.meta.get(VIEW_META))
 
 
-async def widget_page(endpoint: str, bound: BoundTool, on_exchange: Told = None) -> str:
-    """The HTML of the tool's widget, from the endpoint's `ui://` resource. Raises `NotDeployed` where there is none."""
+async def widget_page(endpoint: str, bound: BoundTool, on_exchange: OnExchange = None) -> str:
+    """Return the HTML of the tool's widget, from the endpoint's `ui://` resource. Raises `NotDeployed` without one."""
     async with connect(endpoint, on_exchange=on_exchange) as live:
-        tool = next((one for one in await live.tools() if one.name == bound.name), None)
+        tool = next((offered for offered in await live.tools() if offered.name == bound.name), None)
         if tool is None:
             raise NotDeployed(f"the endpoint has no tool {bound.name}", hint="Deploy the app again.")
         if not tool.widget_uri:
@@ -80,32 +80,32 @@ async def widget_page(endpoint: str, bound: BoundTool, on_exchange: Told = None)
 
 
 async def live_at(client: DrioClient, app: Document) -> str:
-    """Where an app is live: as its public id says, or as the last deploy from here was told. Raises `NotDeployed`."""
+    """Return the endpoint of an app, by its public id or from the last deploy recorded here. Raises `NotDeployed`."""
     sandbox = client.transport.is_sandbox
-    told = endpoint_of(client.transport.base_url, app, sandbox=sandbox)
-    if told is None or not sandbox:  # a local sandbox may listen elsewhere by now
-        last = await asyncio.to_thread(DeployRecordStore(client.transport.server_id, str(app.get("id"))).read)
-        if last is not None and last.endpoint:
-            return last.endpoint
+    endpoint = endpoint_of(client.transport.base_url, app, sandbox=sandbox)
+    if endpoint is None or not sandbox:  # a local sandbox may listen at another address by now
+        last_record = await asyncio.to_thread(DeployRecordStore(client.transport.server_id, str(app.get("id"))).read)
+        if last_record is not None and last_record.endpoint:
+            return last_record.endpoint
     if app.get("status") == "draft":
         raise NotDeployed("the app is a draft, so there is nothing to call", hint="Deploy it, or run its draft.")
-    if told is None:
-        raise NotDeployed("where it is live cannot be told from what drio says", hint="Run its draft.")
-    return told
+    if endpoint is None:
+        raise NotDeployed("its endpoint cannot be derived from what drio says", hint="Run its draft.")
+    return endpoint
 
 
 def endpoint_of(api_url: str, app: Document, *, sandbox: bool) -> str | None:
-    """Where an app answers AI clients, by its public id; None where that cannot be told (contract section 5).
+    """Return the endpoint of an app by its public id; None where it cannot be derived (contract section 5).
 
-    The local sandbox serves it beside its API; drio at a host of its own for each app.
+    The local sandbox serves it beside its API; drio at a separate host for each app.
     """
-    public = app.get("publicMcpId")
-    if not isinstance(public, str) or not public:
+    mcp_id = app.get("publicMcpId")
+    if not isinstance(mcp_id, str) or not mcp_id:
         return None
     if sandbox:
         parts = urlsplit(api_url)
-        return f"{parts.scheme}://{parts.netloc}/mcp/{quote(public, safe='')}"
+        return f"{parts.scheme}://{parts.netloc}/mcp/{quote(mcp_id, safe='')}"
     host = urlsplit(api_url).hostname or ""
-    if (host == "getdrio.com" or host.endswith(".getdrio.com")) and public.replace("_", "").replace("-", "").isalnum():
-        return f"https://{public}.mcp.getdrio.com/mcp"
+    if (host == "getdrio.com" or host.endswith(".getdrio.com")) and mcp_id.replace("_", "").replace("-", "").isalnum():
+        return f"https://{mcp_id}.mcp.getdrio.com/mcp"
     return None

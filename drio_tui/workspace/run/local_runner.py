@@ -1,7 +1,7 @@
 """Running the draft from this machine: the operation as drio has it now, by the rules of a deployed tool.
 
-drio never gives a secret back, so what an auth connection needs is typed, once per connection and place it is
-for, and stays in the memory of this process.
+drio never returns a secret, so the credentials of an auth connection are typed, once per connection and host, and
+stay in the memory of this process.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from drio_tui.tool_calls.fetch import Answer, FetchFailed, FetchLimits, fetch
 from drio_tui.tool_calls.requests import SAFE, BadArgument, PreparedRequest, build
 from drio_tui.urls import is_loopback
 from drio_tui.workspace.run.bound_tool import BoundTool, Document
-from drio_tui.workspace.run.tool_run import Request, Run, secret_texts, shown_request, take_answer
+from drio_tui.workspace.run.tool_run import Request, Run, apply_answer, redacted_request, secret_texts
 
-_WANTED: dict[str, tuple[tuple[str, str], ...]] = {
+_CREDENTIAL_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "apiKey": (("apiKey", "API key"),),
     "bearer": (("token", "Token"),),
     "basic": (("password", "Password"),),
@@ -42,7 +42,7 @@ class BadArguments(DrioError):
 class CredentialRequest:
     """What has to be typed before a tool can be run: any one of `members` (name and label) of a connection.
 
-    `place` is the host it goes to. Texts are not yet safe to show.
+    `place` is the host that it is sent to. Texts are not sanitized.
     """
 
     key: tuple[str, ...]
@@ -53,24 +53,24 @@ class CredentialRequest:
 
 @dataclass(slots=True)
 class LocalRunner:
-    """What is known while the program runs: typed credentials, and the hosts that a person has agreed to.
+    """Runs tools from this machine. Keeps typed credentials, and the hosts that the user has agreed to, in memory.
 
-    `hosts` were shown and agreed to; of those, `private` may lie at private addresses.
+    The user was shown the `hosts` and agreed to them; those in `private` may have private addresses.
     """
 
     limits: FetchLimits = field(default_factory=FetchLimits)
     hosts: set[Origin] = field(default_factory=set)
     private: set[Origin] = field(default_factory=set)
     typed: dict[tuple[str, str], Document] = field(default_factory=dict, repr=False)
-    """Arguments that were typed and not run yet, by app and tool."""
+    """Arguments that were typed but not run yet, by app and tool."""
     _secrets: dict[tuple[str, ...], Document] = field(default_factory=dict, repr=False)
 
     def wanted(self, bound: BoundTool) -> CredentialRequest | None:
-        """What has to be typed before this tool can be run; None where nothing is missing."""
+        """Return what has to be typed before this tool can be run; None where nothing is missing."""
         if bound.auth is None:
             return None
         config = bound.auth["config"]
-        members = _WANTED.get(str(config.get("type")), ())
+        members = _CREDENTIAL_FIELDS.get(str(config.get("type")), ())
         if config.get("type") == "oauth" and not (config.get("tokenEndpoint") and config.get("clientId")):
             members = (("token", "Access token"),)
         key = _key(bound)
@@ -78,57 +78,57 @@ class LocalRunner:
             return None
         return CredentialRequest(key, str(bound.auth["name"]), origin_text(origin(bound)), members)
 
-    def give(self, wanted: CredentialRequest, typed: Document) -> None:
-        """Keep what was typed, in memory."""
-        self._secrets[wanted.key] = {name: value for name, value in typed.items() if value}
+    def give(self, request: CredentialRequest, typed: Document) -> None:
+        """Store what was typed, in memory."""
+        self._secrets[request.key] = {name: value for name, value in typed.items() if value}
 
     def forget(self, bound: BoundTool) -> None:
-        """Forget what was typed for this tool's connection, so that it is asked for again."""
+        """Discard what was typed for this tool's connection, so that it is asked for again."""
         self._secrets.pop(_key(bound), None)
 
     def secrets(self) -> list[str]:
-        """Every secret typed so far, to take it out of what is shown."""
+        """Return every secret that was typed, to remove it from what is shown."""
         return [str(value) for members in self._secrets.values() for value in members.values()]
 
     def is_new(self, bound: BoundTool) -> bool:
-        """Whether the tool's host was not agreed to yet."""
+        """Return whether the user has not agreed to the tool's host yet."""
         return origin(bound) not in self.hosts
 
     def agree(self, bound: BoundTool) -> None:
-        """Remember that requests may go to the tool's host, also where it is written as a private address."""
+        """Record that requests may go to the tool's host, also where it is written as a private address."""
         self.hosts.add(origin(bound))
         if has_private_host(bound):
             self.private.add(origin(bound))
 
     async def run(self, bound: BoundTool, arguments: Document) -> Run:
-        """Run the tool. Raises `BadArguments`; what goes wrong after that is the run's `error`."""
+        """Run the tool. Raises `BadArguments`; later failures are in the run's `error`."""
         started = time.perf_counter()
-        outgoing = prepare(bound, arguments)
-        known = [*self.secrets(), *secret_texts(bound, arguments)]
+        request = prepare(bound, arguments)
+        hidden_texts = [*self.secrets(), *secret_texts(bound, arguments)]
         run = Run(bound.id, bound.title, "here", arguments, secret_names=bound.secret_names)
-        run.request = shown_request(outgoing, bound.auth, known)
-        checked = time.perf_counter()
-        run.timing.append(("arguments", checked - started))
-        auth, secrets = _as_typed(bound.auth, self._secrets.get(_key(bound), {}))
+        run.request = redacted_request(request, bound.auth, hidden_texts)
+        built = time.perf_counter()
+        run.timing.append(("arguments", built - started))
+        auth, secrets = _effective_auth(bound.auth, self._secrets.get(_key(bound), {}))
         urls = [bound.integration["baseUrl"]]
         endpoint = ((auth or {}).get("config") or {}).get("tokenEndpoint")
         policy = Policy(private=frozenset(self.private))
-        gate = EgressPolicy.for_urls(policy, [*urls, *([endpoint] if isinstance(endpoint, str) else [])])
+        egress = EgressPolicy.for_urls(policy, [*urls, *([endpoint] if isinstance(endpoint, str) else [])])
         transport = GuardedTransport(policy, connections=4)
         try:
-            keyring = CredentialProvider(transport, gate, {str(auth["id"]): secrets} if auth else {})
-            credentials = await keyring.credentials(auth)
-            known += keyring.given
-            signed = time.perf_counter()
+            provider = CredentialProvider(transport, egress, {str(auth["id"]): secrets} if auth else {})
+            credentials = await provider.credentials(auth)
+            hidden_texts += provider.given
+            signed_in = time.perf_counter()
             if auth is not None:
-                run.timing.append(("sign-in", signed - checked))
-            answer: Answer = await fetch(transport, gate, outgoing, credentials, self.limits)
-            answered = time.perf_counter()
-            run.timing.append(("upstream", answered - signed))
-            take_answer(run, bound, answer, known)
-            if answer.status == 401 and self._secrets.pop(_key(bound), None) is not None:
+                run.timing.append(("sign-in", signed_in - built))
+            response: Answer = await fetch(transport, egress, request, credentials, self.limits)
+            response_received = time.perf_counter()
+            run.timing.append(("upstream", response_received - signed_in))
+            apply_answer(run, bound, response, hidden_texts)
+            if response.status == 401 and self._secrets.pop(_key(bound), None) is not None:
                 run.error += " What was typed to sign in is forgotten, and asked for again."
-            run.timing.append(("reading", time.perf_counter() - answered))
+            run.timing.append(("reading", time.perf_counter() - response_received))
         except SignInFailed as error:
             run.error = str(error)
         except FetchFailed as error:
@@ -142,10 +142,10 @@ class LocalRunner:
 
 
 def prepare(bound: BoundTool, arguments: Any, agent: str = "drio-tui") -> PreparedRequest:
-    """The request that the arguments make in the name of `agent`, without credentials. Raises `BadArguments`."""
-    wrong = bound.problems(arguments)
-    if wrong:
-        raise BadArguments("; ".join(wrong))
+    """Build the request for the arguments, without credentials. `agent` is the User-Agent. Raises `BadArguments`."""
+    problems = bound.problems(arguments)
+    if problems:
+        raise BadArguments("; ".join(problems))
     try:
         return build(bound.integration, bound.operation, arguments, agent=agent)
     except BadArgument as error:
@@ -155,12 +155,12 @@ def prepare(bound: BoundTool, arguments: Any, agent: str = "drio-tui") -> Prepar
 
 
 def preview(bound: BoundTool, arguments: Any, agent: str = "drio-tui") -> Request:
-    """The request as it would be sent, secrets hidden. Raises `BadArguments`."""
-    return shown_request(prepare(bound, arguments, agent), bound.auth, secret_texts(bound, arguments))
+    """Return the request as it would be sent, with secrets hidden. Raises `BadArguments`."""
+    return redacted_request(prepare(bound, arguments, agent), bound.auth, secret_texts(bound, arguments))
 
 
 def origin(bound: BoundTool) -> Origin:
-    """Host and port that the tool's requests go to."""
+    """Return host and port that the tool's requests go to."""
     try:
         return origin_of(httpx.URL(bound.integration["baseUrl"]))
     except (httpx.InvalidURL, ValueError):
@@ -168,7 +168,7 @@ def origin(bound: BoundTool) -> Origin:
 
 
 def has_private_host(bound: BoundTool) -> bool:
-    """Whether the tool's host is written as this machine or as a private address; no name is resolved."""
+    """Return whether the tool's host is written as this machine or as a private address; no name is resolved."""
     host, _ = origin(bound)
     try:
         address = ip_address(host)
@@ -178,7 +178,7 @@ def has_private_host(bound: BoundTool) -> bool:
 
 
 def _key(bound: BoundTool) -> tuple[str, ...]:
-    """What typed credentials are for: a connection, and where it is used. Another place has to be asked for anew."""
+    """Return what typed credentials are valid for: a connection and a host. Another host has to be asked for again."""
     auth = bound.auth or {}
     config = auth.get("config") or {}
     base = urlsplit(bound.integration["baseUrl"])
@@ -188,8 +188,8 @@ def _key(bound: BoundTool) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _as_typed(auth: Document | None, typed: Document) -> tuple[Document | None, Document]:
-    """The connection as the typed secrets want it: an access token takes the place of signing in."""
+def _effective_auth(auth: Document | None, typed: Document) -> tuple[Document | None, Document]:
+    """Return the connection and secrets to use: a typed access token replaces signing in."""
     if auth is None or auth["config"].get("type") != "oauth" or "token" not in typed:
         return auth, typed
     return auth | {"config": {"type": "bearer"}}, {"token": typed["token"]}

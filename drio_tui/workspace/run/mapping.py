@@ -1,7 +1,7 @@
 """What a widget shows of a sample result, slot by slot, and whether its actions' templates find anything.
 
-The rules are those of `drio_tui.widget_data`, by which the endpoint fills widgets; here they are put into words
-for the person who writes the mappings. Texts are not yet safe to show.
+The rules are those of `drio_tui.widget_data`, by which the endpoint fills widgets. Here the results are put into
+words for the user who writes the mappings. Texts are not sanitized.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from drio_tui.api.json_codec import dumps
-from drio_tui.widget_data import field_mappings as _slots
-from drio_tui.widget_data import template as _template
+from drio_tui.widget_data import field_mappings, template
 from drio_tui.widget_data.jsonpath import PathError, parse
 
 State = Literal["found", "nothing", "wrong", "unseen"]
@@ -32,7 +31,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
     "image": ("src", "alt"),
 }
 """The slots of each kind of widget. The names follow the example that drio documents (`rows`) and the
-catalogue of the local drio; the API lists none, so any other name is taken too."""
+catalogue of the local drio. The API lists none, so any other name is accepted too."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "data-table": ("columns.",),
@@ -41,7 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "form": ("fields.",),
     "chart": ("series.",),
 }
-"""Beginnings of slots of which there can be many: `columns.email`."""
+"""Prefixes of slots that can occur many times, such as `columns.email`."""
 
 STYLES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "": (("density", ("compact", "comfortable")),),
@@ -54,14 +53,14 @@ STYLES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "metric": (("format", ("number", "percent", "currency")), ("precision", ("0", "1", "2"))),
     "text": (("format", ("markdown", "plain")), ("width", ("prose", "full"))),
 }  # fmt: skip
-"""Style names of each kind of widget (of all under the empty name) with the values that are common."""
+"""Style names of each kind of widget with common values; the empty name is for all kinds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one mapping does with the sample. `shown` is what it finds, or why it finds nothing.
+    """The result of one mapping on the sample. `shown` is what it finds, or why it finds nothing.
 
-    `unseen`: it looks into the members of the collection, and there are none.
+    `unseen`: it applies to the items of the collection, and there are none.
     """
 
     slot: str
@@ -71,130 +70,132 @@ class Outcome:
 
 
 def judge(mappings: Any, sample: Any) -> list[Outcome]:
-    """Every mapping tried on the sample, in order."""
+    """Apply every mapping to the sample, in order."""
     if not isinstance(mappings, dict):
         return []
     collection = collection_of(mappings)
-    # Under names of their own, so that a column whose path finds nothing does not get the member of its name.
+    # Under separate names, so that a column whose path finds nothing does not get the property of its name.
     names = {slot: slot if slot in (collection, "columns") else f"#{n}" for n, slot in enumerate(mappings)}
-    view = _slots.fill({names[slot]: path for slot, path in mappings.items()}, sample)
-    found: list[Outcome] = []
+    view = field_mappings.fill({names[slot]: path for slot, path in mappings.items()}, sample)
+    outcomes: list[Outcome] = []
     for slot, path in mappings.items():
-        written = path if isinstance(path, str) else dumps(path)
+        path_text = path if isinstance(path, str) else dumps(path)
         problem = view.problems.get(names[slot])
         if problem is not None:
             state: State = "nothing" if problem == "matches nothing" else "wrong"
-            found.append(Outcome(slot, written, state, problem))
+            outcomes.append(Outcome(slot, path_text, state, problem))
             continue
         values = [item["slots"][names[slot]] for item in view.items or () if names[slot] in item["slots"]]
         if slot == collection:
             count = len(view.items or ()) + view.cut
             state = "found" if count else "nothing"
-            found.append(Outcome(slot, written, state, f"{count} item{'s' * (count != 1)}" if count else "no items"))
+            outcomes.append(
+                Outcome(slot, path_text, state, f"{count} item{'s' * (count != 1)}" if count else "no items")
+            )
         elif slot == "columns" and collection is not None and view.columns:
-            found.append(Outcome(slot, written, "found", ", ".join(view.columns[:8])))
+            outcomes.append(Outcome(slot, path_text, "found", ", ".join(view.columns[:8])))
         elif collection is not None and slot != "columns":
-            found.append(_of_items(slot, written, values, len(view.items or ())))
+            outcomes.append(_item_outcome(slot, path_text, values, len(view.items or ())))
         elif names[slot] in view.slots:
-            found.append(Outcome(slot, written, "found", brief(view.slots[names[slot]])))
+            outcomes.append(Outcome(slot, path_text, "found", brief(view.slots[names[slot]])))
         else:
-            found.append(Outcome(slot, written, "nothing", "finds null"))
-    return found
+            outcomes.append(Outcome(slot, path_text, "nothing", "finds null"))
+    return outcomes
 
 
-def _of_items(slot: str, path: str, values: list[Any], of: int) -> Outcome:
-    if not of:
+def _item_outcome(slot: str, path: str, values: list[Any], item_count: int) -> Outcome:
+    if not item_count:
         return Outcome(slot, path, "unseen", "no items to look into")
     if not values:
         return Outcome(slot, path, "nothing", "finds null")
-    share = f"  ({len(values)} of {of} items)" if len(values) < of else ""
-    return Outcome(slot, path, "found", brief(values[0]) + share)
+    suffix = f"  ({len(values)} of {item_count} items)" if len(values) < item_count else ""
+    return Outcome(slot, path, "found", brief(values[0]) + suffix)
 
 
 def collection_of(mappings: Mapping[str, Any]) -> str | None:
-    """The slot whose members the others look into, if there is one."""
-    return next((name for name in _slots.COLLECTIONS if name in mappings), None)
+    """Return the slot whose items the other slots are looked up in, if there is one."""
+    return next((name for name in field_mappings.COLLECTIONS if name in mappings), None)
 
 
 def suggested(primitive: str, mappings: Mapping[str, Any]) -> list[str]:
-    """Slots that this kind of widget has and the mappings do not, `columns.` where a name is to be added."""
+    """Return slots of this kind of widget that have no mapping yet, with `columns.` where a name is to be added."""
     return [slot for slot in (*SLOTS.get(primitive, ()), *GROUPS.get(primitive, ())) if slot not in mappings]
 
 
 def styles_for(primitive: str) -> dict[str, tuple[str, ...]]:
-    """Style names for this kind of widget, with common values."""
+    """Return the style names of this kind of widget, with common values."""
     return dict((*STYLES[""], *STYLES.get(primitive, ())))
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A path that finds something, and what it finds first."""
+    """A path that finds something, and the first value that it finds."""
 
     path: str
     shown: str
     many: bool = False
 
 
-def offers(slot: str, mappings: Mapping[str, Any], sample: Any, most: int = 300) -> list[Offer]:
-    """Paths to offer for a slot: into the sample, or into a member of the collection where there is one."""
+def offers(slot: str, mappings: Mapping[str, Any], sample: Any, limit: int = 300) -> list[Offer]:
+    """Return paths to suggest for a slot: into the sample, or into an item of the collection where there is one."""
     collection = collection_of(mappings)
     root = sample
     if collection is not None and slot not in (collection, "columns"):
         root = first_item(mappings, sample)
-    found: list[Offer] = []
+    offers: list[Offer] = []
     for offer in _paths(root):
-        if len(found) >= most:
+        if len(offers) >= limit:
             break
-        found.append(offer)
-    if slot in _slots.COLLECTIONS or slot == "columns":
-        found.sort(key=lambda offer: not offer.many)
-    return found
+        offers.append(offer)
+    if slot in field_mappings.COLLECTIONS or slot == "columns":
+        offers.sort(key=lambda offer: not offer.many)
+    return offers
 
 
 def first_item(mappings: Mapping[str, Any], sample: Any) -> Any:
-    """The first member of the collection in the sample; None where there is none."""
+    """Return the first item of the collection in the sample; None where there is none."""
     name = collection_of(mappings)
     path = mappings.get(name) if name else None
     if not isinstance(path, str):
         return None
     try:
-        found = parse(path).find(sample)
+        nodes = parse(path).find(sample)
     except PathError:
         return None
-    values = [value for _, value in found]
+    values = [value for _, value in nodes]
     if len(values) == 1 and isinstance(values[0], list):
         values = values[0]
     return values[0] if values else None
 
 
 def _paths(value: Any) -> Iterator[Offer]:
-    """Breadth first, so that the short paths come first; into lists by way of their first member."""
-    waiting: list[tuple[str, Any]] = [("$", value)]
-    for steps in range(2_000):
-        if not waiting:
+    """Yield paths breadth first, so that short paths come first; of a list only into its first item."""
+    queue: list[tuple[str, Any]] = [("$", value)]
+    for number in range(2_000):
+        if not queue:
             return
-        path, current = waiting.pop(0)
-        if steps or not isinstance(current, dict | list):
+        path, current = queue.pop(0)
+        if number or not isinstance(current, dict | list):
             yield Offer(path, brief(current), isinstance(current, list))
         elif isinstance(current, list):
             yield Offer(path, brief(current), True)
         if isinstance(current, dict):
-            waiting += [(f"{path}{step_text(str(name))}", inner) for name, inner in current.items()]
+            queue += [(f"{path}{step_text(str(name))}", child) for name, child in current.items()]
         elif isinstance(current, list) and current:
-            waiting.append((f"{path}[*]", current[0]))
+            queue.append((f"{path}[*]", current[0]))
 
 
 def step_text(name: str) -> str:
-    """A member's name as a step of a JSONPath: `.email`, `['e-mail']`."""
+    """Return a property name as a step of a JSONPath: `.email`, `['e-mail']`."""
     if name.isascii() and name.isidentifier():
         return f".{name}"
-    if name.isprintable() and not any(mark in name for mark in "\\'\""):
+    if name.isprintable() and not any(character in name for character in "\\'\""):
         return f"['{name}']"
     return f"[{json.dumps(name)}]"
 
 
 def brief(value: Any, width: int = 60) -> str:
-    """A value on one short line."""
+    """Return a value on one short line."""
     if isinstance(value, list):
         return f"{len(value)} item{'s' * (len(value) != 1)}"
     if isinstance(value, dict):
@@ -213,55 +214,55 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
     "card": ("card.select", "button.click", "form.submit"),
     "form": ("form.submit", "button.click"),
 }
-"""The triggers that each kind of widget can send; others have buttons and forms."""
+"""The triggers that each kind of widget can send; other kinds have buttons and forms."""
 
 
-def scope_of(mappings: Mapping[str, Any], sample: Any, given: Any = None) -> dict[str, Any]:
-    """What a template's paths are looked up in: an item, the result and the tool's input, all from samples."""
+def scope_of(mappings: Mapping[str, Any], sample: Any, tool_input: Any = None) -> dict[str, Any]:
+    """Return what a template's paths are looked up in: an item, the result and the tool's input, all from samples."""
     item = first_item(mappings, sample)
     form = {slot.removeprefix("fields."): "text" for slot in mappings if slot.startswith("fields.")}
-    return {"item": item, "result": sample, "input": given, "form": form or None}
+    return {"item": item, "result": sample, "input": tool_input, "form": form or None}
 
 
 def check_template(text: str, scope: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a template, each the end of a sentence; nothing where all its paths find something."""
-    if len(text) > _template.LONGEST:
-        return [f"is longer than {_template.LONGEST:,} characters"]
-    pieces = _template.parts(text)
-    found: list[str] = []
-    for piece in pieces:
-        if isinstance(piece, str):
-            found += _stray(piece)
-        elif not _knowable(piece, scope):
+    """Return what is wrong with a template, each the end of a sentence; empty where all its paths find something."""
+    if len(text) > template.LONGEST:
+        return [f"is longer than {template.LONGEST:,} characters"]
+    parts = template.parts(text)
+    problems: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            problems += _invalid_lookups(part)
+        elif not _samples_can_decide(part, scope):
             continue
-        elif _template.lookup(piece, scope) is None:
-            found.append(f"has {{{{ {dotted(piece)} }}}}, which is not in the sample")
-    return list(dict.fromkeys(found))
+        elif template.lookup(part, scope) is None:
+            problems.append(f"has {{{{ {dotted(part)} }}}}, which is not in the sample")
+    return list(dict.fromkeys(problems))
 
 
-def _stray(text: str) -> Iterator[str]:
+def _invalid_lookups(text: str) -> Iterator[str]:
     start = text.find("{{")
     while start >= 0:
         end = text.find("}}", start)
-        inside = text[start : end + 2] if end >= 0 else text[start : start + 20]
-        yield f"has {inside}, which is no path" if end >= 0 else f"has {inside} without its }}}}"
+        fragment = text[start : end + 2] if end >= 0 else text[start : start + 20]
+        yield f"has {fragment}, which is no path" if end >= 0 else f"has {fragment} without its }}}}"
         start = text.find("{{", start + 2)
 
 
-def _knowable(path: Sequence[str | int], scope: Mapping[str, Any]) -> bool:
-    """Whether the samples can tell; what a person will type into a form, or how a chart is drawn, they cannot."""
+def _samples_can_decide(path: Sequence[str | int], scope: Mapping[str, Any]) -> bool:
+    """Return whether the samples can decide it; they lack what a user types into a form, and how a chart is drawn."""
     first = path[0]
-    for root, names in _template.ROOTS.items():
-        if first in names:
+    for root, first_names in template.ROOTS.items():
+        if first in first_names:
             return scope.get(root) is not None
     return any(scope.get(root) is not None for root in ("item", "result"))
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """A template's path as it is written."""
+    """Return a template's path as it is written."""
     return ".".join(map(str, path))
 
 
 def rendered(text: str, scope: Mapping[str, Any]) -> str:
-    """The template filled from the samples, on one line."""
-    return brief(_template.render(_template.parts(text), scope), 120)
+    """Return the template filled from the samples, on one line."""
+    return brief(template.render(template.parts(text), scope), 120)

@@ -1,7 +1,7 @@
-"""A made-up value that a JSON Schema allows, to try mappings and templates on before there is a real answer.
+"""An example value of a JSON Schema, to test mappings and templates before there is a real result.
 
-The schema's own examples, defaults and constants come first; what is left is invented from types, formats and
-names. Every member is there, required or not, since mappings may point at any of them; lists hold two items.
+The schema's own examples, defaults and constants come first; the rest is generated from types, formats and names.
+Every property is present, required or not, since mappings may refer to any of them; lists have two items.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from drio_tui.workspace.model.snapshot import Snapshot
 
 DEEPEST = 8
 MOST = 2_000
-"""How many places of a schema are looked at; beyond them there is null."""
+"""The most subschemas that are visited; the value of others is null."""
 ITEMS = 2
 
 _FORMATS = {
@@ -34,9 +34,9 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a tool's call might bring: `result` and `given` (its input), made from schemas. `about` names the operation.
+    """An example of a tool's call: `result` and `given` (its input), made from schemas. `about` names the operation.
 
-    `about` is empty, and there is no result, where the tool is bound to nothing that is known.
+    `about` is empty, and there is no result, if the tool is not bound to a known operation.
     """
 
     result: Json = None
@@ -45,7 +45,7 @@ class Sample:
 
 
 def sample_of(snapshot: Snapshot, tool_id: Any) -> Sample:
-    """A sample of the operation that a tool is bound to."""
+    """Return a sample of the operation that a tool is bound to."""
     tool = snapshot.resource("tool", tool_id) if isinstance(tool_id, str) else None
     binding = tool.get("binding") if tool is not None else None
     id = binding.get("integrationOperationId") if isinstance(binding, dict) else None
@@ -64,7 +64,7 @@ class _Budget:
 
 
 def example_of(schema: Json) -> Json:
-    """A value by the schema; null where the schema says nothing or cannot be read."""
+    """Return an example value of the schema; None where the schema specifies nothing or cannot be read."""
     return _example(Schemas(schema), schema, "", 0, _Budget())
 
 
@@ -76,59 +76,59 @@ def _example(schemas: Schemas, schema: Json, name: str, depth: int, budget: _Bud
         flat, _ = schemas.flat(schema)
     except UnsupportedReference:
         return None
-    said = _said(flat)
-    if said is not _NOTHING:
-        return said
+    own_value = _own_value(flat)
+    if own_value is not _NO_VALUE:
+        return own_value
     for union in ("oneOf", "anyOf"):
         variants = flat.get(union)
         if isinstance(variants, list):
-            wanted = next((one for one in variants if not _is_null(one)), None)
-            return None if wanted is None else _example(schemas, wanted, name, depth + 1, budget)
-    kinds = types(flat) or ()
-    kind = next((one for one in kinds if one != "null"), "")
+            variant = next((candidate for candidate in variants if not _is_null(candidate)), None)
+            return None if variant is None else _example(schemas, variant, name, depth + 1, budget)
+    type_names = types(flat) or ()
+    type_name = next((candidate for candidate in type_names if candidate != "null"), "")
     properties = flat.get("properties")
-    if kind == "object" or (not kind and isinstance(properties, Mapping)):
-        members = properties if isinstance(properties, Mapping) else {}
+    if type_name == "object" or (not type_name and isinstance(properties, Mapping)):
+        subschemas = properties if isinstance(properties, Mapping) else {}
         return {
-            str(member): _example(schemas, inner, str(member), depth + 1, budget)
-            for member, inner in members.items()
+            str(member): _example(schemas, subschema, str(member), depth + 1, budget)
+            for member, subschema in subschemas.items()
             if budget.left >= 0
         }
-    if kind == "array" or (not kind and "items" in flat):
-        inner = flat.get("items", True)
-        return [_example(schemas, inner, name, depth + 1, budget) for _ in range(ITEMS)]
-    return _plain(flat, kind, name)
+    if type_name == "array" or (not type_name and "items" in flat):
+        subschema = flat.get("items", True)
+        return [_example(schemas, subschema, name, depth + 1, budget) for _ in range(ITEMS)]
+    return _scalar(flat, type_name, name)
 
 
-class _Nothing:
+class _NoValue:
     pass
 
 
-_NOTHING: Any = _Nothing()
+_NO_VALUE: Any = _NoValue()
 
 
-def _said(flat: Mapping[str, Any]) -> Json:
-    """What the schema itself gives as a value."""
+def _own_value(flat: Mapping[str, Any]) -> Json:
+    """Return the value that the schema itself contains."""
     for keyword in ("const", "example", "default"):
         if keyword in flat and flat[keyword] is not None:
             return flat[keyword]
     for keyword in ("examples", "enum"):
-        found = flat.get(keyword)
-        if isinstance(found, list) and found:
-            return found[0]
-    return _NOTHING
+        values = flat.get(keyword)
+        if isinstance(values, list) and values:
+            return values[0]
+    return _NO_VALUE
 
 
-def _plain(flat: Mapping[str, Any], kind: str, name: str) -> Json:
-    match kind:
+def _scalar(flat: Mapping[str, Any], type_name: str, name: str) -> Json:
+    match type_name:
         case "boolean":
             return True
         case "integer" | "number":
-            least = flat.get("minimum")
-            return least if isinstance(least, int) and not isinstance(least, bool) and least > 0 else 1
+            minimum = flat.get("minimum")
+            return minimum if isinstance(minimum, int) and not isinstance(minimum, bool) and minimum > 0 else 1
         case "string":
-            form = flat.get("format")
-            return _FORMATS.get(form, name or "text") if isinstance(form, str) else name or "text"
+            format_name = flat.get("format")
+            return _FORMATS.get(format_name, name or "text") if isinstance(format_name, str) else name or "text"
     return None
 
 

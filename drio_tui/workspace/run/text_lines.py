@@ -1,6 +1,6 @@
-"""Lines of text that are safe to show, of a width in terminal cells: what a widget's picture is made of.
+"""Lines of sanitized text with a width in terminal cells, of which a rendered widget consists.
 
-A line is a list of pieces `(text, role)`; what a role looks like is for whoever shows it.
+A line is a list of pieces `(text, role)`; the caller decides how a role is styled.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ Piece = tuple[str, str]
 Line = list[Piece]
 
 LINES = 4_000
-"""More lines than anybody would read."""
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+"""The most lines of a rendered value; nobody would read more."""
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
 
 
 def show(value: Any) -> str:
-    """A value on one safe line: nothing as –, yes and no, moments without their seconds."""
+    """Return a value as one sanitized line: `–` for null, Yes and No for booleans, timestamps without seconds."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, str):
-        return visible(value[:2_000].replace("T", " ", 1)[:16] if _MOMENT.match(value) else value[:2_000])
+        return visible(value[:2_000].replace("T", " ", 1)[:16] if _TIMESTAMP.match(value) else value[:2_000])
     if isinstance(value, int | float):
         return f"{value:,}" if abs(value) < 1e15 else str(value)
     return visible(json_codec.dumps(value)[:2_000])
 
 
 def label(name: str) -> str:
-    """A member's name as a heading: `createdAt` → `Created at`."""
+    """Return a property name as a heading: `createdAt` → `Created at`."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"[_-]+", " ", name[:200])).lower()
     return visible(spaced[:1].upper() + spaced[1:])
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly `width` cells, cut with … where it is longer."""
+    """Return the text padded or cut (with …) to exactly `width` cells."""
     if width <= 0:
         return ""
     size = cell_len(text)
@@ -52,17 +52,17 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return " " * (width - size) + text if right else text + " " * (width - size)
 
 
-def in_lines(text: str, width: int, most: int) -> list[str]:
-    """The text wrapped at `width` cells; of more than `most` lines the rest is left out, which … says."""
-    lines = [*islice(wrapped(text, width), most + 1)]
-    if len(lines) > most:
-        last = lines[most - 1]
-        lines[most - 1 :] = [f"{last}…" if cell_len(last) < width else fit(f"{last} ", width)]
+def in_lines(text: str, width: int, limit: int) -> list[str]:
+    """Wrap the text at `width` cells. Beyond `limit` lines the rest is left out, marked by `…`."""
+    lines = [*islice(wrapped(text, width), limit + 1)]
+    if len(lines) > limit:
+        last = lines[limit - 1]
+        lines[limit - 1 :] = [f"{last}…" if cell_len(last) < width else fit(f"{last} ", width)]
     return lines
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:
-    """Lines of at most `width` cells, broken at blanks where there are any."""
+    """Yield lines of at most `width` cells, broken at blanks where there are any."""
     for paragraph in visible(text[:20_000], multiline=True).split("\n"):
         line = ""
         size = 0
@@ -72,34 +72,34 @@ def wrapped(text: str, width: int) -> Iterator[str]:
                 yield line.rstrip()
                 line, size = "", 0
             if length > width:
-                *pieces, word = _broken(word, width)
+                *pieces, word = _split_word(word, width)
                 yield from pieces
                 length = cell_len(word)
             line, size = line + word, size + length
         yield line.rstrip()
 
 
-def _broken(word: str, width: int) -> Iterator[str]:
-    """A word in pieces of at most `width` cells. Measured is what one line can hold, never all that is left."""
+def _split_word(word: str, width: int) -> Iterator[str]:
+    """Split a word into pieces of at most `width` cells, measuring only what fits on one line, never the whole rest."""
     while True:
-        ahead = word[: width + 8]
-        if len(ahead) == len(word) and cell_len(ahead) <= width:
+        start = word[: width + 8]
+        if len(start) == len(word) and cell_len(start) <= width:
             yield word
             return
-        piece = set_cell_size(ahead, width).rstrip(" ") if cell_len(ahead[0]) <= width else ahead[0]
+        piece = set_cell_size(start, width).rstrip(" ") if cell_len(start[0]) <= width else start[0]
         yield piece
         word = word[max(1, len(piece)) :]
 
 
 def paragraph(text: Any, width: int, role: str = "") -> Iterator[Line]:
-    """A text in lines of at most `width` cells, all of one role."""
-    said = text if isinstance(text, str) else show(text)
-    for line in wrapped(said, max(8, width)):
+    """Yield a text as lines of at most `width` cells, all with one role."""
+    string = text if isinstance(text, str) else show(text)
+    for line in wrapped(string, max(8, width)):
         yield [(line, role)]
 
 
 def pairs(entries: Sequence[tuple[str, Any]], width: int) -> Iterator[Line]:
-    """Names and values, a value beside its name and wrapped there."""
+    """Yield names and values as lines, a value wrapped beside its name."""
     names = [label(name) for name, _ in entries]
     column = min(24, max((cell_len(name) for name in names), default=0))
     for name, (_, value) in zip(names, entries, strict=True):
@@ -109,30 +109,30 @@ def pairs(entries: Sequence[tuple[str, Any]], width: int) -> Iterator[Line]:
 
 
 def tree(value: Any, width: int) -> Iterator[Line]:
-    """Any value, as far as anybody would read it."""
-    return islice(_branches(value, width, 0), LINES)
+    """Yield any JSON value as lines, up to `LINES`."""
+    return islice(_tree_lines(value, width, 0), LINES)
 
 
-def _branches(value: Any, width: int, depth: int) -> Iterator[Line]:
+def _tree_lines(value: Any, width: int, depth: int) -> Iterator[Line]:
     if isinstance(value, list):
         if not value:
             yield [("None", "muted")]
         for item in value[:50]:
-            for number, line in enumerate(_branches(item, width - 2, depth + 1)):
+            for number, line in enumerate(_tree_lines(item, width - 2, depth + 1)):
                 yield [("• " if number == 0 else "  ", "muted"), *line]
     elif isinstance(value, dict) and depth < 4:
-        for name, member in list(value.items())[:60]:
-            if isinstance(member, dict | list) and member:
+        for name, child in list(value.items())[:60]:
+            if isinstance(child, dict | list) and child:
                 yield [(label(name), "key")]
-                for line in _branches(member, width - 2, depth + 1):
+                for line in _tree_lines(child, width - 2, depth + 1):
                     yield [("  ", ""), *line]
             else:
-                yield from pairs([(name, member)], width)
+                yield from pairs([(name, child)], width)
     else:
         yield from paragraph(show(value), width)
 
 
-def image(value: Any, alternative: str) -> Iterator[Line]:
-    """What stands for an image in a terminal: its words, and where it is."""
+def image(value: Any, alternative_text: str) -> Iterator[Line]:
+    """Yield the replacement of an image in a terminal: its alternative text and its address."""
     address = value if isinstance(value, str) and not value.startswith("data:") else "in the result itself"
-    yield [(f"▧ {alternative or 'An image'}", "badge"), (f"  {show(address)[:120]}", "muted")]
+    yield [(f"▧ {alternative_text or 'An image'}", "badge"), (f"  {show(address)[:120]}", "muted")]

@@ -1,6 +1,6 @@
-"""A widget's view as lines of text, slot by slot as the HTML widgets draw it.
+"""A widget as lines of text, slot by slot as the HTML widgets draw it.
 
-All texts are safe to show, whatever came in: control and hidden characters as symbols. Widths are in terminal cells.
+All texts are sanitized: control and hidden characters appear as symbols. Widths are in terminal cells.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from drio_tui.workspace.run.text_lines import LINES, Line, fit, image, in_lines,
 from drio_tui.workspace.run.tool_run import Run, view_of
 
 ROLES = ("", "title", "muted", "badge", "key", "value", "head", "number", "rule", "bar0", "bar1", "bar2", "bar3")
-_CELL = 60
-_SMALLEST = 6
-_CELL_LINES = 6
+_MAX_CELL_WIDTH = 60
+_MIN_CELL_WIDTH = 6
+_MAX_CELL_LINES = 6
 _BARS = "█▓▒░"
 _SPARKS = "▁▂▃▄▅▆▇█"
-_POINTS = 200
-_LARGEST = 1e300
-"""Beyond this a number is not reckoned with, only shown: a whole number may be larger than any float."""
+_MAX_POINTS = 200
+_MAX_NUMBER = 1e300
+"""Larger numbers are shown but not calculated with: an int may be larger than any float."""
 
 
 @dataclass(slots=True)
 class RenderedWidget:
-    """The lines; the first `head` of them stay when the others are scrolled (a table's headings)."""
+    """The lines; the first `head` of them stay when the others are scrolled (a table's header)."""
 
     lines: list[Line] = field(default_factory=list)
     head: int = 0
 
     @property
     def width(self) -> int:
-        """The cells of the longest line."""
+        """The width of the longest line in cells."""
         return max((sum(cell_len(text) for text, _ in line) for line in self.lines), default=0)
 
     def plain(self) -> list[str]:
-        """The lines without their roles."""
+        """Return the lines without their roles."""
         return ["".join(text for text, _ in line).rstrip() for line in self.lines]
 
 
 def draw(bound: BoundTool, run: Run, width: int) -> RenderedWidget:
-    """What the tool's widget shows of a run, in `width` cells where that is possible; tables may be wider."""
+    """Return what the tool's widget shows of a run, in `width` cells where that is possible; tables may be wider."""
     if run.failed:
         return RenderedWidget([*paragraph(run.error, width)])
     if bound.widget is None:
@@ -57,11 +57,11 @@ def draw(bound: BoundTool, run: Run, width: int) -> RenderedWidget:
         )
     view = view_of(bound, run)
     page = _Page(bound, run, view, max(20, width))
-    made = _PRIMITIVES.get(bound.primitive, _detail)(page)
-    made.lines = made.lines[:LINES]
+    rendered = _RENDERERS.get(bound.primitive, _detail)(page)
+    rendered.lines = rendered.lines[:LINES]
     if view.cut:
-        made.lines.append([(f"{view.cut} more are not shown.", "muted")])
-    return made
+        rendered.lines.append([(f"{view.cut} more are not shown.", "muted")])
+    return rendered
 
 
 @dataclass(slots=True)
@@ -100,30 +100,30 @@ def _group(slots: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
     return [(name.split(".", 1)[1], value) for name, value in slots.items() if name.startswith(f"{prefix}.")]
 
 
-def _measured(page: _Page, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+def _number_text(page: _Page, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _MAX_NUMBER:
         return show(value)
-    digits = page.style("precision")
-    places = int(digits) if digits.isascii() and digits.isdigit() and int(digits[:2]) <= 6 else None
+    precision = page.style("precision")
+    decimals = int(precision) if precision.isascii() and precision.isdigit() and int(precision[:2]) <= 6 else None
     if page.style("format") == "percent":
         value = value * 100 if abs(value) <= 1 else value
-        return f"{value:,.{places}f}%" if places is not None else f"{round(value, 2):,}%"
-    return f"{value:,.{places}f}" if places is not None else f"{round(value, 2):,}"
+        return f"{value:,.{decimals}f}%" if decimals is not None else f"{round(value, 2):,}%"
+    return f"{value:,.{decimals}f}" if decimals is not None else f"{round(value, 2):,}"
 
 
 def _prose(page: _Page, text: Any) -> Iterator[Line]:
-    said = text if isinstance(text, str) else show(text)
+    string = text if isinstance(text, str) else show(text)
     if page.style("format") != "markdown":
-        yield from paragraph(said, page.width)
+        yield from paragraph(string, page.width)
         return
-    for line in said.split("\n")[:2_000]:
-        title = re.match(r"#{1,4}\s+(.*)$", line)
-        if title:
-            yield from paragraph(title[1], page.width, "title")
+    for line in string.split("\n")[:2_000]:
+        heading = re.match(r"#{1,4}\s+(.*)$", line)
+        if heading:
+            yield from paragraph(heading[1], page.width, "title")
         elif re.match(r"[-*]\s", line):
-            rest = [*paragraph(line[2:].strip().replace("**", ""), page.width - 2)]
-            for number, piece in enumerate(rest):
-                yield [("• " if number == 0 else "  ", "muted"), *piece]
+            lines = [*paragraph(line[2:].strip().replace("**", ""), page.width - 2)]
+            for number, line_pieces in enumerate(lines):
+                yield [("• " if number == 0 else "  ", "muted"), *line_pieces]
         else:
             yield from paragraph(line.replace("**", ""), page.width)
 
@@ -139,7 +139,7 @@ def _heading(page: _Page, slots: Mapping[str, Any]) -> Iterator[Line]:
         yield from paragraph(subtitle, page.width, "muted")
 
 
-def _nothing() -> RenderedWidget:
+def _empty() -> RenderedWidget:
     return RenderedWidget([[("Nothing found.", "muted")]])
 
 
@@ -147,23 +147,23 @@ def _nothing() -> RenderedWidget:
 
 
 def _grouped(page: _Page) -> list[tuple[str, list[tuple[int, dict[str, Any]]]]]:
-    """The items under the names of their groups, in the order they come; one nameless group where there are none."""
-    by = page.style("groupBy")
+    """Return the items by the names of their groups, in order; one group with an empty name where there are none."""
+    key = page.style("groupBy")
     groups: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for index, slots in enumerate(page.items):
-        raw = page.raw(index) if by and "group" not in slots else None
+        raw = page.raw(index) if key and "group" not in slots else None
         name = (
-            show(slots["group"]) if "group" in slots else show(raw[by]) if isinstance(raw, dict) and by in raw else ""
+            show(slots["group"]) if "group" in slots else show(raw[key]) if isinstance(raw, dict) and key in raw else ""
         )
         groups.setdefault(name, []).append((index, slots))
     return [*groups.items()]
 
 
 def _table(page: _Page) -> RenderedWidget:
-    head = [*_heading(page, page.slots)]
+    header = [*_heading(page, page.slots)]
     columns, items = page.view.columns, page.items
     if not items:
-        return RenderedWidget([*head, [("Nothing found.", "muted")]])
+        return RenderedWidget([*header, [("Nothing found.", "muted")]])
     keys = [f"columns.{column}" for column in columns]
     numeric = {
         key
@@ -176,58 +176,63 @@ def _table(page: _Page) -> RenderedWidget:
     titles = [label(column) for column in columns]
     cells = [[show(item[key]) if key in item else "–" for key in keys] for item in items]
     widths = [
-        min(_CELL, max(cell_len(titles[place]), *(cell_len(row[place]) for row in cells))) for place in range(len(keys))
+        min(_MAX_CELL_WIDTH, max(cell_len(titles[index]), *(cell_len(row[index]) for row in cells)))
+        for index in range(len(keys))
     ]
-    words = [
-        max(cell_len(word) for row in (titles, *cells) for word in (row[place].split() or [""]))
-        for place in range(len(keys))
+    longest_words = [
+        max(cell_len(word) for row in (titles, *cells) for word in (row[index].split() or [""]))
+        for index in range(len(keys))
     ]
-    _shrink(widths, words, page.width - 2 * max(0, len(keys) - 1))
+    _shrink(widths, longest_words, page.width - 2 * max(0, len(keys) - 1))
 
     def row(texts: Sequence[str], role: str) -> Iterator[Line]:
-        columns = [in_lines(text, width, _CELL_LINES) for text, width in zip(texts, widths, strict=True)]
-        for number in range(max(map(len, columns), default=0)):
+        cell_lines = [in_lines(text, width, _MAX_CELL_LINES) for text, width in zip(texts, widths, strict=True)]
+        for line_number in range(max(map(len, cell_lines), default=0)):
             yield [
                 (
-                    fit(column[number] if number < len(column) else "", widths[place], right=keys[place] in numeric)
-                    + ("  " if place + 1 < len(keys) else ""),
+                    fit(
+                        lines_of_cell[line_number] if line_number < len(lines_of_cell) else "",
+                        widths[index],
+                        right=keys[index] in numeric,
+                    )
+                    + ("  " if index + 1 < len(keys) else ""),
                     role,
                 )
-                for place, column in enumerate(columns)
+                for index, lines_of_cell in enumerate(cell_lines)
             ]
 
-    lines: list[Line] = [*head, *row(titles, "head")]
+    lines: list[Line] = [*header, *row(titles, "head")]
     lines.append([("─" * (sum(widths) + 2 * max(0, len(keys) - 1)), "rule")])
-    fixed = len(lines)
-    for name, members in _grouped(page):
+    header_lines = len(lines)
+    for name, items_of_group in _grouped(page):
         if name:
             lines.append([(name, "title")])
-        lines += [line for index, _ in members for line in row(cells[index], "")]
-    return RenderedWidget(lines, fixed)
+        lines += [line for index, _ in items_of_group for line in row(cells[index], "")]
+    return RenderedWidget(lines, header_lines)
 
 
-def _shrink(widths: list[int], words: Sequence[int], room: int) -> None:
-    """Make the widest columns narrower until all fit, as far as they may; `words` are those of their longest words.
+def _shrink(widths: list[int], longest_words: Sequence[int], room: int) -> None:
+    """Make the widest columns narrower until all fit, as far as possible.
 
-    Words are broken only where that is not enough.
+    `longest_words` are the widths of the columns' longest words. Words are broken only where that is not enough.
     """
-    least = max(_SMALLEST, 12)
-    for keep in ([max(least, word) for word in words], [least] * len(widths)):
+    minimum = max(_MIN_CELL_WIDTH, 12)
+    for limits in ([max(minimum, word) for word in longest_words], [minimum] * len(widths)):
         while sum(widths) > room:
-            wide = [place for place, width in enumerate(widths) if width > keep[place]]
-            if not wide:
+            shrinkable = [index for index, width in enumerate(widths) if width > limits[index]]
+            if not shrinkable:
                 break
-            widths[max(wide, key=widths.__getitem__)] -= 1
+            widths[max(shrinkable, key=widths.__getitem__)] -= 1
 
 
 def _list(page: _Page) -> RenderedWidget:
     if not page.items:
-        return _nothing()
+        return _empty()
     lines: list[Line] = []
-    for name, members in _grouped(page):
+    for name, group in _grouped(page):
         if name:
             lines.append([(name, "head")])
-        for index, slots in members:
+        for index, slots in group:
             if len(lines) > LINES:
                 return RenderedWidget(lines)
             mark = ("☑ " if slots["checked"] else "☐ ") if "checked" in slots else "• "
@@ -235,8 +240,8 @@ def _list(page: _Page) -> RenderedWidget:
             pieces: Line = [(mark, "muted"), (fit(title, min(cell_len(title), page.width - 4)), "title")]
             if badge := _text(slots, "badge"):
                 pieces += [("  ", ""), (f"[{badge}]", "badge")]
-            if moment := _text(slots, "timestamp"):
-                pieces += [("  ", ""), (moment, "muted")]
+            if timestamp := _text(slots, "timestamp"):
+                pieces += [("  ", ""), (timestamp, "muted")]
             lines.append(pieces)
             for slot, role in (("subtitle", "muted"), ("body", "")):
                 if slot in slots:
@@ -249,9 +254,9 @@ def _card_lines(page: _Page, slots: Mapping[str, Any], raw: Any) -> Iterator[Lin
         yield from image(slots["image"], _text(slots, "title"))
     yield from _heading(page, slots)
     if "value" in slots:
-        yield [(_measured(page, slots["value"]), "value")]
+        yield [(_number_text(page, slots["value"]), "value")]
     if "delta" in slots:
-        yield [(_measured(page, slots["delta"]), "muted")]
+        yield [(_number_text(page, slots["delta"]), "muted")]
     if "body" in slots:
         yield from _prose(page, slots["body"])
     yield from pairs(_group(slots, "fields"), page.width)
@@ -261,39 +266,39 @@ def _card_lines(page: _Page, slots: Mapping[str, Any], raw: Any) -> Iterator[Lin
         yield from tree(raw, page.width)
 
 
-def _boxed(lines: Iterable[Line], width: int) -> Iterator[Line]:
-    """Lines in a frame that is `width` cells wide."""
+def _framed(lines: Iterable[Line], width: int) -> Iterator[Line]:
+    """Yield the lines in a frame that is `width` cells wide."""
     inside = width - 4
     yield [("╭" + "─" * (width - 2) + "╮", "rule")]
     for line in lines:
-        room, pieces = inside, []
+        remaining, pieces = inside, []
         for text, role in line:
-            cut = fit(text, room) if cell_len(text) > room else text
-            room -= cell_len(cut)
-            pieces.append((cut, role))
-        yield [("│ ", "rule"), *pieces, (" " * room + " │", "rule")]
+            fitted = fit(text, remaining) if cell_len(text) > remaining else text
+            remaining -= cell_len(fitted)
+            pieces.append((fitted, role))
+        yield [("│ ", "rule"), *pieces, (" " * remaining + " │", "rule")]
     yield [("╰" + "─" * (width - 2) + "╯", "rule")]
 
 
 def _card(page: _Page) -> RenderedWidget:
     width = min(page.width, 76)
     inner = _Page(page.bound, page.run, page.view, width - 4)
-    return RenderedWidget([*_boxed(_card_lines(inner, page.slots, page.run.value), width)])
+    return RenderedWidget([*_framed(_card_lines(inner, page.slots, page.run.value), width)])
 
 
 def _cards(page: _Page) -> RenderedWidget:
     if not page.items:
-        return _nothing()
+        return _empty()
     lines: list[Line] = []
     width = min(page.width, 60)
     inner = _Page(page.bound, page.run, page.view, width - 4)
-    for name, members in _grouped(page):
+    for name, group in _grouped(page):
         if name:
             lines.append([(name, "head")])
-        for index, slots in members:
+        for index, slots in group:
             if len(lines) > LINES:
                 return RenderedWidget(lines)
-            lines += _boxed(_card_lines(inner, slots, page.raw(index)), width)
+            lines += _framed(_card_lines(inner, slots, page.raw(index)), width)
     return RenderedWidget(lines)
 
 
@@ -303,7 +308,7 @@ def _detail(page: _Page) -> RenderedWidget:
     if "image" in slots:
         lines += image(slots["image"], _text(slots, "title"))
     if "value" in slots:
-        lines.append([(_measured(page, slots["value"]), "value")])
+        lines.append([(_number_text(page, slots["value"]), "value")])
     if "body" in slots:
         lines += _prose(page, slots["body"])
     lines += pairs(_group(slots, "fields"), page.width)
@@ -316,20 +321,20 @@ def _detail(page: _Page) -> RenderedWidget:
 
 def _form(page: _Page) -> RenderedWidget:
     mapped = dict(_group(page.slots, "fields"))
-    wanted = [name.removeprefix("fields.") for name in page.bound.mappings if name.startswith("fields.")]
-    known, needed = tools.properties(page.bound.schema), tools.required(page.bound.schema)
+    field_names = [name.removeprefix("fields.") for name in page.bound.mappings if name.startswith("fields.")]
+    schemas, required = tools.properties(page.bound.schema), tools.required(page.bound.schema)
     lines = [*_heading(page, page.slots)]
-    for name in wanted or [*known]:
-        schema = known.get(name)
+    for name in field_names or [*schemas]:
+        schema = schemas.get(name)
         schema = schema if isinstance(schema, dict) else {}
         title = schema.get("title")
-        given = next((source[name] for source in (mapped, page.run.arguments) if name in source), None)
-        mark = " *" if name in needed else ""
-        box = ("[x]" if given is True else "[ ]") if schema.get("type") == "boolean" else ""
+        value = next((source[name] for source in (mapped, page.run.arguments) if name in source), None)
+        mark = " *" if name in required else ""
+        checkbox = ("[x]" if value is True else "[ ]") if schema.get("type") == "boolean" else ""
         choices = schema.get("enum")
-        shown = box or (show(given) if given is not None else "")
+        value_text = checkbox or (show(value) if value is not None else "")
         lines.append([(visible(title) if isinstance(title, str) else label(name), "key"), (mark, "badge")])
-        lines.append([("▏", "rule"), (fit(shown, min(page.width - 2, 50)), ""), ("▕", "rule")])
+        lines.append([("▏", "rule"), (fit(value_text, min(page.width - 2, 50)), ""), ("▕", "rule")])
         if isinstance(choices, list):
             lines += paragraph("one of " + ", ".join(map(show, choices[:20])), page.width, "muted")
         elif isinstance(schema.get("description"), str):
@@ -338,23 +343,23 @@ def _form(page: _Page) -> RenderedWidget:
     return RenderedWidget([*lines, [], [(f"⟦ {visible(submit[:60])} ⟧", "badge")]])
 
 
-def _list_of(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _chart(page: _Page) -> RenderedWidget:
     slots = page.slots
-    names = [show(name) for name in _list_of(slots.get("x"))]
+    names = [show(name) for name in _as_list(slots.get("x"))]
     y_name = str(page.bound.mappings.get("y", "value")).rpartition(".")[2] or "value"
     series = [
-        (label(name), [_number(value) for value in _list_of(values)[:_POINTS]])
+        (label(name), [_number(value) for value in _as_list(values)[:_MAX_POINTS]])
         for name, values in [(y_name, slots.get("y")), *_group(slots, "series")]
     ]
     series = [(name, values) for name, values in series if values]
-    head = [*_heading(page, slots)]
+    header = [*_heading(page, slots)]
     if not series:
-        return RenderedWidget([*head, [("Nothing found.", "muted")]])
-    lines = [*head]
+        return RenderedWidget([*header, [("Nothing found.", "muted")]])
+    lines = [*header]
     if len(series) > 1:
         legend: Line = []
         for number, (name, _) in enumerate(series):
@@ -367,16 +372,16 @@ def _chart(page: _Page) -> RenderedWidget:
 
 
 def _number(value: Any) -> float:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST else 0
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER else 0
 
 
 def _sparks(series: Sequence[tuple[str, list[float]]], width: int) -> Iterator[Line]:
     low = min(0, *(min(values) for _, values in series))
     high = max(1e-9, *(max(values) for _, values in series))
     for number, (_, values) in enumerate(series):
-        steps = [_SPARKS[min(7, int((value - low) / (high - low) * 7.999))] for value in values]
-        wide = max(1, min(4, width // max(1, len(steps))))
-        yield [("".join(step * wide for step in steps)[:width], f"bar{number % 4}")]
+        symbols = [_SPARKS[min(7, int((value - low) / (high - low) * 7.999))] for value in values]
+        repeat = max(1, min(4, width // max(1, len(symbols))))
+        yield [("".join(symbol * repeat for symbol in symbols)[:width], f"bar{number % 4}")]
     yield []
 
 
@@ -384,20 +389,20 @@ def _bars(
     names: Sequence[str], series: Sequence[tuple[str, list[float]]], width: int, *, centred: bool
 ) -> Iterator[Line]:
     count = max(len(names), *(len(values) for _, values in series)) if names else max(len(v) for _, v in series)
-    shown = [names[place] if place < len(names) else str(place + 1) for place in range(count)]
-    column = min(20, max(cell_len(name) for name in shown))
-    most = max(1e-9, *(abs(value) for _, values in series for value in values))
-    numbers = max(cell_len(show(value)) for _, values in series for value in values)
-    room = max(4, width - column - numbers - 4)
-    for place in range(min(count, _POINTS)):
-        for number, (_, values) in enumerate(series):
-            value = values[place] if place < len(values) else 0
-            length = round(abs(value) / most * room)
-            bar = ("−" if value < 0 else "") + (_BARS[number % 4] * length if length else "▏")
-            indent = " " * ((room - length) // 2) if centred else ""
+    row_names = [names[index] if index < len(names) else str(index + 1) for index in range(count)]
+    name_width = min(20, max(cell_len(name) for name in row_names))
+    largest = max(1e-9, *(abs(value) for _, values in series for value in values))
+    number_width = max(cell_len(show(value)) for _, values in series for value in values)
+    bar_width = max(4, width - name_width - number_width - 4)
+    for index in range(min(count, _MAX_POINTS)):
+        for series_index, (_, values) in enumerate(series):
+            value = values[index] if index < len(values) else 0
+            length = round(abs(value) / largest * bar_width)
+            bar = ("−" if value < 0 else "") + (_BARS[series_index % 4] * length if length else "▏")
+            indent = " " * ((bar_width - length) // 2) if centred else ""
             yield [
-                (fit(shown[place] if number == 0 else "", column) + "  ", "key"),
-                (indent + bar, f"bar{number % 4}"),
+                (fit(row_names[index] if series_index == 0 else "", name_width) + "  ", "key"),
+                (indent + bar, f"bar{series_index % 4}"),
                 (f" {show(value)}", "muted"),
             ]
 
@@ -414,22 +419,22 @@ def _prose_page(page: _Page) -> RenderedWidget:
 def _metric(page: _Page) -> RenderedWidget:
     slots = page.slots
     lines: list[Line] = [[(_text(slots, "label") or _text(slots, "title"), "muted")]]
-    lines.append([(_measured(page, slots.get("value", page.run.value)), "value")])
+    lines.append([(_number_text(page, slots.get("value", page.run.value)), "value")])
     if "delta" in slots:
-        lines.append([(_measured(page, slots["delta"]), "muted")])
+        lines.append([(_number_text(page, slots["delta"]), "muted")])
     return RenderedWidget(lines)
 
 
 def _timeline(page: _Page) -> RenderedWidget:
     if not page.items:
-        return _nothing()
+        return _empty()
     lines: list[Line] = []
     for slots in page.items:
         if len(lines) > LINES:
             break
         pieces: Line = [("● ", "badge")]
-        if moment := _text(slots, "timestamp"):
-            pieces += [(moment, "muted"), ("  ", "")]
+        if timestamp := _text(slots, "timestamp"):
+            pieces += [(timestamp, "muted"), ("  ", "")]
         pieces.append((_text(slots, "title"), "title"))
         if badge := _text(slots, "badge"):
             pieces += [("  ", ""), (f"[{badge}]", "badge")]
@@ -439,18 +444,18 @@ def _timeline(page: _Page) -> RenderedWidget:
     return RenderedWidget(lines)
 
 
-def _picture(page: _Page) -> RenderedWidget:
+def _image_widget(page: _Page) -> RenderedWidget:
     slots = page.slots
     source = slots.get("src", slots.get("image"))
     if source is None:
-        return _nothing()
+        return _empty()
     lines = [*image(source, _text(slots, "alt") or _text(slots, "title"))]
     if "caption" in slots:
         lines += paragraph(_text(slots, "caption"), page.width, "muted")
     return RenderedWidget(lines)
 
 
-_PRIMITIVES: dict[str, Callable[[_Page], RenderedWidget]] = {
+_RENDERERS: dict[str, Callable[[_Page], RenderedWidget]] = {
     "data-table": _table,
     "list": _list,
     "card": _card,
@@ -461,5 +466,5 @@ _PRIMITIVES: dict[str, Callable[[_Page], RenderedWidget]] = {
     "text": _prose_page,
     "metric": _metric,
     "timeline": _timeline,
-    "image": _picture,
+    "image": _image_widget,
 }

@@ -1,5 +1,6 @@
-"""What a run was. Nothing secret is in it: what credentials add is only named, and their values are taken out
-of whatever came back.
+"""A run of a tool, without secrets.
+
+What credentials add is only named; their values are removed from the response.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
 
 from drio_tui.api import json_codec
 from drio_tui.api.redact import HIDDEN, is_secret, redact, redact_headers, spellings
-from drio_tui.tool_calls import response as answers
+from drio_tui.tool_calls import response as upstream_response
 from drio_tui.tool_calls.fetch import Answer
 from drio_tui.tool_calls.outputs import declares_no_object, result_of
 from drio_tui.tool_calls.requests import PreparedRequest, content_kind
@@ -28,13 +29,13 @@ TARGETS: dict[str, str] = {
     "here": "Draft, from this machine",
     "deployed": "Deployed",
 }
-_LONGEST = 2 << 20
+_MOST_BYTES = 2 << 20
 _SHORTEST_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was sent, or would be. `headers` and `url` hide what is secret; `body` is text."""
+    """What was or would be sent. Secrets in `headers` and `url` are hidden; `body` is text."""
 
     method: str
     url: str
@@ -44,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back: `size` in bytes, `text` as it came where it was text at all."""
+    """What came back: `size` in bytes, `text` as received if it was text."""
 
     status: int
     content_type: str
@@ -56,10 +57,10 @@ class Response:
 class Run:
     """One run of a tool.
 
-    `structured` is the result as models get it, None where it failed; `value` what the widget's mappings look
-    into. `error` says why it failed, `note` how the answer differs from what is documented; `unknown` that the tool
-    may have done what it does all the same. `timing` names what took how many seconds. `steps` are what the
-    endpoint's own chain did. `private` is the origin that was refused only because its address is a private one.
+    `structured` is the result as models get it, None if the run failed; `value` what the widget's mappings are applied
+    to. `error` says why it failed, `note` how the answer differs from what is documented. `unknown` says that the tool
+    may have taken effect although the run failed. `timing` are the durations of the steps in seconds. `steps` are those
+    of the endpoint's own chain. `private` is the origin that was refused only because its address is private.
     """
 
     tool: str
@@ -78,9 +79,9 @@ class Run:
     steps: list[Document] = field(default_factory=list)
     private: tuple[str, int] | None = None
     lost: tuple[str, ...] = ()
-    """Names of arguments that were not kept, since they are secret."""
+    """Names of arguments that were not stored, since they are secret."""
     secret_names: tuple[str, ...] = field(default=(), compare=False)
-    """Arguments that are not to be kept."""
+    """Arguments that must not be stored."""
     view: field_mappings.WidgetData | None = field(default=None, repr=False, compare=False)
     outcomes: list[mapping.Outcome] | None = field(default=None, repr=False, compare=False)
 
@@ -91,12 +92,12 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it took in all."""
+        """The total duration in seconds."""
         return sum(seconds for _, seconds in self.timing)
 
     def as_wire(self) -> Document:
-        """The run as JSON: for scripts, and to be kept."""
-        told: Document = {
+        """Return the run as JSON, for scripts and for storage."""
+        data: Document = {
             "tool": self.tool,
             "name": self.title,
             "target": self.target,
@@ -110,33 +111,34 @@ class Run:
             "timing": {name: round(seconds, 6) for name, seconds in self.timing},
         }
         if self.request is not None:
-            told["request"] = {
+            data["request"] = {
                 "method": self.request.method, "url": self.request.url,
                 "headers": [list(pair) for pair in self.request.headers], "body": self.request.body or None,
             }  # fmt: skip
         if self.response is not None:
-            one = self.response
-            told["response"] = {
-                "status": one.status, "contentType": one.content_type, "bytes": one.size, "text": one.text,
+            response = self.response
+            data["response"] = {
+                "status": response.status, "contentType": response.content_type, "bytes": response.size,
+                "text": response.text,
             }  # fmt: skip
         if self.steps:
-            told["chain"] = self.steps
+            data["chain"] = self.steps
         if self.lost:
-            told["lost"] = list(self.lost)
-        return told
+            data["lost"] = list(self.lost)
+        return data
 
 
-def run_from(told: Any) -> Run:
-    """A run from what `as_wire` gave. Raises `ValueError` for anything else."""
+def run_from(data: Any) -> Run:
+    """Return the run from the JSON of `as_wire`. Raises `ValueError` for anything else."""
     try:
-        request, response = told.get("request"), told.get("response")
-        structured = told["result"]
+        request, response = data.get("request"), data.get("response")
+        structured = data["result"]
         return Run(
-            tool=str(told["tool"]),
-            title=str(told["name"]),
-            target=told["target"] if told["target"] in TARGETS else "here",
-            arguments=dict(told["arguments"]),
-            at=float(told["at"]),
+            tool=str(data["tool"]),
+            title=str(data["name"]),
+            target=data["target"] if data["target"] in TARGETS else "here",
+            arguments=dict(data["arguments"]),
+            at=float(data["at"]),
             request=None if request is None else Request(
                 str(request["method"]), str(request["url"]),
                 tuple((str(name), str(value)) for name, value in request["headers"]), str(request["body"] or ""),
@@ -146,160 +148,160 @@ def run_from(told: Any) -> Run:
             ),
             structured=dict(structured) if structured is not None else None,
             value=structured,
-            error=str(told["error"] or ""),
-            note=str(told.get("note") or ""),
-            unknown=told["outcomeUnknown"] is True,
-            timing=[(str(name), float(seconds)) for name, seconds in told["timing"].items()],
-            steps=[dict(step) for step in told.get("chain", ())],
-            lost=tuple(map(str, told.get("lost", ()))),
+            error=str(data["error"] or ""),
+            note=str(data.get("note") or ""),
+            unknown=data["outcomeUnknown"] is True,
+            timing=[(str(name), float(seconds)) for name, seconds in data["timing"].items()],
+            steps=[dict(step) for step in data.get("chain", ())],
+            lost=tuple(map(str, data.get("lost", ()))),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"no run: {error}") from None
 
 
-def shown_request(outgoing: PreparedRequest, auth: Document | None, secrets: Iterable[str] = ()) -> Request:
-    """A request as it may be shown: with what the auth connection adds named, and all that is secret hidden."""
-    found = list(secrets)
-    headers = redact_headers([(name, scrub(value, found)) for name, value in outgoing.headers.items()])
-    url = scrub(plain_url(outgoing.url), found)
+def redacted_request(request: PreparedRequest, auth: Document | None, secrets: Iterable[str] = ()) -> Request:
+    """Return a request for display: what the auth connection adds is named, and secrets are hidden."""
+    texts = list(secrets)
+    headers = redact_headers([(name, hide_secrets(value, texts)) for name, value in request.headers.items()])
+    url = hide_secrets(redacted_url(request.url), texts)
     config = (auth or {}).get("config") or {}
-    kind = config.get("type")
-    if kind == "apiKey" and config.get("in") == "query":
+    auth_type = config.get("type")
+    if auth_type == "apiKey" and config.get("in") == "query":
         url += f"{'&' if '?' in url else '?'}{quote(str(config.get('name') or ''), safe='')}={HIDDEN}"
-    elif kind == "apiKey" and config.get("in") == "cookie":
+    elif auth_type == "apiKey" and config.get("in") == "cookie":
         headers.append(("Cookie", f"{config.get('name') or ''}={HIDDEN}"))
-    elif kind == "apiKey":
+    elif auth_type == "apiKey":
         headers.append((str(config.get("name") or "X-Api-Key"), HIDDEN))
-    elif kind in ("bearer", "basic", "oauth"):
-        headers.append(("Authorization", f"{'Basic' if kind == 'basic' else 'Bearer'} {HIDDEN}"))
-    return Request(outgoing.method, url, tuple(headers), scrub(_shown_body(outgoing), found))
+    elif auth_type in ("bearer", "basic", "oauth"):
+        headers.append(("Authorization", f"{'Basic' if auth_type == 'basic' else 'Bearer'} {HIDDEN}"))
+    return Request(request.method, url, tuple(headers), hide_secrets(_redacted_body(request), texts))
 
 
-def _shown_body(outgoing: PreparedRequest) -> str:
-    """A body as text, its secret members hidden."""
-    if not outgoing.body:
+def _redacted_body(request: PreparedRequest) -> str:
+    """Return a body as text, with its secret properties hidden."""
+    if not request.body:
         return ""
-    if content_kind(outgoing.headers.get("Content-Type", "")) == "form":
-        return _shown_pairs(outgoing.body.decode("ascii", "replace"))
+    if content_kind(request.headers.get("Content-Type", "")) == "form":
+        return _redacted_pairs(request.body.decode("ascii", "replace"))
     try:
-        return json_codec.dumps(redact(json_codec.loads(outgoing.body)))
+        return json_codec.dumps(redact(json_codec.loads(request.body)))
     except json_codec.MalformedJson:
-        return outgoing.body.decode("utf-8", "replace")
+        return request.body.decode("utf-8", "replace")
 
 
-def _shown_pairs(text: str) -> str:
-    """A query or a form with the values of secret names hidden."""
+def _redacted_pairs(text: str) -> str:
+    """Return a query or form with the values of secret names hidden."""
     pairs = []
     for pair in text.split("&"):
-        name, equals, _ = pair.partition("=")
-        pairs.append(f"{name}={HIDDEN}" if equals and is_secret(unquote_plus(name)) else pair)
+        name, separator, _ = pair.partition("=")
+        pairs.append(f"{name}={HIDDEN}" if separator and is_secret(unquote_plus(name)) else pair)
     return "&".join(pairs)
 
 
 def secret_texts(bound: BoundTool, arguments: Document) -> list[str]:
-    """The texts of the arguments that are secret."""
+    """Return the texts of the secret arguments."""
     return [*_texts([arguments[name] for name in bound.secret_names if name in arguments])]
 
 
 def shown_arguments(bound: BoundTool, arguments: Document) -> Document:
-    """Arguments as they may be shown: what is secret hidden."""
+    """Return arguments for display, with secrets hidden."""
     hidden = {name: HIDDEN for name in bound.secret_names if name in arguments}
-    return dict(scrub(redact(arguments | hidden), secret_texts(bound, arguments)))
+    return dict(hide_secrets(redact(arguments | hidden), secret_texts(bound, arguments)))
 
 
-def plain_url(url: str) -> str:
-    """An address without its password, and with the values of secret query parameters hidden."""
+def redacted_url(url: str) -> str:
+    """Return an address without its password, and with the values of secret query parameters hidden."""
     url = str(redact(url))
     try:
         parts = urlsplit(url)
     except ValueError:
         return url
-    return urlunsplit(parts._replace(query=_shown_pairs(parts.query)))
+    return urlunsplit(parts._replace(query=_redacted_pairs(parts.query)))
 
 
-def scrub(value: Any, secrets: Iterable[str]) -> Any:
-    """A JSON value without the texts in `secrets`, wherever they stand in it and however they are spelt there."""
-    found = {spelt for secret in secrets if len(secret) >= _SHORTEST_SECRET for spelt in spellings(secret)}
-    known = sorted(found, key=lambda one: (-len(one), one))
-    if not known:
+def hide_secrets(value: Any, secrets: Iterable[str]) -> Any:
+    """Return a JSON value with the texts in `secrets` hidden, wherever they occur and however they are encoded."""
+    texts = {text for secret in secrets if len(secret) >= _SHORTEST_SECRET for text in spellings(secret)}
+    longest_first = sorted(texts, key=lambda text: (-len(text), text))
+    if not longest_first:
         return value
 
-    def clean(item: Any) -> Any:
+    def hide(item: Any) -> Any:
         if isinstance(item, str):
-            for secret in known:
+            for secret in longest_first:
                 if secret in item:
                     item = item.replace(secret, HIDDEN)
             return item
         if isinstance(item, dict):
-            return {clean(name): clean(member) for name, member in item.items()}
+            return {hide(name): hide(member) for name, member in item.items()}
         if isinstance(item, list):
-            return [clean(member) for member in item]
+            return [hide(member) for member in item]
         return item
 
-    return clean(value)
+    return hide(value)
 
 
-def take_answer(run: Run, bound: BoundTool, answer: Answer, secrets: Iterable[str] = ()) -> None:
-    """Put what an upstream answered into the run, as a deployed tool would give it on."""
-    known = list(secrets)
-    said, is_json = answers.read(answer)
-    value = scrub(said, known)
-    text = answer.body[:_LONGEST].decode("utf-8", "replace") if answer.body and value is not None else ""
-    if is_json and value != said:  # JSON can spell a text in more ways than can be looked for
+def apply_answer(run: Run, bound: BoundTool, answer: Answer, secrets: Iterable[str] = ()) -> None:
+    """Record an upstream's answer in the run, with the result that a deployed tool would return."""
+    hidden_texts = list(secrets)
+    received, is_json = upstream_response.read(answer)
+    value = hide_secrets(received, hidden_texts)
+    text = answer.body[:_MOST_BYTES].decode("utf-8", "replace") if answer.body and value is not None else ""
+    if is_json and value != received:  # JSON can encode a text in more ways than can be searched for
         text = json_codec.dumps(value)
-    run.response = Response(answer.status, answer.content_type, len(answer.body), scrub(text, known))
+    run.response = Response(answer.status, answer.content_type, len(answer.body), hide_secrets(text, hidden_texts))
     if not 200 <= answer.status < 300:
         run.error = f"The upstream answered {answer.status}."
         run.value = value
         return
-    made = result_of(answer, value, is_json, bound.output_schema, bound.differences)
-    run.value, run.structured, run.note = made.value, made.structured, made.note
+    result = result_of(answer, value, is_json, bound.output_schema, bound.differences)
+    run.value, run.structured, run.note = result.value, result.structured, result.note
 
 
 def inner_value(bound: BoundTool, structured: Any, view: Any = None) -> Any:
-    """What mappings look into of a result as models get it: the inside of `{"result": …}` where that was put around."""
+    """Return what mappings are applied to, from a result as models get it: an added `{"result": …}` is unwrapped."""
     if not isinstance(structured, dict) or set(structured) != {"result"}:
         return structured
     if isinstance(view, dict) and isinstance(view.get("wrapped"), bool):
         return structured["result"] if view["wrapped"] else structured
     inner = structured["result"]
-    wrapped = declares_no_object(bound.output_schema) or not isinstance(inner, dict)
-    return inner if wrapped else structured
+    is_wrapped = declares_no_object(bound.output_schema) or not isinstance(inner, dict)
+    return inner if is_wrapped else structured
 
 
 def view_of(bound: BoundTool, run: Run) -> field_mappings.WidgetData:
-    """What the tool's widget shows of the run's result."""
+    """Return what the tool's widget shows of the run's result."""
     if run.view is None:
         run.view = field_mappings.fill(bound.mappings, run.value)
     return run.view
 
 
 def judged(bound: BoundTool, run: Run) -> list[mapping.Outcome]:
-    """Which mapping matched what."""
+    """Return what each mapping found in the run's result."""
     if run.outcomes is None:
         run.outcomes = mapping.judge(bound.mappings, run.value)
     return run.outcomes
 
 
 def look(bound: BoundTool, run: Run) -> Run:
-    """Find out what the widget shows of a run, which mappings without end can hold up for a while: in a thread."""
+    """Fill in what the widget shows of a run. Expensive mappings can take a while: call it in a thread."""
     if not run.failed:
         view_of(bound, run)
         judged(bound, run)
     return run
 
 
-def keepable(run: Run) -> Document:
-    """The run as it may be kept: secret members left out of its arguments, and hidden everywhere else."""
-    lost = [name for name in run.arguments if is_secret(name) or name in run.secret_names]
-    kept = {name: value for name, value in run.arguments.items() if name not in lost}
-    made = run.as_wire() | {"arguments": kept}
-    if "response" in made:
-        made["response"]["text"] = ""  # the result says it again, and that can be looked through for secrets
-    made = scrub(redact(made), [*_texts([run.arguments[name] for name in lost])])
-    if lost or run.lost:
-        made["lost"] = sorted({*run.lost, *lost})
-    return dict(made)
+def redacted_for_storage(run: Run) -> Document:
+    """Return the run as JSON for storage: secret arguments are left out, and secrets are hidden everywhere else."""
+    omitted = [name for name in run.arguments if is_secret(name) or name in run.secret_names]
+    arguments = {name: value for name, value in run.arguments.items() if name not in omitted}
+    data = run.as_wire() | {"arguments": arguments}
+    if "response" in data:
+        data["response"]["text"] = ""  # the result has the same content, and can be searched for secrets
+    data = hide_secrets(redact(data), [*_texts([run.arguments[name] for name in omitted])])
+    if omitted or run.lost:
+        data["lost"] = sorted({*run.lost, *omitted})
+    return dict(data)
 
 
 def _texts(value: Any) -> Iterator[str]:

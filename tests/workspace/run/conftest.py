@@ -1,4 +1,4 @@
-"""Snapshots whose tools call an upstream of the tests, and the sandbox of the MCP tests."""
+"""Snapshots whose tools call a test upstream, and the sandbox of the MCP tests."""
 
 from __future__ import annotations
 
@@ -17,38 +17,40 @@ SCHEMA: dict[str, Any] = {
 
 
 def snapshot_of(base_url: str, *tools: dict[str, Any]) -> Snapshot:
-    """An app whose tools are bound to operations at `base_url`.
+    """Return an app whose tools are bound to operations at `base_url`.
 
-    Each tool's `method`, `path`, `schema`, `output`, `headers`, `auth`, `widget`, `hints` and `next` say what is
-    not as usual; its id is `t1`, `t2`, … in order.
+    `method`, `path`, `schema`, `output`, `headers`, `auth`, `widget`, `hints` and `next` of a tool override the
+    defaults; the ids are `t1`, `t2`, … in order.
     """
-    kinds: dict[str, list[Any]] = {kind: [] for kind in ("auth", "integration", "operation", "tool", "widget")}
+    raws_by_kind: dict[str, list[Any]] = {kind: [] for kind in ("auth", "integration", "operation", "tool", "widget")}
     for number, spec in enumerate(tools or ({},), start=1):
         auth = spec.get("auth")
         if auth is not None:
-            kinds["auth"].append({"id": f"a{number}", "name": "Key", "config": auth})
-        kinds["integration"].append(
+            raws_by_kind["auth"].append({"id": f"a{number}", "name": "Key", "config": auth})
+        raws_by_kind["integration"].append(
             {"id": f"i{number}", "name": "API", "baseUrl": spec.get("base", base_url),
              "authId": f"a{number}" if auth is not None else None, "config": {"headers": spec.get("headers", {})}}
         )  # fmt: skip
-        kinds["operation"].append(
+        raws_by_kind["operation"].append(
             {"id": f"o{number}", "integrationId": f"i{number}", "name": "Do", "method": spec.get("method", "GET"),
              "path": spec.get("path", "/things"), "inputSchema": spec.get("schema", SCHEMA),
              "outputSchema": spec.get("output")}
         )  # fmt: skip
-        kinds["tool"].append(
+        raws_by_kind["tool"].append(
             {"id": f"t{number}", "key": f"tool-{number}", "name": f"Tool {number}", "isEnabled": True, "order": number,
              "binding": {"integrationOperationId": f"o{number}"}, "annotations": spec.get("hints", {}),
              "nextToolIds": spec.get("next", [])}
         )  # fmt: skip
         if "widget" in spec:
-            kinds["widget"].append({"id": f"w{number}", "toolId": f"t{number}", "name": "Widget", **spec["widget"]})
+            raws_by_kind["widget"].append(
+                {"id": f"w{number}", "toolId": f"t{number}", "name": "Widget", **spec["widget"]}
+            )
     snapshot = Snapshot("app_1")
-    for kind, raws in kinds.items():
+    for kind, raws in raws_by_kind.items():
         snapshot.apply(PartLoaded(kind, resources_of(kind, raws, lambda _raw: "")))
     return snapshot
 
 
 def bound(base_url: str, **spec: Any) -> BoundTool:
-    """One tool, bound."""
+    """Return a single bound tool."""
     return bound_of(snapshot_of(base_url, spec), "t1")

@@ -1,4 +1,4 @@
-"""Stepping through a chain: by the endpoint's own rule, with results that can be edited in between."""
+"""Running a chain step by step: by the endpoint's rules, with results that can be edited in between."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from drio_tui.workspace.run.chain_runner import Chain, MappedArguments
 from tests.workspace.run.conftest import snapshot_of
 
 
-def needs(**members: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": members, "required": [*members]}
+def requiring(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [*properties]}
 
 
-def three() -> Snapshot:
+def three_tools() -> Snapshot:
     return snapshot_of(
         "https://up.example",
         {"next": ["t2", "t3"]},
-        {"schema": needs(id={"type": "string"}, limit={"type": "integer"}), "next": ["t3", "t1"]},
-        {"schema": needs(owner={"type": "string"}), "method": "POST"},
+        {"schema": requiring(id={"type": "string"}, limit={"type": "integer"}), "next": ["t3", "t1"]},
+        {"schema": requiring(owner={"type": "string"}), "method": "POST"},
     )
 
 
-def test_each_argument_comes_from_the_newest_result_that_fits_then_from_the_first_call() -> None:
-    snapshot = three()
+def test_arguments_come_from_the_newest_valid_result_then_from_the_first_call() -> None:
+    snapshot = three_tools()
     chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {"limit": 5, "q": "x"}, {"id": 7, "limit": "no"})
     step, _ = chain.peek()
     assert step is not None
@@ -36,7 +36,7 @@ def test_each_argument_comes_from_the_newest_result_that_fits_then_from_the_firs
     assert step is not None
     assert step.arguments == {"id": "seven", "limit": 3}
     assert not step.absent
-    assert {one.source for one in step.taken} == {"Tool 1"}
+    assert {argument.source for argument in step.taken} == {"Tool 1"}
     chain.done(step.bound, {"owner": "Bo"})
     step, _ = chain.peek()
     assert step is not None
@@ -47,8 +47,8 @@ def test_each_argument_comes_from_the_newest_result_that_fits_then_from_the_firs
     assert chain.peek() == (None, [])  # t1 and t3 were run already
 
 
-def test_a_tool_can_be_left_out_and_one_that_cannot_be_run_says_why() -> None:
-    snapshot = three()
+def test_a_tool_can_be_skipped_and_one_that_cannot_run_is_skipped_with_a_reason() -> None:
+    snapshot = three_tools()
     chain = Chain.begin(snapshot, bound_of(snapshot, "t1"), {}, {"owner": "Bo"})
     chain.skip()
     step, _ = chain.peek()
@@ -56,6 +56,6 @@ def test_a_tool_can_be_left_out_and_one_that_cannot_be_run_says_why() -> None:
     assert step.bound.id == "t3"
     broken = snapshot_of("https://up.example", {"next": ["gone", "t1"]})
     chain = Chain.begin(broken, bound_of(broken, "t1"), {}, {})
-    step, passed = chain.peek()
+    step, skip_reasons = chain.peek()
     assert step is None
-    assert passed == ["there is no such tool in this app"]
+    assert skip_reasons == ["there is no such tool in this app"]

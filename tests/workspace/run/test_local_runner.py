@@ -1,4 +1,4 @@
-"""Running a draft from this machine, against servers that record what they get."""
+"""Running a draft from this machine, against servers that record the requests."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tests.workspace.run.conftest import bound
 SECRET = "s3cr3t-of-the-upstream"
 
 
-def agreed(base_url: str, **spec: Any) -> LocalRunner:
-    """What is known once a person has agreed to a host of this machine."""
-    here = LocalRunner()
+def runner_for(base_url: str, **spec: Any) -> LocalRunner:
+    """Return a runner whose user has agreed to a host of this machine."""
+    runner = LocalRunner()
     place = origin(bound(base_url, **spec))
-    here.hosts.add(place)
-    here.private.add(place)
-    return here
+    runner.hosts.add(place)
+    runner.private.add(place)
+    return runner
 
 
 async def run(base_url: str, arguments: dict[str, Any], **spec: Any) -> Run:
-    return await agreed(base_url).run(bound(base_url, **spec), arguments)
+    return await runner_for(base_url).run(bound(base_url, **spec), arguments)
 
 
-async def test_what_is_sent_is_what_the_arguments_say_and_what_came_back_is_shown(upstream: Upstream) -> None:
+async def test_the_request_holds_the_arguments_and_the_response_is_recorded(upstream: Upstream) -> None:
     upstream.answer = lambda _seen: respond(b'{"items": [{"name": "Ada"}]}')
     schema = {
         "type": "object",
@@ -44,7 +44,7 @@ async def test_what_is_sent_is_what_the_arguments_say_and_what_came_back_is_show
         "required": ["id"],
     }  # fmt: skip
     widget = {"primitive": "list", "config": {"fieldMappings": {"items": "$.items", "title": "$.name"}}}
-    done = await run(
+    finished = await run(
         upstream.base_url,
         {"id": "a b/c", "tag": "x&y", "note": "hello", "trace": "t1"},
         method="POST", path="/things/{id}", schema=schema, widget=widget,
@@ -53,15 +53,15 @@ async def test_what_is_sent_is_what_the_arguments_say_and_what_came_back_is_show
     assert (seen.method, seen.target) == ("POST", "/things/a%20b%2Fc?tag=x%26y")
     assert seen.headers["x-trace"] == "t1"
     assert json.loads(seen.body) == {"note": "hello"}
-    assert done.request is not None
-    assert done.request.url == upstream.base_url + seen.target
-    assert ("X-Trace", "t1") in done.request.headers
-    assert json.loads(done.request.body) == {"note": "hello"}
-    assert done.response is not None
-    assert (done.response.status, done.response.size) == (200, 28)
-    assert done.structured == {"items": [{"name": "Ada"}]}
-    assert not done.failed
-    assert [name for name, _ in done.timing] == ["arguments", "upstream", "reading"]
+    assert finished.request is not None
+    assert finished.request.url == upstream.base_url + seen.target
+    assert ("X-Trace", "t1") in finished.request.headers
+    assert json.loads(finished.request.body) == {"note": "hello"}
+    assert finished.response is not None
+    assert (finished.response.status, finished.response.size) == (200, 28)
+    assert finished.structured == {"items": [{"name": "Ada"}]}
+    assert not finished.failed
+    assert [name for name, _ in finished.timing] == ["arguments", "upstream", "reading"]
 
 
 @pytest.mark.parametrize(
@@ -72,64 +72,64 @@ async def test_what_is_sent_is_what_the_arguments_say_and_what_came_back_is_show
         ({"type": "oauth"}, {"token": SECRET}, ("authorization", f"Bearer {SECRET}")),
     ],
 )
-async def test_a_credential_is_asked_for_once_goes_to_its_origin_only_and_is_in_nothing_that_is_shown(
+async def test_a_credential_is_asked_once_sent_only_to_its_origin_and_never_shown(
     upstream: Upstream, other: Upstream, config: Any, typed: Any, header: tuple[str, str]
 ) -> None:
     tool = bound(upstream.base_url, auth=config)
-    here = agreed(upstream.base_url)
-    wanted = here.wanted(tool)
-    assert wanted is not None
-    assert wanted.place == upstream.base_url.removeprefix("http://")
-    here.give(wanted, typed)
-    assert here.wanted(tool) is None
+    runner = runner_for(upstream.base_url)
+    request = runner.wanted(tool)
+    assert request is not None
+    assert request.place == upstream.base_url.removeprefix("http://")
+    runner.give(request, typed)
+    assert runner.wanted(tool) is None
     echo = json.dumps({"you": {"sent": SECRET}}).encode()
     upstream.answer = lambda _seen: respond(echo)
-    done = await here.run(tool, {})
+    finished = await runner.run(tool, {})
     assert upstream.seen[0].headers[header[0]] == header[1]
-    assert done.structured == {"you": {"sent": HIDDEN}}
-    assert SECRET not in repr(done) + json.dumps(done.as_wire()) + repr(here) + repr(wanted)
-    assert done.request is not None
-    assert any(HIDDEN in value for _, value in done.request.headers)
-    # Another host, even under the same connection, has to be asked for anew; a redirect gets nothing.
-    assert here.wanted(bound(other.base_url, auth=config)) is not None
+    assert finished.structured == {"you": {"sent": HIDDEN}}
+    assert SECRET not in repr(finished) + json.dumps(finished.as_wire()) + repr(runner) + repr(request)
+    assert finished.request is not None
+    assert any(HIDDEN in value for _, value in finished.request.headers)
+    # Another host, even of the same connection, is asked for again; a redirect gets nothing.
+    assert runner.wanted(bound(other.base_url, auth=config)) is not None
     upstream.answer = lambda _seen: respond(b"", "307 Temporary Redirect", Location=f"{other.base_url}/elsewhere")
-    away = await here.run(tool, {})
-    assert "is not a host" in away.error
+    redirected = await runner.run(tool, {})
+    assert "is not a host" in redirected.error
     assert not other.seen
-    here.forget(tool)
-    assert here.wanted(tool) is not None
+    runner.forget(tool)
+    assert runner.wanted(tool) is not None
 
 
-async def test_a_credential_that_is_not_taken_is_asked_for_again(upstream: Upstream) -> None:
+async def test_a_rejected_credential_is_asked_for_again(upstream: Upstream) -> None:
     tool = bound(upstream.base_url, auth={"type": "bearer"})
-    here = agreed(upstream.base_url)
-    wanted = here.wanted(tool)
-    assert wanted is not None
-    here.give(wanted, {"token": SECRET})
+    runner = runner_for(upstream.base_url)
+    request = runner.wanted(tool)
+    assert request is not None
+    runner.give(request, {"token": SECRET})
     upstream.answer = lambda _seen: respond(b'{"message": "no"}', "401 Unauthorized")
-    done = await here.run(tool, {})
-    assert done.failed
-    assert "asked for again" in done.error
-    assert here.wanted(tool) is not None
+    finished = await runner.run(tool, {})
+    assert finished.failed
+    assert "asked for again" in finished.error
+    assert runner.wanted(tool) is not None
 
 
-async def test_a_client_secret_gets_a_token_and_neither_is_shown(upstream: Upstream) -> None:
+async def test_a_client_secret_is_exchanged_for_a_token_and_both_are_hidden(upstream: Upstream) -> None:
     config = {"type": "oauth", "tokenEndpoint": f"{upstream.base_url}/token", "clientId": "us"}
     tool = bound(upstream.base_url, auth=config)
-    here = agreed(upstream.base_url)
-    wanted = here.wanted(tool)
-    assert wanted is not None
-    assert [name for name, _ in wanted.members] == ["clientSecret", "token"]
-    here.give(wanted, {"clientSecret": SECRET, "token": ""})
+    runner = runner_for(upstream.base_url)
+    request = runner.wanted(tool)
+    assert request is not None
+    assert [name for name, _ in request.members] == ["clientSecret", "token"]
+    runner.give(request, {"clientSecret": SECRET, "token": ""})
     upstream.answer = lambda seen: respond(
         b'{"access_token": "fresh-one", "token_type": "Bearer"}' if seen.target == "/token" else b'["Bearer fresh-one"]'
     )
-    done = await here.run(tool, {})
-    assert done.structured == {"result": [f"Bearer {HIDDEN}"]}
+    finished = await runner.run(tool, {})
+    assert finished.structured == {"result": [f"Bearer {HIDDEN}"]}
     assert [seen.target for seen in upstream.seen] == ["/token", "/things"]
     assert upstream.seen[1].headers["authorization"] == "Bearer fresh-one"
-    assert "fresh-one" not in json.dumps(done.as_wire())
-    assert SECRET not in json.dumps(done.as_wire())
+    assert "fresh-one" not in json.dumps(finished.as_wire())
+    assert SECRET not in json.dumps(finished.as_wire())
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ async def test_a_client_secret_gets_a_token_and_neither_is_shown(upstream: Upstr
         ({"q": 7}, {}),
     ],
 )
-async def test_injection_and_wrong_types_are_refused_before_anything_is_sent(
+async def test_injection_and_wrong_types_are_refused_before_sending(
     upstream: Upstream, arguments: Any, spec: Any
 ) -> None:
     """F63."""
@@ -164,7 +164,7 @@ async def test_injection_and_wrong_types_are_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     "base", ["http://[::1", "http://user:pw@127.0.0.1", "file:///etc/passwd", "http://2130706433/"]
 )
-async def test_addresses_that_are_no_plain_ones_are_refused(base: str) -> None:
+async def test_unusual_addresses_are_refused_without_leaking_credentials(base: str) -> None:
     """F62."""
     try:
         tool = bound(base)
@@ -176,35 +176,35 @@ async def test_addresses_that_are_no_plain_ones_are_refused(base: str) -> None:
     assert "pw" not in refused
     if refused:
         return
-    done = await agreed(base).run(tool, {})
-    assert done.failed
-    assert done.response is None
-    assert not done.unknown
-    assert "pw@" not in json.dumps(done.as_wire())
+    finished = await runner_for(base).run(tool, {})
+    assert finished.failed
+    assert finished.response is None
+    assert not finished.unknown
+    assert "pw@" not in json.dumps(finished.as_wire())
 
 
-async def test_a_private_address_is_called_when_it_was_agreed_to_and_a_cloud_s_metadata_never(
+async def test_agreed_private_addresses_are_called_but_never_cloud_metadata(
     upstream: Upstream,
 ) -> None:
-    here = LocalRunner()
+    runner = LocalRunner()
     tool = bound(upstream.base_url)
-    assert here.is_new(tool)
-    refused = await here.run(tool, {})
+    assert runner.is_new(tool)
+    refused = await runner.run(tool, {})
     assert refused.private == ("127.0.0.1", upstream.port)
     assert "this machine" in refused.error
     assert not upstream.seen
     assert not refused.unknown
-    here.private.add(refused.private)
-    assert not (await here.run(tool, {})).failed
+    runner.private.add(refused.private)
+    assert not (await runner.run(tool, {})).failed
     metadata = bound("http://169.254.169.254/latest")
-    here.private.add(origin(metadata))
-    told = await here.run(metadata, {})
-    assert told.private is None
-    assert "link-local" in told.error
+    runner.private.add(origin(metadata))
+    denied = await runner.run(metadata, {})
+    assert denied.private is None
+    assert "link-local" in denied.error
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (respond(b"x" * 20_000), "larger than"),
         (respond(gzip.compress(b"0" * 5_000_000), Content_Encoding="gzip"), "larger than"),
@@ -213,8 +213,8 @@ async def test_a_private_address_is_called_when_it_was_agreed_to_and_a_cloud_s_m
         (b"garbage\r\n\r\n", "broke off"),
     ],
 )
-async def test_an_answer_that_is_too_large_or_broken_ends_the_run_with_its_reason(
-    upstream: Upstream, answer: bytes, said: str
+async def test_too_large_and_broken_answers_fail_the_run_with_a_reason(
+    upstream: Upstream, answer: bytes, message: str
 ) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -222,27 +222,27 @@ async def test_an_answer_that_is_too_large_or_broken_ends_the_run_with_its_reaso
         await writer.drain()
 
     upstream.on_connection = serve
-    here = agreed(upstream.base_url)
-    here.limits = FetchLimits(body=10_000)
-    done = await here.run(bound(upstream.base_url), {})
-    assert said in done.error
-    assert done.structured is None
-    assert not done.unknown
+    runner = runner_for(upstream.base_url)
+    runner.limits = FetchLimits(body=10_000)
+    finished = await runner.run(bound(upstream.base_url), {})
+    assert message in finished.error
+    assert finished.structured is None
+    assert not finished.unknown
 
 
-async def test_an_upstream_that_never_answers_is_given_up_and_a_change_is_said_to_be_uncertain(
+async def test_a_timeout_fails_the_run_and_a_write_has_an_unknown_outcome(
     upstream: Upstream,
 ) -> None:
     async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
     upstream.on_connection = hang
-    here = agreed(upstream.base_url)
-    here.limits = FetchLimits(total=0.2)
-    done = await here.run(bound(upstream.base_url, method="POST"), {})
-    assert "did not answer" in done.error
-    assert done.unknown
-    assert not (await here.run(bound(upstream.base_url), {})).unknown
+    runner = runner_for(upstream.base_url)
+    runner.limits = FetchLimits(total=0.2)
+    finished = await runner.run(bound(upstream.base_url, method="POST"), {})
+    assert "did not answer" in finished.error
+    assert finished.unknown
+    assert not (await runner.run(bound(upstream.base_url), {})).unknown
 
 
 @pytest.mark.parametrize(
@@ -254,27 +254,27 @@ async def test_an_upstream_that_never_answers_is_given_up_and_a_change_is_said_t
         (respond(b"\x89PNG", kind="image/png"), {"status": 200, "contentType": "image/png", "bytes": 4}, None),
     ],
 )
-async def test_results_are_what_models_would_get(
+async def test_results_are_those_that_models_get(
     upstream: Upstream, answer: bytes, structured: Any, value: Any
 ) -> None:
     upstream.answer = lambda _seen: answer
-    done = await run(upstream.base_url, {})
-    assert done.structured == structured
-    assert value is None or done.value == value
-    assert done.seconds > 0
+    finished = await run(upstream.base_url, {})
+    assert finished.structured == structured
+    assert value is None or finished.value == value
+    assert finished.seconds > 0
 
 
-async def test_arguments_that_are_secret_are_sent_but_shown_nowhere(upstream: Upstream) -> None:
+async def test_secret_arguments_are_sent_but_never_shown(upstream: Upstream) -> None:
     schema = {"properties": {"pin": {"type": "string", "writeOnly": True}, "password": {"type": "string"}}}
     upstream.answer = lambda seen: respond(seen.body)
-    given = {"pin": "secret-pin", "password": "secret-word"}
-    done = await run(upstream.base_url, given, method="POST", schema=schema)
-    assert json.loads(upstream.seen[0].body) == given
-    assert "secret-" not in repr([done.request, done.response, done.structured])
-    assert "secret-" not in preview(bound(upstream.base_url, method="POST", schema=schema), given).body
+    arguments = {"pin": "secret-pin", "password": "secret-word"}
+    finished = await run(upstream.base_url, arguments, method="POST", schema=schema)
+    assert json.loads(upstream.seen[0].body) == arguments
+    assert "secret-" not in repr([finished.request, finished.response, finished.structured])
+    assert "secret-" not in preview(bound(upstream.base_url, method="POST", schema=schema), arguments).body
 
 
-async def test_a_secret_is_hidden_however_an_address_or_json_spells_it(upstream: Upstream) -> None:
+async def test_secrets_are_hidden_in_url_and_json_encodings(upstream: Upstream) -> None:
     schema = {
         "properties": {
             "pin": {"type": "string", "writeOnly": True, "x-in": "path"},
@@ -283,10 +283,12 @@ async def test_a_secret_is_hidden_however_an_address_or_json_spells_it(upstream:
         }
     }
     upstream.answer = lambda seen: respond(json.dumps([seen.target, seen.body.decode()]).encode())
-    given = {"pin": "pä ss/1", "word": 'w"örd', "number": 47_110_815}
-    done = await run(upstream.base_url, given, method="POST", path="/{pin}", schema=schema)
+    arguments = {"pin": "pä ss/1", "word": 'w"örd', "number": 47_110_815}
+    finished = await run(upstream.base_url, arguments, method="POST", path="/{pin}", schema=schema)
     assert upstream.seen[0].target == "/p%C3%A4%20ss%2F1"
     assert json.loads(upstream.seen[0].body) == {"word": 'w"örd', "number": 47_110_815}
-    shown = repr([done.request, done.response, done.response and done.response.text, done.structured])
-    for spelt in ("%C3%A4", "ä", "00f6", "ö", "47110815"):
-        assert spelt not in shown
+    shown = repr(
+        [finished.request, finished.response, finished.response and finished.response.text, finished.structured]
+    )
+    for encoded in ("%C3%A4", "ä", "00f6", "ö", "47110815"):
+        assert encoded not in shown

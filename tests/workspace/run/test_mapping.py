@@ -23,12 +23,14 @@ JSON = st.recursive(
 )
 
 
-def states(mappings: dict[str, object], sample: object = SAMPLE) -> dict[str, tuple[str, str]]:
-    return {one.slot: (one.state, one.shown) for one in mapping.judge(mappings, sample)}
+def outcomes(mappings: dict[str, object], sample: object = SAMPLE) -> dict[str, tuple[str, str]]:
+    return {outcome.slot: (outcome.state, outcome.shown) for outcome in mapping.judge(mappings, sample)}
 
 
-def test_what_is_found_is_shown_and_what_finds_nothing_is_said() -> None:
-    assert states({"rows": "$.results", "columns.name": "$.name", "columns.gone": "$.gone", "columns.bad": "name"}) == {
+def test_outcomes_show_the_value_or_why_nothing_was_found() -> None:
+    assert outcomes(
+        {"rows": "$.results", "columns.name": "$.name", "columns.gone": "$.gone", "columns.bad": "name"}
+    ) == {
         "rows": ("found", "2 items"),
         "columns.name": ("found", "Ada  (1 of 2 items)"),
         "columns.gone": ("nothing", "matches nothing"),
@@ -36,30 +38,33 @@ def test_what_is_found_is_shown_and_what_finds_nothing_is_said() -> None:
     }
 
 
-def test_a_column_whose_path_finds_nothing_is_not_saved_by_its_name() -> None:
-    assert states({"rows": "$.results", "columns.name": "$.names"})["columns.name"] == ("nothing", "matches nothing")
+def test_a_column_does_not_fall_back_to_the_property_of_its_name() -> None:
+    assert outcomes({"rows": "$.results", "columns.name": "$.names"})["columns.name"] == (
+        "nothing",
+        "matches nothing",
+    )
 
 
 def test_without_a_collection_paths_start_at_the_top() -> None:
-    assert states({"value": "$.total", "title": "$.name"}) == {
+    assert outcomes({"value": "$.total", "title": "$.name"}) == {
         "value": ("found", "2"),
         "title": ("nothing", "matches nothing"),
     }
 
 
-def test_an_empty_collection_cannot_say_what_its_items_have() -> None:
-    assert states({"rows": "$.results", "columns.name": "$.name"}, {"results": []}) == {
+def test_items_of_an_empty_collection_are_unseen() -> None:
+    assert outcomes({"rows": "$.results", "columns.name": "$.name"}, {"results": []}) == {
         "rows": ("nothing", "no items"),
         "columns.name": ("unseen", "no items to look into"),
     }
 
 
 @given(JSON)
-def test_every_path_on_offer_finds_what_is_shown_beside_it(sample: object) -> None:
+def test_every_suggested_path_finds_the_value_shown_beside_it(sample: object) -> None:
     for offer in mapping.offers("title", {}, sample):
-        found = parse(offer.path).find(sample)
-        assert found
-        assert mapping.brief(found[0][1]) == offer.shown
+        nodes = parse(offer.path).find(sample)
+        assert nodes
+        assert mapping.brief(nodes[0][1]) == offer.shown
 
 
 def test_paths_for_items_are_looked_up_in_an_item() -> None:
@@ -67,21 +72,21 @@ def test_paths_for_items_are_looked_up_in_an_item() -> None:
     assert paths == ["$.id", "$.name", "$.tags", "$['e-mail']", "$.tags[*]"]
 
 
-def test_a_collection_is_offered_lists_first() -> None:
+def test_lists_are_suggested_first_for_a_collection() -> None:
     assert mapping.offers("rows", {}, SAMPLE)[0].path == "$.results"
 
 
 @given(st.dictionaries(st.text(max_size=6), JSON, max_size=5), JSON)
-def test_every_mapping_gets_a_judgement_whatever_it_is(mappings: dict[str, object], sample: object) -> None:
-    assert [one.slot for one in mapping.judge(mappings, sample)] == list(mappings)
+def test_every_mapping_has_an_outcome(mappings: dict[str, object], sample: object) -> None:
+    assert [outcome.slot for outcome in mapping.judge(mappings, sample)] == list(mappings)
 
 
-def test_slots_that_are_taken_are_not_suggested() -> None:
+def test_mapped_slots_are_not_suggested() -> None:
     assert mapping.suggested("data-table", {"rows": "$.x"}) == ["columns", "columns."]
     assert mapping.suggested("something-new", {}) == []
 
 
-def test_a_template_is_held_against_item_result_and_form() -> None:
+def test_templates_are_checked_against_item_result_and_form() -> None:
     scope = mapping.scope_of({"rows": "$.results", "fields.subject": "$.s"}, SAMPLE, {"q": "x"})
     assert mapping.check_template("{{ row.id }} of {{ result.total }}, {{ input.q }} {{ form.subject }}", scope) == []
     assert mapping.check_template("{{ row.mail }}", scope) == ["has {{ row.mail }}, which is not in the sample"]
@@ -90,6 +95,6 @@ def test_a_template_is_held_against_item_result_and_form() -> None:
     assert mapping.rendered("Mail {{ row.name }}", scope) == "Mail Ada"
 
 
-def test_what_no_sample_can_tell_is_not_called_wrong() -> None:
+def test_lookups_that_samples_cannot_decide_are_not_reported() -> None:
     scope = mapping.scope_of({}, None)
     assert mapping.check_template("{{ form.note }} {{ chart.title }} {{ contact.id }}", scope) == []

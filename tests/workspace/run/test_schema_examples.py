@@ -1,4 +1,4 @@
-"""Values made up from schemas."""
+"""Example values of schemas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drio_tui.workspace.run.schema_examples import example_of
 from tests.schema import strategies
 
 
-def test_every_member_is_there_and_lists_hold_two() -> None:
+def test_every_property_is_present_and_lists_have_two_items() -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -27,27 +27,27 @@ def test_every_member_is_there_and_lists_hold_two() -> None:
     }
 
 
-def test_references_and_alternatives_are_followed_and_circles_end() -> None:
+def test_references_and_unions_are_followed_and_cycles_end() -> None:
     schema = {
         "$defs": {
             "node": {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#/$defs/node"}}}
         },
         "anyOf": [{"type": "null"}, {"$ref": "#/$defs/node"}],
     }
-    made = example_of(schema)
-    assert made["name"] == "name"
+    example = example_of(schema)
+    assert example["name"] == "name"
     depth = 0
-    while made:
-        made, depth = made.get("next"), depth + 1
+    while example:
+        example, depth = example.get("next"), depth + 1
     assert 2 <= depth < 20
 
 
 @given(strategies.SCHEMAS | strategies.JSON)
-def test_no_schema_at_all_breaks_it(schema: object) -> None:
+def test_any_schema_has_an_example(schema: object) -> None:
     example_of(schema)
 
 
-def test_an_example_of_a_plain_schema_is_valid_under_it() -> None:
+def test_examples_of_plain_schemas_are_valid() -> None:
     schema = {
         "type": "object",
         "properties": {

@@ -17,7 +17,7 @@ from drio_tui.api.transport import Transport
 from drio_tui.auth.bearer import BearerAuth, StaticToken
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.run import preview_page as pages
+from drio_tui.workspace.run import preview_page
 from drio_tui.workspace.run.bound_tool import bound_of, find_tool, tool_of
 from drio_tui.workspace.run.deployed_runner import NotDeployed, endpoint_of, live_at, run_deployed, widget_page
 from drio_tui.workspace.run.local_runner import BadArguments, LocalRunner, origin
@@ -35,21 +35,19 @@ EVIL = "</script><script>document.title='pwned'</script><img src=x onerror=\"doc
 async def client(helpdesk: Served) -> AsyncIterator[DrioClient]:
     base = helpdesk.base_url + "/api/v1"
     token = helpdesk.api.http.headers["Authorization"].removeprefix("Bearer ")
-    async with DrioClient(Transport(base, auth=BearerAuth(StaticToken(token, "test"), base))) as made:
-        yield made
+    async with DrioClient(Transport(base, auth=BearerAuth(StaticToken(token, "test"), base))) as drio:
+        yield drio
 
 
-async def read(client: DrioClient, helpdesk: Served) -> Snapshot:
+async def read_snapshot(client: DrioClient, helpdesk: Served) -> Snapshot:
     app = (await helpdesk.api("GET", "/apps"))["apps"][0]["id"]
     snapshot = Snapshot(app)
     await load_app(client, app, snapshot.apply)
     return snapshot
 
 
-async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
-    client: DrioClient, helpdesk: Served
-) -> None:
-    snapshot = await read(client, helpdesk)
+async def test_draft_and_deployed_tool_have_the_same_result_and_rendering(client: DrioClient, helpdesk: Served) -> None:
+    snapshot = await read_snapshot(client, helpdesk)
     id = find_tool(snapshot, "search-contacts")
     assert id is not None
     tool = bound_of(snapshot, id)
@@ -59,7 +57,7 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
     assert draft.response.status == 200
     assert draft.request is not None
     assert draft.request.url.endswith("/contacts?q=ada&limit=5")
-    assert {one.state for one in judged(tool, draft)} == {"found"}
+    assert {outcome.state for outcome in judged(tool, draft)} == {"found"}
     assert "Ada Okafor" in "\n".join(draw(tool, draft, 100).plain())
     app: Any = snapshot.app.raw if snapshot.app else {}
     with pytest.raises(NotDeployed):
@@ -81,34 +79,32 @@ async def test_draft_and_deployed_give_the_same_result_and_the_same_picture(
     html = await widget_page(endpoint, tool)
     assert html.splitlines()[0] == "<!doctype html>"
     assert await page_of(client, tool) != ""
-    loose = next(each for each in snapshot.resources("tool") if each.text("key") == "add-note")
+    without_widget = next(resource for resource in snapshot.resources("tool") if resource.text("key") == "add-note")
     with pytest.raises(NotDeployed, match="no widget"):
-        await widget_page(endpoint, bound_of(snapshot, loose.id))
+        await widget_page(endpoint, bound_of(snapshot, without_widget.id))
     with pytest.raises(NotFound):
-        await page_of(client, bound_of(snapshot, loose.id))
+        await page_of(client, bound_of(snapshot, without_widget.id))
     with pytest.raises(DrioError):
         await run_deployed(f"{helpdesk.base_url}/mcp/mcp_none", tool, {})
 
 
-async def test_an_answer_that_is_not_as_documented_is_the_same_result_with_a_note_everywhere(
-    lax: Served, upstream: Upstream
-) -> None:
+async def test_an_undocumented_answer_has_the_same_result_and_note_everywhere(lax: Served, upstream: Upstream) -> None:
     upstream.answer = lambda _seen: respond(b'{"name": null, "kept": [1]}')
     schema = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
-    app, made = await lax.tool(upstream.base_url, outputSchema=schema)
+    app, created = await lax.tool(upstream.base_url, outputSchema=schema)
     base = lax.base_url + "/api/v1"
     token = lax.api.http.headers["Authorization"].removeprefix("Bearer ")
     async with DrioClient(Transport(base, auth=BearerAuth(StaticToken(token, "test"), base))) as client:
         snapshot = Snapshot(app)
         await load_app(client, app, snapshot.apply)
-        tool = bound_of(snapshot, made["id"])
-        here = LocalRunner(hosts={origin(tool)}, private={origin(tool)})
-        runs = [await run_in_sandbox(client, tool, {}), await here.run(tool, {})]
+        tool = bound_of(snapshot, created["id"])
+        runner = LocalRunner(hosts={origin(tool)}, private={origin(tool)})
+        runs = [await run_in_sandbox(client, tool, {}), await runner.run(tool, {})]
     runs.append(await run_deployed(await lax.deploy(app), tool, {}))
-    for done in runs:
-        assert (done.error, done.structured) == ("", {"name": None, "kept": [1]})
-        assert done.note.startswith("The answer is not as the operation's outputSchema says: name")
-        assert run_from(done.as_wire()).note == done.note
+    for run in runs:
+        assert (run.error, run.structured) == ("", {"name": None, "kept": [1]})
+        assert run.note.startswith("The answer is not as the operation's outputSchema says: name")
+        assert run_from(run.as_wire()).note == run.note
 
 
 @pytest.mark.parametrize(
@@ -123,56 +119,56 @@ async def test_an_answer_that_is_not_as_documented_is_the_same_result_with_a_not
         ("http://[::1", {"publicMcpId": "mcp_1"}, None),
     ],
 )
-def test_an_endpoint_is_told_by_the_public_id_where_that_can_be_known(api: str, app: Any, endpoint: Any) -> None:
+def test_the_endpoint_is_derived_from_the_public_id_where_possible(api: str, app: Any, endpoint: Any) -> None:
     try:
-        found = endpoint_of(api, app, sandbox="127.0.0.1" in api)
+        derived = endpoint_of(api, app, sandbox="127.0.0.1" in api)
     except ValueError:
-        found = None
-    assert found == endpoint
+        derived = None
+    assert derived == endpoint
 
 
-def test_a_page_is_written_for_its_owner_only_and_taken_away() -> None:
+def test_a_preview_page_is_private_and_removed() -> None:
     tool = bound("https://up.example", widget={"primitive": "text", "name": EVIL})
     run = Run("t1", "Do", "here", {}, structured={"a": EVIL}, value={"a": EVIL})
-    document = pages.page_with(f"<p>{EVIL}</p>", tool, run)
+    document = preview_page.page_with(f"<p>{EVIL}</p>", tool, run)
     assert document.count("<script") == 2
     assert "<img" not in document
-    plain = pages.plain_page([EVIL, "\x1b]0;x\x07"], tool)
+    plain = preview_page.plain_page([EVIL, "\x1b]0;x\x07"], tool)
     assert "<script" not in plain
     assert "&lt;/script&gt;" in plain
     assert "\x1b" not in plain
-    path = pages.write_page(document)
+    path = preview_page.write_page(document)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    pages.remove_page(path)
+    preview_page.remove_page(path)
     assert not path.parent.exists()
 
 
 @pytest.mark.skipif(BINARY is None, reason="there is no Chromium on this machine")
-async def test_the_page_shows_the_result_in_a_browser_and_loads_nothing(
+async def test_the_preview_page_shows_the_result_and_loads_nothing(
     client: DrioClient, helpdesk: Served, tmp_path: Path
 ) -> None:
-    snapshot = await read(client, helpdesk)
+    snapshot = await read_snapshot(client, helpdesk)
     id = find_tool(snapshot, "search-contacts")
     assert id is not None
     tool = bound_of(snapshot, id)
     run = await run_in_sandbox(client, tool, {"q": "ada"})
     html = await page_of(client, tool)
     run.value["results"][0]["name"] = EVIL
-    document = pages.page_with(html, tool, run)
-    path = pages.write_page(document)
+    document = preview_page.page_with(html, tool, run)
+    path = preview_page.write_page(document)
     with browser(tmp_path / "profile") as page:
         page.open(path.as_uri())
-        page.until("parseInt(document.getElementById('widget').style.height) > 40")  # it has told its size
+        page.until("parseInt(document.getElementById('widget').style.height) > 40")  # it has reported its size
         if out := os.environ.get("DRIO_TEST_PICTURES"):
             page.picture(Path(out) / "playground-page.png")
         assert page.run("document.title") != "pwned"
         assert not page.errors
         assert [url for url in page.requested if not url.startswith(("file:", "data:", "about:"))] == []
-        # Its frame cannot be looked into from outside, as is meant; one that can shows what it shows.
+        # The frame cannot be inspected from outside, by design; with `allow-same-origin` it can.
         path.write_text(document.replace('sandbox="allow-scripts"', 'sandbox="allow-scripts allow-same-origin"'))
         page.open(path.as_uri() + "?again")
         shown = page.until("document.getElementById('widget').contentDocument?.querySelector('table')?.innerText")
         assert EVIL in shown
         assert "ada.okafor@northwind-bakery.example" in shown
-    pages.remove_page(path)
+    preview_page.remove_page(path)
