@@ -1,4 +1,4 @@
-"""Which arguments a following tool of a chain takes from the results before it."""
+"""The arguments that the next tool of a chain takes from earlier results."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from drio_tui.tool_calls import tools
 
 Document = dict[str, Any]
 Fits = Callable[[Any, Any], bool]
-"""Whether a value (second) fits the schema of an argument (first)."""
+"""Returns whether a value (second parameter) is valid under the schema of an argument (first parameter)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainArguments:
-    """`arguments` as they were found; `sources` tells from which source each came, by its index; `absent` are
-    the required ones that no source has.
+    """The arguments that were found.
+
+    `sources` holds the index of the source of each, `absent` the required ones that no source has.
     """
 
     arguments: Document
@@ -25,13 +26,13 @@ class ChainArguments:
 
 
 def handed_on(schema: Document, sources: Sequence[Document], fits: Fits) -> ChainArguments:
-    """For every argument of the schema the first value of that name and of a fitting kind in `sources`."""
-    taken: Document = {}
-    origin: dict[str, int] = {}
-    for name, member in tools.properties(schema).items():
+    """Return, for every argument of the schema, the first value in `sources` that has its name and is valid for it."""
+    arguments: Document = {}
+    source_indexes: dict[str, int] = {}
+    for name, argument_schema in tools.properties(schema).items():
         for index, source in enumerate(sources):
-            if name in source and source[name] is not None and fits(member, source[name]):
-                taken[name] = source[name]
-                origin[name] = index
+            if name in source and source[name] is not None and fits(argument_schema, source[name]):
+                arguments[name] = source[name]
+                source_indexes[name] = index
                 break
-    return ChainArguments(taken, origin, [name for name in tools.required(schema) if name not in taken])
+    return ChainArguments(arguments, source_indexes, [name for name in tools.required(schema) if name not in arguments])

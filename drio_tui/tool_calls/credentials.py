@@ -1,14 +1,14 @@
-"""Signing in to upstreams: what each kind of auth connection adds to a request.
+"""Credentials for upstreams: what each kind of auth connection adds to a request.
 
 | `config.type` | what is sent                                                                            |
 |---------------|-----------------------------------------------------------------------------------------|
 | `apiKey`      | the key in the header, query parameter or cookie `name`                                 |
-| `bearer`      | `Authorization: Bearer`, the token as it is                                             |
+| `bearer`      | `Authorization: Bearer`, the token unchanged                                            |
 | `basic`       | `Authorization: Basic` (RFC 7617)                                                       |
 | `oauth`       | `Authorization: Bearer`, a token of the client-credentials grant (RFC 6749 section 4.4) |
 
-Tokens are kept in memory until half a minute before they end. Nobody signs in here as a person: a connection
-whose grant needs one says so when it is used.
+Tokens are cached in memory until 30 seconds before they expire. No user signs in here: a connection whose grant
+requires that fails with a message when it is used.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from drio_tui.tool_calls.requests import OWN_HEADERS, PreparedRequest
 
 Document = dict[str, Any]
 
-_EARLY_SECONDS = 30.0
-_DEFAULT_SECONDS = 300.0
-_LONGEST_SECONDS = 24 * 3600.0
-_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_COOKIE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 section 4.1.1
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_RENEW_BEFORE_SECONDS = 30.0
+_DEFAULT_LIFETIME = 300.0
+_LONGEST_LIFETIME = 24 * 3600.0
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 section 4.1.1
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class SignInFailed(Exception):
-    """The upstream cannot be signed in to; the message is a sentence, and nothing secret is in it.
+    """Signing in to the upstream failed; the message is a sentence without secrets.
 
-    `private` is the origin of the token endpoint where only its private address is in the way.
+    `private` is the origin of the token endpoint if it is refused only because its address is private.
     """
 
     def __init__(self, message: str, *, private: Origin | None = None) -> None:
@@ -52,7 +52,7 @@ class SignInFailed(Exception):
 @dataclass(slots=True)
 class _Token:
     value: str = field(default="", repr=False)
-    until: float = 0.0
+    renew_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
 
@@ -67,13 +67,15 @@ class CredentialProvider:
         self._secrets = secrets
         self._tokens: dict[str, _Token] = {}
         self.given: set[str] = set()
-        """Every key, token and password as it was sent, to take it out of what is shown."""
+        """Every key, token and password as it was sent, to remove it from what is shown."""
 
     async def credentials(self, auth: Document | None) -> Credentials:
-        """What to add to a request of an integration with this connection. Raises `SignInFailed`."""
-        found = await self._credentials(auth)
-        self.given |= {value.rpartition(" ")[2] for value in (*found.headers.values(), *found.query.values())}
-        return found
+        """Return what to add to a request of an integration with this connection. Raises `SignInFailed`."""
+        credentials = await self._credentials(auth)
+        self.given |= {
+            value.rpartition(" ")[2] for value in (*credentials.headers.values(), *credentials.query.values())
+        }
+        return credentials
 
     async def _credentials(self, auth: Document | None) -> Credentials:
         if auth is None:
@@ -84,7 +86,7 @@ class CredentialProvider:
         if kind == "apiKey":
             return _api_key(auth, config, secrets)
         if kind == "bearer":
-            return _bearer(auth, _needed(auth, secrets, "token"))
+            return _bearer(auth, _required_secret(auth, secrets, "token"))
         if kind == "basic":
             return _basic(auth, config, secrets)
         if kind == "oauth":
@@ -94,7 +96,7 @@ class CredentialProvider:
         raise SignInFailed(f"The connection {_name(auth)} is of a kind that is not known here.")
 
     def forget(self, auth: Document | None) -> bool:
-        """Drop a token that the upstream did not take; whether there was one, so that a new one may help."""
+        """Discard a token that the upstream rejected. Returns whether there was one, so that a new one may help."""
         return auth is not None and self._tokens.pop(auth["id"], None) is not None
 
     def _secrets_of(self, auth: Document) -> Document:
@@ -110,9 +112,9 @@ class CredentialProvider:
     async def _token(self, auth: Document, config: Document, secrets: Document) -> str:
         token = self._tokens.setdefault(auth["id"], _Token())
         async with token.lock:
-            if not token.value or time.monotonic() >= token.until:
+            if not token.value or time.monotonic() >= token.renew_at:
                 token.value, seconds = await self._fetch_token(auth, config, secrets)
-                token.until = time.monotonic() + max(1.0, seconds - _EARLY_SECONDS)
+                token.renew_at = time.monotonic() + max(1.0, seconds - _RENEW_BEFORE_SECONDS)
             return token.value
 
     async def _fetch_token(self, auth: Document, config: Document, secrets: Document) -> tuple[str, float]:
@@ -122,71 +124,71 @@ class CredentialProvider:
         if not (isinstance(endpoint, str) and isinstance(client_id, str) and isinstance(secret, str)):
             raise SignInFailed(
                 f"The connection {_name(auth)} has no token endpoint, client ID and client secret, "
-                "which signing in without a person takes."
+                "which signing in without a user needs."
             )
-        form = {"grant_type": "client_credentials"}
+        parameters = {"grant_type": "client_credentials"}
         scopes = config.get("scopes")
         if isinstance(scopes, list) and scopes:
-            form["scope"] = " ".join(map(str, scopes))
+            parameters["scope"] = " ".join(map(str, scopes))
         methods = ["client_secret_basic", "client_secret_post"]
         if config.get("tokenEndpointAuthMethod") == "client_secret_post":
             methods.reverse()
-        answer = await self._ask(auth, endpoint, form, client_id, secret, methods[0])
+        answer = await self._request_token(auth, endpoint, parameters, client_id, secret, methods[0])
         if answer.status in (400, 401) and _error_of(answer) == "invalid_client":
-            answer = await self._ask(auth, endpoint, form, client_id, secret, methods[1])
+            answer = await self._request_token(auth, endpoint, parameters, client_id, secret, methods[1])
         return _read_token(auth, answer)
 
-    async def _ask(
-        self, auth: Document, endpoint: str, form: dict[str, str], client_id: str, secret: str, method: str
+    async def _request_token(
+        self, auth: Document, endpoint: str, parameters: dict[str, str], client_id: str, secret: str, method: str
     ) -> Answer:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         if method == "client_secret_post":
-            form = form | {"client_id": client_id, "client_secret": secret}
+            parameters = parameters | {"client_id": client_id, "client_secret": secret}
         else:  # RFC 6749 section 2.3.1: both parts are form-encoded first
-            pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        outgoing = PreparedRequest("POST", endpoint, {"Accept": headers.pop("Accept")}, urlencode(form).encode())
+            client_credentials = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(client_credentials.encode()).decode()}"
+        request = PreparedRequest("POST", endpoint, {"Accept": headers.pop("Accept")}, urlencode(parameters).encode())
         try:
-            return await fetch(self._transport, self._gate, outgoing, Credentials(headers))
+            return await fetch(self._transport, self._gate, request, Credentials(headers))
         except FetchFailed as error:
             raise SignInFailed(f"{_name(auth)}: no token was issued. {error}", private=error.private) from error
 
 
 def _api_key(auth: Document, config: Document, secrets: Document) -> Credentials:
-    key = _sendable(auth, _needed(auth, secrets, "apiKey"))
+    key = _checked_header_value(auth, _required_secret(auth, secrets, "apiKey"))
     name = str(config.get("name") or "X-Api-Key")
     if config.get("in") == "query":
         return Credentials(query={name: key})
     if config.get("in") == "cookie":
-        if not _HEADER.fullmatch(name) or not _COOKIE.fullmatch(key):
+        if not _HEADER_NAME.fullmatch(name) or not _COOKIE_VALUE.fullmatch(key):
             raise SignInFailed(f"The connection {_name(auth)} names a cookie that cannot be sent.")
         return Credentials({"Cookie": f"{name}={key}"})
-    if not _HEADER.fullmatch(name) or (name.lower() in OWN_HEADERS and name.lower() != "authorization"):
+    if not _HEADER_NAME.fullmatch(name) or (name.lower() in OWN_HEADERS and name.lower() != "authorization"):
         raise SignInFailed(f"The connection {_name(auth)} names a header that cannot be sent.")
     return Credentials({name: key})
 
 
 def _bearer(auth: Document, token: str) -> Credentials:
-    return Credentials({"Authorization": f"Bearer {_sendable(auth, token)}"})
+    return Credentials({"Authorization": f"Bearer {_checked_header_value(auth, token)}"})
 
 
 def _basic(auth: Document, config: Document, secrets: Document) -> Credentials:
-    user = str(config.get("username") or "")
-    if ":" in user:
+    username = str(config.get("username") or "")
+    if ":" in username:
         raise SignInFailed(f"The user name of {_name(auth)} holds a colon, which Basic cannot send.")
-    pair = f"{user}:{_needed(auth, secrets, 'password')}"
-    return Credentials({"Authorization": f"Basic {base64.b64encode(pair.encode('utf-8', 'replace')).decode()}"})
+    user_pass = f"{username}:{_required_secret(auth, secrets, 'password')}"
+    return Credentials({"Authorization": f"Basic {base64.b64encode(user_pass.encode('utf-8', 'replace')).decode()}"})
 
 
-def _needed(auth: Document, secrets: Document, member: str) -> str:
-    value = secrets.get(member)
+def _required_secret(auth: Document, secrets: Document, name: str) -> str:
+    value = secrets.get(name)
     if not isinstance(value, str) or not value:
-        raise SignInFailed(f"The connection {_name(auth)} has no {member}: edit the connection and set it.")
+        raise SignInFailed(f"The connection {_name(auth)} has no {name}: edit the connection and set it.")
     return value
 
 
-def _sendable(auth: Document, value: str) -> str:
-    if not _VALUE.fullmatch(value):
+def _checked_header_value(auth: Document, value: str) -> str:
+    if not _HEADER_VALUE.fullmatch(value):
         raise SignInFailed(f"The secret of {_name(auth)} holds characters that cannot be sent in a header.")
     return value
 
@@ -195,7 +197,7 @@ def _name(auth: Document) -> str:
     return one_line(str(auth.get("name")), 60)
 
 
-def _parsed(answer: Answer) -> Document:
+def _json_object(answer: Answer) -> Document:
     try:
         value = loads(answer.body)
     except MalformedJson:
@@ -204,20 +206,20 @@ def _parsed(answer: Answer) -> Document:
 
 
 def _error_of(answer: Answer) -> str:
-    return str(_parsed(answer).get("error", ""))
+    return str(_json_object(answer).get("error", ""))
 
 
 def _read_token(auth: Document, answer: Answer) -> tuple[str, float]:
-    told = _parsed(answer)
-    token = told.get("access_token")
+    token_response = _json_object(answer)
+    token = token_response.get("access_token")
     if answer.status != 200 or not isinstance(token, str) or not token:
-        why = one_line(str(told.get("error") or f"status {answer.status}"), 80)
-        raise SignInFailed(f"{_name(auth)}: the token endpoint gave no token ({why}).")
-    if str(told.get("token_type", "bearer")).lower() != "bearer":
+        reason = one_line(str(token_response.get("error") or f"status {answer.status}"), 80)
+        raise SignInFailed(f"{_name(auth)}: the token endpoint gave no token ({reason}).")
+    if str(token_response.get("token_type", "bearer")).lower() != "bearer":
         raise SignInFailed(f"{_name(auth)}: the token endpoint gave a token that is not a bearer token.")
-    seconds = told.get("expires_in")
+    seconds = token_response.get("expires_in")
     if isinstance(seconds, str) and seconds.isdigit() and len(seconds) < 10:
         seconds = int(seconds)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0:
-        return token, _DEFAULT_SECONDS
-    return token, min(float(seconds), _LONGEST_SECONDS)
+        return token, _DEFAULT_LIFETIME
+    return token, min(float(seconds), _LONGEST_LIFETIME)

@@ -1,10 +1,10 @@
-"""The way out: which hosts a deployed app may talk to, and at which addresses they may be found.
+"""Egress rules: which hosts a deployed app may call, and at which addresses.
 
-Only hosts and ports that the app's integrations name (and the token endpoints of their auth connections) are
-spoken to. A name is resolved once, every address it has is judged, and the connection is made to an address
-that was judged, so a name that changes its mind in between changes nothing. Private, loopback, link-local
-(cloud metadata with it) and otherwise special addresses are refused unless `allow_private`. Of whoever calls
-from a server of its own (the sandbox), only what lies below one path may be reached (its helpdesk), and that always.
+Only hosts and ports that the app's integrations name (and the token endpoints of their auth connections) may be
+called. A name is resolved once, each of its addresses is checked, and the connection is made to a checked address,
+so that a change of the DNS record in between has no effect (DNS rebinding). Private, loopback, link-local (with
+cloud metadata) and otherwise special addresses are refused unless `allow_private`. If the caller is itself a server
+(the sandbox), only its paths below one prefix (the helpdesk) may be called, and these always.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _IDLE_SECONDS = 15.0
 _CONNECTIONS = 64
 _WITH_PORT = re.compile(r":[0-9]+\Z")
 _ADDRESSES_TRIED = 3
-_NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?", re.IGNORECASE)
+_NUMERIC_HOST = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?", re.IGNORECASE)
 _NAME = re.compile(
     r"(?=.{1,253}\.?\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)*\.?"
 )
 _METADATA = frozenset(
     map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"))
 )
-"""Where clouds keep their metadata outside the link-local networks: Alibaba, Azure, Oracle, AWS and Google by IPv6."""
+"""Addresses of cloud metadata outside the link-local networks: Alibaba, Azure, Oracle, AWS and Google by IPv6."""
 _EMBEDDING = (
     ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
     ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291
@@ -49,7 +49,7 @@ _EMBEDDING = (
 class EgressDenied(Exception):
     """The request may not go there; the message is a sentence without the URL's query.
 
-    `private` is the origin where only its private address is in the way.
+    `private` is the origin if it is refused only because its address is private.
     """
 
     def __init__(self, message: str, *, private: Origin | None = None) -> None:
@@ -58,14 +58,16 @@ class EgressDenied(Exception):
 
 
 class Unreachable(Exception):
-    """The host's name has no address."""
+    """The host's name cannot be resolved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What may be called. `own` is where the caller itself listens, if it does: of it only what lies below
-    `own_prefix` may be reached. Private addresses may be called everywhere (`allow_private`), or at the `private`
-    origins, those with cloud metadata excepted. `private` may change meanwhile: every new connection asks it.
+    """What may be called.
+
+    `own` is where the caller itself listens, if it does: of it only paths below `own_prefix` may be called. Private
+    addresses may be called everywhere (`allow_private`) or at the `private` origins, except for cloud metadata.
+    `private` may change: it is checked for every new connection.
     """
 
     own: Origin | None = None
@@ -75,23 +77,23 @@ class Policy:
 
 
 def origin_of(url: httpx.URL) -> Origin:
-    """The host and port that a URL names, a name of other letters in its ASCII form (`xn--…`), as it is looked up."""
+    """Return the host and port of a URL; an internationalized name in its ASCII form (`xn--…`), as it is looked up."""
     return _plain_host(url.raw_host.decode()), url.port or _PORTS.get(url.scheme, 0)
 
 
 def _plain_host(host: str) -> str:
-    """A host as it is compared: in lower case, without the dot that may end a name."""
+    """Return a host in the form that is compared: lower case, without a trailing dot."""
     return host.rstrip(".").lower()
 
 
-def origin_text(place: Origin) -> str:
-    """An origin as people write it: `127.0.0.1:8000`, `[::1]:8000`."""
-    host, port = place
+def origin_text(origin: Origin) -> str:
+    """Return an origin as text: `127.0.0.1:8000`, `[::1]:8000`."""
+    host, port = origin
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_origin(text: str) -> Origin:
-    """The origin that a person names as `HOST:PORT` or by a URL. Raises ValueError with the end of a sentence."""
+    """Return the origin that the user writes as `HOST:PORT` or URL. Raises ValueError with the end of a sentence."""
     text = text.strip()
     url = text if "://" in text else f"http://{text}"
     try:
@@ -110,24 +112,24 @@ def parse_origin(text: str) -> Origin:
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """What one app may ask for."""
+    """What one app may call."""
 
     policy: Policy
     origins: frozenset[Origin]
 
     @classmethod
     def for_urls(cls, policy: Policy, urls: Iterable[str]) -> EgressPolicy:
-        """A gate that lets through what the URLs name; one that cannot be read names nothing."""
-        found = set()
+        """Return a policy that allows the origins of the URLs. A URL that cannot be parsed allows nothing."""
+        origins = set()
         for url in urls:
             try:
-                found.add(origin_of(httpx.URL(url)))
+                origins.add(origin_of(httpx.URL(url)))
             except (httpx.InvalidURL, ValueError):
                 continue
-        return cls(policy, frozenset(found))
+        return cls(policy, frozenset(origins))
 
     def check(self, url: httpx.URL) -> None:
-        """Raise `EgressDenied` where the URL's scheme, host or port is not the app's to use."""
+        """Raise `EgressDenied` if the app may not use the URL's scheme, host or port."""
         if url.scheme not in _PORTS:
             raise EgressDenied(f"Only http and https are spoken, not {url.scheme or 'nothing'}.")
         if url.userinfo:
@@ -143,19 +145,19 @@ class EgressPolicy:
 
 
 def _check_host(host: str) -> None:
-    """Refuse what is neither a plain name nor an address in its usual spelling."""
+    """Raise `EgressDenied` for what is neither a plain name nor an address in its usual notation."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        if not host or _NUMBERS.fullmatch(host) or not _NAME.fullmatch(host):
+        if not host or _NUMERIC_HOST.fullmatch(host) or not _NAME.fullmatch(host):
             raise EgressDenied("The host is neither a name nor an address in its usual spelling.") from None
 
 
 def why_refused(address: Address, *, allow_private: bool = False) -> str:
-    """Why nothing may be sent to an address, as the end of a sentence; empty where it may."""
-    inner = _embedded(address)
-    if inner is not None:
-        return why_refused(inner, allow_private=allow_private)
+    """Return why no request may be sent to an address, as the end of a sentence; empty where it may."""
+    ipv4 = _embedded(address)
+    if ipv4 is not None:
+        return why_refused(ipv4, allow_private=allow_private)
     if address.is_unspecified or address.is_multicast or int(address) == 0xFFFFFFFF:
         return "is no address of a server"
     if allow_private:
@@ -174,35 +176,35 @@ def why_refused(address: Address, *, allow_private: bool = False) -> str:
 
 
 def _embedded(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address leads to: mapped, 6to4, Teredo, NAT64 or IPv4-compatible."""
+    """Return the IPv4 address that an IPv6 address leads to: mapped, 6to4, Teredo, NAT64 or IPv4-compatible."""
     if not isinstance(address, ipaddress.IPv6Address):
         return None
-    inner = address.ipv4_mapped or address.sixtofour
-    if inner is None and address.teredo is not None:
-        inner = address.teredo[1]
+    ipv4 = address.ipv4_mapped or address.sixtofour
+    if ipv4 is None and address.teredo is not None:
+        ipv4 = address.teredo[1]
     special = address.is_unspecified or address.is_loopback  # `::` and `::1` lead nowhere else
-    if inner is None and not special and any(address in network for network in _EMBEDDING):
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return inner
+    if ipv4 is None and not special and any(address in network for network in _EMBEDDING):
+        ipv4 = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return ipv4
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections only to addresses that were judged."""
+    """Opens connections only to addresses that were checked."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._backend = httpcore.AnyIOBackend()
-        self._agreed: set[Origin] = set()
+        self._allowed_before: set[Origin] = set()
 
     async def connect_tcp(
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the interface's own
+        timeout: float | None = None,  # noqa: ASYNC109 - part of the interface
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """As httpcore wants it. Raises `EgressDenied` and `Unreachable` besides its own errors."""
+        """Connect as httpcore requires it. Also raises `EgressDenied` and `Unreachable`."""
         failure: Exception | None = None
         for address in (await self.addresses(host, port))[:_ADDRESSES_TRIED]:
             try:
@@ -212,26 +214,26 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         raise failure or Unreachable(f"{host} has no address.")
 
     async def check_again(self, origin: Origin) -> None:
-        """Raise `EgressDenied` where a person no longer lets the origin's private address be called.
+        """Raise `EgressDenied` where the user no longer allows calls to the origin's private address.
 
         A connection to it may still be open. Raises `Unreachable` as `connect_tcp` does.
         """
-        if origin in self._agreed and origin not in self.policy.private:
-            self._agreed.discard(origin)
+        if origin in self._allowed_before and origin not in self.policy.private:
+            self._allowed_before.discard(origin)
             await self.addresses(*origin)
 
     async def connect_unix_socket(self, *_args: Any, **_options: Any) -> httpcore.AsyncNetworkStream:
         raise EgressDenied("Local sockets are not spoken to.")
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a host, all of which may be connected to. Raises `EgressDenied` if one may not."""
+        """Return the addresses of a host, all of which may be called. Raises `EgressDenied` if one may not."""
         host = _plain_host(host)
         _check_host(host)
-        found = await self._resolve(host, port)
+        addresses = await self._resolve(host, port)
         policy = self.policy
         own_port = policy.own[1] if policy.own else None
-        agreed = (host, port) in policy.private
-        for text in found:
+        allowed = (host, port) in policy.private
+        for text in addresses:
             address = ipaddress.ip_address(text.partition("%")[0])
             if (host, port) == policy.own:
                 if address.is_loopback:
@@ -239,14 +241,14 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 raise EgressDenied("The sandbox's own address is not this machine.")
             if policy.own and port == own_port and _is_loopback(address):
                 raise EgressDenied(f"The sandbox does not call itself; its helpdesk is at {policy.own[0]}:{own_port}.")
-            near = not _is_metadata(address)  # nobody agrees to that for one origin, whatever name leads there
-            if why := why_refused(address, allow_private=policy.allow_private or (agreed and near)):
-                private = near and not why_refused(address, allow_private=True)
-                at = f"{host} {why}" if host == str(address) else f"{host} is at {address}, which {why}"
-                raise EgressDenied(f"{at}.", private=(host, port) if private else None)
-        if agreed:
-            self._agreed.add((host, port))
-        return found
+            allowable = not _is_metadata(address)  # metadata is never allowed for a single origin, under any name
+            if reason := why_refused(address, allow_private=policy.allow_private or (allowed and allowable)):
+                private = allowable and not why_refused(address, allow_private=True)
+                message = f"{host} {reason}" if host == str(address) else f"{host} is at {address}, which {reason}"
+                raise EgressDenied(f"{message}.", private=(host, port) if private else None)
+        if allowed:
+            self._allowed_before.add((host, port))
+        return addresses
 
     async def _resolve(self, host: str, port: int) -> list[str]:
         try:
@@ -265,8 +267,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 def _is_metadata(address: Address) -> bool:
-    plain = _embedded(address) or address
-    return plain.is_link_local or plain in _METADATA
+    effective = _embedded(address) or address
+    return effective.is_link_local or effective in _METADATA
 
 
 def _has_metadata(host: str) -> bool:
@@ -290,15 +292,15 @@ _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
 )
 
 
-_HTTPCORE = tuple(theirs for theirs, _ in _ERRORS)
+_HTTPCORE_ERRORS = tuple(httpcore_error for httpcore_error, _ in _ERRORS)
 
 
 def _as_httpx(error: Exception) -> httpx.TransportError:
-    return next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))(str(error))
+    return next(httpx_error for httpcore_error, httpx_error in _ERRORS if isinstance(error, httpcore_error))(str(error))
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """httpx's way onto the network, over `GuardedBackend`; certificates are loaded when TLS is first spoken."""
+    """The httpx transport over `GuardedBackend`. Certificates are loaded for the first https request."""
 
     def __init__(self, policy: Policy, *, connections: int = _CONNECTIONS) -> None:
         self._backend = GuardedBackend(policy)
@@ -325,7 +327,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
-        outgoing = httpcore.Request(
+        core_request = httpcore.Request(
             request.method,
             url,
             headers=request.headers.raw,
@@ -337,10 +339,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         except OSError as error:
             raise httpx.ConnectError("no certificates could be loaded, see SSL_CERT_FILE and SSL_CERT_DIR") from error
         try:
-            answer = await pool.handle_async_request(outgoing)
-        except _HTTPCORE as error:
+            response = await pool.handle_async_request(core_request)
+        except _HTTPCORE_ERRORS as error:
             raise _as_httpx(error) from error
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
 
     async def aclose(self) -> None:
         for pool in self._pools.values():
@@ -350,14 +352,14 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 @dataclass(slots=True)
 class _Body(httpx.AsyncByteStream):
-    answer: httpcore.Response = field(repr=False)
+    response: httpcore.Response = field(repr=False)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for part in self.answer.aiter_stream():
-                yield part
-        except _HTTPCORE as error:
+            async for chunk in self.response.aiter_stream():
+                yield chunk
+        except _HTTPCORE_ERRORS as error:
             raise _as_httpx(error) from error
 
     async def aclose(self) -> None:
-        await self.answer.aclose()
+        await self.response.aclose()

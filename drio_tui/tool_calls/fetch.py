@@ -1,7 +1,7 @@
-"""Sending one request to an upstream, and reading its answer with a limit on everything.
+"""Sending one request to an upstream, and reading its answer within limits.
 
-httpx's transport is used without its client: that one would keep an upstream's cookies from one call to the
-next, look for proxies and `.netrc`, and follow redirects by rules of its own.
+httpx's transport is used without its client, which would keep an upstream's cookies from one call to the next, look
+for proxies and `.netrc`, and follow redirects by different rules.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from drio_tui.tool_calls.egress import EgressDenied, EgressPolicy, Origin, Unrea
 from drio_tui.tool_calls.requests import SAFE, PreparedRequest
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PLAIN_HEADERS = frozenset({"accept", "user-agent", "content-type"})
+_SAFE_HEADERS = frozenset({"accept", "user-agent", "content-type"})
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """Seconds and bytes that bound one request, its redirects included."""
+    """Limits of one request, its redirects included: seconds, bytes, number of redirects."""
 
     connect: float = 5.0
     total: float = 30.0
@@ -34,7 +34,7 @@ class FetchLimits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an upstream said; `content_type` is lower-case and without parameters, `elapsed` in seconds."""
+    """What an upstream answered; `content_type` is lower-case and without parameters, `elapsed` in seconds."""
 
     status: int
     content_type: str
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What signs a request in: sent to the origin it is for and to no other."""
+    """What authenticates a request. It is sent only to the request's own origin, not to others after a redirect."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -56,10 +56,10 @@ NO_CREDENTIALS = Credentials()
 
 
 class FetchFailed(Exception):
-    """There is no answer to use. The message is a sentence; nothing secret is in it.
+    """There is no usable answer. The message is a sentence without secrets.
 
-    `sent` tells whether the request may have had its effect; `private` is the origin where only its private
-    address is in the way.
+    `sent` says whether the request may have taken effect; `private` is the origin if it is refused only because its
+    address is private.
     """
 
     def __init__(self, message: str, *, sent: bool, private: Origin | None = None) -> None:
@@ -70,18 +70,18 @@ class FetchFailed(Exception):
 
 async def fetch(
     transport: httpx.AsyncBaseTransport,
-    gate: EgressPolicy,
-    outgoing: PreparedRequest,
+    egress: EgressPolicy,
+    prepared: PreparedRequest,
     credentials: Credentials = NO_CREDENTIALS,
     limits: FetchLimits | None = None,
 ) -> Answer:
-    """The upstream's answer, whatever its status. Raises `FetchFailed`."""
+    """Send the request and return the upstream's answer, whatever its status. Raises `FetchFailed`."""
     limits = limits or FetchLimits()
-    began = time.perf_counter()
+    started = time.perf_counter()
     progress = _Progress()
     try:
         async with asyncio.timeout(limits.total):
-            return await _follow(transport, gate, outgoing, credentials, limits, progress, began)
+            return await _follow(transport, egress, prepared, credentials, limits, progress, started)
     except TimeoutError:
         raise FetchFailed(f"The upstream did not answer within {duration(limits.total)}.", sent=progress.sent) from None
     except EgressDenied as error:
@@ -104,21 +104,21 @@ class _Progress:
 
 async def _follow(
     transport: httpx.AsyncBaseTransport,
-    gate: EgressPolicy,
-    outgoing: PreparedRequest,
+    egress: EgressPolicy,
+    prepared: PreparedRequest,
     credentials: Credentials,
     limits: FetchLimits,
     progress: _Progress,
-    began: float,
+    started: float,
 ) -> Answer:
-    url = httpx.URL(outgoing.url)
-    home = (url.scheme, origin_of(url))
-    method, body, headers = outgoing.method, outgoing.body, dict(outgoing.headers)
+    url = httpx.URL(prepared.url)
+    first_origin = (url.scheme, origin_of(url))
+    method, body, headers = prepared.method, prepared.body, dict(prepared.headers)
     for hop in range(limits.redirects + 1):
-        gate.check(url)
-        at_home = (url.scheme, origin_of(url)) == home
-        sent_headers = _with_headers(headers, credentials.headers) if at_home else _only_plain(headers)
-        target = _with_query(url, credentials.query) if at_home and credentials.query else url
+        egress.check(url)
+        same_origin = (url.scheme, origin_of(url)) == first_origin
+        sent_headers = _with_headers(headers, credentials.headers) if same_origin else _safe_headers(headers)
+        target = _with_query(url, credentials.query) if same_origin and credentials.query else url
         request = httpx.Request(
             method,
             target,
@@ -130,19 +130,19 @@ async def _follow(
         try:
             location = response.headers.get("location")
             if response.status_code not in REDIRECTS or not location:
-                return await _read(response, limits, began)
+                return await _read(response, limits, started)
         finally:
             await response.aclose()
         progress.redirected = progress.sent = True
         if hop == limits.redirects:
             break
-        followed = url.join(location)
-        if url.scheme == "https" and followed.scheme != "https":
+        next_url = url.join(location)
+        if url.scheme == "https" and next_url.scheme != "https":
             raise EgressDenied("The upstream redirects from https to a connection that anyone can read.")
         if response.status_code in (301, 302, 303) and method not in SAFE:
             method, body = "GET", None
             headers.pop("Content-Type", None)
-        url = followed.copy_with(fragment=None)
+        url = next_url.copy_with(fragment=None)
     raise EgressDenied(f"The upstream redirected more than {limits.redirects} times.")
 
 
@@ -159,15 +159,15 @@ async def _send(transport: httpx.AsyncBaseTransport, request: httpx.Request, pro
 
 
 def _with_headers(headers: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
-    """The headers with `added` in place of those whose names differ in case only."""
+    """Return the headers with `added` replacing those whose names differ only in case."""
     names = {name.lower() for name in added}
     return {name: value for name, value in headers.items() if name.lower() not in names} | dict(added)
 
 
 def _with_query(url: httpx.URL, added: Mapping[str, str]) -> httpx.URL:
-    """The URL with these parameters in place of those of the same names. The rest stays encoded as it is.
+    """Return the URL with these parameters replacing those of the same names. The rest stays encoded as it is.
 
-    httpx would encode it again, and then a comma between the items of a list looks like one within an item.
+    httpx would encode it again, and a comma between the items of a list would look like one within an item.
     """
     parts = url.query.decode("ascii").split("&")
     kept = [part for part in parts if part and unquote_plus(part.partition("=")[0]) not in added]
@@ -175,40 +175,40 @@ def _with_query(url: httpx.URL, added: Mapping[str, str]) -> httpx.URL:
     return url.copy_with(query="&".join([*kept, *pairs]).encode("ascii"))
 
 
-def _only_plain(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that may go to another origin: what an integration sets besides may be a key."""
-    return {name: value for name, value in headers.items() if name.lower() in _PLAIN_HEADERS}
+def _safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that may go to another origin: other headers of an integration may hold a key."""
+    return {name: value for name, value in headers.items() if name.lower() in _SAFE_HEADERS}
 
 
-async def _read(response: httpx.Response, limits: FetchLimits, began: float) -> Answer:
+async def _read(response: httpx.Response, limits: FetchLimits, started: float) -> Answer:
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):
         inflate = None
     elif encoding in ("gzip", "x-gzip", "deflate"):
-        inflate = zlib.decompressobj(47)  # either header
+        inflate = zlib.decompressobj(47)  # zlib or gzip header
     else:
         raise FetchFailed(f"The answer is encoded as {one_line(encoding, 40)}, which was not asked for.", sent=True)
-    found = bytearray()
-    raw = 0
-    async for part in response.aiter_raw():
-        raw += len(part)
+    body = bytearray()
+    received = 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
         if inflate is not None:
             try:
-                part = inflate.decompress(part, limits.body + 1 - len(found))
+                chunk = inflate.decompress(chunk, limits.body + 1 - len(body))
             except zlib.error:
                 raise FetchFailed("The compressed answer is damaged.", sent=True) from None
-        found += part
-        if len(found) > limits.body or raw > limits.body:
+        body += chunk
+        if len(body) > limits.body or received > limits.body:
             raise FetchFailed(f"The answer is larger than {limits.body >> 10} KiB.", sent=True)
-    if inflate is not None and not inflate.eof and raw:
+    if inflate is not None and not inflate.eof and received:
         raise FetchFailed("The compressed answer is cut off.", sent=True)
-    kind, _, parameters = response.headers.get("content-type", "").partition(";")
+    content_type, _, parameters = response.headers.get("content-type", "").partition(";")
     return Answer(
         response.status_code,
-        kind.strip().lower()[:100],
+        content_type.strip().lower()[:100],
         _charset(parameters),
-        bytes(found),
-        time.perf_counter() - began,
+        bytes(body),
+        time.perf_counter() - started,
         response.headers.get("www-authenticate", ""),
     )
 
@@ -221,6 +221,6 @@ def _charset(parameters: str) -> str:
     return ""
 
 
-def _sentence(what: str, error: Exception) -> str:
+def _sentence(beginning: str, error: Exception) -> str:
     reason = one_line(str(error), 160).rstrip(".")
-    return f"{what}: {reason}." if reason else f"{what}."
+    return f"{beginning}: {reason}." if reason else f"{beginning}."

@@ -1,9 +1,9 @@
-"""What a tool gives: the output schema that clients get, and the result made of an upstream's answer.
+"""A tool's output: the output schema that clients get, and the result made from an upstream's answer.
 
-An upstream may answer otherwise than its description says: `null` where none is declared, a number as text, nothing
-at all. That is no failure of the call. The result then carries the data as they came, with a note; and since clients
-refuse a result that does not fit its tool's output schema, the schema that is published allows any other object
-beside the one described.
+An upstream may answer differently than described: `null` where none is declared, a number as text, an empty body.
+That is not a failure of the call. The result then holds the data as received, with a note. Since clients refuse a
+result that is not valid under its tool's output schema, the published schema allows any other object besides the
+described one.
 """
 
 from __future__ import annotations
@@ -23,40 +23,43 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 LARGEST = 8_000
-"""Bytes of JSON that an output schema may have: some 2,000 tokens, with every tool, in every conversation."""
+"""The most bytes of JSON of an output schema: some 2,000 tokens, for every tool, in every conversation."""
 NOTE_META = "drio/note"
 """In a result's `_meta`: how the answer differs from what the operation's output schema says."""
 
 _OTHER = {"description": "An answer that is not as documented."}
 _DEEPEST = 8
 _MOST_NODES = 2_000
-_DROPPED = frozenset({
+_DROPPED_KEYWORDS = frozenset({
     "not", "if", "then", "else", "dependentSchemas", "dependentRequired", "unevaluatedProperties", "unevaluatedItems",
     "propertyNames", "patternProperties", "contains", "minContains", "maxContains", "$defs", "pattern",
 })  # fmt: skip
-"""What a schema with open parts may not say, since it would refuse what the whole one takes, and patterns."""
-_INSIDE = frozenset({"properties", "items", "prefixItems", "additionalProperties"})
+"""Keywords dropped from a truncated schema, since they would refuse what the full schema allows; also patterns."""
+_CHILD_KEYWORDS = frozenset({"properties", "items", "prefixItems", "additionalProperties"})
 _ANCHORS = frozenset({"$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef"})
 
 
 def declares_no_object(schema: Any) -> bool:
-    """Whether an output schema says that results are no objects, so that they are wrapped in `{"result": …}`."""
+    """Return whether an output schema describes something other than an object: `{"result": …}` is put around it."""
     kind = schema.get("type") if isinstance(schema, dict) else None
     return isinstance(kind, str) and kind != "object"
 
 
 def bounded(schema: Document) -> tuple[Document | None, str]:
-    """The schema in at most `LARGEST` bytes, None where it cannot be, and the end of a sentence about what is lost."""
+    """Return the schema in at most `LARGEST` bytes, and the end of a sentence about what was left out.
+
+    The schema is None where it cannot be made small enough.
+    """
     if size(schema) <= LARGEST:
         return schema, ""
-    plain = _without_notes(schema, frozenset({"examples", "default"}))
-    if size(plain) > LARGEST:
-        plain = _without_notes(plain, NOTES)
-    if size(plain) <= LARGEST:
-        return plain, "its descriptions and examples are left out"
+    shorter = _without_notes(schema, frozenset({"examples", "default"}))
+    if size(shorter) > LARGEST:
+        shorter = _without_notes(shorter, NOTES)
+    if size(shorter) <= LARGEST:
+        return shorter, "its descriptions and examples are left out"
     for depth in range(_DEEPEST, 0, -1):
         try:
-            cut = _Cut(schema.get("$defs")).schema(schema, depth)
+            cut = _Truncation(schema.get("$defs")).schema(schema, depth)
         except _TooLarge:
             continue
         if size(cut) <= LARGEST:
@@ -65,9 +68,9 @@ def bounded(schema: Document) -> tuple[Document | None, str]:
 
 
 def published(schema: Any) -> Document | None:
-    """The output schema that clients get for an operation's, None where there is none to rely on.
+    """Return the output schema that clients get for an operation's, None where it cannot be used.
 
-    It is of an object, as MCP wants it, and every result made by `result_of` fits it.
+    It describes an object, as MCP requires, and every result of `result_of` is valid under it.
     """
     if not isinstance(schema, dict) or not isinstance(schema.get("type"), str):
         return None
@@ -78,14 +81,14 @@ def published(schema: Any) -> Document | None:
     if described is None:
         return None
     defs = described.pop("$defs", None)
-    known = {DEFS + name.replace("~", "~0").replace("/", "~1") for name in defs or ()}
-    for _, part in all_within({"anyOf": [described], "$defs": defs or {}}):
-        if part.keys() & _ANCHORS or ("$ref" in part and part["$ref"] not in known):
-            return None  # it would not mean the same, or nothing, where it is put
+    known_references = {DEFS + name.replace("~", "~0").replace("/", "~1") for name in defs or ()}
+    for _, subschema in all_within({"anyOf": [described], "$defs": defs or {}}):
+        if subschema.keys() & _ANCHORS or ("$ref" in subschema and subschema["$ref"] not in known_references):
+            return None  # it would have another meaning, or none, where it is embedded
     if declares_no_object(schema):
         open_ended: Document = {"properties": {"result": {"anyOf": [described, _OTHER]}}, "required": ["result"]}
     else:
-        # Without the type, which holds anyway, the MCP Inspector warns of a schema that says nothing.
+        # The type is redundant, but without it the MCP Inspector warns about an empty schema.
         open_ended = {"anyOf": [described, {"type": "object"} | _OTHER]}
     dialect = {"$schema": schema["$schema"]} if "$schema" in schema else {}
     return dialect | {"type": "object"} | open_ended | ({"$defs": defs} if defs else {})
@@ -95,8 +98,8 @@ def published(schema: Any) -> Document | None:
 class Result:
     """The result of a successful call: `text` for models, `structured` an object for programs.
 
-    `value` is what a widget's mappings look into. `note` is a sentence about how the answer differs from what is
-    documented, empty where it does not.
+    `value` is what a widget's mappings are applied to. `note` is a sentence about how the answer differs from the
+    documentation, empty where it does not.
     """
 
     value: Any
@@ -106,26 +109,28 @@ class Result:
 
 
 def result_of(answer: Answer, value: Any, is_json: bool, schema: Any, problems: Callable[[Any], list[str]]) -> Result:
-    """The result that an answer of 2xx makes.
+    """Return the result of a successful (2xx) answer.
 
-    `value` and `is_json` are what `response.read` gave, `schema` is the operation's output schema, `problems` tells
-    what of a value is not as that says.
+    `value` and `is_json` are what `response.read` returned, `schema` is the operation's output schema, and `problems`
+    returns in which ways a value is not valid under it.
     """
     if not answer.body:
         value = {"status": answer.status}
-        text, wrong = as_text(value), ["it is empty"]
+        text, differences = as_text(value), ["it is empty"]
     elif value is None and not is_json:
-        kind = one_line(answer.content_type or "an unknown kind", 60)
-        text = f"The upstream answered {answer.status} with {len(answer.body)} bytes of {kind}, which are not shown."
+        media_type = one_line(answer.content_type or "an unknown kind", 60)
+        text = (
+            f"The upstream answered {answer.status} with {len(answer.body)} bytes of {media_type}, which are not shown."
+        )
         value = {"status": answer.status, "contentType": answer.content_type, "bytes": len(answer.body)}
-        wrong = [f"it is {kind}"]
+        differences = [f"it is {media_type}"]
     else:
         text = as_text(value) if is_json else str(value)
-        wrong = problems(value)
+        differences = problems(value)
     structured = value if isinstance(value, dict) and not declares_no_object(schema) else {"result": value}
     note = ""
-    if isinstance(schema, dict) and wrong:
-        note = f"The answer is not as the operation's outputSchema says: {'; '.join(wrong[:3])}."
+    if isinstance(schema, dict) and differences:
+        note = f"The answer is not as the operation's outputSchema says: {'; '.join(differences[:3])}."
     return Result(value, structured, text, note)
 
 
@@ -133,15 +138,15 @@ class _TooLarge(Exception):
     pass
 
 
-class _Cut:
-    """A copy of a schema that is open from some depth on, references put in place."""
+class _Truncation:
+    """Copies a schema down to some depth and leaves it open below; references are inlined."""
 
     def __init__(self, defs: Any) -> None:
         self._defs = defs if isinstance(defs, dict) else {}
         self._left = _MOST_NODES
 
     def schema(self, schema: Any, depth: int, hops: int = 0) -> Any:
-        """The copy. Raises `_TooLarge`."""
+        """Return the copy. Raises `_TooLarge`."""
         if not isinstance(schema, dict):
             return schema
         self._left -= 1
@@ -150,20 +155,20 @@ class _Cut:
         ref = schema.get("$ref")
         if isinstance(ref, str):
             target = self._defs.get(ref.removeprefix(DEFS)) if hops < 20 else None
-            beside = {name: value for name, value in schema.items() if name != "$ref"}
-            return self.schema((target if isinstance(target, dict) else {}) | beside, depth, hops + 1)
-        made: Document = {}
-        dropped = NOTES | _DROPPED | (_INSIDE | {"required"} if depth <= 0 else frozenset())
+            siblings = {name: value for name, value in schema.items() if name != "$ref"}
+            return self.schema((target if isinstance(target, dict) else {}) | siblings, depth, hops + 1)
+        copied: Document = {}
+        dropped = NOTES | _DROPPED_KEYWORDS | (_CHILD_KEYWORDS | {"required"} if depth <= 0 else frozenset())
         for name, value in schema.items():
             if name in dropped or (name == "additionalProperties" and "patternProperties" in schema):
                 continue
             if name in ("allOf", "anyOf", "oneOf") and hops < 20:
-                made["anyOf" if name == "oneOf" else name] = self._over(name, value, depth, hops + 1)
+                copied["anyOf" if name == "oneOf" else name] = self._map_subschemas(name, value, depth, hops + 1)
             elif name not in ("allOf", "anyOf", "oneOf"):
-                made[name] = self._over(name, value, depth - 1, 0)
-        return made
+                copied[name] = self._map_subschemas(name, value, depth - 1, 0)
+        return copied
 
-    def _over(self, name: str, value: Any, depth: int, hops: int) -> Any:
+    def _map_subschemas(self, name: str, value: Any, depth: int, hops: int) -> Any:
         return over(name, value, lambda part: self.schema(part, depth, hops))
 
 
@@ -178,7 +183,7 @@ def _without_notes(schema: Any, notes: frozenset[str]) -> Any:
 
 
 def _without_patterns(schema: Any) -> Any:
-    """The schema without regular expressions: a client may not be able to read them, or need too long for them."""
+    """Return the schema without regular expressions: a client may not support them, or take too long to match them."""
     if not isinstance(schema, dict):
         return schema
     return {

@@ -1,4 +1,4 @@
-"""Regular expressions of JSON Schemas (ECMA-262) as Python's matchers take them, without those that are a trap."""
+"""Regular expressions of JSON Schemas (ECMA-262) in Python's syntax, without those that use too much memory."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 __all__ = ["TooLarge", "op", "parsed"]
 
 LONGEST = 2_000
-_ECMA = re.compile(r"\\[pP]\{[^{}]*\}|\(\?<(?=[A-Za-z_])\w+>")
-"""What the `regex` package reads and Python's parser does not: each is one character to it, or a group."""
-_LARGEST = 50_000
-"""Single-character items, repeats written out. The `regex` package writes them out, in memory."""
+_UNKNOWN_TO_PYTHON = re.compile(r"\\[pP]\{[^{}]*\}|\(\?<(?=[A-Za-z_])\w+>")
+"""Syntax of the `regex` package that Python's parser does not know; it is replaced by one character, or by a group."""
+_MOST_ITEMS = 50_000
+"""The most single-character items once repeats are expanded, as the `regex` package does in memory."""
 
 
 class TooLarge(ValueError):
-    """The pattern is too long, or would be once its repeats are written out."""
+    """The pattern is too long, or would be once its repeats are expanded."""
 
 
 def parsed(pattern: str) -> tuple[str, Any]:
-    """The pattern in Python's spelling, and parsed.
+    """Return the pattern in Python's syntax, and its parse tree.
 
     Raises `TooLarge` and, like `re.compile`, `re.error`, `OverflowError` and `RecursionError`.
     """
@@ -29,8 +29,8 @@ def parsed(pattern: str) -> tuple[str, Any]:
         raise TooLarge
     if pattern.endswith("$") and not pattern.endswith("\\$"):
         pattern = pattern[:-1] + r"\Z"  # ECMA's $ does not match before a newline at the end
-    tree = _parser.parse(_ECMA.sub(lambda found: "(?:" if found[0][0] == "(" else ".", pattern))
-    if _size(tree) > _LARGEST:
+    tree = _parser.parse(_UNKNOWN_TO_PYTHON.sub(lambda match: "(?:" if match[0][0] == "(" else ".", pattern))
+    if _size(tree) > _MOST_ITEMS:
         raise TooLarge
     return pattern, tree
 

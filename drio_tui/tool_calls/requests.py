@@ -1,23 +1,23 @@
-"""Arguments of a tool become one HTTP request of the operation it is bound to.
+"""Builds the HTTP request of an operation from the arguments of its tool.
 
-Where an argument goes, by the property of `inputSchema` that has its name:
+Where an argument is sent depends on the property of `inputSchema` with its name:
 
 | rule                                             | place                                                  |
 |--------------------------------------------------|--------------------------------------------------------|
-| `x-in`: `path`, `query`, `header` or `body`      | there; `x-name` is its name there, if it has another   |
-| `x-in: body` with `x-whole: true`                | the argument is the body, not a member of it           |
-| its name stands in `{braces}` in the path        | the path                                               |
+| `x-in`: `path`, `query`, `header` or `body`      | there, under the name `x-name` if there is one         |
+| `x-in: body` with `x-whole: true`                | the argument is the whole body, not a property of it   |
+| its name is in `{braces}` in the path            | the path                                               |
 | the method is GET, HEAD, DELETE or OPTIONS       | the query                                              |
-| any other method                                 | a member of the body                                   |
+| any other method                                 | a property of the body                                 |
 
-`x-style` and `x-explode` beside `x-in` name the style of OpenAPI that a value is sent in (`styles`); without them
-a list in a query repeats its name, an object is JSON. At the top of `inputSchema` stand `x-content-type`, the
-body's media type (JSON of any kind, a form, or text; `application/json` unless given), `x-encoding`, the styles
-of a form's members by name, and `x-accept`, the `Accept` header.
+`x-style` and `x-explode` beside `x-in` name the OpenAPI style of a value (`styles`); without them a list in a query
+repeats its name, and an object is JSON. The root of `inputSchema` may have `x-content-type`, the body's media type
+(JSON of any kind, a form, or text; by default `application/json`), `x-encoding`, the styles of a form's fields by
+name, and `x-accept`, the `Accept` header.
 
-`null` is left out, but in a JSON body, where it is a value. Line breaks and NUL are refused in paths, queries and
-headers, `.` and `..` as a path's segment, and header names that are the connection's own. Nothing here knows
-credentials.
+`null` is left out, except in a JSON body, where it is a value. Refused are line breaks and NUL in paths, queries and
+headers, `.` and `..` as a segment of a path, and header names that are reserved for the connection. Credentials are
+added elsewhere.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ PLACES = ("path", "query", "header", "body")
 IN_QUERY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HINTS = frozenset({"x-in", "x-name", "x-whole", "x-style", "x-explode"})
-"""What in the schema of an argument says how it is sent."""
+"""Keywords in the schema of an argument that say how it is sent."""
 ROOT_HINTS = frozenset({"x-content-type", "x-encoding", "x-accept"})
-"""What at the top of an input schema says how a request is sent."""
+"""Keywords at the root of an input schema that say how the request is sent."""
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 ACCEPT = "application/json, text/*;q=0.5, */*;q=0.1"
@@ -60,7 +60,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class BadArgument(Exception):
-    """An argument that cannot be sent; `name` is its own, the message the end of a sentence about it."""
+    """An argument that cannot be sent; `name` is the argument's, the message the end of a sentence about it."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -69,7 +69,7 @@ class BadArgument(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an argument goes, under which name, and in which style; an empty one is that of no hint."""
+    """Where an argument is sent, under which name, and in which style; empty without `x-style`."""
 
     where: str
     name: str
@@ -80,7 +80,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """One request, ready but for credentials. `url` is absolute and encoded; `body` is as its Content-Type says."""
+    """A request without credentials. `url` is absolute and encoded; `body` matches its Content-Type."""
 
     method: str
     url: str
@@ -89,27 +89,27 @@ class PreparedRequest:
 
 
 def path_names(path: str) -> list[str]:
-    """The names in braces of an operation's path."""
+    """Return the names in braces in an operation's path."""
     return _BRACES.findall(path)
 
 
 def place_of(name: str, operation: Document) -> Place:
-    """Where the argument `name` of an operation goes."""
+    """Return where the argument `name` of an operation is sent."""
     schema = _properties(operation).get(name)
     hints: Mapping[str, Any] = schema if isinstance(schema, dict) else {}
-    alias = hints.get("x-name")
-    called = alias if isinstance(alias, str) and alias else name
-    hint = hints.get("x-in")
-    if hint in PLACES:
+    sent_name_hint = hints.get("x-name")
+    sent_name = sent_name_hint if isinstance(sent_name_hint, str) and sent_name_hint else name
+    location = hints.get("x-in")
+    if location in PLACES:
         style, explode = _style(hints.get("x-style"), hints.get("x-explode"))
-        return Place(hint, called, hint == "body" and hints.get("x-whole") is True, style, explode)
-    if called in path_names(operation["path"]):
-        return Place("path", called)
-    return Place("query" if operation["method"].upper() in IN_QUERY else "body", called)
+        return Place(location, sent_name, location == "body" and hints.get("x-whole") is True, style, explode)
+    if sent_name in path_names(operation["path"]):
+        return Place("path", sent_name)
+    return Place("query" if operation["method"].upper() in IN_QUERY else "body", sent_name)
 
 
 def content_kind(media_type: str) -> str:
-    """How a body of a media type is made: `json`, `form` or `text`; empty where it cannot be."""
+    """Return how a body of a media type is encoded: `json`, `form` or `text`; empty where it is not supported."""
     name = media_type.partition(";")[0].strip().lower()
     if name == FORM:
         return "form"
@@ -119,16 +119,16 @@ def content_kind(media_type: str) -> str:
 
 
 def is_media_type(text: str) -> bool:
-    """Whether a text may be sent as a Content-Type."""
+    """Return whether a text is valid as a Content-Type."""
     return _MEDIA_TYPE.fullmatch(text) is not None and "*" not in text.partition(";")[0]
 
 
 def path_mistakes(path: str) -> Iterator[str]:
-    """Why no request can be made for a path, each the end of a sentence about it."""
-    rest = _BRACES.sub("", path)
+    """Yield why no request can be made for a path, each the end of a sentence about it."""
+    without_parameters = _BRACES.sub("", path)
     if not path.startswith("/"):
         yield "must begin with /"
-    if "{" in rest or "}" in rest:
+    if "{" in without_parameters or "}" in without_parameters:
         yield "has a brace without its partner"
     if "" in path_names(path):
         yield "has a parameter without a name"
@@ -143,7 +143,7 @@ def path_mistakes(path: str) -> Iterator[str]:
 
 
 def mapping_errors(operation: Document) -> Iterator[tuple[str, str]]:
-    """What in an operation could never be sent, as `(path of the member, message)`."""
+    """Yield what in an operation could never be sent, as `(path of the property, message)`."""
     for mistake in path_mistakes(operation["path"]):
         yield "path", mistake
     root = _root(operation)
@@ -154,36 +154,36 @@ def mapping_errors(operation: Document) -> Iterator[tuple[str, str]]:
         yield "inputSchema.x-accept", "is not an Accept header"
     for name in _properties(operation):
         place = place_of(name, operation)
-        where = f"inputSchema.properties.{name}"
+        property_path = f"inputSchema.properties.{name}"
         if place.style and place.style not in styles.STYLES[place.where]:
-            yield where, f"has x-style {place.style[:40]}, which is no style of a {place.where}"
+            yield property_path, f"has x-style {place.style[:40]}, which is no style of a {place.where}"
         if place.where == "header":
             if not _TOKEN.fullmatch(place.name):
-                yield where, "is not a header name"
+                yield property_path, "is not a header name"
             elif place.name.lower() in OWN_HEADERS:
-                yield where, "is a header that drio sets itself"
+                yield property_path, "is a header that drio sets itself"
         elif place.where != "body" and _CONTROL.search(place.name):
-            yield where, "may not hold control characters"
+            yield property_path, "may not hold control characters"
 
 
 def build(
     integration: Document, operation: Document, arguments: Document, *, agent: str = "drio-tui"
 ) -> PreparedRequest:
-    """The request that the arguments make, in the name of `agent`. Raises `BadArgument`."""
+    """Build the request for the arguments, with `agent` as the User-Agent. Raises `BadArgument`."""
     method = operation["method"].upper()
     root = _root(operation)
-    into_path: dict[str, str] = {}
+    path_values: dict[str, str] = {}
     query: list[str] = []
     headers = {"Accept": _header_value("x-accept", root.get("x-accept", ACCEPT)), "User-Agent": agent}
     for name, value in _fixed_headers(integration).items():
-        _put(headers, name, value)
+        _set_header(headers, name, value)
     body: Any = None
-    source = ""
+    body_source = ""
     for name, value in arguments.items():
         place = place_of(name, operation)
         text = partial(_text, name)
         if place.where == "body":
-            source = name
+            body_source = name
             if place.whole:
                 body = value
             else:
@@ -192,26 +192,26 @@ def build(
         elif value is None:
             continue
         elif place.where == "path":
-            into_path[place.name] = _in_path(name, place, value)
+            path_values[place.name] = _path_text(name, place, value)
         elif place.where == "query":
-            query += styles.pairs(place.name, value, place.style, place.explode, text, _encoded)
+            query += styles.pairs(place.name, value, place.style, place.explode, text, _quote)
         else:
-            _put(headers, _header_name(name, place.name), _header_value(name, value, place))
-    url = _url(integration["baseUrl"], operation["path"], into_path, query)
-    if not source and method not in IN_QUERY and _has_members(operation):
-        body, source = {}, "body"
-    if not source:
+            _set_header(headers, _header_name(name, place.name), _header_value(name, value, place))
+    url = _url(integration["baseUrl"], operation["path"], path_values, query)
+    if not body_source and method not in IN_QUERY and _has_body_properties(operation):
+        body, body_source = {}, "body"
+    if not body_source:
         return PreparedRequest(method, url, headers)
-    media_type, content = _content(root, source, body)
+    media_type, content = _content(root, body_source, body)
     if not any(name.lower() == "content-type" for name in headers):
         headers = {"Content-Type": media_type} | headers
     return PreparedRequest(method, url, headers, content)
 
 
 def _content(root: Document, name: str, body: Any) -> tuple[str, bytes]:
-    """The body as its media type wants it, and that type. `name` is the argument it came from."""
-    given = root.get("x-content-type", JSON)
-    media_type = given if isinstance(given, str) and is_media_type(given) else ""
+    """Return the media type of the body, and the encoded body. `name` is the argument that it comes from."""
+    declared = root.get("x-content-type", JSON)
+    media_type = declared if isinstance(declared, str) and is_media_type(declared) else ""
     match content_kind(media_type):
         case "json":
             return media_type, dumps(body).encode("ascii")
@@ -224,26 +224,26 @@ def _content(root: Document, name: str, body: Any) -> tuple[str, bytes]:
             if not isinstance(body, dict):
                 raise BadArgument(name, "has to be an object, since it is sent as a form")
             return media_type, "&".join(_form(root.get("x-encoding"), name, body)).encode("ascii")
-    raise BadArgument(name, f"cannot be sent as {str(given)[:60]}")
+    raise BadArgument(name, f"cannot be sent as {str(declared)[:60]}")
 
 
 def _form(encoding: Any, name: str, body: Document) -> Iterator[str]:
     encoding = encoding if isinstance(encoding, dict) else {}
     text = partial(_text, name, breaks=True)
-    for member, value in body.items():
-        hints = encoding.get(member)
+    for field_name, value in body.items():
+        hints = encoding.get(field_name)
         hints = hints if isinstance(hints, dict) else {}
         style, explode = _style(hints.get("style"), hints.get("explode"))
-        yield from styles.pairs(member, value, style, explode, text, quote_plus)
+        yield from styles.pairs(field_name, value, style, explode, text, quote_plus)
 
 
-def _has_members(operation: Document) -> bool:
+def _has_body_properties(operation: Document) -> bool:
     places = (place_of(name, operation) for name in _properties(operation))
     return any(place.where == "body" and not place.whole for place in places)
 
 
 def _style(style: Any, explode: Any) -> tuple[str, bool]:
-    """A style with its `explode`, which is true for `form` unless said otherwise."""
+    """Return a style with its `explode`, which is true for `form` by default."""
     style = style if isinstance(style, str) else ""
     return style, explode if isinstance(explode, bool) else style == "form"
 
@@ -254,17 +254,17 @@ def _root(operation: Document) -> Document:
 
 
 def _properties(operation: Document) -> Document:
-    found = _root(operation).get("properties")
-    return found if isinstance(found, dict) else {}
+    properties = _root(operation).get("properties")
+    return properties if isinstance(properties, dict) else {}
 
 
 def _fixed_headers(integration: Document) -> dict[str, str]:
-    found = (integration.get("config") or {}).get("headers") or {}
-    return {_header_name(name, name): _header_value(name, value) for name, value in found.items()}
+    headers = (integration.get("config") or {}).get("headers") or {}
+    return {_header_name(name, name): _header_value(name, value) for name, value in headers.items()}
 
 
-def _put(headers: dict[str, str], name: str, value: str) -> None:
-    """Set a header, in place of one whose name differs in case only."""
+def _set_header(headers: dict[str, str], name: str, value: str) -> None:
+    """Set a header, replacing one whose name differs only in case."""
     for other in [other for other in headers if other.lower() == name.lower()]:
         del headers[other]
     headers[name] = value
@@ -288,32 +288,32 @@ def _text(name: str, value: Any, *, breaks: bool = False) -> str:
     return text
 
 
-def _encoded(text: str) -> str:
+def _quote(text: str) -> str:
     return quote(text, safe="")
 
 
-def _in_path(name: str, place: Place, value: Any) -> str:
+def _path_text(name: str, place: Place, value: Any) -> str:
     if isinstance(value, dict | list) and (not place.style or place.style == "reserved"):
         raise BadArgument(name, "has to be one value, since it is part of the path")
 
-    def text(one: Any) -> str:
-        made = _text(name, one)
-        if _CONTROL.search(made):
+    def text(item: Any) -> str:
+        item_text = _text(name, item)
+        if _CONTROL.search(item_text):
             raise BadArgument(name, "cannot be part of a path")
-        return made
+        return item_text
 
-    made = styles.in_path(place.name, value, place.style, place.explode, text)
-    if made in ("", ".", ".."):
+    encoded = styles.in_path(place.name, value, place.style, place.explode, text)
+    if encoded in ("", ".", ".."):
         raise BadArgument(name, "cannot be part of a path")
-    return made
+    return encoded
 
 
-def _header_name(name: str, called: str) -> str:
-    if not _TOKEN.fullmatch(called):
+def _header_name(name: str, header_name: str) -> str:
+    if not _TOKEN.fullmatch(header_name):
         raise BadArgument(name, "is not a header name")
-    if called.lower() in OWN_HEADERS:
+    if header_name.lower() in OWN_HEADERS:
         raise BadArgument(name, "is a header that drio sets itself")
-    return called
+    return header_name
 
 
 def _header_value(name: str, value: Any, place: Place | None = None) -> str:
@@ -326,23 +326,23 @@ def _header_value(name: str, value: Any, place: Place | None = None) -> str:
     return text
 
 
-def _url(base_url: str, path: str, into_path: dict[str, str], query: list[str]) -> str:
+def _url(base_url: str, path: str, path_values: dict[str, str], query: list[str]) -> str:
     base = urlsplit(base_url)
 
     def fill(match: re.Match[str]) -> str:
-        if match[1] not in into_path:
+        if match[1] not in path_values:
             raise BadArgument(match[1], "is missing, and the path needs it")
-        return into_path[match[1]]
+        return path_values[match[1]]
 
     parts = re.split(r"(\{[^{}]*\})", path.partition("#")[0])
     matches = [_BRACES.fullmatch(part) for part in parts]
     filled = [
-        fill(found) if found else quote(part, safe=f"{styles.RESERVED}?%")
-        for part, found in zip(parts, matches, strict=True)
+        fill(match) if match else quote(part, safe=f"{styles.RESERVED}?%")
+        for part, match in zip(parts, matches, strict=True)
     ]
-    path, _, fixed = "".join(filled).partition("?")
+    path, _, fixed_query = "".join(filled).partition("?")
     full = base.path.rstrip("/") + path
     if any(segment in (".", "..") for segment in _segments(full)):
         raise BadArgument("path", "may not have . or .. as a segment")
-    all_queries = "&".join(part for part in (base.query, fixed, *query) if part)
+    all_queries = "&".join(part for part in (base.query, fixed_query, *query) if part)
     return f"{base.scheme}://{base.netloc}{full}{'?' + all_queries if all_queries else ''}"

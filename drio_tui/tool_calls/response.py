@@ -1,4 +1,4 @@
-"""What an upstream answered, as a value that every client can take."""
+"""The body of an upstream's answer as a JSON value that every client accepts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _TEXT_TYPES = ("text/", "application/xml", "application/xhtml+xml", "application
 
 
 def read(answer: Answer) -> tuple[Any, bool]:
-    """The answer's value, and whether it was JSON; None for what is neither JSON nor text."""
-    kind = answer.content_type
+    """Return the answer's value, and whether it was JSON; None for what is neither JSON nor text."""
+    media_type = answer.content_type
     if not answer.body:
         return None, False
-    if kind.endswith(("/json", "+json")) or kind in ("", "text/plain"):
+    if media_type.endswith(("/json", "+json")) or media_type in ("", "text/plain"):
         try:
             return plain(loads(answer.body)), True
         except MalformedJson:
             pass
-    if kind == "" or kind.startswith(_TEXT_TYPES) or kind.endswith(("/json", "+json", "+xml")):
+    if media_type == "" or media_type.startswith(_TEXT_TYPES) or media_type.endswith(("/json", "+json", "+xml")):
         try:
             text = answer.body.decode(answer.charset or "utf-8", "replace")
         except LookupError:
@@ -36,7 +36,7 @@ def read(answer: Answer) -> tuple[Any, bool]:
 
 
 def plain(value: Any) -> Any:
-    """JSON that every client can take: numbers beyond a double as the nearest one, no lone surrogates."""
+    """Return JSON that every client accepts: numbers beyond a double as the nearest double, no lone surrogates."""
     if isinstance(value, str):
         return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
     if isinstance(value, Decimal):
@@ -50,5 +50,5 @@ def plain(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value as JSON that people and models read."""
+    """Return a value as JSON text for models and users."""
     return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

@@ -1,4 +1,4 @@
-"""Walking JSON Schemas: which keywords hold schemas, and how."""
+"""Traversing JSON Schemas: the keywords that contain subschemas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Schema = dict[str, Any]
 
 DEFS = "#/$defs/"
 NOTES = frozenset({"title", "description", "default", "deprecated", "readOnly", "writeOnly", "examples"})
-"""What only tells about a value: it may stand beside a reference and wins over what that says."""
+"""Annotations of a value: beside a reference they take precedence over those of its target."""
 
 IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
 LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
@@ -21,29 +21,29 @@ ONES = (
 MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs")
 
 
-def over(name: str, value: Json, do: Callable[[Json], Json]) -> Json:
-    """The value of a keyword with `do` done to each schema right inside it."""
+def over(name: str, value: Json, transform: Callable[[Json], Json]) -> Json:
+    """Return the value of a keyword with `transform` applied to each direct subschema."""
     if name in LISTS and isinstance(value, list):
-        return [do(part) for part in value]
+        return [transform(subschema) for subschema in value]
     if name in MAPS and isinstance(value, dict):
-        return {key: do(part) for key, part in value.items()}
+        return {key: transform(subschema) for key, subschema in value.items()}
     if name in ONES or name == "items":
-        return do(value)
+        return transform(value)
     return value
 
 
 def all_within(schema: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Schema]]:
-    """The schema and every one within it, each once, with the keywords and names that lead to it."""
-    waiting: list[tuple[tuple[str, ...], Json]] = [(path, schema)]
-    while waiting:
-        where, current = waiting.pop()
+    """Yield the schema and all subschemas, each once, with the keywords and names that lead to it."""
+    stack: list[tuple[tuple[str, ...], Json]] = [(path, schema)]
+    while stack:
+        location, current = stack.pop()
         if not isinstance(current, dict):
             continue
-        yield where, current
+        yield location, current
         for name, value in current.items():
             if name in LISTS and isinstance(value, list):
-                waiting += [((*where, name, str(number)), part) for number, part in enumerate(value)]
+                stack += [((*location, name, str(number)), subschema) for number, subschema in enumerate(value)]
             elif name in MAPS and isinstance(value, dict):
-                waiting += [((*where, name, str(key)), part) for key, part in value.items()]
+                stack += [((*location, name, str(key)), subschema) for key, subschema in value.items()]
             elif name in ONES or name == "items":
-                waiting.append(((*where, name), value))
+                stack.append(((*location, name), value))

@@ -15,68 +15,71 @@ _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def tool_name(key: str) -> str:
-    """A key as a name that every client takes: `^[A-Za-z0-9_-]{1,64}$`, still unique where it is cut."""
+    """Return a key as a name that every client accepts (`^[A-Za-z0-9_-]{1,64}$`), unique even if it was truncated."""
     name = _ILLEGAL.sub("-", key).strip("-") or "tool"
     if len(name) <= LONGEST_NAME and name == key:
         return name
-    mark = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{name[: LONGEST_NAME - 9]}-{mark}"
+    hash_suffix = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{name[: LONGEST_NAME - 9]}-{hash_suffix}"
 
 
 def only_reads(method: str, annotations: Any) -> bool:
-    """Whether a tool changes nothing: it is annotated `readOnlyHint`, or it is a GET, HEAD or OPTIONS that is not
-    annotated otherwise.
+    """Return whether a tool changes nothing.
+
+    It is annotated `readOnlyHint`, or it is a GET, HEAD or OPTIONS that is not annotated otherwise.
     """
-    hints = annotations if isinstance(annotations, dict) else {}
-    hint = hints.get("readOnlyHint")
-    if isinstance(hint, bool):
-        return hint
-    return method.upper() in SAFE and hints.get("destructiveHint") is not True
+    values = annotations if isinstance(annotations, dict) else {}
+    read_only = values.get("readOnlyHint")
+    if isinstance(read_only, bool):
+        return read_only
+    return method.upper() in SAFE and values.get("destructiveHint") is not True
 
 
 def required(schema: Document) -> list[str]:
-    """The names of the arguments that have to be there."""
-    found = schema.get("required")
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    """Return the names of the required arguments."""
+    names = schema.get("required")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def properties(schema: Document) -> Document:
-    """The arguments' schemas by name."""
-    found = schema.get("properties")
-    return found if isinstance(found, dict) else {}
+    """Return the arguments' schemas by name."""
+    schemas = schema.get("properties")
+    return schemas if isinstance(schemas, dict) else {}
 
 
 def input_schema(operation: Document) -> Document:
-    """The operation's input schema as MCP wants it: of an object, with every parameter of the path."""
-    given = operation.get("inputSchema")
-    schema: Document = dict(given) if isinstance(given, dict) else {}
+    """Return the operation's input schema as MCP requires it: of an object, with every parameter of the path."""
+    declared = operation.get("inputSchema")
+    schema: Document = dict(declared) if isinstance(declared, dict) else {}
     schema["type"] = "object"
-    members = dict(properties(schema))
-    filled = {place.name for name in members if (place := place_of(name, operation)).where == "path"}
-    absent = [name for name in dict.fromkeys(path_names(operation["path"])) if name not in filled]
-    added = dict(path_argument(name, members) for name in absent)
-    about = {"description": f"Part of the path {operation['path']}."}
-    schema["properties"] = members | {name: member | about for name, member in added.items()}
+    arguments = dict(properties(schema))
+    in_path = {place.name for name in arguments if (place := place_of(name, operation)).where == "path"}
+    missing = [name for name in dict.fromkeys(path_names(operation["path"])) if name not in in_path]
+    added = dict(path_argument(name, arguments) for name in missing)
+    note = {"description": f"Part of the path {operation['path']}."}
+    schema["properties"] = arguments | {name: argument | note for name, argument in added.items()}
     if added:
         schema["required"] = [*required(schema), *added]
     return schema
 
 
-def path_argument(name: str, members: Document) -> tuple[str, Document]:
-    """An argument for a parameter of the path that has none, by another name where one of that name goes elsewhere."""
-    if name not in members:
+def path_argument(name: str, arguments: Document) -> tuple[str, Document]:
+    """Return name and schema of an argument for a path parameter, under another name if that one is already in use."""
+    if name not in arguments:
         return name, {"type": "string"}
-    other = f"path_{name}"
-    while other in members:
-        other += "_"
-    return other, {"type": "string", "x-in": "path", "x-name": name}
+    alternative = f"path_{name}"
+    while alternative in arguments:
+        alternative += "_"
+    return alternative, {"type": "string", "x-in": "path", "x-name": name}
 
 
 def without_hints(schema: Document) -> Document:
-    """The schema without what only says where an argument goes: no business of a model's."""
+    """Return the schema without the properties that only say where an argument is sent; models do not need them."""
     properties = {
-        name: {key: value for key, value in member.items() if key not in HINTS} if isinstance(member, dict) else member
-        for name, member in schema["properties"].items()
+        name: {key: value for key, value in argument.items() if key not in HINTS}
+        if isinstance(argument, dict)
+        else argument
+        for name, argument in schema["properties"].items()
     }
     return {name: value for name, value in schema.items() if name not in ROOT_HINTS} | {"properties": properties}
 
@@ -84,11 +87,13 @@ def without_hints(schema: Document) -> Document:
 def listed(
     name: str, title: str, description: str, schema: Document, output_schema: Document | None, annotations: Any
 ) -> Document:
-    """A tool as `tools/list` shows it to clients, but for what its widget adds. `schema` is without hints."""
-    hints = annotations if isinstance(annotations, dict) else {}
-    kinds = {"title": str, "readOnlyHint": bool, "destructiveHint": bool, "idempotentHint": bool, "openWorldHint": bool}
-    shown = {hint: hints[hint] for hint, kind in kinds.items() if isinstance(hints.get(hint), kind)}
+    """Return a tool as in `tools/list`, without what its widget adds. `schema` is without hints (`without_hints`)."""
+    values = annotations if isinstance(annotations, dict) else {}
+    types = {"title": str, "readOnlyHint": bool, "destructiveHint": bool, "idempotentHint": bool, "openWorldHint": bool}
+    valid = {
+        annotation: values[annotation] for annotation, cls in types.items() if isinstance(values.get(annotation), cls)
+    }
     entry: Document = {"name": name, "title": title, "description": description, "inputSchema": schema}
     if output_schema is not None:
         entry["outputSchema"] = output_schema
-    return entry | {"annotations": {"title": title} | shown}
+    return entry | {"annotations": {"title": title} | valid}

@@ -1,4 +1,4 @@
-"""What the egress rules allow and refuse, one by one; `tests/sandbox/mcp/test_egress.py` has deployed apps try them."""
+"""What the egress rules allow and refuse; `tests/sandbox/mcp/test_egress.py` tests them with deployed apps."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ METADATA = "is where clouds keep their metadata, and is never called"
         ("ftp://example.com", ("example.com", 0)),
     ],
 )
-def test_an_origin_is_the_host_in_lower_case_and_the_port(url: str, origin: Origin) -> None:
+def test_an_origin_is_the_lower_case_host_and_the_port(url: str, origin: Origin) -> None:
     assert origin_of(httpx.URL(url)) == origin
 
 
 @pytest.mark.parametrize(("origin", "text"), [(("127.0.0.1", 1), "127.0.0.1:1"), (("::1", 8000), "[::1]:8000")])
-def test_an_origin_is_written_as_people_write_it(origin: Origin, text: str) -> None:
+def test_an_origin_survives_formatting_and_parsing(origin: Origin, text: str) -> None:
     assert origin_text(origin) == text
     assert parse_origin(f" {text}\n") == origin
 
@@ -64,7 +64,7 @@ def test_an_origin_is_written_as_people_write_it(origin: Origin, text: str) -> N
         ("https://db.example:8443", ("db.example", 8443)),
     ],
 )
-def test_a_person_names_an_origin_with_its_port_or_by_a_url(text: str, origin: Origin) -> None:
+def test_an_origin_is_parsed_from_host_and_port_or_a_url(text: str, origin: Origin) -> None:
     assert parse_origin(text) == origin
 
 
@@ -84,12 +84,12 @@ def test_a_person_names_an_origin_with_its_port_or_by_a_url(text: str, origin: O
         ("http://[::ffff:169.254.169.254]", METADATA),
     ],
 )
-def test_what_names_no_origin_is_refused_with_the_reason(text: str, error: str) -> None:
+def test_invalid_origins_are_refused_with_a_reason(text: str, error: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(error)}$"):
         parse_origin(text)
 
 
-def gate() -> EgressPolicy:
+def policy_of_app() -> EgressPolicy:
     urls = ["http://[::x]", "http://api.example.com", "http://a@host", "http://127.0.0.1:8800"]
     return EgressPolicy.for_urls(Policy(OWN, "/upstream/desk"), urls)
 
@@ -109,9 +109,9 @@ def gate() -> EgressPolicy:
         ("http://127.0.0.1:8800/?/upstream/desk", "The sandbox does not call itself."),
     ],
 )
-def test_what_an_app_may_not_ask_for_is_refused_with_the_reason(url: str, error: str) -> None:
+def test_forbidden_urls_are_refused_with_a_reason(url: str, error: str) -> None:
     with pytest.raises(EgressDenied) as caught:
-        gate().check(httpx.URL(url))
+        policy_of_app().check(httpx.URL(url))
     assert str(caught.value) == error
     assert caught.value.private is None
 
@@ -126,8 +126,8 @@ def test_what_an_app_may_not_ask_for_is_refused_with_the_reason(url: str, error:
         "http://127.0.0.1:8800/upstream/desk?q",
     ],
 )
-def test_what_the_integrations_name_may_be_asked_for(url: str) -> None:
-    gate().check(httpx.URL(url))
+def test_urls_of_integrations_are_allowed(url: str) -> None:
+    policy_of_app().check(httpx.URL(url))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_what_the_integrations_name_may_be_asked_for(url: str) -> None:
         ("::2", "is in a private or special network", ""),
         ("64:ff9b::7f00:1", "is this machine", ""),
         ("2002:7f00:1::", "is this machine", ""),
-        ("2001:0:4136:e378:8000:63bf:80ff:fffe", "is this machine", ""),  # Teredo, of 127.0.0.1
+        ("2001:0:4136:e378:8000:63bf:80ff:fffe", "is this machine", ""),  # Teredo with 127.0.0.1
         ("169.254.169.254", "is link-local, where clouds keep their metadata", ""),
         ("fe80::1", "is link-local, where clouds keep their metadata", ""),
         ("100.100.100.200", "is where clouds keep their metadata", ""),
@@ -160,82 +160,80 @@ def test_what_the_integrations_name_may_be_asked_for(url: str) -> None:
         ("fec0::1", "is in a private network", ""),
     ],
 )
-def test_an_address_that_is_not_public_is_refused_unless_private_ones_are_allowed(
-    address: str, strict: str, lax: str
-) -> None:
-    found = ipaddress.ip_address(address)
-    assert (why_refused(found), why_refused(found, allow_private=True)) == (strict, lax)
+def test_non_public_addresses_are_refused_unless_private_ones_are_allowed(address: str, strict: str, lax: str) -> None:
+    parsed = ipaddress.ip_address(address)
+    assert (why_refused(parsed), why_refused(parsed, allow_private=True)) == (strict, lax)
 
 
 @pytest.fixture
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Makes every name resolve to the given addresses; gives what was asked for."""
-    asked: list[tuple[Any, ...]] = []
+    """Make every name resolve to the given addresses; returns the list of lookups."""
+    lookups: list[tuple[Any, ...]] = []
 
     def answer(*addresses: str) -> list[tuple[Any, ...]]:
         async def getaddrinfo(host: str, port: int, *, type: int, proto: int) -> list[Any]:
-            asked.append((host, port, type, proto))
+            lookups.append((host, port, type, proto))
             return [(socket.AF_INET, type, proto, "", (address, port)) for address in addresses]
 
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
-        return asked
+        return lookups
 
     return answer
 
 
-async def refused(policy: Policy, host: str, port: int) -> tuple[str, Origin | None]:
+async def denial(policy: Policy, host: str, port: int) -> tuple[str, Origin | None]:
     with pytest.raises(EgressDenied) as caught:
         await GuardedBackend(policy).addresses(host, port)
     return str(caught.value), caught.value.private
 
 
-async def test_a_name_is_looked_up_in_lower_case_for_tcp(resolve: Any) -> None:
-    asked = resolve("93.184.216.34", "93.184.216.34", "2606:4700::1")
-    found = await GuardedBackend(STRICT).addresses("Api.XXX.", 443)
-    assert found == ["93.184.216.34", "2606:4700::1"]
-    assert asked == [("api.xxx", 443, socket.SOCK_STREAM, socket.IPPROTO_TCP)]
+async def test_names_are_resolved_in_lower_case_for_tcp(resolve: Any) -> None:
+    lookups = resolve("93.184.216.34", "93.184.216.34", "2606:4700::1")
+    addresses = await GuardedBackend(STRICT).addresses("Api.XXX.", 443)
+    assert addresses == ["93.184.216.34", "2606:4700::1"]
+    assert lookups == [("api.xxx", 443, socket.SOCK_STREAM, socket.IPPROTO_TCP)]
     assert await GuardedBackend(STRICT).addresses("93.184.216.34", 443) == ["93.184.216.34"]
-    assert len(asked) == 1
+    assert len(lookups) == 1
 
 
-async def test_a_refused_address_is_named_with_what_could_be_allowed(resolve: Any) -> None:
+async def test_a_denial_names_the_address_and_the_origin_that_could_be_allowed(resolve: Any) -> None:
     resolve("10.0.0.1")
-    where = "db.example is at 10.0.0.1, which is in a private or special network."
-    assert await refused(STRICT, "db.example", 5) == (where, ("db.example", 5))
-    assert await refused(STRICT, "10.0.0.1", 5) == ("10.0.0.1 is in a private or special network.", ("10.0.0.1", 5))
+    message = "db.example is at 10.0.0.1, which is in a private or special network."
+    assert await denial(STRICT, "db.example", 5) == (message, ("db.example", 5))
+    assert await denial(STRICT, "10.0.0.1", 5) == ("10.0.0.1 is in a private or special network.", ("10.0.0.1", 5))
     resolve("224.0.0.1")
-    assert (await refused(STRICT, "db.example", 5))[1] is None
+    assert (await denial(STRICT, "db.example", 5))[1] is None
     resolve("fe80::1%eth0")
-    where = "db.example is at fe80::1, which is link-local, where clouds keep their metadata."
-    assert await refused(STRICT, "db.example", 5) == (where, None)
+    message = "db.example is at fe80::1, which is link-local, where clouds keep their metadata."
+    assert await denial(STRICT, "db.example", 5) == (message, None)
 
 
-async def test_metadata_is_refused_at_an_origin_that_is_allowed(resolve: Any) -> None:
+async def test_metadata_addresses_are_refused_even_for_allowed_origins(resolve: Any) -> None:
     allowed = Policy(private={("db.example", 5)})
     resolve("10.0.0.1")
     assert await GuardedBackend(allowed).addresses("db.example", 5) == ["10.0.0.1"]
-    assert (await refused(allowed, "db.example", 6))[1] == ("db.example", 6)
+    assert (await denial(allowed, "db.example", 6))[1] == ("db.example", 6)
     for address in ("169.254.169.254", "100.100.100.200", "::ffff:169.254.169.254"):
         resolve(address)
-        assert (await refused(allowed, "db.example", 5))[1] is None
+        assert (await denial(allowed, "db.example", 5))[1] is None
 
 
-async def test_of_the_caller_itself_only_its_own_name_on_this_machine_is_reached(resolve: Any) -> None:
+async def test_the_caller_is_reached_only_by_its_own_name_on_loopback(resolve: Any) -> None:
     policy = Policy(("desk.example", 8800), "/desk", allow_private=True)
     resolve("127.0.0.1", "::1")
     assert await GuardedBackend(policy).addresses("desk.example", 8800) == ["127.0.0.1", "::1"]
-    itself = "The sandbox does not call itself; its helpdesk is at desk.example:8800."
-    assert await refused(policy, "other.example", 8800) == (itself, None)
+    calls_itself = "The sandbox does not call itself; its helpdesk is at desk.example:8800."
+    assert await denial(policy, "other.example", 8800) == (calls_itself, None)
     assert await GuardedBackend(policy).addresses("other.example", 8801) == ["127.0.0.1", "::1"]
     resolve("127.0.0.1", "10.0.0.1")
-    assert await refused(policy, "desk.example", 8800) == ("The sandbox's own address is not this machine.", None)
+    assert await denial(policy, "desk.example", 8800) == ("The sandbox's own address is not this machine.", None)
     resolve("::ffff:127.0.0.1")
-    assert await refused(policy, "other.example", 8800) == (itself, None)
+    assert await denial(policy, "other.example", 8800) == (calls_itself, None)
     resolve("10.0.0.1")
     assert await GuardedBackend(policy).addresses("other.example", 8800) == ["10.0.0.1"]
 
 
-async def test_a_name_that_takes_too_long_to_look_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_name_lookup_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(*_: Any, **__: Any) -> list[Any]:
         await asyncio.get_running_loop().create_future()
         return []
@@ -246,25 +244,25 @@ async def test_a_name_that_takes_too_long_to_look_up_is_told(monkeypatch: pytest
         await GuardedBackend(STRICT).addresses("slow.example", 80)
 
 
-async def test_a_host_that_has_no_address_at_all_is_told(resolve: Any) -> None:
+async def test_a_host_without_address_is_reported(resolve: Any) -> None:
     resolve()
     with pytest.raises(Unreachable, match=r"^none\.example has no address\.$"):
         await GuardedBackend(STRICT).connect_tcp("none.example", 80)
 
 
-async def test_a_connection_that_a_person_no_longer_allows_is_judged_again(resolve: Any) -> None:
+async def test_a_connection_is_checked_again_when_its_origin_is_no_longer_allowed(resolve: Any) -> None:
     allowed = {("db.example", 5), ("other.example", 5)}
     backend = GuardedBackend(Policy(private=allowed))
-    asked = resolve("10.0.0.1")
+    lookups = resolve("10.0.0.1")
     await backend.addresses("db.example", 5)
     await backend.check_again(("db.example", 5))
-    assert len(asked) == 1
+    assert len(lookups) == 1
     allowed.remove(("db.example", 5))
     with pytest.raises(EgressDenied, match="private"):
         await backend.check_again(("db.example", 5))
-    await backend.check_again(("db.example", 5))  # forgotten: a new connection is judged in any case
+    await backend.check_again(("db.example", 5))  # forgotten: a new connection is checked in any case
     await backend.check_again(("other.example", 5))
-    assert len(asked) == 2
+    assert len(lookups) == 2
 
 
 async def test_local_sockets_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""The output schema that clients get is bounded, valid by itself, and fitted by every result."""
+"""The output schema that clients get is bounded and self-contained, and every result is valid under it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LEAF = {"type": "string", "description": "word " * 20, "examples": ["x"]}
 
 
 def tree(depth: int, width: int = 4) -> dict[str, Any]:
-    """An object within an object and so on."""
-    members = {f"m{n}": tree(depth - 1, width) if depth else LEAF for n in range(width)}
-    return {"type": "object", "properties": members, "required": ["m0"], "additionalProperties": False}
+    """Return the schema of an object in an object, and so on."""
+    properties = {f"m{n}": tree(depth - 1, width) if depth else LEAF for n in range(width)}
+    return {"type": "object", "properties": properties, "required": ["m0"], "additionalProperties": False}
 
 
 LINKED = {
@@ -31,7 +31,7 @@ LINKED = {
 
 
 @pytest.mark.parametrize(
-    ("schema", "told"),
+    ("schema", "lost_text"),
     [
         (tree(0), ""),
         (tree(2), "its descriptions and examples are left out"),
@@ -41,15 +41,15 @@ LINKED = {
         (LINKED | {"$defs": LINKED["$defs"] | {"Node": tree(6)}}, "what lies deeper than 4 levels is left open"),
     ],
 )
-def test_a_schema_is_pruned_until_it_is_small_enough(schema: Any, told: str) -> None:
-    made, lost = bounded(schema)
-    assert lost == told
-    if made is None:
+def test_a_schema_is_truncated_until_it_is_small_enough(schema: Any, lost_text: str) -> None:
+    truncated, lost = bounded(schema)
+    assert lost == lost_text
+    if truncated is None:
         return
-    assert size(made) <= LARGEST
-    assert (made is schema) == (size(schema) <= LARGEST)
-    Draft202012Validator.check_schema(made)
-    assert bounded(made) == (made, "")  # what was stored so is published so
+    assert size(truncated) <= LARGEST
+    assert (truncated is schema) == (size(schema) <= LARGEST)
+    Draft202012Validator.check_schema(truncated)
+    assert bounded(truncated) == (truncated, "")  # a truncated schema is not truncated again
 
 
 def value_of(depth: int, width: int = 4) -> dict[str, Any]:
@@ -57,12 +57,12 @@ def value_of(depth: int, width: int = 4) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("depth", [2, 5])
-def test_what_fits_the_whole_schema_fits_the_pruned_one(depth: int) -> None:
-    made, _ = bounded(tree(depth))
-    assert made is not None
+def test_values_of_the_full_schema_are_valid_under_the_truncated_one(depth: int) -> None:
+    truncated, _ = bounded(tree(depth))
+    assert truncated is not None
     assert Draft202012Validator(tree(depth)).is_valid(value_of(depth))
-    assert Draft202012Validator(made).is_valid(value_of(depth))
-    assert not Draft202012Validator(made).is_valid({"m0": 1})
+    assert Draft202012Validator(truncated).is_valid(value_of(depth))
+    assert not Draft202012Validator(truncated).is_valid({"m0": 1})
 
 
 @pytest.mark.parametrize(
@@ -75,17 +75,17 @@ def test_what_fits_the_whole_schema_fits_the_pruned_one(depth: int) -> None:
         {"type": "object", "properties": {"a": {"$dynamicRef": "#x"}}},
     ],
 )  # fmt: skip
-def test_a_schema_that_would_not_mean_the_same_is_not_published(schema: Any) -> None:
+def test_schemas_that_would_change_their_meaning_are_not_published(schema: Any) -> None:
     assert published(schema) is None
 
 
 @given(st.sampled_from([tree(1), tree(4), LINKED, {"type": "array", "items": {"$ref": "#/$defs/a"}, "$defs": {"a": {}}},
                         {"type": "string", "pattern": "^(a+)+$"}]), JSON)  # fmt: skip
-def test_every_result_fits_what_is_published(schema: Any, value: Any) -> None:
-    made = published(schema)
-    assert made is not None
-    assert made["type"] == "object"
-    assert "pattern" not in str(made)
-    Draft202012Validator.check_schema(made)
-    wraps = schema["type"] != "object" or not isinstance(value, dict)
-    assert Draft202012Validator(made).is_valid({"result": value} if wraps else value)
+def test_every_result_is_valid_under_the_published_schema(schema: Any, value: Any) -> None:
+    published_schema = published(schema)
+    assert published_schema is not None
+    assert published_schema["type"] == "object"
+    assert "pattern" not in str(published_schema)
+    Draft202012Validator.check_schema(published_schema)
+    is_wrapped = schema["type"] != "object" or not isinstance(value, dict)
+    assert Draft202012Validator(published_schema).is_valid({"result": value} if is_wrapped else value)
