@@ -1,5 +1,5 @@
-"""How a tool's result fills a widget, and how a widget's actions are worded: data in, data out.
+"""The data of a widget: field mappings applied to a tool's result, and the templates of a widget's actions.
 
-Both the endpoint that serves widgets and whoever previews one read `fieldMappings` and templates by these
-rules. Nothing here draws, and nothing here can be made to run code: paths and templates only look things up.
+The endpoint that serves widgets and the previews use the same rules for `fieldMappings` and templates. Nothing here
+renders anything, and nothing here can execute code: paths and templates only look up values.
 """

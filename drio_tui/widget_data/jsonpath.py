@@ -1,4 +1,4 @@
-"""JSONPath (RFC 9535), evaluated with a budget so that no path and no data can take unbounded time.
+"""JSONPath (RFC 9535), evaluated with a budget so that the time is bounded for any path and any data.
 
 All selectors, filters and functions are parsed. `match` and `search` are not evaluated, on purpose: a regular
 expression from a mapping has no time limit in Python.
@@ -17,21 +17,21 @@ from typing import Any, NoReturn
 LONGEST = 2_000
 DEEPEST = 32
 STEPS = 200_000
-"""How many nodes one evaluation may look at, those of its filters included."""
+"""The most nodes that one evaluation may visit, including those of its filters."""
 NODES = 20_000
-"""How many nodes a path may find."""
+"""The most nodes that a path may select."""
 
 Location = tuple[str | int, ...]
 Node = tuple[Location, Any]
-"""Where a value stands, as names and indexes from the root, and the value."""
+"""The location of a value, as names and indexes from the root, and the value."""
 
 
 class PathError(ValueError):
-    """The path is not one, or took more than its budget; the message is the end of a sentence about it."""
+    """The text is not a path, or the path exceeded its budget; the message is the end of a sentence about it."""
 
 
 class NotEvaluated(PathError):
-    """The path is one, but uses a function that is not evaluated here."""
+    """The path is valid, but uses a function that is not evaluated here."""
 
 
 _NAME = re.compile(r"[A-Za-z_\u0080-\U0010FFFF][A-Za-z0-9_\u0080-\U0010FFFF]*")
@@ -52,14 +52,14 @@ _FUNCTIONS = {
     "match": ("value", "value"),
     "search": ("value", "value"),
 }
-"""What each function takes (RFC 9535, section 2.4)."""
+"""The parameter types of each function (RFC 9535, section 2.4)."""
 _NOTHING: Any = object()
-"""What a query of a comparison gives where it finds nothing; unlike `null`."""
+"""The value of a query that selects nothing in a comparison; different from `null`."""
 
 
 @dataclass(slots=True)
 class Steps:
-    """How many nodes may still be looked at; several evaluations can share one."""
+    """How many nodes may still be visited; several evaluations can share one."""
 
     left: int = STEPS
 
@@ -83,27 +83,27 @@ Operand = Callable[[Any, _Budget], Any]
 @dataclass(frozen=True, slots=True)
 class _Segment:
     selectors: tuple[Selector, ...]
-    below: bool  # the `..` form: the node and all under it
-    singular: bool = False  # one name or index, which finds one node at most
+    descendants: bool  # the `..` form: the node and its descendants
+    singular: bool = False  # one name or index, which selects at most one node
 
     def apply(self, nodes: Iterator[Node], budget: _Budget) -> Iterator[Node]:
         for node in nodes:
-            for each in _descend(node, budget) if self.below else (node,):
+            for current in _descend(node, budget) if self.descendants else (node,):
                 for selector in self.selectors:
-                    yield from selector(each, budget)
+                    yield from selector(current, budget)
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A parsed path; `text` is as it was written."""
+    """A parsed path; `text` is its source."""
 
     text: str
     segments: tuple[_Segment, ...] = field(repr=False)
-    names: tuple[str, ...] | None = field(default=None, repr=False)  # where it is nothing but names, as most are
-    not_evaluated: str = ""  # the first function in it that is not
+    names: tuple[str, ...] | None = field(default=None, repr=False)  # if it consists of names only, as most paths do
+    not_evaluated: str = ""  # the first function in it that is not evaluated
 
     def find(self, value: Any, steps: Steps | None = None) -> list[Node]:
-        """Every node of `value` that the path finds, in its order. Raises `PathError` beyond the budget."""
+        """Return every node of `value` that the path selects, in order. Raises `PathError` beyond the budget."""
         if self.not_evaluated:
             raise NotEvaluated(f"uses the function {self.not_evaluated}, which is not evaluated here")
         budget = _Budget(steps or Steps(), value)
@@ -114,32 +114,32 @@ class Path:
                     return []
                 value = value[name]
             return [(self.names, value)]
-        found: list[Node] = []
+        nodes: list[Node] = []
         for node in _walk(self.segments, ((), value), budget):
-            found.append(node)
-            if len(found) > NODES:
+            nodes.append(node)
+            if len(nodes) > NODES:
                 raise PathError("finds too much")
-        return found
+        return nodes
 
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Path:
-    """The path in `text`. Raises `PathError` saying what is wrong with it."""
+    """Parse the path in `text`. Raises `PathError` that says what is wrong with it."""
     if len(text) > LONGEST:
         raise PathError("is too long for a JSONPath")
     if not text.startswith("$"):
         raise PathError("must be a JSONPath, which begins with $")
-    reader = _Reader(text)
-    reader.at = 1
-    segments = reader.segments(0)
-    if reader.at != len(text):
-        reader.wrong("something that is no step of a path")
+    parser = _Parser(text)
+    parser.position = 1
+    segments = parser.segments(0)
+    if parser.position != len(text):
+        parser.fail("something that is no step of a path")
     names = tuple(text.split(".")[1:]) if _ONLY_NAMES.fullmatch(text) else None
-    return Path(text, segments, names, reader.not_evaluated)
+    return Path(text, segments, names, parser.not_evaluated)
 
 
 def problem(text: str) -> str:
-    """Why `text` is not a JSONPath, as the end of a sentence; empty when it is one."""
+    """Return why `text` is not a JSONPath, as the end of a sentence; empty when it is one."""
     try:
         parse(text)
     except PathError as error:
@@ -162,18 +162,18 @@ def _children(node: Node, budget: _Budget) -> Iterator[Node]:
         pairs = iter(enumerate(value))
     else:
         return
-    for name, member in pairs:
+    for name, child in pairs:
         budget.spend()
-        yield (*location, name), member
+        yield (*location, name), child
 
 
 def _descend(node: Node, budget: _Budget) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
+    stack = [node]
+    while stack:
         budget.spend()
-        current = waiting.pop()
+        current = stack.pop()
         yield current
-        waiting.extend(reversed(list(_children(current, budget))))
+        stack.extend(reversed(list(_children(current, budget))))
 
 
 # --- selectors ------------------------------------------------------------------------------------
@@ -194,8 +194,8 @@ def _indexed(index: int) -> Selector:
         budget.spend()
         location, value = node
         if isinstance(value, list) and -len(value) <= index < len(value):
-            place = index % len(value)
-            yield (*location, place), value[place]
+            normalized = index % len(value)
+            yield (*location, normalized), value[normalized]
 
     return select
 
@@ -204,9 +204,9 @@ def _sliced(start: int | None, end: int | None, step: int) -> Selector:
     def select(node: Node, budget: _Budget) -> Iterator[Node]:
         location, value = node
         if isinstance(value, list) and step:
-            for place in range(len(value))[start:end:step]:
+            for index in range(len(value))[start:end:step]:
                 budget.spend()
-                yield (*location, place), value[place]
+                yield (*location, index), value[index]
 
     return select
 
@@ -224,7 +224,7 @@ def _filtered(test: Test) -> Selector:
 
 
 def _compare(operator: str, left: Any, right: Any) -> bool:
-    """RFC 9535 section 2.3.5.2.2: only numbers and texts have an order, and absence equals absence."""
+    """Compare by RFC 9535 section 2.3.5.2.2: only numbers and texts are ordered; absent values are equal."""
     if operator == "!=":
         return not _compare("==", left, right)
     if operator in ("<=", ">=") and _compare("==", left, right):
@@ -265,10 +265,10 @@ class _Query:
         return next(self.nodes(current, budget), None) is not None
 
     def value(self, current: Any, budget: _Budget) -> Any:
-        """The one value that the query finds; nothing where it finds none or, as `value()` may, several."""
-        found = self.nodes(current, budget)
-        first = next(found, None)
-        return _NOTHING if first is None or next(found, None) is not None else first[1]
+        """Return the one value that the query selects; `_NOTHING` if it selects none or, as `value()` may, several."""
+        nodes = self.nodes(current, budget)
+        first = next(nodes, None)
+        return _NOTHING if first is None or next(nodes, None) is not None else first[1]
 
     def count(self, current: Any, budget: _Budget) -> int:
         return sum(1 for _ in self.nodes(current, budget))
@@ -276,235 +276,235 @@ class _Query:
 
 @dataclass(frozen=True, slots=True)
 class _Operand:
-    """`query` where it is one; `logical` where it is true or false, as of a function, and not a value."""
+    """An operand; `query` is set if it is a query, and `logical` if it is a truth value, as of a function."""
 
     get: Operand
     query: _Query | None = None
     logical: bool = False
 
 
-class _Reader:
+class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.at = 0
+        self.position = 0
         self.not_evaluated = ""
 
-    def wrong(self, what: str) -> NoReturn:
-        raise PathError(f"is no JSONPath: {what} at character {self.at + 1}")
+    def fail(self, what: str) -> NoReturn:
+        raise PathError(f"is no JSONPath: {what} at character {self.position + 1}")
 
-    def blank(self) -> None:
-        found = _BLANK.match(self.text, self.at)
-        self.at = found.end() if found else self.at
+    def skip_blanks(self) -> None:
+        match = _BLANK.match(self.text, self.position)
+        self.position = match.end() if match else self.position
 
-    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        found = pattern.match(self.text, self.at)
-        if found is not None:
-            self.at = found.end()
-        return found
+    def match_here(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        match = pattern.match(self.text, self.position)
+        if match is not None:
+            self.position = match.end()
+        return match
 
-    def literal(self, token: str) -> bool:
-        if self.text.startswith(token, self.at):
-            self.at += len(token)
+    def accept(self, token: str) -> bool:
+        if self.text.startswith(token, self.position):
+            self.position += len(token)
             return True
         return False
 
     def segments(self, depth: int) -> tuple[_Segment, ...]:
         if depth > DEEPEST:
-            self.wrong("too many nested filters")
-        found: list[_Segment] = []
+            self.fail("too many nested filters")
+        segments: list[_Segment] = []
         while True:
-            before = self.at
-            self.blank()
-            below = self.literal("..")
-            if below or self.literal("."):
-                if below and self.literal("["):
-                    found.append(_Segment(self.selectors(depth)[0], True))
-                elif self.literal("*"):
-                    found.append(_Segment((_children,), below))
-                elif name := self.take(_NAME):
-                    found.append(_Segment((_named(name[0]),), below, singular=not below))
+            start = self.position
+            self.skip_blanks()
+            descendants = self.accept("..")
+            if descendants or self.accept("."):
+                if descendants and self.accept("["):
+                    segments.append(_Segment(self.selectors(depth)[0], True))
+                elif self.accept("*"):
+                    segments.append(_Segment((_children,), descendants))
+                elif name := self.match_here(_NAME):
+                    segments.append(_Segment((_named(name[0]),), descendants, singular=not descendants))
                 else:
-                    self.wrong("a name or * is missing")
-            elif self.literal("["):
+                    self.fail("a name or * is missing")
+            elif self.accept("["):
                 selectors, singular = self.selectors(depth)
-                found.append(_Segment(selectors, False, singular))
+                segments.append(_Segment(selectors, False, singular))
             else:
-                self.at = before
-                return tuple(found)
+                self.position = start
+                return tuple(segments)
 
     def selectors(self, depth: int) -> tuple[tuple[Selector, ...], bool]:
-        """The selectors up to the closing bracket, and whether they are a single name or index."""
-        found: list[Selector] = []
+        """Read the selectors up to the closing bracket. Also returns whether they are a single name or index."""
+        selectors: list[Selector] = []
         singular = True
         while True:
-            self.blank()
-            selector, single = self.selector(depth)
-            found.append(selector)
-            singular = singular and single and len(found) == 1
-            self.blank()
-            if self.literal("]"):
-                return tuple(found), singular
-            if not self.literal(","):
-                self.wrong("a , or ] is missing")
+            self.skip_blanks()
+            selector, is_single = self.selector(depth)
+            selectors.append(selector)
+            singular = singular and is_single and len(selectors) == 1
+            self.skip_blanks()
+            if self.accept("]"):
+                return tuple(selectors), singular
+            if not self.accept(","):
+                self.fail("a , or ] is missing")
 
     def selector(self, depth: int) -> tuple[Selector, bool]:
-        """One selector, and whether it is a name or an index."""
-        if self.quoted():
+        """Read one selector. Also returns whether it is a name or an index."""
+        if self.is_at_quote():
             return _named(self.string()), True
-        if self.literal("*"):
+        if self.accept("*"):
             return _children, False
-        if self.literal("?"):
-            self.blank()
-            return _filtered(self.either(depth + 1)), False
+        if self.accept("?"):
+            self.skip_blanks()
+            return _filtered(self.or_expression(depth + 1)), False
         start = self.integer()
-        after = self.at
-        self.blank()
-        if not self.literal(":"):
-            self.at = after
+        after_start = self.position
+        self.skip_blanks()
+        if not self.accept(":"):
+            self.position = after_start
             if start is None:
-                self.wrong("a name in quotes, a number, * or ? is missing")
+                self.fail("a name in quotes, a number, * or ? is missing")
             return _indexed(start), True
-        self.blank()
+        self.skip_blanks()
         end = self.integer()
-        self.blank()
+        self.skip_blanks()
         step = None
-        if self.literal(":"):
-            self.blank()
+        if self.accept(":"):
+            self.skip_blanks()
             step = self.integer()
         return _sliced(start, end, 1 if step is None else step), False
 
     def integer(self) -> int | None:
-        found = self.take(_INT)
-        if found is None:
+        match = self.match_here(_INT)
+        if match is None:
             return None
-        if found[0] == "-0" or abs(int(found[0])) > _LARGEST_INT:
-            self.wrong("a number that cannot be an index")
-        return int(found[0])
+        if match[0] == "-0" or abs(int(match[0])) > _LARGEST_INT:
+            self.fail("a number that cannot be an index")
+        return int(match[0])
 
-    def quoted(self) -> bool:
-        """Whether a text in quotes begins here."""
-        return self.text[self.at : self.at + 1] in ("'", '"') and self.at < len(self.text)
+    def is_at_quote(self) -> bool:
+        """Return whether a string in quotes begins here."""
+        return self.text[self.position : self.position + 1] in ("'", '"') and self.position < len(self.text)
 
     def string(self) -> str:
-        quote = self.text[self.at]
-        end = self.at + 1
+        quote = self.text[self.position]
+        end = self.position + 1
         while end < len(self.text) and self.text[end] != quote:
             end += 2 if self.text[end] == "\\" else 1
         if end >= len(self.text):
-            self.wrong("a quote that is not closed")
-        body = self.text[self.at + 1 : end]
+            self.fail("a quote that is not closed")
+        body = self.text[self.position + 1 : end]
         as_json = body.replace("\\'", "'").replace('"', '\\"') if quote == "'" else body
         try:
-            read = json.loads(f'"{as_json}"')
+            string = json.loads(f'"{as_json}"')
         except ValueError:
-            self.wrong("a text with a wrong escape")
-        if _SURROGATE.search(read):
-            self.wrong("a text with half a character")
-        self.at = end + 1
-        return str(read)
+            self.fail("a text with a wrong escape")
+        if _SURROGATE.search(string):
+            self.fail("a text with half a character")
+        self.position = end + 1
+        return str(string)
 
     # --- filters ----------------------------------------------------------------------------------
 
-    def either(self, depth: int) -> Test:
-        tests = [self.both(depth)]
-        while self.follows("||"):
-            tests.append(self.both(depth))
+    def or_expression(self, depth: int) -> Test:
+        tests = [self.and_expression(depth)]
+        while self.accept_operator("||"):
+            tests.append(self.and_expression(depth))
         return tests[0] if len(tests) == 1 else lambda value, budget: any(test(value, budget) for test in tests)
 
-    def both(self, depth: int) -> Test:
+    def and_expression(self, depth: int) -> Test:
         tests = [self.term(depth)]
-        while self.follows("&&"):
+        while self.accept_operator("&&"):
             tests.append(self.term(depth))
         return tests[0] if len(tests) == 1 else lambda value, budget: all(test(value, budget) for test in tests)
 
-    def follows(self, token: str) -> bool:
-        before = self.at
-        self.blank()
-        if self.literal(token):
-            self.blank()
+    def accept_operator(self, token: str) -> bool:
+        before = self.position
+        self.skip_blanks()
+        if self.accept(token):
+            self.skip_blanks()
             return True
-        self.at = before
+        self.position = before
         return False
 
     def term(self, depth: int, *, negated: bool = False) -> Test:
         if depth > DEEPEST:
-            self.wrong("too many nested filters")
-        if self.literal("!"):
-            self.blank()
-            if self.text[self.at : self.at + 1] == "!":
-                self.wrong("a second !")
+            self.fail("too many nested filters")
+        if self.accept("!"):
+            self.skip_blanks()
+            if self.text[self.position : self.position + 1] == "!":
+                self.fail("a second !")
             test = self.term(depth + 1, negated=True)
             return lambda value, budget: not test(value, budget)
-        if self.literal("("):
-            self.blank()
-            test = self.either(depth + 1)
-            self.blank()
-            if not self.literal(")"):
-                self.wrong("a ) is missing")
+        if self.accept("("):
+            self.skip_blanks()
+            test = self.or_expression(depth + 1)
+            self.skip_blanks()
+            if not self.accept(")"):
+                self.fail("a ) is missing")
             return test
         left = self.operand(depth)
-        self.blank()
-        operator = self.take(_COMPARE)
+        self.skip_blanks()
+        operator = self.match_here(_COMPARE)
         if operator is not None and negated:
-            self.wrong("a comparison after ! that is not in parentheses")
+            self.fail("a comparison after ! that is not in parentheses")
         if operator is not None:
-            self.blank()
-            one, other = self.comparable(left), self.comparable(self.operand(depth))
-            sign = operator[0]
-            return lambda value, budget: _compare(sign, one(value, budget), other(value, budget))
+            self.skip_blanks()
+            left_value, right_value = self.comparable(left), self.comparable(self.operand(depth))
+            comparison = operator[0]
+            return lambda value, budget: _compare(comparison, left_value(value, budget), right_value(value, budget))
         if left.query is not None:
             return left.query.exists
         if not left.logical:
-            self.wrong("a comparison is missing")
+            self.fail("a comparison is missing")
         return left.get
 
     def comparable(self, operand: _Operand) -> Operand:
         if operand.logical:
-            self.wrong("a function whose result cannot be compared")
+            self.fail("a function whose result cannot be compared")
         if operand.query is not None and not operand.query.singular:
-            self.wrong("a path that may find several values where one is needed")
+            self.fail("a path that may find several values where one is needed")
         return operand.get
 
     def operand(self, depth: int) -> _Operand:
-        """One side of a comparison, or an argument of a function."""
-        if self.literal("@") or self.literal("$"):
-            absolute = self.text[self.at - 1] == "$"
+        """Read one side of a comparison, or an argument of a function."""
+        if self.accept("@") or self.accept("$"):
+            absolute = self.text[self.position - 1] == "$"
             query = _Query(self.segments(depth + 1), absolute)
             return _Operand(query.value, query)
-        if call := self.take(_FUNCTION):
+        if call := self.match_here(_FUNCTION):
             return self.call(call[1], depth)
-        if self.quoted():
+        if self.is_at_quote():
             text = self.string()
             return _Operand(lambda _value, _budget: text)
-        if word := self.take(_WORD):
-            known = _LITERALS[word[0]]
-            return _Operand(lambda _value, _budget: known)
-        number = self.take(_NUMBER)
+        if word := self.match_here(_WORD):
+            literal = _LITERALS[word[0]]
+            return _Operand(lambda _value, _budget: literal)
+        number = self.match_here(_NUMBER)
         if number is None:
-            self.wrong("@, $, a value or a function is missing")
-        read = json.loads(number[0])
-        return _Operand(lambda _value, _budget: read)
+            self.fail("@, $, a value or a function is missing")
+        number_value = json.loads(number[0])
+        return _Operand(lambda _value, _budget: number_value)
 
     def call(self, name: str, depth: int) -> _Operand:
-        wanted = _FUNCTIONS.get(name)
-        if wanted is None:
-            self.wrong(f"the function {name}, which is not known,")
+        parameter_types = _FUNCTIONS.get(name)
+        if parameter_types is None:
+            self.fail(f"the function {name}, which is not known,")
         if depth > DEEPEST:
-            self.wrong("too many nested functions")
+            self.fail("too many nested functions")
         arguments: list[_Operand] = []
-        for number, kind in enumerate(wanted):
-            self.blank()
-            if number and not self.literal(","):
-                self.wrong("a , is missing")
-            self.blank()
+        for index, parameter_type in enumerate(parameter_types):
+            self.skip_blanks()
+            if index and not self.accept(","):
+                self.fail("a , is missing")
+            self.skip_blanks()
             arguments.append(self.operand(depth + 1))
-            if kind == "value":
+            if parameter_type == "value":
                 self.comparable(arguments[-1])
             elif arguments[-1].query is None:
-                self.wrong(f"a path is what {name} takes, which is missing")
-        self.blank()
-        if not self.literal(")"):
-            self.wrong("a ) is missing")
+                self.fail(f"a path is what {name} takes, which is missing")
+        self.skip_blanks()
+        if not self.accept(")"):
+            self.fail("a ) is missing")
         first = arguments[0]
         if name == "length":
             return _Operand(lambda value, budget: _length(first.get(value, budget)))

@@ -1,7 +1,7 @@
-"""The templates of widget actions: text with `{{ path }}` in it, where a path only looks things up.
+"""The templates of widget actions: text with `{{ path }}` in it, where a path only looks up a value.
 
-A path is names and indexes joined by dots (`row.id`, `row.tags.0`, `row.tags[0]`). There are no calls, no
-operators, no blocks. What stands between braces and is no path is left as it is.
+A path consists of names and indexes joined by dots (`row.id`, `row.tags.0`, `row.tags[0]`). There are no calls,
+operators or blocks. Braces that contain anything but a path are left unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_LOOKUPS = 100
 
 Lookup = list[str | int]
 Part = str | Lookup
-"""Text as it is, or the names and indexes to look up."""
+"""Literal text, or the names and indexes to look up."""
 
 ROOTS = {
     "item": frozenset({"row", "card", "item", "entry", "point"}),
@@ -26,33 +26,35 @@ ROOTS = {
     "form": frozenset({"form", "fields", "values"}),
     "view": frozenset({"chart", "view", "widget"}),
 }
-"""What the first name of a path stands for; any other (`contact.id`) is a name of the item or the result."""
+"""The first names of a path by what they refer to; others (`contact.id`) are looked up in the item or the result."""
 
 _LOOKUP = re.compile(r"\{\{[ \t]*([A-Za-z_$][\w$-]*(?:\.[\w$-]+|\[[0-9]{1,6}\])*)[ \t]*\}\}")
 _STEP = re.compile(r"\[([0-9]+)\]|\.?([\w$-]+)")
 
 
 def parts(template: str) -> list[Part]:
-    """The template in pieces; one that is too long, or has too many lookups, is all text."""
+    """Split the template into text and lookups. One that is too long is text, as is what follows too many lookups."""
     if len(template) > LONGEST:
         return [template[:LONGEST]]
-    found: list[Part] = []
-    at = 0
+    parts: list[Part] = []
+    position = 0
     for match in _LOOKUP.finditer(template):
-        if sum(isinstance(part, list) for part in found) >= MOST_LOOKUPS:
+        if sum(isinstance(part, list) for part in parts) >= MOST_LOOKUPS:
             break
-        if match.start() > at:
-            found.append(template[at : match.start()])
-        found.append([int(step[1]) if step[1] else step[2] for step in _STEP.finditer(match[1])])
-        at = match.end()
-    if at < len(template):
-        found.append(template[at:])
-    return found
+        if match.start() > position:
+            parts.append(template[position : match.start()])
+        parts.append([int(step[1]) if step[1] else step[2] for step in _STEP.finditer(match[1])])
+        position = match.end()
+    if position < len(template):
+        parts.append(template[position:])
+    return parts
 
 
 def arguments(template: str) -> Any:
-    """The template of a tool's arguments: where it is a JSON object, that with each text of it in pieces
-    (so that no value can break out of its place), `{"object": …}`; else `{"parts": …}`.
+    """Parse the template of a tool's arguments.
+
+    A JSON object is returned as `{"object": …}` with each of its strings in parts, so that no value can change the
+    structure of the JSON; anything else as `{"parts": …}`.
     """
     if template.lstrip().startswith("{") and not template.lstrip().startswith("{{"):
         try:
@@ -60,31 +62,31 @@ def arguments(template: str) -> Any:
         except MalformedJson:
             value = None
         if isinstance(value, dict) and len(template) <= LONGEST:
-            return {"object": _pieces(value)}
+            return {"object": _split_strings(value)}
     return {"parts": parts(template)}
 
 
-def _pieces(value: Any) -> Any:
+def _split_strings(value: Any) -> Any:
     if isinstance(value, dict):
-        return {"members": {name: _pieces(member) for name, member in value.items()}}
+        return {"members": {name: _split_strings(property_value) for name, property_value in value.items()}}
     if isinstance(value, list):
-        return {"items": [_pieces(item) for item in value]}
+        return {"items": [_split_strings(item) for item in value]}
     if isinstance(value, str):
         return {"parts": parts(value)}
     return {"value": value}
 
 
 def lookup(path: Sequence[str | int], scope: Mapping[str, Any]) -> Any:
-    """What the path names in `scope`, whose members are those of `ROOTS`; None where there is nothing."""
+    """Return what the path names in `scope`, which has the keys of `ROOTS`; None where there is nothing."""
     first = path[0]
     for root, names in ROOTS.items():
         if first in names and scope.get(root) is not None:
             return _inside(scope[root], path[1:])
     for root in ("item", "form", "result", "input"):
         for steps in (path, path[1:]):
-            found = _inside(scope.get(root), steps) if steps else None
-            if found is not None:
-                return found
+            value = _inside(scope.get(root), steps) if steps else None
+            if value is not None:
+                return value
     return None
 
 
@@ -99,15 +101,15 @@ def _inside(value: Any, path: Sequence[str | int]) -> Any:
     return value
 
 
-def render(pieces: Sequence[Part], scope: Mapping[str, Any]) -> Any:
-    """The text; where the template is one lookup and nothing else, the value itself."""
-    if len(pieces) == 1 and isinstance(pieces[0], list):
-        return lookup(pieces[0], scope)
-    return "".join(piece if isinstance(piece, str) else as_text(lookup(piece, scope)) for piece in pieces)
+def render(parts: Sequence[Part], scope: Mapping[str, Any]) -> Any:
+    """Return the text; for a template that is a single lookup, the value itself."""
+    if len(parts) == 1 and isinstance(parts[0], list):
+        return lookup(parts[0], scope)
+    return "".join(part if isinstance(part, str) else as_text(lookup(part, scope)) for part in parts)
 
 
 def as_text(value: Any) -> str:
-    """A value inside a text: nothing for nothing, JSON for what is not plain."""
+    """Return a value as part of a text: empty for null, JSON for objects and lists."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Mappings and templates: what they find, and that they do nothing else and end."""
+"""Field mappings and templates: what they find, and that they terminate and execute nothing."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ AUTHORS = [book["author"] for book in BOOKS["store"]["book"]]  # type: ignore[in
 
 
 @pytest.mark.parametrize(
-    ("path", "found"),
-    [  # the examples of RFC 9535 section 1.5, and corners of its sections 2.3 to 2.5
+    ("path", "values"),
+    [  # the examples of RFC 9535 section 1.5, and edge cases of its sections 2.3 to 2.5
         ("$.store.book[*].author", AUTHORS),
         ("$..author", AUTHORS),
         ("$.store..price", [8.95, 12.99, 8.99, 22.99, 399]),
@@ -57,15 +57,15 @@ AUTHORS = [book["author"] for book in BOOKS["store"]["book"]]  # type: ignore[in
         ("$", [BOOKS]),
     ],
 )
-def test_a_path_finds_what_the_standard_says(path: str, found: list[object] | None) -> None:
-    if found is None:
+def test_paths_select_the_values_of_the_standard(path: str, values: list[object] | None) -> None:
+    if values is None:
         with pytest.raises(PathError):
             parse(path)
     else:
-        assert [value for _, value in parse(path).find(BOOKS)] == found
+        assert [value for _, value in parse(path).find(BOOKS)] == values
 
 
-def test_a_node_knows_where_it_stands() -> None:
+def test_nodes_have_their_location() -> None:
     assert [location for location, _ in parse("$..book[?@.isbn].price").find(BOOKS)] == [
         ("store", "book", 2, "price"),
         ("store", "book", 3, "price"),
@@ -78,7 +78,7 @@ def test_a_node_knows_where_it_stands() -> None:
      "$[]", "$[?__import__('os')]", "$[?count(1)]", "$" + "[?@" * 600,
      "$" + ".a" * 5000, "$[?" + "(" * 500 + "@.a" + ")" * 500 + "]", "$[?" + "!" * 900 + "@.a]"],
 )  # fmt: skip
-def test_what_is_no_path_is_refused_with_a_reason(path: str) -> None:
+def test_invalid_paths_are_refused(path: str) -> None:
     with pytest.raises(PathError, match="JSONPath"):
         parse(path)
 
@@ -86,7 +86,7 @@ def test_what_is_no_path_is_refused_with_a_reason(path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["$..*..*..*..*", "$..[?@..[?@..[?@..x]]]", "$[*,*,*,*,*,*,*,*][*,*,*,*,*,*,*,*][*,*,*,*,*,*,*,*][*,*,*,*]"]
 )
-def test_a_path_that_multiplies_is_given_up_on(path: str) -> None:
+def test_exponential_paths_exceed_the_budget(path: str) -> None:
     """F65."""
     value: object = 1
     for _ in range(6):
@@ -96,14 +96,14 @@ def test_a_path_that_multiplies_is_given_up_on(path: str) -> None:
 
 
 @given(st.text(alphabet="$.*[]?@'\"(),:=!<>&|0123-abx \\", max_size=60).map(lambda text: "$" + text))
-def test_any_text_is_a_path_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         parse(text).find({"a": [{"b": 1}, {"x": [1, 2]}], "x": "y"})
     except PathError:
         pass
 
 
-def test_a_table_is_filled_row_by_row() -> None:
+def test_a_table_is_filled_by_rows() -> None:
     result = {"results": [{"name": "A", "plan": None}, {"name": "B", "plan": "pro"}, {"other": 1}], "total": 3}
     view = fill({"rows": "$.results", "columns.name": "$.name", "columns.plan": "$.plan", "columns.x": "$.x"}, result)
     assert view.columns == ["name", "plan", "x"]
@@ -123,14 +123,14 @@ def test_columns_can_come_with_the_data() -> None:
     assert [item["slots"] for item in view.items or []] == [{"columns.a": 1, "columns.b": 2}, {"columns.b": 3}]
 
 
-def test_a_chart_gets_lists_and_a_card_single_values() -> None:
+def test_several_nodes_make_a_list_and_one_node_a_value() -> None:
     result = {"months": [{"m": "Jan", "v": 1}, {"m": "Feb", "v": 2}], "name": "N"}
     assert fill({"x": "$.months[*].m", "y": "$.months[*].v", "title": "$.name"}, result).slots == {
         "x": ["Jan", "Feb"], "y": [1, 2], "title": "N",
     }  # fmt: skip
 
 
-def test_a_mapping_that_is_wrong_or_heavy_leaves_its_slot_empty_and_says_why() -> None:
+def test_invalid_and_expensive_mappings_leave_their_slot_empty_with_a_reason() -> None:
     heavy = {"items": [[[0] * 50] * 50] * 400}
     view = fill({"items": "$.items", "title": "$..*", "bad": 7, "broken": "$["}, heavy)
     assert view.items
@@ -139,12 +139,12 @@ def test_a_mapping_that_is_wrong_or_heavy_leaves_its_slot_empty_and_says_why() -
     assert "JSONPath" in view.problems["broken"]
 
 
-def test_only_so_many_items_are_shown_and_the_rest_counted() -> None:
+def test_items_are_limited_and_the_rest_is_counted() -> None:
     view = fill({"items": "$"}, list(range(10_000)))
     assert (len(view.items or []), view.cut) == (500, 9_500)
 
 
-def test_templates_look_things_up_and_do_nothing_else() -> None:
+def test_templates_only_look_up_values() -> None:
     """F64."""
     scope = {"item": {"id": 7, "tags": ["x", "y"], "email": "a@b"}, "result": {"title": "T", "id": 9}}
     assert render(parts("{{ row.id }}"), scope) == 7
@@ -163,7 +163,7 @@ def test_templates_look_things_up_and_do_nothing_else() -> None:
     assert render(parts("{{ row.__class__ }}{{ constructor.prototype }}"), scope) == ""
 
 
-def test_a_value_cannot_break_out_of_its_place_in_arguments() -> None:
+def test_values_cannot_change_the_structure_of_json_arguments() -> None:
     assert arguments('{"id": "{{ row.id }}", "all": [true, "x {{ a }}"]}') == {
         "object": {
             "members": {
@@ -175,7 +175,7 @@ def test_a_value_cannot_break_out_of_its_place_in_arguments() -> None:
     assert arguments("{{ row.id }}") == {"parts": [["row", "id"]]}
 
 
-def test_a_huge_template_is_text() -> None:
+def test_a_huge_template_is_literal_text() -> None:
     """F64."""
     assert parts("{{ a }}" * 100_000) == [("{{ a }}" * 100_000)[:10_000]]
     assert sum(isinstance(part, list) for part in parts("{{ a }}" * 1000)) == 100

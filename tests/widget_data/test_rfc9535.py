@@ -30,7 +30,7 @@ OBJECTS = FILTERED["a"][6:]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
-    ("document", "path", "found"),
+    ("document", "path", "values"),
     [
         ({"k": "v"}, "$", [{"k": "v"}]),
         (NAMES, "$.o['j j']", [{"k.k": 3}]), (NAMES, "$.o['j j']['k.k']", [3]), (NAMES, '$.o["j j"]["k.k"]', [3]),
@@ -71,8 +71,8 @@ OBJECTS = FILTERED["a"][6:]  # type: ignore[index]
         ({"a": {"b": 1}}, "$ ['a'] \n .b", [1]),
     ],
 )  # fmt: skip
-def test_a_path_finds_what_the_standards_tables_say(document: Any, path: str, found: list[Any]) -> None:
-    assert [value for _, value in parse(path).find(document)] == found
+def test_paths_select_the_values_of_the_tables_in_the_rfc(document: Any, path: str, values: list[Any]) -> None:
+    assert [value for _, value in parse(path).find(document)] == values
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_a_path_finds_what_the_standards_tables_say(document: Any, path: str, fo
         "$[?True == true]", "$[?@.a == [1]]", "$[?@.a == {}]", "$[?1 == 01]", "$[?1 == .5]", "$[?1 == 1.]", "$[(@.a)]",
     ],
 )  # fmt: skip
-def test_what_the_standard_does_not_allow_is_no_path(path: str) -> None:
+def test_paths_that_the_rfc_does_not_allow_are_refused(path: str) -> None:
     with pytest.raises(PathError, match="JSONPath"):
         parse(path)
     assert "JSONPath" in problem(path)
 
 
 @pytest.mark.parametrize("path", ["$[?match(@.a, 'x')]", "$[?!search(@.a, '(a+)+$') || @.b]", "$[?@[?match(@, $.x)]]"])
-def test_regular_expressions_are_valid_and_not_evaluated(path: str) -> None:
+def test_regular_expressions_are_parsed_but_not_evaluated(path: str) -> None:
     assert problem(path) == ""
     with pytest.raises(NotEvaluated, match=r"uses the function (match|search), which is not evaluated here"):
         parse(path).find({"a": [1]})
@@ -124,14 +124,14 @@ def _segments(filters: st.SearchStrategy[str], selectors: int = 2, least: int = 
 
 
 def _filters(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    # The other implementation refuses `count(@[?@,0])`: a selector after a filter in a filter.
-    # It also takes a bare `@` for the value itself, so that `[?@]` leaves out false, and `value(@)` is a fault of it.
+    # The other implementation refuses `count(@[?@,0])`: a selector after a filter in a filter. It also treats a bare
+    # `@` as the value itself, so that `[?@]` skips false; `value(@)` fails in it.
     node = _joined(st.sampled_from(["@", "@", "$"]), _segments(inner, selectors=1))
     query = _joined(st.sampled_from(["@", "@", "$"]), _segments(inner, selectors=1, least=1))
     function = _joined(st.sampled_from(["length", "count", "value"]), "(", query | _VALUE, ")")
     operand = node | _VALUE | function
     operator = st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "="])
-    # The other implementation takes a negated comparison and a bare function in parentheses, which the RFC does not.
+    # The other implementation allows a negated comparison and a bare function in parentheses; the RFC does not.
     test = query | _joined(operand, _SPACE, operator, _SPACE, operand)
     return st.one_of(
         function,
@@ -153,12 +153,12 @@ DOCUMENTS = st.recursive(
 
 @settings(max_examples=300)
 @given(PATHS, DOCUMENTS)
-def test_paths_mean_what_another_implementation_says(path: str, document: Any) -> None:
+def test_results_agree_with_another_implementation(path: str, document: Any) -> None:
     try:
-        wanted = [node.value for node in jsonpath_rfc9535.finditer(path, document)]
+        expected = [node.value for node in jsonpath_rfc9535.finditer(path, document)]
     except jsonpath_rfc9535.JSONPathError:
         assert problem(path) != "", path
-    except TypeError:  # it has no answer: `count(@)` of null is a fault of its own
+    except TypeError:  # `count(@)` of null is a bug in the other implementation
         reject()
     else:
-        assert json.dumps([value for _, value in parse(path).find(document)]) == json.dumps(wanted)
+        assert json.dumps([value for _, value in parse(path).find(document)]) == json.dumps(expected)
