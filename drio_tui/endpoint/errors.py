@@ -1,4 +1,4 @@
-"""What can go wrong with a deployed endpoint, besides what can go wrong with any connection."""
+"""Errors of a deployed endpoint, in addition to those of any connection."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class NoMcpClient(DrioError):
 
 
 class NotAnEndpoint(DrioError):
-    """Something answered, but not in the way an MCP endpoint does."""
+    """Something answered, but not as an MCP endpoint."""
 
     title = "This is not an MCP endpoint"
     hint = "Check the address; a proxy or a captive portal may be answering instead."
 
 
 class EndpointWantsSignIn(DrioError):
-    """401 or 403: the endpoint lets only those in who sign in at it. `challenge` is its `WWW-Authenticate`."""
+    """401 or 403: the endpoint requires a sign-in. `challenge` is its `WWW-Authenticate` header."""
 
     title = "The endpoint wants a sign-in"
     hint = "It is reached by AI clients that sign in when they connect; this program does not sign in there."
@@ -46,7 +46,7 @@ class EndpointFailed(DrioError):
 
 
 class EndpointRefused(DrioError):
-    """The endpoint understood the request and said no. `rpc_code` is the JSON-RPC error code."""
+    """The endpoint answered with a JSON-RPC error. `rpc_code` is the error code."""
 
     title = "The endpoint refused"
 
@@ -55,8 +55,8 @@ class EndpointRefused(DrioError):
         self.rpc_code = rpc_code
 
 
-# What is said of drio elsewhere is said of the endpoint here.
-_WORDS: dict[type[DrioError], tuple[str, str]] = {
+# Title and hint for the endpoint, of errors whose texts otherwise refer to drio.
+_TEXTS: dict[type[DrioError], tuple[str, str]] = {
     ConnectionFailed: ("Cannot reach the endpoint", "Check the network, and that the endpoint's server runs."),
     RequestTimeout: ("The endpoint did not answer in time", "Try again."),
     ConnectionLost: ("The connection to the endpoint broke", "Try again."),
@@ -66,9 +66,9 @@ _WORDS: dict[type[DrioError], tuple[str, str]] = {
 }
 
 
-def of_endpoint(error: DrioError) -> DrioError:
-    """The same error with a title and a hint about the endpoint."""
-    words = _WORDS.get(type(error))
-    if words is not None:
-        error.title, error.hint = words[0], error.hint if "prox" in error.hint.lower() else words[1]
+def with_endpoint_text(error: DrioError) -> DrioError:
+    """Return the same error with a title and a hint about the endpoint."""
+    texts = _TEXTS.get(type(error))
+    if texts is not None:
+        error.title, error.hint = texts[0], error.hint if "prox" in error.hint.lower() else texts[1]
     return error

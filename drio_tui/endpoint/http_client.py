@@ -1,8 +1,8 @@
-"""The HTTP client that the MCP SDK is given: bounded, without credentials, and every exchange told.
+"""The HTTP client that the MCP SDK uses: with limits, without credentials, reporting every exchange.
 
-The SDK turns most of what goes wrong between it and the server into a sentence of its own, and some of it ends its
-whole session. Here such things become an answer that the SDK takes for a refusal, and the true error is
-left in the `Record` of the request that met it. The SDK's HTTP library is imported here and nowhere else.
+The SDK replaces most errors between it and the server by messages that it words itself, and some of them end its
+whole session. Here such errors become an answer that the SDK takes for a refusal, and the original error is stored
+in the `RequestState` of the request that met it. The SDK's HTTP library is imported only here.
 """
 
 from __future__ import annotations
@@ -25,32 +25,33 @@ from drio_tui.api.errors import DrioError, NotDrio, RedirectRefused, ResponseToo
 from drio_tui.api.redact import redact, redact_headers
 from drio_tui.api.response_body import ACCEPT_ENCODING, read_body
 from drio_tui.api.transport import USER_AGENT, Exchange, Limits, exchange_number
-from drio_tui.endpoint.errors import EndpointFailed, EndpointWantsSignIn, NotAnEndpoint, of_endpoint
+from drio_tui.endpoint.errors import EndpointFailed, EndpointWantsSignIn, NotAnEndpoint, with_endpoint_text
 from drio_tui.text import one_line
 from drio_tui.urls import explained
 
 _CLOSING_SECONDS = 2.0
-_LOGGED_TEXT = 64 << 10
-_NOT_KEPT = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_LOGGED_BYTES = 64 << 10
+_DROPPED_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 @dataclass(slots=True)
-class Record:
-    """What became of a request of ours, which may take several exchanges: why the last of them failed, if it did.
+class RequestState:
+    """The state of one request to the endpoint, which may take several exchanges.
 
-    `over` says that nobody listens there: trying another way of connecting is of no use.
+    `failure` is why the last of them failed, if it did. `unreachable` says that nothing accepts connections there:
+    another way of connecting would fail too.
     """
 
     failure: DrioError | None = None
-    over: bool = False
+    unreachable: bool = False
 
 
-RECORD: ContextVar[Record | None] = ContextVar("drio_endpoint_record", default=None)
-"""The record of the request that the running task makes; the SDK carries it over to the task that sends."""
+REQUEST_STATE: ContextVar[RequestState | None] = ContextVar("drio_endpoint_request", default=None)
+"""The state of the running task's request; the SDK copies the context to the task that sends it."""
 
 
 class BoundedClient(httpx2.AsyncClient):
-    """Sends what the SDK sends to `url`. Blocking to make: it loads the certificate authorities for https.
+    """Sends what the SDK sends to `url`. Construction blocks: it loads the certificate authorities for https.
 
     Raises `UsageError` for an address or network settings that cannot work.
     """
@@ -62,7 +63,7 @@ class BoundedClient(httpx2.AsyncClient):
         on_exchange: Callable[[Exchange], None] | None,
         http: httpx2.AsyncBaseTransport | None,
     ) -> None:
-        address = checked(url)
+        address = validated_url(url)
         local = address.host in LOOPBACK
         self._limits = limits
         self._on_exchange = on_exchange
@@ -82,71 +83,77 @@ class BoundedClient(httpx2.AsyncClient):
             raise unusable_network(error) from error
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """As the HTTP library does, but for what this module is about. Raises nothing of the network's."""
-        record = RECORD.get() or Record()
-        if record.over:
+        """Send a request within the limits. Errors become a 503 response and are stored in the request's state."""
+        state = REQUEST_STATE.get() or RequestState()
+        if state.unreachable:
             return _refusal(request)
         if request.method == "GET" and "last-event-id" not in request.headers:
-            # A stream of what the server says unasked: nobody here would listen to it.
+            # A stream of server-initiated messages, which nothing here would read.
             return httpx2.Response(405, request=request)
-        record.failure = None
-        exchange = self._begun(request)
+        state.failure = None
+        exchange = self._start_exchange(request)
         started = time.perf_counter()
         try:
             async with asyncio.timeout(_CLOSING_SECONDS if request.method == "DELETE" else None):
-                return await self._answered(request, exchange, record, options)
+                return await self._send_and_check(request, exchange, state, options)
         except (DrioError, TimeoutError) as error:
-            ours = error if isinstance(error, DrioError) else EndpointFailed("it does not let the connection close")
-            record.failure = of_endpoint(ours)
-            exchange.error = str(ours)
+            drio_error = (
+                error if isinstance(error, DrioError) else EndpointFailed("it does not let the connection close")
+            )
+            state.failure = with_endpoint_text(drio_error)
+            exchange.error = str(drio_error)
             return _refusal(request)
         except asyncio.CancelledError:
             exchange.error = "cancelled"
             raise
         finally:
             exchange.elapsed = time.perf_counter() - started
-            self._tell(exchange)
+            self._notify(exchange)
 
-    async def _answered(
-        self, request: httpx2.Request, exchange: Exchange, record: Record, options: dict[str, Any]
+    async def _send_and_check(
+        self, request: httpx2.Request, exchange: Exchange, state: RequestState, options: dict[str, Any]
     ) -> httpx2.Response:
         host = request.url.host
         try:
             response = await super().send(request, **{**options, "stream": True, "auth": _NO_AUTH})
         except (httpx2.TransportError, httpx2.InvalidURL, ssl.SSLError, UnicodeError) as error:
-            record.over = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-            raise self._ours(error, host) from error
+            state.unreachable = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+            raise self._to_drio_error(error, host) from error
         exchange.status = response.status_code
         exchange.response_headers = redact_headers(response.headers.multi_items())
         exchange.request_id = response.headers.get("x-request-id")
-        headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _NOT_KEPT]
+        headers = [
+            (name, value) for name, value in response.headers.multi_items() if name.lower() not in _DROPPED_HEADERS
+        ]
         if _media(response) == "text/event-stream" and response.is_success:
             if response.headers.get("content-encoding", "identity").lower() != "identity":
                 await response.aclose()
                 raise NotDrio("its stream of events is compressed")
-            stream = _Bounded(response, self._limits.response_bytes, lambda error: self._broke(error, host, record))
+            stream = _BoundedStream(
+                response, self._limits.response_bytes, lambda error: self._stream_failed(error, host, state)
+            )
             return httpx2.Response(response.status_code, headers=headers, stream=stream, request=request)
         async with contextlib.aclosing(response):
             try:
-                body = await read_body(response, self._limits.response_bytes)  # type: ignore[arg-type] # the same class, renamed
+                body = await read_body(response, self._limits.response_bytes)  # type: ignore[arg-type] # the same class under another name
             except (httpx2.TransportError, ssl.SSLError) as error:
-                raise self._ours(error, host) from error
+                raise self._to_drio_error(error, host) from error
         exchange.response_size = len(body)
         if self._on_exchange:
-            exchange.response_body = _shown(body)
-        record.failure = _judged(response, body, expecting=request.method == "POST")
-        made = httpx2.Response(response.status_code, headers=headers, content=body, request=request)
-        made.next_request = response.next_request
-        return made
+            exchange.response_body = _log_body(body)
+        state.failure = _answer_error(response, body, expecting=request.method == "POST")
+        result = httpx2.Response(response.status_code, headers=headers, content=body, request=request)
+        result.next_request = response.next_request
+        return result
 
-    def _broke(self, error: Exception, host: str, record: Record) -> None:
-        ours = error if isinstance(error, DrioError) else self._ours(error, host)
-        record.failure = of_endpoint(ours)
+    def _stream_failed(self, error: Exception, host: str, state: RequestState) -> None:
+        drio_error = error if isinstance(error, DrioError) else self._to_drio_error(error, host)
+        state.failure = with_endpoint_text(drio_error)
 
-    def _ours(self, error: Exception, host: str) -> DrioError:
+    def _to_drio_error(self, error: Exception, host: str) -> DrioError:
         return as_ours(error, host, self._limits, httpx2)
 
-    def _begun(self, request: httpx2.Request) -> Exchange:
+    def _start_exchange(self, request: httpx2.Request) -> Exchange:
         exchange = Exchange(
             number=exchange_number(),
             method=request.method,
@@ -155,12 +162,12 @@ class BoundedClient(httpx2.AsyncClient):
             attempt=1,
             started_at=time.time(),
             request_headers=redact_headers(request.headers.multi_items()),
-            request_body=_shown(request.content) if self._on_exchange and request.content else None,
+            request_body=_log_body(request.content) if self._on_exchange and request.content else None,
         )
-        self._tell(exchange)
+        self._notify(exchange)
         return exchange
 
-    def _tell(self, exchange: Exchange) -> None:
+    def _notify(self, exchange: Exchange) -> None:
         if self._on_exchange:
             self._on_exchange(exchange)
 
@@ -172,29 +179,29 @@ class _NoAuth(httpx2.Auth):
 _NO_AUTH = _NoAuth()
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    """A stream of events that ends, with the reason told, where it breaks or grows too long."""
+class _BoundedStream(httpx2.AsyncByteStream):
+    """A stream of events that ends, after reporting the reason, where it breaks or becomes too long."""
 
-    def __init__(self, response: httpx2.Response, limit: int, broke: Callable[[Exception], None]) -> None:
-        self._response, self._left, self._broke = response, limit, broke
+    def __init__(self, response: httpx2.Response, limit: int, on_failure: Callable[[Exception], None]) -> None:
+        self._response, self._left, self._on_failure = response, limit, on_failure
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._response.aiter_raw():
                 self._left -= len(chunk)
                 if self._left < 0:
-                    self._broke(ResponseTooLarge("its stream of events does not end"))
+                    self._on_failure(ResponseTooLarge("its stream of events does not end"))
                     return
                 yield chunk
         except (httpx2.TransportError, ssl.SSLError) as error:
-            self._broke(error)
+            self._on_failure(error)
 
     async def aclose(self) -> None:
         await self._response.aclose()
 
 
-def checked(text: str) -> httpx2.URL:
-    """The endpoint's address: http or https, a host, no credentials. Raises `UsageError`."""
+def validated_url(text: str) -> httpx2.URL:
+    """Return the endpoint's address: http or https, with a host, without credentials. Raises `UsageError`."""
     title = "The endpoint's address does not work"
     if why := explained(text):
         raise UsageError(one_line(why, 200), title=title)
@@ -204,34 +211,34 @@ def checked(text: str) -> httpx2.URL:
         raise UsageError(one_line(str(error), 200), title=title) from error
 
 
-def _judged(response: httpx2.Response, body: bytes, *, expecting: bool) -> DrioError | None:
-    """What is wrong with an answer before the SDK reads it; None where the SDK is to judge."""
+def _answer_error(response: httpx2.Response, body: bytes, *, expecting: bool) -> DrioError | None:
+    """Return what is wrong with an answer before the SDK reads it; None if the SDK is to process it."""
     status, media = response.status_code, _media(response)
-    said = response.headers.get("www-authenticate", "")
-    if status == 401 or (status == 403 and said):
-        return EndpointWantsSignIn(f"it answered with HTTP {status}", challenge=one_line(said, 300))
+    challenge = response.headers.get("www-authenticate", "")
+    if status == 401 or (status == 403 and challenge):
+        return EndpointWantsSignIn(f"it answered with HTTP {status}", challenge=one_line(challenge, 300))
     if 300 <= status < 400 and "location" in response.headers:
-        where = _place(response)
-        return of_endpoint(RedirectRefused(f"to {where}" if where else "it leads nowhere"))
+        target = _redirect_target(response)
+        return with_endpoint_text(RedirectRefused(f"to {target}" if target else "it leads nowhere"))
     if status >= 400:
         if _is_rpc_error(media, body):
             return None
-        facts = f"HTTP {status}{_first_line(body)}"
+        details = f"HTTP {status}{_first_line(body)}"
         if status >= 500 or status in (408, 429):
-            return EndpointFailed(facts)
+            return EndpointFailed(details)
         gone = status in (404, 410)
-        return NotAnEndpoint(f"nothing is there: {facts}" if gone else f"it answered with {facts}")
+        return NotAnEndpoint(f"nothing is there: {details}" if gone else f"it answered with {details}")
     if expecting and status == 200 and media != "application/json":
         return NotAnEndpoint(f"the answer is {one_line(media, 60) or 'of no declared type'}{_first_line(body)}")
     return None
 
 
-def _place(response: httpx2.Response) -> str:
-    """Where a redirect leads, without what may be secret in it."""
-    following = response.next_request
-    if following is None:
+def _redirect_target(response: httpx2.Response) -> str:
+    """Return the target of a redirect, without parts that may be secret."""
+    next_request = response.next_request
+    if next_request is None:
         return ""
-    return one_line(str(following.url.copy_with(userinfo=b"", query=None, fragment=None)), 200)
+    return one_line(str(next_request.url.copy_with(userinfo=b"", query=None, fragment=None)), 200)
 
 
 def _is_rpc_error(media: str, body: bytes) -> bool:
@@ -253,14 +260,14 @@ def _media(response: httpx2.Response) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _shown(body: bytes) -> Any:
-    """A body for the request log, without secrets."""
+def _log_body(body: bytes) -> Any:
+    """Return a body for the request log, without secrets."""
     try:
         return redact(json_codec.loads(body)) if body else None
     except json_codec.MalformedJson:
-        return redact(body[:_LOGGED_TEXT].decode("utf-8", "replace"))
+        return redact(body[:_LOGGED_BYTES].decode("utf-8", "replace"))
 
 
 def _refusal(request: httpx2.Request) -> httpx2.Response:
-    """What the SDK gets where there is no answer that it should see."""
+    """Return the response that the SDK gets in place of one that it must not see."""
     return httpx2.Response(503, request=request)

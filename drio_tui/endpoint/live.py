@@ -1,4 +1,4 @@
-"""Connecting to a deployed app's endpoint, and what can be asked of it."""
+"""Connecting to a deployed app's endpoint, and the requests to it."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ from drio_tui.endpoint.models import CallResult, Contents, SeenTool, Server, con
 if TYPE_CHECKING:
     import httpx2
 
-    from drio_tui.endpoint.sdk import Line
+    from drio_tui.endpoint.sdk import SdkSession
 
 LIMITS = Limits(connect=10.0, read=60.0, total=60.0, response_bytes=16 << 20, redirects=3)
-"""How long one request may take, and how large its answer may be; `retries` and `retry_after` do not count here."""
+"""Limits of one request; `retries` and `retry_after` have no effect here."""
 MOST_PAGES = 50
 MOST_TOOLS = 5_000
 
 
-class Live:
-    """An endpoint that answers. Every method raises `DrioError`s only, and can be cancelled."""
+class EndpointClient:
+    """A connected endpoint. Every method raises only `DrioError`s, and can be cancelled."""
 
-    def __init__(self, line: Line, server: Server) -> None:
-        self._line = line
+    def __init__(self, session: SdkSession, server: Server) -> None:
+        self._session = session
         self.server = server
 
     async def tools(self) -> tuple[SeenTool, ...]:
-        """Everything that a model could call, in the server's order."""
+        """Return all tools that a model could call, in the server's order."""
         sdk = await _sdk()
-        found: list[SeenTool] = []
+        tools: list[SeenTool] = []
         cursor: str | None = None
-        seen: set[str] = set()
+        seen_cursors: set[str] = set()
         while True:
-            page = await self._line.ask(sdk.tools_page(cursor))
-            found += [tool_from(raw) for raw in page.get("tools", ())]
+            page = await self._session.request(sdk.list_request(cursor))
+            tools += [tool_from(raw) for raw in page.get("tools", ())]
             cursor = page.get("nextCursor")
             if not cursor:
-                return tuple(found)
-            if cursor in seen or len(seen) >= MOST_PAGES or len(found) > MOST_TOOLS:
-                raise NotAnEndpoint(f"its list of tools does not end: {len(found):,} so far")
-            seen.add(cursor)
+                return tuple(tools)
+            if cursor in seen_cursors or len(seen_cursors) >= MOST_PAGES or len(tools) > MOST_TOOLS:
+                raise NotAnEndpoint(f"its list of tools does not end: {len(tools):,} tools were read")
+            seen_cursors.add(cursor)
 
     async def call(self, name: str, arguments: dict[str, Any] | None = None) -> CallResult:
         """Call a tool by the name that models see. `is_error` of the result says whether the tool failed.
 
-        An error with `outcome_unknown` may have been met after the tool did what it does.
+        An error with `outcome_unknown` may have occurred after the tool took effect.
         """
         sdk = await _sdk()
         started = time.perf_counter()
         try:
-            raw = await self._line.ask(sdk.call_of(name, arguments or {}))
+            raw = await self._session.request(sdk.call_request(name, arguments or {}))
         except (ConnectionLost, RequestTimeout, ResponseTooLarge, NotDrio, EndpointFailed) as error:
             error.outcome_unknown = True
             raise
         return result_from(raw, time.perf_counter() - started)
 
     async def read(self, uri: str) -> Contents:
-        """A resource, such as a widget's document."""
+        """Return a resource, such as a widget's document."""
         sdk = await _sdk()
-        return contents_from(uri, await self._line.ask(sdk.reading_of(uri)))
+        return contents_from(uri, await self._session.request(sdk.read_request(uri)))
 
 
 @asynccontextmanager
@@ -75,30 +75,30 @@ async def connect(
     limits: Limits = LIMITS,
     on_exchange: Callable[[Exchange], None] | None = None,
     http: httpx2.AsyncBaseTransport | None = None,
-) -> AsyncIterator[Live]:
-    """Connect to an endpoint for the time of the block; other tasks may use what it gives.
+) -> AsyncIterator[EndpointClient]:
+    """Connect to an endpoint for the duration of the block; other tasks may use the client.
 
-    `on_exchange` is told of every HTTP exchange as in `Transport`; `http` replaces the network in tests.
-    No token of ours is ever sent. Raises `NoMcpClient` without the SDK, `UsageError` for an address that cannot
-    be one, `NotAnEndpoint`, `EndpointWantsSignIn`, `EndpointRefused` and the errors of a connection.
+    `on_exchange` receives every HTTP exchange as in `Transport`; `http` replaces the network in tests. No access token
+    is ever sent. Raises `NoMcpClient` without the SDK, `UsageError` for an invalid address, `NotAnEndpoint`,
+    `EndpointWantsSignIn`, `EndpointRefused` and the errors of a connection.
     """
     sdk = await _sdk()
-    line: Line = await asyncio.to_thread(sdk.Line, url, limits, on_exchange, http)
+    session: SdkSession = await asyncio.to_thread(sdk.SdkSession, url, limits, on_exchange, http)
     try:
-        server = await line.open()
-        yield Live(line, server)
+        server = await session.open()
+        yield EndpointClient(session, server)
     except asyncio.CancelledError:
-        line.drop()
+        session.drop()
         raise
     except DrioError:
-        line.drop()
+        session.drop()
         raise
     finally:
-        await line.close()
+        await session.close()
 
 
 async def _sdk() -> Any:
-    """The module that imports the SDK, loaded in a thread. Raises `NoMcpClient` where there is none."""
+    """Return the module that imports the SDK, loaded in a thread. Raises `NoMcpClient` where it is not installed."""
     try:
         return await asyncio.to_thread(importlib.import_module, "drio_tui.endpoint.sdk")
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""What an endpoint shows of itself, as data. Nothing here is safe to show yet: it came from elsewhere."""
+"""The answers of an endpoint as data, not sanitized."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Who answers: empty texts where it does not say. `protocol` is the MCP version spoken, `2025-11-25`."""
+    """The server's description of itself; missing texts are empty. `protocol` is the MCP version: `2025-11-25`."""
 
     name: str = ""
     title: str = ""
@@ -22,7 +22,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class SeenTool:
-    """A tool as a model's client gets it; `raw` is all of it."""
+    """A tool as a model's client gets it; `raw` is the complete JSON."""
 
     name: str
     title: str = ""
@@ -37,18 +37,18 @@ class SeenTool:
     def widget_uri(self) -> str:
         """The `ui://` resource that shows its results, empty where there is none (MCP Apps, ChatGPT's Apps SDK)."""
         ui = self.meta.get("ui")
-        for found in (ui.get("resourceUri") if isinstance(ui, dict) else None, self.meta.get("openai/outputTemplate")):
-            if isinstance(found, str) and found:
-                return found
+        for uri in (ui.get("resourceUri") if isinstance(ui, dict) else None, self.meta.get("openai/outputTemplate")):
+            if isinstance(uri, str) and uri:
+                return uri
         return ""
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What a call brought.
+    """The result of a call.
 
     `text` is what a model reads; `structured` the `structuredContent`, None where there is none; `seconds`
-    how long it took; `raw` the whole result. `is_error` says that the tool itself failed.
+    the duration; `raw` the complete result. `is_error` says that the tool itself failed.
     """
 
     text: str
@@ -60,13 +60,13 @@ class CallResult:
     @property
     def meta(self) -> Object:
         """The result's `_meta`."""
-        found = self.raw.get("_meta")
-        return found if isinstance(found, dict) else {}
+        meta = self.raw.get("_meta")
+        return meta if isinstance(meta, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A resource: its text (empty when it is binary), its media type and its `_meta`."""
+    """A resource: its text (empty if it is binary), its media type and its `_meta`."""
 
     uri: str
     text: str
@@ -75,7 +75,7 @@ class Contents:
 
 
 def tool_from(raw: Mapping[str, Any]) -> SeenTool:
-    """A tool of a `tools/list` result."""
+    """Return a tool of a `tools/list` result."""
     output = raw.get("outputSchema")
     return SeenTool(
         name=text_of(raw, "name"),
@@ -90,36 +90,36 @@ def tool_from(raw: Mapping[str, Any]) -> SeenTool:
 
 
 def result_from(raw: Object, seconds: float) -> CallResult:
-    """The result of a `tools/call`."""
+    """Return the result of a `tools/call`."""
     content = raw.get("content")
     parts = [part_text(part) for part in content] if isinstance(content, list) else []
     return CallResult("\n".join(parts), raw.get("structuredContent"), raw.get("isError") is True, seconds, raw)
 
 
 def contents_from(uri: str, raw: Mapping[str, Any]) -> Contents:
-    """The first of the contents of a `resources/read` result."""
-    found = raw.get("contents")
-    first = _object(found[0]) if isinstance(found, list) and found else {}
+    """Return the first of the contents of a `resources/read` result."""
+    contents = raw.get("contents")
+    first = _object(contents[0]) if isinstance(contents, list) and contents else {}
     mime, meta = text_of(first, "mimeType"), _object(first.get("_meta"))
     return Contents(text_of(first, "uri") or uri, text_of(first, "text"), mime, meta)
 
 
 def part_text(part: Any) -> str:
-    """A piece of a result's content as text; what is no text is named."""
-    piece = _object(part)
-    kind = text_of(piece, "type")
-    if kind == "text":
-        return text_of(piece, "text")
-    if kind == "resource":
-        inner = _object(piece.get("resource"))
-        return text_of(inner, "text") or f"[resource {text_of(inner, 'uri')}]"
-    what = text_of(piece, "mimeType") or text_of(piece, "uri")
-    return f"[{' '.join(filter(None, (kind or 'content', what)))}]"
+    """Return one item of a result's content as text; other media are named in brackets."""
+    item = _object(part)
+    content_type = text_of(item, "type")
+    if content_type == "text":
+        return text_of(item, "text")
+    if content_type == "resource":
+        resource = _object(item.get("resource"))
+        return text_of(resource, "text") or f"[resource {text_of(resource, 'uri')}]"
+    description = text_of(item, "mimeType") or text_of(item, "uri")
+    return f"[{' '.join(filter(None, (content_type or 'content', description)))}]"
 
 
-def text_of(raw: Mapping[str, Any], member: str) -> str:
-    """A member when it is a string, else the empty string."""
-    value = raw.get(member)
+def text_of(raw: Mapping[str, Any], name: str) -> str:
+    """Return a property if it is a string, else the empty string."""
+    value = raw.get(name)
     return value if isinstance(value, str) else ""
 
 

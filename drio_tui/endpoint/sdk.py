@@ -1,7 +1,7 @@
-"""One connection of the official MCP SDK, in a task of its own. Importing this takes most of a second.
+"""A session of the official MCP SDK, run in a separate task. Importing this module takes most of a second (measured).
 
-What fails inside the SDK may cancel the task that entered it. That task is the connection's own, so a
-caller gets an error and is not cancelled, and may leave at once whatever the server does.
+A failure inside the SDK may cancel the task that entered it. Since that task only runs the connection, the caller
+gets an error and is not cancelled, and can leave at any time, whatever the server does.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pydantic import TypeAdapter, ValidationError
 from drio_tui import __version__
 from drio_tui.api.errors import DrioError, RequestTimeout
 from drio_tui.api.transport import Exchange, Limits
-from drio_tui.endpoint.errors import EndpointRefused, NotAnEndpoint, of_endpoint
-from drio_tui.endpoint.http_client import RECORD, BoundedClient, Record
+from drio_tui.endpoint.errors import EndpointRefused, NotAnEndpoint, with_endpoint_text
+from drio_tui.endpoint.http_client import REQUEST_STATE, BoundedClient, RequestState
 from drio_tui.endpoint.models import Server
 from drio_tui.text import duration, one_line
 
@@ -32,12 +32,12 @@ T = TypeVar("T")
 
 _RAW: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _CLOSING_SECONDS = 3.0
-# What the SDK logs of a server's answers would end up on the terminal where nobody set up logging.
+# Without a handler, what the SDK logs of a server's answers would be printed on the terminal.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
 
 
-class Line:
-    """A connection to one endpoint. Blocking to make (see `BoundedClient`)."""
+class SdkSession:
+    """A session with one endpoint. Construction blocks (see `BoundedClient`)."""
 
     def __init__(
         self,
@@ -49,18 +49,18 @@ class Line:
         self._url = url
         self._limits = limits
         self._http = BoundedClient(url, limits, on_exchange, http)
-        self._over = asyncio.Event()
+        self._closing = asyncio.Event()
         self._owner: asyncio.Task[None] | None = None
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._pending: set[asyncio.Task[Any]] = set()
         self._client: Client | None = None
 
     async def open(self) -> Server:
-        """Agree on the protocol. Raises `DrioError`."""
+        """Negotiate the protocol. Raises `DrioError`."""
         return await self._bounded(self._open(), "connecting")
 
     async def _open(self) -> Server:
         ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
-        self._owner = asyncio.create_task(self._own(ready))
+        self._owner = asyncio.create_task(self._run_client(ready))
         client = self._client = await ready
         info = client.server_info
         return Server(
@@ -71,39 +71,39 @@ class Line:
             protocol=client.protocol_version,
         )
 
-    async def _own(self, ready: asyncio.Future[Client]) -> None:
+    async def _run_client(self, ready: asyncio.Future[Client]) -> None:
         try:
             async with self._http:
-                lines = streamable_http_client(
+                transport = streamable_http_client(
                     self._url, http_client=self._http, max_sse_event_size=self._limits.response_bytes
                 )
-                me = types.Implementation(name="drio-tui", version=__version__)
-                async with Client(lines, cache=None, client_info=me) as client:
+                client_info = types.Implementation(name="drio-tui", version=__version__)
+                async with Client(transport, cache=None, client_info=client_info) as client:
                     if not ready.done():
                         ready.set_result(client)
-                    await self._over.wait()
-        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever the SDK's tasks raise is the caller's
+                    await self._closing.wait()
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - any error of the SDK's tasks is passed to the caller
             if not ready.done():
                 ready.set_exception(_first(error))
         finally:
             if not ready.done():
                 ready.cancel()
 
-    async def ask(self, request: types.Request[Any, Any]) -> dict[str, Any]:
-        """Send a request and give the result's JSON. Raises `DrioError`."""
+    async def request(self, request: types.Request[Any, Any]) -> dict[str, Any]:
+        """Send a request and return the JSON of the result. Raises `DrioError`."""
         assert self._client is not None
-        # The SDK's types allow models only, but any adapter does: members that it does not know stay.
+        # The SDK's types allow models only, but any adapter works; this one keeps unknown properties.
         work = self._client.session.send_request(request, _RAW)  # type: ignore[type-var]
         return await self._bounded(work, request.method)
 
-    async def _bounded(self, work: Coroutine[Any, Any, T], what: str) -> T:
-        """Run `work` within the limits, its errors as ours. A caller that is cancelled does not wait for it."""
-        record = Record()
+    async def _bounded(self, work: Coroutine[Any, Any, T], step: str) -> T:
+        """Run `work` within the limits and convert errors to `DrioError`s. A cancelled caller does not wait for it."""
+        state = RequestState()
         context = copy_context()
-        context.run(RECORD.set, record)
+        context.run(REQUEST_STATE.set, state)
         task = asyncio.create_task(work, context=context)
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
+        self._pending.add(task)
+        task.add_done_callback(self._on_done)
         try:
             done, _ = await asyncio.wait({task}, timeout=self._limits.total)
         except asyncio.CancelledError:
@@ -111,47 +111,47 @@ class Line:
             raise
         if not done:
             task.cancel()
-            raise of_endpoint(
-                record.failure or RequestTimeout(f"no complete answer within {duration(self._limits.total)}")
+            raise with_endpoint_text(
+                state.failure or RequestTimeout(f"no complete answer within {duration(self._limits.total)}")
             )
         if task.cancelled():
-            raise record.failure or NotAnEndpoint(f"the connection ended ({what})")
+            raise state.failure or NotAnEndpoint(f"the connection ended ({step})")
         error = task.exception()
         if error is None:
             return task.result()
-        raise _ours(error, record, what) from error
+        raise _to_drio_error(error, state, step) from error
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._under_way.discard(task)
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
+        self._pending.discard(task)
         if not task.cancelled():
-            task.exception()  # seen, if only here
+            task.exception()  # mark it as retrieved
 
     async def close(self) -> None:
-        """End the connection, telling the server so, within seconds."""
-        self._over.set()
+        """End the session and notify the server, within seconds."""
+        self._closing.set()
         if self._owner is not None:
             await asyncio.wait({self._owner}, timeout=_CLOSING_SECONDS)
         self.drop()
 
     def drop(self) -> None:
-        """End it without waiting for anything."""
-        for task in (self._owner, *self._under_way):
+        """End the session without waiting for anything."""
+        for task in (self._owner, *self._pending):
             if task is not None and not task.done():
                 task.cancel()
 
 
-def tools_page(cursor: str | None) -> types.Request[Any, Any]:
-    """The request for a page of the tools."""
+def list_request(cursor: str | None) -> types.Request[Any, Any]:
+    """Return the request for a page of the tools."""
     return types.ListToolsRequest(params=types.PaginatedRequestParams(cursor=cursor))
 
 
-def call_of(name: str, arguments: dict[str, Any]) -> types.Request[Any, Any]:
-    """The request that calls a tool."""
+def call_request(name: str, arguments: dict[str, Any]) -> types.Request[Any, Any]:
+    """Return the request that calls a tool."""
     return types.CallToolRequest(params=types.CallToolRequestParams(name=name, arguments=arguments))
 
 
-def reading_of(uri: str) -> types.Request[Any, Any]:
-    """The request for a resource."""
+def read_request(uri: str) -> types.Request[Any, Any]:
+    """Return the request for a resource."""
     return types.ReadResourceRequest(params=types.ReadResourceRequestParams(uri=uri))
 
 
@@ -161,23 +161,24 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _ours(error: BaseException, record: Record, what: str) -> DrioError:
-    if record.failure is not None:
-        return record.failure
+def _to_drio_error(error: BaseException, state: RequestState, step: str) -> DrioError:
+    if state.failure is not None:
+        return state.failure
     error = _first(error)
     if isinstance(error, DrioError):
         return error
     if isinstance(error, MCPError):
         return EndpointRefused(one_line(error.message, 1000), rpc_code=error.code)
     if isinstance(error, ValidationError):
-        return NotAnEndpoint(f"its answer to {what} is not as the protocol says: {_mistakes(error)}")
-    return NotAnEndpoint(f"{what}: {one_line(str(error) or type(error).__name__, 300)}")
+        return NotAnEndpoint(f"its answer to {step} is not as the protocol says: {_validation_messages(error)}")
+    return NotAnEndpoint(f"{step}: {one_line(str(error) or type(error).__name__, 300)}")
 
 
-def _mistakes(error: ValidationError) -> str:
+def _validation_messages(error: ValidationError) -> str:
     with contextlib.suppress(ValueError, TypeError):
-        told = [
-            f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in error.errors(include_url=False)
+        messages = [
+            f"{'.'.join(map(str, detail['loc'])) or 'the whole'}: {detail['msg']}"
+            for detail in error.errors(include_url=False)
         ]
-        return one_line("; ".join(told[:3]), 300)
+        return one_line("; ".join(messages[:3]), 300)
     return f"{error.error_count()} mistakes"

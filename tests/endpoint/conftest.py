@@ -1,4 +1,4 @@
-"""A sandbox that listens with the example app live in it, and servers that misbehave."""
+"""A listening sandbox with the deployed example app, and servers that misbehave."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytest.importorskip("mcp", reason="the MCP SDK is not installed")
 
 @pytest_asyncio.fixture
 async def deployed(tmp_path: Path) -> AsyncIterator[str]:
-    """The address of the example app's endpoint."""
+    """Yield the address of the example app's endpoint."""
     from tests.sandbox.mcp.conftest import served
 
     async with served(tmp_path / "sandbox") as running:
@@ -26,7 +26,7 @@ async def deployed(tmp_path: Path) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture
 async def faults() -> AsyncIterator[Callable[..., Any]]:
-    """Starts servers that do as the script says."""
+    """Yield a function that starts servers which follow a script."""
     servers: list[FaultServer] = []
 
     async def start(*script: Any) -> FaultServer:

@@ -1,4 +1,4 @@
-"""The client of a deployed endpoint: against the sandbox's, and against servers that are none or mean harm."""
+"""The client of a deployed endpoint: with the sandbox's endpoint, and with servers that are none or are malicious."""
 
 from __future__ import annotations
 
@@ -37,67 +37,74 @@ HELLO = {
 }
 
 
-def talking(**by_method: Any) -> Behaviour:
-    """A server of an older protocol; methods are written `tools_list`. A value is a result or a behaviour."""
+def older_server(**by_method: Any) -> Behaviour:
+    """Return the behaviour of a server with an older protocol version.
+
+    Method names use `_` for `/`; the values are results or behaviours.
+    """
 
     async def behave(seen: Seen, connection: Connection) -> bool | None:
-        asked = json.loads(seen.body or b"{}")
-        method = asked.get("method", "")
+        message = json.loads(seen.body or b"{}")
+        method = message.get("method", "")
         known = {"initialize": HELLO, "notifications_initialized": fault.answer(b"", status=202, media=None)}
-        told = {**known, **by_method}.get(method.replace("/", "_"))
-        if callable(told):
-            return await told(seen, connection)
+        response = {**known, **by_method}.get(method.replace("/", "_"))
+        if callable(response):
+            return await response(seen, connection)
         error = {"code": -32601, "message": f"no method {method}"}
-        body = {"jsonrpc": "2.0", "id": asked.get("id"), **({"error": error} if told is None else {"result": told})}
+        body = {
+            "jsonrpc": "2.0",
+            "id": message.get("id"),
+            **({"error": error} if response is None else {"result": response}),
+        }
         return await fault.answer(body)(seen, connection)
 
     return behave
 
 
-async def refused(url: str, **options: Any) -> DrioError:
+async def connection_error(url: str, **options: Any) -> DrioError:
     with pytest.raises(DrioError) as caught:
-        async with connect(url, limits=QUICK, **options) as live:
-            await live.tools()
+        async with connect(url, limits=QUICK, **options) as client:
+            await client.tools()
     return caught.value
 
 
 # --- an endpoint that works -------------------------------------------------------------------------
 
 
-async def test_a_deployed_app_shows_its_tools_answers_a_call_and_gives_its_widget(deployed: str) -> None:
-    told: list[Exchange] = []
-    async with connect(deployed, on_exchange=told.append) as live:
-        assert (live.server.name, live.server.version) == ("acme-support", "1.1.0")
-        assert live.server.instructions
-        tools = {tool.name: tool for tool in await live.tools()}
+async def test_a_deployed_app_lists_tools_answers_calls_and_serves_its_widget(deployed: str) -> None:
+    exchanges: list[Exchange] = []
+    async with connect(deployed, on_exchange=exchanges.append) as client:
+        assert (client.server.name, client.server.version) == ("acme-support", "1.1.0")
+        assert client.server.instructions
+        tools = {tool.name: tool for tool in await client.tools()}
         search = tools["search-contacts"]
         assert search.annotations["readOnlyHint"] is True
         assert "q" in search.input_schema["properties"]
-        result = await live.call("search-contacts", {"q": "northwind"})
+        result = await client.call("search-contacts", {"q": "northwind"})
         assert not result.is_error
         assert [row["name"] for row in result.structured["results"]] == ["Ada Okafor", "Ines Moreau"]
         assert json.loads(result.text.partition("\n")[0]) == result.structured
         assert result.seconds > 0
-        contents = await live.read(search.widget_uri)
+        contents = await client.read(search.widget_uri)
         assert (contents.mime, contents.text[:15]) == ("text/html;profile=mcp-app", "<!doctype html>")
-        wrong = await live.call("search-contacts", {"q": 5})
+        wrong = await client.call("search-contacts", {"q": 5})
         assert wrong.is_error
         with pytest.raises(EndpointRefused, match="no tool"):
-            await live.call("nobody")
-    assert {exchange.method for exchange in told} == {"POST"}
-    assert all(exchange.done and exchange.url == deployed for exchange in told)
-    assert told[-1].response_body["error"]["message"].startswith("There is no tool")
-    assert not any(name.lower() == "authorization" for exchange in told for name, _ in exchange.request_headers)
+            await client.call("nobody")
+    assert {exchange.method for exchange in exchanges} == {"POST"}
+    assert all(exchange.done and exchange.url == deployed for exchange in exchanges)
+    assert exchanges[-1].response_body["error"]["message"].startswith("There is no tool")
+    assert not any(name.lower() == "authorization" for exchange in exchanges for name, _ in exchange.request_headers)
 
 
-async def test_calls_at_once_and_from_other_tasks_get_their_own_answers(deployed: str) -> None:
-    async with connect(deployed) as live:
+async def test_concurrent_calls_get_their_own_answers(deployed: str) -> None:
+    async with connect(deployed) as client:
         ids = ["con_1001", "con_1002", "con_1003"] * 5
-        results = await asyncio.gather(*(live.call("show-contact", {"contactId": id}) for id in ids))
+        results = await asyncio.gather(*(client.call("show-contact", {"contactId": id}) for id in ids))
         assert [result.structured["id"] for result in results] == ids
 
 
-async def test_an_older_server_is_spoken_to_in_its_own_way(faults: Callable[..., Any]) -> None:
+async def test_an_older_protocol_version_is_negotiated(faults: Callable[..., Any]) -> None:
     tool = {"name": "t", "inputSchema": {"type": "object"}, "later": {"unknown": 1}}
     pages = [{"tools": [tool], "nextCursor": "2"}, {"tools": [{**tool, "name": "u"}]}]
 
@@ -108,129 +115,131 @@ async def test_an_older_server_is_spoken_to_in_its_own_way(faults: Callable[...,
             seen, connection
         )
 
-    server = await faults(talking(tools_list=listed))
-    async with connect(f"{server.origin}/mcp", limits=QUICK) as live:
-        assert (live.server.name, live.server.instructions, live.server.protocol) == (
+    server = await faults(older_server(tools_list=listed))
+    async with connect(f"{server.origin}/mcp", limits=QUICK) as client:
+        assert (client.server.name, client.server.instructions, client.server.protocol) == (
             "small",
             "Be brief.",
             "2025-06-18",
         )
-        tools = await live.tools()
+        tools = await client.tools()
     assert [found.name for found in tools] == ["t", "u"]
     assert tools[0].raw["later"] == {"unknown": 1}
     assert not any("authorization" in seen.headers or "cookie" in seen.headers for seen in server.seen)
 
 
-# --- what is no endpoint, or does not let anybody in ------------------------------------------------
+# --- servers that are not an endpoint or require a sign-in ------------------------------------------
 
 
-async def test_what_is_no_endpoint_is_told_apart(faults: Callable[..., Any]) -> None:
-    async def met(*script: Behaviour) -> DrioError:
-        return await refused(f"{(await faults(*script)).origin}/mcp")
+async def test_servers_that_are_no_endpoint_raise_distinct_errors(faults: Callable[..., Any]) -> None:
+    async def error_from(*script: Behaviour) -> DrioError:
+        return await connection_error(f"{(await faults(*script)).origin}/mcp")
 
-    page = await met(fault.answer("<!doctype html><title>Log in to the Wi-Fi", media="text/html"))
+    page = await error_from(fault.answer("<!doctype html><title>Log in to the Wi-Fi", media="text/html"))
     assert isinstance(page, NotAnEndpoint)
     assert "text/html" in page.message
     assert "Log in to the Wi-Fi" in page.message
 
-    gone = await met(fault.status(404))
+    gone = await error_from(fault.status(404))
     assert isinstance(gone, NotAnEndpoint)
     assert "nothing is there" in gone.message
 
     challenge = 'Bearer resource_metadata="https://x.example/.well-known/oauth-protected-resource"'
-    locked = await met(fault.status(401, headers=[("WWW-Authenticate", challenge)]))
+    locked = await error_from(fault.status(401, headers=[("WWW-Authenticate", challenge)]))
     assert isinstance(locked, EndpointWantsSignIn)
     assert locked.challenge == challenge
 
-    assert isinstance(await met(fault.status(500)), EndpointFailed)
-    assert isinstance(await met(fault.status(429)), EndpointFailed)
-    assert isinstance(await met(fault.answer(b"{", media="application/json")), NotAnEndpoint | EndpointRefused)
-    assert isinstance(await met(fault.reset()), ConnectionLost)
-    assert isinstance(await met(fault.raw(b"not http\r\n\r\n")), ConnectionLost)
-    assert "drio" not in (await met(fault.reset())).title
+    assert isinstance(await error_from(fault.status(500)), EndpointFailed)
+    assert isinstance(await error_from(fault.status(429)), EndpointFailed)
+    assert isinstance(await error_from(fault.answer(b"{", media="application/json")), NotAnEndpoint | EndpointRefused)
+    assert isinstance(await error_from(fault.reset()), ConnectionLost)
+    assert isinstance(await error_from(fault.raw(b"not http\r\n\r\n")), ConnectionLost)
+    assert "drio" not in (await error_from(fault.reset())).title
 
 
-async def test_redirects_are_bounded_and_stay_with_the_endpoint(faults: Callable[..., Any]) -> None:
-    other = await faults(talking())
-    away = await refused(f"{(await faults(fault.redirect(307, f'{other.origin}/mcp?token=x'))).origin}/mcp")
-    assert isinstance(away, RedirectRefused)
-    assert f"{other.origin}/mcp" in away.message
-    assert "token" not in away.message
+async def test_redirects_are_limited_and_stay_at_the_origin(faults: Callable[..., Any]) -> None:
+    other = await faults(older_server())
+    error = await connection_error(f"{(await faults(fault.redirect(307, f'{other.origin}/mcp?token=x'))).origin}/mcp")
+    assert isinstance(error, RedirectRefused)
+    assert f"{other.origin}/mcp" in error.message
+    assert "token" not in error.message
     assert other.seen == []
     looping = await faults(fault.redirect(307, "/mcp/"))
-    assert isinstance(await refused(f"{looping.origin}/mcp/"), RedirectRefused)
+    assert isinstance(await connection_error(f"{looping.origin}/mcp/"), RedirectRefused)
     assert len(looping.seen) <= 2 * (LIMITS.redirects + 1)
 
 
-async def test_who_is_not_there_is_asked_once() -> None:
-    told: list[Exchange] = []
-    error = await refused(f"http://127.0.0.1:{free_port()}/mcp", on_exchange=told.append)
+async def test_an_unreachable_server_is_tried_once() -> None:
+    exchanges: list[Exchange] = []
+    error = await connection_error(f"http://127.0.0.1:{free_port()}/mcp", on_exchange=exchanges.append)
     assert isinstance(error, ConnectionFailed)
     assert error.title == "Cannot reach the endpoint"
-    assert len({exchange.number for exchange in told}) == 1
+    assert len({exchange.number for exchange in exchanges}) == 1
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x.example/", "https://", "https://me:secret@x.example/mcp", "x"])
-async def test_what_cannot_be_an_address_is_refused_before_anything_is_sent(url: str) -> None:
-    error = await refused(url)
+async def test_invalid_addresses_are_refused_before_sending(url: str) -> None:
+    error = await connection_error(url)
     assert isinstance(error, UsageError)
     assert "secret" not in str(error)
 
 
-# --- answers that mean harm -------------------------------------------------------------------------
+# --- malicious answers ------------------------------------------------------------------------------
 
 
-async def test_answers_that_mean_harm_end_in_an_error(faults: Callable[..., Any]) -> None:
+async def test_malicious_answers_raise_errors(faults: Callable[..., Any]) -> None:
     small = replace(QUICK, response_bytes=64 << 10)
     bomb = fault.gzip_bomb(64 << 20)
 
-    async def met(told: Any) -> DrioError:
-        server = await faults(talking(tools_list=told))
+    async def error_from(listed: Any) -> DrioError:
+        server = await faults(older_server(tools_list=listed))
         with pytest.raises(DrioError) as caught:
-            async with connect(f"{server.origin}/mcp", limits=small) as live:
-                await live.tools()
+            async with connect(f"{server.origin}/mcp", limits=small) as client:
+                await client.tools()
         return caught.value
 
-    packed = fault.answer(bomb, headers=[("Content-Encoding", "gzip")])
-    assert isinstance(await met(packed), ResponseTooLarge)
+    compressed = fault.answer(bomb, headers=[("Content-Encoding", "gzip")])
+    assert isinstance(await error_from(compressed), ResponseTooLarge)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-    assert isinstance(await met(fault.flood(b": ping\n\n" * 500, head)), ResponseTooLarge)
-    assert isinstance(await met(fault.flood(b"data: " + b"x" * 4000, head)), DrioError)
-    assert isinstance(await met(fault.answer(b"[" * 50_000)), DrioError)
-    assert isinstance(await met({"tools": [{"name": 5}]}), NotAnEndpoint)
-    assert isinstance(await met({"tools": "none"}), NotAnEndpoint)
+    assert isinstance(await error_from(fault.flood(b": ping\n\n" * 500, head)), ResponseTooLarge)
+    assert isinstance(await error_from(fault.flood(b"data: " + b"x" * 4000, head)), DrioError)
+    assert isinstance(await error_from(fault.answer(b"[" * 50_000)), DrioError)
+    assert isinstance(await error_from({"tools": [{"name": 5}]}), NotAnEndpoint)
+    assert isinstance(await error_from({"tools": "none"}), NotAnEndpoint)
     unending = {"tools": [{"name": "t", "inputSchema": {"type": "object"}}], "nextCursor": "again"}
-    assert "does not end" in (await met(unending)).message
-    assert isinstance(await met(fault.reset(head + b"data: {")), ConnectionLost)
+    assert "does not end" in (await error_from(unending)).message
+    assert isinstance(await error_from(fault.reset(head + b"data: {")), ConnectionLost)
 
 
-async def test_a_tool_that_never_answers_is_given_up_and_its_outcome_is_unknown(faults: Callable[..., Any]) -> None:
-    server = await faults(talking(tools_call=fault.hang(), tools_list={"tools": []}))
-    async with connect(f"{server.origin}/mcp", limits=replace(QUICK, total=0.3)) as live:
+async def test_a_call_that_times_out_has_an_unknown_outcome(faults: Callable[..., Any]) -> None:
+    server = await faults(older_server(tools_call=fault.hang(), tools_list={"tools": []}))
+    async with connect(f"{server.origin}/mcp", limits=replace(QUICK, total=0.3)) as client:
         with pytest.raises(RequestTimeout) as caught:
-            await live.call("t")
+            await client.call("t")
         assert caught.value.outcome_unknown
-        assert await live.tools() == ()  # the connection goes on
+        assert await client.tools() == ()  # the connection stays open
 
 
-async def test_a_call_can_be_left_at_once_whatever_the_server_does(faults: Callable[..., Any]) -> None:
+async def test_a_call_is_cancelled_at_once_even_if_the_server_hangs(faults: Callable[..., Any]) -> None:
     server = await faults(
-        talking(tools_call=fault.hang(), notifications_cancelled=fault.hang(), notifications_initialized=fault.hang())
+        older_server(
+            tools_call=fault.hang(), notifications_cancelled=fault.hang(), notifications_initialized=fault.hang()
+        )
     )
 
     async def work() -> None:
-        async with connect(f"{server.origin}/mcp", limits=LIMITS) as live:
-            await live.call("t")
+        async with connect(f"{server.origin}/mcp", limits=LIMITS) as client:
+            await client.call("t")
 
     task = asyncio.create_task(work())
     await server.requests(3)
     task.cancel()
-    done, _ = await asyncio.wait({task}, timeout=2.0)  # a server that hangs is waited for a minute
+    done, _ = await asyncio.wait({task}, timeout=2.0)  # the limit for a server that hangs is a minute
     assert task in done
     assert task.cancelled()
 
 
-async def test_without_the_sdk_it_says_what_to_install() -> None:
+async def test_a_missing_sdk_is_reported_with_install_instructions() -> None:
     code = """
 import asyncio, sys
 sys.modules["mcp"] = None
