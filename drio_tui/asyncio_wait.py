@@ -1,4 +1,4 @@
-"""Waiting for work that a cancellation must not leave half done: a process that starts, a process that ends, a file."""
+"""Waiting for work that must not be left half done on cancellation: starting or ending a process, writing a file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 async def wait_until_done(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
-    """Wait until `task` is done, however often the waiting task is cancelled meanwhile.
+    """Wait until `task` is done, even if the waiting task is cancelled meanwhile.
 
-    Returns the last of those cancellations, which the caller raises once it has cleaned up; None where there was none.
-    What `task` itself raises stays in it, for `task.result()`.
+    Returns the last of those cancellations, which the caller raises after cleaning up; None where there was none.
+    An exception of `task` stays in it, for `task.result()`.
     """
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

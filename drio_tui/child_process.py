@@ -1,4 +1,4 @@
-"""Child processes that a cancellation neither leaves running nor leaves with open pipes."""
+"""Child processes that are neither left running nor left with open pipes after a cancellation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from drio_tui.asyncio_wait import wait_until_done
 async def start_process(
     *command: str, stdout: int = asyncio.subprocess.DEVNULL, env: Mapping[str, str] | None = None
 ) -> asyncio.subprocess.Process:
-    """A process with a pipe to its standard input and nothing of its standard error. Raises `OSError`.
+    """Start a process with a pipe to its standard input and its standard error discarded. Raises `OSError`.
 
-    asyncio leaves the pipes open, and may not reap the process, when it is cancelled while it starts one. So a
-    cancellation is raised once the process was started and ended.
+    asyncio leaves the pipes open, and may not reap the process, if it is cancelled while starting one. Therefore a
+    cancellation is raised only after the process was started and ended.
     """
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
@@ -35,7 +35,7 @@ async def start_process(
 
 
 async def end_process(process: asyncio.subprocess.Process) -> None:
-    """Kill the process, whatever it is doing. A killed process ends at once, so a cancellation waits for that."""
+    """Kill the process. A killed process ends at once, so a cancellation is delayed until then."""
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     if process.stdin is not None:

@@ -1,4 +1,4 @@
-"""Slugs and keys from names, and names that are not taken: one rule for the program, the import and the sandbox."""
+"""Slugs and keys from names, and unused names: one rule for the program, the import and the sandbox."""
 
 from __future__ import annotations
 
@@ -7,45 +7,46 @@ import unicodedata
 from collections.abc import Container, Iterable
 
 KEY_MAX = 100
-"""The longest key or slug that drio takes."""
+"""The most characters of a key or slug that drio accepts."""
 NAME_MAX = 200
-"""The longest name that drio takes."""
+"""The most characters of a name that drio accepts."""
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_KEY = re.compile(r"[^a-z0-9]+")
-_LOOKED_AT = 400
+_MOST_READ = 400
 
 
 def kebab(name: str, fallback: str = "", *, most: int = KEY_MAX) -> str:
-    """`Straße 7!` as `strasse-7`: lower-case ASCII letters, digits and single hyphens, at most `most` characters.
+    """Return a name as lower-case ASCII letters, digits and single hyphens: `Straße 7!` as `strasse-7`.
 
-    `fallback` where nothing of the name is left. A longer key is cut at a hyphen where there is one.
+    Returns `fallback` if nothing of the name is left. A key of more than `most` characters is cut, at a hyphen where
+    there is one.
     """
-    plain = unicodedata.normalize("NFKD", name[:_LOOKED_AT].casefold()).encode("ascii", "ignore").decode().lower()
-    key = _NOT_KEY.sub("-", plain).strip("-")
+    ascii_name = unicodedata.normalize("NFKD", name[:_MOST_READ].casefold()).encode("ascii", "ignore").decode().lower()
+    key = _NOT_KEY.sub("-", ascii_name).strip("-")
     if len(key) > most:
-        at = key.rfind("-", most // 2, most + 1)
-        key = (key[:at] if at > 0 else key[:most]).strip("-")
+        hyphen = key.rfind("-", most // 2, most + 1)
+        key = (key[:hyphen] if hyphen > 0 else key[:most]).strip("-")
     return key or fallback
 
 
 def spaced(identifier: str) -> str:
-    """An identifier as words: `listPetsByOwner` as `list Pets By Owner`."""
-    return _HUMP.sub(" ", identifier[:_LOOKED_AT])
+    """Return an identifier as words: `listPetsByOwner` as `list Pets By Owner`."""
+    return _WORD_BOUNDARY.sub(" ", identifier[:_MOST_READ])
 
 
 def unused(name: str, taken: Container[str], *, most: int = KEY_MAX, mark: str = "-") -> str:
-    """`name`, or `name-2`, `name-3`, … where it is taken; never longer than `most`."""
-    made, number = name[:most], 2
-    while made in taken:
-        tail = f"{mark}{number}"
-        room = most - len(tail)
-        made = (name if len(name) <= room else name[:room].rstrip(mark)) + tail
+    """Return `name`, or `name-2`, `name-3`, … where it is taken; never longer than `most`."""
+    candidate, number = name[:most], 2
+    while candidate in taken:
+        suffix = f"{mark}{number}"
+        prefix_length = most - len(suffix)
+        candidate = (name if len(name) <= prefix_length else name[:prefix_length].rstrip(mark)) + suffix
         number += 1
-    return made
+    return candidate
 
 
 def slug_of(name: str, taken: Iterable[str] = ()) -> str:
-    """A slug for a name, numbered when it is taken; empty when nothing of the name is left."""
+    """Return a slug for a name, numbered if it is taken; empty if nothing of the name is left."""
     slug = kebab(name)
     return unused(slug, {*taken}) if slug else ""

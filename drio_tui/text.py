@@ -1,8 +1,8 @@
-"""Making text from elsewhere safe to show.
+"""Making text from elsewhere harmless for the terminal, and texts for numbers and durations.
 
-Names, messages and bodies that come over the wire can hold anything. `visible` turns every code point
-that could act on a terminal or hide from the reader into a symbol of its own, so that what is shown is
-what is there. Markup is not its business: safe text reaches widgets with markup switched off.
+Names, messages and response bodies can contain anything. `visible` replaces every code point that could control the
+terminal or be invisible to the reader by a visible symbol. Markup is not handled here: sanitized text is
+passed to widgets with markup disabled.
 """
 
 from __future__ import annotations
@@ -29,91 +29,90 @@ def _symbol(code: int) -> str:
     return f"‹{code:02X}›" if code <= 0xFF else f"‹U+{code:04X}›"
 
 
-# Everything translated one to one; what lies beyond U+00FF is found by category.
-_TABLE: dict[int, str] = {code: _symbol(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
-_KEEP_LINES = {code: text for code, text in _TABLE.items() if code != 0x0A}
-_HIDDEN = frozenset({"Cf", "Cs", "Zl", "Zp"})
-# Drawn as nothing, though their category says letter, mark or symbol: Hangul fillers, the grapheme joiner, Khmer
+# Code points that are translated one to one; those beyond U+00FF are found by category.
+_SYMBOLS: dict[int, str] = {code: _symbol(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
+_SYMBOLS_EXCEPT_NEWLINE = {code: text for code, text in _SYMBOLS.items() if code != 0x0A}
+_HIDDEN_CATEGORIES = frozenset({"Cf", "Cs", "Zl", "Zp"})
+# Invisible, although their category says letter, mark or symbol: Hangul fillers, the grapheme joiner, Khmer
 # inherent vowels, the empty Braille cell, and the variation selectors that can smuggle bytes behind one letter.
-_BLANK = frozenset({"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u2800", "\u3164", "\uffa0"})
-_SELECTORS = ("\U000e0100", "\U000e01ef")
-_COMBINING_RUN = 8
+_INVISIBLE = frozenset({"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u2800", "\u3164", "\uffa0"})
+_VARIATION_SELECTORS = ("\U000e0100", "\U000e01ef")
+_MOST_COMBINING_MARKS = 8
 
 
 def visible(text: str, *, multiline: bool = False) -> str:
-    """`text` with every C0, DEL, C1, format (bidi, zero-width), surrogate and separator code point shown.
+    """Return `text` with every C0, DEL, C1, format (bidi, zero-width), surrogate and separator code point made visible.
 
-    With `multiline`, newlines stay; tabs are shown either way. Runs of more than eight combining
-    marks are cut there, with `…`, so that a stack of them cannot cover its neighbours or cost
-    quadratic time.
+    With `multiline`, newlines stay; tabs are replaced either way. Runs of more than eight combining marks are
+    truncated, with `…`, so that they cannot cover neighbouring text or cost quadratic time.
     """
     if text.isascii():
         if text.isprintable():
             return text
-        return text.translate(_KEEP_LINES if multiline else _TABLE)
-    text = text.translate(_KEEP_LINES if multiline else _TABLE)
-    out: list[str] = []
-    marks = 0
+        return text.translate(_SYMBOLS_EXCEPT_NEWLINE if multiline else _SYMBOLS)
+    text = text.translate(_SYMBOLS_EXCEPT_NEWLINE if multiline else _SYMBOLS)
+    result: list[str] = []
+    mark_count = 0
     for char in text:
         if char < "\u0300":
-            marks = 0
-            out.append(_symbol(ord(char)) if char == "\u00ad" else char)
+            mark_count = 0
+            result.append(_symbol(ord(char)) if char == "\u00ad" else char)
             continue
         category = unicodedata.category(char)
-        if char in _BLANK or _SELECTORS[0] <= char <= _SELECTORS[1]:
+        if char in _INVISIBLE or _VARIATION_SELECTORS[0] <= char <= _VARIATION_SELECTORS[1]:
             category = "Cf"
         if category in ("Mn", "Me"):
-            marks += 1
-            if marks <= _COMBINING_RUN:
-                out.append(char)
-            elif marks == _COMBINING_RUN + 1:
-                out.append(_ELLIPSIS)
+            mark_count += 1
+            if mark_count <= _MOST_COMBINING_MARKS:
+                result.append(char)
+            elif mark_count == _MOST_COMBINING_MARKS + 1:
+                result.append(_ELLIPSIS)
             continue
-        marks = 0
-        out.append(_symbol(ord(char)) if category in _HIDDEN else char)
-    return "".join(out)
+        mark_count = 0
+        result.append(_symbol(ord(char)) if category in _HIDDEN_CATEGORIES else char)
+    return "".join(result)
 
 
 def one_line(text: str, width: int | None = None) -> str:
-    """`text` as one safe line of at most `width` characters, with an ellipsis where it was cut."""
+    """Return `text` as one sanitized line of at most `width` characters, with an ellipsis where it was cut."""
     if width is None:
         return visible(text)
-    safe = visible(text[: width + 1])
-    return safe if len(safe) <= width else safe[: max(0, width - 1)] + _ELLIPSIS[:width]
+    sanitized = visible(text[: width + 1])
+    return sanitized if len(sanitized) <= width else sanitized[: max(0, width - 1)] + _ELLIPSIS[:width]
 
 
 def count_of(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where it is not one: `1 widget`, `1,024 tools`."""
+    """Return a number with its noun, in the plural unless it is one: `1 widget`, `1,024 tools`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float, *, parts: int = 2, short: bool = False) -> str:
-    """A length of time by its largest units: `8 seconds`, `1 minute 30 seconds`; `short`: `12 ms`, `1 min 30 s`."""
+    """Return a duration in its largest units: `8 seconds`, `1 minute 30 seconds`; `short`: `12 ms`, `1 min 30 s`."""
     if short and round(seconds * 1000) < 1000:
         return f"{_decimal(seconds * 1000)} ms"
     if round(seconds) < 60:
         number = _decimal(seconds) if seconds >= 1 else f"{round(seconds, 2):g}"
         return f"{number} s" if short else f"{number} second{'' if number == '1' else 's'}"
-    left = round(seconds)
-    words: list[str] = []
+    remaining = round(seconds)
+    units_text: list[str] = []
     for length, name, unit in _UNITS:
-        count, left = divmod(left, length)
+        count, remaining = divmod(remaining, length)
         if count:
-            words.append(f"{count:,} {unit}" if short else count_of(count, name))
-        elif words:
+            units_text.append(f"{count:,} {unit}" if short else count_of(count, name))
+        elif units_text:
             break
-    return " ".join(words[:parts])
+    return " ".join(units_text[:parts])
 
 
 def _decimal(number: float) -> str:
-    """A number with two digits where it is small."""
+    """Return a number with at most one decimal, without decimals from 10 on."""
     return f"{round(number, 1):g}" if number < 10 else f"{number:,.0f}"
 
 
 def did_you_mean(wanted: str, known: Iterable[object]) -> str:
-    """`Did you mean A or B?` for the names nearest to `wanted`; empty when none is near."""
-    from difflib import get_close_matches  # rarely needed, and as large as this module
+    """Return `Did you mean A or B?` with the known names closest to `wanted`; empty if none is close."""
+    from difflib import get_close_matches  # rarely needed, so imported only here
 
     names = {name.casefold(): name for name in known if isinstance(name, str) and name}
-    near = [one_line(names[match], 80) for match in get_close_matches(wanted.casefold(), names, n=3, cutoff=0.6)]
-    return f"Did you mean {' or '.join(near)}?" if near else ""
+    matches = [one_line(names[match], 80) for match in get_close_matches(wanted.casefold(), names, n=3, cutoff=0.6)]
+    return f"Did you mean {' or '.join(matches)}?" if matches else ""

@@ -1,4 +1,4 @@
-"""What counts as a web address that may be called, and what as this machine. The only rules for it."""
+"""The only rules for which web addresses may be called, and which hosts are this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ILLEGAL = frozenset('<>"{}|^`')
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` (without brackets) can only be this machine: `localhost`, 127.0.0.0/8 or ::1."""
+    """Return whether `host` (without brackets) is always this machine: `localhost`, 127.0.0.0/8 or ::1."""
     if host.lower() == "localhost":
         return True
     try:
@@ -21,7 +21,7 @@ def is_loopback(host: str) -> bool:
 
 
 def split(url: str) -> SplitResult:
-    """`url` taken apart; raises ValueError for what no browser and no HTTP client should be given."""
+    """Split a URL; raises ValueError for one that must not be passed to a browser or HTTP client."""
     if any(c.isspace() or not c.isprintable() for c in url):
         raise ValueError("it holds spaces or control characters")
     if "\\" in url:
@@ -36,7 +36,7 @@ def split(url: str) -> SplitResult:
 
 
 def why_not(url: str) -> str:
-    """Why `url` is no web address to call, as the end of a sentence about it; empty where it is one."""
+    """Return why `url` is not a web address that can be called, as the end of a sentence; empty where it is one."""
     if not url.strip():
         return "it is empty"
     try:
@@ -45,7 +45,7 @@ def why_not(url: str) -> str:
             return "it does not begin with https:// or http://"
         parts = split(url)
     except ValueError as error:
-        return str(error) if str(error).startswith("it ") else "it is no web address"  # else urllib's own words
+        return str(error) if str(error).startswith("it ") else "it is no web address"  # else urllib's message
     if len(url) > LONGEST:
         return "it is too long"
     if not _ILLEGAL.isdisjoint(url):
@@ -56,6 +56,6 @@ def why_not(url: str) -> str:
 
 
 def explained(url: str) -> str:
-    """`why_not` with the address itself, unless it may hold credentials. Not yet safe to show."""
-    why = why_not(url)
-    return why if not why or "@" in url else f"{why} ({url})"
+    """Return `why_not` with the address itself, unless it may contain credentials. Not sanitized."""
+    reason = why_not(url)
+    return reason if not reason or "@" in url else f"{reason} ({url})"

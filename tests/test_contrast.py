@@ -1,4 +1,4 @@
-"""Contrast by WCAG's formula."""
+"""Contrast by the WCAG formula."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ COLOUR = st.tuples(PART, PART, PART)
 
 
 @pytest.mark.parametrize(
-    ("front", "ground", "wanted"),
+    ("front", "ground", "expected"),
     [("#000", "#ffffff", 21.0), ("#777777", "#fff", 4.48), ("#0f172a", "#ffffff", 17.85), ("#22c55e", "#ffffff", 2.28)],
 )
-def test_ratios_are_those_of_the_guidelines(front: str, ground: str, wanted: float) -> None:
+def test_ratios_match_wcag(front: str, ground: str, expected: float) -> None:
     first, second = contrast.parse(front), contrast.parse(ground)
     assert first is not None
     assert second is not None
-    assert round(contrast.ratio(first, second), 2) == wanted
+    assert round(contrast.ratio(first, second), 2) == expected
 
 
 @given(COLOUR, COLOUR)
-def test_a_better_colour_is_readable_and_a_good_one_stays(front: contrast.Rgb, ground: contrast.Rgb) -> None:
+def test_a_suggested_colour_is_readable_and_a_readable_one_unchanged(front: contrast.Rgb, ground: contrast.Rgb) -> None:
     better = contrast.readable(front, ground)
     assert contrast.ratio(better, ground) >= contrast.ENOUGH
     if contrast.ratio(front, ground) >= contrast.ENOUGH:
@@ -42,25 +42,25 @@ def test_a_better_colour_is_readable_and_a_good_one_stays(front: contrast.Rgb, g
 
 
 @given(COLOUR)
-def test_black_or_white_can_be_read_on_everything(ground: contrast.Rgb) -> None:
+def test_black_or_white_is_readable_on_every_colour(ground: contrast.Rgb) -> None:
     assert contrast.ratio(contrast.best_on(ground), ground) >= contrast.ENOUGH
 
 
 @given(COLOUR)
-def test_a_colour_reads_back_as_it_was_written(colour: contrast.Rgb) -> None:
+def test_a_colour_survives_formatting_and_parsing(colour: contrast.Rgb) -> None:
     assert contrast.parse(contrast.hex_of(colour)) == colour
 
 
-def test_transparency_lets_the_ground_through() -> None:
+def test_transparent_colours_are_blended_with_the_ground() -> None:
     assert contrast.parse("#00000000") == contrast.WHITE
     assert contrast.parse("#f008", contrast.BLACK) == (136, 0, 0)
     assert contrast.parse("red") is None
 
 
-def test_each_pair_that_cannot_be_read_names_a_colour_that_could() -> None:
-    found = {pair.what: pair for pair in contrast.pairs({"primaryColor": "#0f172a", "accentColor": "#22c55e"})}
-    assert found["Main colour on it"].grade == "AAA"
-    accent = found["Accent on it"]
+def test_each_unreadable_pair_suggests_a_readable_colour() -> None:
+    pairs = {pair.what: pair for pair in contrast.pairs({"primaryColor": "#0f172a", "accentColor": "#22c55e"})}
+    assert pairs["Main colour on it"].grade == "AAA"
+    accent = pairs["Accent on it"]
     assert accent.grade == "too low"
     better = contrast.parse(accent.better)
     assert better is not None
@@ -68,7 +68,7 @@ def test_each_pair_that_cannot_be_read_names_a_colour_that_could() -> None:
 
 
 @pytest.mark.parametrize("color", ["#0f1", "#0f18", "#0f172a", "#0f172A80"])
-def test_hexadecimal_colors_are_read_everywhere(color: str) -> None:
+def test_hexadecimal_colors_are_accepted_everywhere(color: str) -> None:
     assert contrast.is_colour(color)
     assert AppPatch.from_wire({"branding": {"primaryColor": color}})
     assert formats.problem("color", color) == ""
@@ -78,7 +78,7 @@ def test_hexadecimal_colors_are_read_everywhere(color: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "red", "#", "#12", "#12345", "#1234567", "#123456789", "#0f172a\n", "#٠f1", 5, None]
 )
-def test_what_is_no_color_is_one_nowhere(text: Any) -> None:
+def test_other_values_are_refused_as_colors_everywhere(text: Any) -> None:
     assert not contrast.is_colour(text)
     assert contrast.parse(text) is None
     assert contrast.described(text, "#ffffff") == contrast.described("#ffffff", text) == ""
@@ -89,7 +89,7 @@ def test_what_is_no_color_is_one_nowhere(text: Any) -> None:
             AppPatch.from_wire({"branding": {"primaryColor": text}})
 
 
-def test_a_translucent_color_is_judged_as_it_is_seen() -> None:
+def test_the_contrast_of_a_translucent_color_is_that_of_the_blended_one() -> None:
     assert contrast.described("#00000033", "#ffffff") == "1.6 : 1, too low"
     assert contrast.described("#00000033", "#00000033") == "1.5 : 1, too low"
     (pair,) = [pair for pair in contrast.pairs({"primaryColor": "#00000033"}) if pair.member == "primaryColor"]
@@ -97,7 +97,7 @@ def test_a_translucent_color_is_judged_as_it_is_seen() -> None:
     assert "--primary: #14181f;" in variables({"primaryColor": "#00000033", "backgroundColor": "#ffffff"})
 
 
-def test_a_ratio_that_is_too_low_never_reads_as_enough() -> None:
+def test_a_ratio_that_is_too_low_is_never_rounded_up() -> None:
     assert contrast.described("#777777", "#ffffff") == "4.4 : 1, large text only"
     assert contrast.shown(4.499999) == "4.4"
     assert contrast.shown(4.5) == "4.5"
@@ -105,6 +105,6 @@ def test_a_ratio_that_is_too_low_never_reads_as_enough() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.json")), ids=lambda path: path.stem)
-def test_the_colors_of_a_template_can_be_read(path: Path) -> None:
+def test_the_colors_of_templates_are_readable(path: Path) -> None:
     branding = json.loads(path.read_text())["branding"]
     assert [(pair.what, pair.ratio) for pair in contrast.pairs(branding) if pair.ratio < contrast.ENOUGH] == []

@@ -1,4 +1,4 @@
-"""Slugs and keys: one rule for what is typed, imported and made by the sandbox."""
+"""Slugs and keys: one rule for names that are typed, imported, or created by the sandbox."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "key"), CASES)
-def test_a_name_makes_the_same_key_everywhere(name: str, key: str) -> None:
+def test_a_name_has_the_same_key_everywhere(name: str, key: str) -> None:
     assert naming.kebab(name) == slug_of(name) == key_of(name, "") == key
 
 
@@ -42,13 +42,13 @@ async def test_the_sandbox_makes_the_same_slugs_and_keys(sandbox: InProcess) -> 
                 assert tool["key"] == (key or "tool")
 
 
-def test_the_words_of_an_identifier_are_told_apart_on_import() -> None:
+def test_camel_case_identifiers_are_split_on_import() -> None:
     assert key_of("listPetsByOwner") == "list-pets-by-owner"
     assert key_of("getHTTPStatus2") == "get-http-status2"
 
 
 @given(st.text(max_size=500), st.integers(8, 100))
-def test_any_name_makes_a_key_that_drio_takes_or_none(name: str, most: int) -> None:
+def test_any_name_makes_a_valid_key_or_none(name: str, most: int) -> None:
     key = naming.kebab(name, most=most)
     assert len(key) <= most
     assert not key or re.match(patterns.KEY, key)
@@ -56,15 +56,15 @@ def test_any_name_makes_a_key_that_drio_takes_or_none(name: str, most: int) -> N
 
 
 @given(st.text("ab-", min_size=1, max_size=20), st.sets(st.text("ab-23", max_size=20), max_size=30), st.integers(8, 20))
-def test_a_name_that_is_taken_gets_a_number_within_the_limit(name: str, taken: set[str], most: int) -> None:
+def test_a_taken_name_gets_a_number_within_the_limit(name: str, taken: set[str], most: int) -> None:
     taken |= {name[:most], f"{name}-2"}
-    made = naming.unused(name, taken, most=most)
-    assert made not in taken
-    assert len(made) <= most
+    unused_name = naming.unused(name, taken, most=most)
+    assert unused_name not in taken
+    assert len(unused_name) <= most
     assert naming.unused("tool", {"other"}) == "tool"
 
 
-def test_numbers_go_up_from_two() -> None:
+def test_numbers_start_at_two() -> None:
     assert naming.unused("tool", {"tool"}) == "tool-2"
     assert naming.unused("tool", {"tool", "tool-2"}) == "tool-3"
     assert naming.unused("query_id", {"query_id"}, most=8, mark="_") == "query_2"

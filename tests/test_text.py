@@ -1,4 +1,4 @@
-"""Text from elsewhere: what could act on a terminal or hide from the reader is shown instead."""
+"""Text from elsewhere: code points that control a terminal or are invisible are replaced by visible symbols."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANYTHING = st.text(st.characters(exclude_categories=()))
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def test_no_code_point_that_acts_or_hides_comes_through() -> None:
+def test_no_control_or_hidden_code_point_remains() -> None:
     for code in range(sys.maxunicode + 1):
         shown = visible(chr(code))
         assert shown
@@ -27,23 +27,23 @@ def test_no_code_point_that_acts_or_hides_comes_through() -> None:
 
 
 @pytest.mark.parametrize("code", [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0xE0100, 0xE01EF])
-def test_letters_and_marks_that_are_drawn_as_nothing_are_shown(code: int) -> None:
+def test_invisible_letters_and_marks_are_shown(code: int) -> None:
     assert visible(f"a{chr(code)}b") == f"a‹U+{code:04X}›b"
 
 
 @given(ANYTHING)
-def test_nothing_that_acts_or_hides_comes_through_in_any_text(text: str) -> None:
+def test_no_control_or_hidden_character_remains_in_any_text(text: str) -> None:
     assert not {unicodedata.category(char) for char in visible(text)} & HIDDEN
     assert not {unicodedata.category(char) for char in visible(text, multiline=True).replace("\n", "")} & HIDDEN
 
 
 @given(ANYTHING)
-def test_what_is_safe_stays_safe_and_the_same(text: str) -> None:
+def test_sanitizing_is_idempotent(text: str) -> None:
     assert visible(visible(text)) == visible(text)
 
 
 @given(ANYTHING)
-def test_lines_stay_lines_when_they_may(text: str) -> None:
+def test_multiline_keeps_newlines_and_sanitizes_each_line(text: str) -> None:
     assert visible(text, multiline=True).split("\n") == [visible(line) for line in text.split("\n")]
 
 
@@ -56,26 +56,26 @@ def test_lines_stay_lines_when_they_may(text: str) -> None:
         ("so\u00adft", "so‹AD›ft"), ("\U000e0041", "‹U+E0041›"), ("\x85", "‹85›"),
     ],
 )  # fmt: skip
-def test_each_trick_is_shown_as_what_it_is(text: str, shown: str) -> None:
+def test_control_and_hidden_characters_become_symbols(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
 @pytest.mark.parametrize(
     "text", ["", "Acme", "Ünïcödé", "日本語", "עברית", "a [/] b", "[@click=app.quit]x[/]", "👍🏽", "❤️", "é"]
 )
-def test_ordinary_text_and_markup_are_left_alone(text: str) -> None:
+def test_ordinary_text_and_markup_are_unchanged(text: str) -> None:
     assert visible(text) == text
 
 
-def test_a_stack_of_marks_is_cut_once_and_a_usual_one_is_not() -> None:
+def test_long_runs_of_combining_marks_are_cut() -> None:
     """F58."""
     assert visible("a" + "\u0301" * 8 + "b") == "a" + "\u0301" * 8 + "b"
     assert visible("a" + "\u0301" * 9 + "b") == "a" + "\u0301" * 8 + "…b"
     assert visible("a" + "\u0301" * 100_000 + "b") == "a" + "\u0301" * 8 + "…b"
 
 
-def _steps(call: Callable[[], object]) -> int:
-    """How many lines of Python a call runs: a measure of work that no clock can blur."""
+def _lines_run(call: Callable[[], object]) -> int:
+    """Return how many lines of Python a call runs: a measure of work that does not depend on the clock."""
     count = 0
 
     def trace(*_: object) -> object:
@@ -93,33 +93,33 @@ def _steps(call: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("char", ["\u0301", "\u202e", "\ud800", "x\u0301", "é"], ids=ascii)
-def test_the_work_grows_with_the_length_and_no_faster(char: str) -> None:
+def test_the_work_is_linear_in_the_length(char: str) -> None:
     """F58."""
-    short, long = (_steps(lambda size=size: visible(char * size)) for size in (1_000, 10_000))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+    short, long = (_lines_run(lambda size=size: visible(char * size)) for size in (1_000, 10_000))  # type: ignore[misc] # mypy cannot infer a lambda with a default
     assert long <= 11 * short
 
 
-def test_a_hundred_thousand_of_anything_are_shown_whole() -> None:
+def test_long_texts_are_not_cut() -> None:
     assert visible("\u202e" * 100_000) == "‹U+202E›" * 100_000
     assert visible("\x1b" * 100_000) == "␛" * 100_000
 
 
 @given(ANYTHING, st.integers(0, 30))
-def test_one_line_is_never_wider_than_asked_and_never_two(text: str, width: int) -> None:
+def test_one_line_has_no_newline_and_at_most_the_width(text: str, width: int) -> None:
     line = one_line(text, width)
     assert len(line) <= width
     assert "\n" not in line
     assert line == visible(text) if len(visible(text)) <= width and len(text) <= width else line.endswith("…"[:width])
 
 
-def test_one_line_of_any_width_is_the_whole_text() -> None:
+def test_one_line_without_width_is_the_whole_text() -> None:
     assert one_line("a\nb" * 1000) == "a␊b" * 1000
 
 
 @pytest.mark.parametrize(
     ("number", "shown"), [(0, "0 widgets"), (1, "1 widget"), (2, "2 widgets"), (1024, "1,024 widgets")]
 )
-def test_counts_have_the_right_plural(number: int, shown: str) -> None:
+def test_counts_have_the_correct_plural(number: int, shown: str) -> None:
     assert count_of(number, "widget") == shown
 
 
@@ -144,20 +144,20 @@ def test_counts_have_the_right_plural(number: int, shown: str) -> None:
         (90_000_000, "2 years 10 months", "2 y 10 mo"),
     ],
 )
-def test_a_length_of_time_is_told_by_its_largest_units(seconds: float, words: str, short: str) -> None:
+def test_durations_are_shown_in_their_largest_units(seconds: float, words: str, short: str) -> None:
     assert duration(seconds) == words
     assert duration(seconds, short=True) == short
     assert duration(seconds, parts=1) == " ".join(words.split()[:2])
 
 
-def test_lengths_of_time_are_written_by_that_function_alone() -> None:
+def test_durations_are_formatted_only_by_duration() -> None:
     by_hand = re.compile(r"\{[^{}]+\} (ms|s|secs?|mins?|h|seconds?|minutes?|hours?|days?)\b")
     root = Path(text.__file__).parent
-    found = [
+    matches = [
         f"{path.relative_to(root)}:{number}"
         for path in sorted(root.rglob("*.py"))
         if path.name != "text.py"
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
         if by_hand.search(line)
     ]
-    assert found == []
+    assert matches == []

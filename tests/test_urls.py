@@ -1,4 +1,4 @@
-"""What is a web address that can be called."""
+"""Which texts are web addresses that can be called."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from drio_tui.urls import explained, why_not
         ("https://münchen.example", ""),
     ],
 )
-def test_why_a_text_is_no_web_address(url: str, why: str) -> None:
+def test_invalid_addresses_have_a_reason(url: str, why: str) -> None:
     assert why_not(url) == why
 
 
@@ -47,11 +47,11 @@ def test_why_a_text_is_no_web_address(url: str, why: str) -> None:
         "http://a:secret@x:0",
     ],
 )
-def test_an_address_with_credentials_is_not_repeated(url: str) -> None:
+def test_reasons_do_not_repeat_addresses_with_credentials(url: str) -> None:
     assert why_not(url)
     assert explained(url) == why_not(url)
 
 
-def test_an_address_without_credentials_is_repeated() -> None:
+def test_reasons_repeat_addresses_without_credentials() -> None:
     assert explained("string") == "it does not begin with https:// or http:// (string)"
     assert explained("https://example.com") == ""
