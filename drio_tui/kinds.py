@@ -1,7 +1,7 @@
-"""One declarative entry per kind of resource: where it lives on the wire, what it refers to, how it is shown.
+"""The registry of resource kinds: the routes of each kind, what it refers to, and how it is shown.
 
 The client, the tree, the forms, the command line and the export read this registry; a new kind is one
-more entry here. Contract section 1.1 gives the routes (documented), section 3 the members.
+more entry here. Contract section 1.1 gives the routes (documented), section 3 the properties.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ T = TypeVar("T", bound="ApiModel")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A member that holds the id, or ids, of another resource.
+    """A property that holds the id, or ids, of other resources.
 
-    `path` is dotted, `[]` after a member that is a list: `actions[].targetToolId`. `label` completes the
-    sentence "this … that", `reverse` the sentence seen from the other end.
+    `path` is dotted, with `[]` after a property that is a list: `actions[].targetToolId`. `to` is the kind of the
+    target. `label` completes the sentence "this … that", `reverse` the same sentence seen from the target.
     """
 
     path: str
@@ -33,16 +33,16 @@ class Reference:
     reverse: str
 
     def ids(self, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Each id found, with the concrete path it stands at (`actions[2].targetToolId`)."""
-        yield from _walk(raw, self.path.split("."), "")
+        """Yield the concrete path (`actions[2].targetToolId`) and the id of each reference in `raw`."""
+        yield from _ids_at(raw, self.path.split("."), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind(ResourceType[T]):
-    """A kind of resource in an app: its wire `Resource`, and how people see it.
+    """A kind of resource in an app: its `ResourceType` for the API, and how it is shown to the user.
 
-    `parent` is the member that holds the id of the resource it stands under in the tree, with that resource's
-    kind; `columns` are the members worth a table's column; `fixed` those that only the server sets.
+    `parent` is the property that holds the id of the parent in the tree, and the parent's kind; `columns` are the
+    properties shown as table columns; `fixed` those that only the server sets; `multiline` those that get a text area.
     """
 
     title: str = ""
@@ -55,9 +55,9 @@ class Kind(ResourceType[T]):
     multiline: tuple[str, ...] = ("description",)
 
     def label(self, raw: Mapping[str, Any]) -> str:
-        """The resource's name for people, or the best there is: key, slug, id, `(no name)`. Not yet made safe."""
-        for member in ("name", "key", "slug", "id"):
-            value = raw.get(member)
+        """Return the first of name, key, slug and id that is not blank, else `(no name)`; not yet sanitized."""
+        for name in ("name", "key", "slug", "id"):
+            value = raw.get(name)
             if isinstance(value, str) and value.strip():
                 return value
         return "(no name)"
@@ -178,11 +178,11 @@ WIDGET: Kind[Widget] = Kind(
 )
 
 KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET)}
-"""Every kind by name, in the order in which an app is wired."""
+"""Every kind by name, in the order in which an app is built: auth, integration, operation, tool, widget."""
 
 
 def kind_named(text: str) -> Kind[Any] | None:
-    """The kind a person means: `tool`, `tools`, `Tools`; None when there is none."""
+    """Return the kind for a name as the user may type it (`tool`, `tools`, `Tools`), None for an unknown one."""
     wanted = text.strip().lower()
     for kind in KINDS.values():
         if wanted in (kind.name, kind.list_key.lower(), kind.plural.lower(), kind.title.lower()):
@@ -190,20 +190,21 @@ def kind_named(text: str) -> Kind[Any] | None:
     return None
 
 
-def _walk(value: Any, steps: list[str], at: str) -> Iterator[tuple[str, str]]:
+def _ids_at(value: Any, steps: list[str], path: str) -> Iterator[tuple[str, str]]:
+    """Yield the paths and ids below `value`, which is at `path`; `steps` is the rest of the reference's path."""
     if not steps:
         if isinstance(value, str) and value:
-            yield at, value
+            yield path, value
         return
     step, rest = steps[0], steps[1:]
     name = step.removesuffix("[]")
     if not isinstance(value, Mapping):
         return
     inner = value.get(name)
-    here = f"{at}.{name}" if at else name
+    inner_path = f"{path}.{name}" if path else name
     if step.endswith("[]"):
         if isinstance(inner, list):
             for index, item in enumerate(inner):
-                yield from _walk(item, rest, f"{here}[{index}]")
+                yield from _ids_at(item, rest, f"{inner_path}[{index}]")
     else:
-        yield from _walk(inner, rest, here)
+        yield from _ids_at(inner, rest, inner_path)

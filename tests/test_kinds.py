@@ -1,4 +1,4 @@
-"""The registry of kinds: whole, in step with the models, and able to find every reference."""
+"""The registry of kinds: complete, consistent with the models, and with all references."""
 
 from __future__ import annotations
 
@@ -20,39 +20,40 @@ def fields(model: type[ApiModel] | None) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()} if model else set()
 
 
-def test_there_are_six_kinds_each_under_its_own_name() -> None:
+def test_six_kinds_with_unique_names_and_routes() -> None:
     assert list(KINDS) == ["app", "auth", "integration", "operation", "tool", "widget"]
     for attribute in ("title", "plural", "symbol", "collection", "item"):
         assert len({getattr(kind, attribute) for kind in KINDS.values()}) == 6
 
 
 @KIND
-def test_every_member_that_a_kind_names_is_a_field_of_its_model(kind: Kind[Any]) -> None:
-    named = {*kind.columns, *kind.fixed, *kind.multiline} - (
+def test_properties_named_by_a_kind_are_fields_of_its_model(kind: Kind[Any]) -> None:
+    names = {*kind.columns, *kind.fixed, *kind.multiline} - (
         {"description"} if "description" not in kind.fixed else set()
     )
-    assert named <= fields(kind.model) | {"appId"}
-    assert not {*kind.fixed} & fields(kind.patch_model), "what only the server sets cannot be changed"
+    assert names <= fields(kind.model) | {"appId"}
+    assert not {*kind.fixed} & fields(kind.patch_model), "fixed properties cannot be changed"
     if kind.parent:
         assert kind.parent[0] in fields(kind.model)
         assert kind.parent[1] in KINDS
 
 
 @KIND
-def test_every_reference_leads_from_a_member_of_the_model_to_a_kind(kind: Kind[Any]) -> None:
+def test_reference_paths_are_fields_of_the_model(kind: Kind[Any]) -> None:
     for reference in kind.references:
         assert reference.to in KINDS
         model: Any = kind.model
         for step in reference.path.split("."):
             assert step.removesuffix("[]") in fields(model)
-            name = next(n for n, f in model.model_fields.items() if f.alias == step.removesuffix("[]"))
-            inner = [part for part in _parts(typing.get_type_hints(model)[name]) if _is_model(part)]
-            model = inner[0] if inner else None
+            name = next(name for name, field in model.model_fields.items() if field.alias == step.removesuffix("[]"))
+            models = [part for part in _parts(typing.get_type_hints(model)[name]) if _is_model(part)]
+            model = models[0] if models else None
 
 
 def _parts(annotation: Any) -> list[Any]:
+    """Return a type annotation and all annotations inside it."""
     parts = typing.get_args(annotation)
-    return [annotation, *(each for part in parts for each in _parts(part))] if parts else [annotation]
+    return [annotation, *(inner for part in parts for inner in _parts(part))] if parts else [annotation]
 
 
 def _is_model(part: Any) -> bool:
@@ -60,24 +61,24 @@ def _is_model(part: Any) -> bool:
 
 
 @KIND
-def test_every_member_that_holds_another_resources_id_is_a_reference(kind: Kind[Any]) -> None:
-    """So that no dangling id goes unseen. The app and its template and provider are not resources of the app."""
+def test_every_id_field_of_a_model_is_a_reference(kind: Kind[Any]) -> None:
+    """So that no broken reference is missed. The app and its template and provider are not resources of the app."""
     known = {reference.path.split(".")[0].removesuffix("[]") for reference in kind.references}
     ids = {name for name in fields(kind.model) if name.endswith(("Id", "Ids"))}
     assert ids - known <= {"appId", "templateId", "publicMcpId", "providerId"}
 
 
-def test_the_references_of_a_tool_are_found_with_their_places() -> None:
+def test_reference_ids_of_a_tool_have_paths() -> None:
     raw = {"binding": {"integrationOperationId": "op"}, "nextToolIds": ["t2", None, "", 4, "t3"], "widgetId": "w"}
-    found = {reference.path: list(reference.ids(raw)) for reference in TOOL.references}
-    assert found == {
+    ids = {reference.path: list(reference.ids(raw)) for reference in TOOL.references}
+    assert ids == {
         "binding.integrationOperationId": [("binding.integrationOperationId", "op")],
         "nextToolIds[]": [("nextToolIds[0]", "t2"), ("nextToolIds[4]", "t3")],
         "widgetId": [("widgetId", "w")],
     }
 
 
-def test_the_references_of_a_widget_are_found_in_each_action() -> None:
+def test_reference_ids_are_found_in_each_action_of_a_widget() -> None:
     raw = {"toolId": "t", "actions": [{"targetToolId": "a"}, "noise", {}, {"targetToolId": "b"}]}
     assert [pair for reference in WIDGET.references for pair in reference.ids(raw)] == [
         ("toolId", "t"), ("actions[0].targetToolId", "a"), ("actions[3].targetToolId", "b"),
@@ -86,19 +87,19 @@ def test_the_references_of_a_widget_are_found_in_each_action() -> None:
 
 @KIND
 @given(data=st.data())
-def test_looking_for_references_never_fails_and_finds_only_what_is_there(kind: Kind[Any], data: st.DataObject) -> None:
+def test_reference_ids_are_the_values_at_their_paths(kind: Kind[Any], data: st.DataObject) -> None:
     model: type[ApiModel] = kind.model
     raw = data.draw(wire_objects(model) | st.dictionaries(st.sampled_from(sorted(fields(kind.model))), json_values))
     for reference in kind.references:
-        for place, id in reference.ids(raw):
+        for path, id in reference.ids(raw):
             value: Any = raw
-            for step in place.replace("[", ".[").split("."):
+            for step in path.replace("[", ".[").split("."):
                 value = value[int(step[1:-1])] if step.startswith("[") else value[step]
             assert value == id
             assert id
 
 
-def test_a_reference_looks_only_where_it_says() -> None:
+def test_reference_ids_ignore_other_paths_and_types() -> None:
     assert list(Reference("a.b[]", "tool", "", "").ids({"a": {"b": "not a list"}})) == []
     assert list(Reference("a", "tool", "", "").ids({"a": ["not a text"]})) == []
     assert list(Reference("a.b", "tool", "", "").ids({"b": "elsewhere"})) == []
@@ -106,7 +107,7 @@ def test_a_reference_looks_only_where_it_says() -> None:
 
 @KIND
 @given(raw=st.dictionaries(st.sampled_from(["name", "key", "slug", "id"]), json_values))
-def test_everything_has_a_label(kind: Kind[Any], raw: dict[str, Any]) -> None:
+def test_label_is_never_blank(kind: Kind[Any], raw: dict[str, Any]) -> None:
     label = kind.label(raw)
     assert label.strip()
     assert label in [*raw.values(), "(no name)"]
@@ -122,7 +123,7 @@ def test_everything_has_a_label(kind: Kind[Any], raw: dict[str, Any]) -> None:
         ({}, "(no name)"),
     ],
 )
-def test_the_label_is_the_best_name_there_is(raw: dict[str, Any], label: str) -> None:
+def test_label_is_the_first_name_that_is_not_blank(raw: dict[str, Any], label: str) -> None:
     assert APP.label(raw) == label
 
 
@@ -138,5 +139,5 @@ def test_the_label_is_the_best_name_there_is(raw: dict[str, Any], label: str) ->
         ("", None),
     ],
 )
-def test_a_kind_is_found_under_the_names_that_people_use(text: str, kind: Kind[Any] | None) -> None:
+def test_kind_named_accepts_singular_plural_and_case(text: str, kind: Kind[Any] | None) -> None:
     assert kind_named(text) is kind

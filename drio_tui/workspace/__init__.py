@@ -1,5 +1,5 @@
-"""One open app as data: what was read, what refers to what, what is wrong, and how it is laid out as a tree.
+"""One open app without its interface: reading, checking, saving, deploying and running it.
 
-Nothing here knows a terminal. `load_app` delivers `Update`s as answers arrive, a `Snapshot` takes them in
-any order, and `Links`, `find_problems` and `Outline` are computed from a snapshot.
+Nothing here depends on a terminal. `load_app` delivers `Update`s as responses arrive, a `Snapshot` applies them in
+any order, and `Links`, `find_problems` and `TreeModel` are computed from a snapshot.
 """

@@ -1,4 +1,4 @@
-"""A small app as the API gives it, and a server that answers from a table of paths."""
+"""A small app as the API returns it, and a server with a table of responses by path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from drio_tui.api.client import DrioClient
 from drio_tui.api.http import httpx
 from drio_tui.api.transport import Limits, Transport
-from drio_tui.workspace.model.snapshot import KIND_ORDER, PartLoaded, Snapshot, UnknownMember, resources_of
+from drio_tui.workspace.model.snapshot import KIND_ORDER, PartLoaded, Snapshot, UnknownProperties, resources_of
 
 APP: dict[str, Any] = {
     "id": "app_1",
@@ -73,7 +73,7 @@ WIDGET = {
 
 
 def small_config() -> dict[str, Any]:
-    """The config of an app with one or two of everything, in which nothing is wrong."""
+    """Return a valid config with all kinds of resources."""
     return copy.deepcopy(
         {
             "app": APP,
@@ -87,7 +87,7 @@ def small_config() -> dict[str, Any]:
 
 
 def snapshot_of(config: dict[str, Any], **extra: Any) -> Snapshot:
-    """A complete snapshot of a config, nothing checked against the models."""
+    """Return a complete snapshot of a config, without validation against the models."""
     snapshot = Snapshot("app_1")
     keys = {
         "app": "app",
@@ -101,53 +101,53 @@ def snapshot_of(config: dict[str, Any], **extra: Any) -> Snapshot:
         raws = [PROVIDER] if kind == "provider" else config[keys[kind]]
         raws = [raws] if kind == "app" else raws
         snapshot.apply(PartLoaded(kind, resources_of(kind, raws, lambda raw: "")))
-    snapshot.apply(UnknownMember(extra))
+    snapshot.apply(UnknownProperties(extra))
     return snapshot
 
 
-class Waves(httpx.AsyncBaseTransport):
-    """A server with a latency: requests are answered together once no further one comes in.
+class RoundTripServer(httpx.AsyncBaseTransport):
+    """A server with latency: it responds to concurrent requests together, when no further request arrives.
 
-    `waves` lists the paths of each round trip, so that a test can count them without a clock.
+    `round_trips` has the paths of the requests of each round trip, so that a test can count them without a clock.
     """
 
-    def __init__(self, answers: dict[str, Any]) -> None:
-        self.answers = answers
-        self.waves: list[list[str]] = []
-        self._open: asyncio.Event | None = None
+    def __init__(self, responses: dict[str, Any]) -> None:
+        self.responses = responses
+        self.round_trips: list[list[str]] = []
+        self._release: asyncio.Event | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api/v1")
-        if self._open is None:
-            self._open = asyncio.Event()
-            self.waves.append([])
-            asyncio.get_running_loop().create_task(self._answer(self._open))
-        self.waves[-1].append(path)
-        await self._open.wait()
-        answer = self.answers.get(path, 404)
-        status = answer if isinstance(answer, int) else 200
-        if isinstance(answer, int):
-            answer = {"error": {"code": "refused", "message": f"no {path}", "details": None, "requestId": None}}
-        stream = httpx.ByteStream(json.dumps(answer).encode())
+        if self._release is None:
+            self._release = asyncio.Event()
+            self.round_trips.append([])
+            asyncio.get_running_loop().create_task(self._respond(self._release))
+        self.round_trips[-1].append(path)
+        await self._release.wait()
+        response = self.responses.get(path, 404)
+        status = response if isinstance(response, int) else 200
+        if isinstance(response, int):
+            response = {"error": {"code": "refused", "message": f"no {path}", "details": None, "requestId": None}}
+        stream = httpx.ByteStream(json.dumps(response).encode())
         return httpx.Response(status, stream=stream, headers={"Content-Type": "application/json"})
 
-    async def _answer(self, gate: asyncio.Event) -> None:
-        seen = -1
-        while seen != len(self.waves[-1]):  # until a few turns of the loop brought nothing new
-            seen = len(self.waves[-1])
+    async def _respond(self, release: asyncio.Event) -> None:
+        count = -1
+        while count != len(self.round_trips[-1]):  # until some turns of the event loop brought no new request
+            count = len(self.round_trips[-1])
             for _ in range(50):
                 await asyncio.sleep(0)
-        self._open = None
-        gate.set()
+        self._release = None
+        release.set()
 
 
 def client_of(server: httpx.AsyncBaseTransport) -> DrioClient:
-    """The real client, speaking to `server`."""
+    """Return a client of `server`."""
     return DrioClient(Transport("http://drio.test/api/v1", http=server, limits=Limits(retries=0)))
 
 
 def list_routes(config: dict[str, Any]) -> dict[str, Any]:
-    """What the list routes of the same app answer."""
+    """Return the responses of the list routes for the same app."""
     routes: dict[str, Any] = {
         "/apps/app_1": {"app": config["app"]},
         "/apps/app_1/auth": {"auth": config["auth"], "providers": [PROVIDER]},
@@ -156,6 +156,6 @@ def list_routes(config: dict[str, Any]) -> dict[str, Any]:
         "/apps/app_1/widgets": {"widgets": config["widgets"]},
     }
     for integration in config["integrations"]:
-        mine = [one for one in config["operations"] if one.get("integrationId") == integration["id"]]
-        routes[f"/apps/app_1/integrations/{integration['id']}/operations"] = {"operations": mine}
+        operations = [raw for raw in config["operations"] if raw.get("integrationId") == integration["id"]]
+        routes[f"/apps/app_1/integrations/{integration['id']}/operations"] = {"operations": operations}
     return routes

@@ -1,1 +1,1 @@
-"""One app as data: the snapshot, what refers to what, the tree, the server's own description of requests."""
+"""One app as data: the snapshot, its references, the tree model, and the OpenAPI document of the server."""

@@ -1,9 +1,9 @@
-"""Reading an app over the client, in parallel, in at most two round trips one after the other.
+"""Reads an app with concurrent requests, in at most two consecutive round trips.
 
-The first trip asks for the config, the auth connections (whose answer alone carries the providers) and
-the integrations. A config of the shape we know (contract section 6, inferred) is then everything. Where
-it is not, or lacks a part, the second trip asks the list routes for what is missing: tools, widgets, the
-app, and the operations of each integration at once.
+The first round trip requests the config, the auth connections (only that response contains the providers) and
+the integrations. A config of the known shape (contract section 6, inferred) contains all the rest. If it has
+another shape, or lacks a part, the second round trip requests the missing parts from the list routes: tools, widgets,
+the app, and the operations of each integration, concurrently.
 """
 
 from __future__ import annotations
@@ -17,86 +17,86 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.errors import DrioError, NotDrio
 from drio_tui.api.resource_type import Listing, why_degraded
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
-from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Resource, UnknownMember, Update, resources_of
+from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Resource, UnknownProperties, Update, resources_of
 
 Deliver = Callable[[Update], object]
 T = TypeVar("T")
 
-_AT_ONCE = 16
-"""How many integrations are asked for their operations at the same time."""
+_MAX_CONCURRENT = 16
+"""How many lists of operations are requested at the same time."""
 
-_SLICE = 250
-"""Resources checked against their model before others get a turn: about 5 ms."""
+_CHUNK = 250
+"""Resources validated before control returns to the event loop: about 5 ms."""
 
 
 async def load_app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
-    """Read the app and hand each part to `deliver` as it arrives.
+    """Read the app and pass each part to `deliver` as it arrives.
 
-    A part that cannot be read is delivered as `Failed`, the others are not held up. Raises nothing but
+    A part that cannot be read is delivered as `Failed` and does not delay the others. Raises nothing but
     `asyncio.CancelledError`.
     """
     async with asyncio.TaskGroup() as tasks:
-        config = tasks.create_task(_attempt(partial(client.config, app_id)))
-        auth = tasks.create_task(_attempt(partial(client.list, AUTH, app=app_id)))
-        integrations = tasks.create_task(_attempt(partial(client.list, INTEGRATION, app=app_id)))
-        tasks.create_task(_providers(auth, deliver))
-        found = await config
-        known = await _from_config(found, deliver) if isinstance(found, dict) else set()
-        missing = [kind for kind in KINDS.values() if kind.name not in known]
+        config = tasks.create_task(_result_or_error(partial(client.config, app_id)))
+        auth = tasks.create_task(_result_or_error(partial(client.list, AUTH, app=app_id)))
+        integrations = tasks.create_task(_result_or_error(partial(client.list, INTEGRATION, app=app_id)))
+        tasks.create_task(_deliver_providers(auth, deliver))
+        config_result = await config
+        delivered = await _deliver_config(config_result, deliver) if isinstance(config_result, dict) else set()
+        missing = [kind for kind in KINDS.values() if kind.name not in delivered]
         if (
-            isinstance(found, DrioError)
+            isinstance(config_result, DrioError)
             and isinstance(await auth, DrioError)
             and isinstance(await integrations, DrioError)
         ):
             for kind in missing:
-                deliver(Failed(kind.name, found))
+                deliver(Failed(kind.name, config_result))
             return
         for kind in missing:
             match kind.name:
                 case "app":
-                    tasks.create_task(_app(client, app_id, deliver))
+                    tasks.create_task(_load_app_resource(client, app_id, deliver))
                 case "auth":
-                    tasks.create_task(_listing(kind, auth, deliver))
+                    tasks.create_task(_deliver_listing(kind, auth, deliver))
                 case "integration":
-                    tasks.create_task(_listing(kind, integrations, deliver))
+                    tasks.create_task(_deliver_listing(kind, integrations, deliver))
                 case "operation":
-                    tasks.create_task(_operations(client, app_id, integrations, deliver))
+                    tasks.create_task(_load_operations(client, app_id, integrations, deliver))
                 case _:
-                    request = tasks.create_task(_attempt(partial(client.list, kind, app=app_id)))
-                    tasks.create_task(_listing(kind, request, deliver))
+                    request = tasks.create_task(_result_or_error(partial(client.list, kind, app=app_id)))
+                    tasks.create_task(_deliver_listing(kind, request, deliver))
 
 
-async def _from_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
-    """Deliver the parts of a config whose shape is known, and the rest as `UnknownMember`; gives the kinds found.
+async def _deliver_config(config: dict[str, Any], deliver: Deliver) -> set[str]:
+    """Deliver the parts of a config whose shape is known, and the rest as `UnknownProperties`; return the known kinds.
 
-    All at once, since they came at once: whoever draws them draws the tree a single time.
+    The parts are delivered together, without an `await` in between, so that the tree is drawn only once.
     """
-    found: dict[str, tuple[Resource, ...]] = {}
+    parts: dict[str, tuple[Resource, ...]] = {}
     rest = dict(config)
     app = config.get("app")
     if isinstance(app, dict) and isinstance(app.get("id"), str):
-        found["app"] = await _resources(APP, [rest.pop("app")])
+        parts["app"] = await _validated_resources(APP, [rest.pop("app")])
     for kind in (AUTH, INTEGRATION, OPERATION, TOOL, WIDGET):
-        members = config.get(kind.list_key)
-        if isinstance(members, list) and (not members or any(isinstance(member, dict) for member in members)):
-            found[kind.name] = await _resources(kind, rest.pop(kind.list_key))
+        raws = config.get(kind.list_key)
+        if isinstance(raws, list) and (not raws or any(isinstance(raw, dict) for raw in raws)):
+            parts[kind.name] = await _validated_resources(kind, rest.pop(kind.list_key))
     if isinstance(rest.get("providers"), list):
-        del rest["providers"]  # the auth route gives them too
-    for name, resources in found.items():
+        del rest["providers"]  # the auth route returns them too
+    for name, resources in parts.items():
         deliver(PartLoaded(name, resources))
-    deliver(UnknownMember(rest))
-    return set(found)
+    deliver(UnknownProperties(rest))
+    return set(parts)
 
 
-async def _app(client: DrioClient, app_id: str, deliver: Deliver) -> None:
-    item = await _attempt(partial(client.get, APP, app_id))
+async def _load_app_resource(client: DrioClient, app_id: str, deliver: Deliver) -> None:
+    item = await _result_or_error(partial(client.get, APP, app_id))
     if isinstance(item, DrioError):
         deliver(Failed("app", item))
     else:
-        deliver(PartLoaded("app", await _resources(APP, [item.raw])))
+        deliver(PartLoaded("app", await _validated_resources(APP, [item.raw])))
 
 
-async def _providers(auth: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
+async def _deliver_providers(auth: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
     listing = await auth
     if isinstance(listing, DrioError):
         deliver(Failed("provider", listing))
@@ -105,64 +105,66 @@ async def _providers(auth: asyncio.Task[Listing[Any] | DrioError], deliver: Deli
     if not isinstance(raws, list):
         deliver(Failed("provider", NotDrio("the auth route answered without a list of providers")))
         return
-    deliver(PartLoaded("provider", resources_of("provider", raws, _object_needed)))
+    deliver(PartLoaded("provider", resources_of("provider", raws, _why_not_object)))
 
 
-async def _listing(kind: Kind[Any], request: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
+async def _deliver_listing(kind: Kind[Any], request: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver) -> None:
     listing = await request
     if isinstance(listing, DrioError):
         deliver(Failed(kind.name, listing))
     else:
-        deliver(PartLoaded(kind.name, await _resources(kind, listing.raw)))
+        deliver(PartLoaded(kind.name, await _validated_resources(kind, listing.raw)))
 
 
-async def _operations(
+async def _load_operations(
     client: DrioClient, app_id: str, integrations: asyncio.Task[Listing[Any] | DrioError], deliver: Deliver
 ) -> None:
-    """Each integration's operations from its own route; one that fails leaves the others whole."""
+    """Read the operations of each integration from its route; a failing route does not affect the others."""
     listing = await integrations
     if isinstance(listing, DrioError):
         deliver(Failed("operation", listing))
         return
-    gate = asyncio.Semaphore(_AT_ONCE)
+    semaphore = asyncio.Semaphore(_MAX_CONCURRENT)
 
-    async def one(parent: str) -> None:
-        async with gate:
-            answer = await _attempt(partial(client.list, OPERATION, app=app_id, parent=parent))
-        if isinstance(answer, DrioError):
-            deliver(Failed("operation", answer, parent))
+    async def load(parent: str) -> None:
+        async with semaphore:
+            result = await _result_or_error(partial(client.list, OPERATION, app=app_id, parent=parent))
+        if isinstance(result, DrioError):
+            deliver(Failed("operation", result, parent))
         else:
-            deliver(
-                PartLoaded("operation", await _resources(OPERATION, answer.raw, under=parent), first=False, last=False)
-            )
+            operations = await _validated_resources(OPERATION, result.raw, under=parent)
+            deliver(PartLoaded("operation", operations, first=False, last=False))
 
     deliver(PartLoaded("operation", (), last=False))
     async with asyncio.TaskGroup() as tasks:
         for raw in listing.items:
             if isinstance(raw.get("id"), str) and raw["id"]:
-                tasks.create_task(one(raw["id"]))
+                tasks.create_task(load(raw["id"]))
     deliver(PartLoaded("operation", (), first=False))
 
 
-async def _resources(kind: Kind[Any], raws: Iterable[Any], *, under: str = "") -> tuple[Resource, ...]:
-    """Resources with their reasons, checked in slices so that a large app does not hold up the keyboard."""
+async def _validated_resources(kind: Kind[Any], raws: Iterable[Any], *, under: str = "") -> tuple[Resource, ...]:
+    """Validate `raws` in chunks, so that a large app does not block the event loop, and return them as resources."""
     raws = list(raws)
     reasons: dict[int, str] = {}
-    check = partial(why_degraded, kind)
-    for start in range(0, len(raws), _SLICE):
-        for raw in raws[start : start + _SLICE]:
-            reasons[id(raw)] = check(raw)
+    reason_of = partial(why_degraded, kind)
+    for start in range(0, len(raws), _CHUNK):
+        for raw in raws[start : start + _CHUNK]:
+            reasons[id(raw)] = reason_of(raw)
         await asyncio.sleep(0)
     return resources_of(kind.name, raws, lambda raw: reasons[id(raw)], under=under)
 
 
-async def _attempt(request: Callable[[], Awaitable[T]]) -> T | DrioError:
-    """What a request gives, or how it failed. It begins here, so that a cancelled task leaves none over."""
+async def _result_or_error(request: Callable[[], Awaitable[T]]) -> T | DrioError:
+    """Return the result of a request, or its error.
+
+    `request` is called here, so that a task cancelled before it starts leaves no coroutine that is never awaited.
+    """
     try:
         return await request()
     except DrioError as error:
         return error
 
 
-def _object_needed(raw: Any) -> str:
+def _why_not_object(raw: Any) -> str:
     return "" if isinstance(raw, dict) else f"expected an object, got {type(raw).__name__}"

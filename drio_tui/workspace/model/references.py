@@ -1,4 +1,4 @@
-"""What refers to what in an app, both ways, computed from the kinds' declared references."""
+"""References between the resources of an app, in both directions, computed from `Kind.references`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from drio_tui.kinds import KINDS, Reference
 from drio_tui.workspace.model.snapshot import Key, Snapshot
 
 PROVIDER = Reference("providerId", "provider", "uses", "is used by")
-"""An auth connection's provider; providers are no kind of their own since they cannot be edited."""
+"""The provider of an auth connection. It is not in `Kind.references`: providers cannot be edited and are no `Kind`."""
 
 
 class Link(NamedTuple):
     """One reference: the resource `source` holds the id of `target` at `path`.
 
-    `label` completes "source … target", `reverse` "target … source". `broken` says that the target's
-    list was read and has no such id; while the list is missing nothing is said.
+    `label` completes "source … target", `reverse` "target … source". `broken` is true if the list of the target's
+    kind was read and has no such id, and false while that list is missing.
     """
 
     source: Key
@@ -28,7 +28,7 @@ class Link(NamedTuple):
 
 
 class Links:
-    """All references of a snapshot as it is now."""
+    """All references of a snapshot at the time of construction."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._out: dict[Key, list[Link]] = {}
@@ -38,35 +38,34 @@ class Links:
             self._in.setdefault(link.target, []).append(link)
 
     def uses(self, key: Key) -> list[Link]:
-        """What the resource refers to, in the order of its members."""
+        """Return the references of the resource, in the order of `Kind.references`."""
         return self._out.get(key, [])
 
     def used_by(self, key: Key) -> list[Link]:
-        """What refers to the resource."""
+        """Return the references to the resource."""
         return self._in.get(key, [])
 
     def broken(self) -> Iterator[Link]:
-        """References to resources that are not there."""
+        """Return the references to resources that do not exist."""
         return (link for links in self._out.values() for link in links if link.broken)
 
     def chain(self, tool: Key) -> list[Link]:
-        """The tools this tool hands its result to."""
+        """Return the references to the tools that get this tool's result."""
         return [link for link in self.uses(tool) if link.path.startswith("nextToolIds")]
 
     def cycles(self) -> list[list[Key]]:
-        """Groups of tools that hand their results round in a circle (a tool that names itself is one).
+        """Return the groups of tools whose chains form a cycle (also a single tool that refers to itself).
 
-        Each group is a strongly connected component of the chain graph (Tarjan's algorithm, without
-        recursion), its members in the order in which they stand in the app.
+        Each group is a strongly connected component of the chain graph, its tools in the order of the app.
         """
         graph = {
             key: [link.target for link in self.chain(key) if not link.broken]
             for key in self._out
             if key[0] == "tool" and self.chain(key)
         }
-        place = {key: number for number, key in enumerate(self._out)}
+        position = {key: number for number, key in enumerate(self._out)}
         groups = (group for group in _components(graph) if len(group) > 1 or group[0] in graph.get(group[0], ()))
-        return [sorted(group, key=lambda key: place.get(key, -1)) for group in groups]
+        return [sorted(group, key=lambda key: position.get(key, -1)) for group in groups]
 
 
 def _links(snapshot: Snapshot) -> Iterator[Link]:
@@ -78,18 +77,19 @@ def _links(snapshot: Snapshot) -> Iterator[Link]:
         if resource.kind == "auth":
             references = (*references, PROVIDER)
         for reference in references:
-            known = snapshot.parts[reference.to]
+            target_part = snapshot.parts[reference.to]
             for path, id in reference.ids(resource.raw):
-                broken = known.state == "ready" and snapshot.resource(reference.to, id) is None
+                broken = target_part.state == "ready" and snapshot.resource(reference.to, id) is None
                 yield Link(resource.key, path, (reference.to, id), reference.label, reference.reverse, broken)
 
 
 def _components(graph: dict[Key, list[Key]]) -> list[list[Key]]:
+    """Return the strongly connected components of a graph (Tarjan's algorithm, without recursion)."""
     index: dict[Key, int] = {}
     low: dict[Key, int] = {}
     stack: list[Key] = []
     on_stack: set[Key] = set()
-    found: list[list[Key]] = []
+    components: list[list[Key]] = []
     for root in graph:
         if root in index:
             continue
@@ -117,5 +117,5 @@ def _components(graph: dict[Key, list[Key]]) -> list[list[Key]]:
                     while not group or group[-1] != key:
                         group.append(stack.pop())
                         on_stack.discard(group[-1])
-                    found.append(group)
-    return found
+                    components.append(group)
+    return components

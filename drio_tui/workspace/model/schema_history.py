@@ -1,12 +1,12 @@
-"""Input schemas of operations as they were seen, to tell later what changed since a tool was bound.
+"""Input schemas of operations as they were read earlier, to show what changed since a tool was bound.
 
-drio keeps only the hash of what a tool was bound to. What an operation's input looked like then is known to
-whoever had the app open in those days: it lies in the state folder, one file for each drio and app, mode 0600:
+drio keeps only the hash of the schema a tool was bound to. The schemas themselves are kept here whenever an app is
+read: in the state folder, one file per drio and app, mode 0600:
 
-    {"v": 1, "seen": [[operation id, schemaHash, input schema], …]}    the ones seen last at the end
+    {"v": 1, "seen": [[operation id, schemaHash, input schema], …]}    most recently seen last
 
-A file is replaced whole, under a lock between processes. One that cannot be read counts as empty: nothing is
-lost but a comparison. Everything here blocks, for a few milliseconds.
+A file is replaced atomically, under a lock between processes. An unreadable file counts as empty: only the
+comparison is lost then. All functions block for a few milliseconds.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ Key = tuple[str, str]
 
 
 def folder() -> Path:
-    """Where the files lie."""
+    """Return the folder of the files."""
     return paths.state_dir() / "schemas"
 
 
 def schemas_in(snapshot: Snapshot) -> dict[Key, Any]:
-    """The input schemas of an app's operations as they are now (null for one that takes nothing)."""
+    """Return the current input schemas of an app's operations (None for an operation without input)."""
     return {
         (operation.id, operation.text("schemaHash")): operation.get("inputSchema")
         for operation in snapshot.resources("operation")
@@ -49,37 +49,37 @@ def schemas_in(snapshot: Snapshot) -> dict[Key, Any]:
 
 
 class SchemaHistory:
-    """The schemas seen of one app at one drio (a `server_id`)."""
+    """The schemas seen in one app of one drio; `server` is a `server_id`."""
 
     def __init__(self, server: str, app: str) -> None:
         self._server = server
         self._app = app
         self.path = folder() / self._name(server)
-        self._kept: frozenset[Key] = frozenset()
+        self._stored: frozenset[Key] = frozenset()
 
     def _name(self, server: str) -> str:
-        mark = hashlib.sha256(json_codec.dumps([server, self._app]).encode()).hexdigest()[:32]
-        return f"{file_prefix(server)}{mark}.json"
+        digest = hashlib.sha256(json_codec.dumps([server, self._app]).encode()).hexdigest()[:32]
+        return f"{file_prefix(server)}{digest}.json"
 
     def _adopt(self) -> None:
-        """Take over what earlier versions kept of a sandbox, a file for each port that it had."""
+        """Merge the files that earlier versions kept of a sandbox, one for each port it listened on."""
 
-        def take(found: list[Path]) -> None:
-            found[-1].rename(self.path)
-            for each in found[:-1]:
-                self.remember({**_read(each), **_read(self.path)})
-                each.unlink()
+        def take(files: list[Path]) -> None:
+            files[-1].rename(self.path)
+            for file in files[:-1]:
+                self.remember({**_read(file), **_read(self.path)})
+                file.unlink()
 
         adopt(self._server, self.path, "[0-9a-f]*.json", self._name, take)
 
     def of(self, operation: str) -> dict[str, Any]:
-        """What was seen of an operation, by hash."""
+        """Return the schemas seen of an operation, by hash."""
         self._adopt()
         return {hash: schema for (id, hash), schema in _read(self.path).items() if id == operation}
 
     def remember(self, schemas: dict[Key, Any]) -> None:
-        """Keep these, too; the file is left alone when all of them are in it. Raises `OSError`."""
-        if self._kept.issuperset(schemas):
+        """Add schemas; the file is not written if it contains all of them. Raises `OSError`."""
+        if self._stored.issuperset(schemas):
             return
         self._adopt()
         private_dir(folder().parent)
@@ -87,48 +87,49 @@ class SchemaHistory:
         try:
             with FileLock(folder() / "lock").hold_blocking(_LOCK_SECONDS):
                 before = _read(self.path)
-                found = {key: schema for key, schema in before.items() if key not in schemas}
-                found |= {key: before.get(key, schema) for key, schema in schemas.items()}
-                kept = dict(_within(found))
-                if kept != before:
-                    lines = [[*key, schema] for key, schema in kept.items()]
-                    write_private(self.path, json_codec.dumps({"v": VERSION, "seen": lines}).encode("ascii"))
-                    _forget_oldest()
+                merged = {key: schema for key, schema in before.items() if key not in schemas}
+                merged |= {key: before.get(key, schema) for key, schema in schemas.items()}
+                after = dict(_within_limits(merged))
+                if after != before:
+                    entries = [[*key, schema] for key, schema in after.items()]
+                    write_private(self.path, json_codec.dumps({"v": VERSION, "seen": entries}).encode("ascii"))
+                    _delete_oldest_files()
         except LockBusy:
-            return  # another process is at it; the next reading of the app tries again
-        self._kept = frozenset(schemas)
+            return  # another process is writing; the next time the app is read it is tried again
+        self._stored = frozenset(schemas)
 
 
 def _read(path: Path) -> dict[Key, Any]:
+    """Return the schemas in a file, without invalid entries; empty for an unreadable file."""
     try:
-        held = json_codec.loads(read_private(path, limit=2 * KEEP_BYTES))
+        content = json_codec.loads(read_private(path, limit=2 * KEEP_BYTES))
     except (OSError, ValueError):
         return {}
-    lines = held.get("seen") if isinstance(held, dict) and held.get("v") == VERSION else None
-    found: dict[Key, Any] = {}
-    for line in lines if isinstance(lines, list) else ():
-        if isinstance(line, list) and len(line) == 3 and isinstance(line[0], str) and isinstance(line[1], str):
-            found[line[0], line[1]] = line[2]
-    return found
+    entries = content.get("seen") if isinstance(content, dict) and content.get("v") == VERSION else None
+    schemas: dict[Key, Any] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, list) and len(entry) == 3 and isinstance(entry[0], str) and isinstance(entry[1], str):
+            schemas[entry[0], entry[1]] = entry[2]
+    return schemas
 
 
-def _within(found: dict[Key, Any]) -> list[tuple[Key, Any]]:
-    """As many as may be kept, the ones seen last; a schema that is too long by itself is passed over."""
+def _within_limits(schemas: dict[Key, Any]) -> list[tuple[Key, Any]]:
+    """Return the most recently seen schemas that fit the limits; a schema longer than `SCHEMA_BYTES` is left out."""
     kept: list[tuple[Key, Any]] = []
-    room = KEEP_BYTES
-    for key, schema in reversed(found.items()):
+    bytes_left = KEEP_BYTES
+    for key, schema in reversed(schemas.items()):
         size = len(json_codec.dumps([*key, schema])) + 2
         if size > SCHEMA_BYTES:
             continue
-        room -= size
-        if room < 0 or len(kept) >= KEEP_SCHEMAS:
+        bytes_left -= size
+        if bytes_left < 0 or len(kept) >= KEEP_SCHEMAS:
             break
         kept.append((key, schema))
     return kept[::-1]
 
 
-def _forget_oldest() -> None:
-    """Keep the files of the apps that were open last."""
+def _delete_oldest_files() -> None:
+    """Keep the `KEEP_APPS` files that were written last."""
     with contextlib.suppress(OSError):
         files = sorted(folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in files[KEEP_APPS:]:

@@ -1,21 +1,22 @@
-"""Finding resources by typing: how well a query fits a name, as a number to sort by."""
+"""Ranking of search results: how well a query matches a name, as a number to sort by."""
 
 from __future__ import annotations
 
 
 def rank(query: str, name: str, rest: str = "") -> int | None:
-    """How well the words of `query` fit: 0 is best, None is not at all. An empty query fits everything.
+    """Return the rank of a match, 0 the best, None for no match. An empty query matches everything.
 
-    Each word counts where it fits best: the name's beginning, the beginning of a word in it, anywhere in
-    it, anywhere in `rest`, or (from three letters on) its letters one after the other in the name.
+    The rank is the sum over the words of the query. A word matches, from best to worst: the start of the name, the
+    start of a word in it, anywhere in it, anywhere in `rest`, or (with three letters or more) as a subsequence of the
+    name.
     """
     name, rest = name.casefold(), rest.casefold()
     total = 0
     for word in query.casefold().split():
-        found = _rank(word, name, rest)
-        if found is None:
+        word_rank = _rank(word, name, rest)
+        if word_rank is None:
             return None
-        total += found
+        total += word_rank
     return total
 
 

@@ -1,7 +1,7 @@
-"""The OpenAPI document of the connected drio: asked for in the background, kept by its ETag.
+"""The OpenAPI document of the connected drio: requested in the background, cached with its ETag.
 
-It lies in the cache folder, one file for each base URL, so that the next start only has to ask whether it
-still holds. It describes what the server takes and holds nothing of anybody's.
+It is cached in the cache folder, one file per base URL, so that the next start can send a conditional request. It
+describes the API and contains no data of the user.
 """
 
 from __future__ import annotations
@@ -21,88 +21,87 @@ from drio_tui.storage import paths
 from drio_tui.storage.files import private_dir, read_private, write_private
 
 VERSION = 1
-PLACES = {"/openapi.json": False, "/api/openapi.json": True}
-"""Where it is looked for, and whether that is below the origin, not the base URL: contract section 1.1 has both."""
+PATHS = {"/openapi.json": False, "/api/openapi.json": True}
+"""The paths that are tried. True: relative to the origin, not the base URL; contract section 1.1 names both."""
 
 KEEP_BYTES = 16 << 20
-"""The most of it that is kept in a file; a larger one is asked for anew at each start."""
+"""The largest document that is cached; a larger one is downloaded again at each start."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """A document as it was answered. `json` is None where the server has none."""
+    """A document as received. `json` is None if the server has none; `path` is the one of `PATHS` that has it."""
 
     json: Json = field(default=None, repr=False)
     etag: str = ""
-    place: str = ""
+    path: str = ""
 
 
 class ServerOpenApi:
-    """The document of one connection."""
+    """The OpenAPI document of one connection."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._held: CacheEntry | None = None
-        self._asking: asyncio.Task[bool] | None = None
+        self._cached: CacheEntry | None = None
+        self._refresh_task: asyncio.Task[bool] | None = None
         name = hashlib.sha256(transport.base_url.encode()).hexdigest()[:32]
         self.path: Path = paths.cache_dir() / "openapi" / f"{name}.json"
 
     def ask(self) -> asyncio.Task[bool]:
-        """Begin to ask for it, or for whether it changed; what is under way is not begun twice."""
-        if self._asking is None or self._asking.done():
-            # In a context of its own: it outlives the worker that asks, and would keep that, and so its screen.
-            self._asking = asyncio.create_task(self._ask(), context=Context())
-        return self._asking
+        """Start downloading or revalidating the document, unless that is in progress; return the task."""
+        if self._refresh_task is None or self._refresh_task.done():
+            # An empty context: the task outlives the worker that starts it, and would keep the worker and its screen.
+            self._refresh_task = asyncio.create_task(self._refresh(), context=Context())
+        return self._refresh_task
 
     async def now(self, patience: float) -> tuple[Json | None, bool]:
-        """The document as far as it is known within `patience` seconds, and whether the server has just said so.
+        """Return the document, waiting at most `patience` seconds, and whether the server has just confirmed it.
 
-        An answer that comes later is there the next time: asking goes on.
+        The request goes on after that; a later call returns its result.
         """
-        asking = self.ask()
-        await asyncio.wait({asking}, timeout=patience)
-        fresh = asking.done() and not asking.cancelled() and asking.result()
-        return (self._held.json if self._held is not None else None), fresh
+        refresh = self.ask()
+        await asyncio.wait({refresh}, timeout=patience)
+        fresh = refresh.done() and not refresh.cancelled() and refresh.result()
+        return (self._cached.json if self._cached is not None else None), fresh
 
-    async def _ask(self) -> bool:
-        """Whether the server answered. Raises nothing: without an answer what is known goes on to count."""
-        if self._held is None:
-            self._held = await asyncio.to_thread(self._load)
-        known = self._held or CacheEntry()
-        for place in dict.fromkeys((known.place, *PLACES) if known.place else PLACES):
-            etag = known.etag if place == known.place else ""
+    async def _refresh(self) -> bool:
+        """Update the cached document; return whether the server responded. Keeps the cached one after an error."""
+        if self._cached is None:
+            self._cached = await asyncio.to_thread(self._load)
+        cached = self._cached or CacheEntry()
+        for path in dict.fromkeys((cached.path, *PATHS) if cached.path else PATHS):
+            etag = cached.etag if path == cached.path else ""
             try:
-                reply = await self._transport.request(
-                    "GET", place, anonymous=True, below_origin=PLACES[place], etag=etag
-                )
+                reply = await self._transport.request("GET", path, anonymous=True, below_origin=PATHS[path], etag=etag)
             except NotFound:
                 continue
             except DrioError:
                 return False
             if reply.status != 304:
-                self._held = CacheEntry(reply.data, reply.headers.get("etag", ""), place)
-                await asyncio.to_thread(self._store, self._held)
+                self._cached = CacheEntry(reply.data, reply.headers.get("etag", ""), path)
+                await asyncio.to_thread(self._store, self._cached)
             return True
-        self._held = CacheEntry()
+        self._cached = CacheEntry()
         return True
 
     def _load(self) -> CacheEntry | None:
+        """Return the document in the cache file, None if there is no valid one."""
         try:
-            kept = json_codec.loads(read_private(self.path, limit=KEEP_BYTES))
+            content = json_codec.loads(read_private(self.path, limit=KEEP_BYTES))
         except (OSError, ValueError):
             return None
-        if not isinstance(kept, dict) or kept.get("v") != VERSION or kept.get("place") not in PLACES:
+        if not isinstance(content, dict) or content.get("v") != VERSION or content.get("place") not in PATHS:
             return None
-        etag = kept.get("etag")
-        return CacheEntry(kept.get("document"), etag, kept["place"]) if isinstance(etag, str) and etag else None
+        etag = content.get("etag")
+        return CacheEntry(content.get("document"), etag, content["place"]) if isinstance(etag, str) and etag else None
 
-    def _store(self, held: CacheEntry) -> None:
-        """Keep it for the next start; without an ETag there would be no way to ask whether it still holds."""
-        if not held.etag:
+    def _store(self, entry: CacheEntry) -> None:
+        """Write the cache file, unless the document has no ETag: it could not be revalidated."""
+        if not entry.etag:
             return
-        kept = {"v": VERSION, "etag": held.etag, "place": held.place, "document": held.json}
+        content = {"v": VERSION, "etag": entry.etag, "place": entry.path, "document": entry.json}
         with contextlib.suppress(OSError, ValueError, RecursionError):
-            data = json_codec.dumps(kept).encode("ascii")
+            data = json_codec.dumps(content).encode("ascii")
             if len(data) <= KEEP_BYTES:
                 private_dir(self.path.parent.parent)
                 private_dir(self.path.parent)

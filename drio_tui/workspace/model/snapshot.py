@@ -1,8 +1,8 @@
-"""What is known of one open app: the raw JSON of each resource, by kind and id, however incomplete.
+"""The state of one open app as far as it was read: the raw JSON of each resource, by kind and id.
 
-A snapshot is fed by updates in any order. Resources that are not as documented are kept with the reason
-(`Resource.reason`) and shown like the others; members of the config whose meaning is unknown are kept as
-plain JSON (`Snapshot.extra`).
+A snapshot applies updates in any order. Resources that do not match the documentation are kept with the reason
+(`Resource.reason`) and shown like the others; unknown properties of the config are kept as plain JSON
+(`Snapshot.extra`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from drio_tui.api.errors import DrioError
 
 Key = tuple[str, ...]
-"""Names a resource or a node of the tree across refreshes: `("tool", "tool_123")`."""
+"""Identifies a resource or a tree node across refreshes: `("tool", "tool_123")`."""
 
 KIND_ORDER = ("app", "auth", "provider", "integration", "operation", "tool", "widget")
 
@@ -23,11 +23,11 @@ State = Literal["waiting", "ready", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource as it came: `raw` is its JSON (an object unless degraded), `reason` why it is degraded.
+    """One resource as received: `raw` is its JSON (an object unless degraded), `reason` why it is degraded.
 
-    `id` is the API's; where there is none, or it is taken already, it is made from the place in the list
-    (`#3`) and `made_up` is true: such a thing can be looked at, not referred to. `under` is the id of the
-    integration in whose list an operation came, when it came in one.
+    `id` is the API's. If it is missing or not unique, `id` is the position in the list (`#3`) and `made_up` is true:
+    such a resource can be shown, but not referred to. `under` is the id of the integration whose list contained an
+    operation, if it came from such a list.
     """
 
     kind: str
@@ -41,20 +41,20 @@ class Resource:
     def key(self) -> Key:
         return (self.kind, self.id)
 
-    def get(self, member: str) -> Any:
-        """A member of `raw`, or None where there is none or `raw` is no object."""
-        return self.raw.get(member) if isinstance(self.raw, dict) else None
+    def get(self, name: str) -> Any:
+        """Return a property of `raw`, None if there is none or `raw` is no object."""
+        return self.raw.get(name) if isinstance(self.raw, dict) else None
 
-    def text(self, member: str) -> str:
-        """A member of `raw` when it is a string, else the empty string. Not yet safe to show."""
-        value = self.get(member)
+    def text(self, name: str) -> str:
+        """Return a property of `raw` if it is a string, else an empty string; not sanitized."""
+        value = self.get(name)
         return value if isinstance(value, str) else ""
 
     @property
     def name(self) -> str:
-        """What to call it: name, key, slug or id, the first that says something. Not yet safe to show."""
-        for member in ("name", "key", "slug"):
-            value = self.text(member)
+        """The name to show: the first of name, key, slug and id that is not blank; not sanitized."""
+        for name in ("name", "key", "slug"):
+            value = self.text(name)
             if value.strip():
                 return value
         return self.id
@@ -62,7 +62,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class PartLoaded:
-    """Resources of one kind arrived. `first` begins the kind anew, `last` says that no more will come."""
+    """Resources of one kind arrived. `first`: they replace those of the kind; `last`: no more of the kind follow."""
 
     kind: str
     resources: tuple[Resource, ...]
@@ -72,7 +72,7 @@ class PartLoaded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A part could not be read; `parent` names the integration when only its operations are missing."""
+    """A part could not be read; `parent` is the id of the integration if only its operations are missing."""
 
     kind: str
     error: DrioError
@@ -80,18 +80,18 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownMember:
-    """Members of the config that are no kind we know, as plain JSON by name."""
+class UnknownProperties:
+    """Properties of the config that are no known kind, as plain JSON by name."""
 
-    members: dict[str, Any]
+    values: dict[str, Any]
 
 
-Update = PartLoaded | Failed | UnknownMember
+Update = PartLoaded | Failed | UnknownProperties
 
 
 @dataclass(slots=True)
 class SnapshotPart:
-    """All resources of one kind. In state `waiting` or `failed` the resources are those of the last time."""
+    """All resources of one kind. In state `waiting` or `failed` they are from the previous read."""
 
     state: State = "waiting"
     resources: dict[str, Resource] = field(default_factory=dict)
@@ -99,12 +99,12 @@ class SnapshotPart:
 
     @property
     def error(self) -> DrioError | None:
-        """Why the whole part failed, if it did."""
+        """The error if the whole part failed, else None."""
         return self.failures.get("")
 
 
 class Snapshot:
-    """One app, filled by `apply`. Iteration order of resources is the API's, tools sorted by `order`."""
+    """One app, filled by `apply`. Resources are in the order of the API, tools sorted by `order`."""
 
     def __init__(self, app_id: str) -> None:
         self.app_id = app_id
@@ -113,14 +113,14 @@ class Snapshot:
         self.added = False
 
     def begin(self) -> None:
-        """Everything is about to be read again: what is there stays until its successor arrives."""
+        """Mark all parts as waiting before they are read again; resources stay until their replacements arrive."""
         self.added = False
         for part in self.parts.values():
             part.state = "waiting"
             part.failures.clear()
 
     def apply(self, update: Update) -> None:
-        """Take in one update."""
+        """Apply one update."""
         match update:
             case PartLoaded(kind=kind, resources=resources, first=first, last=last):
                 part = self.parts[kind]
@@ -136,44 +136,46 @@ class Snapshot:
                 part.failures[parent] = error
                 if not parent:
                     part.state = "failed"
-            case UnknownMember(members=members):
-                self.extra = dict(members)
+            case UnknownProperties(values=values):
+                self.extra = dict(values)
 
     def add(self, resource: Resource) -> None:
-        """Take in one thing that was just made, without waiting for it to be read; `added` tells until then."""
+        """Add a resource that was just created, before it is read; `added` is true until the next `begin`."""
         self.parts[resource.kind].resources[resource.id] = resource
         self.added = True
 
     @property
     def complete(self) -> bool:
-        """Whether no part is still on its way."""
+        """Whether no part is waiting."""
         return all(part.state != "waiting" for part in self.parts.values())
 
     @property
     def app(self) -> Resource | None:
-        """The app itself, once it has arrived."""
+        """The app itself, None until it has arrived."""
         return next(iter(self.parts["app"].resources.values()), None)
 
     def resources(self, kind: str) -> Iterable[Resource]:
-        """All resources of a kind, in order."""
+        """Return all resources of a kind, in order."""
         return self.parts[kind].resources.values()
 
     def resource(self, kind: str, id: str) -> Resource | None:
-        """The resource that the API knows by this id; None when there is none (made-up ids do not count)."""
-        found = self.parts[kind].resources.get(id) if kind in self.parts else None
-        return None if found is None or found.made_up else found
+        """Return the resource with this id in the API, None if there is none (made-up ids do not count)."""
+        resource = self.parts[kind].resources.get(id) if kind in self.parts else None
+        return None if resource is None or resource.made_up else resource
 
     def name_of(self, id: str) -> str | None:
-        """The name of what has this id, of whatever kind; None when nothing has it."""
-        found = next((resource for kind in self.parts if (resource := self.resource(kind, id)) is not None), None)
-        return found.name if found is not None else None
+        """Return the name of the resource of any kind with this id, None if there is none."""
+        for kind in self.parts:
+            if (resource := self.resource(kind, id)) is not None:
+                return resource.name
+        return None
 
     def at(self, key: Key) -> Resource | None:
-        """The resource named by a key, made-up ids included."""
+        """Return the resource with this key, also one with a made-up id; None if there is none."""
         return self.parts[key[0]].resources.get(key[1]) if len(key) == 2 and key[0] in self.parts else None
 
     def __iter__(self) -> Iterator[Resource]:
-        """All resources, kind by kind."""
+        """Yield all resources, kind by kind."""
         for part in self.parts.values():
             yield from part.resources.values()
 
@@ -184,20 +186,21 @@ class Snapshot:
 def resources_of(
     kind: str, raws: Iterable[Any], reason_of: Callable[[Any], str], *, under: str = ""
 ) -> tuple[Resource, ...]:
-    """Resources from the members of a list; `reason_of(raw)` says why one is degraded, or nothing."""
-    made: list[Resource] = []
+    """Return the items of a list as resources; `reason_of(raw)` is why one is degraded, or empty."""
+    resources: list[Resource] = []
     seen: set[str] = set()
-    for place, raw in enumerate(raws, start=1):
+    for position, raw in enumerate(raws, start=1):
         id = raw.get("id") if isinstance(raw, dict) else None
         reason = reason_of(raw)
         if not isinstance(id, str) or not id or id in seen:
             if isinstance(id, str) and id in seen:
                 reason = "; ".join(filter(None, (f"the id {id} is there twice", reason)))
-            made.append(Resource(kind, f"{under}#{place}", raw, reason or "it has no id", made_up=True, under=under))
+            id = f"{under}#{position}"
+            resources.append(Resource(kind, id, raw, reason or "it has no id", made_up=True, under=under))
             continue
         seen.add(id)
-        made.append(Resource(kind, id, raw, reason, under=under))
-    return tuple(made)
+        resources.append(Resource(kind, id, raw, reason, under=under))
+    return tuple(resources)
 
 
 def _by_order(entry: tuple[str, Resource]) -> float:

@@ -1,15 +1,15 @@
-"""How an app is laid out as a tree: the nodes, their short texts, the problems counted on their parents.
+"""The tree of an app: its nodes, their short texts, and the number of problems below each node.
 
     app
     ├ Branding
-    ├ Auth            → connections, and the providers there are
+    ├ Auth            → connections, and the available providers
     ├ Integrations    → integration → operations
     ├ Tools           → tool → binding, chain → next tools, widget → actions
-    └ More            → members of the config that are no kind we know
+    └ More            → unknown properties of the config
 
-An outline is built whole from a snapshot (5,000 nodes take some 20 ms) and is then only read. Which
-nodes are open, and which are hidden by a filter, is decided by `rows`. Texts are as the API gave them,
-cut to a line's length, not yet safe to show.
+A `TreeModel` is built from a snapshot in one step (5,000 nodes take some 20 ms) and does not change afterwards. `rows`
+computes which nodes are visible, given the open nodes and a filter. Texts are as received from the API, cut to
+`TEXT_MAX` characters, not sanitized.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from drio_tui.workspace.model.snapshot import Key, Resource, Snapshot, SnapshotP
 Tone = Literal["", "good", "warn", "bad", "info"]
 
 TEXT_MAX = 300
-"""Characters of a text that a node keeps; a line of a terminal is shorter."""
+"""The longest text of a node, in characters; a line of a terminal is shorter."""
 
 _GROUPS = {"auth": "Auth", "provider": "Providers", "integration": "Integrations", "tool": "Tools"}
-_STANDS_FOR = {"operation": "integration", "widget": "tool", "provider": "auth"}
+_PARENT_GROUP = {"operation": "integration", "widget": "tool", "provider": "auth"}
 
 _TONES: dict[str, Tone] = {
     "valid": "good",
@@ -50,7 +50,7 @@ _TONES: dict[str, Tone] = {
 
 
 def tone_of(status: str) -> Tone:
-    """How a status word is coloured; words we do not know are left plain."""
+    """Return the tone of a status; empty for an unknown one."""
     return _TONES.get(status, "")
 
 
@@ -58,10 +58,10 @@ def tone_of(status: str) -> Tone:
 class TreeNode:
     """One line of the tree.
 
-    `kind` is the resource's kind, or branding, group, binding, chain, link, action, extra, member, pending,
-    failed. `about` names the resource whose details are shown for it (None: nothing but `value`), `target`
-    the resource that Enter on a link leads to. `errors` and `warnings` are its own; the `_below` ones those
-    of everything under it.
+    `kind` is the resource's kind, or branding, group, binding, chain, link, action, member, pending, failed. `about`
+    is the key of the resource whose details are shown for it (None: only `value` is shown), `target` that of the
+    resource that Enter on a link opens. `errors` and `warnings` count the node's own problems, the `_below` ones those
+    of its descendants.
     """
 
     key: Key
@@ -80,10 +80,10 @@ class TreeNode:
     warnings: int = 0
     errors_below: int = 0
     warnings_below: int = 0
-    haystack: str = ""
+    search_text: str = ""
 
     def ancestors(self) -> Iterator[TreeNode]:
-        """From the parent up to the root."""
+        """Yield the ancestors, from the parent up to the root."""
         node = self.parent
         while node is not None:
             yield node
@@ -91,34 +91,38 @@ class TreeNode:
 
 
 class TreeModel:
-    """The tree of one snapshot at one moment, with its links and problems."""
+    """The tree of a snapshot at the time of construction, with its links and problems."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.links = Links(snapshot)
         self.problems = find_problems(snapshot, self.links)
         self.by_key: dict[Key, TreeNode] = {}
-        self.root = self._app()
-        self._branding(snapshot.app)
-        self._auth()
-        self._integrations()
-        self._tools()
-        self._extra()
-        self._count()
+        self.root = self._add_app()
+        self._add_branding(snapshot.app)
+        self._add_auth()
+        self._add_integrations()
+        self._add_tools()
+        self._add_unknown_properties()
+        self._count_problems()
 
     # --- reading ---------------------------------------------------------------------------------
 
     def default_open(self) -> set[Key]:
-        """The nodes that are open when an app is first shown."""
+        """Return the keys of the nodes that are open when an app is first shown."""
         return {self.root.key, *(("group", name) for name in ("auth", "integration", "tool"))}
 
     def rows(self, opened: set[Key], shown: set[Key] | None = None) -> list[TreeNode]:
-        """The visible nodes, top to bottom. `shown`, from `keep`, hides all others but what `opened` opens."""
-        found: list[TreeNode] = []
+        """Return the visible nodes, top to bottom.
+
+        With `shown` (a result of `keep`) only those nodes are visible; a node of `shown` that is open and has no child
+        in `shown` shows all its children.
+        """
+        visible: list[TreeNode] = []
         stack = [self.root]
         while stack:
             node = stack.pop()
-            found.append(node)
+            visible.append(node)
             if not node.children:
                 continue
             if shown is None:
@@ -128,21 +132,21 @@ class TreeModel:
                 stack.extend(reversed(node.children))
             else:
                 stack.extend(child for child in reversed(node.children) if child.key in shown)
-        return found
+        return visible
 
     def matches(self, query: str, among: Iterable[Key] | None = None) -> list[Key]:
-        """The nodes in whose texts every word of the query stands, regardless of case, in tree order.
+        """Return the keys of the nodes whose texts contain every word of the query, ignoring case, in tree order.
 
-        `among` names the only ones to look at: the hits of a query that this one begins with.
+        `among` restricts the search to these keys: the matches of a query that is a prefix of this one.
         """
         words = query.casefold().split()
         if not words:
             return []
         nodes = self.walk() if among is None else (self.by_key[key] for key in among)
-        return [node.key for node in nodes if all(word in _haystack(node) for word in words)]
+        return [node.key for node in nodes if all(word in _search_text(node) for word in words)]
 
     def keep(self, keys: Iterable[Key]) -> set[Key]:
-        """The keys with all their ancestors."""
+        """Return the keys together with those of all their ancestors."""
         kept: set[Key] = {self.root.key}
         for key in keys:
             node: TreeNode | None = self.by_key[key]
@@ -152,7 +156,7 @@ class TreeModel:
         return kept
 
     def walk(self) -> Iterator[TreeNode]:
-        """Every node, in tree order."""
+        """Yield every node, in tree order."""
         stack = [self.root]
         while stack:
             node = stack.pop()
@@ -160,20 +164,20 @@ class TreeModel:
             stack.extend(reversed(node.children))
 
     def node_for(self, key: Key) -> TreeNode | None:
-        """The node of a resource, or of the nearest that stands for it."""
+        """Return the node with a key; for a group without a node, that of its parent group; None if there is none."""
         if key[0] == "app":
             return self.root
-        found = self.by_key.get(key)
-        if found is None and key[0] == "group":
-            found = self.by_key.get(("group", _STANDS_FOR.get(key[1], ""))) or self.root
-        return found
+        node = self.by_key.get(key)
+        if node is None and key[0] == "group":
+            node = self.by_key.get(("group", _PARENT_GROUP.get(key[1], ""))) or self.root
+        return node
 
     def problems_of(self, node: TreeNode) -> list[Problem]:
-        """The problems that are the node's own, or its resource's."""
+        """Return the problems that are marked on the node."""
         return [problem for problem in self.problems if self.node_of_problem(problem) is node]
 
     def node_of_problem(self, problem: Problem) -> TreeNode | None:
-        """Where a problem is marked: on the resource, or on the part of it that the path names."""
+        """Return the node on which a problem is marked: that of the resource, or of the part its path is in."""
         if problem.key[0] == "tool":
             part = {"binding": "binding", "nextToolIds": "chain"}.get(problem.path.split(".")[0].split("[")[0])
             if part and (part, problem.key[1]) in self.by_key:
@@ -196,7 +200,7 @@ class TreeModel:
         self.by_key[node.key] = node
         return node
 
-    def _app(self) -> TreeNode:
+    def _add_app(self) -> TreeNode:
         app = self.snapshot.app
         part = self.snapshot.parts["app"]
         if app is None:
@@ -206,7 +210,7 @@ class TreeModel:
         node = TreeNode(("app", ""), "app", app.name, app.text("version"), status, tone_of(status), about=app.key)
         return self._add(None, node)
 
-    def _branding(self, app: Resource | None) -> None:
+    def _add_branding(self, app: Resource | None) -> None:
         branding = app.get("branding") if app else None
         note = " ".join(
             value
@@ -218,104 +222,108 @@ class TreeModel:
             TreeNode(("branding", ""), "branding", "Branding", note, value=branding, about=app.key if app else None),
         )
 
-    def _group(self, parent: TreeNode, name: str) -> TreeNode:
+    def _add_group(self, parent: TreeNode, name: str) -> TreeNode:
         part = self.snapshot.parts[name]
         count = str(len(part.resources)) if part.resources or part.state == "ready" else ""
         return self._add(parent, TreeNode(("group", name), "group", _GROUPS[name], count, value=name))
 
-    def _state(self, group: TreeNode, part: SnapshotPart, name: str) -> None:
-        """A row that says so where a part is on its way or could not be read, or is empty."""
+    def _add_state(self, group: TreeNode, part: SnapshotPart, name: str) -> None:
+        """Add a node that shows that a part is still loading or could not be read."""
         if part.state == "waiting" and not part.resources:
             self._add(group, TreeNode(("pending", name), "pending", ""))
         elif part.error is not None:
             self._add(group, TreeNode(("failed", name), "failed", str(part.error), tone="bad", value=part.error))
 
-    def _auth(self) -> None:
+    def _add_auth(self) -> None:
         part = self.snapshot.parts["auth"]
-        group = self._group(self.root, "auth")
-        self._state(group, part, "auth")
+        group = self._add_group(self.root, "auth")
+        self._add_state(group, part, "auth")
         for resource in part.resources.values():
             status = resource.text("status")
             note = resource.text("providerName") or resource.text("providerKey")
-            self._resource(group, resource, note, status, tone_of(status))
+            self._add_resource(group, resource, note, status, tone_of(status))
         providers = self.snapshot.parts["provider"]
         if providers.resources or providers.failures:
-            group = self._group(group, "provider")
-            self._state(group, providers, "provider")
+            group = self._add_group(group, "provider")
+            self._add_state(group, providers, "provider")
             for resource in providers.resources.values():
-                self._resource(group, resource, resource.text("kind"))
+                self._add_resource(group, resource, resource.text("kind"))
 
-    def _integrations(self) -> None:
+    def _add_integrations(self) -> None:
         part = self.snapshot.parts["integration"]
         operations = self.snapshot.parts["operation"]
-        group = self._group(self.root, "integration")
-        self._state(group, part, "integration")
-        of: dict[str, list[Resource]] = {}
+        group = self._add_group(self.root, "integration")
+        self._add_state(group, part, "integration")
+        by_integration: dict[str, list[Resource]] = {}
         for operation in operations.resources.values():
-            of.setdefault(operation.text("integrationId") or operation.under, []).append(operation)
+            by_integration.setdefault(operation.text("integrationId") or operation.under, []).append(operation)
         for resource in part.resources.values():
             status = resource.text("status")
-            node = self._resource(group, resource, resource.text("baseUrl"), status, tone_of(status))
-            for operation in of.pop(resource.id, ()):
-                self._operation(node, operation)
+            node = self._add_resource(group, resource, resource.text("baseUrl"), status, tone_of(status))
+            for operation in by_integration.pop(resource.id, ()):
+                self._add_operation(node, operation)
             if operations.state == "waiting" and not node.children:
                 self._add(node, TreeNode(("pending", "operation", resource.id), "pending", ""))
             error = operations.failures.get(resource.id) or operations.error
             if error is not None:
                 failed = TreeNode(("failed", "operation", resource.id), "failed", str(error), tone="bad", value=error)
                 self._add(node, failed)
-        if of and part.state != "waiting":
-            homeless = TreeNode(("group", "homeless operations"), "group", "Operations without an integration")
-            homeless = self._add(group, homeless)
-            homeless.note = str(sum(map(len, of.values())))
-            for operation in (operation for some in of.values() for operation in some):
-                self._operation(homeless, operation)
+        if by_integration and part.state != "waiting":
+            orphans = TreeNode(("group", "orphaned operations"), "group", "Operations without an integration")
+            orphans = self._add(group, orphans)
+            orphans.note = str(sum(map(len, by_integration.values())))
+            for without_integration in by_integration.values():
+                for operation in without_integration:
+                    self._add_operation(orphans, operation)
 
-    def _operation(self, parent: TreeNode, resource: Resource) -> None:
-        self._resource(parent, resource, f"{resource.text('method')} {resource.text('path')}".strip())
+    def _add_operation(self, parent: TreeNode, resource: Resource) -> None:
+        self._add_resource(parent, resource, f"{resource.text('method')} {resource.text('path')}".strip())
 
-    def _tools(self) -> None:
+    def _add_tools(self) -> None:
         part = self.snapshot.parts["tool"]
-        group = self._group(self.root, "tool")
-        self._state(group, part, "tool")
-        of, homeless = self._widgets_by_tool()
+        group = self._add_group(self.root, "tool")
+        self._add_state(group, part, "tool")
+        by_tool, orphans = self._widgets_by_tool()
         for resource in part.resources.values():
-            off = resource.get("isEnabled") is False
-            node = self._resource(group, resource, resource.text("key"), "off" if off else "")
-            self._binding(node, resource)
-            self._chain(node, resource)
-            for widget in of.get(resource.id, ()):
-                self._widget(node, widget)
+            disabled = resource.get("isEnabled") is False
+            node = self._add_resource(group, resource, resource.text("key"), "off" if disabled else "")
+            self._add_binding(node, resource)
+            self._add_chain(node, resource)
+            for widget in by_tool.get(resource.id, ()):
+                self._add_widget(node, widget)
         widgets = self.snapshot.parts["widget"]
         if widgets.error is not None:
             self._add(
                 group, TreeNode(("failed", "widget"), "failed", str(widgets.error), tone="bad", value=widgets.error)
             )
-        if homeless and part.state != "waiting":
-            rest = TreeNode(("group", "homeless widgets"), "group", "Widgets without a tool", str(len(homeless)))
-            rest = self._add(group, rest)
-            for widget in homeless:
-                self._widget(rest, widget)
+        if orphans and part.state != "waiting":
+            orphan_group = TreeNode(("group", "orphaned widgets"), "group", "Widgets without a tool", str(len(orphans)))
+            orphan_group = self._add(group, orphan_group)
+            for widget in orphans:
+                self._add_widget(orphan_group, widget)
 
     def _widgets_by_tool(self) -> tuple[dict[str, list[Resource]], list[Resource]]:
-        """Each widget under the tool it names, else under the one that names it, else under none."""
-        tools = self.snapshot.parts["tool"].resources
-        named_by: dict[str, str] = {}
-        for tool in tools.values():
-            named_by.setdefault(tool.text("widgetId"), tool.id)
-        of: dict[str, list[Resource]] = {}
-        homeless: list[Resource] = []
-        for widget in self.snapshot.resources("widget"):
-            owner = widget.text("toolId")
-            if owner not in tools:
-                owner = "" if widget.made_up else named_by.get(widget.id, "")
-            if owner:
-                of.setdefault(owner, []).append(widget)
-            else:
-                homeless.append(widget)
-        return of, homeless
+        """Return the widgets by tool id, and those without a tool.
 
-    def _binding(self, parent: TreeNode, resource: Resource) -> None:
+        A widget belongs to the tool in its `toolId`, else to the first tool whose `widgetId` it is.
+        """
+        tools = self.snapshot.parts["tool"].resources
+        tool_of_widget: dict[str, str] = {}
+        for tool in tools.values():
+            tool_of_widget.setdefault(tool.text("widgetId"), tool.id)
+        by_tool: dict[str, list[Resource]] = {}
+        orphans: list[Resource] = []
+        for widget in self.snapshot.resources("widget"):
+            tool_id = widget.text("toolId")
+            if tool_id not in tools:
+                tool_id = "" if widget.made_up else tool_of_widget.get(widget.id, "")
+            if tool_id:
+                by_tool.setdefault(tool_id, []).append(widget)
+            else:
+                orphans.append(widget)
+        return by_tool, orphans
+
+    def _add_binding(self, parent: TreeNode, resource: Resource) -> None:
         binding = resource.get("binding")
         status = binding.get("status") if isinstance(binding, dict) else None
         id = binding.get("integrationOperationId") if isinstance(binding, dict) else None
@@ -329,7 +337,7 @@ class TreeModel:
         )
         self._add(parent, node)
 
-    def _chain(self, parent: TreeNode, resource: Resource) -> None:
+    def _add_chain(self, parent: TreeNode, resource: Resource) -> None:
         links = self.links.chain(resource.key)
         if not links:
             return
@@ -346,9 +354,9 @@ class TreeModel:
             node.tone = "bad" if link.broken else ""
             self._add(chain, node)
 
-    def _widget(self, parent: TreeNode, resource: Resource) -> None:
+    def _add_widget(self, parent: TreeNode, resource: Resource) -> None:
         badge = "hidden" if resource.text("visibility") == "hidden" else ""
-        node = self._resource(parent, resource, resource.text("primitive"), badge)
+        node = self._add_resource(parent, resource, resource.text("primitive"), badge)
         actions = resource.get("actions")
         for number, action in enumerate(actions if isinstance(actions, list) else ()):
             title, note, target = "action", "", None
@@ -362,15 +370,17 @@ class TreeModel:
             key = ("action", resource.id, str(number))
             self._add(node, TreeNode(key, "action", title, note, about=resource.key, target=target, value=action))
 
-    def _extra(self) -> None:
+    def _add_unknown_properties(self) -> None:
         if not self.snapshot.extra:
             return
         group = TreeNode(("group", "extra"), "group", "More", "as the config gives it", value=self.snapshot.extra)
         group = self._add(self.root, group)
         for name, value in self.snapshot.extra.items():
-            self._add(group, TreeNode(("member", name), "member", name, _shape(value), value=value))
+            self._add(group, TreeNode(("member", name), "member", name, _size(value), value=value))
 
-    def _resource(self, parent: TreeNode, resource: Resource, note: str, badge: str = "", tone: Tone = "") -> TreeNode:
+    def _add_resource(
+        self, parent: TreeNode, resource: Resource, note: str, badge: str = "", tone: Tone = ""
+    ) -> TreeNode:
         return self._add(
             parent, TreeNode(resource.key, resource.kind, resource.name, note, badge, tone, about=resource.key)
         )
@@ -379,35 +389,35 @@ class TreeModel:
         resource = self.snapshot.resource(*key)
         return resource.name if resource else key[1]
 
-    def _count(self) -> None:
+    def _count_problems(self) -> None:
         for problem in self.problems:
             node = self.node_of_problem(problem)
             if node is None:
                 continue
-            error = problem.severity == "error"
-            node.errors += error
-            node.warnings += not error
-            for above in node.ancestors():
-                above.errors_below += error
-                above.warnings_below += not error
+            is_error = problem.severity == "error"
+            node.errors += is_error
+            node.warnings += not is_error
+            for ancestor in node.ancestors():
+                ancestor.errors_below += is_error
+                ancestor.warnings_below += not is_error
 
 
 def title_of(snapshot: Snapshot, key: Key) -> str:
-    """A resource in words: `Tool Search Contacts`; the id where it is not there. Not yet safe to show."""
+    """Return the kind and name of a resource: `Tool Search Contacts`; the id if it does not exist. Not sanitized."""
     resource = snapshot.at(key)
     kind = KINDS[key[0]].title if key[0] in KINDS else key[0].capitalize()
     return f"{kind} {resource.name if resource else key[1]}"
 
 
-def _shape(value: Any) -> str:
+def _size(value: Any) -> str:
     if isinstance(value, dict):
-        return count_of(len(value), "member")
+        return f"{len(value):,} {'property' if len(value) == 1 else 'properties'}"
     if isinstance(value, list):
         return count_of(len(value), "item")
     return ""
 
 
-def _haystack(node: TreeNode) -> str:
-    if not node.haystack:
-        node.haystack = "\n".join((node.title, node.note, node.badge, *node.key)).casefold()
-    return node.haystack
+def _search_text(node: TreeNode) -> str:
+    if not node.search_text:
+        node.search_text = "\n".join((node.title, node.note, node.badge, *node.key)).casefold()
+    return node.search_text

@@ -1,4 +1,4 @@
-"""Remembering what operations looked like when tools were bound to them."""
+"""The stored input schemas of operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def schema(*names: str) -> dict[str, Any]:
     return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
 
 
-def test_what_was_seen_is_known_to_the_next_start_for_that_drio_and_app_only() -> None:
+def test_schemas_are_stored_per_server_and_app() -> None:
     SchemaHistory(BASE, "app_1").remember({("op", "h1"): schema("old"), ("other", "h1"): schema("x")})
     SchemaHistory(BASE, "app_1").remember({("op", "h2"): schema("new"), ("none", "h3"): None})
     assert SchemaHistory(BASE, "app_1").of("op") == {"h1": schema("old"), "h2": schema("new")}
@@ -29,33 +29,33 @@ def test_what_was_seen_is_known_to_the_next_start_for_that_drio_and_app_only() -
     assert SchemaHistory("https://other.test/api/v1", "app_1").of("op") == {}
 
 
-def test_the_file_is_private_and_left_alone_when_nothing_is_new() -> None:
-    one = SchemaHistory(BASE, "app_1")
-    one.remember({("op", "h1"): schema("a")})
-    assert stat.S_IMODE(one.path.stat().st_mode) == 0o600
-    before = one.path.stat().st_ino
-    one.remember({("op", "h1"): schema("a")})
+def test_file_is_private_and_not_rewritten_without_new_schemas() -> None:
+    history = SchemaHistory(BASE, "app_1")
+    history.remember({("op", "h1"): schema("a")})
+    assert stat.S_IMODE(history.path.stat().st_mode) == 0o600
+    before = history.path.stat().st_ino
+    history.remember({("op", "h1"): schema("a")})
     SchemaHistory(BASE, "app_1").remember({("op", "h1"): schema("a")})
-    assert one.path.stat().st_ino == before
+    assert history.path.stat().st_ino == before
 
 
-def test_the_first_schema_seen_under_a_hash_is_the_one_that_counts() -> None:
+def test_first_schema_seen_for_a_hash_is_kept() -> None:
     SchemaHistory(BASE, "app_1").remember({("op", "h1"): schema("a")})
     SchemaHistory(BASE, "app_1").remember({("op", "h1"): schema("b"), ("op", "h2"): schema("b")})
     assert SchemaHistory(BASE, "app_1").of("op")["h1"] == schema("a")
 
 
-def test_the_ones_seen_last_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_recently_seen_schemas_are_kept_within_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema_history, "KEEP_SCHEMAS", 3)
-    one = SchemaHistory(BASE, "app_1")
+    history = SchemaHistory(BASE, "app_1")
     for number in range(5):
-        one.remember({("op", f"h{number}"): schema("a")})
-    assert list(one.of("op")) == ["h2", "h3", "h4"]
-    one.remember({("op", "long"): {"title": "x" * (schema_history.SCHEMA_BYTES + 1)}, ("op", "h5"): None})
-    assert list(one.of("op")) == ["h3", "h4", "h5"]
+        history.remember({("op", f"h{number}"): schema("a")})
+    assert list(history.of("op")) == ["h2", "h3", "h4"]
+    history.remember({("op", "long"): {"title": "x" * (schema_history.SCHEMA_BYTES + 1)}, ("op", "h5"): None})
+    assert list(history.of("op")) == ["h3", "h4", "h5"]
     monkeypatch.setattr(schema_history, "KEEP_BYTES", 120)
-    one.remember({("op", "h6"): schema("a")})
-    assert list(one.of("op")) == ["h5", "h6"]
+    history.remember({("op", "h6"): schema("a")})
+    assert list(history.of("op")) == ["h5", "h6"]
     monkeypatch.setattr(schema_history, "KEEP_APPS", 2)
     for number in range(4):
         SchemaHistory(BASE, f"more_{number}").remember({("op", "h"): None})
@@ -63,34 +63,34 @@ def test_the_ones_seen_last_are_kept_within_bounds(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"v": 2, "seen": []}', '{"v": 1, "seen": [[1, 2, 3], ["op"], 7]}'])
-def test_a_file_that_cannot_be_read_counts_as_empty_and_is_replaced(text: str) -> None:
-    one = SchemaHistory(BASE, "app_1")
-    one.remember({("op", "h1"): None})
-    one.path.write_text(text)
-    assert one.of("op") == {}
+def test_unreadable_file_counts_as_empty_and_is_replaced(text: str) -> None:
+    history = SchemaHistory(BASE, "app_1")
+    history.remember({("op", "h1"): None})
+    history.path.write_text(text)
+    assert history.of("op") == {}
     SchemaHistory(BASE, "app_1").remember({("op", "h2"): None})
-    assert one.of("op") == {"h2": None}
+    assert history.of("op") == {"h2": None}
 
 
 def _remember(state: str, number: int) -> None:
     import os
 
     os.environ["DRIO_STATE_DIR"] = state
-    for turn in range(10):
-        SchemaHistory(BASE, "app_1").remember({(f"op_{number}", f"h{turn}"): schema("a")})
+    for hash_number in range(10):
+        SchemaHistory(BASE, "app_1").remember({(f"op_{number}", f"h{hash_number}"): schema("a")})
 
 
-def test_two_programs_at_once_lose_nothing(isolated: Path) -> None:
+def test_concurrent_processes_lose_no_schemas(isolated: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    others = [context.Process(target=_remember, args=(str(isolated / "state"), number)) for number in range(2)]
-    for one in others:
-        one.start()
-    for one in others:
-        one.join(60)
+    processes = [context.Process(target=_remember, args=(str(isolated / "state"), number)) for number in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
     assert [len(SchemaHistory(BASE, "app_1").of(f"op_{number}")) for number in range(2)] == [10, 10]
 
 
-def test_only_operations_that_have_a_hash_are_looked_at() -> None:
+def test_operations_without_hash_are_ignored() -> None:
     snapshot = Snapshot("app_1")
     raws = [{"id": "a", "schemaHash": "h", "inputSchema": {}}, {"id": "b"}, {"id": "c", "schemaHash": 3}]
     snapshot.apply(PartLoaded("operation", tuple(Resource("operation", raw["id"], raw) for raw in raws)))

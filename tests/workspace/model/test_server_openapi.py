@@ -1,4 +1,4 @@
-"""The server's own description of itself: kept by its ETag, never waited for longer than one has time."""
+"""The OpenAPI document of the server: cached with its ETag, and with a timeout."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def tagged(document: Any, etag: str) -> Any:
 
 
 class Drio(TableServer):
-    """A server with a document, and the starts of the program that ask it."""
+    """A server with an OpenAPI document, and the transports of the program starts."""
 
     def __init__(self) -> None:
         super().__init__({ROUTE: tagged({"openapi": "3.1.0"}, "one")})
         self.transports: list[Transport] = []
 
     def start(self) -> ServerOpenApi:
-        """As a new start of the program would ask."""
+        """Return the document as a new start of the program uses it."""
         self.transports.append(Transport(f"{self.base_url}/api/v1", limits=Limits(retries=0)))
         return ServerOpenApi(self.transports[-1])
 
@@ -44,67 +44,67 @@ async def server() -> AsyncIterator[Drio]:
             await transport.aclose()
 
 
-async def test_the_sandbox_is_asked_once_for_its_document_and_then_whether_it_changed(sandbox: Any) -> None:
-    asked: list[tuple[str | None, int]] = []
+async def test_document_is_downloaded_once_and_then_revalidated(sandbox: Any) -> None:
+    requests: list[tuple[str | None, int]] = []
 
-    async def note(response: httpx.Response) -> None:
-        asked.append((response.request.headers.get("if-none-match"), response.status_code))
+    async def log(response: httpx.Response) -> None:
+        requests.append((response.request.headers.get("if-none-match"), response.status_code))
 
     transport = Transport(f"{sandbox.base_url}/api/v1", http=sandbox.transport)
-    transport._client.event_hooks["response"].append(note)
+    transport._client.event_hooks["response"].append(log)
     document = ServerOpenApi(transport)
-    found, fresh = await document.now(60)
+    openapi, fresh = await document.now(60)
     assert fresh
-    assert reader(found, "PATCH", "/apps/{app}/tools/{id}") is not None
-    assert await document.now(60) == (found, True)
-    assert await ServerOpenApi(transport).now(60) == (found, True)
-    assert [status for _, status in asked] == [200, 304, 304]
-    assert asked[0][0] is None
-    assert asked[1][0] == asked[2][0] != None  # noqa: E711 - said once for all three
+    assert reader(openapi, "PATCH", "/apps/{app}/tools/{id}") is not None
+    assert await document.now(60) == (openapi, True)
+    assert await ServerOpenApi(transport).now(60) == (openapi, True)
+    assert [status for _, status in requests] == [200, 304, 304]
+    assert requests[0][0] is None
+    assert requests[1][0] == requests[2][0] != None  # noqa: E711 - one assertion for all three
     await transport.aclose()
 
 
-async def test_a_document_that_changed_takes_the_place_of_the_kept_one(server: Drio) -> None:
+async def test_changed_document_replaces_the_cached_one(server: Drio) -> None:
     first = await server.start().now(60)
     server.answers[ROUTE] = tagged({"openapi": "3.1.1"}, "two")
     assert await server.start().now(60) == ({"openapi": "3.1.1"}, True) != first
     assert server.unchanged == 0
 
 
-async def test_without_an_answer_in_time_what_is_known_counts_and_the_answer_is_there_the_next_time(
+async def test_cached_document_is_returned_on_timeout_and_refreshed_later(
     server: Drio,
 ) -> None:
     server.hold(ROUTE)
     document = server.start()
     assert await document.now(0) == (None, False)
     server.release()
-    found = await document.now(60)
-    assert found == ({"openapi": "3.1.0"}, True)
+    result = await document.now(60)
+    assert result == ({"openapi": "3.1.0"}, True)
     server.hold(ROUTE)
     again = server.start()
-    asking = again.ask()
+    refresh = again.ask()
     while not server.requests[1:]:
         await asyncio.sleep(0)
-    assert await again.now(0) == (found[0], False)
+    assert await again.now(0) == (result[0], False)
     server.release()
-    assert await asking
-    assert again.ask() is not asking
+    assert await refresh
+    assert again.ask() is not refresh
 
 
 @pytest.mark.parametrize("answer", [500, b"<html>", 403])
-async def test_a_failure_leaves_what_is_known(server: Drio, answer: Any) -> None:
-    known, _ = await server.start().now(60)
+async def test_error_keeps_the_cached_document(server: Drio, answer: Any) -> None:
+    cached, _ = await server.start().now(60)
     server.answers[ROUTE] = answer
-    assert await server.start().now(60) == (known, False)
+    assert await server.start().now(60) == (cached, False)
 
 
-async def test_a_server_that_has_none_any_more_has_none(server: Drio) -> None:
+async def test_404_removes_the_cached_document(server: Drio) -> None:
     await server.start().now(60)
     server.answers[ROUTE] = 404
     assert await server.start().now(60) == (None, True)
 
 
-async def test_it_is_found_beside_the_base_path_too(server: Drio) -> None:
+async def test_document_is_found_below_the_origin_too(server: Drio) -> None:
     server.answers["GET /api/openapi.json"] = server.answers.pop(ROUTE)
     assert (await server.start().now(60))[1]
     assert (await server.start().now(60))[0] == {"openapi": "3.1.0"}
@@ -112,7 +112,7 @@ async def test_it_is_found_beside_the_base_path_too(server: Drio) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"v": 1, "etag": "x", "place": "/../../etc", "document": {}}'])
-async def test_a_kept_file_that_is_broken_is_no_matter(server: Drio, text: str) -> None:
+async def test_invalid_cache_file_is_ignored(server: Drio, text: str) -> None:
     document = server.start()
     await document.now(60)
     document.path.write_text(text)

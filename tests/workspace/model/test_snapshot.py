@@ -1,4 +1,4 @@
-"""A snapshot takes updates in any order and keeps what it had until its successor is there."""
+"""A snapshot applies updates in any order and keeps its resources until their replacements arrive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def loaded(kind: str, *raws: object) -> PartLoaded:
     return PartLoaded(kind, resources_of(kind, raws, lambda raw: ""))
 
 
-def test_the_tree_is_the_same_in_whatever_order_the_parts_arrive() -> None:
+def test_tree_does_not_depend_on_the_order_of_updates() -> None:
     updates = [
         loaded("app", APP),
         loaded("integration", INTEGRATION),
@@ -41,7 +41,7 @@ def test_the_tree_is_the_same_in_whatever_order_the_parts_arrive() -> None:
     assert ("action", "widget_1", "0") in trees.pop()
 
 
-def test_what_was_read_stays_while_it_is_read_again() -> None:
+def test_resources_stay_during_a_refresh() -> None:
     snapshot = snapshot_of(small_config())
     snapshot.begin()
     assert not snapshot.complete
@@ -50,7 +50,7 @@ def test_what_was_read_stays_while_it_is_read_again() -> None:
     assert snapshot.resource("tool", "tool_1") is None
 
 
-def test_a_part_that_fails_on_refresh_keeps_its_last_resources() -> None:
+def test_part_that_fails_on_refresh_keeps_its_resources() -> None:
     snapshot = snapshot_of(small_config())
     snapshot.begin()
     snapshot.apply(Failed("tool", ServerError("down")))
@@ -58,7 +58,7 @@ def test_a_part_that_fails_on_refresh_keeps_its_last_resources() -> None:
     assert snapshot.resource("tool", "tool_1") is not None
 
 
-def test_orders_that_are_no_number_sort_last_and_break_nothing() -> None:
+def test_invalid_orders_are_sorted_last() -> None:
     snapshot = Snapshot("app_1")
     tools = [
         {"id": "a", "order": "x"},
@@ -71,13 +71,13 @@ def test_orders_that_are_no_number_sort_last_and_break_nothing() -> None:
     assert [resource.id for resource in snapshot.resources("tool")] == ["e", "b", "a", "c", "d"]
 
 
-def test_a_resource_without_an_id_cannot_be_referred_to() -> None:
+def test_resource_without_id_cannot_be_referred_to() -> None:
     snapshot = Snapshot("app_1")
     snapshot.apply(loaded("tool", {"name": "nameless"}))
     assert snapshot.at(("tool", "#1")) is not None
     assert snapshot.resource("tool", "#1") is None
 
 
-def test_a_nameless_resource_is_called_by_the_best_there_is() -> None:
+def test_name_falls_back_to_key_and_id() -> None:
     resources = resources_of("tool", [{"id": "t1", "name": "  ", "key": "k"}, {"id": "t2", "name": 3}], lambda raw: "")
     assert [resource.name for resource in resources] == ["k", "t2"]

@@ -1,4 +1,4 @@
-"""The tree of an app: where resources stand, what is visible, what a filter leaves."""
+"""The tree of an app: its structure, visible nodes and filters."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from drio_tui.workspace.model.tree_model import TreeModel
 from tests.workspace.small_app import small_config, snapshot_of
 
 
-def lines(outline: TreeModel, opened: set[tuple[str, ...]] | None = None) -> list[str]:
-    keys = set(outline.by_key) if opened is None else opened
-    return [f"{'  ' * node.depth}{node.title}" for node in outline.rows(keys)]
+def lines(tree: TreeModel, opened: set[tuple[str, ...]] | None = None) -> list[str]:
+    keys = set(tree.by_key) if opened is None else opened
+    return [f"{'  ' * node.depth}{node.title}" for node in tree.rows(keys)]
 
 
-def test_everything_stands_where_it_belongs() -> None:
+def test_tree_of_a_whole_app() -> None:
     assert lines(TreeModel(snapshot_of(small_config(), runtime={"region": "eu"}))) == [
         "Acme Support",
         "  Branding",
@@ -37,59 +37,59 @@ def test_everything_stands_where_it_belongs() -> None:
     ]
 
 
-def test_a_closed_node_hides_what_is_under_it() -> None:
-    outline = TreeModel(snapshot_of(small_config()))
-    assert lines(outline, {outline.root.key}) == ["Acme Support", "  Branding", "  Auth", "  Integrations", "  Tools"]
+def test_closed_node_hides_its_descendants() -> None:
+    tree = TreeModel(snapshot_of(small_config()))
+    assert lines(tree, {tree.root.key}) == ["Acme Support", "  Branding", "  Auth", "  Integrations", "  Tools"]
 
 
-def test_an_app_that_has_not_arrived_shows_rows_that_wait() -> None:
-    outline = TreeModel(Snapshot("app_1"))
-    kinds = [node.kind for node in outline.rows(outline.default_open())]
+def test_unread_app_has_pending_nodes() -> None:
+    tree = TreeModel(Snapshot("app_1"))
+    kinds = [node.kind for node in tree.rows(tree.default_open())]
     assert kinds == ["app", "branding", "group", "pending", "group", "pending", "group", "pending"]
 
 
-def test_a_filter_keeps_the_ancestors_of_its_hits() -> None:
-    outline = TreeModel(snapshot_of(small_config()))
-    hits = outline.matches("ticket table")
-    assert hits == [("widget", "widget_1")]
-    shown = outline.rows(set(), outline.keep(hits))
+def test_filter_keeps_ancestors_of_matches() -> None:
+    tree = TreeModel(snapshot_of(small_config()))
+    matches = tree.matches("ticket table")
+    assert matches == [("widget", "widget_1")]
+    shown = tree.rows(set(), tree.keep(matches))
     assert [node.title for node in shown] == ["Acme Support", "Tools", "Search Tickets", "Ticket table"]
 
 
-def test_a_filter_looks_for_every_word_in_names_keys_ids_and_notes() -> None:
-    outline = TreeModel(snapshot_of(small_config()))
-    assert outline.matches("GET /tickets") == [("operation", "operation_1")]
-    assert outline.matches("OPERATION_1") == [("operation", "operation_1")]
-    assert outline.matches("row.select calltool summarize") == [("action", "widget_1", "0")]
-    assert outline.matches("no such words") == []
+def test_filter_searches_names_keys_ids_and_notes() -> None:
+    tree = TreeModel(snapshot_of(small_config()))
+    assert tree.matches("GET /tickets") == [("operation", "operation_1")]
+    assert tree.matches("OPERATION_1") == [("operation", "operation_1")]
+    assert tree.matches("row.select calltool summarize") == [("action", "widget_1", "0")]
+    assert tree.matches("no such words") == []
 
 
-def test_a_hit_can_be_opened_under_a_filter() -> None:
-    outline = TreeModel(snapshot_of(small_config()))
-    shown = outline.keep(outline.matches("ticket table"))
-    titles = [node.title for node in outline.rows({("widget", "widget_1")}, shown)]
+def test_match_can_be_opened_under_a_filter() -> None:
+    tree = TreeModel(snapshot_of(small_config()))
+    shown = tree.keep(tree.matches("ticket table"))
+    titles = [node.title for node in tree.rows({("widget", "widget_1")}, shown)]
     assert titles[-1] == "row.select"
 
 
-def test_resources_whose_parent_is_gone_are_still_shown() -> None:
+def test_resources_without_their_parent_are_shown() -> None:
     config = small_config()
     config["operations"][0]["integrationId"] = "integration_9"
     config["tools"] = []
-    found = lines(TreeModel(snapshot_of(config)))
-    assert "    Operations without an integration" in found
-    assert "    Widgets without a tool" in found
+    titles = lines(TreeModel(snapshot_of(config)))
+    assert "    Operations without an integration" in titles
+    assert "    Widgets without a tool" in titles
 
 
-def test_a_widget_stands_under_the_tool_that_names_it_when_it_names_none() -> None:
+def test_widget_without_tool_id_is_under_the_tool_that_refers_to_it() -> None:
     config = small_config()
     del config["widgets"][0]["toolId"]
-    outline = TreeModel(snapshot_of(config))
-    parent = outline.by_key[("widget", "widget_1")].parent
+    tree = TreeModel(snapshot_of(config))
+    parent = tree.by_key[("widget", "widget_1")].parent
     assert parent is not None
     assert parent.key == ("tool", "tool_1")
 
 
-def test_a_text_of_any_length_is_cut_to_a_line() -> None:
+def test_long_titles_are_cut() -> None:
     config = small_config()
     config["tools"][0]["name"] = "x" * 10_000
     assert len(TreeModel(snapshot_of(config)).by_key[("tool", "tool_1")].title) == 300
