@@ -1,4 +1,4 @@
-"""A sandbox that has the app of `World` from the start, and that app with its first editor."""
+"""A sandbox with the app of `World`, and that app as its first editor sees it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def world_data(tmp_path_factory: pytest.TempPathFactory, example_data: Path) -> tuple[Path, dict[str, str]]:
-    """The data of a sandbox in which a world was made, to be copied, and the world's ids."""
+    """The data folder of a sandbox with a `World`, to be copied, and the ids of the world."""
     from tests.sandbox_fixtures import in_process, made_once  # needs the sandbox extra
 
     folder = tmp_path_factory.mktemp("world") / "sandbox"
@@ -35,7 +35,7 @@ def world_data(tmp_path_factory: pytest.TempPathFactory, example_data: Path) -> 
 
 @pytest_asyncio.fixture
 async def sandbox(tmp_path: Path, world_data: tuple[Path, dict[str, str]]) -> AsyncIterator[InProcess]:
-    """A new sandbox in this process, with the example app and the app of `world` in it."""
+    """A new sandbox in this process, with the example app and the app of `world`."""
     from tests.sandbox_fixtures import in_process  # needs the sandbox extra
 
     shutil.copytree(world_data[0], tmp_path / "sandbox")
@@ -45,7 +45,7 @@ async def sandbox(tmp_path: Path, world_data: tuple[Path, dict[str, str]]) -> As
 
 @pytest_asyncio.fixture
 async def world(sandbox: InProcess, world_data: tuple[Path, dict[str, str]]) -> AsyncIterator[World]:
-    """An app with one or two of everything, as its first editor sees it."""
+    """An app with all kinds of resources, and its first editor."""
     world = World(Editor(sandbox))
     world.ids = dict(world_data[1])
     yield world
@@ -53,7 +53,7 @@ async def world(sandbox: InProcess, world_data: tuple[Path, dict[str, str]]) -> 
 
 
 @pytest_asyncio.fixture
-async def two(sandbox: InProcess) -> AsyncIterator[Editor]:
+async def other_editor(sandbox: InProcess) -> AsyncIterator[Editor]:
     """Another editor of the same sandbox."""
     editor = Editor(sandbox, "other")
     yield editor

@@ -1,4 +1,4 @@
-"""An app on the sandbox, its two editors, and a network that can lose answers."""
+"""An app on the sandbox, clients that edit it, and a network with faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMA: dict[str, Any] = {"type": "object", "properties": {"q": {"type": "string
 
 
 class Token(httpx.Auth):
-    """A token that is simply there."""
+    """Authentication with a fixed access token."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -32,11 +32,15 @@ class Token(httpx.Auth):
 
 
 class Network(httpx.AsyncBaseTransport):
-    """The way to the sandbox. `lose` says what happens to the next request of a method: its `answer` is lost after
-    it was carried out, or the `request` itself is on the way; `refuse` are statuses, with `details` where they are
-    given, that the next requests that change something get from a server on the way; `offline` refuses every
-    connection. `hang` is like `lose`, but nothing comes until the caller gives up; `hung` is set then.
-    `instead` are bodies of the next answers with 200 to what changes something, each with whether it was carried out.
+    """The connection to the sandbox, with faults.
+
+    - `lose`: by method, what is lost of the next request: the `answer`, after the request was carried out, or the
+      `request` itself.
+    - `hang`: like `lose`, but there is no response until the caller cancels; `hung` is set then.
+    - `refuse`: statuses, or pairs of status and `details`, of the responses to the next requests other than GET.
+    - `instead`: bodies of 200 responses to the next requests other than GET, each with whether to carry it out.
+    - `before`: awaited before the next requests other than GET, one for each.
+    - `offline`: every connection is refused.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -47,7 +51,7 @@ class Network(httpx.AsyncBaseTransport):
         self.offline = False
         self.refuse: list[int | tuple[int, Any]] = []
         self.instead: list[tuple[bool, bytes]] = []
-        self.before: list[Any] = []  # awaited, one before each request that changes something
+        self.before: list[Any] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.offline:
@@ -81,7 +85,7 @@ class Network(httpx.AsyncBaseTransport):
 
 
 class Editor:
-    """One person: a client, a saver with a journal, and what went over the wire."""
+    """One user: a client, a saver with a journal, and the log of the requests."""
 
     def __init__(self, sandbox: InProcess, profile: str = "me", *, retries: int = 0) -> None:
         self.sandbox = sandbox
@@ -97,26 +101,32 @@ class Editor:
         self.saver = Saver(self.client, self.journal)
 
     def journal(self, app: str) -> Journal:
-        """As a new process would open it."""
+        """Return a new journal, as another process would open it."""
         return Journal(self.profile, self.sandbox.base_url, app)
 
     @property
     def sent(self) -> list[tuple[str, str, Any]]:
-        """What changed something: method, last part of the path, body."""
-        seen = {each.number: each for each in self.exchanges if each.method != "GET"}
-        return [(each.method, each.path.rpartition("/")[2], each.request_body) for each in seen.values()]
+        """The requests other than GET: method, last segment of the path, body."""
+        by_number = {exchange.number: exchange for exchange in self.exchanges if exchange.method != "GET"}
+        return [
+            (exchange.method, exchange.path.rpartition("/")[2], exchange.request_body)
+            for exchange in by_number.values()
+        ]
 
     async def raw(self, kind: Kind[Any], app: str, id: str) -> dict[str, Any]:
         return (await self.client.get(kind, id, app=app)).raw
 
-    async def edit(self, kind: Kind[Any], app: str, id: str, **members: Any) -> Edit:
-        """An edit begun now."""
+    async def edit(self, kind: Kind[Any], app: str, id: str, **changes: Any) -> Edit:
+        """Return an edit of the current resource."""
         base = await self.raw(kind, app, id)
-        return Edit(kind, app, id, base, {**base, **members})
+        return Edit(kind, app, id, base, {**base, **changes})
 
 
 class World:
-    """An app with one or two of everything: auth ← integration ← operation ← tool a → tool b, widget of a."""
+    """An app with all kinds of resources.
+
+    auth ← integration ← operation ← tool a → tool b; tool c; the widget of tool a has an action that calls tool b.
+    """
 
     def __init__(self, one: Editor) -> None:
         self.one = one

@@ -1,1 +1,1 @@
-"""Changing an app without losing anyone's work: read, merge, write, look up what is unknown, journal, undo."""
+"""Saving changes to an app without overwriting those of others: read, merge, write, reconcile, journal, undo."""

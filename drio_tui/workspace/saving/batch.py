@@ -1,4 +1,4 @@
-"""Doing the same to many resources: one after the other, a result for each, and a retry of what failed alone."""
+"""Batches: tasks that run one after the other, each with a result, and of which only the failed ones are retried."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Choice = Literal["continue", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One of many. `about` is what people read (not yet safe to show), `after` the places of those it needs done."""
+    """One task of a batch. `about` is its label (not sanitized), `after` the indexes of the tasks it depends on."""
 
     about: str
     run: Callable[[], Awaitable[Outcome]] = field(repr=False)
@@ -34,7 +34,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one task. `outcome` is None when it was not tried; `problem` says why it is not done."""
+    """The result of one task. `outcome` is None if it was skipped; `problem` is why it is not done, else empty."""
 
     task: Task
     outcome: Outcome | None
@@ -42,12 +42,12 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Whether it is done."""
+        """Whether the task is done."""
         return self.outcome is not None and succeeded(self.outcome)
 
 
 class Batch:
-    """Tasks and what came of them so far. Running it again does only what is not done."""
+    """Tasks and their latest results. Running a batch again runs only the tasks that are not done."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.tasks = tuple(tasks)
@@ -60,70 +60,72 @@ class Batch:
         on_result: Callable[[Result], object] | None = None,
         on_failure: Callable[[Result], Awaitable[Choice]] | None = None,
     ) -> list[Result]:
-        """Do what is not done, in order; gives the results of this run.
+        """Run the tasks that are not done, in order, and return their results.
 
-        After a failure `on_failure` says whether to go on (without it: yes). A task that needs one that is
-        not done is passed over and says which.
+        `on_failure` is awaited after a failed task and decides whether to continue; without it the batch continues. A
+        task that depends on one that is not done is skipped, and its `problem` names that one.
         """
         self._stopped = False
-        found: list[Result] = []
-        for place, task in enumerate(self.tasks):
+        results: list[Result] = []
+        for index, task in enumerate(self.tasks):
             if self._stopped:
                 break
-            if self._ok(place):
+            if self._is_done(index):
                 continue
-            waiting = next((needed for needed in task.after if not self._ok(needed)), None)
-            if waiting is None:
+            missing = next((needed for needed in task.after if not self._is_done(needed)), None)
+            if missing is None:
                 outcome = await task.run()
                 result = Result(task, outcome, problem(outcome))
             else:
-                result = Result(task, None, f"It needs this first: {self.tasks[waiting].about}")
-            self.results[place] = result
-            found.append(result)
+                result = Result(task, None, f"It needs this first: {self.tasks[missing].about}")
+            self.results[index] = result
+            results.append(result)
             if on_result:
                 on_result(result)
             if result.outcome is not None and not result.ok and on_failure and await on_failure(result) == "stop":
                 break
-        return found
+        return results
 
     def after(self, result: Result) -> int:
-        """How many of those behind this one are not done."""
-        here = self.tasks.index(result.task)
-        return sum(not self._ok(place) for place in range(here + 1, len(self.tasks)))
+        """Return how many tasks after that of `result` are not done."""
+        index = self.tasks.index(result.task)
+        return sum(not self._is_done(later) for later in range(index + 1, len(self.tasks)))
 
     def stop(self) -> None:
-        """Begin no further task; the one under way is finished."""
+        """Start no further task; the running one is finished."""
         self._stopped = True
 
     @property
     def done(self) -> bool:
-        """Whether everything is done."""
-        return all(self._ok(place) for place in range(len(self.tasks)))
+        """Whether all tasks are done."""
+        return all(self._is_done(index) for index in range(len(self.tasks)))
 
     @property
     def failed(self) -> list[Result]:
-        """Those that were tried or passed over, and are not done."""
+        """The results of the tasks that failed or were skipped."""
         return [result for result in self.results if result and not result.ok]
 
     @property
     def untried(self) -> list[Task]:
-        """Those whose turn has not come."""
+        """The tasks that have no result yet."""
         return [task for task, result in zip(self.tasks, self.results, strict=True) if result is None]
 
-    def _ok(self, place: int) -> bool:
-        result = self.results[place]
+    def _is_done(self, index: int) -> bool:
+        result = self.results[index]
         return result is not None and result.ok
 
 
 def can_be_switched(kind: Kind[Any]) -> bool:
-    """Whether resources of this kind can be enabled and disabled."""
+    """Return whether resources of this kind can be enabled and disabled."""
     model = kind.patch_model
     return model is not None and "is_enabled" in model.model_fields
 
 
-async def set_enabled(saver: Saver, kind: Kind[Any], app: str, id: str, on: bool, *, group: str = "") -> SaveOutcome:
-    """Enable or disable a tool or an app, whatever else others change in it."""
-    return await change(saver, kind, app, id, lambda now: {**now, "isEnabled": on}, group=group)
+async def set_enabled(
+    saver: Saver, kind: Kind[Any], app: str, id: str, enabled: bool, *, group: str = ""
+) -> SaveOutcome:
+    """Enable or disable a tool or an app; other properties keep their current values."""
+    return await change(saver, kind, app, id, lambda raw: {**raw, "isEnabled": enabled}, group=group)
 
 
 async def change(
@@ -135,22 +137,22 @@ async def change(
     *,
     group: str = "",
 ) -> SaveOutcome:
-    """Change a resource as it is now, not as it once was seen: `to` makes the wanted object from the present one."""
-    now = await saver.now(kind, app, id)
-    if now is None:
+    """Read a resource and save what `to` returns for its current value."""
+    current = await saver.now(kind, app, id)
+    if current is None:
         return DeletedElsewhere(Edit(kind, app, id, {}, {}), {})
-    if not isinstance(now, dict):
-        return Failed(now)
-    return await saver.save(Edit(kind, app, id, now, to(now)), group=group)
+    if not isinstance(current, dict):
+        return Failed(current)
+    return await saver.save(Edit(kind, app, id, current, to(current)), group=group)
 
 
-def enable_all(saver: Saver, app: str, resources: Sequence[Resource], on: bool) -> Batch:
-    """Enable or disable many; one undo takes all of it back."""
+def enable_all(saver: Saver, app: str, resources: Sequence[Resource], enabled: bool) -> Batch:
+    """Return a batch that enables or disables resources; one undo reverts all of it."""
     group = journals.new_id()
-    word = "Enable" if on else "Disable"
+    verb = "Enable" if enabled else "Disable"
 
     def task(resource: Resource) -> Task:
         kind = KINDS[resource.kind]
-        return Task(f"{word} {resource.name}", lambda: set_enabled(saver, kind, app, resource.id, on, group=group))
+        return Task(f"{verb} {resource.name}", lambda: set_enabled(saver, kind, app, resource.id, enabled, group=group))
 
     return Batch(task(resource) for resource in resources)

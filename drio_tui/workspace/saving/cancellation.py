@@ -1,4 +1,4 @@
-"""Requests that a person can stop waiting for, without losing what is to be done about the answer that never came."""
+"""Requests that the user can cancel. The caller gets an exception, and can reconcile a cancelled write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Stopped(DrioError):
-    """The person stopped waiting. `outcome_unknown` says whether something may have been changed all the same."""
+    """The user cancelled a request. `outcome_unknown` is true if the request may have changed something."""
 
     title = "You stopped waiting"
     hint = "What you typed is still there."
@@ -23,33 +23,33 @@ class Stopped(DrioError):
 
 
 class CancellableRequests:
-    """What is being asked of drio right now, app by app."""
+    """The running requests to drio, by app."""
 
     def __init__(self) -> None:
         self._running: dict[asyncio.Task[Any], str] = {}
-        self._given_up: set[asyncio.Task[Any]] = set()
+        self._cancelled: set[asyncio.Task[Any]] = set()
 
-    async def ask(self, app: str, request: Coroutine[Any, Any, T], *, changes: bool = False) -> T:
-        """Make a request; raises `Stopped` when `stop` is called meanwhile, else what the request raises.
+    async def run(self, app: str, request: Coroutine[Any, Any, T], *, changes: bool = False) -> T:
+        """Await a request. Raises `Stopped` if `cancel` is called meanwhile, else what the request raises.
 
-        `changes` says that it is one that changes something.
+        `changes` is true for a request that changes something.
         """
         task = asyncio.create_task(request)
         self._running[task] = app
         try:
             return await task
         except asyncio.CancelledError:
-            if task in self._given_up:
+            if task in self._cancelled:
                 raise Stopped(outcome_unknown=changes) from None
             raise
         finally:
             del self._running[task]
-            self._given_up.discard(task)
+            self._cancelled.discard(task)
 
-    def stop(self, app: str) -> bool:
-        """Give up every request of this app that is under way; whether there was one."""
-        found = [task for task, of in self._running.items() if of == app and not task.done()]
-        for task in found:
-            self._given_up.add(task)
+    def cancel(self, app: str) -> bool:
+        """Cancel all running requests of an app; return whether there were any."""
+        tasks = [task for task, task_app in self._running.items() if task_app == app and not task.done()]
+        for task in tasks:
+            self._cancelled.add(task)
             task.cancel()
-        return bool(found)
+        return bool(tasks)

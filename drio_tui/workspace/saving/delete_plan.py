@@ -1,14 +1,14 @@
-"""What deleting a resource takes: everything that refers to it, and the requests that clear the way.
+"""Plans for deleting resources: the dependents of a resource, and the requests that delete it.
 
-drio's own behaviour is not documented (contract section 6); the sandbox refuses to delete what others refer
-to. So either everything that refers to it goes first (`cascade`), or references are taken out where a
-resource can live without them, and only what cannot goes along.
+What drio does is not documented (contract section 6); the sandbox rejects the delete of a resource that others refer
+to. So either all dependents are deleted first (`cascade`), or references to it are removed from its dependents, and
+only those that cannot exist without the reference are deleted.
 
-| a reference                          | what becomes of its holder                       |
-|--------------------------------------|--------------------------------------------------|
-| that the holder was created with     | it goes too: operations, widgets                 |
-| whose target points back so          | nothing: it is cleared with it (a tool's widget) |
-| any other                            | it is taken out: binding, chain, actions, auth   |
+| Reference                                   | Dependent                                                          |
+|---------------------------------------------|--------------------------------------------------------------------|
+| required to create the dependent            | is deleted: operations, widgets                                    |
+| to a resource that requires one back to it  | is not changed: the server clears the reference (a tool's widget)  |
+| any other                                   | the reference is removed: binding, chain, actions, auth            |
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.batch import Batch, Task, change
 from drio_tui.workspace.saving.saver import Saver
 
-Rule = Literal["goes too", "cleared", "detach"]
+Rule = Literal["deleted", "cleared", "detached"]
+"""What happens to a dependent; see the table above."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A resource that refers to what is to be deleted, or to something that does. `distance` is 1 for direct ones."""
+class Dependent:
+    """A resource that refers to one that is to be deleted, directly (`distance` 1) or through others.
+
+    `via` are its references to the resources at the next smaller distance.
+    """
 
     key: Key
     name: str
@@ -41,7 +45,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """One request. `member` and `targets` say what a detach takes out, `after` which steps come before it."""
+    """One request of a plan.
+
+    A detach removes the references to `targets` from the property `member`. `after` are the indexes of the steps
+    that must be done before this one.
+    """
 
     verb: Literal["delete", "detach"]
     key: Key
@@ -53,90 +61,95 @@ class PlanStep:
 
     @property
     def about(self) -> str:
-        """What it does, for people; not yet safe to show."""
+        """What the step does, to show to the user; not sanitized."""
         title = KINDS[self.key[0]].title.lower()
         if self.verb == "delete":
             return f"Delete the {title} {self.name}"
-        what = _MEMBERS.get(self.member, self.member)
-        return f"Take {', '.join(self.target_names)} out of the {what} of the {title} {self.name}"
+        property_label = _PROPERTY_LABELS.get(self.member, self.member)
+        return f"Take {', '.join(self.target_names)} out of the {property_label} of the {title} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps in order. `unread` names the kinds that were not read, so that more may refer to it."""
+    """The steps in order. `unread` are the kinds that were not read: there may be more dependents."""
 
     steps: tuple[PlanStep, ...]
     wanted: tuple[Key, ...]
     unread: tuple[str, ...] = ()
     _links: dict[Key, tuple[tuple[str, str, str], ...]] = field(default_factory=dict, repr=False)
     _raws: dict[Key, dict[str, Any]] = field(default_factory=dict, repr=False)
-    _places: dict[Key, int] = field(default_factory=dict, repr=False)
+    _positions: dict[Key, int] = field(default_factory=dict, repr=False)
 
     @property
     def deleted(self) -> list[PlanStep]:
-        """What goes, the wanted resources included."""
+        """The deletes, including those of the wanted resources."""
         return [step for step in self.steps if step.verb == "delete"]
 
     @property
     def along(self) -> list[PlanStep]:
-        """What goes though nobody asked for it."""
+        """The deletes of dependents."""
         return [step for step in self.deleted if step.key not in self.wanted]
 
     @property
     def detached(self) -> list[PlanStep]:
-        """What stays, but loses a reference."""
+        """The steps that remove references from dependents."""
         return [step for step in self.steps if step.verb == "detach"]
 
     def batch(self, saver: Saver, app: str) -> Batch:
-        """The plan as tasks; one undo takes all of it back. A resource that others changed meanwhile is not deleted."""
+        """Return the plan as a batch; one undo reverts all of it. A resource changed by others is not deleted."""
         group = journals.new_id()
-        return Batch(Task(step.about, self._doer(saver, app, step, group), step.after) for step in self.steps)
+        return Batch(Task(step.about, self._request_of(saver, app, step, group), step.after) for step in self.steps)
 
-    def _doer(self, saver: Saver, app: str, step: PlanStep, group: str) -> Any:
+    def _request_of(self, saver: Saver, app: str, step: PlanStep, group: str) -> Any:
         kind, id = KINDS[step.key[0]], step.key[1]
         if step.verb == "delete":
-            # Steps before this one may have taken references out of it.
+            # Earlier steps may have removed references from this resource: that is no change by others.
             ignoring = {reference.path.partition("[")[0].partition(".")[0] for reference in kind.references}
             links = self._links.get(step.key, ())
             return lambda: saver.delete(
                 kind, app, id, base=self._raws.get(step.key), ignoring=ignoring, links=links,
-                place=self._places.get(step.key), group=group,
+                place=self._positions.get(step.key), group=group,
             )  # fmt: skip
         return lambda: change(
-            saver, kind, app, id, lambda now: detached(kind, now, step.member, step.targets), group=group
-        )
+            saver, kind, app, id, lambda raw: without_references(kind, raw, step.member, step.targets),
+            group=group,
+        )  # fmt: skip
 
 
 def rule_of(kind: Kind[Any], reference: Reference) -> Rule:
-    """What becomes of the holder of a reference when its target goes; see the table above."""
+    """Return what happens to a resource of `kind` when the target of its `reference` is deleted."""
     if _required(kind, reference):
-        return "goes too"
+        return "deleted"
     target = KINDS.get(reference.to)
     if target and any(back.to == kind.name and _required(target, back) for back in target.references):
         return "cleared"
-    return "detach"
+    return "detached"
 
 
-def blast_radius(snapshot: Snapshot, links: Links, keys: Iterable[Key]) -> list[Hit]:
-    """Everything that refers to one of the resources, directly or through others, nearest first."""
-    seen = dict.fromkeys(keys, 0)
+def blast_radius(snapshot: Snapshot, links: Links, keys: Iterable[Key]) -> list[Dependent]:
+    """Return the direct and indirect dependents of the resources, by ascending distance."""
+    distances = dict.fromkeys(keys, 0)
     via: dict[Key, list[Link]] = {}
-    queue = deque(seen)
+    queue = deque(distances)
     while queue:
         key = queue.popleft()
         for link in links.used_by(key):
-            if link.source not in seen:
-                seen[link.source] = seen[key] + 1
+            if link.source not in distances:
+                distances[link.source] = distances[key] + 1
                 queue.append(link.source)
-            if seen[link.source] == seen[key] + 1:
+            if distances[link.source] == distances[key] + 1:
                 via.setdefault(link.source, []).append(link)
-    return [Hit(key, _name(snapshot, key), tuple(via[key]), seen[key]) for key in seen if seen[key]]
+    return [
+        Dependent(key, _name(snapshot, key), tuple(via[key]), distance)
+        for key, distance in distances.items()
+        if distance
+    ]
 
 
 def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[Key], *, cascade: bool = False) -> Plan:
-    """The steps that delete the resources. With `cascade` everything that refers to them goes, else as little as can.
+    """Return the plan for deleting resources: with `cascade` with all their dependents, else with as few as possible.
 
-    Raises `UsageError` for a resource that drio has no way to delete, or that has no id.
+    Raises `UsageError` for a resource that cannot be deleted in drio, or that has no id.
     """
     wanted = tuple(dict.fromkeys(keys))
     for key in wanted:
@@ -144,111 +157,115 @@ def plan_delete(snapshot: Snapshot, links: Links, keys: Iterable[Key], *, cascad
         if kind is None or not kind.deletable:
             raise UsageError(f"drio has no way to delete {'an' if key[0] in ('app', 'auth') else 'a'} {key[0]}")
         if resource is None or resource.made_up:
-            raise UsageError("it has no id, so it cannot be named to drio")
-    doomed = _doomed(links, wanted, cascade)
-    steps = _Steps(snapshot)
-    for key in doomed:
+            raise UsageError("it has no id, so drio cannot delete it")
+    to_delete = _keys_to_delete(links, wanted, cascade)
+    steps = _StepBuilder(snapshot)
+    for key in to_delete:
         for link in links.used_by(key):
-            if link.source not in doomed and _rule(link) == "detach":
+            if link.source not in to_delete and _rule_of_link(link) == "detached":
                 steps.detach(link)
-    before = {  # by resource: what refers to it and goes as well
+    dependents = {  # by resource: its dependents that are deleted too, before it
         key: {
             link.source
             for link in links.used_by(key)
-            if link.source in doomed and link.source != key and _rule(link) != "cleared"
+            if link.source in to_delete and link.source != key and _rule_of_link(link) != "cleared"
         }
-        for key in doomed
+        for key in to_delete
     }
-    while before:
-        free = next((key for key in before if not before[key] & before.keys()), None)
-        if free is None:  # they refer to each other in a circle: one lets go
-            free = next(iter(before))
-            for link in links.used_by(free):
-                if link.source in before and link.source != free:
+    while dependents:
+        next_key = next((key for key in dependents if not dependents[key] & dependents.keys()), None)
+        if next_key is None:  # a cycle: the references to one of its resources are removed first
+            next_key = next(iter(dependents))
+            for link in links.used_by(next_key):
+                if link.source in dependents and link.source != next_key:
                     steps.detach(link)
-        steps.delete(free, before.pop(free))
+        steps.delete(next_key, dependents.pop(next_key))
     cleared = {
         key: tuple(
-            (link.source[0], link.source[1], link.path) for link in links.used_by(key) if _rule(link) == "cleared"
+            (link.source[0], link.source[1], link.path)
+            for link in links.used_by(key)
+            if _rule_of_link(link) == "cleared"
         )
-        for key in doomed
+        for key in to_delete
     }
-    raws = {key: resource.raw for key in doomed if (resource := snapshot.at(key)) and isinstance(resource.raw, dict)}
+    raws = {key: resource.raw for key in to_delete if (resource := snapshot.at(key)) and isinstance(resource.raw, dict)}
     unread = tuple(kind for kind in KINDS if snapshot.parts[kind].state != "ready")
-    places = {resource.key: place for place, resource in enumerate(snapshot)}
-    return Plan(steps.made(), wanted, unread, cleared, raws, places)
+    positions = {resource.key: position for position, resource in enumerate(snapshot)}
+    return Plan(steps.build(), wanted, unread, cleared, raws, positions)
 
 
-def detached(kind: Kind[Any], now: dict[str, Any], member: str, targets: frozenset[str]) -> dict[str, Any]:
-    """The resource without its references to the targets in that member, whatever else is in it by now."""
-    result = dict(now)
+def without_references(
+    kind: Kind[Any], raw: dict[str, Any], property_name: str, targets: frozenset[str]
+) -> dict[str, Any]:
+    """Return a copy of `raw` without the references to `targets` in one property."""
+    result = dict(raw)
     for reference in kind.references:
         steps = reference.path.split(".")
-        if steps[0].removesuffix("[]") != member:
+        if steps[0].removesuffix("[]") != property_name:
             continue
-        value = result.get(member)
+        value = result.get(property_name)
         if steps[0].endswith("[]") and isinstance(value, list):
-            result[member] = [item for item in value if not any(id in targets for id in _ids(item, steps[1:]))]
+            result[property_name] = [item for item in value if not any(id in targets for id in _ids(item, steps[1:]))]
         elif any(id in targets for _, id in reference.ids(result)):
-            result[member] = None
+            result[property_name] = None
     return result
 
 
-_MEMBERS = {"nextToolIds": "chain", "authId": "sign-in"}
+_PROPERTY_LABELS = {"nextToolIds": "chain", "authId": "sign-in"}
 
 
-class _Steps:
-    """Steps under way: detaches of the same member are one, and come before every delete of their targets."""
+class _StepBuilder:
+    """Collects steps. The detaches from one property become one step, before the deletes of their targets."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._detach: dict[tuple[Key, str], dict[str, None]] = {}
-        self._delete: list[tuple[Key, set[Key]]] = []
+        self._detaches: dict[tuple[Key, str], dict[str, None]] = {}
+        self._deletes: list[tuple[Key, set[Key]]] = []
 
     def detach(self, link: Link) -> None:
-        member = link.path.partition("[")[0].partition(".")[0]
-        self._detach.setdefault((link.source, member), {})[link.target[1]] = None
+        property_name = link.path.partition("[")[0].partition(".")[0]
+        self._detaches.setdefault((link.source, property_name), {})[link.target[1]] = None
 
     def delete(self, key: Key, after: set[Key]) -> None:
-        self._delete.append((key, after))
+        self._deletes.append((key, after))
 
-    def made(self) -> tuple[PlanStep, ...]:
+    def build(self) -> tuple[PlanStep, ...]:
         steps: list[PlanStep] = []
-        kinds = {key[1]: key for key, _ in self._delete}
-        for (key, member), targets in self._detach.items():
-            names = tuple(_name(self._snapshot, kinds.get(id, ("", id))) for id in targets)
-            steps.append(PlanStep("detach", key, _name(self._snapshot, key), member, frozenset(targets), names))
-        places: dict[Key, int] = {}
-        for key, after in self._delete:
-            needs = [place for place, step in enumerate(steps) if step.verb == "detach" and key[1] in step.targets]
-            needs += sorted(places[each] for each in after if each in places)
-            places[key] = len(steps)
-            steps.append(PlanStep("delete", key, _name(self._snapshot, key), after=tuple(needs)))
+        deleted_by_id = {key[1]: key for key, _ in self._deletes}
+        for (key, property_name), targets in self._detaches.items():
+            names = tuple(_name(self._snapshot, deleted_by_id.get(id, ("", id))) for id in targets)
+            steps.append(PlanStep("detach", key, _name(self._snapshot, key), property_name, frozenset(targets), names))
+        delete_indexes: dict[Key, int] = {}
+        for key, after in self._deletes:
+            needed = [index for index, step in enumerate(steps) if step.verb == "detach" and key[1] in step.targets]
+            needed += sorted(delete_indexes[dependent] for dependent in after if dependent in delete_indexes)
+            delete_indexes[key] = len(steps)
+            steps.append(PlanStep("delete", key, _name(self._snapshot, key), after=tuple(needed)))
         return tuple(steps)
 
 
-def _doomed(links: Links, wanted: tuple[Key, ...], cascade: bool) -> dict[Key, None]:
-    """The resources that go, in the order in which they were found."""
-    doomed = dict.fromkeys(wanted)
+def _keys_to_delete(links: Links, wanted: tuple[Key, ...], cascade: bool) -> dict[Key, None]:
+    """Return the keys of `wanted` and of the dependents that are deleted with them, in breadth-first order."""
+    to_delete = dict.fromkeys(wanted)
     queue = deque(wanted)
     while queue:
         for link in links.used_by(queue.popleft()):
-            rule = _rule(link)
-            if link.source not in doomed and (rule == "goes too" or (cascade and rule == "detach")):
-                doomed[link.source] = None
+            rule = _rule_of_link(link)
+            if link.source not in to_delete and (rule == "deleted" or (cascade and rule == "detached")):
+                to_delete[link.source] = None
                 queue.append(link.source)
-    return doomed
+    return to_delete
 
 
-def _rule(link: Link) -> Rule:
+def _rule_of_link(link: Link) -> Rule:
     kind = KINDS[link.source[0]]
-    member = link.path.partition("[")[0]
-    found = next((each for each in kind.references if each.path.partition("[")[0] == member), None)
-    return rule_of(kind, found) if found else "detach"
+    head = link.path.partition("[")[0]
+    reference = next((reference for reference in kind.references if reference.path.partition("[")[0] == head), None)
+    return rule_of(kind, reference) if reference else "detached"
 
 
 def _required(kind: Kind[Any], reference: Reference) -> bool:
-    """Whether a resource of this kind cannot be without the reference."""
+    """Return whether a resource of this kind cannot exist without the reference."""
     if kind.parent and kind.parent[0] == reference.path:
         return True
     model = kind.create_model
@@ -258,6 +275,7 @@ def _required(kind: Kind[Any], reference: Reference) -> bool:
 
 
 def _ids(value: Any, steps: list[str]) -> Iterator[str]:
+    """Yield the id at a path below `value`, if there is one."""
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     if isinstance(value, str):

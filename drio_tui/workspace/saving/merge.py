@@ -1,12 +1,11 @@
-"""Three versions of one JSON object: what an edit began from (base), what is there now (theirs), what is wanted (mine).
+"""Three-way merge of a JSON object: base (when the edit began), remote (theirs, now) and local (ours, as edited).
 
-Objects are merged member by member at every depth. What only one side changed is taken, what both changed
-in the same way too, what both changed differently is a conflict. Lists are single values, save for those
-whose members have an identity (the chain's ids, a widget's actions): there, what each side added, removed
-or changed is found and put together. Members that nobody knows are treated like all others.
+Objects are merged property by property at every depth. A change of one side is applied, and so is the same change of
+both sides; different changes of both sides are a conflict. Lists are single values, except those whose elements have
+an identity (the ids of a chain, the actions of a widget): the additions, removals and changes of both sides are merged
+there. Unknown properties are merged like all others.
 
-PATCH cannot tell null from absent in the first two levels of an object (contract section 6), so they are
-one and the same there.
+In the first two levels of an object null and absent are equal: PATCH does not distinguish them (contract section 6).
 """
 
 from __future__ import annotations
@@ -20,22 +19,22 @@ from drio_tui.api.models import changes, same_json
 from drio_tui.schema.fields import MISSING
 
 Path = tuple[str, ...]
-"""Names of members from the top: `("branding", "primaryColor")`. Names may hold dots themselves."""
+"""Property names from the top: `("branding", "primaryColor")`. Names may contain dots."""
 
 Object = dict[str, Any]
 
 _NULL_IS_ABSENT = 2
-"""Levels on which PATCH takes null for absent."""
+"""The number of levels on which null equals absent."""
 
 
 def dotted(path: Path) -> str:
-    """A path as people and the API's `details` write it: `branding.primaryColor`."""
+    """Return a path as the interface and the API's `details` write it: `branding.primaryColor`."""
     return ".".join(path)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One member that differs. `before` and `after` are JSON, `MISSING` where there is none; they may be secret."""
+    """One property that differs. `before` and `after` are JSON, or `MISSING` if it is absent; they may be secret."""
 
     path: Path
     before: Any = field(repr=False)
@@ -48,10 +47,10 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class FieldConflict:
-    """One member that both sides changed, differently. The values are JSON or `MISSING`.
+    """One property that both sides changed differently. The values are JSON, or `MISSING` if it is absent.
 
-    `both` is what they make together where that can be said (a list with the additions and removals of
-    both), else `MISSING`. `reason` is a sentence for people.
+    `both` is a merged value if there is one (a list with the additions and removals of both sides), else `MISSING`.
+    `reason` is shown to the user.
     """
 
     path: Path
@@ -68,7 +67,7 @@ class FieldConflict:
 
 @dataclass(frozen=True, slots=True)
 class OverwrittenList:
-    """What replacing a list by one made from an old base would undo: members that came and went meanwhile."""
+    """Remote changes that would be lost if the local list replaced the remote one: added and removed elements."""
 
     path: Path
     would_remove: tuple[Any, ...]
@@ -77,10 +76,10 @@ class OverwrittenList:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Three versions put together.
+    """The result of a three-way merge.
 
-    `merged` holds theirs where there is a conflict. `mine` is what `merged` changes in theirs, `theirs` what
-    they had changed since base. `stale` names the lists that a blind replacement would have damaged.
+    `merged` has the remote value for each conflict. `mine` are the changes from remote to `merged`, `theirs` those from
+    base to remote. `stale` are the lists in which replacing the remote list would have lost changes.
     """
 
     merged: Object = field(repr=False)
@@ -90,9 +89,9 @@ class Merge:
     stale: tuple[OverwrittenList, ...] = ()
 
     def resolved(self, values: Mapping[Path, Any]) -> Object:
-        """`merged` with the value decided on for each conflict (`MISSING` takes the member away).
+        """Return `merged` with the given value for each conflict (`MISSING` removes the property).
 
-        Raises `KeyError` for a conflict that was not decided.
+        Raises `KeyError` for a conflict without a value.
         """
         result = self.merged
         for conflict in self.conflicts:
@@ -100,41 +99,41 @@ class Merge:
         return result
 
 
-def merge(base: Object, theirs: Object, mine: Object, *, lists: Collection[Path] = ()) -> Merge:
-    """Put the three together; `lists` are the paths of lists whose members have an identity."""
-    walk = _Walk(frozenset(lists))
-    merged = walk.objects((), base, theirs, mine)
+def merge(base: Object, remote: Object, local: Object, *, lists: Collection[Path] = ()) -> Merge:
+    """Merge three versions of an object; `lists` are the paths of the lists whose elements have an identity."""
+    merger = _Merger(frozenset(lists))
+    merged = merger.merge_objects((), base, remote, local)
     return Merge(
         merged,
-        tuple(walk.conflicts),
-        tuple(diff(theirs, merged)),
-        tuple(diff(base, theirs)),
-        tuple(walk.stale),
+        tuple(merger.conflicts),
+        tuple(diff(remote, merged)),
+        tuple(diff(base, remote)),
+        tuple(merger.stale),
     )
 
 
 def diff(before: Object, after: Object) -> list[FieldChange]:
-    """What differs, member by member at every depth, in the order of `after`; lists are single values."""
+    """Return the changed properties at every depth, in the order of `after`; lists are single values."""
     return list(_diff((), before, after))
 
 
 def patch_of(before: Object, after: Object) -> Object:
-    """The body of the PATCH from `before` to `after`: changed members only, objects merged one level, null clears."""
+    """Return the PATCH body from `before` to `after`: only changes, objects merged one level deep, null to clear."""
     patch: Object = {}
     for name, value in changes(before, after).items():
-        was = before.get(name)
-        if value is None and was is None:
+        old = before.get(name)
+        if value is None and old is None:
             continue
-        if isinstance(value, dict) and isinstance(was, dict):
-            value = {key: item for key, item in value.items() if item is not None or was.get(key) is not None}
+        if isinstance(value, dict) and isinstance(old, dict):
+            value = {key: item for key, item in value.items() if item is not None or old.get(key) is not None}
             if not value:
                 continue
         patch[name] = value
     return patch
 
 
-def at(value: Any, path: Path) -> Any:
-    """What stands at the path, `MISSING` where nothing does."""
+def value_at(value: Any, path: Path) -> Any:
+    """Return the value at the path below `value`, `MISSING` if there is none."""
     for name in path:
         if not isinstance(value, dict) or name not in value:
             return MISSING
@@ -143,7 +142,7 @@ def at(value: Any, path: Path) -> Any:
 
 
 def with_value(value: Object, path: Path, new: Any) -> Object:
-    """A copy with `new` at the path, objects made on the way; `MISSING` takes the member away."""
+    """Return a copy with `new` at the path, creating objects on the way; `MISSING` removes the property."""
     name, rest = path[0], path[1:]
     result = dict(value)
     if rest:
@@ -158,17 +157,19 @@ def with_value(value: Object, path: Path, new: Any) -> Object:
     return result
 
 
-def same(left: Any, right: Any, depth: int = _NULL_IS_ABSENT + 1) -> bool:
-    """Equality of two values, `MISSING` included, that stand `depth` names below the top."""
+def equal_at_depth(left: Any, right: Any, depth: int = _NULL_IS_ABSENT + 1) -> bool:
+    """Return whether two values, JSON or `MISSING`, that are `depth` levels below the top are equal."""
     if depth <= _NULL_IS_ABSENT and (left is None or left is MISSING):
         return right is None or right is MISSING
     if depth < _NULL_IS_ABSENT and isinstance(left, dict) and isinstance(right, dict):
-        return all(same(left.get(name, MISSING), right.get(name, MISSING), depth + 1) for name in left | right)
+        return all(
+            equal_at_depth(left.get(name, MISSING), right.get(name, MISSING), depth + 1) for name in left | right
+        )
     return same_json(left, right)
 
 
 def _diff(path: Path, before: Any, after: Any) -> Iterator[FieldChange]:
-    if same(before, after, len(path)):
+    if equal_at_depth(before, after, len(path)):
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for name in [*after, *(name for name in before if name not in after)]:
@@ -177,163 +178,170 @@ def _diff(path: Path, before: Any, after: Any) -> Iterator[FieldChange]:
         yield FieldChange(path, before, after)
 
 
-class _Walk:
-    """One merge under way."""
+class _Merger:
+    """A merge in progress, with the conflicts and stale lists found in it."""
 
     def __init__(self, lists: frozenset[Path]) -> None:
         self.lists = lists
         self.conflicts: list[FieldConflict] = []
         self.stale: list[OverwrittenList] = []
 
-    def objects(self, path: Path, base: Object, theirs: Object, mine: Object) -> Object:
-        names = [*theirs, *(name for name in mine if name not in theirs)]
-        made = {
-            name: self.values(
-                (*path, name), base.get(name, MISSING), theirs.get(name, MISSING), mine.get(name, MISSING)
+    def merge_objects(self, path: Path, base: Object, remote: Object, local: Object) -> Object:
+        names = [*remote, *(name for name in local if name not in remote)]
+        merged = {
+            name: self.merge_values(
+                (*path, name), base.get(name, MISSING), remote.get(name, MISSING), local.get(name, MISSING)
             )
             for name in names
         }
-        return {name: value for name, value in made.items() if value is not MISSING}
+        return {name: value for name, value in merged.items() if value is not MISSING}
 
-    def values(self, path: Path, base: Any, theirs: Any, mine: Any) -> Any:
+    def merge_values(self, path: Path, base: Any, remote: Any, local: Any) -> Any:
         depth = len(path)
-        if path in self.lists and isinstance(theirs, list) and isinstance(mine, list):
-            return self.list(path, base if isinstance(base, list) else [], theirs, mine)
-        if same(mine, base, depth) or same(mine, theirs, depth):
-            return theirs
-        if same(theirs, base, depth):
-            return mine
-        if isinstance(theirs, dict) and isinstance(mine, dict):
-            return self.objects(path, base if isinstance(base, dict) else {}, theirs, mine)
-        self.conflicts.append(FieldConflict(path, base, theirs, mine))
-        return theirs
+        if path in self.lists and isinstance(remote, list) and isinstance(local, list):
+            return self.merge_lists(path, base if isinstance(base, list) else [], remote, local)
+        if equal_at_depth(local, base, depth) or equal_at_depth(local, remote, depth):
+            return remote
+        if equal_at_depth(remote, base, depth):
+            return local
+        if isinstance(remote, dict) and isinstance(local, dict):
+            return self.merge_objects(path, base if isinstance(base, dict) else {}, remote, local)
+        self.conflicts.append(FieldConflict(path, base, remote, local))
+        return remote
 
-    def list(self, path: Path, base: list[Any], theirs: list[Any], mine: list[Any]) -> list[Any]:
-        if same_json(mine, base):
-            return theirs
-        joined = _joined(base, theirs, mine)
-        if joined.lost or joined.back:
-            self.stale.append(OverwrittenList(path, joined.lost, joined.back))
-        if joined.reason:
-            self.conflicts.append(FieldConflict(path, base, theirs, mine, joined.reason, joined.values))
-            return theirs
-        return joined.values
+    def merge_lists(self, path: Path, base: list[Any], remote: list[Any], local: list[Any]) -> list[Any]:
+        if same_json(local, base):
+            return remote
+        result = _merge_lists(base, remote, local)
+        if result.remote_additions or result.remote_removals:
+            self.stale.append(OverwrittenList(path, result.remote_additions, result.remote_removals))
+        if result.reason:
+            self.conflicts.append(FieldConflict(path, base, remote, local, result.reason, result.values))
+            return remote
+        return result.values
 
 
 @dataclass(slots=True)
-class _Joined:
-    """A list made of two; `reason` says why it is only a proposal."""
+class _ListMerge:
+    """The result of merging a list.
+
+    `reason` is empty, or why `values` are only a proposal. `remote_additions` and `remote_removals` are the elements
+    that replacing the remote list would remove and bring back.
+    """
 
     values: list[Any]
     reason: str
-    lost: tuple[Any, ...]
-    back: tuple[Any, ...]
+    remote_additions: tuple[Any, ...]
+    remote_removals: tuple[Any, ...]
 
 
-def _joined(base: list[Any], theirs: list[Any], mine: list[Any]) -> _Joined:
-    fresh = count(len(base))
-    their = _aligned(base, theirs, fresh)
-    my = _aligned(base, mine, fresh)
-    _same_additions(their, my, len(base))
-    known = range(len(base))
+def _merge_lists(base: list[Any], remote: list[Any], local: list[Any]) -> _ListMerge:
+    new_tokens = count(len(base))
+    remote_by_token = _align(base, remote, new_tokens)
+    local_by_token = _align(base, local, new_tokens)
+    _unify_additions(remote_by_token, local_by_token, len(base))
+    base_tokens = range(len(base))
     reason = ""
     values: dict[int, Any] = {}
-    gone: set[int] = set()
-    for token in [*their, *(token for token in my if token not in their)]:
-        if token not in known:
-            values[token] = their.get(token, my.get(token))
+    removed: set[int] = set()
+    for token in [*remote_by_token, *(token for token in local_by_token if token not in remote_by_token)]:
+        if token not in base_tokens:
+            values[token] = remote_by_token.get(token, local_by_token.get(token))
             continue
-        was = base[token]
-        if token in their and token in my:
-            values[token], clash = _member(was, their[token], my[token])
+        old = base[token]
+        if token in remote_by_token and token in local_by_token:
+            values[token], conflict = _merge_element(old, remote_by_token[token], local_by_token[token])
         else:
-            kept = their.get(token, my.get(token))
-            clash = not same_json(kept, was)  # one side changed what the other took away
+            kept = remote_by_token.get(token, local_by_token.get(token))
+            conflict = not same_json(kept, old)  # one side changed what the other side removed
             values[token] = kept
-            if not clash:
-                gone.add(token)
-        reason = reason or ("Both changed the same entry" if clash else "")
-    order, both_moved = _order(
-        [token for token in known if token in their and token in my],
-        [token for token in their if token not in gone],
-        [token for token in my if token not in gone],
+            if not conflict:
+                removed.add(token)
+        reason = reason or ("Both changed the same entry" if conflict else "")
+    order, both_moved = _merge_order(
+        [token for token in base_tokens if token in remote_by_token and token in local_by_token],
+        [token for token in remote_by_token if token not in removed],
+        [token for token in local_by_token if token not in removed],
     )
-    return _Joined(
+    remote_additions = [token for token in remote_by_token if token not in base_tokens and token not in local_by_token]
+    remote_removals = [token for token in local_by_token if token in base_tokens and token not in remote_by_token]
+    return _ListMerge(
         [values[token] for token in order],
         reason or ("Both changed the order" if both_moved else ""),
-        tuple(value for token, value in their.items() if token not in known and token not in my),
-        tuple(value for token, value in my.items() if token in known and token not in their),
+        tuple(remote_by_token[token] for token in remote_additions),
+        tuple(local_by_token[token] for token in remote_removals),
     )
 
 
-def _aligned(base: list[Any], other: list[Any], fresh: Iterable[int]) -> dict[int, Any]:
-    """The members of `other` in order, each under its place in `base`, or under a fresh number when it is new.
+def _align(base: list[Any], other: list[Any], new_tokens: Iterable[int]) -> dict[int, Any]:
+    """Return the elements of `other`, in order, by token: the index of the same element in `base`, else a new number.
 
-    Equal members belong together first; of the rest, objects that say the same in all of `_IDENTITY`, nearest
-    place first. One that says something else there is another one: a guess here could hide that it was
-    removed and not changed.
+    Equal elements are matched first; then objects that are equal in all properties of `_IDENTITY`, the nearest index
+    first. An object that differs in one of these is a new element: matching it by a guess could turn a removal into a
+    change.
     """
-    free = list(range(len(base)))
-    found: list[int | None] = []
+    unmatched = list(range(len(base)))
+    tokens: list[int | None] = []
     for value in other:
-        token = next((place for place in free if same_json(base[place], value)), None)
-        found.append(token)
+        token = next((index for index in unmatched if same_json(base[index], value)), None)
+        tokens.append(token)
         if token is not None:
-            free.remove(token)
-    for place, value in enumerate(other):
-        if found[place] is None and isinstance(value, dict):
-            alike = [token for token in free if _alike(base[token], value)]
-            if alike:
-                _, nearest = min((abs(token - place), token) for token in alike)
-                found[place] = nearest
-                free.remove(nearest)
-    numbers = iter(fresh)
-    return {next(numbers) if token is None else token: value for token, value in zip(found, other, strict=True)}
+            unmatched.remove(token)
+    for index, value in enumerate(other):
+        if tokens[index] is None and isinstance(value, dict):
+            candidates = [token for token in unmatched if _same_identity(base[token], value)]
+            if candidates:
+                _, nearest = min((abs(token - index), token) for token in candidates)
+                tokens[index] = nearest
+                unmatched.remove(nearest)
+    numbers = iter(new_tokens)
+    return {next(numbers) if token is None else token: value for token, value in zip(tokens, other, strict=True)}
 
 
 _IDENTITY = ("trigger", "type", "template", "targetToolId")
-"""The members of an action that say which one it is."""
+"""The properties that identify an action."""
 
 
-def _alike(left: Any, right: Object) -> bool:
+def _same_identity(left: Any, right: Object) -> bool:
     return isinstance(left, dict) and all(
         same_json(left.get(name, MISSING), right.get(name, MISSING)) for name in _IDENTITY
     )
 
 
-def _same_additions(theirs: dict[int, Any], mine: dict[int, Any], known: int) -> None:
-    """Give a member that both sides added one number, in place."""
-    spare = [(token, value) for token, value in theirs.items() if token >= known]
+def _unify_additions(remote: dict[int, Any], local: dict[int, Any], base_length: int) -> None:
+    """Give an element that both sides added the same token, by changing `local` in place."""
+    additions = [(token, value) for token, value in remote.items() if token >= base_length]
     renamed: dict[int, int] = {}
-    for token, value in mine.items():
-        if token >= known:
-            twin = next((pair for pair in spare if same_json(pair[1], value)), None)
-            if twin:
-                renamed[token] = twin[0]
-                spare.remove(twin)
-    items = [(renamed.get(token, token), value) for token, value in mine.items()]
-    mine.clear()
-    mine.update(items)
+    for token, value in local.items():
+        if token >= base_length:
+            equal = next((addition for addition in additions if same_json(addition[1], value)), None)
+            if equal:
+                renamed[token] = equal[0]
+                additions.remove(equal)
+    items = [(renamed.get(token, token), value) for token, value in local.items()]
+    local.clear()
+    local.update(items)
 
 
-def _member(base: Any, theirs: Any, mine: Any) -> tuple[Any, bool]:
-    """One entry that both sides kept; whether they disagree about it."""
-    walk = _Walk(frozenset())
-    merged = walk.values(("",) * (_NULL_IS_ABSENT + 1), base, theirs, mine)  # entries are replaced whole: null counts
-    return merged, bool(walk.conflicts)
+def _merge_element(base: Any, remote: Any, local: Any) -> tuple[Any, bool]:
+    """Return the merged value of an element that both sides kept, and whether there is a conflict in it."""
+    merger = _Merger(frozenset())
+    path = ("",) * (_NULL_IS_ABSENT + 1)  # elements are replaced as a whole, so null and absent differ in them
+    merged = merger.merge_values(path, base, remote, local)
+    return merged, bool(merger.conflicts)
 
 
-def _order(common: list[int], theirs: list[int], mine: list[int]) -> tuple[list[int], bool]:
-    """All tokens in an order that keeps to whichever side moved something; whether both did, differently."""
+def _merge_order(common: list[int], remote: list[int], local: list[int]) -> tuple[list[int], bool]:
+    """Return all tokens in the order of the side that moved some, and whether both sides moved some differently."""
     shared = set(common)
-    their, my = ([token for token in side if token in shared] for side in (theirs, mine))
-    lead, other = (theirs, mine) if my in (common, their) else (mine, theirs)
-    result = list(lead)
-    placed = set(lead)
-    for place, token in enumerate(other):
+    remote_order, local_order = ([token for token in side if token in shared] for side in (remote, local))
+    leading, following = (remote, local) if local_order in (common, remote_order) else (local, remote)
+    result = list(leading)
+    placed = set(leading)
+    for index, token in enumerate(following):
         if token in placed:
             continue
-        before = next((each for each in reversed(other[:place]) if each in placed), None)
-        result.insert(0 if before is None else result.index(before) + 1, token)
+        previous = next((earlier for earlier in reversed(following[:index]) if earlier in placed), None)
+        result.insert(0 if previous is None else result.index(previous) + 1, token)
         placed.add(token)
-    return result, my != common and their != common and my != their
+    return result, local_order != common and remote_order != common and local_order != remote_order

@@ -1,4 +1,4 @@
-"""What an answer, or a look after none came, shows of a write; and what of it may be noted."""
+"""Reconciling a write: what reading the resource back shows after an unknown outcome, and what the journal records."""
 
 from __future__ import annotations
 
@@ -9,50 +9,63 @@ from drio_tui.api.errors import DrioError
 from drio_tui.kinds import Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving.journal import Entry, State, strip
-from drio_tui.workspace.saving.merge import FieldChange, Merge, Object, Path, at, diff, dotted, merge, same
+from drio_tui.workspace.saving.merge import (
+    FieldChange,
+    Merge,
+    Object,
+    Path,
+    diff,
+    dotted,
+    equal_at_depth,
+    merge,
+    value_at,
+)
 from drio_tui.workspace.saving.save_requests import Write, comparable, identity_lists
-from drio_tui.workspace.saving.save_result import Edit, Verdict
+from drio_tui.workspace.saving.save_result import Edit, ReadBack
 
 
-def merge_of(edit: Edit, theirs: Object) -> Merge:
-    """The edit put together with how the resource is now."""
+def merge_edit(edit: Edit, remote: Object) -> Merge:
+    """Return the merge of an edit with the current version of the resource."""
     return merge(
         comparable(edit.kind, edit.base),
-        comparable(edit.kind, theirs),
+        comparable(edit.kind, remote),
         comparable(edit.kind, edit.mine),
         lists=identity_lists(edit.kind),
     )
 
 
-def others_since(kind: Kind[Any], base: Object, now: Object) -> list[FieldChange]:
-    """What differs from what was seen, apart from what the server sets by itself."""
+def remote_changes_since(kind: Kind[Any], base: Object, current: Object) -> list[FieldChange]:
+    """Return the changes from `base` to `current`, without those of properties that only the server sets."""
     return [
-        change for change in diff(comparable(kind, base), comparable(kind, now)) if change.path[0] not in kind.fixed
+        change for change in diff(comparable(kind, base), comparable(kind, current)) if change.path[0] not in kind.fixed
     ]
 
 
-def verdict_of(
-    kind: Kind[Any], write: Write, before: Object, wanted: Object, now: Object | DrioError | None
-) -> Verdict:
-    """What reading again (`now`, None: not there) says of a write that was to lead from `before` to `wanted`."""
-    if not isinstance(now, dict):
+def read_back_of(
+    kind: Kind[Any], write: Write, before: Object, wanted: Object, current: Object | DrioError | None
+) -> ReadBack:
+    """Return what the resource as read back (`current`, None if it does not exist) shows of a write.
+
+    The write was to change the resource from `before` to `wanted`.
+    """
+    if not isinstance(current, dict):
         return "cannot tell"
-    there = comparable(kind, now)
-    seen = [
-        (at(there, change.path), change) for change in diff(only(before, write.members), only(wanted, write.members))
-    ]
-    # A write-only member shows neither before nor after.
-    seen = [(value, change) for value, change in seen if not (value is MISSING and change.before is MISSING)] or seen
-    if seen and all(same(value, change.after, len(change.path)) for value, change in seen):
+    comparable_current = comparable(kind, current)
+    changes = diff(pick(before, write.properties), pick(wanted, write.properties))
+    values = [(value_at(comparable_current, change.path), change) for change in changes]
+    # A write-only property is missing both before and after.
+    readable = [(value, change) for value, change in values if not (value is MISSING and change.before is MISSING)]
+    values = readable or values
+    if values and all(equal_at_depth(value, change.after, len(change.path)) for value, change in values):
         return "applied"
-    if seen and all(same(value, change.before, len(change.path)) for value, change in seen):
-        only_secrets = all(value is MISSING and change.before is MISSING for value, change in seen)
+    if values and all(equal_at_depth(value, change.before, len(change.path)) for value, change in values):
+        only_secrets = all(value is MISSING and change.before is MISSING for value, change in values)
         return "cannot tell" if only_secrets else "not applied"
     return "cannot tell"
 
 
-def ended(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> Entry:
-    """The journal's entry of a create once its end is known; `raw` is what was made, None when nothing was seen."""
+def ended_entry(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> Entry:
+    """Return the entry of a create with its outcome; `raw` is the created resource, None if none was found."""
     if raw is None:
         return replace(entry, state=state)
     after, lost = strip(raw)
@@ -62,30 +75,30 @@ def ended(entry: Entry, kind: Kind[Any], raw: Object | None, state: State) -> En
         resource=str(raw.get("id", "")),
         name=kind.label(raw),
         after=after,
-        lost=dotted_all(lost),
+        lost=dotted_paths(lost),
     )
 
 
-def holds(raw: Object, body: Object) -> bool:
-    """Whether the resource has everything that the body says, as far as it shows it."""
+def matches_body(raw: Object, body: Object) -> bool:
+    """Return whether all properties of `body` that the resource has are equal in both."""
     return all(
-        holds(raw[name], value)
+        matches_body(raw[name], value)
         if isinstance(value, dict) and isinstance(raw[name], dict)
-        else same(raw[name], value, 1)
+        else equal_at_depth(raw[name], value, 1)
         for name, value in body.items()
         if name in raw
     )
 
 
-def only(raw: Object, members: tuple[str, ...]) -> Object:
-    """These members of it alone."""
-    return {name: raw[name] for name in members if name in raw}
+def pick(raw: Object, properties: tuple[str, ...]) -> Object:
+    """Return a copy with only these properties."""
+    return {name: raw[name] for name in properties if name in raw}
 
 
-def before_the_answer(before: Object, after: Object) -> Object:
-    """What is wanted as far as it may be kept before the answer shows which members are write-only.
+def loggable_before_response(before: Object, after: Object) -> Object:
+    """Return the part of `after` that may be in the journal before the response shows what is write-only.
 
-    New members of objects that are no known field could be secrets by any name: they wait for the answer.
+    New properties of `config` are left out: they may be secrets, whatever their names are.
     """
     return {
         name: {key: item for key, item in value.items() if key in before[name]}
@@ -95,6 +108,6 @@ def before_the_answer(before: Object, after: Object) -> Object:
     }
 
 
-def dotted_all(*parts: tuple[Path, ...]) -> tuple[str, ...]:
-    """Every path once, as people read them."""
-    return tuple(dict.fromkeys(dotted(path) for part in parts for path in part))
+def dotted_paths(*groups: tuple[Path, ...]) -> tuple[str, ...]:
+    """Return the paths of all groups in dotted form, without duplicates."""
+    return tuple(dict.fromkeys(dotted(path) for paths in groups for path in paths))

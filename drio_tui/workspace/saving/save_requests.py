@@ -1,4 +1,4 @@
-"""Which requests a change takes, kind by kind, and which changes deserve a second look before they are sent."""
+"""The requests that save a change of a resource, and which changes are reviewed before they are sent."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _PARTS: dict[tuple[str, str], Part] = {
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One request. `body` is the PATCH, or the whole new value of the one member that a PUT replaces."""
+    """One request. `body` is that of the PATCH, or the new value of the one property that a PUT replaces."""
 
     part: Part
-    members: tuple[str, ...]
+    properties: tuple[str, ...]
     body: Any = field(repr=False)
 
     async def send(self, client: DrioClient, kind: Kind[Any], app: str, id: str) -> Item[Any]:
-        """Send it; gives the resource as it is then. Raises `DrioError`."""
+        """Send the request and return the resource in the response. Raises `DrioError`."""
         match self.part:
             case "binding":
                 return await client.bind(app, id, self.body)
@@ -46,15 +46,15 @@ class Write:
 
 
 def identity_lists(kind: Kind[Any]) -> frozenset[Path]:
-    """The lists whose members have an identity: those that hold references (the chain, a widget's actions)."""
-    found = (reference.path.partition("[]") for reference in kind.references)
-    return frozenset(tuple(head.split(".")) for head, mark, _ in found if mark)
+    """Return the lists whose elements have an identity: those with references (the chain, a widget's actions)."""
+    partitions = (reference.path.partition("[]") for reference in kind.references)
+    return frozenset(tuple(head.split(".")) for head, brackets, _ in partitions if brackets)
 
 
 def comparable(kind: Kind[Any], raw: Object) -> Object:
-    """The object without what the server adds to members that a person sets.
+    """Return the object without what the server adds to properties that the user sets.
 
-    That is a binding's status and hash, and the name of an action's target tool.
+    These are the status and hash of a binding, and the target tool's name of an action.
     """
     result = dict(raw)
     binding, actions = raw.get("binding"), raw.get("actions")
@@ -65,35 +65,38 @@ def comparable(kind: Kind[Any], raw: Object) -> Object:
     return result
 
 
-def writes(kind: Kind[Any], before: Object, after: Object, again: Iterable[str] = (), *names: Object) -> list[Write]:
-    """The requests that lead from `before` to `after` (both `comparable`): the PATCH first, then whole replacements.
+def requests_for(
+    kind: Kind[Any], before: Object, after: Object, again: Iterable[str] = (), *name_sources: Object
+) -> list[Write]:
+    """Return the requests that change `before` to `after` (both `comparable`): the PATCH first, then the PUTs.
 
-    `names` are objects in which the names of target tools stand that a server may not add by itself.
+    The properties in `again` are sent even if they are unchanged. `name_sources` are objects with the names of target
+    tools: a server may not add them to actions by itself.
     """
     patch = patch_of(before, after)
-    wanted = {*patch, *again}
+    changed = {*patch, *again}
     puts: list[Write] = []
-    for (kind_name, member), part in _PARTS.items():
-        if kind_name != kind.name or member not in wanted:
+    for (kind_name, property_name), part in _PARTS.items():
+        if kind_name != kind.name or property_name not in changed:
             continue
-        value = after.get(member)
+        value = after.get(property_name)
         if part == "binding":
             if not isinstance(value, dict):
-                continue  # there is no route for an empty binding; PATCH with null takes it away
+                continue  # there is no route for an empty binding; PATCH with null removes it
         elif value is None:
             value = []
-        patch.pop(member, None)
+        patch.pop(property_name, None)
         if part == "actions":
-            value = _with_target_names(value, names)
-        puts.append(Write(part, (member,), value))
+            value = _with_target_names(value, name_sources)
+        puts.append(Write(part, (property_name,), value))
     return ([Write("patch", tuple(patch), patch)] if patch else []) + puts
 
 
 def danger_of(kind: Kind[Any], change: FieldChange) -> str:
-    """Why a change deserves a look before it is written, in a few words; empty when it does not.
+    """Return why a change is reviewed before it is saved, in a few words; empty if it needs no review.
 
-    The rule: what switches something off, takes something away, renames what others outside know, moves
-    where calls or credentials go, changes what a tool calls or promises, or replaces a secret.
+    Reviewed are changes that disable something, remove something, rename what is known outside, redirect calls or
+    credentials, change what a tool calls or promises, or replace a secret.
     """
     top, last = change.path[0], change.path[-1]
     if any(is_secret(name) for name in change.path) or last == "secretRef":
@@ -104,33 +107,33 @@ def danger_of(kind: Kind[Any], change: FieldChange) -> str:
         return "changes what it calls"
     if change.path in (("slug",), ("key",)):
         return "others may know it by this name"
-    if (kind.name, top) in _ROUTES:
+    if (kind.name, top) in _ROUTING:
         return "changes where calls or credentials go"
-    if top == "annotations" or (kind.name, top) in _PROMISES:
+    if top == "annotations" or (kind.name, top) in _CONTRACT:
         return "changes what callers are promised"
     if change.before not in (None, MISSING, "", [], {}) and change.after in (None, MISSING, "", [], {}):
         return "takes a value away"
     if isinstance(change.before, list) and isinstance(change.after, list):
-        left = list(change.after)
+        unmatched = list(change.after)
         for value in change.before:
-            twin = next((place for place, item in enumerate(left) if same_json(item, value)), None)
-            if twin is None:
+            index = next((index for index, item in enumerate(unmatched) if same_json(item, value)), None)
+            if index is None:
                 return "takes entries out of the list"
-            del left[twin]
+            del unmatched[index]
     return ""
 
 
 def needs_review(kind: Kind[Any], changes: Iterable[FieldChange]) -> bool:
-    """Whether the changes should be shown before they are written: more than one, or a dangerous one."""
+    """Return whether changes are reviewed before they are saved: more than one, or one with a `danger_of`."""
     changes = list(changes)
     return len(changes) > 1 or any(danger_of(kind, change) for change in changes)
 
 
-_ROUTES = {
+_ROUTING = {
     ("integration", "baseUrl"), ("integration", "authId"), ("integration", "kind"), ("operation", "method"),
     ("operation", "path"), ("auth", "config"), ("auth", "grants"), ("widget", "toolId"), ("tool", "widgetId"),
 }  # fmt: skip
-_PROMISES = {("operation", "inputSchema"), ("operation", "outputSchema")}
+_CONTRACT = {("operation", "inputSchema"), ("operation", "outputSchema")}
 
 
 def _without_target_name(action: Any) -> Any:
@@ -145,10 +148,10 @@ def _with_target_names(actions: Any, sources: Iterable[Object]) -> Any:
         for action in _objects(source.get("actions")):
             if isinstance(action.get("targetToolId"), str) and "targetToolName" in action:
                 names.setdefault(action["targetToolId"], action["targetToolName"])
-    return [_named(action, names) for action in actions] if isinstance(actions, list) else actions
+    return [_with_target_name(action, names) for action in actions] if isinstance(actions, list) else actions
 
 
-def _named(action: Any, names: dict[str, Any]) -> Any:
+def _with_target_name(action: Any, names: dict[str, Any]) -> Any:
     target = action.get("targetToolId") if isinstance(action, dict) else None
     if not isinstance(target, str) or target not in names or "targetToolName" in action:
         return action

@@ -1,4 +1,4 @@
-"""What can come of a change: each a type of its own, so that whoever asked for it has to look at all of them."""
+"""The outcomes of a change. Each is a separate type, so that a caller has to handle all of them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from drio_tui.api.errors import ApiError, Conflict, DrioError, FieldError
 from drio_tui.kinds import Kind
 from drio_tui.workspace.saving.merge import FieldChange, FieldConflict, Merge, Object, Path
 
-Verdict = Literal["applied", "not applied", "cannot tell"]
+ReadBack = Literal["applied", "not applied", "cannot tell"]
+"""What reading a resource back shows of a write with an unknown outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A resource as it was when the edit began (`base`) and as it is wanted (`mine`); both may hold secrets.
+    """A resource as it was when the edit began (`base`) and as edited (`mine`); both may contain secrets.
 
-    `again` names members to be sent though they did not change: a tool bound anew to the same operation
-    (`binding`) takes over its new schema.
+    `again` are properties that are sent even if unchanged: rebinding a tool to the same operation (`binding`) binds it
+    to the operation's current schema.
     """
 
     kind: Kind[Any]
@@ -29,16 +30,16 @@ class Edit:
 
     @property
     def name(self) -> str:
-        """What the resource is called. Not yet safe to show."""
+        """The name of the resource; not sanitized."""
         return self.kind.label(self.base)
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The change is in. `raw` is the resource as the server now gives it.
+    """The change was saved. `raw` is the resource in the last response.
 
-    `diff` is what was written (empty when there was nothing left to write), `theirs` what others had
-    changed since the edit began, which was kept. `request_ids` are those of the answers, in order.
+    `diff` are the changes that were written (empty if there were none left to write), `theirs` the changes that others
+    made since the edit began and that were kept. `request_ids` are those of the responses, in order.
     """
 
     raw: Object = field(repr=False)
@@ -49,19 +50,19 @@ class Saved:
 
     @property
     def request_id(self) -> str | None:
-        """The id of the last answer, to be quoted to support."""
+        """The request id of the last response, to be quoted to support."""
         return self.request_ids[-1] if self.request_ids else None
 
     @property
     def id(self) -> str:
-        """The resource's id; of interest after a create."""
-        found = self.raw.get("id")
-        return found if isinstance(found, str) else ""
+        """The id of the resource, which is new after a create; empty if the response has none."""
+        id = self.raw.get("id")
+        return id if isinstance(id, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflicted:
-    """Both sides changed the same members; nothing (more) was written. `theirs` is the resource as it is now."""
+    """Both sides changed the same properties; nothing (more) was written. `theirs` is the current resource."""
 
     edit: Edit
     merge: Merge
@@ -69,17 +70,17 @@ class Conflicted:
 
     @property
     def fields(self) -> tuple[FieldConflict, ...]:
-        """The members in question, each with its three values."""
+        """The conflicting properties, each with its three values."""
         return self.merge.conflicts
 
     def resolved(self, values: dict[Path, Any]) -> Edit:
-        """The edit to save next, with the value decided on for each conflict. Raises `KeyError` for a missing one."""
+        """Return the next edit to save, with a value for each conflict. Raises `KeyError` for a missing one."""
         return replace(self.edit, base=self.theirs, mine=self.merge.resolved(values))
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedElsewhere:
-    """The resource is no longer there. `buffer` is what was wanted, whole, to be created anew."""
+    """The resource no longer exists. `buffer` is the edited resource, from which it can be created again."""
 
     edit: Edit
     buffer: Object = field(repr=False)
@@ -87,9 +88,9 @@ class DeletedElsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server said no. `fields` are the members it names; `written` is what had got through before.
+    """The server rejected the request. `written` are the changes that earlier requests of the save have written.
 
-    `read` is the resource as it was when the refused request was made, where there was one.
+    `read` is the resource as read before the rejected request, None if it was not read.
     """
 
     error: ApiError
@@ -98,18 +99,21 @@ class Refused:
 
     @property
     def fields(self) -> list[FieldError]:
-        """The errors that belong to single members."""
+        """The errors of single fields."""
         return self.error.field_errors
 
     @property
     def referrers(self) -> list[dict[str, Any]]:
-        """What stands in the way of a delete: `{"kind", "id", "name", "field"}` each."""
+        """The dependents that prevent a delete, each `{"kind", "id", "name", "field"}`."""
         return self.error.referrers if isinstance(self.error, Conflict) else []
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It could not be tried (no connection, no sign-in, an unreadable answer to a read): nothing was changed."""
+    """The request was not sent (no connection, no sign-in, an unreadable response to a read): it changed nothing.
+
+    `written` are the changes that earlier requests of the save have written.
+    """
 
     error: DrioError
     written: tuple[FieldChange, ...] = ()
@@ -117,13 +121,13 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The request went out and no usable answer came. `verdict` is what reading again said of it.
+    """The request was sent, and there was no usable response. `verdict` is what reading the resource back shows.
 
-    `raw` is the resource as it was read again, None where that failed or it is not there.
+    `raw` is the resource as read back, None if that failed or it does not exist.
     """
 
     error: DrioError
-    verdict: Verdict
+    verdict: ReadBack
     raw: Object | None = field(default=None, repr=False)
     written: tuple[FieldChange, ...] = ()
     group: str = ""
@@ -131,7 +135,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The resource is gone; `already` says that someone else had done it."""
+    """The resource is deleted; `already` is true if someone else deleted it before."""
 
     name: str
     request_id: str | None = None
@@ -140,39 +144,39 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """What was to be deleted is not what was seen any more; nothing was deleted. `raw` is how it is now."""
+class ChangedMeanwhile:
+    """The resource changed since the user decided to delete it; nothing was deleted. `raw` is the current resource."""
 
-    theirs: tuple[FieldChange, ...]
+    remote_changes: tuple[FieldChange, ...]
     raw: Object = field(repr=False)
 
 
 SaveOutcome = Saved | Conflicted | DeletedElsewhere | Refused | Failed | Unknown
 CreateOutcome = Saved | Refused | Failed | Unknown
-DeleteOutcome = Deleted | Changed | Refused | Failed | Unknown
+DeleteOutcome = Deleted | ChangedMeanwhile | Refused | Failed | Unknown
 Outcome = SaveOutcome | DeleteOutcome
 
 
 def succeeded(outcome: Outcome) -> bool:
-    """Whether what was asked for is so now."""
+    """Return whether the change was made."""
     return isinstance(outcome, Saved | Deleted) or (isinstance(outcome, Unknown) and outcome.verdict == "applied")
 
 
 def problem(outcome: Outcome) -> str:
-    """Why it did not succeed, in a sentence, not yet safe to show; empty when it did."""
+    """Return why a change did not succeed, as a sentence, not sanitized; empty if it did."""
     match outcome:
-        case Unknown(verdict=verdict, error=error) if verdict != "applied":
-            return f"{error.title}: reading again {_SAYS[verdict]}"
+        case Unknown(verdict=read_back, error=error) if read_back != "applied":
+            return f"{error.title}: reading again {_READ_BACK_TEXT[read_back]}"
         case Refused(error=error) | Failed(error=error):
             return str(error)
         case Conflicted(merge=merge):
             return f"Someone else changed {', '.join(conflict.dotted for conflict in merge.conflicts)}"
-        case Changed(theirs=theirs):
-            return f"Someone else changed {', '.join(change.dotted for change in theirs)}"
+        case ChangedMeanwhile(remote_changes=changes):
+            return f"Someone else changed {', '.join(change.dotted for change in changes)}"
         case DeletedElsewhere():
             return "It was deleted elsewhere"
         case _:
             return ""
 
 
-_SAYS = {"not applied": "shows that it did not happen", "cannot tell": "does not show whether it happened"}
+_READ_BACK_TEXT = {"not applied": "shows that it did not happen", "cannot tell": "does not show whether it happened"}

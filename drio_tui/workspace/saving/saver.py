@@ -1,8 +1,8 @@
-"""Writing changes so that nobody's work is lost: read again, compare, merge, send what changed, note how to undo it.
+"""Saving changes without overwriting those of others: read again, merge, send what changed, record it in the journal.
 
-The API documents no ETag, so a write is preceded by a read, and only the time between that read and the
-write is left to chance; a PATCH sends changed members only, so that even then members changed by others
-stay. Within one `Saver` writes to the same thing wait for each other.
+The API documents no ETag, so each write is preceded by a read. A change by others between that read and the write is
+not detected, but a PATCH sends only changed properties, so that others' changes to other properties are kept even then.
+Within one `Saver` writes to the same resource are serialized.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.cancellation import CancellableRequests, Stopped
 from drio_tui.workspace.saving.journal import Entry, Journal, State, strip
-from drio_tui.workspace.saving.merge import FieldChange, Merge, Object, at, diff, same
+from drio_tui.workspace.saving.merge import FieldChange, Merge, Object, diff, equal_at_depth, value_at
 from drio_tui.workspace.saving.reconcile import (
-    before_the_answer,
-    dotted_all,
-    ended,
-    holds,
-    merge_of,
-    only,
-    others_since,
-    verdict_of,
+    dotted_paths,
+    ended_entry,
+    loggable_before_response,
+    matches_body,
+    merge_edit,
+    pick,
+    read_back_of,
+    remote_changes_since,
 )
-from drio_tui.workspace.saving.save_requests import Write, comparable, writes
+from drio_tui.workspace.saving.save_requests import Write, comparable, requests_for
 from drio_tui.workspace.saving.save_result import (
-    Changed,
+    ChangedMeanwhile,
     Conflicted,
     CreateOutcome,
     Deleted,
@@ -45,21 +45,21 @@ from drio_tui.workspace.saving.save_result import (
     DeleteOutcome,
     Edit,
     Failed,
+    ReadBack,
     Refused,
     Saved,
     SaveOutcome,
     Unknown,
-    Verdict,
 )
 from drio_tui.workspace.saving.single_flight import SingleFlight
 
-_ROUNDS = 3
-"""How often an edit is merged again when the server says (412) that it moved on in between."""
+_MAX_ATTEMPTS = 3
+"""How often an edit is read, merged and sent if the resource changes in between (412, or 409)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What saving an edit would do now, for review: nothing was sent."""
+    """What saving an edit would do, for review; nothing was sent."""
 
     edit: Edit
     merge: Merge
@@ -67,13 +67,13 @@ class Preview:
 
     @property
     def diff(self) -> tuple[FieldChange, ...]:
-        """What would be written."""
+        """The changes that would be written."""
         return self.merge.mine
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
-    """A create that may have happened: what was sent, and the ids that were there before."""
+class _PendingCreate:
+    """A create with an unknown outcome: the body that was sent, and the ids that existed before."""
 
     body: Object = field(repr=False)
     known: Collection[str]
@@ -82,11 +82,10 @@ class _Attempt:
 
 
 class Saver:
-    """Writes to one drio. `journal_of` gives the journal of an app; without it none is kept.
+    """Writes to one drio. `journal_of` returns the journal of an app; without it there is no journal.
 
-    Every method gives an outcome and raises only `asyncio.CancelledError`: a caller that goes away does not
-    end a write under way, which is finished and noted all the same (`intents.settle` waits for it). A person
-    who does not want to wait any longer calls `stop`.
+    Methods return an outcome and raise only `asyncio.CancelledError`. Cancelling the caller does not end a running
+    write: it is completed and recorded in the journal (`intents.settle` waits for it). To end it, call `stop`.
     """
 
     def __init__(self, client: DrioClient, journal_of: Callable[[str], Journal] | None = None) -> None:
@@ -95,31 +94,31 @@ class Saver:
         self._journals: dict[Path, Journal] = {}
         self._deploying: dict[str, asyncio.Event] = {}
         self.intents = SingleFlight()
-        self._asking = CancellableRequests()
-        self._before = CancellableRequests()
-        self._open: dict[tuple[str, ...], _Attempt] = {}
-        self._marked: set[tuple[str, ...]] = set()
-        self.not_undone: dict[str, str] = {}
-        """By id, the changes that could not be undone, and why: the next undo passes over them."""
+        self._requests = CancellableRequests()
+        self._pre_write_requests = CancellableRequests()
+        self._pending_creates: dict[tuple[str, ...], _PendingCreate] = {}
+        self._fingerprinted: set[tuple[str, ...]] = set()
+        self.undo_failures: dict[str, str] = {}
+        """Why changes could not be undone, by id of their entry; `undo_last` skips them."""
 
     def stop(self, app: str) -> bool:
-        """Give up the request under way for a change of an app; whether there was one.
+        """Cancel the running request for a change of an app; return whether there was one.
 
-        What was only being read, or waited for a deploy, ends in `Failed`, with nothing written. What was being
-        written is looked up, as after a lost answer, and ends in `Unknown`; a second `stop` gives up the looking.
-        A deploy goes on: while there is one, no change is being written.
+        A change that is still being read, or waits for a deploy, ends with `Failed`, and nothing is written. One that
+        is being written is read back, as after a lost response, and ends with `Unknown`; a second `stop` cancels the
+        reading. A deploy is not cancelled: during a deploy no change is being written.
         """
-        waiting = self._before.stop(app)
-        return waiting if app in self._deploying else self._asking.stop(app) or waiting
+        cancelled = self._pre_write_requests.cancel(app)
+        return cancelled if app in self._deploying else self._requests.cancel(app) or cancelled
 
     def stop_deploy(self, app: str) -> bool:
-        """The same for a deploy, and for the writes that it waits for."""
-        return self._asking.stop(app)
+        """Cancel the running deploy of an app, or the writes it waits for; return whether there was a request."""
+        return self._requests.cancel(app)
 
     def journal(self, app: str) -> Journal | None:
-        """The journal in which changes of this app are noted, if one is kept.
+        """Return the journal of an app, None if there is none.
 
-        It is the same one each time: it holds what could not be written to its file.
+        It is the same object each time, since it has in memory what could not be written to its file.
         """
         if self._journal_of is None or not app:
             return None
@@ -129,96 +128,104 @@ class Saver:
     # --- changing --------------------------------------------------------------------------------
 
     async def preview(self, edit: Edit) -> Preview | DeletedElsewhere | Failed | Refused:
-        """Read again and merge, without writing."""
-        theirs = await self._now(edit.kind, edit.app, edit.id, self._before)
-        if theirs is None:
+        """Read the resource and merge the edit, without writing."""
+        remote = await self._read(edit.kind, edit.app, edit.id, self._pre_write_requests)
+        if remote is None:
             return DeletedElsewhere(edit, edit.mine)
-        if isinstance(theirs, DrioError):
-            return _not_done(theirs)
-        return Preview(edit, merge_of(edit, theirs), theirs)
+        if isinstance(remote, DrioError):
+            return _refused_or_failed(remote)
+        return Preview(edit, merge_edit(edit, remote), remote)
 
     async def save(self, edit: Edit, *, group: str = "", undoes: str = "") -> SaveOutcome:
-        """Write what `edit.mine` changed, merged with what others have changed since `edit.base`.
+        """Save the changes of an edit, merged with those that others made since `edit.base`.
 
-        A tool's binding and chain and a widget's actions go by their own routes, after the PATCH of the rest.
+        The binding and chain of a tool and the actions of a widget have separate routes, used after the PATCH.
         """
-        intent = (edit.app, "save", edit.kind.name, edit.id, _digest(edit.base, edit.mine, [*edit.again]))
-        key = (edit.app, edit.kind.name, edit.id)
-        return await self.intents.once(intent, lambda: self.intents.alone(key, lambda: self._save(edit, group, undoes)))
+        request_key = (edit.app, "save", edit.kind.name, edit.id, _digest(edit.base, edit.mine, [*edit.again]))
+        resource_key = (edit.app, edit.kind.name, edit.id)
+        return await self.intents.once(
+            request_key, lambda: self.intents.exclusive(resource_key, lambda: self._save(edit, group, undoes))
+        )
 
     async def _save(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
-        if (stopped := await self._after_deploy(edit.app)) is not None:
+        if (stopped := await self._wait_for_deploy(edit.app)) is not None:
             return stopped
         group = group or journals.new_id()
-        for rounds_left in reversed(range(_ROUNDS)):
+        for attempts_left in reversed(range(_MAX_ATTEMPTS)):
             outcome = await self._save_once(edit, group, undoes)
-            if not rounds_left or not isinstance(outcome, Refused) or not await self._moved_on(edit, outcome):
+            if (
+                not attempts_left
+                or not isinstance(outcome, Refused)
+                or not await self._changed_since_read(edit, outcome)
+            ):
                 break
         return outcome
 
-    async def _moved_on(self, edit: Edit, outcome: Refused) -> bool:
-        """Whether a write was refused because the resource is not any more what was read just before it.
+    async def _changed_since_read(self, edit: Edit, outcome: Refused) -> bool:
+        """Return whether a write was rejected because the resource changed after it was read.
 
-        412 says so. 409 can mean that, or a clash with something else, which no second try would mend.
+        A 412 means that. A 409 can also be another conflict, which a second attempt would not resolve.
         """
         if isinstance(outcome.error, PreconditionFailed):
             return True
         if not isinstance(outcome.error, Conflict) or outcome.fields or outcome.referrers or outcome.read is None:
             return False
-        now = await self._now(edit.kind, edit.app, edit.id)
-        return isinstance(now, dict) and bool(diff(comparable(edit.kind, outcome.read), comparable(edit.kind, now)))
+        current = await self._read(edit.kind, edit.app, edit.id)
+        return isinstance(current, dict) and bool(
+            diff(comparable(edit.kind, outcome.read), comparable(edit.kind, current))
+        )
 
     async def _save_once(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
-        theirs = await self._now(edit.kind, edit.app, edit.id)
-        if theirs is None:
+        remote = await self._read(edit.kind, edit.app, edit.id)
+        if remote is None:
             return DeletedElsewhere(edit, edit.mine)
-        if isinstance(theirs, DrioError):
-            return _not_done(theirs)
-        found = merge_of(edit, theirs)
-        if found.conflicts:
-            return Conflicted(edit, found, theirs)
-        before = comparable(edit.kind, theirs)
-        raw = theirs
+        if isinstance(remote, DrioError):
+            return _refused_or_failed(remote)
+        merge = merge_edit(edit, remote)
+        if merge.conflicts:
+            return Conflicted(edit, merge, remote)
+        before = comparable(edit.kind, remote)
+        raw = remote
         written: list[FieldChange] = []
-        ids: list[str] = []
-        for write in writes(edit.kind, before, found.merged, edit.again, theirs, edit.mine):
-            entry = _update(edit, write, theirs, found.merged, group, undoes)
-            item = await self._send(edit, write, entry, theirs, found.merged)
+        request_ids: list[str] = []
+        for write in requests_for(edit.kind, before, merge.merged, edit.again, remote, edit.mine):
+            entry = _update_entry(edit, write, remote, merge.merged, group, undoes)
+            item = await self._send(edit, write, entry, remote, merge.merged)
             if isinstance(item, DrioError):
-                return await self._not_saved(edit, write, entry, item, before, raw, found.merged, tuple(written))
+                return await self._outcome_of_error(edit, write, entry, item, before, raw, merge.merged, tuple(written))
             raw = item.raw
             if item.request_id:
-                ids.append(item.request_id)
-            written += [change for change in found.mine if change.path[0] in write.members]
-        return Saved(raw, tuple(written), found.theirs, tuple(ids), group)
+                request_ids.append(item.request_id)
+            written += [change for change in merge.mine if change.path[0] in write.properties]
+        return Saved(raw, tuple(written), merge.theirs, tuple(request_ids), group)
 
     async def _send(
-        self, edit: Edit, write: Write, entry: Entry, theirs: Object, wanted: Object
+        self, edit: Edit, write: Write, entry: Entry, remote: Object, wanted: Object
     ) -> Item[Any] | DrioError:
-        """One request with its entry in the journal."""
+        """Send one request and record it in the journal."""
         kind = edit.kind
-        await self._begin(entry)
+        await self._note_begin(entry)
         try:
-            sending = write.send(self.client, kind, edit.app, edit.id)
-            item = await self._asking.ask(edit.app, sending, changes=True)
+            request = write.send(self.client, kind, edit.app, edit.id)
+            item = await self._requests.run(edit.app, request, changes=True)
         except DrioError as error:
-            # What may have happened stays unknown in the journal; undoing looks at what is there.
+            # A write with an unknown outcome stays `unknown` in the journal; an undo reads the resource.
             if not error.outcome_unknown:
-                await self._end(entry, "failed")
+                await self._note_end(entry, "failed")
             return error
-        given, given_lost = strip(only(comparable(kind, item.raw), write.members))
-        # What was sent and does not come back is write-only: a secret by whatever name.
-        unseen = tuple(
+        after, lost_paths = strip(pick(comparable(kind, item.raw), write.properties))
+        # What was sent and is missing in the response is write-only: it counts as a secret, whatever its name is.
+        write_only = tuple(
             change.dotted
-            for change in diff(only(comparable(kind, theirs), write.members), only(wanted, write.members))
-            if change.after is not MISSING and change.after is not None and at(item.raw, change.path) is MISSING
+            for change in diff(pick(comparable(kind, remote), write.properties), pick(wanted, write.properties))
+            if change.after is not MISSING and change.after is not None and value_at(item.raw, change.path) is MISSING
         )
-        added = tuple(path for path in given_lost if at(theirs, path) is MISSING)
-        told = dict.fromkeys((*entry.lost, *dotted_all(given_lost), *unseen))
-        await self._end(replace(entry, after=given, lost=tuple(told), added=added), "done")
+        added = tuple(path for path in lost_paths if value_at(remote, path) is MISSING)
+        lost = dict.fromkeys((*entry.lost, *dotted_paths(lost_paths), *write_only))
+        await self._note_end(replace(entry, after=after, lost=tuple(lost), added=added), "done")
         return item
 
-    async def _not_saved(
+    async def _outcome_of_error(
         self,
         edit: Edit,
         write: Write,
@@ -229,17 +236,17 @@ class Saver:
         wanted: Object,
         written: tuple[FieldChange, ...],
     ) -> SaveOutcome:
-        """What an error on the way means, after looking where that helps."""
+        """Return the outcome of a save with a failed request; the resource is read back if needed."""
         if error.outcome_unknown:
-            now = await self._now(edit.kind, edit.app, edit.id)
-            verdict = verdict_of(edit.kind, write, before, wanted, now)
-            await self._looked_up(entry, verdict, error)
-            return Unknown(error, verdict, now if isinstance(now, dict) else None, written, entry.group)
-        if isinstance(error, NotFound) and await self._now(edit.kind, edit.app, edit.id) is None:
+            current = await self._read(edit.kind, edit.app, edit.id)
+            read_back = read_back_of(edit.kind, write, before, wanted, current)
+            await self._note_read_back(entry, read_back, error)
+            return Unknown(error, read_back, current if isinstance(current, dict) else None, written, entry.group)
+        if isinstance(error, NotFound) and await self._read(edit.kind, edit.app, edit.id) is None:
             return DeletedElsewhere(edit, edit.mine)
         return Refused(error, written, read) if isinstance(error, ApiError) else Failed(error, written)
 
-    # --- making ----------------------------------------------------------------------------------
+    # --- creating --------------------------------------------------------------------------------
 
     async def create(
         self,
@@ -253,33 +260,32 @@ class Saver:
         undoes: str = "",
         known: Collection[str] | None = None,
     ) -> CreateOutcome:
-        """POST a new resource. `known` are the ids that are there already; they are read when not given.
+        """POST a new resource. `known` are the existing ids; they are read if not given.
 
-        `intent` names what the person asked for (a form, say), so that asking twice makes one thing; without
-        it the body does. When the outcome is unknown the list is read again: a new resource that has everything
-        the body says is the one (`applied`), none with its key, slug or name means that it did not happen.
-        Asked again with the same intent, it looks first for what the attempt before may have made since; what
-        is found is brought up to what the body says now.
+        `intent` is an idempotency key, such as the id of a form: calls with the same key create one resource. Without
+        it the body is the key. After an unknown outcome the list is read: a new resource that matches the body is the
+        created one (`applied`); if none has its key, slug or name, it was not created. A later call with the same key
+        first looks for the resource of the previous attempt, and updates it to the new body.
         """
         key = (app, "create", kind.name, parent, intent or _digest(body))
 
-        async def make() -> CreateOutcome:
-            before = self._open.pop(key, None)
-            if before is not None:
-                verdict, raw = await self._was_made(kind, app, parent, before.body, before.known)
+        async def create() -> CreateOutcome:
+            pending = self._pending_creates.pop(key, None)
+            if pending is not None:
+                read_back, raw = await self._find_created(kind, app, parent, pending.body, pending.known)
                 if raw is not None:
-                    await self._end(ended(before.entry, kind, raw, "done"), "done")
+                    await self._note_end(ended_entry(pending.entry, kind, raw, "done"), "done")
                     edit = Edit(kind, app, str(raw.get("id")), raw, {**raw, **body})
-                    found = await self._save(edit, group, undoes)
-                    if isinstance(found, Conflicted | DeletedElsewhere):  # others, within this moment
-                        return Unknown(before.error, "applied", raw, group=group)
-                    return found
-                if verdict == "cannot tell":
-                    self._open[key] = before
-                    return Unknown(before.error, verdict, group=group)
+                    outcome = await self._save(edit, group, undoes)
+                    if isinstance(outcome, Conflicted | DeletedElsewhere):  # changed by others since it was found
+                        return Unknown(pending.error, "applied", raw, group=group)
+                    return outcome
+                if read_back == "cannot tell":
+                    self._pending_creates[key] = pending
+                    return Unknown(pending.error, read_back, group=group)
             return await self._create(key, kind, app, body, parent, group, undoes, known)
 
-        return await self.intents.once(key, make)
+        return await self.intents.once(key, create)
 
     async def _create(
         self,
@@ -292,59 +298,62 @@ class Saver:
         undoes: str,
         known: Collection[str] | None,
     ) -> CreateOutcome:
-        if (stopped := await self._after_deploy(app)) is not None:
+        if (stopped := await self._wait_for_deploy(app)) is not None:
             return stopped
         if known is None:
             listed = await self.listed(kind, app, parent)
             if isinstance(listed, DrioError):
-                return _not_done(listed)
+                return _refused_or_failed(listed)
             known = {str(raw.get("id")) for raw in listed}
         group = group or journals.new_id()
-        # The body may hold write-only members by any name; what the answer shows is noted at the end.
+        # The body may have write-only properties of any name: only what the response shows is recorded, at the end.
         entry = journals.entry(
             "create", app, kind.name, "", kind.label(body), group=group, parent=parent, undoes=undoes,
-            known=self._marks(known, group, kind.name, parent), sent=journals.marks_of(body),
+            known=self._known_fingerprints(known, group, kind.name, parent), sent=journals.fingerprints_of(body),
         )  # fmt: skip
-        await self._begin(entry)
+        await self._note_begin(entry)
         try:
-            sending = self.client.create(kind, body, app=app, parent=parent)
-            item = await self._asking.ask(app, sending, changes=True)
+            request = self.client.create(kind, body, app=app, parent=parent)
+            item = await self._requests.run(app, request, changes=True)
         except DrioError as error:
             if not error.outcome_unknown:
-                await self._end(entry, "failed")
-                return _not_done(error)
-            verdict, raw = await self._was_made(kind, app, parent, body, known)
-            if verdict != "applied":
-                self._open[key] = _Attempt(body, known, error, entry)
-            await self._looked_up(ended(entry, kind, raw, entry.state), verdict, error)
-            return Unknown(error, verdict, raw, group=group)
-        made = ended(entry, kind, item.raw, "done")
-        if kind is APP:  # its journal has a name only now
-            made = replace(made, app=made.resource)
-            await self._begin(made)
-        await self._end(made, "done")
-        ids = (item.request_id,) if item.request_id else ()
-        return Saved(item.raw, tuple(diff({}, only(item.raw, tuple(body)))), (), ids, group)
+                await self._note_end(entry, "failed")
+                return _refused_or_failed(error)
+            read_back, raw = await self._find_created(kind, app, parent, body, known)
+            if read_back != "applied":
+                self._pending_creates[key] = _PendingCreate(body, known, error, entry)
+            await self._note_read_back(ended_entry(entry, kind, raw, entry.state), read_back, error)
+            return Unknown(error, read_back, raw, group=group)
+        done_entry = ended_entry(entry, kind, item.raw, "done")
+        if kind is APP:  # the journal is named after the id of the app, which is known only now
+            done_entry = replace(done_entry, app=done_entry.resource)
+            await self._note_begin(done_entry)
+        await self._note_end(done_entry, "done")
+        request_ids = (item.request_id,) if item.request_id else ()
+        return Saved(item.raw, tuple(diff({}, pick(item.raw, tuple(body)))), (), request_ids, group)
 
-    def _marks(self, known: Collection[str], *key: str) -> tuple[str, ...] | None:
-        """What the journal notes of the resources that are there before a create; None where it has that already."""
-        if key in self._marked:
+    def _known_fingerprints(self, known: Collection[str], *key: str) -> tuple[str, ...] | None:
+        """Return the fingerprints of the existing ids for the journal; None if it has them for this `key` already."""
+        if key in self._fingerprinted:
             return None
-        self._marked.add(key)
-        return tuple(journals.mark_of(id) for id in known)
+        self._fingerprinted.add(key)
+        return tuple(journals.fingerprint_of(id) for id in known)
 
-    async def _was_made(
+    async def _find_created(
         self, kind: Kind[Any], app: str, parent: str, body: Object, known: Collection[str]
-    ) -> tuple[Verdict, Object | None]:
+    ) -> tuple[ReadBack, Object | None]:
+        """Return whether a create with an unknown outcome was applied, and the created resource if it was found."""
         listed = await self.listed(kind, app, parent)
         if isinstance(listed, DrioError):
             return "cannot tell", None
-        fresh = [raw for raw in listed if str(raw.get("id")) not in known]
-        named = [raw for raw in fresh if any(name in body and body[name] == raw.get(name) for name in _NAMES)]
-        exact = [raw for raw in named if holds(comparable(kind, raw), comparable(kind, body))]
-        if len(exact) == 1:
-            return "applied", exact[0]
-        return ("cannot tell", None) if named else ("not applied", None)
+        new = [raw for raw in listed if str(raw.get("id")) not in known]
+        candidates = [
+            raw for raw in new if any(name in body and body[name] == raw.get(name) for name in _IDENTIFYING_PROPERTIES)
+        ]
+        matches = [raw for raw in candidates if matches_body(comparable(kind, raw), comparable(kind, body))]
+        if len(matches) == 1:
+            return "applied", matches[0]
+        return ("cannot tell", None) if candidates else ("not applied", None)
 
     # --- deleting --------------------------------------------------------------------------------
 
@@ -361,18 +370,18 @@ class Saver:
         group: str = "",
         undoes: str = "",
     ) -> DeleteOutcome:
-        """DELETE a resource, noting all of it first.
+        """DELETE a resource, after recording all of it in the journal.
 
-        With `base`, what was seen when the person decided, nothing is deleted that others have changed since.
-        `ignoring` are dotted paths that `base` does not know. `links` are the single references to it that may
-        be cleared with it: `(kind, id, member)`. `place` orders what is deleted with the same intent as drio lists it.
+        With `base`, the resource as shown to the user, it is not deleted if others changed it since. `ignoring` are the
+        dotted paths of changes that do not matter. `links` are the single references to it that the server may clear:
+        `(kind, id, property)`. `place` is its position in drio's lists, see `Entry`.
         """
-        intent = (app, "delete", kind.name, id)
-        key = (app, kind.name, id)
+        request_key = (app, "delete", kind.name, id)
+        resource_key = (app, kind.name, id)
         return await self.intents.once(
-            intent,
-            lambda: self.intents.alone(
-                key, lambda: self._delete(kind, app, id, base, ignoring, tuple(links), place, group, undoes)
+            request_key,
+            lambda: self.intents.exclusive(
+                resource_key, lambda: self._delete(kind, app, id, base, ignoring, tuple(links), place, group, undoes)
             ),
         )
 
@@ -388,165 +397,168 @@ class Saver:
         group: str,
         undoes: str,
     ) -> DeleteOutcome:
-        if (stopped := await self._after_deploy(app)) is not None:
+        if (stopped := await self._wait_for_deploy(app)) is not None:
             return stopped
-        now = await self._now(kind, app, id)
-        if now is None:
+        current = await self._read(kind, app, id)
+        if current is None:
             return Deleted(kind.label(base or {"id": id}), already=True)
-        if isinstance(now, DrioError):
-            return _not_done(now)
-        if base is not None and (
-            since := [each for each in others_since(kind, base, now) if each.dotted not in ignoring]
-        ):
-            return Changed(tuple(since), now)
-        before, stripped = strip(now)
-        lost = dotted_all(stripped)
+        if isinstance(current, DrioError):
+            return _refused_or_failed(current)
+        if base is not None:
+            changes = [change for change in remote_changes_since(kind, base, current) if change.dotted not in ignoring]
+            if changes:
+                return ChangedMeanwhile(tuple(changes), current)
+        name = kind.label(current)
+        before, lost_paths = strip(current)
+        lost = dotted_paths(lost_paths)
         group = group or journals.new_id()
-        parent = now.get(kind.parent[0]) if kind.parent else None
-        if isinstance(now.get("secretRef"), str):
+        parent = current.get(kind.parent[0]) if kind.parent else None
+        if isinstance(current.get("secretRef"), str):
             lost = tuple(dict.fromkeys((*lost, "secretRef")))
         entry = journals.entry(
-            "delete", app, kind.name, id, kind.label(now), group=group, before=before, lost=lost, links=links,
+            "delete", app, kind.name, id, name, group=group, before=before, lost=lost, links=links,
             place=place, parent=parent if isinstance(parent, str) else "", undoes=undoes,
         )  # fmt: skip
-        await self._begin(entry)
+        await self._note_begin(entry)
         try:
-            request_id = await self._asking.ask(app, self.client.delete(kind, id, app=app), changes=True)
+            request_id = await self._requests.run(app, self.client.delete(kind, id, app=app), changes=True)
         except DrioError as error:
             if not error.outcome_unknown:
-                await self._end(entry, "failed")
-                return Deleted(kind.label(now), already=True) if isinstance(error, NotFound) else _not_done(error)
-            left = await self._now(kind, app, id)
-            raw = left if isinstance(left, dict) else None
-            verdict: Verdict = "applied" if left is None else "cannot tell" if raw is None else "not applied"
-            await self._looked_up(entry, verdict, error)
-            return Unknown(error, verdict, raw, group=group)
-        await self._end(entry, "done")
-        return Deleted(kind.label(now), request_id, group=group)
+                await self._note_end(entry, "failed")
+                return Deleted(name, already=True) if isinstance(error, NotFound) else _refused_or_failed(error)
+            remaining = await self._read(kind, app, id)
+            raw = remaining if isinstance(remaining, dict) else None
+            read_back: ReadBack = "applied" if remaining is None else "cannot tell" if raw is None else "not applied"
+            await self._note_read_back(entry, read_back, error)
+            return Unknown(error, read_back, raw, group=group)
+        await self._note_end(entry, "done")
+        return Deleted(name, request_id, group=group)
 
     # --- deploying -------------------------------------------------------------------------------
 
     async def deploy(
         self, app: str, look: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> Item[DeployResult] | Refused | Failed | Unknown:
-        """POST …/deploy once every write to the app that is under way has ended; one deploy at a time.
+        """POST …/deploy after the running writes to the app have ended; one deploy at a time.
 
-        `look` is awaited right before it, and again after it unless it was refused: what it reads is what is sent,
-        since writes that begin meanwhile wait until the deploy has ended. A `DrioError` of the first ends the deploy.
+        `look` is awaited immediately before the request, and again after it unless it was rejected. What it reads is
+        what is deployed, since later writes wait until the deploy has ended. If its first call raises a `DrioError`,
+        nothing is deployed.
         """
-        return await self.intents.once((app, "deploy"), lambda: self._deploy_alone(app, look))
+        return await self.intents.once((app, "deploy"), lambda: self._deploy_exclusively(app, look))
 
-    async def _deploy_alone(
+    async def _deploy_exclusively(
         self, app: str, look: Callable[[], Coroutine[Any, Any, None]] | None
     ) -> Item[DeployResult] | Refused | Failed | Unknown:
         await self.intents.settle(app)
-        over = self._deploying[app] = asyncio.Event()
+        finished = self._deploying[app] = asyncio.Event()
         try:
             if look is not None:
-                await self._asking.ask(app, look())
+                await self._requests.run(app, look())
             outcome = await self._deploy(app)
             if look is not None and not isinstance(outcome, Refused | Failed):
                 with contextlib.suppress(DrioError):
-                    await self._asking.ask(app, look())
+                    await self._requests.run(app, look())
             return outcome
         except DrioError as error:
-            return _not_done(error)
+            return _refused_or_failed(error)
         finally:
             del self._deploying[app]
-            over.set()
+            finished.set()
 
-    async def _after_deploy(self, app: str) -> Failed | None:
-        """Wait until no deploy is under way; gives what to end with when the person stops waiting."""
-        while (over := self._deploying.get(app)) is not None:
+    async def _wait_for_deploy(self, app: str) -> Failed | None:
+        """Wait until no deploy is running; return the outcome of the write if the user cancels it meanwhile."""
+        while (finished := self._deploying.get(app)) is not None:
             try:
-                await self._before.ask(app, over.wait())
+                await self._pre_write_requests.run(app, finished.wait())
             except Stopped as error:
                 return Failed(error)
         return None
 
     async def _deploy(self, app: str) -> Item[DeployResult] | Refused | Failed | Unknown:
-        before = await self._now(APP, app, app)
+        before = await self._read(APP, app, app)
         if before is None or isinstance(before, DrioError):
-            return _not_done(before or NotFound("the app is not there any more", status=404))
+            return _refused_or_failed(before or NotFound("the app is not there any more", status=404))
         entry = journals.entry("deploy", app, APP.name, app, APP.label(before))
-        await self._begin(entry)
+        await self._note_begin(entry)
         try:
-            item = await self._asking.ask(app, self.client.deploy(app), changes=True)
+            item = await self._requests.run(app, self.client.deploy(app), changes=True)
         except DrioError as error:
             if not error.outcome_unknown:
-                await self._end(entry, "failed")
-                return _not_done(error)
-            now = await self._now(APP, app, app)
-            raw = now if isinstance(now, dict) else None
-            moved = raw is not None and not same(raw.get("version"), before.get("version"))
-            verdict: Verdict = "applied" if moved else "cannot tell"
-            await self._looked_up(entry, verdict, error)
-            return Unknown(error, verdict, raw, group=entry.group)
-        await self._end(entry, "done")
+                await self._note_end(entry, "failed")
+                return _refused_or_failed(error)
+            current = await self._read(APP, app, app)
+            raw = current if isinstance(current, dict) else None
+            version_changed = raw is not None and not equal_at_depth(raw.get("version"), before.get("version"))
+            read_back: ReadBack = "applied" if version_changed else "cannot tell"
+            await self._note_read_back(entry, read_back, error)
+            return Unknown(error, read_back, raw, group=entry.group)
+        await self._note_end(entry, "done")
         return item
 
     # --- reading ---------------------------------------------------------------------------------
 
     async def now(self, kind: Kind[Any], app: str, id: str) -> Object | DrioError | None:
-        """The resource as it is, None when it is not there (any more)."""
-        return await self._now(kind, app, id)
+        """Return the current resource, None if it does not exist, or the error."""
+        return await self._read(kind, app, id)
 
-    async def _now(
-        self, kind: Kind[Any], app: str, id: str, asking: CancellableRequests | None = None
+    async def _read(
+        self, kind: Kind[Any], app: str, id: str, requests: CancellableRequests | None = None
     ) -> Object | DrioError | None:
         try:
-            return (await (asking or self._asking).ask(app, self.client.get(kind, id, app=app))).raw
+            return (await (requests or self._requests).run(app, self.client.get(kind, id, app=app))).raw
         except NotFound:
             return None
         except DrioError as error:
             return error
 
     async def listed(self, kind: Kind[Any], app: str, parent: str = "") -> list[Object] | DrioError:
-        """All resources of a kind, as they are."""
+        """Return all current resources of a kind, or the error."""
         try:
             listing = self.client.list(kind, app=app, parent=parent)
-            return (await self._asking.ask(app, listing)).items
+            return (await self._requests.run(app, listing)).items
         except DrioError as error:
             return error
 
-    # --- noting ----------------------------------------------------------------------------------
+    # --- journal ---------------------------------------------------------------------------------
 
-    async def _begin(self, entry: Entry) -> None:
-        """Note a change before its request is sent, without holding up the screen."""
+    async def _note_begin(self, entry: Entry) -> None:
+        """Record a change before its request is sent, without blocking the event loop."""
         if (journal := self.journal(entry.app)) is not None:
             await asyncio.to_thread(journal.begin, entry)
 
-    async def _end(self, entry: Entry, state: State) -> None:
-        """Note how it ended."""
+    async def _note_end(self, entry: Entry, state: State) -> None:
+        """Record the outcome of a change."""
         if (journal := self.journal(entry.app)) is not None:
             await asyncio.to_thread(journal.end, replace(entry, state=state))
 
-    async def _looked_up(self, entry: Entry, verdict: Verdict, error: DrioError) -> None:
-        """Note what reading again showed after an answer was lost.
+    async def _note_read_back(self, entry: Entry, read_back: ReadBack, error: DrioError) -> None:
+        """Record what reading back showed after an unknown outcome.
 
-        What was given up may still arrive: the journal leaves it open, and undoing looks at what is there.
+        A cancelled request may still arrive at the server: if it was not applied yet, its entry stays `unknown`, and an
+        undo reads the resource.
         """
-        if verdict == "applied":
-            await self._end(entry, "done")
-        elif verdict == "not applied" and not isinstance(error, Stopped):
-            await self._end(entry, "failed")
+        if read_back == "applied":
+            await self._note_end(entry, "done")
+        elif read_back == "not applied" and not isinstance(error, Stopped):
+            await self._note_end(entry, "failed")
 
 
-_NAMES = ("key", "slug", "name")
+_IDENTIFYING_PROPERTIES = ("key", "slug", "name")
 
 
-def _update(edit: Edit, write: Write, theirs: Object, wanted: Object, group: str, undoes: str) -> Entry:
-    """The journal's entry of a write, as it is noted before it is sent."""
+def _update_entry(edit: Edit, write: Write, remote: Object, wanted: Object, group: str, undoes: str) -> Entry:
+    """Return the journal entry of a write that was not sent yet."""
     kind = edit.kind
-    before, lost = strip(only(comparable(kind, theirs), write.members))
-    after, sent_lost = strip(only(wanted, write.members))
+    before, lost = strip(pick(comparable(kind, remote), write.properties))
+    after, sent_lost = strip(pick(wanted, write.properties))
     return journals.entry(
-        "update", edit.app, kind.name, edit.id, kind.label(theirs), group=group, part=write.part,
-        before=before, after=before_the_answer(before, after), lost=dotted_all(lost, sent_lost), undoes=undoes,
+        "update", edit.app, kind.name, edit.id, kind.label(remote), group=group, part=write.part,
+        before=before, after=loggable_before_response(before, after), lost=dotted_paths(lost, sent_lost), undoes=undoes,
     )  # fmt: skip
 
 
-def _not_done(error: DrioError) -> Refused | Failed:
+def _refused_or_failed(error: DrioError) -> Refused | Failed:
     return Refused(error) if isinstance(error, ApiError) else Failed(error)
 
 

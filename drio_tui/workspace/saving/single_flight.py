@@ -1,4 +1,4 @@
-"""One request per intent, however often the key is pressed, and one write at a time to each resource."""
+"""Single flight: equal requests made at the same time are sent once, and writes to one resource are serialized."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-Intent = tuple[str, ...]
-"""What a person asked for, in full. The first member is the app's id (empty where there is none yet)."""
+Key = tuple[str, ...]
+"""Identifies a request, or a resource. The first element is the app's id (empty while the app has none)."""
 
 
 class SingleFlight:
-    """What is under way. A caller that goes away does not end it: it is finished all the same."""
+    """The running requests. A request is completed even if its caller is cancelled."""
 
     def __init__(self) -> None:
-        self._running: dict[Intent, asyncio.Task[Any]] = {}
-        self._locks: dict[Intent, asyncio.Lock] = {}
-        self._waiting: dict[Intent, int] = {}
+        self._running: dict[Key, asyncio.Task[Any]] = {}
+        self._locks: dict[Key, asyncio.Lock] = {}
+        self._lock_users: dict[Key, int] = {}
 
-    async def once(self, intent: Intent, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run `start` unless the same intent is under way already; then wait for that one's outcome."""
-        task = self._running.get(intent)
+    async def once(self, key: Key, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run `start` and return its result; while a call with the same key is running, wait for its result instead."""
+        task = self._running.get(key)
         if task is None:
             task = asyncio.create_task(start())
-            self._running[intent] = task
-            task.add_done_callback(lambda _: self._running.pop(intent, None))
-        found: T = await asyncio.shield(task)
-        return found
+            self._running[key] = task
+            task.add_done_callback(lambda _: self._running.pop(key, None))
+        result: T = await asyncio.shield(task)
+        return result
 
-    async def alone(self, resource: Intent, do: Callable[[], Awaitable[T]]) -> T:
-        """Do it when nothing else is being done to the same thing. Locks that nobody wants are dropped."""
+    async def exclusive(self, resource: Key, run: Callable[[], Awaitable[T]]) -> T:
+        """Await `run` while no other call for the same resource is running. A lock is deleted after its last use."""
         lock = self._locks.setdefault(resource, asyncio.Lock())
-        self._waiting[resource] = self._waiting.get(resource, 0) + 1
+        self._lock_users[resource] = self._lock_users.get(resource, 0) + 1
         try:
             async with lock:
-                return await do()
+                return await run()
         finally:
-            self._waiting[resource] -= 1
-            if not self._waiting[resource]:
-                del self._waiting[resource], self._locks[resource]
+            self._lock_users[resource] -= 1
+            if not self._lock_users[resource]:
+                del self._lock_users[resource], self._locks[resource]
 
     def busy(self, app: str = "") -> bool:
-        """Whether something (of this app) is under way."""
-        return any(not app or intent[0] == app for intent in self._running)
+        """Return whether a request is running, of this app if it is given."""
+        return any(not app or key[0] == app for key in self._running)
 
     async def settle(self, app: str = "") -> None:
-        """Wait until nothing (of this app) is under way, whatever comes of it."""
+        """Wait until no request is running, of this app if it is given. Does not raise their errors."""
         own = asyncio.current_task()
-        while waiting := [
-            task for intent, task in self._running.items() if task is not own and (not app or intent[0] == app)
+        while running := [
+            task for key, task in self._running.items() if task is not own and (not app or key[0] == app)
         ]:
-            await asyncio.wait(waiting)
+            await asyncio.wait(running)

@@ -1,9 +1,9 @@
-"""Taking changes back: what the journal says is turned round, against what is there now.
+"""Undoing the changes in the journal.
 
-An update is undone by an edit from what it made to what was before, merged like any other, so that what
-others have changed since stays and an overlap is a conflict. A create is undone by a delete, a delete by a
-create: the resource gets a new id then, which the journal remembers, so that older changes that speak of the
-old one can still be undone. Every undo is a change of its own in the journal, and can be undone.
+An update is undone by an edit from its new values to the old ones. The edit is merged like any other: later changes of
+others are kept, and an overlap is a conflict. A create is undone by a delete, and a delete by a create. The resource
+gets a new id then, which the journal records as an alias, so that older changes of the old id can still be undone.
+Each undo is a separate change in the journal, and can be undone too.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from drio_tui.api.errors import DrioError, NotFound
 from drio_tui.kinds import APP, KINDS, Kind
 from drio_tui.schema.fields import MISSING
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.duplicate import creatable, create_without, made_id
+from drio_tui.workspace.saving.duplicate import create_body, create_without_rejected_references, made_id
 from drio_tui.workspace.saving.journal import Entry, History, Journal
-from drio_tui.workspace.saving.merge import Object, at, dotted, same, with_value
-from drio_tui.workspace.saving.reconcile import ended
+from drio_tui.workspace.saving.merge import Object, dotted, equal_at_depth, value_at, with_value
+from drio_tui.workspace.saving.reconcile import ended_entry
 from drio_tui.workspace.saving.save_result import Edit, Failed, Outcome, Saved, Unknown, problem, succeeded
 from drio_tui.workspace.saving.saver import Saver
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change that was to be undone.
+    """The result of undoing one change.
 
-    `outcome` is None when nothing was sent, `why_not` then says why. `notes` say what could not be brought
-    back, for people; not yet safe to show.
+    `outcome` is None if nothing was sent; `why_not` is the reason then. `notes` are sentences about what could not be
+    restored, not sanitized.
     """
 
     entry: Entry
@@ -41,17 +41,17 @@ class Step:
 
     @property
     def ok(self) -> bool:
-        """Whether it is undone."""
+        """Whether the change was undone."""
         return self.outcome is not None and succeeded(self.outcome)
 
     @property
     def problem(self) -> str:
-        """Why it is not undone, in a sentence; empty when it is."""
+        """Why the change was not undone, as a sentence; empty if it was."""
         return self.why_not or (problem(self.outcome) if self.outcome else "")
 
 
 def can_undo(history: History, entry: Entry) -> str | None:
-    """Why the change cannot be undone, as far as is known without asking the server; None when it can."""
+    """Return why the change cannot be undone, None if it can, as far as known without a request to the server."""
     kind = KINDS.get(entry.kind)
     if entry.state == "failed":
         return "It did not happen"
@@ -70,82 +70,84 @@ def can_undo(history: History, entry: Entry) -> str | None:
     if entry.what == "delete":
         if entry.before is None:
             return "What it was like is not known"
-        if entry.parent and _gone(history, entry.parent):
+        if entry.parent and _is_deleted(history, entry.parent):
             parent = KINDS[kind.parent[1]].title.lower() if kind.parent else "parent"
             return f"Its {parent} was deleted too; undo that first"
         return None
     if entry.what == "update":
         before, after = (without(side or {}, entry.lost) for side in (entry.before, entry.after))
-        if same(before, after, 0) and not entry.added:
+        if equal_at_depth(before, after, 0) and not entry.added:
             if entry.part == "binding":
-                return "It was bound anew, and drio has no way back to the schema of before"
+                return "It was rebound, and drio has no way back to the previous schema"
             return "Only a secret changed, and secrets are not kept" if entry.lost else "It changed nothing"
-    return "It was deleted since; undo that first" if _gone(history, entry.resource) else None
+    return "It has been deleted since; undo that first" if _is_deleted(history, entry.resource) else None
 
 
 def notes(entry: Entry) -> tuple[str, ...]:
-    """What undoing the change will not bring back, to be said beforehand."""
+    """Return what undoing the change will not restore, as sentences to show before it."""
     added = {dotted(path) for path in entry.added}
-    found = [f"The secret in {path} is not kept and cannot be brought back" for path in entry.lost if path not in added]
+    sentences = [
+        f"The secret in {path} is not kept and cannot be brought back" for path in entry.lost if path not in added
+    ]
     if entry.what == "delete":
-        found.append("It will have a new id")
-    return tuple(found)
+        sentences.append("It will have a new id")
+    return tuple(sentences)
 
 
 async def undo_last(saver: Saver, app: str) -> list[Step]:
-    """Undo the last change that can be taken back, with all that belongs to the same intent.
+    """Undo the latest group of changes that can be undone.
 
-    Changes whose end was not noted are looked up first. The steps begin with the newer changes that stay, with the
-    reason; a change that drio or somebody else's change kept from being undone is tried once, then passed over.
-    Empty when there is nothing to undo.
+    Changes with an unknown outcome are reconciled first. The returned steps begin with the newer changes that are not
+    undone, with the reason. A group that fails because drio rejects its undo, or because of changes by others, is tried
+    once, then skipped. Empty if there is nothing to undo.
     """
     journal = saver.journal(app)
     if journal is None:
         return []
     await saver.intents.settle(app)
     history = await asyncio.to_thread(journal.read)
-    history = await _look_up(saver, journal, history, [entry for entry in history.entries if entry.undoes])
-    staying: list[Step] = []
+    history = await _reconcile(saver, journal, history, [entry for entry in history.entries if entry.undoes])
+    skipped: list[Step] = []
     for group in history.open():
-        history = await _look_up(saver, journal, history, group)
-        entries = [entry for each in group if (entry := history.get(each.id)) and entry.state != "failed"]
-        why_not = {entry.id: can_undo(history, entry) or saver.not_undone.get(entry.id) for entry in entries}
+        history = await _reconcile(saver, journal, history, group)
+        entries = [entry for old in group if (entry := history.get(old.id)) and entry.state != "failed"]
+        why_not = {entry.id: can_undo(history, entry) or saver.undo_failures.get(entry.id) for entry in entries}
         if all(why_not.values()):
-            staying += [Step(entry, None, why_not[entry.id] or "") for entry in reversed(entries)]
+            skipped += [Step(entry, None, why_not[entry.id] or "") for entry in reversed(entries)]
             continue
         steps = await _undo_all(saver, journal, entries)
         tried = [step for step in steps if step.outcome is not None]
         if tried and not any(step.ok or isinstance(step.outcome, Failed | Unknown) for step in tried):
-            saver.not_undone.update({step.entry.id: f"It could not be undone: {step.problem}" for step in steps})
-        return [*staying, *steps]
-    return staying
+            saver.undo_failures.update({step.entry.id: f"It could not be undone: {step.problem}" for step in steps})
+        return [*skipped, *steps]
+    return skipped
 
 
 async def undo(saver: Saver, app: str, entry: Entry, *, alone: bool = False, force: bool = False) -> list[Step]:
-    """Undo a chosen change with all that belongs to the same intent, or with `alone` only that one.
+    """Undo a change with the others of its group, or with `alone` only this one.
 
-    `force` deletes what the change made even though others have changed it since.
+    With `force` a created resource is deleted even if others changed it since.
     """
     journal = saver.journal(app)
     if journal is None:
         return [Step(entry, None, "No history is kept")]
     await saver.intents.settle(app)
     history = await asyncio.to_thread(journal.read)
-    wanted = [entry] if alone else history.group(entry)
-    history = await _look_up(saver, journal, history, wanted)
-    entries = [found for each in wanted if (found := history.get(each.id))]
+    group = [entry] if alone else history.group(entry)
+    history = await _reconcile(saver, journal, history, group)
+    entries = [current for old in group if (current := history.get(old.id))]
     return await _undo_all(saver, journal, entries, force=force)
 
 
 async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, force: bool = False) -> list[Step]:
-    """Undo what can be undone, newest first. Ends where drio does not answer.
+    """Undo the entries that can be undone, newest first. Stops when drio does not respond.
 
-    What was made and could not be deleted keeps what it needs.
+    If a created resource cannot be deleted, the resources it refers to are not deleted either.
     """
     steps: list[Step] = []
     needed: set[str] = set()
     group = journals.new_id()
-    for entry in _backwards(entries):
+    for entry in _undo_order(entries):
         history = await asyncio.to_thread(journal.read)
         if entry.state == "failed" or history.undone(entry):
             continue
@@ -155,36 +157,37 @@ async def _undo_all(saver: Saver, journal: Journal, entries: list[Entry], *, for
         step = Step(entry, None, why_not) if why_not else await _undo(saver, journal, history, entry, group, force)
         steps.append(step)
         if not step.ok and entry.what == "create":
-            needed |= {history.current(id) for id in _needs(entry)}
+            needed |= {history.current(id) for id in _referenced_ids(entry)}
         if isinstance(step.outcome, Failed | Unknown) and not step.ok:
             break
     return steps
 
 
-def _needs(entry: Entry) -> set[str]:
-    """The ids of what a resource that was made refers to, as far as that is known."""
+def _referenced_ids(entry: Entry) -> set[str]:
+    """Return the ids that a created resource refers to, its parent included, as far as the entry has them."""
     kind = KINDS.get(entry.kind)
-    found = {id for reference in kind.references for _, id in reference.ids(entry.after or {})} if kind else set()
-    return found | ({entry.parent} if entry.parent else set())
+    ids = {id for reference in kind.references for _, id in reference.ids(entry.after or {})} if kind else set()
+    return ids | ({entry.parent} if entry.parent else set())
 
 
-def _backwards(entries: list[Entry]) -> list[Entry]:
-    """The changes in the order in which they are undone: newest first.
+def _undo_order(entries: list[Entry]) -> list[Entry]:
+    """Return the changes in the order in which they are undone: newest first.
 
-    What was deleted in a row comes back in the order in which it was listed, since drio lists resources in the order
-    in which they were made; only what it refers to comes first.
+    Consecutive deletes are undone in the order of `Entry.place`, because drio lists resources in the order of their
+    creation; but what a resource refers to is created before it.
     """
-    found: list[Entry] = []
-    for deleted, run in groupby(reversed(entries), key=lambda entry: entry.what == "delete"):
-        row = list(run)
-        found += _by_need(row[::-1]) if deleted else row
-    return found
+    ordered: list[Entry] = []
+    for are_deletes, run in groupby(reversed(entries), key=lambda entry: entry.what == "delete"):
+        newest_first = list(run)
+        ordered += _creation_order(newest_first[::-1]) if are_deletes else newest_first
+    return ordered
 
 
-def _by_need(entries: list[Entry]) -> list[Entry]:
-    if all(entry.place is not None for entry in entries):  # an earlier version noted none
+def _creation_order(entries: list[Entry]) -> list[Entry]:
+    """Return deletes in the order in which their resources are created again."""
+    if all(entry.place is not None for entry in entries):  # earlier versions did not record it
         entries = sorted(entries, key=lambda entry: entry.place or 0)
-    left = {entry.resource: entry for entry in entries}
+    remaining = {entry.resource: entry for entry in entries}
     needs = {
         entry.resource: {entry.parent}
         | {
@@ -194,42 +197,45 @@ def _by_need(entries: list[Entry]) -> list[Entry]:
         }
         for entry in entries
     }
-    found: list[Entry] = []
-    while left:
-        # Those that refer to each other in a circle: the last one that went comes first.
-        free = next((id for id in left if not (needs[id] - {id}) & left.keys()), None) or next(reversed(left))
-        found.append(left.pop(free))
-    return found
+    ordered: list[Entry] = []
+    while remaining:
+        # In a cycle of references the resource that was deleted last is created first.
+        next_id = next((id for id in remaining if not (needs[id] - {id}) & remaining.keys()), None)
+        ordered.append(remaining.pop(next_id or next(reversed(remaining))))
+    return ordered
 
 
-async def _look_up(saver: Saver, journal: Journal, history: History, entries: list[Entry]) -> History:
-    """Find out at drio what came of changes whose end was not noted, and note it; gives the history as it is then.
+async def _reconcile(saver: Saver, journal: Journal, history: History, entries: list[Entry]) -> History:
+    """Determine the unknown outcomes of creates and deletes, record them, and return the current history.
 
-    An update needs none: undoing it looks at what is there.
+    Updates need no reconciling: undoing one reads the resource anyway.
     """
     for entry in entries:
         if entry.state == "unknown" and entry.what in ("create", "delete") and entry.kind in KINDS:
-            found = await (_made if entry.what == "create" else _deleted)(saver, history, entry)
-            if found is not None:
-                await asyncio.to_thread(journal.end, found)
-                undone = history.get(found.undoes)
-                if found.what == "create" and found.state == "done" and undone is not None:
-                    await asyncio.to_thread(journal.alias, history.current(undone.resource), found.resource)
+            reconcile = _reconcile_create if entry.what == "create" else _reconcile_delete
+            reconciled = await reconcile(saver, history, entry)
+            if reconciled is not None:
+                await asyncio.to_thread(journal.end, reconciled)
+                undone = history.get(reconciled.undoes)
+                if reconciled.what == "create" and reconciled.state == "done" and undone is not None:
+                    await asyncio.to_thread(journal.alias, history.current(undone.resource), reconciled.resource)
                 history = await asyncio.to_thread(journal.read)
     return history
 
 
-async def _deleted(saver: Saver, history: History, entry: Entry) -> Entry | None:
-    now = await saver.now(KINDS[entry.kind], entry.app, history.current(entry.resource))
-    if isinstance(now, DrioError):
+async def _reconcile_delete(saver: Saver, history: History, entry: Entry) -> Entry | None:
+    """Return the entry of a delete with its outcome; None if drio does not respond."""
+    current = await saver.now(KINDS[entry.kind], entry.app, history.current(entry.resource))
+    if isinstance(current, DrioError):
         return None
-    return replace(entry, state="done" if now is None else "failed")
+    return replace(entry, state="done" if current is None else "failed")
 
 
-async def _made(saver: Saver, history: History, entry: Entry) -> Entry | None:
-    """The entry of a create with what it made; None where drio does not answer.
+async def _reconcile_create(saver: Saver, history: History, entry: Entry) -> Entry | None:
+    """Return the entry of a create with its outcome; None if drio does not respond.
 
-    It made what goes by its name, if that was not there before and is nobody else's entry.
+    The created resource is the one with the name and fingerprints of the entry that did not exist before it, and that
+    no other entry is about.
     """
     kind = KINDS[entry.kind]
     listed = await saver.listed(kind, entry.app, history.current(entry.parent) if entry.parent else "")
@@ -237,140 +243,151 @@ async def _made(saver: Saver, history: History, entry: Entry) -> Entry | None:
         return replace(entry, state="failed")
     if isinstance(listed, DrioError):
         return None
-    ours = {history.current(each.resource) for each in history.entries if each.resource and each.id != entry.undoes}
-    same_place = [each for each in history.group(entry) if (each.kind, each.parent) == (entry.kind, entry.parent)]
-    first = next((each for each in same_place if each.known is not None), None)
+    recorded_ids = {
+        history.current(other.resource) for other in history.entries if other.resource and other.id != entry.undoes
+    }
+    siblings = [other for other in history.group(entry) if (other.kind, other.parent) == (entry.kind, entry.parent)]
+    first = next((sibling for sibling in siblings if sibling.known is not None), None)
     before = set(first.known or ()) if first else None
-    named = [raw for raw in listed if kind.label(raw) == entry.name and str(raw.get("id")) not in ours]
-    fresh = [raw for raw in named if before is not None and journals.mark_of(str(raw.get("id"))) not in before]
-    if not named or (before is not None and not fresh):
+    named = [raw for raw in listed if kind.label(raw) == entry.name and str(raw.get("id")) not in recorded_ids]
+    new = [raw for raw in named if before is not None and journals.fingerprint_of(str(raw.get("id"))) not in before]
+    if not named or (before is not None and not new):
         return replace(entry, state="failed")
-    if len(fresh) > 1 or not fresh or entry.sent is None:
+    if len(new) > 1 or not new or entry.sent is None:
         return replace(entry, state="unresolved")
-    shown = journals.marks_of(fresh[0])
-    others = any(shown.get(name, mark) != mark for name, mark in entry.sent.items())  # or drio keeps it otherwise
-    return replace(entry, state="unresolved") if others else ended(entry, kind, fresh[0], "done")
+    actual = journals.fingerprints_of(new[0])
+    # A difference means that others created it, or changed it since, or that drio stores the value in another form.
+    differs = any(actual.get(name, expected) != expected for name, expected in entry.sent.items())
+    return replace(entry, state="unresolved") if differs else ended_entry(entry, kind, new[0], "done")
 
 
 async def _undo(saver: Saver, journal: Journal, history: History, entry: Entry, group: str, force: bool) -> Step:
+    """Undo one change for which `can_undo` returned None."""
     kind = KINDS[entry.kind]
     id = history.current(entry.resource)
     match entry.what:
         case "create":
-            seen = None if force or entry.after is None else _mapped(kind, entry.after, history.current)
+            base = None if force or entry.after is None else _with_current_ids(kind, entry.after, history.current)
             outcome: Outcome = await saver.delete(
-                kind, entry.app, id, base=seen, ignoring=entry.lost, group=group, undoes=entry.id
+                kind, entry.app, id, base=base, ignoring=entry.lost, group=group, undoes=entry.id
             )
             if succeeded(outcome):
-                await _mark(journal, entry, group)
+                await _mark_undone(journal, entry, group)
             return Step(entry, outcome)
         case "delete":
-            return await _restore(saver, journal, history, entry, group)
+            return await _create_again(saver, journal, history, entry, group)
         case _:
-            edit = await _inverse(saver, history, entry)
+            edit = await _inverse_edit(saver, history, entry)
             outcome = await saver.save(edit, group=group, undoes=entry.id)
             if isinstance(outcome, Saved) and not outcome.diff:
-                await _mark(journal, entry, group)
+                await _mark_undone(journal, entry, group)
             return Step(entry, outcome, notes=notes(entry))
 
 
-async def _inverse(saver: Saver, history: History, entry: Entry) -> Edit:
-    """The edit that leads back, of the members that were changed.
+async def _inverse_edit(saver: Saver, history: History, entry: Entry) -> Edit:
+    """Return the edit that restores the properties of an update.
 
-    A secret that was put in goes out again whatever it is by now; one that was replaced stays as it is.
+    A secret that was added is removed, even if it changed since; one that was replaced stays unchanged.
     """
     kind = KINDS[entry.kind]
     id = history.current(entry.resource)
     base, mine = (
-        _mapped(kind, without(side or {}, entry.lost), history.current) for side in (entry.after, entry.before)
+        _with_current_ids(kind, without(side or {}, entry.lost), history.current)
+        for side in (entry.after, entry.before)
     )
     if entry.added:
-        now = await saver.now(kind, entry.app, id)
+        current = await saver.now(kind, entry.app, id)
         for path in entry.added:
-            value = at(now, path)
+            value = value_at(current, path)
             if value is not MISSING:
                 base = with_value(base, path, value)
     return Edit(kind, entry.app, id, base, mine)
 
 
-async def _restore(saver: Saver, journal: Journal, history: History, entry: Entry, group: str) -> Step:
-    """Make a deleted resource again, with everything it referred to and what referred to it by a single id."""
+async def _create_again(saver: Saver, journal: Journal, history: History, entry: Entry, group: str) -> Step:
+    """Create a deleted resource again, with its references and the single references to it that were cleared."""
     kind = KINDS[entry.kind]
-    body = creatable(kind, _mapped(kind, entry.before or {}, history.current))
+    body = create_body(kind, _with_current_ids(kind, entry.before or {}, history.current))
     parent = history.current(entry.parent) if entry.parent else ""
-    outcome, left_out = await create_without(saver, kind, entry.app, body, parent=parent, group=group, undoes=entry.id)
-    said = [*(f"{text[0].upper()}{text[1:]} could not be brought back" for text in left_out), *notes(entry)]
-    made = made_id(outcome)
-    if not made:
-        return Step(entry, outcome, notes=tuple(said))
-    await asyncio.to_thread(journal.alias, history.current(entry.resource), made)
+    outcome, left_out = await create_without_rejected_references(
+        saver, kind, entry.app, body, parent=parent, group=group, undoes=entry.id
+    )
+    sentences = [*(f"{label[0].upper()}{label[1:]} could not be brought back" for label in left_out), *notes(entry)]
+    created_id = made_id(outcome)
+    if not created_id:
+        return Step(entry, outcome, notes=tuple(sentences))
+    await asyncio.to_thread(journal.alias, history.current(entry.resource), created_id)
     raw = getattr(outcome, "raw", None) or {}
-    # A server may not take everything at once: what it did not take goes by the routes of its own.
+    # A server may ignore some properties in a POST: those are saved through their separate routes.
     wanted = {name: value for name, value in body.items() if name in raw and not left_out}
-    rest = await saver.save(Edit(kind, entry.app, made, raw, {**raw, **wanted}), group=group, undoes=entry.id)
-    if not succeeded(rest):
-        said.append(f"Not everything could be brought back: {problem(rest)}")
-    for referrer, id, member in entry.links:
-        said += await _link_again(saver, KINDS.get(referrer), entry, history.current(id), member, made, group)
-    if isinstance(outcome, Saved) and isinstance(rest, Saved):
-        outcome = replace(outcome, raw=rest.raw)
-    return Step(entry, outcome, notes=tuple(said))
+    save_outcome = await saver.save(
+        Edit(kind, entry.app, created_id, raw, {**raw, **wanted}), group=group, undoes=entry.id
+    )
+    if not succeeded(save_outcome):
+        sentences.append(f"Not everything could be brought back: {problem(save_outcome)}")
+    for kind_name, id, property_name in entry.links:
+        sentences += await _restore_link(
+            saver, KINDS.get(kind_name), entry, history.current(id), property_name, created_id, group
+        )
+    if isinstance(outcome, Saved) and isinstance(save_outcome, Saved):
+        outcome = replace(outcome, raw=save_outcome.raw)
+    return Step(entry, outcome, notes=tuple(sentences))
 
 
-async def _link_again(
-    saver: Saver, kind: Kind[Any] | None, entry: Entry, id: str, member: str, made: str, group: str
+async def _restore_link(
+    saver: Saver, kind: Kind[Any] | None, entry: Entry, id: str, property_name: str, target_id: str, group: str
 ) -> list[str]:
-    """Point a member that was cleared with the resource at it again, unless it points elsewhere by now."""
+    """Set a reference that was cleared with the resource, unless it was set since; return what to report."""
     if kind is None:
         return []
-    now = await saver.now(kind, entry.app, id)
-    if not isinstance(now, dict) or now.get(member) is not None:
+    current = await saver.now(kind, entry.app, id)
+    if not isinstance(current, dict) or current.get(property_name) is not None:
         return []
-    edit = Edit(kind, entry.app, id, now, {**now, member: made})
+    edit = Edit(kind, entry.app, id, current, {**current, property_name: target_id})
     outcome = await saver.save(edit, group=group, undoes=entry.id)
-    return [] if succeeded(outcome) else [f"{kind.label(now)} does not refer to it again: {problem(outcome)}"]
+    return [] if succeeded(outcome) else [f"{kind.label(current)} does not refer to it again: {problem(outcome)}"]
 
 
-async def _mark(journal: Journal, entry: Entry, group: str) -> None:
-    """Note that a change is undone where undoing it took no request."""
+async def _mark_undone(journal: Journal, entry: Entry, group: str) -> None:
+    """Record that a change is undone if undoing it took no request."""
     history = await asyncio.to_thread(journal.read)
     if history.undone(entry):
         return
-    mark = journals.entry(
+    marker = journals.entry(
         "update", entry.app, entry.kind, entry.resource, entry.name, group=group, undoes=entry.id, before={}, after={}
     )
-    await asyncio.to_thread(journal.begin, mark)
-    await asyncio.to_thread(journal.end, replace(mark, state="done"))
+    await asyncio.to_thread(journal.begin, marker)
+    await asyncio.to_thread(journal.end, replace(marker, state="done"))
 
 
 def without(raw: Mapping[str, Any], lost: tuple[str, ...], path: str = "") -> Object:
-    """The object without the members at these dotted paths."""
-    found: Object = {}
+    """Return a copy without the properties at the dotted paths in `lost`; `path` is that of `raw` itself."""
+    result: Object = {}
     for name, value in raw.items():
-        here = f"{path}.{name}" if path else name
-        if here not in lost:
-            found[name] = without(value, lost, here) if isinstance(value, dict) else value
-    return found
-
-
-def _gone(history: History, id: str) -> bool:
-    """Whether the journal knows that the resource was deleted, and not made again."""
-    current = history.current(id)
-    return any(
-        each.what == "delete" and each.state == "done" and each.resource == current and not history.undone(each)
-        for each in history.entries
-    )
-
-
-def _mapped(kind: Kind[Any], raw: Mapping[str, Any], current: Callable[[str], str]) -> Object:
-    """A copy in which every reference to a resource that was made again names it as it is now."""
-    result = dict(raw)
-    for reference in kind.references:
-        result = _at(result, reference.path.split("."), current)
+        value_path = f"{path}.{name}" if path else name
+        if value_path not in lost:
+            result[name] = without(value, lost, value_path) if isinstance(value, dict) else value
     return result
 
 
-def _at(value: Any, steps: list[str], current: Callable[[str], str]) -> Any:
+def _is_deleted(history: History, id: str) -> bool:
+    """Return whether the resource was deleted according to the journal, and not created again."""
+    current = history.current(id)
+    return any(
+        entry.what == "delete" and entry.state == "done" and entry.resource == current and not history.undone(entry)
+        for entry in history.entries
+    )
+
+
+def _with_current_ids(kind: Kind[Any], raw: Mapping[str, Any], current: Callable[[str], str]) -> Object:
+    """Return a copy in which references to resources that were created again have the current ids."""
+    result = dict(raw)
+    for reference in kind.references:
+        result = _replace_ids(result, reference.path.split("."), current)
+    return result
+
+
+def _replace_ids(value: Any, steps: list[str], current: Callable[[str], str]) -> Any:
     if not steps:
         return current(value) if isinstance(value, str) else value
     name = steps[0].removesuffix("[]")
@@ -379,6 +396,6 @@ def _at(value: Any, steps: list[str], current: Callable[[str], str]) -> Any:
     inner = value[name]
     if steps[0].endswith("[]"):
         if isinstance(inner, list):
-            return {**value, name: [_at(item, steps[1:], current) for item in inner]}
+            return {**value, name: [_replace_ids(item, steps[1:], current) for item in inner]}
         return value
-    return {**value, name: _at(inner, steps[1:], current)}
+    return {**value, name: _replace_ids(inner, steps[1:], current)}

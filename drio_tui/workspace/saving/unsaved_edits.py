@@ -1,9 +1,9 @@
-"""Unsaved edits, kept as they are typed, and when the program ends without asking or a resource is deleted elsewhere.
+"""Unsaved edits: saved to a file while the user types, when the program is terminated, and after a remote delete.
 
-Each lies in a file of its own in the state folder (mode 0600), so that nothing is shared between processes; who edits
-it holds a lock beside it. Everything here but `KeptEdit.soon` blocks and runs no event loop: it is called from places
-where there is none any more. Secrets that were typed are not kept; `UnsavedEdit.lost` says which, so that a person is
-asked for them again.
+Each edit has a separate file in the state folder (mode 0600), so that processes share nothing; the one that edits it
+holds a lock file. Everything here except `KeptEdit.soon` blocks and needs no event loop, since it is also called after
+the event loop has stopped. Secrets are not saved: `UnsavedEdit.lost` has their paths, so that the user is asked for
+them again.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ from drio_tui.workspace.saving.undo import without
 
 VERSION = 1
 SECRETIVE = frozenset({"auth", "integration"})
-"""The kinds that hold secrets; schemas and mappings hold names, not values."""
+"""The kinds whose properties may be secrets; the schemas and mappings of other kinds contain names, not values."""
 SOON = 0.4
-"""Seconds after a change until it is written, with what is typed meanwhile."""
+"""Seconds from a change until the edit is written, with what is typed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsavedEdit:
     """An edit that was not saved.
 
-    `resource` is the id of what was edited, empty for something new; `base` what the edit began from (None for
-    something new), `mine` what it had become. `draft` is text that does not parse, as typed in the JSON view.
-    `profile`, `server` (a `server_id`), `app` and `parent` say where it belongs, `label` what to call it (not yet
-    safe to show). `lost` are dotted paths of secrets that were typed and not kept. `at` is in seconds since the epoch.
+    `resource` is the id of the edited resource, empty for a new one; `base` is the resource when the edit began (None
+    for a new one), `mine` the edited one. `draft` is text from the JSON view that does not parse. `profile`, `server`
+    (a `server_id`), `app` and `parent` are where the resource belongs; `label` is its name (not sanitized). `lost` are
+    the dotted paths of secrets that were typed and not saved. `why` is the reason why the edit was saved to a file, as
+    a sentence. `at` is in seconds since the epoch.
     """
 
     profile: str
@@ -61,141 +62,142 @@ class UnsavedEdit:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What there is: buffers, newest first, and files that cannot be read (kept aside) with the reason."""
+    """The unsaved edits, newest first, and a sentence about each file that could not be read."""
 
     buffers: list[UnsavedEdit]
     problems: list[str]
 
 
 def folder() -> Path:
-    """Where the files lie."""
-    return _SHELF.folder
+    """Return the folder of the files."""
+    return _STORE.folder
 
 
 def new_id() -> str:
-    """An id for an edit, so that keeping it again replaces what was kept."""
+    """Return a new id for an edit; saving an edit with the same id again replaces it."""
     return secrets.token_hex(12)
 
 
-def save(buffer: UnsavedEdit) -> UnsavedEdit:
-    """Keep an unsaved edit; one that was kept before (same `id`) is replaced. Raises `OSError` or `ValueError`.
+def save(edit: UnsavedEdit) -> UnsavedEdit:
+    """Write an unsaved edit to its file, and return it as written. Raises `OSError` or `ValueError`.
 
-    What has a secret's name is taken out here; write-only members by other names only the form knows: give
-    its `value(secrets=False)` as `mine` and name them in `lost`.
+    Properties with the name of a secret are removed. Only the form knows write-only properties with other names: pass
+    its `value(secrets=False)` as `mine` and their paths in `lost`.
     """
-    mine, lost_mine = strip(buffer.mine)
-    base, lost_base = strip(buffer.base or {})
-    lost = tuple(dict.fromkeys((*buffer.lost, *(".".join(path) for path in (*lost_mine, *lost_base)))))
-    # A secret on one side only would look like a change of the person's.
-    kept = replace(
-        buffer,
-        id=buffer.id or new_id(),
-        at=buffer.at or time.time(),
+    mine, lost_mine = strip(edit.mine)
+    base, lost_base = strip(edit.base or {})
+    lost = tuple(dict.fromkeys((*edit.lost, *(".".join(path) for path in (*lost_mine, *lost_base)))))
+    # Removed from both sides: a secret in only one of them would look like a change by the user.
+    saved = replace(
+        edit,
+        id=edit.id or new_id(),
+        at=edit.at or time.time(),
         mine=without(mine, lost),
-        base=None if buffer.base is None else without(base, lost),
-        draft=_safe_draft(buffer),
+        base=None if edit.base is None else without(base, lost),
+        draft=_draft_without_secrets(edit),
         lost=lost,
     )
-    text = json_codec.dumps({"v": VERSION, **{_written(name): getattr(kept, name) for name in _TEXTS}, "at": kept.at,
-                       "lost": [*kept.lost], "mine": kept.mine, "base": kept.base})  # fmt: skip
-    _SHELF.write(kept.id, text.encode("ascii"))
-    return kept
+    content = {"v": VERSION, **{_key_in_file(name): getattr(saved, name) for name in _TEXTS}, "at": saved.at,
+               "lost": [*saved.lost], "mine": saved.mine, "base": saved.base}  # fmt: skip
+    _STORE.write(saved.id, json_codec.dumps(content).encode("ascii"))
+    return saved
 
 
 def load(profile: str | None = None) -> Kept:
-    """The buffers there are, of one profile or of all. A file that cannot be read is renamed to `….corrupt`."""
-    buffers, problems = _SHELF.read_all()
-    found = [buffer for buffer in buffers if profile in (None, buffer.profile)]
-    return Kept(sorted(found, key=lambda buffer: buffer.at, reverse=True), problems)
+    """Return the unsaved edits of one profile or of all. An unreadable file is renamed to `….corrupt`."""
+    edits, problems = _STORE.read_all()
+    of_profile = [edit for edit in edits if profile in (None, edit.profile)]
+    return Kept(sorted(of_profile, key=lambda edit: edit.at, reverse=True), problems)
 
 
 def discard(id: str) -> None:
-    """Forget a buffer; one that is not there is no matter. Raises `OSError` when it cannot be removed."""
-    _SHELF.remove(id)
-    _SHELF.path(id).with_suffix(".lock").unlink(missing_ok=True)
+    """Delete the file of an edit, if it exists. Raises `OSError` if it cannot be removed."""
+    _STORE.remove(id)
+    _STORE.path(id).with_suffix(".lock").unlink(missing_ok=True)
 
 
-def is_edited(buffer: UnsavedEdit) -> bool:
-    """Whether a screen, of this process or another, has the edit open."""
-    return is_held(_SHELF.path(buffer.id))
+def is_edited(edit: UnsavedEdit) -> bool:
+    """Return whether a screen of this process or another one has the edit open."""
+    return is_held(_STORE.path(edit.id))
 
 
 class KeptEdit:
-    """One edit for as long as a screen has it open, written down as it is typed.
+    """Saves one edit to its file while a screen has it open.
 
-    What cannot be written is tried again with the next change; the edit is on the screen all the same.
+    After an error the next change tries again; the edit is still on the screen.
     """
 
     def __init__(self, id: str = "") -> None:
         self.id = id or new_id()
-        self._held: ExitStack | None = None
-        self._turn = 0
-        self._written = 0
+        self._lock: ExitStack | None = None
+        self._requested_version = 0
+        self._written_version = 0
         self._mutex = threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def hold(self) -> None:
-        """Say that it is being edited here. Raises `InUse`; its own id is another one then."""
-        if self._held is not None:
+        """Lock the edit for this screen. Raises `InUse` if another one has it, and continues under a new id then."""
+        if self._lock is not None:
             return
         with ExitStack() as stack:
             try:
-                hold(stack, _SHELF.path(self.id), "edit")
+                hold(stack, _STORE.path(self.id), "edit")
             except InUse:
                 self.id = new_id()
                 raise
-            self._held = stack.pop_all()
+            self._lock = stack.pop_all()
 
     def soon(self, take: Callable[[], UnsavedEdit | None]) -> None:
-        """Write in a moment, off the event loop, what `take` gives then; None: there is nothing to lose."""
+        """Write what `take` returns after `SOON` seconds, in a thread; None deletes the file."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SOON, self._start, take)
 
     def _start(self, take: Callable[[], UnsavedEdit | None]) -> None:
         self._timer = None
-        self._turn += 1
-        task = asyncio.get_running_loop().create_task(asyncio.to_thread(self._write, self._turn, take()))
+        self._requested_version += 1
+        write = asyncio.to_thread(self._write, self._requested_version, take())
+        task = asyncio.get_running_loop().create_task(write)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _write(self, turn: int, buffer: UnsavedEdit | None) -> None:
+    def _write(self, version: int, edit: UnsavedEdit | None) -> None:
         with self._mutex:
-            if turn <= self._written:
-                return  # a newer state is there already
-            self._written = turn
+            if version <= self._written_version:
+                return  # a newer version is written already
+            self._written_version = version
             with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
-                if buffer is None:
-                    _SHELF.remove(self.id)
+                if edit is None:
+                    _STORE.remove(self.id)
                 else:
                     self.hold()
-                    save(replace(buffer, id=self.id))
+                    save(replace(edit, id=self.id))
 
-    def now(self, buffer: UnsavedEdit) -> None:
-        """Write at once, after a writing under way: that holds an older state. Raises `OSError` or `ValueError`."""
+    def now(self, edit: UnsavedEdit) -> None:
+        """Write immediately, after a running write of an older version. Raises `OSError` or `ValueError`."""
         with self._mutex:
-            self._turn += 1
-            self._written = max(self._written, self._turn)
-            save(replace(buffer, id=self.id))
+            self._requested_version += 1
+            self._written_version = max(self._written_version, self._requested_version)
+            save(replace(edit, id=self.id))
 
     def forget(self) -> None:
-        """It is saved, or not wanted any more: a writing under way must not bring it back."""
-        self._stop_writing()
+        """Delete the file, after the edit was saved or discarded; a running write does not create it again."""
+        self._stop_timer()
         with self._mutex:
-            self._written = 1 << 62
+            self._written_version = 1 << 62
             with contextlib.suppress(OSError):
                 discard(self.id)
 
     def close(self) -> None:
-        """The screen is gone: others may go on with what is in the file."""
-        self._stop_writing()
+        """Stop writing and release the lock when the screen is closed; the file stays for others."""
+        self._stop_timer()
         with self._mutex:
-            self._written = 1 << 62
-            if self._held is not None:
-                self._held.close()
-                self._held = None
+            self._written_version = 1 << 62
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
 
-    def _stop_writing(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -204,33 +206,35 @@ class KeptEdit:
 _TEXTS = ("id", "profile", "server", "app", "kind", "resource", "label", "parent", "draft", "why")
 
 
-def _written(name: str) -> str:
-    """The name in the file: those of the first version stay."""
+def _key_in_file(name: str) -> str:
+    """Return the JSON key of a field; the keys of version 1 of the file format stay."""
     return {"server": "base_url", "resource": "thing"}.get(name, name)
 
 
-def _buffer(line: Any, id: str) -> UnsavedEdit | None:
-    """The buffer of a file; None for one of a newer version. Raises `ValueError` or `KeyError` for anything else."""
-    if not isinstance(line, dict) or not isinstance(line.get("v"), int):
+def _parse(content: Any, id: str) -> UnsavedEdit | None:
+    """Return the edit in a file, None for a newer version. Raises `ValueError` or `KeyError` for an invalid file."""
+    if not isinstance(content, dict) or not isinstance(content.get("v"), int):
         raise ValueError("it is no unsaved edit")
-    if line["v"] != VERSION:
+    if content["v"] != VERSION:
         return None
-    texts = {name: line[_written(name)] for name in _TEXTS}
-    mine, base, at, lost = line["mine"], line["base"], line["at"], line["lost"]
-    right = all(isinstance(text, str) for text in (*texts.values(), *lost)) and isinstance(mine, dict)
-    if not right or not isinstance(base, dict | None) or not isinstance(at, int | float) or texts["id"] != id:
+    texts = {name: content[_key_in_file(name)] for name in _TEXTS}
+    mine, base, at, lost = content["mine"], content["base"], content["at"], content["lost"]
+    valid = all(isinstance(text, str) for text in (*texts.values(), *lost)) and isinstance(mine, dict)
+    if not valid or not isinstance(base, dict | None) or not isinstance(at, int | float) or texts["id"] != id:
         raise ValueError("it is no unsaved edit")
     return UnsavedEdit(**texts, mine=mine, base=base, at=float(at), lost=tuple(lost))
 
 
-_SHELF = Shelf("recovery", "unsaved edit", "unsaved edits", _buffer)
+_STORE = Shelf("recovery", "unsaved edit", "unsaved edits", _parse)
 
 
-def _safe_draft(buffer: UnsavedEdit) -> str:
-    """The text that does not parse, unless something secret stands in it: it cannot be taken out of such a text."""
-    text = buffer.draft
-    if not text or buffer.kind in SECRETIVE:
+def _draft_without_secrets(edit: UnsavedEdit) -> str:
+    """Return the draft, or nothing if it may contain a secret: it does not parse, so a secret cannot be removed."""
+    text = edit.draft
+    if not text or edit.kind in SECRETIVE:
         return ""
-    mine, lost = strip(buffer.mine)
-    hints = re.search(r"secret|passw|token|api.?key|authorization|credential|private.?key|bearer", text, re.IGNORECASE)
-    return "" if hints or (lost and mine is not None) else text
+    _, lost = strip(edit.mine)
+    suspicious = re.search(
+        r"secret|passw|token|api.?key|authorization|credential|private.?key|bearer", text, re.IGNORECASE
+    )
+    return "" if suspicious or lost else text

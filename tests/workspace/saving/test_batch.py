@@ -1,4 +1,4 @@
-"""Deleting with everything that refers to it, copying, switching and doing many at once, against the sandbox."""
+"""Delete plans, copies, enabling and batches, against the sandbox."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.saving.batch import Choice, Result, can_be_switched, enable_all, set_enabled
 from drio_tui.workspace.saving.delete_plan import blast_radius, plan_delete, rule_of
-from drio_tui.workspace.saving.duplicate import copy_name, duplicate, made_id, needs, why_not_copied
-from drio_tui.workspace.saving.save_result import Changed, Saved
+from drio_tui.workspace.saving.duplicate import copy_name, duplicate, made_id, required_changes, why_not_copied
+from drio_tui.workspace.saving.save_result import ChangedMeanwhile, Saved
 from drio_tui.workspace.saving.undo import undo_last
 from tests.workspace.saving_world import Editor, World
 from tests.workspace.small_app import small_config, snapshot_of
@@ -31,59 +31,61 @@ async def loaded(world: World) -> tuple[Snapshot, Links]:
     return snapshot, Links(snapshot)
 
 
-async def ids_there(world: World) -> set[str]:
+async def existing_ids(world: World) -> set[str]:
     config = await world.one.client.config(world.app)
     return {resource["id"] for part in config.values() if isinstance(part, list) for resource in part}
 
 
-def test_what_a_holder_becomes_follows_from_the_kinds() -> None:
-    rules = {(kind.name, each.path): rule_of(kind, each) for kind in KINDS.values() for each in kind.references}
+def test_rule_for_each_reference_is_derived_from_the_kinds() -> None:
+    rules = {
+        (kind.name, reference.path): rule_of(kind, reference)
+        for kind in KINDS.values()
+        for reference in kind.references
+    }
     assert rules == {
-        ("integration", "authId"): "detach",
-        ("operation", "integrationId"): "goes too",
-        ("tool", "binding.integrationOperationId"): "detach",
-        ("tool", "nextToolIds[]"): "detach",
+        ("integration", "authId"): "detached",
+        ("operation", "integrationId"): "deleted",
+        ("tool", "binding.integrationOperationId"): "detached",
+        ("tool", "nextToolIds[]"): "detached",
         ("tool", "widgetId"): "cleared",
-        ("widget", "toolId"): "goes too",
-        ("widget", "actions[].targetToolId"): "detach",
+        ("widget", "toolId"): "deleted",
+        ("widget", "actions[].targetToolId"): "detached",
     }
 
 
-async def test_the_blast_radius_names_everything_that_refers_to_it_nearest_first(world: World) -> None:
+async def test_dependents_are_listed_by_distance(world: World) -> None:
     snapshot, links = await loaded(world)
-    hits = blast_radius(snapshot, links, [("auth", world.ids["auth"])])
-    assert [(hit.name, hit.distance) for hit in hits] == [
+    dependents = blast_radius(snapshot, links, [("auth", world.ids["auth"])])
+    assert [(dependent.name, dependent.distance) for dependent in dependents] == [
         ("integration", 1), ("operation", 2), ("tool a", 3), ("widget", 4),
     ]  # fmt: skip
-    assert hits[2].via[0].path == "binding.integrationOperationId"
+    assert dependents[2].via[0].path == "binding.integrationOperationId"
 
 
 @pytest.mark.parametrize("cascade", [True, False])
 @pytest.mark.parametrize("name", ["auth", "integration", "operation", "tool a", "tool b", "tool c", "widget"])
-async def test_every_resource_can_be_deleted_either_way_and_one_undo_brings_all_of_it_back(
-    world: World, name: str, cascade: bool
-) -> None:
+async def test_every_resource_can_be_deleted_and_restored_by_one_undo(world: World, name: str, cascade: bool) -> None:
     key = ({"tool a": "tool", "tool b": "tool", "tool c": "tool"}.get(name, name), world.ids[name])
     snapshot, links = await loaded(world)
-    before = len(await ids_there(world))
+    before = len(await existing_ids(world))
     plan = plan_delete(snapshot, links, [key], cascade=cascade)
     batch = plan.batch(world.one.saver, world.app)
     await batch.run()
     assert batch.done, [(result.task.about, result.problem) for result in batch.failed]
-    assert not {step.key[1] for step in plan.deleted} & await ids_there(world)
-    assert len(await ids_there(world)) == before - len(plan.deleted)
+    assert not {step.key[1] for step in plan.deleted} & await existing_ids(world)
+    assert len(await existing_ids(world)) == before - len(plan.deleted)
     if not cascade:
         assert {step.key[0] for step in plan.along} <= {"operation", "widget"}
     steps = await undo_last(world.one.saver, world.app)
     assert all(step.ok for step in steps), [(step.entry.what, step.entry.name, step.problem) for step in steps]
-    assert len(await ids_there(world)) == before
+    assert len(await existing_ids(world)) == before
     after, _ = await loaded(world)
     assert not list(Links(after).broken())
-    assert sorted(_shape(after)) == sorted(_shape(snapshot))
+    assert sorted(_references(after)) == sorted(_references(snapshot))
 
 
-def _shape(snapshot: Snapshot) -> list[tuple[str, str, str]]:
-    """Who refers to whom, by name."""
+def _references(snapshot: Snapshot) -> list[tuple[str, str, str]]:
+    """Return the references of a snapshot: names of source and target, and the path."""
     links = Links(snapshot)
     return [
         (resource.name, link.path, getattr(snapshot.at(link.target), "name", ""))
@@ -92,7 +94,7 @@ def _shape(snapshot: Snapshot) -> list[tuple[str, str, str]]:
     ]
 
 
-async def test_detaching_leaves_everything_else_of_the_holder_alone(world: World) -> None:
+async def test_detach_keeps_concurrent_changes_of_the_dependent(world: World) -> None:
     snapshot, links = await loaded(world)
     plan = plan_delete(snapshot, links, [("tool", world.ids["tool b"])])
     assert [step.about for step in plan.steps] == [
@@ -108,38 +110,38 @@ async def test_detaching_leaves_everything_else_of_the_holder_alone(world: World
     await batch.run()
     assert batch.done
     assert (await world.one.raw(TOOL, world.app, world.ids["tool a"]))["nextToolIds"] == [world.ids["tool c"]]
-    (left,) = (await world.one.raw(WIDGET, world.app, world.ids["widget"]))["actions"]
-    assert left["type"] == "openUrl"
+    (remaining,) = (await world.one.raw(WIDGET, world.app, world.ids["widget"]))["actions"]
+    assert remaining["type"] == "openUrl"
 
 
-async def test_what_others_changed_since_the_plan_was_shown_is_not_deleted(world: World) -> None:
+async def test_resource_changed_since_the_plan_was_shown_is_not_deleted(world: World) -> None:
     snapshot, links = await loaded(world)
     batch = plan_delete(snapshot, links, [("tool", world.ids["tool b"])]).batch(world.one.saver, world.app)
     await world.one.client.update(TOOL, world.ids["tool b"], {"description": "precious"}, app=world.app)
     await batch.run()
     (failed,) = batch.failed
-    assert isinstance(failed.outcome, Changed)
-    assert world.ids["tool b"] in await ids_there(world)
+    assert isinstance(failed.outcome, ChangedMeanwhile)
+    assert world.ids["tool b"] in await existing_ids(world)
 
 
-def test_chains_in_a_circle_are_opened_before_their_tools_go() -> None:
+def test_chain_cycles_are_broken_before_their_tools_are_deleted() -> None:
     config = small_config()
     config["tools"][1]["nextToolIds"] = ["tool_1"]
     snapshot = snapshot_of(config)
     plan = plan_delete(snapshot, Links(snapshot), [("tool", "tool_1"), ("tool", "tool_2")])
-    gone: set[str] = set()
+    deleted: set[str] = set()
     chains = {"tool_1": {"tool_2"}, "tool_2": {"tool_1"}}
     for step in plan.steps:
         if step.verb == "detach":
             chains[step.key[1]] -= step.targets
         else:
-            gone.add(step.key[1])
-            holders = [tool for tool, after in chains.items() if step.key[1] in after and tool not in gone]
-            assert not holders, step.about
-    assert gone == {"tool_1", "tool_2", "widget_1"}
+            deleted.add(step.key[1])
+            referrers = [tool for tool, targets in chains.items() if step.key[1] in targets and tool not in deleted]
+            assert not referrers, step.about
+    assert deleted == {"tool_1", "tool_2", "widget_1"}
 
 
-def test_an_app_and_a_resource_without_an_id_cannot_be_planned_away() -> None:
+def test_deleting_an_app_or_a_resource_without_id_raises_usage_error() -> None:
     config = small_config()
     config["tools"].append({"name": "no id"})
     snapshot = snapshot_of(config)
@@ -149,27 +151,27 @@ def test_an_app_and_a_resource_without_an_id_cannot_be_planned_away() -> None:
         plan_delete(snapshot, Links(snapshot), [("tool", "#3")])
 
 
-async def test_item_seven_of_twenty_fails_and_only_that_is_retried(world: World) -> None:
+async def test_only_the_failed_task_of_a_batch_is_retried(world: World) -> None:
     """F38."""
     for number in range(20):
         await world.one.client.create(TOOL, {"name": f"many {number}"}, app=world.app)
     snapshot, _ = await loaded(world)
     resources = [resource for resource in snapshot.resources("tool") if resource.name.startswith("many")]
     batch = enable_all(world.one.saver, world.app, resources, False)
-    told: list[Result] = []
+    results: list[Result] = []
 
-    def watch(result: Result) -> None:
-        told.append(result)
-        if len(told) == 6:
+    def lose_next_request(result: Result) -> None:
+        results.append(result)
+        if len(results) == 6:
             world.one.network.lose = {"PATCH": "request"}
 
-    await batch.run(on_result=watch)
+    await batch.run(on_result=lose_next_request)
     assert [result.task.about for result in batch.failed] == [f"Disable {resources[6].name}"]
     assert batch.failed[0].problem
-    assert len(told) == 20
+    assert len(results) == 20
     sent = len(world.one.sent)
-    again = await batch.run()
-    assert [result.ok for result in again] == [True]
+    retried = await batch.run()
+    assert [result.ok for result in retried] == [True]
     assert len(world.one.sent) == sent + 1
     assert batch.done
     after, _ = await loaded(world)
@@ -181,7 +183,7 @@ async def test_item_seven_of_twenty_fails_and_only_that_is_retried(world: World)
     assert all(step.ok for step in steps)
 
 
-async def test_a_person_can_stop_at_a_failure_and_the_rest_is_untried(world: World) -> None:
+async def test_batch_stopped_after_a_failure_leaves_the_rest_untried(world: World) -> None:
     snapshot, _ = await loaded(world)
     resources = [resource for resource in snapshot.resources("tool") if resource.name.startswith("tool ")]
     batch = enable_all(world.one.saver, world.app, resources, False)
@@ -196,7 +198,7 @@ async def test_a_person_can_stop_at_a_failure_and_the_rest_is_untried(world: Wor
     assert batch.done
 
 
-async def test_a_step_whose_ground_is_missing_is_passed_over(world: World) -> None:
+async def test_task_is_skipped_if_a_task_it_depends_on_failed(world: World) -> None:
     snapshot, links = await loaded(world)
     batch = plan_delete(snapshot, links, [("auth", world.ids["auth"])], cascade=True).batch(world.one.saver, world.app)
     world.one.network.lose = {"DELETE": "request"}
@@ -206,44 +208,44 @@ async def test_a_step_whose_ground_is_missing_is_passed_over(world: World) -> No
     assert batch.done
 
 
-async def test_switching_keeps_what_others_do_at_the_same_time(world: World) -> None:
+async def test_set_enabled_sends_only_is_enabled(world: World) -> None:
     assert [kind.name for kind in KINDS.values() if can_be_switched(kind)] == ["app", "tool"]
-    off = await set_enabled(world.one.saver, TOOL, world.app, world.ids["tool a"], False)
-    assert isinstance(off, Saved)
+    tool_outcome = await set_enabled(world.one.saver, TOOL, world.app, world.ids["tool a"], False)
+    assert isinstance(tool_outcome, Saved)
     assert world.one.sent[-1][2] == {"isEnabled": False}
-    app_off = await set_enabled(world.one.saver, APP, world.app, world.app, False)
-    assert isinstance(app_off, Saved)
-    assert app_off.raw["isEnabled"] is False
+    app_outcome = await set_enabled(world.one.saver, APP, world.app, world.app, False)
+    assert isinstance(app_outcome, Saved)
+    assert app_outcome.raw["isEnabled"] is False
 
 
-async def test_a_copy_has_a_name_and_key_of_its_own_and_everything_else(world: World) -> None:
+async def test_copy_has_new_name_and_key_and_all_other_properties(world: World) -> None:
     app, ids = world.app, world.ids
     await world.one.client.update(TOOL, ids["tool a"], {"x-odd": {"deep": [1]}}, app=app)
     raw = await world.one.raw(TOOL, app, ids["tool a"])
     for name, key in (("tool a copy", "tool-a-copy"), ("tool a copy 2", "tool-a-copy-2")):
         copy = await duplicate(world.one.saver, TOOL, app, raw)
         assert isinstance(copy.outcome, Saved), copy
-        made = copy.outcome.raw
-        assert (made["name"], made["key"], made["widgetId"]) == (name, key, None)
-        assert made["nextToolIds"] == raw["nextToolIds"]
-        assert made["binding"]["integrationOperationId"] == ids["operation"]
-        assert made["x-odd"] == {"deep": [1]}
+        copied = copy.outcome.raw
+        assert (copied["name"], copied["key"], copied["widgetId"]) == (name, key, None)
+        assert copied["nextToolIds"] == raw["nextToolIds"]
+        assert copied["binding"]["integrationOperationId"] == ids["operation"]
+        assert copied["x-odd"] == {"deep": [1]}
     assert (await world.one.raw(TOOL, app, ids["tool a"]))["widgetId"] == ids["widget"]
 
 
-async def test_an_integration_is_copied_with_its_operations_and_one_undo_takes_all_back(world: World) -> None:
+async def test_integration_is_copied_with_its_operations_and_undone_at_once(world: World) -> None:
     app, ids = world.app, world.ids
-    before = await ids_there(world)
+    before = await existing_ids(world)
     copy = await duplicate(world.one.saver, INTEGRATION, app, await world.one.raw(INTEGRATION, app, ids["integration"]))
     assert copy.ok
     (inside,) = copy.inside
     operation = await world.one.raw(OPERATION, app, made_id(inside.outcome))
     assert (operation["integrationId"], operation["path"]) == (made_id(copy.outcome), "/search")
     assert all(step.ok for step in await undo_last(world.one.saver, app))
-    assert await ids_there(world) == before
+    assert await existing_ids(world) == before
 
 
-async def test_a_copied_connection_says_that_its_secret_was_left_out(world: World) -> None:
+async def test_copy_of_auth_connection_reports_the_missing_secret(world: World) -> None:
     config: dict[str, Any] = {"headerName": "X-Key", "apiKey": "hush-hush"}
     body = {"name": "Keyed", "providerKey": "api-key", "config": config}
     raw = (await world.one.client.create(AUTH, body, app=world.app)).raw
@@ -253,9 +255,9 @@ async def test_a_copied_connection_says_that_its_secret_was_left_out(world: Worl
     assert (copy.outcome.raw["status"], copy.outcome.raw["config"]["headerName"]) == ("pending", "X-Key")
 
 
-async def test_a_copied_widget_goes_to_the_tool_that_was_chosen(world: World) -> None:
+async def test_copied_widget_belongs_to_the_chosen_tool(world: World) -> None:
     app, ids = world.app, world.ids
-    assert needs(WIDGET) == ("toolId",)
+    assert required_changes(WIDGET) == ("toolId",)
     raw = await world.one.raw(WIDGET, app, ids["widget"])
     copy = await duplicate(world.one.saver, WIDGET, app, raw, changed={"toolId": ids["tool c"]})
     assert isinstance(copy.outcome, Saved)
@@ -264,19 +266,19 @@ async def test_a_copied_widget_goes_to_the_tool_that_was_chosen(world: World) ->
     assert (await world.one.raw(TOOL, app, ids["tool c"]))["widgetId"] == copy.outcome.id
 
 
-def test_copies_are_named_within_the_length_of_a_name() -> None:
+def test_copy_names_are_cut_to_the_maximum_length() -> None:
     assert copy_name("n" * 200, []) == "n" * 195 + " copy"
     assert copy_name("a", ["a copy", "a copy 2"]) == "a copy 3"
     assert why_not_copied(APP)
     assert why_not_copied(TOOL) is None
 
 
-async def test_one_editor_of_many_sees_the_plan_grow_stale_as_a_refusal(world: World, sandbox: InProcess) -> None:
+async def test_delete_fails_if_another_user_added_a_reference_meanwhile(world: World, sandbox: InProcess) -> None:
     snapshot, links = await loaded(world)
     batch = plan_delete(snapshot, links, [("tool", world.ids["tool c"])]).batch(world.one.saver, world.app)
-    other = Editor(sandbox, "other")
-    await other.client.set_chain(world.app, world.ids["tool a"], [world.ids["tool c"]])
+    other_editor = Editor(sandbox, "other")
+    await other_editor.client.set_chain(world.app, world.ids["tool a"], [world.ids["tool c"]])
     await batch.run()
     (failed,) = batch.failed
     assert "still referred to" in failed.problem
-    await other.client.aclose()
+    await other_editor.client.aclose()

@@ -1,4 +1,4 @@
-"""The journal's file: private, shared by processes, whole after anything, and never a reason not to work."""
+"""The journal file: private, shared by processes, robust against corruption and unwritable folders."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def change(name: str = "Search", **more: Any) -> Entry:
     return journals.entry("update", "app_1", "tool", "tool_1", name, **more)
 
 
-def noted(journal: Journal, entry: Entry) -> Entry:
+def recorded(journal: Journal, entry: Entry) -> Entry:
     journal.begin(entry)
     done = replace(entry, state="done")
     journal.end(done)
@@ -40,21 +40,21 @@ def noted(journal: Journal, entry: Entry) -> Entry:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text(max_size=20), st.dictionaries(st.text(max_size=4), JSON, max_size=3))
-def test_an_entry_comes_back_exactly(isolated: Path, name: str, before: dict[str, Any]) -> None:
-    entry = noted(journal(), change(name, before=before, after={}, lost=("a.b",), added=(("x", "y.z"),)))
+def test_entry_round_trips_through_the_file(isolated: Path, name: str, before: dict[str, Any]) -> None:
+    entry = recorded(journal(), change(name, before=before, after={}, lost=("a.b",), added=(("x", "y.z"),)))
     assert journal().read().entries[-1] == entry
 
 
-def test_the_file_is_private_and_named_safely() -> None:
+def test_file_is_private_and_has_a_valid_name() -> None:
     hostile = Journal("../../me", "http://x", "../app\x00/1")
-    noted(hostile, change())
+    recorded(hostile, change())
     assert hostile.path.parent == Journal("me", "", "").path.parent
     assert stat.S_IMODE(hostile.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(hostile.path.parent.stat().st_mode) == 0o700
 
 
-def test_profiles_hosts_and_apps_have_histories_of_their_own() -> None:
-    noted(journal(), change())
+def test_profiles_servers_and_apps_have_separate_journals() -> None:
+    recorded(journal(), change())
     for other in (
         ("you", "http://127.0.0.1", "app_1"),
         ("me", "http://b", "app_1"),
@@ -63,7 +63,7 @@ def test_profiles_hosts_and_apps_have_histories_of_their_own() -> None:
         assert Journal(*other).read().entries == []
 
 
-def test_a_change_without_an_end_is_unknown() -> None:
+def test_change_without_end_line_is_unknown() -> None:
     journal().begin(change())
     assert [entry.state for entry in journal().read().entries] == ["unknown"]
 
@@ -81,26 +81,27 @@ assert not journal.notices, journal.notices
 """
 
 
-def test_changes_of_several_processes_are_one_history() -> None:
+def test_changes_of_several_processes_are_merged_into_one_history() -> None:
     """F33."""
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, name, "25"]) for name in "abc"]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     history = journal().read()
-    assert sorted(entry.name for entry in history.entries) == sorted(f"{n} {i}" for n in "abc" for i in range(25))
+    names = [f"{name} {number}" for name in "abc" for number in range(25)]
+    assert sorted(entry.name for entry in history.entries) == sorted(names)
     assert {entry.state for entry in history.entries} == {"done"}
     for name in "abc":
-        own = [entry.name for entry in history.entries if entry.name.startswith(name)]
-        assert own == [f"{name} {number}" for number in range(25)]
+        of_process = [entry.name for entry in history.entries if entry.name.startswith(name)]
+        assert of_process == [f"{name} {number}" for number in range(25)]
 
 
 @pytest.mark.parametrize(
     "garbage", [b"\x00\xff\xfe", b"{", b"[]", b'"text"', b'{"v": "1"}', b'{"v": 1, "v": 1}', b"[" * 5000]
 )
-def test_a_line_that_cannot_be_read_is_kept_aside_and_the_rest_is_whole(garbage: bytes) -> None:
-    first = noted(journal(), change("first"))
+def test_unreadable_line_is_moved_to_the_corrupt_file(garbage: bytes) -> None:
+    first = recorded(journal(), change("first"))
     with journal().path.open("ab") as file:
         file.write(garbage + b"\n")
-    second = noted(journal(), change("second"))
+    second = recorded(journal(), change("second"))
     opened = journal()
     assert opened.read().entries == [first, second]
     assert opened.corrupt_path.read_bytes() == garbage + b"\n"
@@ -110,14 +111,14 @@ def test_a_line_that_cannot_be_read_is_kept_aside_and_the_rest_is_whole(garbage:
     assert again.notices == []
 
 
-def test_a_line_torn_by_a_crash_costs_only_itself() -> None:
-    first = noted(journal(), change("first"))
-    whole = journal().path.read_bytes()
-    journal().begin(change("torn"))
-    torn = journal().path.read_bytes()
-    for cut in range(len(whole) + 1, len(torn) - 1, 37):
-        journal().path.write_bytes(torn[:cut])
-        later = noted(journal(), change("later"))
+def test_incomplete_last_line_does_not_affect_other_lines() -> None:
+    first = recorded(journal(), change("first"))
+    before = journal().path.read_bytes()
+    journal().begin(change("incomplete"))
+    after = journal().path.read_bytes()
+    for length in range(len(before) + 1, len(after) - 1, 37):
+        journal().path.write_bytes(after[:length])
+        later = recorded(journal(), change("later"))
         assert journal().read().entries == [first, later]
 
 
@@ -128,19 +129,19 @@ def test_a_line_torn_by_a_crash_costs_only_itself() -> None:
         '{"v": 1, "alias": ["a"]}', '{"v": 1}', '{"v": 2, "begin": {"what": "rename"}}', '{"v": 1, "end": ["x"]}',
     ],
 )  # fmt: skip
-def test_lines_that_say_nothing_we_know_are_passed_over_and_stay(line: str) -> None:
-    entry = noted(journal(), change())
+def test_unknown_lines_are_ignored_and_preserved(line: str) -> None:
+    entry = recorded(journal(), change())
     with journal().path.open("a") as file:
         file.write(line + "\n")
     assert journal().read().entries == [entry]
     assert line in journal().path.read_text()
 
 
-def test_a_long_history_is_cut_to_its_newest_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compaction_keeps_the_newest_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "COMPACT_BYTES", 20_000)
     monkeypatch.setattr(journals, "KEEP_ENTRIES", 5)
     journal().alias("old", "new")
-    names = [noted(journal(), change(f"change {number}")).name for number in range(60)]
+    names = [recorded(journal(), change(f"change {number}")).name for number in range(60)]
     history = journal().read()
     kept = [entry.name for entry in history.entries]
     assert 5 <= len(kept) < 60
@@ -150,34 +151,34 @@ def test_a_long_history_is_cut_to_its_newest_part(monkeypatch: pytest.MonkeyPatc
     assert stat.S_IMODE(journal().path.stat().st_mode) == 0o600
 
 
-def test_where_nothing_can_be_written_the_history_goes_on_in_memory(
+def test_history_is_kept_in_memory_if_the_folder_is_not_writable(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (isolated / "file").write_text("not a folder")
     monkeypatch.setenv("DRIO_STATE_DIR", str(isolated / "file"))
     opened = journal()
-    entry = noted(opened, change())
+    entry = recorded(opened, change())
     assert opened.read().entries == [entry]
     assert opened.notices
 
 
-def test_what_could_not_be_written_is_written_with_the_next_change_and_in_its_order(isolated: Path) -> None:
-    first = noted(journal(), change())
+def test_unwritten_changes_are_written_in_order_with_the_next_change(isolated: Path) -> None:
+    first = recorded(journal(), change())
     opened = journal()
-    aside = opened.path.with_suffix(".aside")
-    opened.path.rename(aside)
-    opened.path.mkdir()  # nothing can be appended to a folder
-    second = noted(opened, change())
+    moved = opened.path.with_suffix(".moved")
+    opened.path.rename(moved)
+    opened.path.mkdir()  # a line cannot be appended to a folder
+    second = recorded(opened, change())
     opened.path.rmdir()
-    aside.rename(opened.path)
-    third = noted(opened, change())
+    moved.rename(opened.path)
+    third = recorded(opened, change())
     assert [entry.id for entry in opened.read().entries] == [first.id, second.id, third.id]
     assert [entry.id for entry in journal().read().entries] == [first.id, second.id, third.id]
     assert [group[0].id for group in opened.read().open()] == [third.id, second.id, first.id]
 
 
-def test_a_journal_that_others_could_write_is_not_believed() -> None:
-    noted(journal(), change())
+def test_journal_writable_by_others_is_not_read() -> None:
+    recorded(journal(), change())
     journal().path.chmod(0o666)
     opened = journal()
     assert opened.read().entries == []
@@ -190,23 +191,23 @@ def test_a_journal_that_others_could_write_is_not_believed() -> None:
         st.sampled_from(["hush-hush", {"password": "hush-hush"}, ["plain"], [{"token": "hush-hush"}], {"a": {"b": 1}}]),
     )
 )
-def test_nothing_under_a_secret_name_survives_stripping(value: dict[str, Any]) -> None:
-    clean, lost = strip(value)
+def test_strip_removes_everything_under_a_secret_name(value: dict[str, Any]) -> None:
+    stripped, lost = strip(value)
     for name in ("clientSecret", "api_key"):
         if name in value and not isinstance(value[name], dict):
             assert (name,) in lost
-            assert name not in clean
-    assert "password" not in str(clean)
-    assert "token" not in str(clean)
+            assert name not in stripped
+    assert "password" not in str(stripped)
+    assert "token" not in str(stripped)
 
 
-def test_undone_and_undone_again() -> None:
+def test_undoing_an_undo_makes_the_change_open_again() -> None:
     opened = journal()
-    first = noted(opened, change("first"))
-    back = noted(opened, change("back", undoes=first.id))
+    first = recorded(opened, change("first"))
+    undo = recorded(opened, change("undo", undoes=first.id))
     assert opened.read().undone(first)
     assert opened.read().open() == []
-    noted(opened, change("forth", undoes=back.id))
+    recorded(opened, change("redo", undoes=undo.id))
     history = opened.read()
     assert not history.undone(first)
     assert history.open() == [[first]]

@@ -1,4 +1,4 @@
-"""Three-way merging: disjoint changes come together, overlapping ones are named, nothing unknown is lost."""
+"""Three-way merge: disjoint changes are merged, overlapping ones are conflicts, unknown properties are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drio_tui.api.models import same_json
 from drio_tui.schema.fields import MISSING
-from drio_tui.workspace.saving.merge import FieldChange, at, diff, merge, patch_of, same, with_value
+from drio_tui.workspace.saving.merge import FieldChange, diff, equal_at_depth, merge, patch_of, value_at, with_value
 
 CHAIN = [("nextToolIds",)]
 ACTIONS = [("actions",)]
@@ -26,25 +26,25 @@ OBJECTS = st.dictionaries(st.sampled_from(["name", "config", "x.y", "note", "nex
 
 
 def patched(document: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """What the contract says a PATCH does: absent = unchanged, null clears, objects merge one level."""
+    """Return the result of a PATCH as in the contract: absent is unchanged, null clears, objects merge one level."""
     result = dict(document)
     for name, value in patch.items():
         before = result.get(name)
         if value is None:
             result.pop(name, None)
         elif isinstance(value, dict) and isinstance(before, dict):
-            both = before | value
-            result[name] = {key: item for key, item in both.items() if key not in value or item is not None}
+            merged = before | value
+            result[name] = {key: item for key, item in merged.items() if key not in value or item is not None}
         else:
             result[name] = value
     return result
 
 
-def test_disjoint_changes_come_together_at_every_depth() -> None:
+def test_disjoint_changes_are_merged_at_every_depth() -> None:
     base = {"name": "A", "config": {"style": {"density": "compact", "stripes": True}, "odd": [1]}}
-    theirs = {"name": "B", "config": {"style": {"density": "compact", "stripes": False}, "odd": [1]}, "new": 1}
-    mine = {"name": "A", "config": {"style": {"density": "wide", "stripes": True}, "odd": [1]}}
-    result = merge(base, theirs, mine)
+    remote = {"name": "B", "config": {"style": {"density": "compact", "stripes": False}, "odd": [1]}, "new": 1}
+    local = {"name": "A", "config": {"style": {"density": "wide", "stripes": True}, "odd": [1]}}
+    result = merge(base, remote, local)
     assert result.conflicts == ()
     assert result.merged == {
         "name": "B",
@@ -55,7 +55,7 @@ def test_disjoint_changes_come_together_at_every_depth() -> None:
     assert sorted(change.dotted for change in result.theirs) == ["config.style.stripes", "name", "new"]
 
 
-def test_a_member_changed_by_both_is_a_conflict_with_its_three_values() -> None:
+def test_property_changed_by_both_sides_is_a_conflict() -> None:
     result = merge({"name": "A"}, {"name": "B"}, {"name": "C"})
     (conflict,) = result.conflicts
     assert (conflict.dotted, conflict.base, conflict.theirs, conflict.mine) == ("name", "A", "B", "C")
@@ -66,35 +66,35 @@ def test_a_member_changed_by_both_is_a_conflict_with_its_three_values() -> None:
         result.resolved({})
 
 
-def test_the_same_change_on_both_sides_is_no_conflict() -> None:
+def test_same_change_on_both_sides_is_no_conflict() -> None:
     result = merge({"name": "A", "gone": 1}, {"name": "B"}, {"name": "B"})
     assert (result.conflicts, result.merged, result.mine) == ((), {"name": "B"}, ())
 
 
-def test_a_removal_against_a_change_is_a_conflict() -> None:
+def test_removal_and_change_of_a_property_is_a_conflict() -> None:
     result = merge({"config": {"a": 1}}, {"config": {"a": 2}}, {"config": {}})
     (conflict,) = result.conflicts
     assert (conflict.dotted, conflict.theirs, conflict.mine) == ("config.a", 2, MISSING)
 
 
-def test_null_and_absent_are_one_where_patch_cannot_tell_them_apart() -> None:
+def test_null_equals_absent_in_the_first_two_levels() -> None:
     assert merge({"a": None, "b": {"c": None}}, {"a": 1, "b": {"c": 2}}, {"b": {}}).conflicts == ()
     assert diff({"a": None}, {}) == []
     assert [change.dotted for change in diff({"a": {"b": {"c": None}}}, {"a": {"b": {}}})] == ["a.b.c"]
 
 
-@pytest.mark.parametrize(("theirs", "mine"), [({}, {"a": None}), ({"a": None}, {})])
-def test_what_both_cleared_is_no_conflict_however_each_wrote_it(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
-    result = merge({"a": 1, "b": {"c": 1}}, {**theirs, "b": theirs}, {**mine, "b": {"c": None}})
-    assert (result.conflicts, at(result.merged, ("a",))) in (((), None), ((), MISSING))
+@pytest.mark.parametrize(("remote", "local"), [({}, {"a": None}), ({"a": None}, {})])
+def test_clearing_with_null_and_by_removal_is_no_conflict(remote: dict[str, Any], local: dict[str, Any]) -> None:
+    result = merge({"a": 1, "b": {"c": 1}}, {**remote, "b": remote}, {**local, "b": {"c": None}})
+    assert (result.conflicts, value_at(result.merged, ("a",))) in (((), None), ((), MISSING))
 
 
-def test_null_for_absent_is_no_change_of_theirs() -> None:
+def test_null_instead_of_absent_is_no_remote_change() -> None:
     assert merge({"a": None}, {}, {"a": 1}).merged == {"a": 1}
     assert merge({}, {"a": None}, {"a": 1}).merged == {"a": 1}
 
 
-def test_a_change_says_what_was_there_before_and_what_is_there_after() -> None:
+def test_diff_has_values_before_and_after() -> None:
     before, after = {"a": 1, "b": {"c": 2}, "d": {"e": {}}}, {"a": 3, "b": {}, "d": {"e": {"f": None}}, "new": 4}
     assert diff(before, after) == [
         FieldChange(("a",), 1, 3),
@@ -105,22 +105,22 @@ def test_a_change_says_what_was_there_before_and_what_is_there_after() -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_null_is_absent_one_level_below_what_is_compared_too(depth: int) -> None:
-    assert same({"a": {"b": None}} if depth == 0 else {"b": None}, {"a": {}} if depth == 0 else {}, depth)
-    assert not same({"a": {"b": 0}} if depth == 0 else {"b": 0}, {"a": {}} if depth == 0 else {}, depth)
+def test_equal_at_depth_ignores_null_one_level_below(depth: int) -> None:
+    assert equal_at_depth({"a": {"b": None}} if depth == 0 else {"b": None}, {"a": {}} if depth == 0 else {}, depth)
+    assert not equal_at_depth({"a": {"b": 0}} if depth == 0 else {"b": 0}, {"a": {}} if depth == 0 else {}, depth)
 
 
-def test_one_and_true_differ() -> None:
+def test_one_and_true_are_different() -> None:
     assert merge({"a": 1}, {"a": 1}, {"a": True}).merged == {"a": True}
 
 
-def test_other_lists_are_single_values() -> None:
+def test_lists_without_identity_are_single_values() -> None:
     result = merge({"grants": ["a"]}, {"grants": ["a", "b"]}, {"grants": ["a", "c"]})
     assert [conflict.dotted for conflict in result.conflicts] == ["grants"]
 
 
 @pytest.mark.parametrize(
-    ("theirs", "mine", "expected"),
+    ("remote", "local", "expected"),
     [
         (["a", "b", "c", "t"], ["a", "b", "c", "m"], ["a", "b", "c", "m", "t"]),
         (["b", "c"], ["a", "b", "c", "m"], ["b", "c", "m"]),
@@ -132,15 +132,15 @@ def test_other_lists_are_single_values() -> None:
         (["a", "b", "c", "t"], ["a", "b", "c", "m", "n"], ["a", "b", "c", "m", "n", "t"]),
     ],
 )
-def test_a_chain_takes_the_additions_and_removals_of_both(
-    theirs: list[str], mine: list[str], expected: list[str]
+def test_chain_has_additions_and_removals_of_both_sides(
+    remote: list[str], local: list[str], expected: list[str]
 ) -> None:
-    result = merge({"nextToolIds": ["a", "b", "c"]}, {"nextToolIds": theirs}, {"nextToolIds": mine}, lists=CHAIN)
+    result = merge({"nextToolIds": ["a", "b", "c"]}, {"nextToolIds": remote}, {"nextToolIds": local}, lists=CHAIN)
     assert result.conflicts == ()
     assert result.merged == {"nextToolIds": expected}
 
 
-def test_what_a_stale_chain_would_have_undone_is_said() -> None:
+def test_stale_chain_lists_the_remote_changes_it_would_undo() -> None:
     result = merge(
         {"nextToolIds": ["a", "b"]}, {"nextToolIds": ["b", "t"]}, {"nextToolIds": ["a", "b", "m"]}, lists=CHAIN
     )
@@ -149,22 +149,22 @@ def test_what_a_stale_chain_would_have_undone_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "mine", "lost", "back"),
+    ("remote", "local", "removed", "brought_back"),
     [
         (["b"], ["a", "b", "m"], (), ("a",)),
         (["a", "b", "t"], ["b"], ("t",), ()),
         (["a", "b", "x"], ["x", "a", "b"], None, None),
     ],
 )
-def test_a_stale_chain_is_reported_for_what_it_would_remove_or_bring_back_alone(
-    theirs: list[str], mine: list[str], lost: tuple[str, ...] | None, back: tuple[str, ...] | None
+def test_stale_chain_is_reported_for_removals_or_additions_only(
+    remote: list[str], local: list[str], removed: tuple[str, ...] | None, brought_back: tuple[str, ...] | None
 ) -> None:
-    result = merge({"nextToolIds": ["a", "b"]}, {"nextToolIds": theirs}, {"nextToolIds": mine}, lists=CHAIN)
-    found = [(stale.would_remove, stale.would_bring_back) for stale in result.stale]
-    assert found == ([] if lost is None else [(lost, back)])
+    result = merge({"nextToolIds": ["a", "b"]}, {"nextToolIds": remote}, {"nextToolIds": local}, lists=CHAIN)
+    changes = [(stale.would_remove, stale.would_bring_back) for stale in result.stale]
+    assert changes == ([] if removed is None else [(removed, brought_back)])
 
 
-def test_two_new_orders_of_a_chain_are_a_conflict_with_a_proposal() -> None:
+def test_reordering_by_both_sides_is_a_conflict_with_a_proposal() -> None:
     result = merge(
         {"nextToolIds": ["a", "b", "c"]}, {"nextToolIds": ["b", "a", "c"]}, {"nextToolIds": ["a", "c", "b", "m"]},
         lists=CHAIN,
@@ -178,16 +178,16 @@ def action(template: str, **more: Any) -> dict[str, Any]:
     return {"trigger": "row.select", "type": "callTool", "template": template, **more}
 
 
-def test_changes_to_different_actions_and_members_come_together() -> None:
+def test_changes_of_different_actions_and_properties_are_merged() -> None:
     base = {"actions": [action("a"), action("b", callMode="once")]}
-    theirs = {"actions": [action("a"), action("b", callMode="always"), action("t")]}
-    mine = {"actions": [action("A"), action("b", callMode="once", odd=1)]}
-    result = merge(base, theirs, mine, lists=ACTIONS)
+    remote = {"actions": [action("a"), action("b", callMode="always"), action("t")]}
+    local = {"actions": [action("A"), action("b", callMode="once", odd=1)]}
+    result = merge(base, remote, local, lists=ACTIONS)
     assert result.conflicts == ()
     assert result.merged == {"actions": [action("A"), action("b", callMode="always", odd=1), action("t")]}
 
 
-def test_an_action_changed_here_and_removed_there_is_a_conflict() -> None:
+def test_action_changed_locally_and_removed_remotely_is_a_conflict() -> None:
     base = {"actions": [action("a"), action("b")]}
     changed = action("a", callMode="always")
     result = merge(base, {"actions": [action("b")]}, {"actions": [changed, action("b")]}, lists=ACTIONS)
@@ -196,50 +196,51 @@ def test_an_action_changed_here_and_removed_there_is_a_conflict() -> None:
     assert conflict.both == [changed, action("b")]
 
 
-def test_a_new_action_in_the_place_of_a_removed_one_does_not_inherit_what_others_did_to_that() -> None:
+def test_new_action_is_not_merged_with_the_one_it_replaces() -> None:
     base = {"actions": [action("a")]}
     result = merge(base, {"actions": [action("a", callMode="always")]}, {"actions": [action("new")]}, lists=ACTIONS)
     (conflict,) = result.conflicts
     assert action("new") in conflict.both
 
 
-def test_of_entries_that_are_alike_the_nearest_is_the_changed_one() -> None:
+def test_changed_entry_is_matched_with_the_nearest_of_same_identity() -> None:
     base = [action("a", n=0), action("x"), action("y"), action("a", n=3)]
-    mine = [action("a", n=0), action("x"), action("y"), action("a", n=4)]
-    theirs = [action("a", n=0, note="t"), action("x"), action("y"), action("a", n=3)]
-    result = merge({"actions": base}, {"actions": theirs}, {"actions": mine}, lists=ACTIONS)
+    local = [action("a", n=0), action("x"), action("y"), action("a", n=4)]
+    remote = [action("a", n=0, note="t"), action("x"), action("y"), action("a", n=3)]
+    result = merge({"actions": base}, {"actions": remote}, {"actions": local}, lists=ACTIONS)
     assert result.conflicts == ()
     assert result.merged["actions"] == [action("a", n=0, note="t"), action("x"), action("y"), action("a", n=4)]
     swapped = [action("a", n=7), action("x"), action("y"), action("a", n=8)]
-    result = merge({"actions": base}, {"actions": theirs}, {"actions": swapped}, lists=ACTIONS)
+    result = merge({"actions": base}, {"actions": remote}, {"actions": swapped}, lists=ACTIONS)
     assert result.conflicts == ()
     assert result.merged["actions"] == [action("a", n=7, note="t"), action("x"), action("y"), action("a", n=8)]
-    theirs = [*base[:3], action("a", n=3, note="t")]
-    result = merge({"actions": base}, {"actions": theirs}, {"actions": [*base[1:3], action("a", n=9)]}, lists=ACTIONS)
+    remote = [*base[:3], action("a", n=3, note="t")]
+    result = merge({"actions": base}, {"actions": remote}, {"actions": [*base[1:3], action("a", n=9)]}, lists=ACTIONS)
     assert result.conflicts == ()
     assert result.merged["actions"] == [action("x"), action("y"), action("a", n=9, note="t")]
 
 
-def test_null_and_absent_differ_within_an_entry_which_is_replaced_whole() -> None:
-    base, theirs, mine = action("a", note=None), action("a"), action("a", note="mine")
-    (conflict,) = merge({"actions": [base]}, {"actions": [theirs]}, {"actions": [mine]}, lists=ACTIONS).conflicts
+def test_null_and_absent_differ_within_list_entries() -> None:
+    base, remote, local = action("a", note=None), action("a"), action("a", note="local")
+    (conflict,) = merge({"actions": [base]}, {"actions": [remote]}, {"actions": [local]}, lists=ACTIONS).conflicts
     assert conflict.reason == "Both changed the same entry"
 
 
-def test_lists_that_both_sides_began_are_put_together() -> None:
+def test_lists_that_both_sides_created_are_merged() -> None:
     result = merge({}, {"nextToolIds": ["t", "x"]}, {"nextToolIds": ["x", "m"]}, lists=CHAIN)
     assert result.conflicts == ()
     assert sorted(result.merged["nextToolIds"]) == ["m", "t", "x"]
 
 
-def test_a_clash_in_one_entry_is_a_conflict_wherever_in_the_list_it_is() -> None:
+def test_conflict_in_an_entry_is_found_at_every_index() -> None:
     base = [action("a"), action("b"), action("c")]
-    for place in range(3):
-        theirs, mine = [
-            [{**one, "note": note} if n == place else one for n, one in enumerate(base)] for note in ("theirs", "mine")
-        ]
-        theirs[(place + 1) % 3] = {**theirs[(place + 1) % 3], "callMode": "always"}
-        (conflict,) = merge({"actions": base}, {"actions": theirs}, {"actions": mine}, lists=ACTIONS).conflicts
+    for index in range(3):
+        remote, local = (
+            [{**entry, "note": note} if entry is base[index] else entry for entry in base]
+            for note in ("remote", "local")
+        )
+        remote[(index + 1) % 3] = {**remote[(index + 1) % 3], "callMode": "always"}
+        (conflict,) = merge({"actions": base}, {"actions": remote}, {"actions": local}, lists=ACTIONS).conflicts
         assert conflict.reason == "Both changed the same entry"
 
 
@@ -253,22 +254,22 @@ def text_of(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def three_way(base: Payload | None, theirs: Payload | None, mine: Payload | None) -> list[Payload] | None:
-    """What is left of one entry, None for a conflict: both sides' wishes, or one of them where they agree."""
-    if mine in (base, theirs):
-        return [] if theirs is None else [theirs]
-    if theirs == base:
-        return [] if mine is None else [mine]
+def three_way(base: Payload | None, remote: Payload | None, local: Payload | None) -> list[Payload] | None:
+    """Return what the merge of an entry has to be: no, one or two entries; None for a conflict."""
+    if local in (base, remote):
+        return [] if remote is None else [remote]
+    if remote == base:
+        return [] if local is None else [local]
     if base is None:
-        return [one for one in (theirs, mine) if one is not None]  # both added one of that name: both are kept
-    if theirs is None or mine is None:
+        return [payload for payload in (remote, local) if payload is not None]  # different additions: both are kept
+    if remote is None or local is None:
         return None
     merged: Payload = {}
-    for name in {*theirs, *mine}:
-        was, their, my = base.get(name), theirs.get(name), mine.get(name)
-        if my not in (was, their) and their != was:
+    for name in {*remote, *local}:
+        old, remote_value, local_value = base.get(name), remote.get(name), local.get(name)
+        if local_value not in (old, remote_value) and remote_value != old:
             return None
-        if (value := their if my == was else my) is not None:
+        if (value := remote_value if local_value == old else local_value) is not None:
             merged[name] = value
     return [merged]
 
@@ -280,96 +281,93 @@ def three_way(base: Payload | None, theirs: Payload | None, mine: Payload | None
     [("a", {"note": 1}), ("b", {})],
     [("a", {"note": 2}), ("b", {})],
 )
-def test_of_a_list_of_entries_nothing_of_either_side_is_lost_without_a_conflict(
-    base: Entries, theirs: Entries, mine: Entries
-) -> None:
-    sides = [{"actions": [action(key, **payload) for key, payload in side]} for side in (base, theirs, mine)]
+def test_list_merge_loses_no_change_without_a_conflict(base: Entries, remote: Entries, local: Entries) -> None:
+    sides = [{"actions": [action(key, **payload) for key, payload in side]} for side in (base, remote, local)]
     result = merge(*sides, lists=ACTIONS)
-    keys = {key for side in (base, theirs, mine) for key, _ in side}
-    wanted = {key: three_way(*(dict(side).get(key) for side in (base, theirs, mine))) for key in keys}
+    keys = {key for side in (base, remote, local) for key, _ in side}
+    expected = {key: three_way(*(dict(side).get(key) for side in (base, remote, local))) for key in keys}
     if result.conflicts:
         (conflict,) = result.conflicts
         assert conflict.path == ("actions",)
         assert (conflict.base, conflict.theirs, conflict.mine) == tuple(side["actions"] for side in sides)
-        assert conflict.reason == "Both changed the order" or None in wanted.values()
+        assert conflict.reason == "Both changed the order" or None in expected.values()
         entries = conflict.both
     else:
-        assert None not in wanted.values()
+        assert None not in expected.values()
         entries = result.merged["actions"]
-    for key, expected in wanted.items():
-        if expected is not None:
-            found = [one for one in entries if one["template"] == key]
-            assert sorted(map(text_of, found)) == sorted(text_of(action(key, **payload)) for payload in expected), key
-    assert {one["template"] for one in entries} <= keys
+    for key, payloads in expected.items():
+        if payloads is not None:
+            with_key = [entry for entry in entries if entry["template"] == key]
+            actions = [action(key, **payload) for payload in payloads]
+            assert sorted(map(text_of, with_key)) == sorted(map(text_of, actions)), key
+    assert {entry["template"] for entry in entries} <= keys
 
 
 @settings(max_examples=200)
 @given(*[st.lists(st.sampled_from("abc"), max_size=5) for _ in range(3)])
-def test_what_one_side_added_to_a_list_with_repeated_members_stays(
-    base: list[str], theirs: list[str], mine: list[str]
-) -> None:
-    result = merge({"nextToolIds": base}, {"nextToolIds": theirs}, {"nextToolIds": mine}, lists=CHAIN)
+def test_additions_to_a_list_with_duplicates_are_kept(base: list[str], remote: list[str], local: list[str]) -> None:
+    result = merge({"nextToolIds": base}, {"nextToolIds": remote}, {"nextToolIds": local}, lists=CHAIN)
     merged = result.conflicts[0].both if result.conflicts else result.merged["nextToolIds"]
-    for member in "abc":
-        was, their, my = base.count(member), theirs.count(member), mine.count(member)
-        if min(their, my) >= was:
-            assert merged.count(member) == max(their, my)
-        elif max(their, my) <= was:
-            assert was - (was - their) - (was - my) <= merged.count(member) <= min(their, my)
+    for id in "abc":
+        old, in_remote, in_local = base.count(id), remote.count(id), local.count(id)
+        if min(in_remote, in_local) >= old:
+            assert merged.count(id) == max(in_remote, in_local)
+        elif max(in_remote, in_local) <= old:
+            assert old - (old - in_remote) - (old - in_local) <= merged.count(id) <= min(in_remote, in_local)
 
 
 @given(ENTRIES, ENTRIES, ENTRIES)
-def test_what_a_stale_list_would_undo_is_exactly_what_came_and_went_there(
-    base: Entries, theirs: Entries, mine: Entries
+def test_stale_list_has_exactly_the_remote_additions_and_removals(
+    base: Entries, remote: Entries, local: Entries
 ) -> None:
-    sides = [{"actions": [action(key, **payload) for key, payload in side]} for side in (base, theirs, mine)]
+    sides = [{"actions": [action(key, **payload) for key, payload in side]} for side in (base, remote, local)]
     result = merge(*sides, lists=ACTIONS)
-    before, there, here = ({key for key, _ in side} for side in (base, theirs, mine))
+    base_keys, remote_keys, local_keys = ({key for key, _ in side} for side in (base, remote, local))
     stale = result.stale[0] if result.stale else None
-    removed = {one["template"] for one in (stale.would_remove if stale else ())}
-    back = {one["template"] for one in (stale.would_bring_back if stale else ())}
+    removed = {entry["template"] for entry in (stale.would_remove if stale else ())}
+    brought_back = {entry["template"] for entry in (stale.would_bring_back if stale else ())}
     if sides[1] in (sides[0], sides[2]) or sides[2] == sides[0]:
         assert stale is None
     else:
-        assert removed >= there - before - here
-        assert back == (before & here) - there
+        assert removed >= remote_keys - base_keys - local_keys
+        assert brought_back == (base_keys & local_keys) - remote_keys
 
 
 @given(OBJECTS, OBJECTS)
-def test_when_only_one_side_changed_that_side_wins(base: dict[str, Any], other: dict[str, Any]) -> None:
+def test_change_of_one_side_is_taken(base: dict[str, Any], other: dict[str, Any]) -> None:
     for lists in ((), CHAIN):
         for result in (merge(base, other, base, lists=lists), merge(base, base, other, lists=lists)):
             assert result.conflicts == ()
-            assert same(result.merged, other, 0)
+            assert equal_at_depth(result.merged, other, 0)
 
 
 @given(OBJECTS, OBJECTS, OBJECTS)
-def test_every_change_is_either_in_the_result_or_in_a_conflict(
-    base: dict[str, Any], theirs: dict[str, Any], mine: dict[str, Any]
+def test_every_change_is_in_the_result_or_in_a_conflict(
+    base: dict[str, Any], remote: dict[str, Any], local: dict[str, Any]
 ) -> None:
-    result = merge(base, theirs, mine)
+    result = merge(base, remote, local)
     conflicts = {conflict.path for conflict in result.conflicts}
-    for change in (*diff(base, theirs), *diff(base, mine)):
+    for change in (*diff(base, remote), *diff(base, local)):
         if any(change.path[: len(path)] == path or path[: len(change.path)] == change.path for path in conflicts):
             continue
-        inside = at(result.merged, change.path)
-        above = any(
-            same(at(result.merged, change.path[:length]), at(side, change.path[:length]), length)
-            for side in (theirs, mine)
+        merged_value = value_at(result.merged, change.path)
+        from_one_side = any(
+            equal_at_depth(value_at(result.merged, change.path[:length]), value_at(side, change.path[:length]), length)
+            for side in (remote, local)
             for length in range(1, len(change.path) + 1)
         )
-        both_objects = isinstance(inside, dict) and isinstance(change.after, dict)
-        assert above or both_objects, change
+        both_objects = isinstance(merged_value, dict) and isinstance(change.after, dict)
+        assert from_one_side or both_objects, change
 
 
 @given(OBJECTS, OBJECTS)
-def test_a_patch_leads_from_before_to_after(before: dict[str, Any], after: dict[str, Any]) -> None:
+def test_patch_changes_before_to_after(before: dict[str, Any], after: dict[str, Any]) -> None:
     patch = patch_of(before, after)
-    assert same(patched(before, patch), after, 0)
+    assert equal_at_depth(patched(before, patch), after, 0)
     assert set(patch) <= {change.path[0] for change in diff(before, after)}
 
 
-def test_a_patch_goes_on_after_an_object_in_which_nothing_changes() -> None:
+def test_patch_omits_objects_without_changes() -> None:
     assert patch_of({"a": {"x": 1}, "b": 1}, {"a": {"x": 1, "y": None}, "b": 2}) == {"b": 2}
     assert patch_of({"a": None, "b": 1}, {"b": 2}) == {"b": 2}
 
@@ -377,19 +375,21 @@ def test_a_patch_goes_on_after_an_object_in_which_nothing_changes() -> None:
 @given(
     *[st.lists(st.sampled_from("abcdefg"), unique=True) for _ in range(3)],
 )
-def test_a_merged_chain_loses_and_repeats_nothing(base: list[str], theirs: list[str], mine: list[str]) -> None:
-    result = merge({"nextToolIds": base}, {"nextToolIds": theirs}, {"nextToolIds": mine}, lists=CHAIN)
+def test_merged_chain_has_no_duplicates_and_no_missing_ids(
+    base: list[str], remote: list[str], local: list[str]
+) -> None:
+    result = merge({"nextToolIds": base}, {"nextToolIds": remote}, {"nextToolIds": local}, lists=CHAIN)
     if result.conflicts:
         ids = result.conflicts[0].both
     else:
         ids = result.merged["nextToolIds"]
     assert len(ids) == len(set(ids))
-    wanted = {each for each in {*base, *theirs, *mine} if (each in theirs and each in mine) or
-              (each not in base and (each in theirs or each in mine))}  # fmt: skip
-    assert set(ids) == wanted
+    expected = {id for id in {*base, *remote, *local} if (id in remote and id in local) or
+                (id not in base and (id in remote or id in local))}  # fmt: skip
+    assert set(ids) == expected
 
 
-def test_taking_away_below_an_object_that_is_not_there_changes_nothing() -> None:
+def test_removing_a_missing_property_changes_nothing() -> None:
     assert with_value({"a": 1}, ("b",), MISSING) == {"a": 1}
     assert with_value({"a": 1}, ("b", "c"), MISSING) == {"a": 1}
     assert with_value({"b": 1}, ("b", "c"), MISSING) == {"b": 1}
@@ -398,12 +398,10 @@ def test_taking_away_below_an_object_that_is_not_there_changes_nothing() -> None
 
 
 @given(OBJECTS, st.lists(st.sampled_from(["name", "config", "x", "y.z"]), min_size=1, max_size=3), VALUES)
-def test_a_value_put_at_a_path_is_found_there_and_nothing_else_moves(
-    document: dict[str, Any], path: list[str], value: Any
-) -> None:
-    where = tuple(path)
-    result = with_value(document, where, value)
-    assert same_json(at(result, where), value)
-    assert {name: item for name, item in result.items() if name != where[0]} == {
-        name: item for name, item in document.items() if name != where[0]
+def test_with_value_changes_only_the_value_at_the_path(document: dict[str, Any], path: list[str], value: Any) -> None:
+    names = tuple(path)
+    result = with_value(document, names, value)
+    assert same_json(value_at(result, names), value)
+    assert {name: item for name, item in result.items() if name != names[0]} == {
+        name: item for name, item in document.items() if name != names[0]
     }

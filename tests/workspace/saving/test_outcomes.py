@@ -1,4 +1,4 @@
-"""What an outcome tells and the journal notes, in every way in which a change can end; and which changes are one."""
+"""The outcomes and journal entries of changes in all cases, and which concurrent changes are sent once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Limits, Transport
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET
 from drio_tui.workspace.saving.cancellation import Stopped
-from drio_tui.workspace.saving.journal import Entry, Journal, mark_of, marks_of
+from drio_tui.workspace.saving.journal import Entry, Journal, fingerprint_of, fingerprints_of
 from drio_tui.workspace.saving.save_result import Deleted, DeletedElsewhere, Edit, Failed, Refused, Saved, Unknown
 from drio_tui.workspace.saving.saver import Saver
 from drio_tui.workspace.saving.undo import undo_last
@@ -32,7 +32,7 @@ def entries(world: World) -> list[Entry]:
 
 
 def go_offline_after(world: World, method: str) -> None:
-    """The next request that changes something is carried out, its answer is lost, and so is the connection."""
+    """Carry out the next request other than GET, lose its response, and go offline."""
 
     async def cut() -> None:
         world.one.network.offline = True
@@ -41,34 +41,34 @@ def go_offline_after(world: World, method: str) -> None:
     world.one.network.lose = {method: "answer"}
 
 
-# --- what is one change ----------------------------------------------------------------------------
+# --- single flight and groups ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("member", ["base", "mine", "again"])
-async def test_saves_at_once_that_differ_in_anything_are_each_carried_out(world: World, member: str) -> None:
-    one = world.one
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"])
+@pytest.mark.parametrize("field", ["base", "mine", "again"])
+async def test_concurrent_saves_with_different_edits_are_all_sent(world: World, field: str) -> None:
+    editor = world.one
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"])
     older = {**edit.base, "description": "older"}
     other = {"base": replace(edit, base=older), "mine": replace(edit, mine=older)}.get(
-        member, replace(edit, again=("binding",))
+        field, replace(edit, again=("binding",))
     )
-    first, second = await asyncio.gather(one.saver.save(edit), one.saver.save(other))
+    first, second = await asyncio.gather(editor.saver.save(edit), editor.saver.save(other))
     assert isinstance(first, Saved)
     assert isinstance(second, Saved)
     assert first is not second
 
 
-async def test_two_bodies_sent_at_once_make_two_resources(world: World) -> None:
+async def test_concurrent_creates_with_different_bodies_create_two_resources(world: World) -> None:
     saver = world.one.saver
-    made = await asyncio.gather(*(saver.create(TOOL, world.app, {"name": name}) for name in ("One", "Two")))
-    assert [outcome.raw["name"] for outcome in made if isinstance(outcome, Saved)] == ["One", "Two"]
+    outcomes = await asyncio.gather(*(saver.create(TOOL, world.app, {"name": name}) for name in ("One", "Two")))
+    assert [outcome.raw["name"] for outcome in outcomes if isinstance(outcome, Saved)] == ["One", "Two"]
 
 
-@pytest.mark.parametrize("group", ["", "one-intent"])
-async def test_what_a_save_writes_by_several_routes_is_told_and_undone_as_one(world: World, group: str) -> None:
-    one, ids = world.one, world.ids
-    edit = await one.edit(TOOL, world.app, ids["tool a"], description="new", nextToolIds=[])
-    outcome = await one.saver.save(edit, group=group)
+@pytest.mark.parametrize("group", ["", "one-group"])
+async def test_save_with_several_requests_is_one_outcome_and_one_undo(world: World, group: str) -> None:
+    editor, ids = world.one, world.ids
+    edit = await editor.edit(TOOL, world.app, ids["tool a"], description="new", nextToolIds=[])
+    outcome = await editor.saver.save(edit, group=group)
     assert isinstance(outcome, Saved)
     assert [change.dotted for change in outcome.diff] == ["description", "nextToolIds"]
     assert len(set(outcome.request_ids)) == 2
@@ -76,41 +76,41 @@ async def test_what_a_save_writes_by_several_routes_is_told_and_undone_as_one(wo
         ("patch", outcome.group), ("chain", outcome.group),
     ]  # fmt: skip
     assert outcome.group == (group or outcome.group) != ""
-    steps = await undo_last(one.saver, world.app)
+    steps = await undo_last(editor.saver, world.app)
     assert [step.ok for step in steps] == [True, True]
 
 
-async def test_changes_that_nobody_put_together_are_undone_one_by_one(world: World) -> None:
-    one, app = world.one, world.app
+async def test_changes_without_group_are_undone_one_by_one(world: World) -> None:
+    editor, app = world.one, world.app
     for name in ("One", "Two"):
-        assert isinstance(await one.saver.create(TOOL, app, {"name": name}), Saved)
-        edit = await one.edit(TOOL, app, world.ids["tool a"], description=name)
-        assert isinstance(await one.saver.save(edit), Saved)
-    for tool in [raw for raw in (await one.client.list(TOOL, app=app)).items if raw["name"] in ("One", "Two")]:
-        assert isinstance(await one.saver.delete(TOOL, app, tool["id"]), Deleted)
+        assert isinstance(await editor.saver.create(TOOL, app, {"name": name}), Saved)
+        edit = await editor.edit(TOOL, app, world.ids["tool a"], description=name)
+        assert isinstance(await editor.saver.save(edit), Saved)
+    for tool in [raw for raw in (await editor.client.list(TOOL, app=app)).items if raw["name"] in ("One", "Two")]:
+        assert isinstance(await editor.saver.delete(TOOL, app, tool["id"]), Deleted)
     for what in ("delete", "delete", "update", "create", "update", "create"):
-        (step,) = await undo_last(one.saver, app)
+        (step,) = await undo_last(editor.saver, app)
         assert step.entry.what == what
         assert step.ok
 
 
 @pytest.mark.parametrize("lost", [False, True])
-@pytest.mark.parametrize("group", ["", "one-intent"])
-@pytest.mark.parametrize("way", ["save", "create", "delete"])
-async def test_an_outcome_names_the_group_of_its_entry(world: World, way: str, group: str, lost: bool) -> None:
-    one, app, saver = world.one, world.app, world.one.saver
-    edit = await one.edit(TOOL, app, world.ids["tool a"], description="new")
-    doing: dict[str, Coroutine[Any, Any, Any]] = {
+@pytest.mark.parametrize("group", ["", "one-group"])
+@pytest.mark.parametrize("method", ["save", "create", "delete"])
+async def test_outcome_has_the_group_of_its_entry(world: World, method: str, group: str, lost: bool) -> None:
+    editor, app, saver = world.one, world.app, world.one.saver
+    edit = await editor.edit(TOOL, app, world.ids["tool a"], description="new")
+    calls: dict[str, Coroutine[Any, Any, Any]] = {
         "save": saver.save(edit, group=group),
         "create": saver.create(TOOL, app, {"name": "New"}, group=group),
         "delete": saver.delete(TOOL, app, world.ids["tool c"], group=group),
     }
-    wanted = doing.pop(way)
-    for other in doing.values():
-        other.close()
+    call = calls.pop(method)
+    for unused in calls.values():
+        unused.close()
     if lost:
-        one.network.lose = dict.fromkeys(("PATCH", "POST", "DELETE"), "answer")
-    outcome = await wanted
+        editor.network.lose = dict.fromkeys(("PATCH", "POST", "DELETE"), "answer")
+    outcome = await call
     assert isinstance(outcome, Unknown if lost else Saved | Deleted)
     (entry,) = entries(world)
     assert entry.group == outcome.group == (group or entry.group)
@@ -118,41 +118,41 @@ async def test_an_outcome_names_the_group_of_its_entry(world: World, way: str, g
     assert lost or outcome.request_id
 
 
-# --- given up --------------------------------------------------------------------------------------
+# --- cancellation ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("deploying", [False, True])
-async def test_a_preview_is_given_up_without_the_deploy_that_goes_on(world: World, deploying: bool) -> None:
-    one, app = world.one, world.app
-    edit = await one.edit(TOOL, app, world.ids["tool a"], description="new")
-    begun, release = asyncio.Event(), asyncio.Event()
+async def test_cancelling_a_preview_does_not_cancel_the_deploy(world: World, deploying: bool) -> None:
+    editor, app = world.one, world.app
+    edit = await editor.edit(TOOL, app, world.ids["tool a"], description="new")
+    started, release = asyncio.Event(), asyncio.Event()
 
     async def look() -> None:
-        begun.set()
+        started.set()
         await release.wait()
 
-    deploy = asyncio.create_task(one.saver.deploy(app, look)) if deploying else None
+    deploy = asyncio.create_task(editor.saver.deploy(app, look)) if deploying else None
     if deploy is not None:
-        await begun.wait()
-    one.network.hang = {"GET": "request"}
-    preview = asyncio.create_task(one.saver.preview(edit))
-    await one.network.hung.wait()
-    assert one.saver.stop(app)
+        await started.wait()
+    editor.network.hang = {"GET": "request"}
+    preview = asyncio.create_task(editor.saver.preview(edit))
+    await editor.network.hung.wait()
+    assert editor.saver.stop(app)
     outcome = await preview
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, Stopped)
     release.set()
     if deploy is not None:
-        assert isinstance(await deploy, Refused), "it was sent, and this app is not ready"
+        assert isinstance(await deploy, Refused), "it was sent and refused, since the app is not ready"
 
 
-async def test_a_deploy_is_given_up_by_a_stop_of_its_own(world: World) -> None:
-    one, app = world.one, world.app
-    one.network.hang = {"POST": "request"}
-    deploy = asyncio.create_task(one.saver.deploy(app))
-    await one.network.hung.wait()
-    assert not one.saver.stop(app)
-    assert one.saver.stop_deploy(app)
+async def test_deploy_is_cancelled_only_by_stop_deploy(world: World) -> None:
+    editor, app = world.one, world.app
+    editor.network.hang = {"POST": "request"}
+    deploy = asyncio.create_task(editor.saver.deploy(app))
+    await editor.network.hung.wait()
+    assert not editor.saver.stop(app)
+    assert editor.saver.stop_deploy(app)
     outcome = await deploy
     assert isinstance(outcome, Unknown)
     assert isinstance(outcome.error, Stopped)
@@ -160,25 +160,25 @@ async def test_a_deploy_is_given_up_by_a_stop_of_its_own(world: World) -> None:
     assert [(entry.what, entry.state) for entry in entries(world)] == [("deploy", "unknown")]
 
 
-async def test_a_preview_of_what_is_gone_gives_the_buffer_back(world: World, two: Editor) -> None:
+async def test_preview_of_a_deleted_resource_returns_the_edited_value(world: World, other_editor: Editor) -> None:
     edit = await world.one.edit(TOOL, world.app, world.ids["tool c"], description="precious")
     world.one.network.offline = True
     assert isinstance(await world.one.saver.preview(edit), Failed)
     world.one.network.offline = False
-    await two.client.delete(TOOL, edit.id, app=world.app)
+    await other_editor.client.delete(TOOL, edit.id, app=world.app)
     outcome = await world.one.saver.preview(edit)
     assert isinstance(outcome, DeletedElsewhere)
     assert outcome.buffer["description"] == "precious"
 
 
-# --- what is noted before a request goes out -------------------------------------------------------
+# --- the journal before a request is sent ----------------------------------------------------------
 
 
-async def begun(world: World, doing: Coroutine[Any, Any, Any]) -> Entry:
-    """The last entry while the request of a change is on its way."""
+async def entry_while_sending(world: World, change: Coroutine[Any, Any, Any]) -> Entry:
+    """Return the last journal entry while the request of `change` is running, and cancel it."""
     network = world.one.network
     network.hang = dict.fromkeys(("PATCH", "POST", "DELETE"), "request")
-    task = asyncio.create_task(doing)
+    task = asyncio.create_task(change)
     await network.hung.wait()
     network.hung.clear()
     entry = entries(world)[-1]
@@ -188,77 +188,81 @@ async def begun(world: World, doing: Coroutine[Any, Any, Any]) -> Entry:
     return entry
 
 
-async def test_an_update_is_noted_before_it_is_sent_without_the_secrets_of_either_side(world: World) -> None:
-    one, app, id = world.one, world.app, world.ids["integration"]
-    had = {"headers": {"X-Auth-Token": "s3cret-before", "X-Plain": "a"}}
-    await one.client.update(INTEGRATION, id, {"config": had}, app=app)
+async def test_update_is_recorded_without_secrets_before_it_is_sent(world: World) -> None:
+    editor, app, id = world.one, world.app, world.ids["integration"]
+    old_config = {"headers": {"X-Auth-Token": "s3cret-before", "X-Plain": "a"}}
+    await editor.client.update(INTEGRATION, id, {"config": old_config}, app=app)
     config = {"headers": {"X-Api-Key": "s3cret-after", "X-Plain": "b"}}
-    edit = await one.edit(INTEGRATION, app, id, name="Renamed", config=config)
-    entry = await begun(world, one.saver.save(edit, undoes="another"))
+    edit = await editor.edit(INTEGRATION, app, id, name="Renamed", config=config)
+    entry = await entry_while_sending(world, editor.saver.save(edit, undoes="another"))
     assert (entry.what, entry.kind, entry.resource, entry.name) == ("update", "integration", id, "integration")
     assert (entry.part, entry.undoes, entry.state) == ("patch", "another", "unknown")
     assert entry.before == {"name": "integration", "config": {"headers": {"X-Plain": "a"}}}
     assert entry.after == {"name": "Renamed", "config": {"headers": {"X-Plain": "b"}}}
     assert sorted(entry.lost) == ["config.headers.X-Api-Key", "config.headers.X-Auth-Token"]
-    # The answer shows what else may be kept, and which secrets were not there before.
+    # The response shows what else may be recorded, and which secrets did not exist before.
     config = {"headers": {"X-Auth-Token": "s3cret-later", "X-Api-Key": "s3cret-new"}, "x-odd": 1}
-    assert isinstance(await one.saver.save(await one.edit(INTEGRATION, app, id, config=config)), Saved)
+    assert isinstance(await editor.saver.save(await editor.edit(INTEGRATION, app, id, config=config)), Saved)
     entry = entries(world)[-1]
     assert entry.after == {"config": {"headers": {}, "x-odd": 1}}
     assert entry.added == (("config", "headers", "X-Api-Key"),)
-    assert "s3cret" not in one.journal(app).path.read_text()
+    assert "s3cret" not in editor.journal(app).path.read_text()
 
 
-async def test_a_create_is_noted_with_what_tells_later_whether_it_was_made(world: World) -> None:
-    one, app, ids = world.one, world.app, world.ids
+async def test_create_is_recorded_with_fingerprints_before_it_is_sent(world: World) -> None:
+    editor, app, ids = world.one, world.app, world.ids
     body = {"name": "Search", "method": "GET", "path": "/s"}
-    doing = one.saver.create(OPERATION, app, body, parent=ids["integration"], group="one-intent", undoes="another")
-    entry = await begun(world, doing)
+    create = editor.saver.create(OPERATION, app, body, parent=ids["integration"], group="one-group", undoes="another")
+    entry = await entry_while_sending(world, create)
     assert (entry.what, entry.kind, entry.resource, entry.name) == ("create", "operation", "", "Search")
-    assert (entry.parent, entry.group, entry.undoes) == (ids["integration"], "one-intent", "another")
-    assert entry.known == (mark_of(ids["operation"]),)
-    assert entry.sent == marks_of(body)
-    # Only the first of a group, kind and parent says what was there.
-    other = (await one.client.create(INTEGRATION, {"name": "B", "baseUrl": "https://b.test"}, app=app)).raw["id"]
-    again = [
-        (body, ids["integration"], "one-intent", False),
-        (body | {"name": "Other"}, other, "one-intent", True),
-        (body | {"name": "Third"}, ids["integration"], "another-intent", True),
+    assert (entry.parent, entry.group, entry.undoes) == (ids["integration"], "one-group", "another")
+    assert entry.known == (fingerprint_of(ids["operation"]),)
+    assert entry.sent == fingerprints_of(body)
+    # Only the first create of a group, kind and parent has the existing ids.
+    other_parent = (await editor.client.create(INTEGRATION, {"name": "B", "baseUrl": "https://b.test"}, app=app)).raw[
+        "id"
     ]
-    for each, parent, group, noted in again:
-        entry = await begun(world, one.saver.create(OPERATION, app, each, parent=parent, group=group))
-        assert (entry.known is not None) == noted
+    creates = [
+        (body, ids["integration"], "one-group", False),
+        (body | {"name": "Other"}, other_parent, "one-group", True),
+        (body | {"name": "Third"}, ids["integration"], "another-group", True),
+    ]
+    for create_body, parent, group, has_known in creates:
+        entry = await entry_while_sending(
+            world, editor.saver.create(OPERATION, app, create_body, parent=parent, group=group)
+        )
+        assert (entry.known is not None) == has_known
     auth = {"name": "New", "providerKey": "none"}
-    for doing in (
-        one.saver.create(TOOL, app, {"name": "New"}, group="one-intent"),
-        one.saver.create(AUTH, app, auth, group="one-intent"),
+    for create in (
+        editor.saver.create(TOOL, app, {"name": "New"}, group="one-group"),
+        editor.saver.create(AUTH, app, auth, group="one-group"),
     ):
-        entry = await begun(world, doing)
+        entry = await entry_while_sending(world, create)
         assert entry.known is not None
         assert entry.parent == ""
 
 
-async def test_a_delete_is_noted_with_all_that_making_it_again_takes(world: World) -> None:
-    one, app, ids = world.one, world.app, world.ids
-    raw = await one.raw(OPERATION, app, ids["operation"])
+async def test_delete_is_recorded_with_the_whole_resource_before_it_is_sent(world: World) -> None:
+    editor, app, ids = world.one, world.app, world.ids
+    raw = await editor.raw(OPERATION, app, ids["operation"])
     links = [("tool", ids["tool a"], "binding")]
-    doing = one.saver.delete(OPERATION, app, raw["id"], links=links, place=7, undoes="another")
-    entry = await begun(world, doing)
+    delete = editor.saver.delete(OPERATION, app, raw["id"], links=links, place=7, undoes="another")
+    entry = await entry_while_sending(world, delete)
     assert (entry.what, entry.kind, entry.resource, entry.name) == ("delete", "operation", raw["id"], "operation")
     assert (entry.parent, entry.place, entry.undoes) == (ids["integration"], 7, "another")
     assert entry.links == tuple(links)
     assert entry.before == raw
     body = {"name": "Keyed", "providerKey": "api-key", "config": {"headerName": "X-Key", "apiKey": "hush-hush"}}
-    keyed = (await one.client.create(AUTH, body, app=app)).raw
-    entry = await begun(world, one.saver.delete(AUTH, app, keyed["id"]))
+    keyed = (await editor.client.create(AUTH, body, app=app)).raw
+    entry = await entry_while_sending(world, editor.saver.delete(AUTH, app, keyed["id"]))
     assert (entry.lost, entry.parent) == (("secretRef",), "")
 
 
-# --- how a write ends ------------------------------------------------------------------------------
+# --- outcomes of writes ----------------------------------------------------------------------------
 
 
-async def test_what_the_answer_does_not_show_is_noted_as_write_only(isolated: Path) -> None:
-    """A member is named that was sent and does not come back; one that was taken away is simply gone."""
+async def test_properties_missing_in_the_response_are_recorded_as_write_only(isolated: Path) -> None:
+    """Only properties that were sent and are missing in the response; not those that were removed."""
     raw = {"id": "auth_1", "name": "Odd", "config": {"pin": None, "hint": "a"}, "tier": "b"}
     wanted = raw | {"config": {"pin": "1234", "phrase": "abcd"}, "tier": None}
     item = "/apps/app_1/auth/auth_1"
@@ -273,123 +277,126 @@ async def test_what_the_answer_does_not_show_is_noted_as_write_only(isolated: Pa
         assert sorted(entry.lost) == ["config.phrase", "config.pin"]
 
 
-async def test_the_names_of_target_tools_go_along_with_the_actions(world: World, two: Editor) -> None:
-    """For a server that does not add them: those of actions that others added, and of those that are new here."""
+async def test_actions_are_sent_with_target_tool_names(world: World, other_editor: Editor) -> None:
+    """For a server that does not add them: the names of remote actions and of new ones."""
     app, ids = world.app, world.ids
     base = await world.one.raw(WIDGET, app, ids["widget"])
-    act = {"trigger": "row.select", "type": "callTool"}
-    mine = [*base["actions"], act | {"targetToolId": ids["tool c"], "targetToolName": "tool c"}]
-    await two.client.set_actions(app, ids["widget"], [*base["actions"], act | {"targetToolId": ids["tool a"]}])
-    outcome = await world.one.saver.save(Edit(WIDGET, app, ids["widget"], base, {**base, "actions": mine}))
+    call = {"trigger": "row.select", "type": "callTool"}
+    local = [*base["actions"], call | {"targetToolId": ids["tool c"], "targetToolName": "tool c"}]
+    remote = [*base["actions"], call | {"targetToolId": ids["tool a"]}]
+    await other_editor.client.set_actions(app, ids["widget"], remote)
+    outcome = await world.one.saver.save(Edit(WIDGET, app, ids["widget"], base, {**base, "actions": local}))
     assert isinstance(outcome, Saved)
     sent = world.one.sent[-1][2]["actions"]
     assert sorted(action["targetToolName"] for action in sent) == ["tool a", "tool b", "tool c"]
 
 
-@pytest.mark.parametrize("trouble", ["lost", "offline"])
-async def test_what_had_got_through_before_the_trouble_is_told(world: World, trouble: str) -> None:
-    one = world.one
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="new", nextToolIds=[])
-    if trouble == "lost":
-        one.network.lose = {"PUT": "request"}
+@pytest.mark.parametrize("fault", ["lost", "offline"])
+async def test_outcome_has_the_changes_written_before_the_error(world: World, fault: str) -> None:
+    editor = world.one
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new", nextToolIds=[])
+    if fault == "lost":
+        editor.network.lose = {"PUT": "request"}
     else:
         go_offline_after(world, "nothing")
-    outcome = await one.saver.save(edit)
-    assert isinstance(outcome, Unknown if trouble == "lost" else Failed)
+    outcome = await editor.saver.save(edit)
+    assert isinstance(outcome, Unknown if fault == "lost" else Failed)
     assert [change.dotted for change in outcome.written] == ["description"]
     assert [entry.state for entry in entries(world)] == ["done", "failed"]
 
 
-async def test_a_404_to_a_write_of_something_that_is_there_is_a_refusal(world: World) -> None:
-    one = world.one
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="new")
-    one.network.refuse = [404]
-    outcome = await one.saver.save(edit)
+async def test_404_for_an_existing_resource_is_refused(world: World) -> None:
+    editor = world.one
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new")
+    editor.network.refuse = [404]
+    outcome = await editor.saver.save(edit)
     assert isinstance(outcome, Refused)
     assert outcome.error.status == 404
 
 
-async def test_another_refusal_of_something_that_moved_on_is_not_tried_again(world: World, two: Editor) -> None:
-    one, tool = world.one, world.ids["tool a"]
-    edit = await one.edit(TOOL, world.app, tool, description="mine")
-    sent = len(one.sent)
-    one.network.before = [lambda: two.client.update(TOOL, tool, {"name": "Theirs"}, app=world.app)]
-    one.network.refuse = [400]
-    assert isinstance(await one.saver.save(edit), Refused)
-    assert len(one.sent) == sent + 1
+async def test_400_is_not_retried_although_the_resource_changed(world: World, other_editor: Editor) -> None:
+    editor, tool = world.one, world.ids["tool a"]
+    edit = await editor.edit(TOOL, world.app, tool, description="mine")
+    sent = len(editor.sent)
+    editor.network.before = [lambda: other_editor.client.update(TOOL, tool, {"name": "Theirs"}, app=world.app)]
+    editor.network.refuse = [400]
+    assert isinstance(await editor.saver.save(edit), Refused)
+    assert len(editor.sent) == sent + 1
 
 
-async def test_everything_goes_without_a_journal_too(world: World) -> None:
-    one, app = world.one, world.app
-    saver = Saver(one.client)
-    one.network.lose = {"PATCH": "answer"}
-    lost = await saver.save(await one.edit(TOOL, app, world.ids["tool a"], description="new"))
+async def test_saver_works_without_a_journal(world: World) -> None:
+    editor, app = world.one, world.app
+    saver = Saver(editor.client)
+    editor.network.lose = {"PATCH": "answer"}
+    lost = await saver.save(await editor.edit(TOOL, app, world.ids["tool a"], description="new"))
     assert isinstance(lost, Unknown)
     assert lost.verdict == "applied"
-    made = await saver.create(TOOL, app, {"name": "New"})
-    assert isinstance(made, Saved)
-    assert isinstance(await saver.delete(TOOL, app, made.id), Deleted)
+    created = await saver.create(TOOL, app, {"name": "New"})
+    assert isinstance(created, Saved)
+    assert isinstance(await saver.delete(TOOL, app, created.id), Deleted)
     assert isinstance(await saver.deploy(app), Refused)
     assert await undo_last(saver, app) == []
 
 
-async def test_what_no_file_can_hold_is_undone_from_memory(world: World, isolated: Path) -> None:
+async def test_change_is_undone_from_memory_without_a_journal_file(world: World, isolated: Path) -> None:
     (isolated / "state").write_text("a file where the folder should be")
-    one, app, tool = world.one, world.app, world.ids["tool a"]
-    assert isinstance(await one.saver.save(await one.edit(TOOL, app, tool, description="new")), Saved)
-    journal = one.saver.journal(app)
+    editor, app, tool = world.one, world.app, world.ids["tool a"]
+    assert isinstance(await editor.saver.save(await editor.edit(TOOL, app, tool, description="new")), Saved)
+    journal = editor.saver.journal(app)
     assert journal is not None
     assert "in memory only" in journal.notices[0]
-    (step,) = await undo_last(one.saver, app)
+    (step,) = await undo_last(editor.saver, app)
     assert step.ok
-    assert (await one.raw(TOOL, app, tool))["description"] == "first"
+    assert (await editor.raw(TOOL, app, tool))["description"] == "first"
 
 
-# --- making ----------------------------------------------------------------------------------------
+# --- creating --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("lost", "verdict"), [("answer", "applied"), ("request", "not applied")])
-async def test_a_lost_create_is_looked_for_where_it_stands(world: World, lost: str, verdict: str) -> None:
-    """Under its parent, among all that goes by the same name there."""
-    one, app, parent = world.one, world.app, world.ids["integration"]
+@pytest.mark.parametrize(("lost", "read_back"), [("answer", "applied"), ("request", "not applied")])
+async def test_create_with_lost_response_is_looked_for_under_its_parent(
+    world: World, lost: str, read_back: str
+) -> None:
+    """Among the resources with the same name under the same parent."""
+    editor, app, parent = world.one, world.app, world.ids["integration"]
     body = {"name": "operation", "method": "POST", "path": "/other"}
-    one.network.lose = {"POST": lost}
-    outcome = await one.saver.create(OPERATION, app, body, parent=parent)
+    editor.network.lose = {"POST": lost}
+    outcome = await editor.saver.create(OPERATION, app, body, parent=parent)
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == verdict
-    there = await one.saver.listed(OPERATION, app, parent)
-    assert isinstance(there, list)
-    made = [raw for raw in there if raw["path"] == "/other"]
-    assert made == ([outcome.raw] if outcome.raw else [])
+    assert outcome.verdict == read_back
+    operations = await editor.saver.listed(OPERATION, app, parent)
+    assert isinstance(operations, list)
+    created = [raw for raw in operations if raw["path"] == "/other"]
+    assert created == ([outcome.raw] if outcome.raw else [])
     (entry,) = entries(world)
-    assert (entry.state, entry.resource) == (("done", made[0]["id"]) if made else ("failed", ""))
+    assert (entry.state, entry.resource) == (("done", created[0]["id"]) if created else ("failed", ""))
 
 
-async def test_two_that_are_alike_leave_it_open_which_one_was_made(world: World, two: Editor) -> None:
-    one, app = world.one, world.app
+async def test_two_matching_resources_leave_a_create_unknown(world: World, other_editor: Editor) -> None:
+    editor, app = world.one, world.app
     body = {"name": "Twin", "description": "a"}
-    one.network.before = [lambda: two.client.create(TOOL, body, app=app)]
-    one.network.lose = {"POST": "answer"}
-    outcome = await one.saver.create(TOOL, app, body)
+    editor.network.before = [lambda: other_editor.client.create(TOOL, body, app=app)]
+    editor.network.lose = {"POST": "answer"}
+    outcome = await editor.saver.create(TOOL, app, body)
     assert isinstance(outcome, Unknown)
     assert (outcome.verdict, outcome.raw) == ("cannot tell", None)
     assert [entry.state for entry in entries(world)] == ["unknown"]
 
 
-async def test_nothing_is_made_when_what_is_there_cannot_be_read(world: World) -> None:
-    one = world.one
-    sent = len(one.sent)
-    one.network.offline = True
-    assert isinstance(await one.saver.create(TOOL, world.app, {"name": "New"}), Failed)
-    assert (len(one.sent), entries(world)) == (sent, [])
+async def test_nothing_is_created_if_the_existing_resources_cannot_be_read(world: World) -> None:
+    editor = world.one
+    sent = len(editor.sent)
+    editor.network.offline = True
+    assert isinstance(await editor.saver.create(TOOL, world.app, {"name": "New"}), Failed)
+    assert (len(editor.sent), entries(world)) == (sent, [])
 
 
-async def test_what_is_known_to_be_there_is_not_read_again(world: World) -> None:
-    """Whoever makes many resources lists them once; what is not among those was made since."""
-    one, app = world.one, world.app
-    one.network.lose = {"POST": "request"}
+async def test_given_ids_replace_reading_the_existing_resources(world: World) -> None:
+    """A caller that creates many resources lists them once; others were created since."""
+    editor, app = world.one, world.app
+    editor.network.lose = {"POST": "request"}
     body = {"name": "tool b"}
-    outcome = await one.saver.create(TOOL, app, body, known=[world.ids["tool a"], world.ids["tool c"]])
+    outcome = await editor.saver.create(TOOL, app, body, known=[world.ids["tool a"], world.ids["tool c"]])
     assert isinstance(outcome, Unknown)
     assert outcome.raw
     assert (outcome.verdict, outcome.raw["id"]) == ("applied", world.ids["tool b"])
@@ -398,24 +405,26 @@ async def test_what_is_known_to_be_there_is_not_read_again(world: World) -> None
 # --- deleting --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seen", [True, False])
-async def test_what_was_deleted_already_is_named(world: World, two: Editor, seen: bool) -> None:
+@pytest.mark.parametrize("with_base", [True, False])
+async def test_delete_of_a_missing_resource_is_already_deleted(
+    world: World, other_editor: Editor, with_base: bool
+) -> None:
     app, tool = world.app, world.ids["tool c"]
-    base = await world.one.raw(TOOL, app, tool) if seen else None
-    await two.client.delete(TOOL, tool, app=app)
+    base = await world.one.raw(TOOL, app, tool) if with_base else None
+    await other_editor.client.delete(TOOL, tool, app=app)
     outcome = await world.one.saver.delete(TOOL, app, tool, base=base)
-    assert outcome == Deleted("tool c" if seen else tool, already=True)
+    assert outcome == Deleted("tool c" if with_base else tool, already=True)
     assert entries(world) == []
 
 
-async def test_a_delete_that_others_were_faster_with_is_noted_as_theirs(world: World, two: Editor) -> None:
+async def test_delete_answered_with_404_is_recorded_as_failed(world: World, other_editor: Editor) -> None:
     app, tool = world.app, world.ids["tool c"]
-    world.one.network.before = [lambda: two.client.delete(TOOL, tool, app=app)]
+    world.one.network.before = [lambda: other_editor.client.delete(TOOL, tool, app=app)]
     assert await world.one.saver.delete(TOOL, app, tool) == Deleted("tool c", already=True)
     assert [entry.state for entry in entries(world)] == ["failed"]
 
 
-async def test_a_delete_that_cannot_be_looked_up_is_left_open(world: World) -> None:
+async def test_delete_that_cannot_be_read_back_stays_unknown(world: World) -> None:
     go_offline_after(world, "DELETE")
     outcome = await world.one.saver.delete(TOOL, world.app, world.ids["tool c"])
     assert isinstance(outcome, Unknown)
@@ -423,10 +432,10 @@ async def test_a_delete_that_cannot_be_looked_up_is_left_open(world: World) -> N
     assert [entry.state for entry in entries(world)] == ["unknown"]
 
 
-async def test_what_need_not_be_as_it_was_seen_does_not_keep_it_from_being_deleted(world: World, two: Editor) -> None:
+async def test_ignored_changes_do_not_prevent_a_delete(world: World, other_editor: Editor) -> None:
     app, tool = world.app, world.ids["tool c"]
     base = await world.one.raw(TOOL, app, tool)
-    await two.client.update(TOOL, tool, {"description": "new", "annotations": {"title": "new"}}, app=app)
+    await other_editor.client.update(TOOL, tool, {"description": "new", "annotations": {"title": "new"}}, app=app)
     ignoring = ["description", "annotations.title"]
     assert not isinstance(await world.one.saver.delete(TOOL, app, tool, base=base, ignoring=ignoring[:1]), Deleted)
     assert isinstance(await world.one.saver.delete(TOOL, app, tool, base=base, ignoring=ignoring), Deleted)
@@ -435,7 +444,7 @@ async def test_what_need_not_be_as_it_was_seen_does_not_keep_it_from_being_delet
 # --- deploying -------------------------------------------------------------------------------------
 
 
-async def test_a_deploy_of_an_app_that_is_gone_says_so_and_sends_nothing(world: World) -> None:
+async def test_deploy_of_a_deleted_app_is_refused_and_not_sent(world: World) -> None:
     outcome = await world.one.saver.deploy("app_gone")
     assert isinstance(outcome, Refused)
     assert outcome.error.status == 404
@@ -444,17 +453,17 @@ async def test_a_deploy_of_an_app_that_is_gone_says_so_and_sends_nothing(world: 
 
 
 @pytest.mark.parametrize("lost", ["", "answer", "request"])
-async def test_a_deploy_is_noted_as_done_once_it_is_known_to_be_live(world: World, lost: str) -> None:
-    one = world.one
-    app = (await one.client.create(APP, {"templateId": "support", "name": "Ready"})).raw["id"]
-    one.network.lose = {"POST": lost} if lost else {}
-    outcome = await one.saver.deploy(app)
-    (entry,) = one.journal(app).read().entries
+async def test_deploy_is_recorded_as_done_if_the_version_changed(world: World, lost: str) -> None:
+    editor = world.one
+    app = (await editor.client.create(APP, {"templateId": "support", "name": "Ready"})).raw["id"]
+    editor.network.lose = {"POST": lost} if lost else {}
+    outcome = await editor.saver.deploy(app)
+    (entry,) = editor.journal(app).read().entries
     assert (entry.what, entry.name) == ("deploy", "Ready")
     assert entry.state == ("unknown" if lost == "request" else "done")
     if lost:
         assert isinstance(outcome, Unknown)
         assert outcome.group == entry.group
-        assert outcome.raw == await one.raw(APP, app, app)
-    assert isinstance(await one.saver.deploy(world.app), Refused)
+        assert outcome.raw == await editor.raw(APP, app, app)
+    assert isinstance(await editor.saver.deploy(world.app), Refused)
     assert [entry.state for entry in entries(world)] == ["failed"]

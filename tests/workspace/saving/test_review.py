@@ -1,4 +1,4 @@
-"""Which changes are shown before they are written, and which requests carry them."""
+"""Which changes are reviewed before they are saved, and which requests save them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGET, Kind
 from drio_tui.workspace.saving.merge import FieldChange, diff
-from drio_tui.workspace.saving.save_requests import comparable, danger_of, identity_lists, needs_review, writes
+from drio_tui.workspace.saving.save_requests import comparable, danger_of, identity_lists, needs_review, requests_for
 
 
 @pytest.mark.parametrize(
@@ -34,34 +34,32 @@ from drio_tui.workspace.saving.save_requests import comparable, danger_of, ident
         (WIDGET, {"config": {"style": {"density": "a"}}}, {"config": {"style": {"density": "b"}}}, ""),
     ],
 )  # fmt: skip
-def test_dangerous_changes_are_known_by_what_they_do(
-    kind: Kind[Any], before: dict[str, Any], after: dict[str, Any], danger: str
-) -> None:
+def test_danger_of_each_change(kind: Kind[Any], before: dict[str, Any], after: dict[str, Any], danger: str) -> None:
     changes = diff(before, after)
     assert [danger_of(kind, change) for change in changes] == [danger]
     assert needs_review(kind, changes) == bool(danger)
 
 
-def test_more_than_one_change_is_always_reviewed() -> None:
+def test_more_than_one_change_needs_review() -> None:
     assert needs_review(TOOL, diff({"name": "a"}, {"name": "b", "description": "c"}))
 
 
-def test_a_change_never_shows_its_values_in_a_repr() -> None:
+def test_repr_of_a_change_has_no_values() -> None:
     assert "hunter2" not in repr(FieldChange(("config", "clientSecret"), "hunter1", "hunter2"))
 
 
-def test_lists_with_an_identity_are_those_that_refer_to_resources() -> None:
-    found = {kind.name: identity_lists(kind) for kind in KINDS.values()}
-    assert {name: paths for name, paths in found.items() if paths} == {
+def test_identity_lists_are_those_with_references() -> None:
+    lists = {kind.name: identity_lists(kind) for kind in KINDS.values()}
+    assert {name: paths for name, paths in lists.items() if paths} == {
         "tool": {("nextToolIds",)},
         "widget": {("actions",)},
     }
 
 
-def test_a_put_carries_the_whole_member_and_the_names_of_targets() -> None:
+def test_put_has_the_whole_property_and_target_names() -> None:
     before = {"actions": [{"targetToolId": "t", "targetToolName": "T"}], "name": "w"}
     after = {"actions": [{"targetToolId": "t", "callMode": "once"}], "name": "v"}
-    patch, put = writes(WIDGET, comparable(WIDGET, before), comparable(WIDGET, after), (), before)
+    patch, put = requests_for(WIDGET, comparable(WIDGET, before), comparable(WIDGET, after), (), before)
     assert (patch.part, patch.body) == ("patch", {"name": "v"})
     assert (put.part, put.body) == (
         "actions",
@@ -69,9 +67,11 @@ def test_a_put_carries_the_whole_member_and_the_names_of_targets() -> None:
     )
 
 
-def test_odd_shapes_from_a_server_break_nothing() -> None:
-    odd = {"actions": 3, "binding": "x", "nextToolIds": {"a": 1}}
+def test_unexpected_shapes_do_not_raise() -> None:
+    invalid = {"actions": 3, "binding": "x", "nextToolIds": {"a": 1}}
     for kind in (TOOL, WIDGET):
-        assert comparable(kind, odd) == odd
-        assert writes(kind, odd, odd, (), odd) == []
-    assert writes(WIDGET, {"actions": [1, {"targetToolId": []}]}, {"actions": [{"targetToolId": ["x"]}, None]}, (), odd)
+        assert comparable(kind, invalid) == invalid
+        assert requests_for(kind, invalid, invalid, (), invalid) == []
+    assert requests_for(
+        WIDGET, {"actions": [1, {"targetToolId": []}]}, {"actions": [{"targetToolId": ["x"]}, None]}, (), invalid
+    )

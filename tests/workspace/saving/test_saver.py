@@ -1,4 +1,4 @@
-"""Saving: what others did meanwhile is kept, overlaps stop, and every way in which a write can end is told apart."""
+"""Saving: remote changes are kept, conflicts are returned, and every kind of outcome is distinguished."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET
 from drio_tui.workspace.saving.save_result import (
-    Changed,
+    ChangedMeanwhile,
     Conflicted,
     Deleted,
     DeletedElsewhere,
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from tests.sandbox_fixtures import InProcess
 
 
-async def test_only_what_changed_is_sent_and_the_answer_is_told(world: World) -> None:
-    one = world.one
-    outcome = await one.saver.save(await one.edit(TOOL, world.app, world.ids["tool a"], description="new"))
+async def test_save_sends_only_the_changes_and_returns_the_response(world: World) -> None:
+    editor = world.one
+    outcome = await editor.saver.save(await editor.edit(TOOL, world.app, world.ids["tool a"], description="new"))
     assert isinstance(outcome, Saved)
-    assert one.sent[-1] == ("PATCH", world.ids["tool a"], {"description": "new"})
+    assert editor.sent[-1] == ("PATCH", world.ids["tool a"], {"description": "new"})
     assert [(change.dotted, change.before, change.after) for change in outcome.diff] == [
         ("description", "first", "new")
     ]
@@ -42,31 +42,31 @@ async def test_only_what_changed_is_sent_and_the_answer_is_told(world: World) ->
     assert outcome.raw["description"] == "new"
 
 
-async def test_nothing_changed_sends_nothing(world: World) -> None:
-    one = world.one
-    before = len(one.sent)
-    outcome = await one.saver.save(await one.edit(TOOL, world.app, world.ids["tool a"]))
+async def test_save_without_changes_sends_nothing(world: World) -> None:
+    editor = world.one
+    before = len(editor.sent)
+    outcome = await editor.saver.save(await editor.edit(TOOL, world.app, world.ids["tool a"]))
     assert isinstance(outcome, Saved)
     assert outcome.diff == ()
-    assert len(one.sent) == before
+    assert len(editor.sent) == before
 
 
-async def test_disjoint_changes_of_another_client_are_kept_and_named(world: World, two: Editor) -> None:
+async def test_disjoint_remote_changes_are_kept_and_returned(world: World, other_editor: Editor) -> None:
     app, tool = world.app, world.ids["tool a"]
     edit = await world.one.edit(TOOL, app, tool, description="mine")
-    await two.client.update(TOOL, tool, {"name": "Theirs", "annotations": {"readOnlyHint": True}}, app=app)
+    await other_editor.client.update(TOOL, tool, {"name": "Theirs", "annotations": {"readOnlyHint": True}}, app=app)
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, Saved)
     assert sorted(change.dotted for change in outcome.theirs) == ["annotations.readOnlyHint", "name"]
-    now = await two.raw(TOOL, app, tool)
+    now = await other_editor.raw(TOOL, app, tool)
     assert (now["name"], now["description"], now["annotations"]["readOnlyHint"]) == ("Theirs", "mine", True)
 
 
-async def test_an_overlap_stops_before_anything_is_written_and_can_be_decided(world: World, two: Editor) -> None:
+async def test_conflict_is_returned_before_writing_and_can_be_resolved(world: World, other_editor: Editor) -> None:
     """F05 F31."""
     app, tool = world.app, world.ids["tool a"]
     edit = await world.one.edit(TOOL, app, tool, name="Mine", description="mine")
-    await two.client.update(TOOL, tool, {"name": "Theirs"}, app=app)
+    await other_editor.client.update(TOOL, tool, {"name": "Theirs"}, app=app)
     before = len(world.one.sent)
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, Conflicted)
@@ -79,37 +79,37 @@ async def test_an_overlap_stops_before_anything_is_written_and_can_be_decided(wo
     assert (second.raw["name"], second.raw["description"]) == ("Theirs", "mine")
 
 
-async def test_a_preview_shows_the_same_and_writes_nothing(world: World, two: Editor) -> None:
+async def test_preview_returns_the_merge_and_writes_nothing(world: World, other_editor: Editor) -> None:
     edit = await world.one.edit(APP, world.app, world.app, description="mine")
-    await two.client.update(APP, world.app, {"name": "Theirs"})
+    await other_editor.client.update(APP, world.app, {"name": "Theirs"})
     before = len(world.one.sent)
-    found = await world.one.saver.preview(edit)
-    assert isinstance(found, Preview)
-    assert [change.dotted for change in found.diff] == ["description"]
-    assert [change.dotted for change in found.merge.theirs] == ["name"]
+    preview = await world.one.saver.preview(edit)
+    assert isinstance(preview, Preview)
+    assert [change.dotted for change in preview.diff] == ["description"]
+    assert [change.dotted for change in preview.merge.theirs] == ["name"]
     assert len(world.one.sent) == before
 
 
-async def test_branding_merges_member_by_member(world: World, two: Editor) -> None:
+async def test_branding_is_merged_by_property(world: World, other_editor: Editor) -> None:
     app = world.app
     base = await world.one.raw(APP, app, app)
     mine = {**base, "branding": {**base["branding"], "accentColor": "#123456"}}
-    await two.client.update(APP, app, {"branding": {"primaryColor": "#654321"}})
+    await other_editor.client.update(APP, app, {"branding": {"primaryColor": "#654321"}})
     outcome = await world.one.saver.save(Edit(APP, app, app, base, mine))
     assert isinstance(outcome, Saved)
     assert world.one.sent[-1][2] == {"branding": {"accentColor": "#123456"}}
     assert (outcome.raw["branding"]["accentColor"], outcome.raw["branding"]["primaryColor"]) == ("#123456", "#654321")
 
 
-async def test_a_stale_chain_keeps_what_another_client_added(world: World, two: Editor) -> None:
+async def test_stale_chain_keeps_remote_additions(world: World, other_editor: Editor) -> None:
     """F37."""
     app, ids = world.app, world.ids
-    extra = (await two.client.create(TOOL, {"name": "Extra"}, app=app)).raw["id"]
+    extra = (await other_editor.client.create(TOOL, {"name": "Extra"}, app=app)).raw["id"]
     edit = await world.one.edit(TOOL, app, ids["tool a"], nextToolIds=[ids["tool b"], ids["tool c"]])
-    await two.client.set_chain(app, ids["tool a"], [ids["tool b"], extra])
-    found = await world.one.saver.preview(edit)
-    assert isinstance(found, Preview)
-    (stale,) = found.merge.stale
+    await other_editor.client.set_chain(app, ids["tool a"], [ids["tool b"], extra])
+    preview = await world.one.saver.preview(edit)
+    assert isinstance(preview, Preview)
+    (stale,) = preview.merge.stale
     assert stale.would_remove == (extra,)
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, Saved)
@@ -117,14 +117,14 @@ async def test_a_stale_chain_keeps_what_another_client_added(world: World, two: 
     assert [verb for verb, *_ in world.one.sent[-1:]] == ["PUT"]
 
 
-async def test_stale_actions_keep_what_another_client_changed(world: World, two: Editor) -> None:
+async def test_stale_actions_keep_remote_changes(world: World, other_editor: Editor) -> None:
     """F37."""
     app, ids = world.app, world.ids
     base = await world.one.raw(WIDGET, app, ids["widget"])
     action = base["actions"][0]
     link = {"trigger": "button.click", "type": "openUrl", "template": "https://example.com", "x-odd": [1, {"y": None}]}
     edit = Edit(WIDGET, app, ids["widget"], base, {**base, "actions": [action, link]})
-    await two.client.set_actions(app, ids["widget"], [{**action, "callMode": "sometimes"}])
+    await other_editor.client.set_actions(app, ids["widget"], [{**action, "callMode": "sometimes"}])
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, Saved)
     first, second = outcome.raw["actions"]
@@ -132,17 +132,17 @@ async def test_stale_actions_keep_what_another_client_changed(world: World, two:
     assert second["x-odd"] == [1, {"y": None}]
 
 
-async def test_a_derived_name_that_moved_meanwhile_is_no_conflict(world: World, two: Editor) -> None:
+async def test_changed_target_tool_name_is_no_conflict(world: World, other_editor: Editor) -> None:
     app, ids = world.app, world.ids
     base = await world.one.raw(WIDGET, app, ids["widget"])
     edit = Edit(WIDGET, app, ids["widget"], base, {**base, "actions": [{**base["actions"][0], "callMode": "always"}]})
-    await two.client.update(TOOL, ids["tool b"], {"name": "Renamed"}, app=app)
+    await other_editor.client.update(TOOL, ids["tool b"], {"name": "Renamed"}, app=app)
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, Saved)
     assert (outcome.raw["actions"][0]["callMode"], outcome.raw["actions"][0]["targetToolName"]) == ("always", "Renamed")
 
 
-async def test_one_save_of_a_whole_tool_uses_every_route_it_needs(world: World) -> None:
+async def test_save_of_a_tool_uses_all_its_routes(world: World) -> None:
     app, ids = world.app, world.ids
     binding = {"type": "integration_operation", "integrationOperationId": ids["operation"]}
     edit = await world.one.edit(
@@ -162,9 +162,9 @@ async def test_one_save_of_a_whole_tool_uses_every_route_it_needs(world: World) 
     assert (unbound.raw["binding"], unbound.raw["nextToolIds"]) == (None, [])
 
 
-async def test_a_stale_binding_is_renewed_though_it_names_the_same_operation(world: World, two: Editor) -> None:
+async def test_stale_binding_to_the_same_operation_is_sent_again(world: World, other_editor: Editor) -> None:
     app, ids = world.app, world.ids
-    await two.client.update(OPERATION, ids["operation"], {"inputSchema": {"required": ["q"]}}, app=app)
+    await other_editor.client.update(OPERATION, ids["operation"], {"inputSchema": {"required": ["q"]}}, app=app)
     edit = await world.one.edit(TOOL, app, ids["tool a"])
     assert edit.base["binding"]["status"] == "stale"
     outcome = await world.one.saver.save(Edit(TOOL, app, edit.id, edit.base, edit.mine, again=("binding",)))
@@ -172,26 +172,26 @@ async def test_a_stale_binding_is_renewed_though_it_names_the_same_operation(wor
     assert outcome.raw["binding"]["status"] == "ready"
 
 
-async def test_a_resource_deleted_elsewhere_gives_the_buffer_back(world: World, two: Editor) -> None:
+async def test_save_of_a_deleted_resource_returns_the_edited_value(world: World, other_editor: Editor) -> None:
     app, ids = world.app, world.ids
     edit = await world.one.edit(TOOL, app, ids["tool c"], description="precious")
-    await two.client.delete(TOOL, ids["tool c"], app=app)
+    await other_editor.client.delete(TOOL, ids["tool c"], app=app)
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, DeletedElsewhere)
     assert outcome.buffer["description"] == "precious"
 
 
-async def test_a_resource_deleted_between_the_read_and_the_write_gives_the_buffer_back(
-    world: World, two: Editor
+async def test_save_of_a_resource_deleted_after_the_read_is_deleted_elsewhere(
+    world: World, other_editor: Editor
 ) -> None:
     app, ids = world.app, world.ids
     edit = await world.one.edit(TOOL, app, ids["tool c"], description="precious")
-    world.one.network.before = [lambda: two.client.delete(TOOL, ids["tool c"], app=app)]
+    world.one.network.before = [lambda: other_editor.client.delete(TOOL, ids["tool c"], app=app)]
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, DeletedElsewhere)
 
 
-async def test_a_refusal_names_the_fields_and_what_had_got_through(world: World) -> None:
+async def test_refused_save_has_field_errors_and_written_changes(world: World) -> None:
     app, ids = world.app, world.ids
     edit = await world.one.edit(TOOL, app, ids["tool b"], description="in", nextToolIds=[ids["tool a"]])
     outcome = await world.one.saver.save(edit)
@@ -204,11 +204,11 @@ async def test_a_refusal_names_the_fields_and_what_had_got_through(world: World)
     assert [error.path for error in taken.fields] == ["key"]
 
 
-async def test_a_server_that_says_it_moved_on_is_read_again_and_merged(world: World, two: Editor) -> None:
-    """412: between the read and the write; the second round sees what came."""
+async def test_412_is_read_and_merged_again(world: World, other_editor: Editor) -> None:
+    """The resource changes between the read and the write; the second attempt finds the conflict."""
     app, tool = world.app, world.ids["tool a"]
     edit = await world.one.edit(TOOL, app, tool, description="mine")
-    world.one.network.before = [lambda: two.client.update(TOOL, tool, {"description": "theirs"}, app=app)]
+    world.one.network.before = [lambda: other_editor.client.update(TOOL, tool, {"description": "theirs"}, app=app)]
     world.one.network.refuse = [412]
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, Conflicted)
@@ -220,7 +220,7 @@ async def test_a_server_that_says_it_moved_on_is_read_again_and_merged(world: Wo
 
 
 @pytest.mark.parametrize("status", [400, 403, 413, 415, 422, 429, 431, 503])
-async def test_a_refusal_of_any_kind_is_told_and_nothing_is_sent_again(world: World, status: int) -> None:
+async def test_error_response_is_returned_and_not_retried(world: World, status: int) -> None:
     before = len(world.one.sent)
     world.one.network.refuse = [status]
     outcome = await world.one.saver.save(
@@ -232,7 +232,7 @@ async def test_a_refusal_of_any_kind_is_told_and_nothing_is_sent_again(world: Wo
     assert [entry.state for entry in world.one.journal(world.app).read().entries] == ["failed"]
 
 
-async def test_being_offline_changes_nothing_and_says_so(world: World) -> None:
+async def test_offline_save_fails_without_changes(world: World) -> None:
     edit = await world.one.edit(TOOL, world.app, world.ids["tool a"], description="later")
     world.one.network.offline = True
     outcome = await world.one.saver.save(edit)
@@ -242,24 +242,24 @@ async def test_being_offline_changes_nothing_and_says_so(world: World) -> None:
     assert isinstance(await world.one.saver.save(edit), Saved)
 
 
-@pytest.mark.parametrize(("lost", "verdict"), [("answer", "applied"), ("request", "not applied")])
-async def test_a_lost_answer_is_looked_up(world: World, lost: str, verdict: str) -> None:
+@pytest.mark.parametrize(("lost", "read_back"), [("answer", "applied"), ("request", "not applied")])
+async def test_update_with_lost_response_is_read_back(world: World, lost: str, read_back: str) -> None:
     """F12."""
     edit = await world.one.edit(TOOL, world.app, world.ids["tool a"], description="new")
     world.one.network.lose = {"PATCH": lost}
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == verdict
-    assert succeeded(outcome) == (verdict == "applied")
+    assert outcome.verdict == read_back
+    assert succeeded(outcome) == (read_back == "applied")
     states = [entry.state for entry in world.one.journal(world.app).read().entries]
-    assert states == ["done" if verdict == "applied" else "failed"]
+    assert states == ["done" if read_back == "applied" else "failed"]
 
 
-async def test_a_lost_answer_with_someone_elses_value_there_cannot_be_told(world: World, two: Editor) -> None:
+async def test_read_back_after_a_remote_change_is_inconclusive(world: World, other_editor: Editor) -> None:
     app, tool = world.app, world.ids["tool a"]
     edit = await world.one.edit(TOOL, app, tool, description="mine")
     world.one.network.lose = {"PATCH": "request"}
-    world.one.network.before = [lambda: two.client.update(TOOL, tool, {"description": "theirs"}, app=app)]
+    world.one.network.before = [lambda: other_editor.client.update(TOOL, tool, {"description": "theirs"}, app=app)]
     outcome = await world.one.saver.save(edit)
     assert isinstance(outcome, Unknown)
     assert outcome.verdict == "cannot tell"
@@ -267,34 +267,34 @@ async def test_a_lost_answer_with_someone_elses_value_there_cannot_be_told(world
     assert outcome.raw["description"] == "theirs"
 
 
-@pytest.mark.parametrize(("lost", "verdict"), [("answer", "applied"), ("request", "not applied")])
-async def test_a_create_whose_answer_is_lost_is_looked_up_and_made_once(world: World, lost: str, verdict: str) -> None:
+@pytest.mark.parametrize(("lost", "read_back"), [("answer", "applied"), ("request", "not applied")])
+async def test_create_with_lost_response_is_read_back(world: World, lost: str, read_back: str) -> None:
     world.one.network.lose = {"POST": lost}
     body = {"name": "tool b", "description": "a namesake", "annotations": {"readOnlyHint": True}}
     outcome = await world.one.saver.create(TOOL, world.app, body)
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == verdict
-    made = [
+    assert outcome.verdict == read_back
+    created = [
         raw for raw in (await world.one.client.list(TOOL, app=world.app)).items if raw["description"] == "a namesake"
     ]
-    assert [raw["id"] for raw in made] == ([outcome.raw["id"]] if outcome.raw else [])
+    assert [raw["id"] for raw in created] == ([outcome.raw["id"]] if outcome.raw else [])
 
 
-async def test_the_same_key_pressed_twenty_times_sends_one_request(world: World) -> None:
+async def test_equal_concurrent_calls_send_one_request(world: World) -> None:
     """F34."""
-    one = world.one
-    before = len(one.sent)
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="once")
-    saved = await asyncio.gather(*(one.saver.save(edit) for _ in range(20)))
-    made = await asyncio.gather(*(one.saver.create(TOOL, world.app, {"name": "Once"}) for _ in range(20)))
-    gone = await asyncio.gather(*(one.saver.delete(TOOL, world.app, made[0].id) for _ in range(20)))  # type: ignore[union-attr] # a failure here is the test's
-    deployed = await asyncio.gather(*(one.saver.deploy(world.app) for _ in range(20)))
-    assert [verb for verb, *_ in one.sent[before:]] == ["PATCH", "POST", "DELETE", "POST"]
-    for outcomes in (saved, made, gone, deployed):
+    editor = world.one
+    before = len(editor.sent)
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="once")
+    saved = await asyncio.gather(*(editor.saver.save(edit) for _ in range(20)))
+    created = await asyncio.gather(*(editor.saver.create(TOOL, world.app, {"name": "Once"}) for _ in range(20)))
+    deleted = await asyncio.gather(*(editor.saver.delete(TOOL, world.app, created[0].id) for _ in range(20)))  # type: ignore[union-attr] # it is a `Saved`, else the test fails
+    deployed = await asyncio.gather(*(editor.saver.deploy(world.app) for _ in range(20)))
+    assert [verb for verb, *_ in editor.sent[before:]] == ["PATCH", "POST", "DELETE", "POST"]
+    for outcomes in (saved, created, deleted, deployed):
         assert len({id(outcome) for outcome in outcomes}) == 1
 
 
-async def test_two_different_saves_of_one_resource_wait_for_each_other(world: World) -> None:
+async def test_saves_of_one_resource_are_serialized(world: World) -> None:
     base = await world.one.raw(TOOL, world.app, world.ids["tool a"])
     chains = [[*base["nextToolIds"], world.ids["tool c"]], []]
     edits = [Edit(TOOL, world.app, base["id"], base, {**base, "nextToolIds": chain}) for chain in chains]
@@ -303,7 +303,7 @@ async def test_two_different_saves_of_one_resource_wait_for_each_other(world: Wo
     assert (await world.one.raw(TOOL, world.app, base["id"]))["nextToolIds"] == [world.ids["tool c"]]
 
 
-async def test_a_save_whose_caller_goes_away_is_finished_and_noted(world: World) -> None:
+async def test_save_with_cancelled_caller_is_completed_and_recorded(world: World) -> None:
     edit = await world.one.edit(TOOL, world.app, world.ids["tool a"], description="finished")
     caller = asyncio.create_task(world.one.saver.save(edit))
     while not world.one.saver.intents.busy(world.app):
@@ -314,56 +314,58 @@ async def test_a_save_whose_caller_goes_away_is_finished_and_noted(world: World)
     assert [entry.state for entry in world.one.journal(world.app).read().entries] == ["done"]
 
 
-async def test_a_deploy_waits_for_the_save_under_way(sandbox: InProcess) -> None:
+async def test_deploy_waits_for_the_running_save(sandbox: InProcess) -> None:
     """F35."""
-    one = Editor(sandbox)
-    app = (await one.client.create(APP, {"templateId": "support", "name": "Ready"})).raw["id"]
-    edit = await one.edit(APP, app, app, description="in the deploy")
-    saving = asyncio.create_task(one.saver.save(edit))
-    while not one.saver.intents.busy(app):
+    editor = Editor(sandbox)
+    app = (await editor.client.create(APP, {"templateId": "support", "name": "Ready"})).raw["id"]
+    edit = await editor.edit(APP, app, app, description="in the deploy")
+    saving = asyncio.create_task(editor.saver.save(edit))
+    while not editor.saver.intents.busy(app):
         await asyncio.sleep(0)
-    deployed = await one.saver.deploy(app)
-    assert [verb for verb, *_ in one.sent[-2:]] == ["PATCH", "POST"]
+    deployed = await editor.saver.deploy(app)
+    assert [verb for verb, *_ in editor.sent[-2:]] == ["PATCH", "POST"]
     assert isinstance(await saving, Saved)
     assert not isinstance(deployed, Refused | Failed | Unknown)
     assert deployed.raw["app"]["description"] == "in the deploy"
-    await one.client.aclose()
+    await editor.client.aclose()
 
 
-async def test_a_delete_of_what_others_changed_meanwhile_asks_first(world: World, two: Editor) -> None:
+async def test_delete_of_a_resource_changed_meanwhile_is_not_sent(world: World, other_editor: Editor) -> None:
     app, tool = world.app, world.ids["tool c"]
     seen = await world.one.raw(TOOL, app, tool)
-    await two.client.update(TOOL, tool, {"description": "worth keeping"}, app=app)
+    await other_editor.client.update(TOOL, tool, {"description": "worth keeping"}, app=app)
     outcome = await world.one.saver.delete(TOOL, app, tool, base=seen)
-    assert isinstance(outcome, Changed)
-    assert [change.dotted for change in outcome.theirs] == ["description"]
+    assert isinstance(outcome, ChangedMeanwhile)
+    assert [change.dotted for change in outcome.remote_changes] == ["description"]
     assert isinstance(await world.one.saver.delete(TOOL, app, tool, base=outcome.raw), Deleted)
     again = await world.one.saver.delete(TOOL, app, tool, base=outcome.raw)
     assert isinstance(again, Deleted)
     assert again.already
 
 
-async def test_a_delete_that_is_refused_names_who_stands_in_the_way(world: World) -> None:
+async def test_refused_delete_has_the_dependents(world: World) -> None:
     outcome = await world.one.saver.delete(AUTH, world.app, world.ids["auth"])
     assert isinstance(outcome, Refused)
-    assert [(each["kind"], each["id"]) for each in outcome.referrers] == [("integration", world.ids["integration"])]
+    assert [(referrer["kind"], referrer["id"]) for referrer in outcome.referrers] == [
+        ("integration", world.ids["integration"])
+    ]
 
 
-@pytest.mark.parametrize(("lost", "verdict"), [("answer", "applied"), ("request", "not applied")])
-async def test_a_delete_whose_answer_is_lost_is_looked_up(world: World, lost: str, verdict: str) -> None:
+@pytest.mark.parametrize(("lost", "read_back"), [("answer", "applied"), ("request", "not applied")])
+async def test_delete_with_lost_response_is_read_back(world: World, lost: str, read_back: str) -> None:
     world.one.network.lose = {"DELETE": lost}
     outcome = await world.one.saver.delete(TOOL, world.app, world.ids["tool c"])
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == verdict
-    assert (outcome.raw is None) == (verdict == "applied")
+    assert outcome.verdict == read_back
+    assert (outcome.raw is None) == (read_back == "applied")
     (entry,) = world.one.journal(world.app).read().entries
-    assert entry.state == ("done" if verdict == "applied" else "failed")
+    assert entry.state == ("done" if read_back == "applied" else "failed")
 
 
-async def test_unknown_members_and_enum_values_survive_an_edit_of_something_else(world: World) -> None:
+async def test_unknown_properties_and_enum_values_survive_other_edits(world: World) -> None:
     """F20 F21."""
     app, ids = world.app, world.ids
-    odd: dict[str, Any] = {"x-odd": {"deep": [1, {"no": None}], "n": 1.5}, "tier": "unheard-of"}
+    unknown: dict[str, Any] = {"x-odd": {"deep": [1, {"no": None}], "n": 1.5}, "tier": "unheard-of"}
     for kind, name, change in (
         (APP, "app", {"description": "edited"}),
         (AUTH, "auth", {"name": "edited"}),
@@ -372,9 +374,9 @@ async def test_unknown_members_and_enum_values_survive_an_edit_of_something_else
         (TOOL, "tool a", {"description": "edited", "nextToolIds": []}),
         (WIDGET, "widget", {"name": "edited", "actions": []}),
     ):
-        more = {"displayMode": "hologram"} if kind is WIDGET else {"kind": "oracle"} if kind is TOOL else {}
-        await world.one.client.update(kind, ids[name], odd | more, app=app)
+        unknown_enum = {"displayMode": "hologram"} if kind is WIDGET else {"kind": "oracle"} if kind is TOOL else {}
+        await world.one.client.update(kind, ids[name], unknown | unknown_enum, app=app)
         outcome = await world.one.saver.save(await world.one.edit(kind, app, ids[name], **change))
         assert isinstance(outcome, Saved), (kind.name, outcome)
-        expected = odd | more | change
-        assert {member: outcome.raw[member] for member in expected} == expected
+        expected = unknown | unknown_enum | change
+        assert {name: outcome.raw[name] for name in expected} == expected

@@ -1,4 +1,4 @@
-"""Writing through trouble: what is given up is looked up, what may have been made is never made twice."""
+"""Saving with faults: cancelled writes are read back, and a resource is never created twice."""
 
 from __future__ import annotations
 
@@ -36,97 +36,95 @@ if TYPE_CHECKING:
     from tests.sandbox_fixtures import InProcess
 
 
-async def given_up(editor: Editor, app: str, doing: Awaitable[Any]) -> Any:
-    """What comes of it when the person stops waiting once the network has gone silent."""
-    task = asyncio.ensure_future(doing)
+async def cancelled(editor: Editor, app: str, call: Awaitable[Any]) -> Any:
+    """Cancel a call while its request hangs, and return its outcome."""
+    task = asyncio.ensure_future(call)
     await editor.network.hung.wait()
     editor.network.hung.clear()
     assert editor.saver.stop(app)
     return await task
 
 
-async def test_a_read_that_is_given_up_writes_nothing(world: World) -> None:
-    """F10: cancelled while it is read again before the write."""
-    one = world.one
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="new")
-    sent = len(one.sent)
-    one.network.hang = {"GET": "request"}
-    outcome = await given_up(one, world.app, one.saver.save(edit))
+async def test_cancelled_read_writes_nothing(world: World) -> None:
+    """F10: cancelled during the read before the write."""
+    editor = world.one
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new")
+    sent = len(editor.sent)
+    editor.network.hang = {"GET": "request"}
+    outcome = await cancelled(editor, world.app, editor.saver.save(edit))
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, Stopped)
     assert "nothing was written" in str(outcome.error)
-    assert len(one.sent) == sent
-    assert isinstance(await one.saver.save(edit), Saved)
+    assert len(editor.sent) == sent
+    assert isinstance(await editor.saver.save(edit), Saved)
 
 
-@pytest.mark.parametrize(("silent", "verdict"), [("answer", "applied"), ("request", "not applied")])
-async def test_a_write_that_is_given_up_is_read_again(world: World, silent: str, verdict: str) -> None:
-    """F10 F12: whether the change was made is found out, and taken back by undo when it was."""
-    one = world.one
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="new")
-    one.network.hang = {"PATCH": silent}
-    outcome = await given_up(one, world.app, one.saver.save(edit))
+@pytest.mark.parametrize(("hanging", "read_back"), [("answer", "applied"), ("request", "not applied")])
+async def test_cancelled_write_is_read_back(world: World, hanging: str, read_back: str) -> None:
+    """F10 F12: whether the change was made is read back, and it is undone if it was."""
+    editor = world.one
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new")
+    editor.network.hang = {"PATCH": hanging}
+    outcome = await cancelled(editor, world.app, editor.saver.save(edit))
     assert isinstance(outcome, Unknown)
     assert isinstance(outcome.error, Stopped)
-    assert outcome.verdict == verdict
-    assert not one.saver.intents.busy()
-    # What did not arrive yet may still arrive: that is left open.
-    (entry,) = one.journal(world.app).read().entries
-    assert entry.state == ("done" if verdict == "applied" else "unknown")
-    await undo_last(one.saver, world.app)
-    assert (await one.raw(TOOL, world.app, edit.id))["description"] == "first"
+    assert outcome.verdict == read_back
+    assert not editor.saver.intents.busy()
+    # A request that has not arrived may still arrive: the entry stays unknown.
+    (entry,) = editor.journal(world.app).read().entries
+    assert entry.state == ("done" if read_back == "applied" else "unknown")
+    await undo_last(editor.saver, world.app)
+    assert (await editor.raw(TOOL, world.app, edit.id))["description"] == "first"
 
 
-async def test_the_looking_can_be_given_up_too(world: World) -> None:
-    """F10 F12: a second stop ends it; what happened cannot be told."""
-    one = world.one
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="new")
-    one.network.hang = {"PATCH": "answer"}
-    saving = asyncio.create_task(one.saver.save(edit))
-    await one.network.hung.wait()
-    one.network.hung.clear()
-    one.network.hang = {"GET": "request"}
-    one.saver.stop(world.app)
-    await one.network.hung.wait()
-    one.saver.stop(world.app)
+async def test_reading_back_can_be_cancelled_too(world: World) -> None:
+    """F10 F12: a second `stop` cancels the read; the outcome is unknown."""
+    editor = world.one
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="new")
+    editor.network.hang = {"PATCH": "answer"}
+    saving = asyncio.create_task(editor.saver.save(edit))
+    await editor.network.hung.wait()
+    editor.network.hung.clear()
+    editor.network.hang = {"GET": "request"}
+    editor.saver.stop(world.app)
+    await editor.network.hung.wait()
+    editor.saver.stop(world.app)
     outcome = await saving
     assert isinstance(outcome, Unknown)
     assert outcome.verdict == "cannot tell"
 
 
-async def test_only_the_requests_of_the_app_are_given_up(world: World) -> None:
-    """F10: and with nothing under way there is nothing to give up."""
+async def test_stop_cancels_only_requests_of_the_app(world: World) -> None:
+    """F10: `stop` returns false if no request of the app is running."""
     assert not world.one.saver.stop(world.app)
-    saving = asyncio.create_task(world.one.saver.now(TOOL, world.app, world.ids["tool a"]))
+    reading = asyncio.create_task(world.one.saver.now(TOOL, world.app, world.ids["tool a"]))
     await asyncio.sleep(0)
     assert not world.one.saver.stop("another app")
-    assert isinstance(await saving, dict)
+    assert isinstance(await reading, dict)
 
 
-@pytest.mark.parametrize(("silent", "verdict"), [("answer", "applied"), ("request", "not applied")])
-@pytest.mark.parametrize("way", ["delete", "create"])
-async def test_a_delete_and_a_create_are_given_up_alike(world: World, way: str, silent: str, verdict: str) -> None:
-    """F10 F12: and what did not arrive yet may still arrive, so that is left open here too."""
-    one, app = world.one, world.app
-    one.network.hang = {"DELETE": silent, "POST": silent}
-    doing = {
-        "delete": lambda: one.saver.delete(TOOL, app, world.ids["tool c"]),
-        "create": lambda: one.saver.create(TOOL, app, {"name": "Late"}),
-    }[way]
-    outcome = await given_up(one, app, doing())
+@pytest.mark.parametrize(("hanging", "read_back"), [("answer", "applied"), ("request", "not applied")])
+@pytest.mark.parametrize("method", ["delete", "create"])
+async def test_cancelled_delete_and_create_are_read_back(
+    world: World, method: str, hanging: str, read_back: str
+) -> None:
+    """F10 F12: a request that has not arrived may still arrive, so the entry stays unknown here too."""
+    editor, app = world.one, world.app
+    editor.network.hang = {"DELETE": hanging, "POST": hanging}
+    call = {
+        "delete": lambda: editor.saver.delete(TOOL, app, world.ids["tool c"]),
+        "create": lambda: editor.saver.create(TOOL, app, {"name": "Late"}),
+    }[method]
+    outcome = await cancelled(editor, app, call())
     assert isinstance(outcome, Unknown)
-    assert outcome.verdict == verdict
-    (entry,) = one.journal(app).read().entries
-    assert entry.state == ("done" if verdict == "applied" else "unknown")
+    assert outcome.verdict == read_back
+    (entry,) = editor.journal(app).read().entries
+    assert entry.state == ("done" if read_back == "applied" else "unknown")
 
 
-async def unreadable_after_the_write(world: World) -> Unknown:
-    """A create whose answer is lost, and nothing can be read afterwards."""
+async def create_with_unknown_outcome(world: World) -> Unknown:
+    """Create a tool, lose the response, and go offline so that it cannot be read back."""
     network = world.one.network
-
-    async def cut() -> None:
-        network.offline = True
-
     network.lose = {"POST": "answer"}
     original = network.handle_async_request
 
@@ -135,7 +133,7 @@ async def unreadable_after_the_write(world: World) -> Unknown:
             return await original(request)
         finally:
             if request.method == "POST":
-                await cut()
+                network.offline = True
 
     network.handle_async_request = handle  # type: ignore[method-assign]
     outcome = await world.one.saver.create(TOOL, world.app, {"name": "Twin", "description": "a"}, intent="form 1")
@@ -146,18 +144,18 @@ async def unreadable_after_the_write(world: World) -> Unknown:
     return outcome
 
 
-@pytest.mark.parametrize("now", [{"name": "Twin", "description": "a"}, {"name": "Twin", "description": "b"}])
-async def test_a_create_that_may_have_happened_is_looked_for_before_it_is_sent_again(
-    world: World, now: dict[str, Any]
+@pytest.mark.parametrize("body", [{"name": "Twin", "description": "a"}, {"name": "Twin", "description": "b"}])
+async def test_create_with_unknown_outcome_is_looked_for_before_it_is_sent_again(
+    world: World, body: dict[str, Any]
 ) -> None:
-    """F08 F12: the person presses save again; the one that was made is found, and brought up to what is wanted now."""
-    await unreadable_after_the_write(world)
+    """F08 F12: the user saves again; the created tool is found and updated to the new body."""
+    await create_with_unknown_outcome(world)
     posts = [verb for verb, *_ in world.one.sent].count("POST")
-    outcome = await world.one.saver.create(TOOL, world.app, now, intent="form 1")
+    outcome = await world.one.saver.create(TOOL, world.app, body, intent="form 1")
     assert isinstance(outcome, Saved)
     assert [verb for verb, *_ in world.one.sent].count("POST") == posts
     twins = [raw for raw in (await world.one.client.list(TOOL, app=world.app)).items if raw["name"] == "Twin"]
-    assert [(raw["id"], raw["description"]) for raw in twins] == [(outcome.id, now["description"])]
+    assert [(raw["id"], raw["description"]) for raw in twins] == [(outcome.id, body["description"])]
     first = world.one.journal(world.app).read().entries[0]
     assert (first.what, first.state, first.resource) == ("create", "done", outcome.id)
     while await undo_last(world.one.saver, world.app):
@@ -165,70 +163,66 @@ async def test_a_create_that_may_have_happened_is_looked_for_before_it_is_sent_a
     assert not any(raw["name"] == "Twin" for raw in (await world.one.client.list(TOOL, app=world.app)).items)
 
 
-async def test_what_others_do_to_the_one_that_was_found_stays(world: World, sandbox: InProcess) -> None:
-    """F05 F12: between the looking and the bringing up to date; it was made, and is not overwritten."""
-    lost = await unreadable_after_the_write(world)
-    one, two, app = world.one, Editor(sandbox, "other"), world.app
-    (twin,) = [raw for raw in (await one.client.list(TOOL, app=app)).items if raw["name"] == "Twin"]
-    one.network.before = [lambda: two.client.update(TOOL, twin["id"], {"description": "theirs"}, app=app)]
-    one.network.refuse = [412]
+async def test_remote_change_of_the_found_resource_is_not_overwritten(world: World, sandbox: InProcess) -> None:
+    """F05 F12: a change between finding and updating it is kept."""
+    lost = await create_with_unknown_outcome(world)
+    editor, other_editor, app = world.one, Editor(sandbox, "other"), world.app
+    (twin,) = [raw for raw in (await editor.client.list(TOOL, app=app)).items if raw["name"] == "Twin"]
+    editor.network.before = [lambda: other_editor.client.update(TOOL, twin["id"], {"description": "theirs"}, app=app)]
+    editor.network.refuse = [412]
     wanted = {"name": "Twin", "description": "b"}
-    outcome = await one.saver.create(TOOL, app, wanted, intent="form 1", group="one-intent")
+    outcome = await editor.saver.create(TOOL, app, wanted, intent="form 1", group="one-group")
     assert isinstance(outcome, Unknown)
-    assert (outcome.verdict, outcome.group, outcome.raw) == ("applied", "one-intent", twin)
+    assert (outcome.verdict, outcome.group, outcome.raw) == ("applied", "one-group", twin)
     assert type(outcome.error) is type(lost.error)
-    assert (await one.raw(TOOL, app, twin["id"]))["description"] == "theirs"
-    await two.client.aclose()
+    assert (await editor.raw(TOOL, app, twin["id"]))["description"] == "theirs"
+    await other_editor.client.aclose()
 
 
-async def test_something_alike_but_not_the_same_stops_the_second_attempt(world: World) -> None:
-    """F08 F12: it could be ours, changed by another one; making a second one blindly would not do."""
-    await unreadable_after_the_write(world)
+async def test_partly_matching_resource_prevents_a_second_create(world: World) -> None:
+    """F08 F12: it may be the created tool, changed by others; a second one must not be created."""
+    await create_with_unknown_outcome(world)
     (twin,) = [raw for raw in (await world.one.client.list(TOOL, app=world.app)).items if raw["name"] == "Twin"]
     await world.one.client.update(TOOL, twin["id"], {"description": "theirs"}, app=world.app)
     posts = [verb for verb, *_ in world.one.sent].count("POST")
     for _ in range(2):
         body = {"name": "Twin", "description": "a"}
-        outcome = await world.one.saver.create(TOOL, world.app, body, intent="form 1", group="one-intent")
+        outcome = await world.one.saver.create(TOOL, world.app, body, intent="form 1", group="one-group")
         assert isinstance(outcome, Unknown)
-        assert (outcome.verdict, outcome.group) == ("cannot tell", "one-intent")
+        assert (outcome.verdict, outcome.group) == ("cannot tell", "one-group")
     assert [verb for verb, *_ in world.one.sent].count("POST") == posts
-    # Another form that asks for the same is another wish.
+    # The same body from another form is another create.
     other = await world.one.saver.create(TOOL, world.app, {"name": "Twin", "description": "a"}, intent="form 2")
     assert isinstance(other, Saved)
 
 
 @pytest.mark.parametrize("code", [409, 412])
-async def test_a_write_refused_because_the_resource_moved_on_is_merged_again(
-    world: World, sandbox: InProcess, code: int
-) -> None:
-    """F05: a 409 that means "someone else was first" is told from a clash by reading again."""
-    one, two = world.one, Editor(sandbox, "other")
+async def test_write_refused_after_a_remote_change_is_merged_again(world: World, sandbox: InProcess, code: int) -> None:
+    """F05: reading again shows whether a 409 means a remote change or another conflict."""
+    editor, other_editor = world.one, Editor(sandbox, "other")
     app, tool = world.app, world.ids["tool a"]
-    edit = await one.edit(TOOL, app, tool, description="mine")
-    one.network.before = [lambda: two.client.update(TOOL, tool, {"name": "Theirs"}, app=app)]
-    one.network.refuse = [code]
-    outcome = await one.saver.save(edit)
+    edit = await editor.edit(TOOL, app, tool, description="mine")
+    editor.network.before = [lambda: other_editor.client.update(TOOL, tool, {"name": "Theirs"}, app=app)]
+    editor.network.refuse = [code]
+    outcome = await editor.saver.save(edit)
     assert isinstance(outcome, Saved)
     assert (outcome.raw["name"], outcome.raw["description"]) == ("Theirs", "mine")
-    edit = await one.edit(TOOL, app, tool, description="again mine")
-    one.network.before = [lambda: two.client.update(TOOL, tool, {"description": "theirs"}, app=app)]
-    one.network.refuse = [code]
-    assert isinstance(await one.saver.save(edit), Conflicted)
-    await two.client.aclose()
+    edit = await editor.edit(TOOL, app, tool, description="again mine")
+    editor.network.before = [lambda: other_editor.client.update(TOOL, tool, {"description": "theirs"}, app=app)]
+    editor.network.refuse = [code]
+    assert isinstance(await editor.saver.save(edit), Conflicted)
+    await other_editor.client.aclose()
 
 
 @pytest.mark.parametrize("refusals", [1, 2, 3])
-async def test_a_resource_that_keeps_moving_on_is_tried_three_times(
-    world: World, sandbox: InProcess, refusals: int
-) -> None:
-    one = world.one
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="mine")
-    sent = len(one.sent)
-    one.network.refuse = [412] * refusals
-    outcome = await one.saver.save(edit)
+async def test_save_is_tried_three_times_after_412(world: World, sandbox: InProcess, refusals: int) -> None:
+    editor = world.one
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="mine")
+    sent = len(editor.sent)
+    editor.network.refuse = [412] * refusals
+    outcome = await editor.saver.save(edit)
     assert isinstance(outcome, Saved if refusals < 3 else Refused)
-    assert len(one.sent) - sent == min(refusals + 1, 3)
+    assert len(editor.sent) - sent == min(refusals + 1, 3)
 
 
 @pytest.mark.parametrize(
@@ -238,136 +232,137 @@ async def test_a_resource_that_keeps_moving_on_is_tried_three_times(
         [{"path": "name", "message": "is taken"}],
     ],
 )
-async def test_a_409_that_names_its_reason_is_refused_once_although_the_resource_moved_on(
-    world: World, sandbox: InProcess, details: Any
-) -> None:
-    one, two = world.one, Editor(sandbox, "other")
+async def test_409_with_details_is_not_retried(world: World, sandbox: InProcess, details: Any) -> None:
+    editor, other_editor = world.one, Editor(sandbox, "other")
     tool = world.ids["tool a"]
-    edit = await one.edit(TOOL, world.app, tool, description="mine")
-    sent = len(one.sent)
-    one.network.before = [lambda: two.client.update(TOOL, tool, {"name": "Theirs"}, app=world.app)]
-    one.network.refuse = [(409, details)]
-    outcome = await one.saver.save(edit)
+    edit = await editor.edit(TOOL, world.app, tool, description="mine")
+    sent = len(editor.sent)
+    editor.network.before = [lambda: other_editor.client.update(TOOL, tool, {"name": "Theirs"}, app=world.app)]
+    editor.network.refuse = [(409, details)]
+    outcome = await editor.saver.save(edit)
     assert isinstance(outcome, Refused)
     assert outcome.referrers or outcome.fields
-    assert len(one.sent) == sent + 1
-    await two.client.aclose()
+    assert len(editor.sent) == sent + 1
+    await other_editor.client.aclose()
 
 
-async def test_a_clash_with_something_else_is_refused_once(world: World) -> None:
-    """F05: nothing moved, so nothing would be different the second time."""
-    one = world.one
-    sent = len(one.sent)
-    one.network.refuse = [409]
-    edit = await one.edit(TOOL, world.app, world.ids["tool a"], description="mine")
-    outcome = await one.saver.save(edit)
+async def test_409_without_a_remote_change_is_not_retried(world: World) -> None:
+    """F05: the resource did not change, so a second attempt would fail too."""
+    editor = world.one
+    sent = len(editor.sent)
+    editor.network.refuse = [409]
+    edit = await editor.edit(TOOL, world.app, world.ids["tool a"], description="mine")
+    outcome = await editor.saver.save(edit)
     assert isinstance(outcome, Refused)
-    assert len(one.sent) == sent + 1
+    assert len(editor.sent) == sent + 1
 
 
-async def test_what_stands_on_something_deleted_meanwhile_is_refused_and_kept(world: World, sandbox: InProcess) -> None:
-    """F32: the integration of a new operation, the tool of a widget."""
-    one, two = world.one, Editor(sandbox, "other")
+async def test_create_with_a_deleted_parent_or_target_is_refused(world: World, sandbox: InProcess) -> None:
+    """F32: the integration of a new operation, and the tool of a new widget."""
+    editor, other_editor = world.one, Editor(sandbox, "other")
     app = world.app
-    parent = (await one.client.create(INTEGRATION, {"name": "Gone", "baseUrl": "https://a.test"}, app=app)).raw["id"]
-    tool = (await one.client.create(TOOL, {"name": "Gone too"}, app=app)).raw["id"]
-    await two.client.delete(INTEGRATION, parent, app=app)
-    await two.client.delete(TOOL, tool, app=app)
+    parent = (await editor.client.create(INTEGRATION, {"name": "Gone", "baseUrl": "https://a.test"}, app=app)).raw["id"]
+    tool = (await editor.client.create(TOOL, {"name": "Gone too"}, app=app)).raw["id"]
+    await other_editor.client.delete(INTEGRATION, parent, app=app)
+    await other_editor.client.delete(TOOL, tool, app=app)
     body = {"name": "Search", "method": "GET", "path": "/s"}
-    orphan = await one.saver.create(OPERATION, app, body, parent=parent)
+    orphan = await editor.saver.create(OPERATION, app, body, parent=parent)
     assert isinstance(orphan, Refused)
     assert orphan.error.status == 404
-    widget = await one.saver.create(WIDGET, app, {"name": "W", "toolId": tool, "primitive": "card"})
+    widget = await editor.saver.create(WIDGET, app, {"name": "W", "toolId": tool, "primitive": "card"})
     assert isinstance(widget, Refused)
     assert [error.path for error in widget.fields] == ["toolId"]
-    await two.client.aclose()
+    await other_editor.client.aclose()
 
 
-async def test_two_programs_of_one_profile_undo_each_others_changes_in_one_history(
-    world: World, sandbox: InProcess
-) -> None:
-    """F33: nothing is shared in memory; each writes lines of its own into the journal."""
-    one, two = world.one, Editor(sandbox, world.one.profile)
+async def test_two_processes_of_one_profile_share_one_undo_history(world: World, sandbox: InProcess) -> None:
+    """F33: they share nothing in memory; each writes separate lines to the journal."""
+    editor, other_editor = world.one, Editor(sandbox, world.one.profile)
     app, tool = world.app, world.ids["tool a"]
-    before = sorted(raw["name"] for raw in (await two.client.list(TOOL, app=app)).items)
+    before = sorted(raw["name"] for raw in (await other_editor.client.list(TOOL, app=app)).items)
     changes: list[Callable[[], Awaitable[Any]]] = [
-        lambda: one.saver.create(TOOL, app, {"name": "From one"}),
-        lambda: two.saver.create(TOOL, app, {"name": "From two"}),
-        lambda: set_enabled(one.saver, TOOL, app, tool, False),
-        lambda: two.saver.delete(TOOL, app, world.ids["tool c"]),
+        lambda: editor.saver.create(TOOL, app, {"name": "From one"}),
+        lambda: other_editor.saver.create(TOOL, app, {"name": "From two"}),
+        lambda: set_enabled(editor.saver, TOOL, app, tool, False),
+        lambda: other_editor.saver.delete(TOOL, app, world.ids["tool c"]),
     ]
     await asyncio.gather(*(change() for change in changes))
-    assert sorted(entry.what for entry in one.journal(app).read().entries) == ["create", "create", "delete", "update"]
+    assert sorted(entry.what for entry in editor.journal(app).read().entries) == [
+        "create",
+        "create",
+        "delete",
+        "update",
+    ]
     for _ in range(2):
-        assert all(step.ok for step in await undo_last(one.saver, app))
-        assert all(step.ok for step in await undo_last(two.saver, app))
-    names = sorted(raw["name"] for raw in (await two.client.list(TOOL, app=app)).items)
+        assert all(step.ok for step in await undo_last(editor.saver, app))
+        assert all(step.ok for step in await undo_last(other_editor.saver, app))
+    names = sorted(raw["name"] for raw in (await other_editor.client.list(TOOL, app=app)).items)
     assert names == before
-    assert (await one.raw(TOOL, app, tool))["isEnabled"] is True
-    await two.client.aclose()
+    assert (await editor.raw(TOOL, app, tool))["isEnabled"] is True
+    await other_editor.client.aclose()
 
 
-async def test_a_deploy_sends_the_revision_that_the_save_under_way_makes(world: World) -> None:
-    """F35: the save is slow; the deploy waits for it, and is one however often it is asked for."""
-    one, app = world.one, world.app
+async def test_deploy_includes_the_running_save_and_is_sent_once(world: World) -> None:
+    """F35: the deploy waits for the slow save, and concurrent calls send one request."""
+    editor, app = world.one, world.app
     release = asyncio.Event()
-    one.network.before = [release.wait]
-    edit = await one.edit(TOOL, app, world.ids["tool a"], description="in the deploy")
-    saving = asyncio.create_task(one.saver.save(edit))
-    while one.network.before:
+    editor.network.before = [release.wait]
+    edit = await editor.edit(TOOL, app, world.ids["tool a"], description="in the deploy")
+    saving = asyncio.create_task(editor.saver.save(edit))
+    while editor.network.before:
         await asyncio.sleep(0)
-    deploys = [asyncio.create_task(one.saver.deploy(app)) for _ in range(20)]
+    deploys = [asyncio.create_task(editor.saver.deploy(app)) for _ in range(20)]
     for _ in range(20):
         await asyncio.sleep(0)
-    assert [verb for verb, *_ in one.sent].count("PATCH") == 1
-    posts = [verb for verb, *_ in one.sent].count("POST")
+    assert [verb for verb, *_ in editor.sent].count("PATCH") == 1
+    posts = [verb for verb, *_ in editor.sent].count("POST")
     release.set()
     assert isinstance(await saving, Saved)
     outcomes = [await deploy for deploy in deploys]
     assert len({id(outcome) for outcome in outcomes}) == 1
-    assert [verb for verb, *_ in one.sent].count("POST") == posts + 1
-    assert [verb for verb, *_ in one.sent][-2:] == ["PATCH", "POST"]
+    assert [verb for verb, *_ in editor.sent].count("POST") == posts + 1
+    assert [verb for verb, *_ in editor.sent][-2:] == ["PATCH", "POST"]
 
 
-async def test_a_change_that_waits_for_a_deploy_is_given_up_without_it(world: World) -> None:
-    """F35: Esc on an edit does not end the deploy that its save waits for."""
-    one, app = world.one, world.app
-    edit = await one.edit(TOOL, app, world.ids["tool a"], description="not in the deploy")
-    begun, release = asyncio.Event(), asyncio.Event()
+async def test_cancelling_a_change_that_waits_for_a_deploy_keeps_the_deploy(world: World) -> None:
+    """F35: cancelling a save does not cancel the deploy that it waits for."""
+    editor, app = world.one, world.app
+    edit = await editor.edit(TOOL, app, world.ids["tool a"], description="not in the deploy")
+    started, release = asyncio.Event(), asyncio.Event()
 
     async def look() -> None:
-        begun.set()
+        started.set()
         await release.wait()
 
-    deploying = asyncio.create_task(one.saver.deploy(app, look))
-    await begun.wait()
-    saving = asyncio.create_task(one.saver.save(edit))
-    while not one.saver.stop(app):
+    deploying = asyncio.create_task(editor.saver.deploy(app, look))
+    await started.wait()
+    saving = asyncio.create_task(editor.saver.save(edit))
+    while not editor.saver.stop(app):
         await asyncio.sleep(0)
     outcome = await saving
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, Stopped)
-    assert not one.saver.stop(app)
+    assert not editor.saver.stop(app)
     release.set()
-    assert not isinstance(await deploying, Failed | Unknown), "it was asked for and answered"
-    verbs = [verb for verb, *_ in one.sent]
+    assert not isinstance(await deploying, Failed | Unknown), "it was sent and had a response"
+    verbs = [verb for verb, *_ in editor.sent]
     assert (verbs.count("PATCH"), verbs[-1]) == (0, "POST")
 
 
-async def test_a_resource_deleted_twice_at_once_is_simply_gone(world: World, sandbox: InProcess) -> None:
-    """F04: whoever comes second is told that it was done already."""
-    one, two = world.one, Editor(sandbox, "other")
-    one.network.before = [lambda: two.client.delete(TOOL, world.ids["tool c"], app=world.app)]
-    outcome = await one.saver.delete(TOOL, world.app, world.ids["tool c"])
+async def test_concurrent_delete_of_one_resource_is_already_deleted(world: World, sandbox: InProcess) -> None:
+    """F04: the second delete returns `already`."""
+    editor, other_editor = world.one, Editor(sandbox, "other")
+    editor.network.before = [lambda: other_editor.client.delete(TOOL, world.ids["tool c"], app=world.app)]
+    outcome = await editor.saver.delete(TOOL, world.app, world.ids["tool c"])
     assert isinstance(outcome, Deleted)
     assert outcome.already
-    edit = await one.edit(TOOL, world.app, world.ids["tool b"], description="mine")
-    await two.client.set_chain(world.app, world.ids["tool a"], [])
-    widget = await two.raw(WIDGET, world.app, world.ids["widget"])
-    await two.client.set_actions(world.app, widget["id"], [])
-    await two.client.delete(TOOL, world.ids["tool b"], app=world.app)
-    assert isinstance(await one.saver.save(edit), DeletedElsewhere)
-    await two.client.aclose()
+    edit = await editor.edit(TOOL, world.app, world.ids["tool b"], description="mine")
+    await other_editor.client.set_chain(world.app, world.ids["tool a"], [])
+    widget = await other_editor.raw(WIDGET, world.app, world.ids["widget"])
+    await other_editor.client.set_actions(world.app, widget["id"], [])
+    await other_editor.client.delete(TOOL, world.ids["tool b"], app=world.app)
+    assert isinstance(await editor.saver.save(edit), DeletedElsewhere)
+    await other_editor.client.aclose()
 
 
 HOSTILE_IDS = [
@@ -386,8 +381,8 @@ HOSTILE_IDS = [
 
 
 @pytest.mark.parametrize("id", HOSTILE_IDS)
-async def test_an_id_of_any_characters_is_edited_chained_and_deleted_as_itself(id: str) -> None:
-    """F23: one segment of the path, encoded once; found again in the journal."""
+async def test_ids_with_any_characters_are_encoded_as_one_path_segment(id: str) -> None:
+    """F23: one path segment, encoded once; the journal has the original id."""
     raw = {"id": id, "name": "Odd", "description": "a", "nextToolIds": [], "order": 1}
     item = f"/apps/{id}/tools/{id}"
     answers = {
@@ -409,8 +404,8 @@ async def test_an_id_of_any_characters_is_edited_chained_and_deleted_as_itself(i
 
 
 @pytest.mark.parametrize("id", ["..", ".", "", "x" * 100_000])
-async def test_an_id_that_no_address_can_hold_is_refused_and_nothing_is_sent(id: str) -> None:
-    """F23: it never leads to another resource."""
+async def test_ids_that_no_url_can_contain_send_nothing(id: str) -> None:
+    """F23: the request never goes to another resource."""
     async with serving(TableServer()) as server:
         client = DrioClient(Transport(f"{server.base_url}/api/v1", limits=Limits(retries=0)))
         saver = Saver(client)
