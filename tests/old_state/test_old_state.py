@@ -1,4 +1,4 @@
-"""What version 0.1 kept is read by today's version: sign-in, settings, history, drafts, edits, deploys, runs."""
+"""The current version reads the files of version 0.1: sign-in, settings, history, drafts, edits, deploys, runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FIXTURE = Path(__file__).parent / "0.1"
 
 @pytest.fixture(autouse=True)
 def home(isolated: Path) -> Path:
-    """The folders as version 0.1 left them, private again: git keeps no modes."""
+    """The folders as version 0.1 left them, private again, since git does not store the modes."""
     shutil.copytree(FIXTURE, isolated, dirs_exist_ok=True)
     for path in isolated.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
@@ -65,7 +65,7 @@ def home(isolated: Path) -> Path:
 
 @dataclass
 class World:
-    """The sandbox of version 0.1 as today's sandbox serves it, and a session there."""
+    """The data of version 0.1 served by the current sandbox, and a client for it."""
 
     sandbox: InProcess
     client: DrioClient
@@ -79,7 +79,7 @@ class World:
         return Saver(self.client, lambda app: Journal(profile, self.server, app))
 
     async def names(self, kind: Any, app: str = "") -> Counter[str]:
-        return Counter(str(one["name"]) for one in (await self.client.list(kind, app=app or self.app)).items)
+        return Counter(str(raw["name"]) for raw in (await self.client.list(kind, app=app or self.app)).items)
 
 
 @pytest_asyncio.fixture
@@ -95,7 +95,7 @@ async def world(home: Path) -> AsyncIterator[World]:
 # -- sign-in and settings -------------------------------------------------------------------------
 
 
-async def test_the_profile_is_listed_and_its_tokens_are_used() -> None:
+async def test_profile_and_tokens_of_version_0_1_are_used() -> None:
     profiles = Profiles.load()
     expected = Profile("work", BASE_URL, "ada@example.com", "user_ada", "file", pinned_file=True)
     assert (list(profiles), profiles.current, profiles.notices) == ([expected], expected, [])
@@ -113,7 +113,7 @@ async def test_the_profile_is_listed_and_its_tokens_are_used() -> None:
     assert Profiles.load().get("work") == expected
 
 
-async def test_the_settings_are_in_force_and_a_theme_that_was_chosen_is_remembered() -> None:
+async def test_settings_and_remembered_theme_are_read() -> None:
     settings = Settings.load()
     assert settings.problems == ()
     assert (settings.theme, settings.login_timeout, settings.insecure_storage) == ("drio-light", 120, True)
@@ -125,7 +125,7 @@ async def test_the_settings_are_in_force_and_a_theme_that_was_chosen_is_remember
 # -- history --------------------------------------------------------------------------------------
 
 
-async def test_changes_are_listed_and_undone_from_the_newest_on(world: World) -> None:
+async def test_changes_are_listed_and_undone_newest_first(world: World) -> None:
     history = Journal("sandbox", world.server, world.app).read()
     assert [(entry.what, entry.name, entry.state) for entry in history.entries] == [
         ("create", "Lost", "unknown"),
@@ -157,19 +157,19 @@ async def test_changes_are_listed_and_undone_from_the_newest_on(world: World) ->
     assert add_note["description"] != "Adds a note to a contact."
 
 
-async def test_the_changes_made_under_a_profile_are_its_own(world: World) -> None:
+async def test_profile_has_a_separate_journal(world: World) -> None:
     (entry,) = Journal("work", world.server, world.app).read().entries
     assert (entry.what, entry.name, entry.state) == ("deploy", "Acme Support", "done")
 
 
-async def test_changes_made_at_another_name_of_this_machine_are_undone(world: World) -> None:
-    """A sandbox answers to `localhost` as well, and version 0.1 named the files after what was typed."""
+async def test_changes_made_at_localhost_are_undone(world: World) -> None:
+    """A sandbox is also reachable at `localhost`, and version 0.1 named the files after the host that was typed."""
     (step,) = await undo_last(world.saver(urlsplit(LOCALHOST).netloc), world.app)
     assert (step.ok, step.entry.name) == (True, "Show Ticket")
     assert "Show Ticket" in await world.names(TOOL)
 
 
-async def test_the_last_deploy_is_known(world: World) -> None:
+async def test_deploy_record_is_read(world: World) -> None:
     records = DeployRecordStore(world.server, world.app)
     record = records.read()
     assert record is not None
@@ -179,43 +179,43 @@ async def test_the_last_deploy_is_known(world: World) -> None:
     assert records.notices == []
 
 
-# -- what was begun -------------------------------------------------------------------------------
+# -- unfinished work ------------------------------------------------------------------------------
 
 
-async def test_a_draft_goes_on_where_it_was_left(world: World) -> None:
+async def test_wizard_draft_is_resumed(world: World) -> None:
     kept = draft_store.load("sandbox", world.server)
     assert kept.problems == []
     assert sorted(draft.name for draft in kept.drafts) == ["Day desk", "Night desk"]
     (night,) = [draft for draft in kept.drafts if draft.name == "Night desk"]
-    keeper = DraftSession.resume(night.id, world.server)
-    draft = keeper.draft
+    draft_session = DraftSession.resume(night.id, world.server)
+    draft = draft_session.draft
     assert (draft.page, draft.dropped, draft.basics["companyUrl"]) == (
         "tools", ["draft:tool:show-contact"], "https://acme.example",
     )  # fmt: skip
-    executor = Executor(world.saver(), draft, keeper.save, pause=0)
+    executor = Executor(world.saver(), draft, draft_session.save, pause=0)
     await executor.run()
     assert (executor.failed, executor.done) == ([], True)
     tools = await world.names(TOOL, draft.app)
     assert "Show Contact" not in tools
     assert "Search Contacts" in tools
-    keeper.close()
+    draft_session.close()
 
 
-async def test_an_app_that_was_being_made_is_finished_and_nothing_is_made_twice(world: World) -> None:
+async def test_interrupted_app_creation_is_finished_without_duplicates(world: World) -> None:
     (day,) = [draft for draft in draft_store.load("sandbox", world.server).drafts if draft.name == "Day desk"]
-    keeper = DraftSession.resume(day.id, world.server)
-    assert keeper.draft.app
-    assert await world.names(TOOL, keeper.draft.app) & Counter(("First", "Second")) == Counter(["First"])
-    executor = Executor(world.saver(), keeper.draft, keeper.save, pause=0)
+    draft_session = DraftSession.resume(day.id, world.server)
+    assert draft_session.draft.app
+    assert await world.names(TOOL, draft_session.draft.app) & Counter(("First", "Second")) == Counter(["First"])
+    executor = Executor(world.saver(), draft_session.draft, draft_session.save, pause=0)
     await executor.run()
     assert (executor.failed, executor.done) == ([], True)
-    tools = await world.names(TOOL, keeper.draft.app)
+    tools = await world.names(TOOL, draft_session.draft.app)
     assert (tools["First"], tools["Second"]) == (1, 1)
     assert (await world.names(APP))["Day desk"] == 1
-    keeper.close()
+    draft_session.close()
 
 
-async def test_runs_samples_and_schemas_are_found(world: World) -> None:
+async def test_runs_samples_and_schemas_are_read(world: World) -> None:
     tools = {str(tool["key"]): tool for tool in (await world.client.list(TOOL, app=world.app)).items}
     id = str(tools["show-contact"]["id"])
     kept = Kept(world.server, world.app)
@@ -228,8 +228,8 @@ async def test_runs_samples_and_schemas_are_found(world: World) -> None:
     assert all(seen.of(operation) for operation in operations)
 
 
-async def test_a_drio_that_is_no_sandbox_goes_by_its_address_as_ever(world: World) -> None:
-    """Nothing is renamed then: the files are found under the names that version 0.1 gave them."""
+async def test_files_of_a_drio_that_is_no_sandbox_are_named_after_its_address(world: World) -> None:
+    """The files are not renamed then: they are found under the names of version 0.1."""
     (tool,) = [tool for tool in (await world.client.list(TOOL, app=world.app)).items if tool["key"] == "show-contact"]
     assert len(Journal("sandbox", BASE_URL, world.app).read().entries) == 9
     assert DeployRecordStore(BASE_URL, world.app).read() is not None
@@ -243,8 +243,8 @@ async def test_a_drio_that_is_no_sandbox_goes_by_its_address_as_ever(world: Worl
 
 
 @pytest.mark.socket
-async def test_the_program_offers_what_was_begun_and_keeps_to_the_keys_of_old(home: Path) -> None:
-    """The program on its sandbox, which listens on another port by now."""
+async def test_program_offers_unsaved_work_and_accepts_old_key_ids(home: Path) -> None:
+    """The program on its sandbox, which now listens on another port."""
     box = home / "data" / "sandbox"
     (box / "last-port").unlink()
     served = await asyncio.to_thread(start_sandbox, box)
@@ -277,7 +277,7 @@ async def test_the_program_offers_what_was_begun_and_keeps_to_the_keys_of_old(ho
             await pilot.press("D")
             await until(pilot, lambda: isinstance(program.screen, ConfirmScreen))
             focused = []
-            for key in "JHJK":  # what the ids of old bound
+            for key in "JHJK":  # bound by the old ids
                 await pilot.press(key)
                 focused.append(program.screen.focused.id)
             assert focused == ["yes", "no", "yes", "no"]
@@ -300,9 +300,9 @@ async def test_the_program_offers_what_was_begun_and_keeps_to_the_keys_of_old(ho
             assert program.screen.endpoint.startswith(f"{served.base_url}/mcp/mcp_")
             await pilot.press("escape")
 
-            # A run needs the helpdesk's key as version 0.1 sealed it, at the address of today.
+            # A run needs the helpdesk's key as version 0.1 encrypted it, at the current address.
             opened = program.screen
-            tool = next(one for one in opened.snapshot.resources("tool") if one.raw["key"] == "show-contact")
+            tool = next(tool for tool in opened.snapshot.resources("tool") if tool.raw["key"] == "show-contact")
             program.open_tool(opened.app_id, tool.id)
             await until(pilot, lambda: isinstance(program.screen, PlaygroundScreen) and program.screen.form is not None)
             await pilot.press(*"con_1001", "ctrl+r")
@@ -312,8 +312,8 @@ async def test_the_program_offers_what_was_begun_and_keeps_to_the_keys_of_old(ho
         await asyncio.to_thread(close, served)
 
 
-def test_key_ids_of_the_config_still_count() -> None:
-    """Every binding id that the README of version 0.1 names is one of today's, or the earlier name of one."""
+def test_key_ids_of_version_0_1_are_accepted() -> None:
+    """Every key id in the README of version 0.1 is a current id, or an earlier name of one."""
     keymap.load_sections()
     for name in (FIXTURE.parent / "key_ids.txt").read_text().split():
         assert keymap.problems(keymap.with_current_ids({name: "f24"})) == [], name
