@@ -1,0 +1,135 @@
+"""Every command prints what it did: standard output, standard error and exit code, as transcripts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from drio_tui.cli import COMMANDS, cli
+from tests import preloaded
+from tests.golden.frames import FOLDER, compare, normalised
+from tests.openapi_import.documents import PETS
+from tests.sandbox_fixtures import Process, close, start_sandbox
+
+APP = "acme-support"
+COPY = "golden-app"
+TRANSCRIPTS: dict[str, list[str]] = {
+    "general": ["--version", "", "--nope", "--sandbox --base-url https://getdrio.com apps", "--data x apps", "nosuch"],
+    "templates": ["templates", "templates support", "templates suport", "templates support --json"],
+    "me": ["me", "me --json"],
+    "create": [
+        f"create --template blank --name 'Golden App' --slug {COPY}",
+        f"create --template blank --name 'Golden App' --slug {COPY}",
+        "create --template blankk --name X",
+        "create --template blank --name X --slug 'Not A Slug' --json",
+        "--read-only create --template blank --name X",
+    ],
+    "apps": ["apps", "apps --json", "-q apps"],
+    "inspect": [
+        f"inspect {APP}", f"inspect {APP} --kind tools", f"inspect {APP} --kind gadgets", "inspect no-such-app",
+        f"inspect {COPY}", f"inspect {COPY} --json",
+    ],
+    "check": [f"check {APP}", f"check {COPY}", f"check {COPY} --strict", f"check {COPY} --json", "check no-such-app"],
+    "import": [
+        f"import {COPY} pets.json",
+        f"import {COPY} pets.json --operation GET:/pets --tag admin --dry-run",
+        f"import {COPY} pets.json --operation GET:/pets --tag admin --dry-run --json",
+        f"import {COPY} pets.json --all --no-check",
+        f"import {COPY} pets.json --all --no-check",
+        f"import {COPY} pets.json --operation GET:/nowhere",
+        f"import {COPY} missing.json --all",
+        f"--read-only import {COPY} pets.json --all",
+    ],
+    "call": [
+        f"call {APP} no-such-tool",
+        f"call {APP} search-tickets --args 'not json'",
+        f"call {APP} search-tickets --args '{{}}'",
+        f"call {COPY} list-pets",
+        f"call {COPY} list-pets --json",
+    ],
+    "connect-before": [f"connect {APP}"],
+    "deploy": [
+        f"--read-only deploy {APP}", f"deploy {APP}", f"deploy {APP} --if-changed", f"deploy {APP} --json",
+        f"deploy {COPY}", "deploy no-such-app",
+    ],
+    "connect": [
+        f"connect {APP}", f"connect {APP} --json", f"connect {APP} --client claude-code",
+        f"connect {APP} --client nope",
+        f"connect {APP} --endpoint string",
+    ],
+    "status": ["status", "status --json", "status --profile nope"],
+    "sign-in": ["logout", "logout --all --json", "login --timeout 0", "login --base-url http://127.0.0.1:1"],
+    "sandbox": [
+        "sandbox status --data {data}", "sandbox path --data {data}", "sandbox path --data {data} --json",
+        "sandbox token --data {data}", f"sandbox deployments {APP} --data {{data}}",
+        f"sandbox deployments {APP} --data {{data}} --json", f"sandbox restore {APP} --data {{data}}",
+        "sandbox allow localhost:8000 --data {data}", "sandbox allow --data {data} --json",
+        "sandbox allow localhost:8000 --revoke --data {data}", "sandbox allow localhost:8000 --revoke --data {data}",
+        "sandbox allow 'not a host' --data {data}", "sandbox reset --data {data}", "sandbox stop --data {data}",
+        "sandbox status --data {data}", "sandbox stop --data {data}", "sandbox reset --data {data}",
+        "sandbox reset --data {data} --yes",
+    ],
+}  # fmt: skip
+"""The commands of each transcript, in the order in which they run; `{data}` is the sandbox's folder."""
+ON_SERVER = frozenset(
+    {"templates", "me", "create", "apps", "inspect", "check", "import", "call", "connect-before", "deploy", "connect"}
+)
+"""Transcripts whose commands get the sandbox's address and token."""
+_VARYING = (
+    (r"\b\d+(\.\d+)? ?(ms|s)\b", "0 s"),
+    (r"(?<=^process)      *\d+", "      9"),
+    (r"(?<=\"at\":)[\d.]+", "0"),
+    (r"(?<=\"timing\":)\{[^}]*\}", "{}"),
+    (r"\d{8}T\d{6}-\w+", "TIME"),
+)
+
+
+async def test_every_command_prints_what_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pets.json").write_text(json.dumps(PETS))
+    numbered = {"PYTHONPATH": str(FOLDER / "numbered_ids")}
+    process = await asyncio.to_thread(lambda: start_sandbox(tmp_path / "sandbox", env=numbered))
+    try:
+        transcripts = await asyncio.to_thread(lambda: dict(_transcripts(process)))
+    finally:
+        await asyncio.to_thread(close, process)
+    transcripts["help"] = "\n".join(_help(click.Context(cli, info_name="drio-tui"), cli))
+    compare(FOLDER / "commands", transcripts, update=request.config.getoption("--update-golden"))
+
+
+def _transcripts(process: Process) -> Iterator[tuple[str, str]]:
+    for name, commands in TRANSCRIPTS.items():
+        where = ("--base-url", process.base_url) if name in ON_SERVER else ()
+        env = {"COLUMNS": "100"} | ({"DRIO_TOKEN": process.token} if where else {})
+        parts = []
+        for command in commands:
+            arguments = shlex.split(command.format(data=process.data_dir) if name == "sandbox" else command)
+            done = preloaded.run(*arguments, *where, env=env, encoding="utf-8")
+            parts.append(
+                f"$ drio-tui {command}\n{done.stdout}--- stderr\n{done.stderr}--- exit code {done.returncode}\n"
+            )
+        text = "\n".join(parts).replace(str(process.data_dir), "DATA").replace(process.token, "TOKEN")
+        for pattern, value in _VARYING:
+            text = re.sub(pattern, value, text, flags=re.MULTILINE)
+        yield name, "\n".join(line.rstrip() for line in normalised(text).splitlines()) + "\n"
+
+
+def _help(context: click.Context, command: click.Command) -> Iterator[str]:
+    """The help of a command and of all below it."""
+    context.terminal_width = 100
+    yield f"$ {context.command_path} --help\n{command.get_help(context)}\n"
+    if isinstance(command, click.Group):
+        names = COMMANDS if command is cli else command.list_commands(context)
+        for name in names:
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _help(click.Context(below, info_name=name, parent=context), below)
