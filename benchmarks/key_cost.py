@@ -2,7 +2,7 @@
 
     python -m benchmarks.key_cost [--list]
 
-Everything runs in the real program, without a terminal, on a sandbox of its own. The figures do not depend on the machine.
+Everything runs in the real program, without a terminal, on its own sandbox. The figures do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ async def measure() -> dict[str, Cost]:
 
         await until(lambda: app.current_mode not in ("start", "_default"))
         await pilot.press("2")
-        await until(lambda: app.current_mode == "apps" and (getattr(app.screen, "resources", ()) or getattr(app.screen, "things", ())))
+        await until(lambda: app.current_mode == "apps" and getattr(app.screen, "resources", ()))
         with counting(app.backend.log) as costs["open an app"]:
             await pilot.press("enter")
             await until(lambda: isinstance(app.screen, AppScreen) and not app.screen.loading_app)
         screen: Any = app.screen
-        tool = next(iter(getattr(screen.snapshot, "resources", getattr(screen.snapshot, "things", None))("tool")))
+        tool = next(iter(screen.snapshot.resources("tool")))
         screen.tree_view.reveal(tool.key)
         await until(lambda: screen.chosen.about == tool.key)
         with counting(app.backend.log) as costs["x on a tool"]:
@@ -103,8 +103,8 @@ async def measure() -> dict[str, Cost]:
     return costs
 
 
-def main(runs: int = 1) -> list[Row]:
-    """Files, functions and requests of each action."""
+def main(_: int = 1) -> list[Row]:
+    """Files, functions and requests of each action; one run gives the figures that every run gives."""
     rows = []
     for name, cost in _measured().items():
         rows += [
