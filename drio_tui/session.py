@@ -170,7 +170,7 @@ async def open_session(
         session = _session(chosen, None, None, "", on_exchange)
         session.first_run = not len(profiles)
         return session
-    auth = bearer_for(chosen, vault, hooks=hooks or TokenCallbacks(notice=notice))
+    auth = bearer_for(chosen, vault, callbacks=hooks or TokenCallbacks(notice=notice))
     account = None if given else chosen.account
     return _session(chosen, auth, account, given.source if given else (await vault.place(chosen))[1], on_exchange)
 

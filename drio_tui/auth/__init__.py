@@ -1,5 +1,5 @@
-"""Signing in: discovery, registration, the browser, tokens kept and refreshed, one `httpx.Auth` for the client.
+"""Signing in with OAuth: discovery, registration, the browser, stored tokens, and an `httpx.Auth` for the API client.
 
-`flow.SignIn` gets a token set, `token_store.Vault` keeps it, `bearer.bearer_for` attaches it to requests and
-renews it, `logout.log_out` gives it back. `profiles.Profiles` knows the hosts and accounts, nothing secret.
+`flow.SignInFlow` gets a token set, `token_store.Vault` stores it, `bearer.bearer_for` attaches it to requests and
+renews it, `logout.log_out` revokes it. `profiles.Profiles` has the hosts and accounts, and no secrets.
 """

@@ -1,4 +1,4 @@
-"""One authorization request and the judgement of what comes back: state, PKCE, issuer, shape."""
+"""One authorization request, and the validation of its callback: state, PKCE, issuer, well-formed parameters."""
 
 from __future__ import annotations
 
@@ -23,42 +23,47 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.text import one_line
 
-_MOST_PARAMETERS = 40
+_MAX_PARAMETERS = 40
 _CODE = re.compile(r"[\x21-\x7e]{4,4096}")  # RFC 6749 appendix A.11, without the space
 _AMPERSAND = re.compile(r"&(?:amp|#38|#x26);", re.IGNORECASE)
-_SINGLE = ("state", "code", "error", "error_description", "iss")
+_NOT_REPEATABLE = ("state", "code", "error", "error_description", "iss")
 
 
 @dataclass(frozen=True, slots=True)
-class NotOurs:
-    """An answer without our state: perhaps another attempt's, perhaps an attacker's. It ends nothing."""
+class UnrelatedCallback:
+    """A callback without this request's state: another attempt's, or an attacker's. The wait goes on; `reason` says why
+    it was rejected, as the end of a sentence.
+    """
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
-    """The authorization code."""
+class AuthorizationCode:
+    """The authorization code of a valid callback (RFC 6749 section 4.1.2)."""
 
     code: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """An answer with our state that ends the attempt."""
+class FailedCallback:
+    """A callback with this request's state that holds an error or is malformed. It ends the sign-in."""
 
     error: SignInFailed
 
 
-Verdict = NotOurs | Granted | Refused
+CallbackResult = UnrelatedCallback | AuthorizationCode | FailedCallback
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """The secrets and expectations of one authorization request; made anew for every attempt, never reused."""
+    """One authorization request: its secrets, and what its callback must match. A new one for every attempt.
+
+    `iss_required`: the server includes `iss` in every authorization response (RFC 9207).
+    """
 
     issuer: str
-    issuer_named: bool
+    iss_required: bool
     redirect_uri: str
     state: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
     verifier: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(64))
@@ -70,7 +75,7 @@ class AuthorizationRequest:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
     def url(self, discovery: Discovery, client_id: str) -> str:
-        """The address for the browser (RFC 6749 section 4.1.1, RFC 7636, RFC 8707)."""
+        """Return the URL to open in the browser (RFC 6749 section 4.1.1, RFC 7636, RFC 8707)."""
         query = {
             "response_type": "code",
             "client_id": client_id,
@@ -83,51 +88,53 @@ class AuthorizationRequest:
         if discovery.scopes:
             query["scope"] = " ".join(discovery.scopes)
         if OFFLINE_ACCESS in discovery.scopes:
-            query["prompt"] = "consent"  # OpenID Connect Core section 11: else offline_access is ignored
+            query["prompt"] = "consent"  # OpenID Connect Core section 11: without it, offline_access is ignored
         parts = urlsplit(discovery.server.authorization_endpoint)
-        kept = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k not in query]
-        return urlunsplit(parts._replace(query=urlencode([*kept, *query.items()])))
+        endpoint_query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k not in query]
+        return urlunsplit(parts._replace(query=urlencode([*endpoint_query, *query.items()])))
 
-    def judge(self, query: str) -> Verdict:
-        """What the query string of a callback means (RFC 6749 section 4.1.2, RFC 9207 section 2.4)."""
+    def parse_callback(self, query: str) -> CallbackResult:
+        """Validate the query string of a callback (RFC 6749 section 4.1.2, RFC 9207 section 2.4)."""
         try:
-            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS, errors="strict")
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict")
         except (ValueError, UnicodeDecodeError):
-            return NotOurs("it cannot be read")
+            return UnrelatedCallback("it cannot be read")
         values: dict[str, list[str]] = {}
         for name, value in pairs:
             values.setdefault(name, []).append(value)
         states = values.get("state", [])
         if len(states) != 1 or not states[0]:
-            return NotOurs("it carries no single state")
+            return UnrelatedCallback("it carries no single state")
         if not hmac.compare_digest(states[0].encode(errors="replace"), self.state.encode()):
-            return NotOurs("it belongs to another sign-in attempt")
-        return self._judge_ours(values)
+            return UnrelatedCallback("it belongs to another sign-in attempt")
+        return self._parse_own_callback(values)
 
-    def _judge_ours(self, values: dict[str, list[str]]) -> Verdict:
-        doubled = [name for name in _SINGLE if len(values.get(name, [])) > 1]
-        if doubled:
-            return Refused(CallbackRefused(f"It carries {doubled[0]} more than once."))
-        one = {name: found[0] for name, found in values.items()}
-        if "code" in one and "error" in one:
-            return Refused(CallbackRefused("It carries a code and an error at once."))
-        if "iss" in one:
-            if one["iss"] != self.issuer:  # RFC 9207 section 2.4: simple string comparison, no normalization
-                return Refused(IssuerMixUp(f"It names {one_line(one['iss'], 200)}, expected {self.issuer}."))
-        elif self.issuer_named:
-            return Refused(IssuerMixUp(f"It does not name its issuer, though {self.issuer} always does."))
-        if "error" in one:
-            return Refused(_authorization_error(one["error"], one.get("error_description", "")))
-        code = one.get("code", "")
+    def _parse_own_callback(self, values: dict[str, list[str]]) -> CallbackResult:
+        repeated = [name for name in _NOT_REPEATABLE if len(values.get(name, [])) > 1]
+        if repeated:
+            return FailedCallback(CallbackRefused(f"It carries {repeated[0]} more than once."))
+        parameters = {name: texts[0] for name, texts in values.items()}
+        if "code" in parameters and "error" in parameters:
+            return FailedCallback(CallbackRefused("It carries a code and an error at once."))
+        if "iss" in parameters:
+            if parameters["iss"] != self.issuer:  # RFC 9207 section 2.4: simple string comparison, no normalization
+                return FailedCallback(
+                    IssuerMixUp(f"It names {one_line(parameters['iss'], 200)}, expected {self.issuer}.")
+                )
+        elif self.iss_required:
+            return FailedCallback(IssuerMixUp(f"It does not name its issuer, though {self.issuer} always does."))
+        if "error" in parameters:
+            return FailedCallback(_authorization_error(parameters["error"], parameters.get("error_description", "")))
+        code = parameters.get("code", "")
         if not _CODE.fullmatch(code):
-            return Refused(CallbackRefused("It carries neither a usable code nor an error."))
-        return Granted(code)
+            return FailedCallback(CallbackRefused("It carries neither a usable code nor an error."))
+        return AuthorizationCode(code)
 
-    def judge_pasted(self, text: str) -> Granted | Refused:
-        """The same for text a person pasted: the whole redirect address, its query, or the bare code.
+    def parse_pasted(self, text: str) -> AuthorizationCode | FailedCallback:
+        """Validate pasted text: the whole redirect URL, its query, or the bare code.
 
-        Spaces and line breaks anywhere, `&amp;`, quotes and angle brackets around it are forgiven. Raises
-        `PasteRefused` for what cannot be this attempt's answer; the attempt goes on.
+        Spaces and line breaks anywhere, `&amp;`, and quotes or angle brackets around it are ignored. Raises
+        `PasteRefused` for what cannot be this request's callback; the sign-in goes on waiting.
         """
         joined = _AMPERSAND.sub("&", "".join(text.split())).strip("'\"<>`")
         if not joined:
@@ -138,7 +145,7 @@ class AuthorizationRequest:
         if not looks_like_url:
             if not _CODE.fullmatch(joined):
                 raise PasteRefused("It is neither an address nor a code.")
-            return Granted(joined)
+            return AuthorizationCode(joined)
         query = joined.partition("#")[0].partition("?")[2] if "?" in joined else joined
         names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
         if "response_type" in names or "code_challenge" in names:
@@ -147,19 +154,19 @@ class AuthorizationRequest:
             raise PasteRefused("That address carries no code.")
         if "state" not in names:
             query = f"{query}&{urlencode({'state': self.state})}"
-        verdict = self.judge(query)
-        if isinstance(verdict, NotOurs):
-            raise PasteRefused(f"That address cannot be used: {verdict.reason}.")
-        return verdict
+        result = self.parse_callback(query)
+        if isinstance(result, UnrelatedCallback):
+            raise PasteRefused(f"That address cannot be used: {result.reason}.")
+        return result
 
 
 def _authorization_error(code: str, description: str) -> SignInFailed:
-    said = one_line(code, 80) + (f": {one_line(description, 400)}" if description else "")
+    message = one_line(code, 80) + (f": {one_line(description, 400)}" if description else "")
     if code == "access_denied":
-        return AuthorizationDenied(said)
+        return AuthorizationDenied(message)
     if code == "invalid_target":
-        return TargetRefused(said, step=Step.CALLBACK)
-    error = AuthorizationFailed(said)
+        return TargetRefused(message, step=Step.CALLBACK)
+    error = AuthorizationFailed(message)
     error.error = code
     error.register_again = code in ("unauthorized_client", "invalid_client", "invalid_request")
     if code in ("server_error", "temporarily_unavailable"):

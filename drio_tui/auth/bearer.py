@@ -1,4 +1,4 @@
-"""The `httpx.Auth` of the API client: the profile's token, to the profile's own host, renewed when it must be."""
+"""The `httpx.Auth` of the API client: sends a profile's token to that profile's host only, and renews it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from drio_tui.api.errors import UsageError
 from drio_tui.api.http import httpx
 from drio_tui.auth.profiles import Profile
 from drio_tui.auth.token_manager import TokenCallbacks, TokenManager
-from drio_tui.auth.token_store import TokenStore
+from drio_tui.auth.token_store import TokenStorage
 from drio_tui.auth.tokens import HIDDEN
 from drio_tui.auth.urls import origin
 from drio_tui.auth.www_authenticate import bearer_challenge, scopes
@@ -19,35 +19,35 @@ TOKEN_VARIABLE = "DRIO_TOKEN"  # noqa: S105 - the variable's name
 
 
 class TokenSource(Protocol):
-    """Where tokens come from; `source` says so in a person's words."""
+    """Where access tokens come from; `source` names it for the user."""
 
     @property
     def source(self) -> str: ...
 
     async def token(self) -> str:
-        """The token to send now. Raises `SignedOut` or `Offline`."""
+        """Return the token to send now. Raises `SignedOut` or `Offline`."""
 
     async def renew(self, refused: str) -> str | None:
-        """Another token after `refused` got a 401, or None."""
+        """Return another token after `refused` got a 401, or None."""
 
     async def step_up(self, scopes: tuple[str, ...], used: str) -> str | None:
-        """A token with more scopes after a 403 `insufficient_scope`, or None."""
+        """Return a token with more scopes after a 403 `insufficient_scope`, or None."""
 
     async def aclose(self) -> None:
-        """Finish what must not be cut short."""
+        """Wait for work that must not be interrupted."""
 
 
 class StaticToken:
-    """A token given from outside: `DRIO_TOKEN`, or the one that a sandbox we started handed over.
+    """A token from outside: `DRIO_TOKEN`, or the one of a sandbox that this program started.
 
-    Never stored, never renewed, shown nowhere but in the Authorization header.
+    Never stored, never renewed, and sent only in the Authorization header.
     """
 
     def __init__(self, token: str, source: str) -> None:
-        cleaned = token.strip()
-        if not cleaned or not all("!" <= c <= "~" for c in cleaned):
+        token_text = token.strip()
+        if not token_text or not all("!" <= c <= "~" for c in token_text):
             raise UsageError(f"{source} does not hold a token.", hint="A token has no spaces or control characters.")
-        self._token = cleaned
+        self._token = token_text
         self.source = source
 
     def __repr__(self) -> str:
@@ -70,7 +70,7 @@ class StaticToken:
 
 
 def token_from_environment() -> StaticToken | None:
-    """The token of `DRIO_TOKEN`, when it is set and not empty. Raises `UsageError` when it cannot be one."""
+    """Return the token in `DRIO_TOKEN`, None where it is unset or blank. Raises `UsageError` for an invalid one."""
     value = os.environ.get(TOKEN_VARIABLE, "")
     return StaticToken(value, TOKEN_VARIABLE) if value.strip() else None
 
@@ -78,8 +78,8 @@ def token_from_environment() -> StaticToken | None:
 class BearerAuth(httpx.Auth):
     """Attaches the token to requests to `base_url`'s origin, and to no other.
 
-    After a 401 the token is renewed and the request sent once more, whatever its method: a 401 means the
-    server did not act. A request whose body cannot be sent twice is not repeated. For async clients only.
+    After a 401 the token is renewed and the request is sent again, once, whatever its method: a 401 means that the
+    server did not act. A request whose body is a stream is not repeated. For async clients only.
     """
 
     def __init__(self, source: TokenSource, base_url: str) -> None:
@@ -87,52 +87,52 @@ class BearerAuth(httpx.Auth):
         self.move_to(base_url)
 
     def move_to(self, base_url: str) -> None:
-        """Attach the token to requests to another address of the same server, and no longer to the old one."""
+        """Use `base_url` from now on, another URL of the same server; the token no longer goes to the old one."""
         self._origin = origin(base_url)
 
     def __repr__(self) -> str:
         return f"BearerAuth({self._origin}, {self.source.source})"
 
     async def token(self) -> str:
-        """The token to send now, for what is not an HTTP client (say `curl`). Raises `SignedOut` or `Offline`."""
+        """Return the token to send now, for use outside httpx, e.g. `curl`. Raises `SignedOut` or `Offline`."""
         return await self.source.token()
 
     async def aclose(self) -> None:
-        """Let a refresh under way finish and be stored."""
+        """Wait until a running refresh has finished and is stored."""
         await self.source.aclose()
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         raise RuntimeError("BearerAuth needs an AsyncClient")
 
-    def _is_home(self, url: httpx.URL) -> bool:
+    def _is_own_origin(self, url: httpx.URL) -> bool:
         try:
             return origin(str(url)) == self._origin
         except ValueError:
             return False
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        if not self._is_home(request.url):
+        if not self._is_own_origin(request.url):
             request.headers.pop("Authorization", None)
             yield request
             return
         token = await self.source.token()
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
-        if not isinstance(request.stream, httpx.ByteStream) or not self._is_home(response.url):
+        if not isinstance(request.stream, httpx.ByteStream) or not self._is_own_origin(response.url):
             return
-        renewed: str | None = None
+        new_token: str | None = None
         if response.status_code == 401:
-            renewed = await self.source.renew(token)
+            new_token = await self.source.renew(token)
         elif response.status_code == 403:
             challenge = bearer_challenge(response.headers.get_list("www-authenticate"))
             if challenge.get("error") == "insufficient_scope":
-                renewed = await self.source.step_up(scopes(challenge.get("scope", "")), token)
-        if renewed is not None:
-            request.headers["Authorization"] = f"Bearer {renewed}"
+                new_token = await self.source.step_up(scopes(challenge.get("scope", "")), token)
+        if new_token is not None:
+            request.headers["Authorization"] = f"Bearer {new_token}"
             yield request
 
 
-def bearer_for(profile: Profile, store: TokenStore, *, hooks: TokenCallbacks | None = None) -> BearerAuth:
-    """The auth of a profile: `DRIO_TOKEN` where it is set, else the kept sign-in, refreshed as needed."""
-    given = token_from_environment()
-    return BearerAuth(given or TokenManager(profile, store, hooks=hooks), profile.base_url)
+def bearer_for(profile: Profile, store: TokenStorage, *, callbacks: TokenCallbacks | None = None) -> BearerAuth:
+    """Return the auth of a profile: `DRIO_TOKEN` where it is set, else the stored sign-in, refreshed as needed."""
+    static_token = token_from_environment()
+    return BearerAuth(static_token or TokenManager(profile, store, callbacks=callbacks), profile.base_url)

@@ -1,4 +1,4 @@
-"""Opening the system's browser: only http(s), one argument, no shell, and never a browser inside this terminal."""
+"""Opens URLs in the system's browser: http(s) only, as one argument, without a shell, never in a terminal browser."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from pathlib import Path
 from drio_tui.auth import urls
 
 _URL = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
-# These draw in the terminal; here that is the terminal the program itself draws in.
-_CONSOLE = frozenset(
+# These draw in the terminal, which this program uses itself.
+_TERMINAL_BROWSERS = frozenset(
     {"browsh", "carbonyl", "cha", "chawan", "edbrowse", "elinks", "links", "links2", "lynx", "netrik", "retawq", "w3m"}
     | {"www-browser"}
 )
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "env", "eval", "cmd", "cmd.exe", "powershell", "pwsh"})
-_SETTLE_SECONDS = 1.0
-_KEPT_BACK = ("DRIO_TOKEN",)
+_START_SECONDS = 1.0
+_REMOVED_VARIABLES = ("DRIO_TOKEN",)
 
 
 class BrowserRefused(Exception):
-    """No browser is opened; the text says why, for a person."""
+    """No browser was opened; the text says why, for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class DesktopEnvironment:
-    """What decides whether a browser can be opened from here. `container` and `wsl` as found on this machine."""
+    """What decides whether a browser can be opened: environment variables, `sys.platform`, WSL, container."""
 
     env: Mapping[str, str]
     platform: str
@@ -43,22 +43,22 @@ class DesktopEnvironment:
 
     @classmethod
     def here(cls) -> DesktopEnvironment:
-        """The machine the program runs on."""
+        """Return the environment this program runs in."""
         env = os.environ
         return cls(
             env=env,
             platform=sys.platform,
-            wsl="WSL_DISTRO_NAME" in env or "microsoft" in _text("/proc/sys/kernel/osrelease").lower(),
+            wsl="WSL_DISTRO_NAME" in env or "microsoft" in _read_text("/proc/sys/kernel/osrelease").lower(),
             container=any(name in env for name in ("container", "KUBERNETES_SERVICE_HOST", "CODESPACES"))
             or Path("/.dockerenv").exists()
             or Path("/run/.containerenv").exists(),
         )
 
     def obstacle(self) -> str | None:
-        """Why a browser opened from here would be of no use, or None.
+        """Return why a browser opened from here would be of no use, or None.
 
-        Over SSH the browser would run on the wrong machine, whatever `BROWSER` says. Elsewhere a `BROWSER`
-        set by the person (or by an editor that forwards it) is trusted to know better.
+        Over SSH the browser would run on the wrong machine, whatever `BROWSER` says. In all other cases `BROWSER`
+        is trusted: it was set by the user, or by an editor that forwards URLs to the user's machine.
         """
         if any(self.env.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")):
             return "You are connected over SSH, so the browser is on another machine"
@@ -75,17 +75,17 @@ class DesktopEnvironment:
         return None
 
     def command(self, url: str) -> list[str]:
-        """The argument list that opens `url`. Raises `BrowserRefused`."""
-        check(url)
-        return self._opening(url)
+        """Return the argument list that opens `url`. Raises `BrowserRefused`."""
+        require_web_url(url)
+        return self._open_command(url)
 
     def file_command(self, path: Path) -> list[str]:
-        """The argument list that opens a page that this program wrote. Raises `BrowserRefused`."""
-        return self._opening(path.absolute().as_uri())
+        """Return the argument list that opens a page that this program wrote. Raises `BrowserRefused`."""
+        return self._open_command(path.absolute().as_uri())
 
-    def _opening(self, url: str) -> list[str]:
+    def _open_command(self, url: str) -> list[str]:
         if self.env.get("BROWSER"):
-            return self._chosen(url)
+            return self._command_from_browser_variable(url)
         if self.platform == "darwin":
             return ["open", url]
         if self.platform == "win32":
@@ -95,34 +95,36 @@ class DesktopEnvironment:
                 return [*program, url]
         raise BrowserRefused("No program that opens a browser was found")
 
-    def _chosen(self, url: str) -> list[str]:
-        """The first entry of `BROWSER` that exists and can be used; `%s` stands for the address, as one argument."""
-        refusal = "BROWSER names no program that exists"
+    def _command_from_browser_variable(self, url: str) -> list[str]:
+        """Return the command of the first usable entry of `BROWSER`; an argument `%s` or `…=%s` takes the URL."""
+        reason = "BROWSER names no program that exists"
         for entry in self.env["BROWSER"].split(os.pathsep):
             try:
-                words = shlex.split(entry)
+                arguments = shlex.split(entry)
             except ValueError:
-                refusal = "BROWSER cannot be read"
+                reason = "BROWSER cannot be read"
                 continue
-            if not words or not shutil.which(words[0], path=self.env.get("PATH")):
+            if not arguments or not shutil.which(arguments[0], path=self.env.get("PATH")):
                 continue
-            name = Path(words[0]).name
-            if name in _CONSOLE:
-                refusal = f"{name} would draw into this terminal"
+            name = Path(arguments[0]).name
+            if name in _TERMINAL_BROWSERS:
+                reason = f"{name} would draw into this terminal"
                 continue
-            spots = [i for i, word in enumerate(words) if "%s" in word]
-            loose = [i for i in spots if words[i] != "%s" and not words[i].endswith("=%s")]
-            if loose or (name in _SHELLS and "-c" in words):
-                refusal = "BROWSER passes the address through a shell or inside a longer text"
+            placeholders = [i for i, argument in enumerate(arguments) if "%s" in argument]
+            embedded = [i for i in placeholders if arguments[i] != "%s" and not arguments[i].endswith("=%s")]
+            if embedded or (name in _SHELLS and "-c" in arguments):
+                reason = "BROWSER passes the address through a shell or inside a longer text"
                 continue
-            if not spots:
-                return [*words, url]
-            return [word.replace("%s", url) if i in spots else word for i, word in enumerate(words)]
-        raise BrowserRefused(refusal)
+            if not placeholders:
+                return [*arguments, url]
+            return [
+                argument.replace("%s", url) if i in placeholders else argument for i, argument in enumerate(arguments)
+            ]
+        raise BrowserRefused(reason)
 
 
-def check(url: str) -> None:
-    """Raise `BrowserRefused` unless `url` is a plain http(s) address that no program can take for anything else."""
+def require_web_url(url: str) -> None:
+    """Raise `BrowserRefused` unless `url` is a plain http(s) URL that no program can take for an option or a file."""
     try:
         urls.split(url)
     except ValueError as error:
@@ -131,32 +133,32 @@ def check(url: str) -> None:
         raise BrowserRefused("The address is not a plain http or https address")
 
 
-async def open_url(url: str, surroundings: DesktopEnvironment) -> None:
-    """Start the browser, detached from this terminal, and wait a second for it to complain.
+async def open_url(url: str, desktop: DesktopEnvironment) -> None:
+    """Start the browser, detached from this terminal, and wait up to a second for it to fail.
 
-    The program gets no terminal at all (new session, all streams to nowhere), so it can neither draw nor
-    ask; one that keeps running is left alone. Raises `BrowserRefused`.
+    The process has no terminal (new session, all streams to /dev/null), so it can neither draw nor prompt; it is
+    left running. Raises `BrowserRefused`.
     """
-    await _start(surroundings.command(url), surroundings)
+    await _start(desktop.command(url), desktop)
 
 
-async def open_file(path: Path, surroundings: DesktopEnvironment) -> None:
-    """The same for a page that this program wrote itself. Raises `BrowserRefused`."""
-    await _start(surroundings.file_command(path), surroundings)
+async def open_file(path: Path, desktop: DesktopEnvironment) -> None:
+    """Open a page that this program wrote, as `open_url` does. Raises `BrowserRefused`."""
+    await _start(desktop.file_command(path), desktop)
 
 
-async def _start(command: list[str], surroundings: DesktopEnvironment) -> None:
-    env = {k: v for k, v in surroundings.env.items() if k not in _KEPT_BACK}
+async def _start(command: list[str], desktop: DesktopEnvironment) -> None:
+    env = {k: v for k, v in desktop.env.items() if k not in _REMOVED_VARIABLES}
     loop = asyncio.get_running_loop()
-    ended: asyncio.Future[int] = loop.create_future()
+    exit_code: asyncio.Future[int] = loop.create_future()
 
-    def settle(code: int) -> None:
-        if not ended.done():
-            ended.set_result(code)
+    def set_exit_code(code: int) -> None:
+        if not exit_code.done():
+            exit_code.set_result(code)
 
     def run() -> None:
         try:
-            process = subprocess.Popen(  # noqa: S603 - the person's own browser, an argument list, a checked address
+            process = subprocess.Popen(  # noqa: S603 - the user's own browser, an argument list, a validated URL
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -169,20 +171,20 @@ async def _start(command: list[str], surroundings: DesktopEnvironment) -> None:
             code = -1
         else:
             code = process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop ended long before the browser did
-            loop.call_soon_threadsafe(settle, code)
+        with contextlib.suppress(RuntimeError):  # the event loop was closed before the browser exited
+            loop.call_soon_threadsafe(set_exit_code, code)
 
-    # A daemon thread: the browser may outlive the program, and must not keep it from ending.
+    # A daemon thread: the browser may outlive this program, and must not keep it from exiting.
     threading.Thread(target=run, name="drio-tui browser", daemon=True).start()
     try:
-        code = await asyncio.wait_for(asyncio.shield(ended), _SETTLE_SECONDS)
+        code = await asyncio.wait_for(asyncio.shield(exit_code), _START_SECONDS)
     except TimeoutError:
         return
     if code != 0:
         raise BrowserRefused(f"{Path(command[0]).name} could not open it")
 
 
-def _text(path: str) -> str:
+def _read_text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:

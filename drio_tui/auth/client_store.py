@@ -1,7 +1,7 @@
-"""The clients this program registered, per issuer: which id goes with which redirect URI.
+"""The OAuth clients that this program has registered, per issuer, with their redirect URIs.
 
-The book is `clients.json` in the state folder, and holds nothing secret: where a server issues a client
-secret or a registration token, those go into the token store, under `Client.secret_entry`.
+Stored in `clients.json` in the state folder. The file holds no secrets: a client secret or a registration token that
+a server issues goes into the token store, under `Client.secret_entry`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from drio_tui.storage import paths
 from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, write_private
 from drio_tui.storage.lock import FileLock, LockBusy
 
-_MOST_PER_ISSUER = 8
+_MAX_PER_ISSUER = 8
 # RFC 6749 appendix A.1 and A.2 allow any visible ASCII. The id goes into a URL for the browser, so it is bounded.
 CLIENT_ID = re.compile(r"[\x20-\x7e]{1,2048}")
 CLIENT_SECRET = re.compile(r"[\x20-\x7e]{1,4096}")
@@ -24,7 +24,7 @@ CLIENT_SECRET = re.compile(r"[\x20-\x7e]{1,4096}")
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One OAuth client, as the server answered (RFC 7591 section 3.2.1). Times are Unix seconds; 0: never."""
+    """One OAuth client as registered (RFC 7591 section 3.2.1). Times are Unix seconds; 0 means never."""
 
     client_id: str
     issuer: str
@@ -33,7 +33,7 @@ class Client:
     secret_expires_at: float = 0.0
     auth_method: str = "none"
     scopes: tuple[str, ...] = ()
-    """The scopes the server registered it for; empty where the server did not say."""
+    """The scopes it was registered for; empty where the server named none."""
     has_secrets: bool = False
     registration_uri: str | None = None
     client_secret: str | None = field(default=None, repr=False)
@@ -45,17 +45,17 @@ class Client:
         return f"client {self.issuer} {self.client_id}"
 
     def secrets_json(self) -> str:
-        """What goes into that entry."""
+        """Return the text to store under `secret_entry`."""
         return json.dumps({"clientSecret": self.client_secret, "registrationToken": self.registration_token})
 
     def with_secrets(self, text: str | None) -> Client | None:
-        """The client with what `secrets_json` gave; None when it needs a secret and `text` holds none."""
+        """Return the client with its secrets from `secrets_json`; None when it needs a secret and `text` has none."""
         try:
-            found = json.loads(text) if text else {}
+            secrets = json.loads(text) if text else {}
         except (ValueError, RecursionError):
-            found = {}
-        secret = found.get("clientSecret") if isinstance(found, dict) else None
-        token = found.get("registrationToken") if isinstance(found, dict) else None
+            secrets = {}
+        secret = secrets.get("clientSecret") if isinstance(secrets, dict) else None
+        token = secrets.get("registrationToken") if isinstance(secrets, dict) else None
         if self.auth_method != "none" and not isinstance(secret, str):
             return None
         return replace(
@@ -65,31 +65,31 @@ class Client:
         )
 
     def is_usable(self, now: float) -> bool:
-        """False once its secret ran out (RFC 7591 `client_secret_expires_at`)."""
+        """Return whether its secret has not expired (RFC 7591 `client_secret_expires_at`)."""
         return not self.secret_expires_at or now < self.secret_expires_at
 
 
 class ClientRegistrationStore:
-    """The registered clients on disk; a damaged or foreign file counts as empty, since clients can be registered anew.
+    """The registered clients on disk. A damaged or foreign file counts as empty: a client can be registered again.
 
-    `notices` holds what a person should be told.
+    `notices` holds messages for the user.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or paths.state_dir() / "clients.json"
         self.notices: list[str] = []
-        self._memory: list[Client] | None = None
+        self._unsaved: list[Client] | None = None
 
     def of(self, issuer: str) -> list[Client]:
-        """The clients at `issuer`, newest first."""
+        """Return the clients registered at `issuer`, newest first."""
         return [c for c in reversed(self._read()) if c.issuer == issuer]
 
     def add(self, client: Client) -> None:
-        """Keep one more; older ones stay, the oldest of very many at one issuer goes."""
-        self._change(lambda kept: _trimmed([*(c for c in kept if not _same(c, client)), client]))
+        """Store `client`, replacing one of the same id; at most eight are kept per issuer, the newest."""
+        self._change(lambda kept: _without_oldest([*(c for c in kept if not _same_client(c, client)), client]))
 
     def forget(self, issuer: str, client_id: str) -> None:
-        """Drop one client, and nothing else."""
+        """Remove one client."""
         self._change(lambda kept: [c for c in kept if (c.issuer, c.client_id) != (issuer, client_id)])
 
     def _change(self, change: Any) -> None:
@@ -101,41 +101,43 @@ class ClientRegistrationStore:
             self._write(change(self._read()))
 
     def _read(self) -> list[Client]:
-        if self._memory is not None:
-            return self._memory
+        if self._unsaved is not None:
+            return self._unsaved
         try:
             items = json.loads(read_private(self.path))["clients"]
-            return [client for item in items if CLIENT_ID.fullmatch((client := _client(item)).client_id)]
+            return [client for item in items if CLIENT_ID.fullmatch((client := _parse_client(item)).client_id)]
         except FileNotFoundError:
             return []
         except NotOurs as error:
-            self.notices.append(f"{error}; registering anew.")
+            self.notices.append(f"{error}; registering again.")
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            self.notices.append(f"{self.path} is damaged; registering anew.")
+            self.notices.append(f"{self.path} is damaged; registering again.")
         return []
 
     def _write(self, clients: list[Client]) -> None:
-        body = {"version": 1, "clients": [_json(c) for c in clients]}
+        body = {"version": 1, "clients": [_client_json(c) for c in clients]}
         try:
             private_dir(self.path.parent)
             write_private(self.path, json.dumps(body, indent=1).encode("ascii"))
         except (OSError, ValueError) as error:
-            self._memory = clients
-            self.notices.append(f"{self.path} cannot be written ({reason_of(error)}); the next sign-in registers anew.")
+            self._unsaved = clients
+            self.notices.append(
+                f"{self.path} cannot be written ({reason_of(error)}); the next sign-in registers again."
+            )
 
 
-def _same(one: Client, other: Client) -> bool:
-    return (one.issuer, one.client_id) == (other.issuer, other.client_id)
+def _same_client(left: Client, right: Client) -> bool:
+    return (left.issuer, left.client_id) == (right.issuer, right.client_id)
 
 
-def _trimmed(clients: list[Client]) -> list[Client]:
+def _without_oldest(clients: list[Client]) -> list[Client]:
     newest = clients[-1]
-    there = [c for c in clients if c.issuer == newest.issuer]
-    gone = there[:-_MOST_PER_ISSUER] if len(there) > _MOST_PER_ISSUER else []
-    return [c for c in clients if c not in gone]
+    at_issuer = [c for c in clients if c.issuer == newest.issuer]
+    dropped = at_issuer[:-_MAX_PER_ISSUER] if len(at_issuer) > _MAX_PER_ISSUER else []
+    return [c for c in clients if c not in dropped]
 
 
-def _json(client: Client) -> dict[str, Any]:
+def _client_json(client: Client) -> dict[str, Any]:
     return {
         "clientId": client.client_id,
         "issuer": client.issuer,
@@ -149,7 +151,7 @@ def _json(client: Client) -> dict[str, Any]:
     }
 
 
-def _client(item: Any) -> Client:
+def _parse_client(item: Any) -> Client:
     def text(key: str) -> str | None:
         value = item.get(key)
         if value is not None and not isinstance(value, str):

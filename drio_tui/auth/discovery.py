@@ -1,4 +1,4 @@
-"""Finding out who signs people in for an API: RFC 9728, then RFC 8414; addresses come from metadata, none by guess."""
+"""Discovers the authorization server of an API: RFC 9728, then RFC 8414. Every endpoint comes from metadata."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from urllib.parse import urlsplit
 
 from drio_tui.auth.errors import BadAnswer, MetadataMismatch, NoSignInService, PkceMissing, Step
 from drio_tui.auth.oauth_http import OAuthHttpClient
-from drio_tui.auth.urls import covers, origin, require_safe, same_issuer
+from drio_tui.auth.urls import origin, require_safe, resource_covers, same_issuer
 from drio_tui.auth.www_authenticate import bearer_challenge, scopes
 from drio_tui.text import one_line
 
 _WELL_KNOWN = "/.well-known/"
 OFFLINE_ACCESS = "offline_access"
-# What drio's operations name (contract section 2). The list of an authorization server covers all its resources.
+# The scopes that drio's operations name (contract section 2). A server's own list covers all of its resources.
 _API_SCOPES = ("openid", "profile", "email")
 
 
 @dataclass(frozen=True, slots=True)
 class AuthServer:
-    """Authorization-server metadata (RFC 8414 section 2) as far as they are used; all addresses checked."""
+    """The authorization-server metadata (RFC 8414 section 2) that is used here; all URLs are validated."""
 
     issuer: str
     authorization_endpoint: str
@@ -29,14 +29,14 @@ class AuthServer:
     revocation_endpoint: str | None
     scopes: tuple[str, ...]
     auth_methods: tuple[str, ...]
-    """`token_endpoint_auth_methods_supported`; empty when the server does not say."""
-    names_itself: bool
+    """`token_endpoint_auth_methods_supported`; empty where it is absent."""
+    sends_iss: bool
     """`authorization_response_iss_parameter_supported` (RFC 9207)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """All that signing in needs to know: the server, the resource indicator (RFC 8707), the scopes to ask for."""
+    """The result: the server, the resource indicator (RFC 8707) and the scopes to request."""
 
     server: AuthServer
     resource: str
@@ -44,7 +44,7 @@ class Discovery:
 
 
 @dataclass(frozen=True, slots=True)
-class _Resource:
+class _ResourceMetadata:
     """Protected-resource metadata (RFC 9728 section 2)."""
 
     resource: str
@@ -52,94 +52,101 @@ class _Resource:
     scopes: tuple[str, ...]
 
 
-async def discover(wire: OAuthHttpClient, base_url: str) -> Discovery:
-    """Ask the API at `base_url` who signs people in for it, and that server for its endpoints.
+async def discover(http: OAuthHttpClient, base_url: str) -> Discovery:
+    """Return the authorization server of the API at `base_url`, its resource identifier and the scopes to request.
 
-    Raises the `SignInFailed` family: `MetadataMismatch`, `UnsafeEndpoint`, `PkceMissing`, `NoSignInService`,
-    `ServerUnavailable` (5xx and 429 never count as "nothing there"), `BadAnswer`, and the network's.
+    Raises subclasses of `SignInFailed`: `MetadataMismatch`, `UnsafeEndpoint`, `PkceMissing`, `NoSignInService`,
+    `ServerUnavailable` (5xx and 429 never count as missing metadata), `BadAnswer`, and network errors.
     """
-    challenge = await _challenge(wire, base_url)
-    resource = await _resource(wire, base_url, challenge.get("resource_metadata"))
+    challenge = await _challenge(http, base_url)
+    resource = await _fetch_resource_metadata(http, base_url, challenge.get("resource_metadata"))
     if resource is not None and resource.servers:
-        server = await _named_server(wire, resource.servers[0])
+        server = await _fetch_server(http, resource.servers[0])
     else:
-        server = await _server_of_api(wire, base_url)
-    usual = tuple(scope for scope in server.scopes if scope in _API_SCOPES)
-    wanted = scopes(challenge.get("scope", "")) or (resource.scopes if resource is not None else ()) or usual
-    listed = server.scopes + (resource.scopes if resource is not None else ())
-    if OFFLINE_ACCESS in listed and OFFLINE_ACCESS not in wanted:
-        wanted += (OFFLINE_ACCESS,)
-    return Discovery(server, resource.resource if resource is not None else base_url, wanted)
+        server = await _server_without_resource_metadata(http, base_url)
+    api_scopes = tuple(scope for scope in server.scopes if scope in _API_SCOPES)
+    requested = scopes(challenge.get("scope", "")) or (resource.scopes if resource is not None else ()) or api_scopes
+    supported = server.scopes + (resource.scopes if resource is not None else ())
+    if OFFLINE_ACCESS in supported and OFFLINE_ACCESS not in requested:
+        requested += (OFFLINE_ACCESS,)
+    return Discovery(server, resource.resource if resource is not None else base_url, requested)
 
 
-async def _challenge(wire: OAuthHttpClient, base_url: str) -> dict[str, str]:
-    """What the API says to a request without a token; whatever else it answers says nothing here."""
-    answer = await wire.get(f"{base_url}/me", step=Step.DISCOVERY)
-    return bearer_challenge(answer.headers.get_list("www-authenticate")) if answer.status == 401 else {}
+async def _challenge(http: OAuthHttpClient, base_url: str) -> dict[str, str]:
+    """Return the Bearer challenge of the API's 401 to a request without a token; empty for any other status."""
+    response = await http.get(f"{base_url}/me", step=Step.DISCOVERY)
+    return bearer_challenge(response.headers.get_list("www-authenticate")) if response.status == 401 else {}
 
 
 # --- protected resource ------------------------------------------------------------------------
 
 
-async def _resource(wire: OAuthHttpClient, base_url: str, named: str | None) -> _Resource | None:
-    if named is not None:
-        document = await _document(wire, [require_safe(named, "The resource metadata's address")])
+async def _fetch_resource_metadata(
+    http: OAuthHttpClient, base_url: str, metadata_url: str | None
+) -> _ResourceMetadata | None:
+    if metadata_url is not None:
+        document = await _fetch_json_object(http, [require_safe(metadata_url, "The resource metadata's address")])
         if document is None:
-            raise NoSignInService(f"{base_url} names {one_line(named, 200)}, and nothing is there.")
+            raise NoSignInService(f"{base_url} names {one_line(metadata_url, 200)}, and nothing is there.")
     else:
         root, path = origin(base_url), urlsplit(base_url).path.rstrip("/")
         inserted = f"{root}{_WELL_KNOWN}oauth-protected-resource"
-        document = await _document(wire, _unique(inserted + path, inserted))
+        document = await _fetch_json_object(http, _unique(inserted + path, inserted))
         if document is None:
             return None
-    resource = _text(document, "resource") or ""
-    if not covers(resource, base_url):
+    resource = _optional_string(document, "resource") or ""
+    if not resource_covers(resource, base_url):
         raise MetadataMismatch(
             f"The resource metadata name {one_line(resource, 200) or 'no resource'}, but the API is {base_url}.",
             hint="Set the profile's base URL to the one the server names, if you trust it.",
         )
-    return _Resource(
-        resource, _texts(document, "authorization_servers"), scopes(" ".join(_texts(document, "scopes_supported")))
+    return _ResourceMetadata(
+        resource,
+        _string_list(document, "authorization_servers"),
+        scopes(" ".join(_string_list(document, "scopes_supported"))),
     )
 
 
 # --- authorization server ----------------------------------------------------------------------
 
 
-async def _named_server(wire: OAuthHttpClient, issuer: str) -> AuthServer:
-    """The metadata of `issuer`, from `issuer`; they must say the same name (RFC 8414 section 3.3)."""
+async def _fetch_server(http: OAuthHttpClient, issuer: str) -> AuthServer:
+    """Return the metadata that `issuer` publishes; they must name the same issuer (RFC 8414 section 3.3)."""
     require_safe(issuer, "The sign-in server")
-    document = await _document(wire, _metadata_addresses(issuer))
+    document = await _fetch_json_object(http, _metadata_urls(issuer))
     if document is None:
         raise NoSignInService(f"{one_line(issuer, 200)} publishes no sign-in metadata.")
-    found = _text(document, "issuer") or ""
-    if not same_issuer(found, issuer):
+    named_issuer = _optional_string(document, "issuer") or ""
+    if not same_issuer(named_issuer, issuer):
         raise MetadataMismatch(
-            f"The metadata of {one_line(issuer, 200)} name {one_line(found, 200) or 'no one'} as their issuer."
+            f"The metadata of {one_line(issuer, 200)} name {one_line(named_issuer, 200) or 'no one'} as their issuer."
         )
-    return _server(document)
+    return _parse_server(document)
 
 
-async def _server_of_api(wire: OAuthHttpClient, base_url: str) -> AuthServer:
-    """Without resource metadata: what the API's own host publishes, or the server it hands over to.
+async def _server_without_resource_metadata(http: OAuthHttpClient, base_url: str) -> AuthServer:
+    """Return the authorization server that the API's own host publishes, for an API without resource metadata.
 
-    A document that names another issuer is not used itself: that issuer is asked, and must confirm its name.
+    A document that names another issuer is not used: that issuer's own metadata are fetched, and must name it too.
     """
     for issuer in _unique(origin(base_url), base_url):
-        document = await _document(wire, _metadata_addresses(issuer))
+        document = await _fetch_json_object(http, _metadata_urls(issuer))
         if document is None:
             continue
-        named = _text(document, "issuer") or ""
-        if same_issuer(named, issuer):
-            return _server(document)
-        if not named:
+        named_issuer = _optional_string(document, "issuer") or ""
+        if same_issuer(named_issuer, issuer):
+            return _parse_server(document)
+        if not named_issuer:
             raise MetadataMismatch(f"The metadata of {issuer} name no issuer.")
-        return await _named_server(wire, named)
+        return await _fetch_server(http, named_issuer)
     raise NoSignInService(f"{base_url} publishes no sign-in metadata.")
 
 
-def _metadata_addresses(issuer: str) -> list[str]:
-    """Where an issuer's metadata may be (RFC 8414 section 3.1, OpenID Discovery section 4), inserted or appended."""
+def _metadata_urls(issuer: str) -> list[str]:
+    """Return the possible metadata URLs of an issuer: well-known path inserted or appended.
+
+    RFC 8414 section 3.1, OpenID Connect Discovery section 4.
+    """
     root, path = origin(issuer), urlsplit(issuer).path.rstrip("/")
     oauth, openid = "oauth-authorization-server", "openid-configuration"
     return _unique(
@@ -150,61 +157,61 @@ def _metadata_addresses(issuer: str) -> list[str]:
     )
 
 
-async def _document(wire: OAuthHttpClient, addresses: list[str]) -> dict[str, Any] | None:
-    """The first JSON object at the addresses; None when every one of them says plainly that nothing is there.
+async def _fetch_json_object(http: OAuthHttpClient, urls: list[str]) -> dict[str, Any] | None:
+    """Return the first JSON object found at `urls`; None when every one answers that there is nothing.
 
-    A page where a document should be (some hosts answer every path with their home page) is passed over
-    while addresses are left, but never counts as "nothing there".
+    A page where a document should be (some hosts answer every path with their home page) is skipped while URLs are
+    left; if no URL has a document, it raises `BadAnswer`.
     """
-    wrong: BadAnswer | None = None
-    for address in addresses:
-        answer = await wire.get(address, step=Step.DISCOVERY)
-        answer.raise_for_trouble()
-        if not 200 <= answer.status < 300:
+    bad_answer: BadAnswer | None = None
+    for url in urls:
+        response = await http.get(url, step=Step.DISCOVERY)
+        response.raise_if_unavailable()
+        if not 200 <= response.status < 300:
             continue
         try:
-            return answer.json_object()
+            return response.json_object()
         except BadAnswer as error:
-            wrong = wrong or error
-    if wrong is not None:
-        raise wrong
+            bad_answer = bad_answer or error
+    if bad_answer is not None:
+        raise bad_answer
     return None
 
 
-def _server(document: dict[str, Any]) -> AuthServer:
+def _parse_server(document: dict[str, Any]) -> AuthServer:
     def endpoint(key: str) -> str | None:
-        address = _text(document, key)
-        return None if address is None else require_safe(address, key)
+        url = _optional_string(document, key)
+        return None if url is None else require_safe(url, key)
 
     authorize, token = endpoint("authorization_endpoint"), endpoint("token_endpoint")
     if authorize is None or token is None:
         missing = "authorization_endpoint" if authorize is None else "token_endpoint"
         raise BadAnswer(f"The sign-in metadata have no {missing}.", step=Step.DISCOVERY)
-    if "S256" not in _texts(document, "code_challenge_methods_supported"):
-        raise PkceMissing(f"{one_line(_text(document, 'issuer') or '', 200)} does not offer PKCE with S256.")
-    kinds = _texts(document, "response_types_supported")
-    if kinds and "code" not in kinds:
+    if "S256" not in _string_list(document, "code_challenge_methods_supported"):
+        raise PkceMissing(f"{one_line(_optional_string(document, 'issuer') or '', 200)} does not offer PKCE with S256.")
+    response_types = _string_list(document, "response_types_supported")
+    if response_types and "code" not in response_types:
         raise BadAnswer("The sign-in server does not offer the authorization-code flow.", step=Step.DISCOVERY)
     return AuthServer(
-        issuer=_text(document, "issuer") or "",
+        issuer=_optional_string(document, "issuer") or "",
         authorization_endpoint=authorize,
         token_endpoint=token,
         registration_endpoint=endpoint("registration_endpoint"),
         revocation_endpoint=endpoint("revocation_endpoint"),
-        scopes=scopes(" ".join(_texts(document, "scopes_supported"))),
-        auth_methods=_texts(document, "token_endpoint_auth_methods_supported"),
-        names_itself=document.get("authorization_response_iss_parameter_supported") is True,
+        scopes=scopes(" ".join(_string_list(document, "scopes_supported"))),
+        auth_methods=_string_list(document, "token_endpoint_auth_methods_supported"),
+        sends_iss=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
 
-def _text(document: dict[str, Any], key: str) -> str | None:
+def _optional_string(document: dict[str, Any], key: str) -> str | None:
     value = document.get(key)
     if value is None or isinstance(value, str):
         return value
     raise BadAnswer(f"{key} in the sign-in metadata is not a text.", step=Step.DISCOVERY)
 
 
-def _texts(document: dict[str, Any], key: str) -> tuple[str, ...]:
+def _string_list(document: dict[str, Any], key: str) -> tuple[str, ...]:
     value = document.get(key)
     if value is None:
         return ()
@@ -213,5 +220,5 @@ def _texts(document: dict[str, Any], key: str) -> tuple[str, ...]:
     raise BadAnswer(f"{key} in the sign-in metadata is not a list of texts.", step=Step.DISCOVERY)
 
 
-def _unique(*addresses: str) -> list[str]:
-    return list(dict.fromkeys(addresses))
+def _unique(*urls: str) -> list[str]:
+    return list(dict.fromkeys(urls))

@@ -1,4 +1,4 @@
-"""What can go wrong while signing in, staying signed in and signing out: each error names the step and a way on."""
+"""Errors of signing in, staying signed in and signing out. Each names the step that failed and what to do next."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REGISTER_AGAIN = "`drio-tui login --register-again`, or `R` on the sign-in scree
 
 
 class Step(StrEnum):
-    """The parts of signing in, in the words a person reads."""
+    """The steps of signing in; the values are shown to the user."""
 
     DISCOVERY = "discovery"
     REGISTRATION = "registration"
@@ -47,7 +47,7 @@ class SignInFailed(DrioError):
         return super().as_dict() | {"step": str(self.step)}
 
 
-# --- between us and the sign-in server -------------------------------------------------------------
+# --- the connection to the sign-in server ----------------------------------------------------------
 
 
 class StepUnreachable(SignInFailed):
@@ -58,49 +58,49 @@ class StepUnreachable(SignInFailed):
 
 
 class StepTimeout(SignInFailed):
-    """No whole answer in time."""
+    """No complete response in time."""
 
     title = "The sign-in server did not answer in time"
     hint = "Try again in a moment."
 
 
 class StepConnectionError(SignInFailed):
-    """The connection broke in the middle of the answer."""
+    """The connection broke before the response was complete."""
 
     title = "The connection to the sign-in server broke"
     hint = "Try again."
 
 
 class ServerUnavailable(SignInFailed):
-    """5xx, 408 or 429; `retry_after` in seconds where the server said so."""
+    """5xx, 408 or 429; `retry_after` in seconds where the server sent it."""
 
-    title = "The sign-in server is in trouble"
+    title = "The sign-in server is unavailable"
     hint = "This is on the server's side; try again later."
     status: int = 0
     retry_after: float | None = None
 
 
 class BadAnswer(SignInFailed):
-    """An answer that is not what the protocol asks for: not JSON, wrong types, too large, an odd status."""
+    """A response that violates the protocol: not JSON, wrong types, too large, an unexpected status."""
 
     title = "The sign-in server gave an answer that makes no sense"
     hint = "Check the base URL; a proxy or a captive portal may be answering instead."
     json_hint = "The server answers, but not as OAuth asks; report it to its owner."
-    """The hint where the answer is JSON, so that no portal or proxy can have sent it."""
+    """The hint for a JSON response, which no captive portal sends."""
 
 
 # --- discovery -------------------------------------------------------------------------------------
 
 
 class NoSignInService(SignInFailed):
-    """No authorization-server metadata anywhere it could be."""
+    """No authorization-server metadata at any of the well-known URLs."""
 
     title = "No sign-in service was found"
     hint = "Check that the base URL is a drio host."
 
 
 class MetadataMismatch(SignInFailed):
-    """The metadata speak for another issuer or another resource than the one asked."""
+    """The metadata name another issuer or another resource than the one they were fetched for."""
 
     title = "The sign-in metadata belong to someone else"
     hint = "Check the base URL; do not go on if you did not expect this."
@@ -140,7 +140,7 @@ class RegistrationRefused(SignInFailed):
 
 
 class RedirectUriChanged(SignInFailed):
-    """The server registered other redirect URIs than the one asked for, so no answer could come back."""
+    """The server registered other redirect URIs than the requested one, so no callback could arrive."""
 
     title = "The server registered another return address"
     hint = "Report this to the server's owner; a client id made by hand (`--client-id`) avoids it."
@@ -159,7 +159,7 @@ class ListenerFailed(SignInFailed):
 
 
 class AuthorizationDenied(SignInFailed):
-    """`error=access_denied`: the person said no, or may not."""
+    """`error=access_denied`: the user denied access, or is not allowed to grant it."""
 
     title = "Sign-in was denied"
     hint = "Start again and allow access in the browser."
@@ -176,7 +176,7 @@ class AuthorizationFailed(SignInFailed):
 
 
 class CallbackRefused(SignInFailed):
-    """The answer carried our state but was malformed."""
+    """The callback has the right state but is malformed."""
 
     title = "The browser brought back an answer that cannot be trusted"
     hint = "Start again."
@@ -184,7 +184,7 @@ class CallbackRefused(SignInFailed):
 
 
 class IssuerMixUp(CallbackRefused):
-    """The answer's `iss` is missing or names another issuer (RFC 9207)."""
+    """The callback's `iss` is missing or names another issuer (RFC 9207)."""
 
     title = "The answer came from another sign-in server"
     hint = "Do not go on if you did not expect this; check the base URL and start again."
@@ -199,7 +199,7 @@ class PasteRefused(SignInFailed):
 
 
 class CallbackTimeout(SignInFailed):
-    """Nothing came back in time."""
+    """No callback arrived in time."""
 
     title = "The browser did not come back in time"
     hint = (
@@ -211,7 +211,7 @@ class CallbackTimeout(SignInFailed):
 
 
 class SignInCancelled(SignInFailed):
-    """The person stopped it; stored tokens are untouched."""
+    """The user cancelled; stored tokens are unchanged."""
 
     title = "Sign-in was cancelled"
     hint = "Nothing was changed."
@@ -222,7 +222,7 @@ class SignInCancelled(SignInFailed):
 
 
 class ExchangeRefused(SignInFailed):
-    """The token endpoint said no; `error` is its RFC 6749 section 5.2 code."""
+    """The token endpoint refused the request; `error` is its error code (RFC 6749 section 5.2)."""
 
     title = "The code was not accepted"
     hint = "Start again."
@@ -231,7 +231,7 @@ class ExchangeRefused(SignInFailed):
 
 
 class GrantRefused(ExchangeRefused):
-    """invalid_grant: the code or refresh token is used up, expired or another client's."""
+    """invalid_grant: the code or refresh token is used, expired, revoked or another client's."""
 
     title = "The sign-in ran out or was used already"
     hint = "Start again, and finish within a minute of allowing access."
@@ -258,23 +258,23 @@ class TargetRefused(ExchangeRefused):
 class ClientNotAllowed(ExchangeRefused):
     """unauthorized_client: the client may not use this grant."""
 
-    title = "The server does not let this program sign people in"
+    title = "The server does not let this program sign users in"
     hint = "Ask the server's owner, or use another client id (`--client-id`)."
 
 
 class AccountUnknown(SignInFailed):
-    """`GET /me` did not confirm the account, so the tokens were thrown away."""
+    """`GET /me` did not confirm the account, so the tokens were discarded."""
 
     title = "The account could not be confirmed"
     hint = "Try again; if it stays like this, check the base URL."
     step = Step.ACCOUNT
 
 
-# --- keeping ---------------------------------------------------------------------------------------
+# --- stored sign-ins -------------------------------------------------------------------------------
 
 
 class StoreFailed(DrioError):
-    """A place that keeps tokens could not be read or written."""
+    """A token store (the keyring or the file) could not be read or written."""
 
     title = "The token store cannot be used"
     hint = "`drio-tui status` says where tokens are kept; `--insecure-storage` uses a private file instead."
@@ -284,32 +284,32 @@ class StoreFailed(DrioError):
     ) -> None:
         super().__init__(message, title=title, hint=hint)
         self.absent = absent
-        """True when there is no such place at all, so that nothing can be in it."""
+        """True when the store does not exist, so that it cannot hold tokens."""
 
 
 class SignedOut(SignInRequired):
-    """There is no usable token any more: signed out elsewhere, revoked or run out."""
+    """There is no usable token any more: signed out elsewhere, revoked or expired."""
 
     title = "Signed out"
     register_again: bool = False
 
 
 class OtherAccount(SignedOut):
-    """Requests waited for a new sign-in, and someone else signed in: they are not sent in that one's name."""
+    """Requests waited for a new sign-in, and another account signed in: they are not sent with its token."""
 
     title = "Signed in as someone else"
     hint = "Try again and sign in as before, or press `L` to go over to the other account."
 
 
 class Offline(ConnectionFailed):
-    """The token ran out and the sign-in server cannot be reached now; the sign-in itself is kept."""
+    """The token has expired and the sign-in server cannot be reached now; the sign-in is kept."""
 
     title = "Offline"
     hint = "You are still signed in; this goes on when the network is back."
 
 
 class NotRenewed(Offline):
-    """The token ran out, and what answers for the sign-in server does not speak OAuth; the sign-in itself is kept."""
+    """The token has expired, and the response of the sign-in server's URL is not OAuth; the sign-in is kept."""
 
     title = "The sign-in cannot be renewed now"
     hint = (

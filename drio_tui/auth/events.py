@@ -1,4 +1,4 @@
-"""What a screen or a command is told while someone signs in. Addresses hold the state, so reprs leave them out."""
+"""Events of a sign-in, for the screen or command that shows it. URLs contain the state, so reprs omit them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drio_tui.auth.errors import Step
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A step began; `text` says what is being done."""
+    """A step began; `text` says what it does."""
 
     step: Step
     text: str
@@ -17,7 +17,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """A step ended well; `detail` is its result in a few words."""
+    """A step succeeded; `detail` is its result in a few words."""
 
     step: Step
     detail: str = ""
@@ -25,21 +25,21 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class UrlReady:
-    """The address to open, to be shown and copyable whether or not a browser opens by itself."""
+    """The URL to open in the browser. To be shown in any case, so that the user can copy it if no browser opens."""
 
     url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PasteOffered:
-    """No browser will open from here, so pasting the last address back is the first way; `reason` says why."""
+    """No browser can be opened here, so the user should paste the redirect URL; `reason` says why."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The wait for the browser began: `deadline` by `time.monotonic()`, `timeout` in seconds."""
+    """The wait for the callback began: `deadline` by `time.monotonic()`, `timeout` in seconds."""
 
     deadline: float
     timeout: float
@@ -47,14 +47,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class StillWaiting:
-    """Nothing has come back for `seconds`: the browser may show an error page, from which nothing ever comes back."""
+    """No callback for `seconds`: the browser may show an error page of the server, which never redirects back."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something a person should know that stops nothing."""
+    """A message for the user; the sign-in goes on."""
 
     text: str
 

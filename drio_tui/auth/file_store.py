@@ -1,4 +1,4 @@
-"""Tokens in private files, for machines without a keyring: folder 0700, files 0600, replaced whole."""
+"""Stores tokens in private files, for machines without a keyring: folder 0700, files 0600, replaced atomically."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _DAMAGED = ".damaged"
 
 
 class FileBackend:
-    """A `SecretBackend` of one file per entry in `folder` (default: `tokens` in the state folder).
+    """A `SecretBackend` with one file per entry in `folder` (default: `tokens` in the state folder).
 
-    A link, a foreign owner or a file open to others is refused with `StoreFailed`, not repaired silently.
+    Raises `StoreFailed` for a symbolic link, a foreign owner or a file readable by others; it does not repair them.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -40,7 +40,7 @@ class FileBackend:
         return await asyncio.to_thread(self._set_aside, entry)
 
     def path(self, entry: str) -> Path:
-        """The file of `entry`; its name tells nothing about host or account."""
+        """Return the file of `entry`; its name is a hash, so that it reveals neither host nor account."""
         return self._folder / f"{hashlib.sha256(entry.encode()).hexdigest()[:32]}.json"
 
     def _get(self, entry: str) -> str | None:
@@ -55,7 +55,7 @@ class FileBackend:
             body = json.loads(raw)
             value = body["value"] if body["entry"] == entry else None
         except (ValueError, KeyError, TypeError, RecursionError):
-            return ""  # there is something and it is not ours: the reader sets it aside
+            return ""  # the file exists but is damaged: the caller sets it aside
         return value if isinstance(value, str) else ""
 
     def _put(self, entry: str, text: str) -> None:
@@ -79,10 +79,10 @@ class FileBackend:
     def _set_aside(self, entry: str) -> str:
         path = self.path(entry)
         number = 1
-        while (kept := path.with_name(f"{path.name}{_DAMAGED}-{number}")).exists():
+        while (damaged_path := path.with_name(f"{path.name}{_DAMAGED}-{number}")).exists():
             number += 1
         try:
-            path.replace(kept)
+            path.replace(damaged_path)
         except OSError as error:
             raise StoreFailed(f"{path} is damaged and cannot be moved: {reason_of(error)}.") from None
-        return str(kept)
+        return str(damaged_path)

@@ -1,6 +1,6 @@
-"""Plain HTTP for the OAuth endpoints: bounded in time and size, redirects refused or counted, faults named by step.
+"""HTTP for the OAuth endpoints: limits on time, size and redirects; errors name the step of the sign-in.
 
-Separate from the API client, because these answers need no sign-in, no retries, and other limits.
+Separate from the API client, because these requests need no token, no retries, and other limits.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ from drio_tui.auth.errors import (
 from drio_tui.auth.urls import require_safe
 from drio_tui.text import one_line
 
-LARGEST_ANSWER = 1 << 20
+MAX_RESPONSE_BYTES = 1 << 20
 TOTAL_SECONDS = 30.0
 _METADATA_REDIRECTS = 3
-_READ_OF_A_PAGE = 8_000
+_PAGE_TEXT_LENGTH = 8_000
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)</title[^<>]*>", re.IGNORECASE)
-_NOT_TEXT = re.compile(r"<(script|style)\b.*?(?:</\1[^<>]*>|\Z)|<[^<>]*>", re.IGNORECASE | re.DOTALL)
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+_MARKUP = re.compile(r"<(script|style)\b.*?(?:</\1[^<>]*>|\Z)|<[^<>]*>", re.IGNORECASE | re.DOTALL)
+_LOOPBACK_MOUNTS = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """An OAuth error: the server's `error` code, and its words as one safe line."""
+class OAuthError:
+    """An OAuth error: the server's `error` code, and code and description as one sanitized line."""
 
     code: str
-    said: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer, read whole. The body may hold tokens, so it is no part of the repr.
+class OAuthResponse:
+    """One HTTP response with its whole body. The body may contain tokens, so the repr omits it.
 
-    `secrets` are those of the request: a server may repeat them in what it says, and they are hidden there.
+    `secrets` are the ones sent in the request: they are hidden where the server repeats them in an error text.
     """
 
     step: Step
@@ -70,21 +70,21 @@ class Answer:
         return httpx.URL(self.url).netloc.decode("ascii")
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object; `BadAnswer` for anything else."""
+        """Return the body as a JSON object. Raises `BadAnswer` for anything else."""
         try:
             parsed = json.loads(self.body)
         except (ValueError, RecursionError):
-            kind = one_line(self.headers.get("content-type", "no content type"), 60)
-            said = self.words()
+            media_type = one_line(self.headers.get("content-type", "no content type"), 60)
+            text = self.error_text()
             raise BadAnswer(
-                f"{self.where} is not JSON ({kind}).{f' It says: {said}' if said else ''}", step=self.step
+                f"{self.subject} is not JSON ({media_type}).{f' It says: {text}' if text else ''}", step=self.step
             ) from None
         if not isinstance(parsed, dict):
-            raise BadAnswer(f"{self.where} is JSON, but not an object.", step=self.step, hint=BadAnswer.json_hint)
+            raise BadAnswer(f"{self.subject} is JSON, but not an object.", step=self.step, hint=BadAnswer.json_hint)
         return parsed
 
     def error_object(self) -> dict[str, Any]:
-        """The body of an error answer, or an empty object when it is no JSON object."""
+        """Return the body of an error response, or an empty object when it is not a JSON object."""
         try:
             parsed = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -92,74 +92,74 @@ class Answer:
         return parsed if isinstance(parsed, dict) else {}
 
     @property
-    def is_page(self) -> bool:
-        """Whether it is a web page, which no OAuth endpoint but the authorization endpoint answers with."""
+    def is_html(self) -> bool:
+        """Whether it is a web page, which no OAuth endpoint but the authorization endpoint responds with."""
         return "html" in self.headers.get("content-type", "").lower() and bool(self.body.strip())
 
-    def refusal(self) -> Refusal | None:
-        """The OAuth error in the body, whatever the status says (RFC 6749 section 5.2, or drio's own envelope)."""
+    def oauth_error(self) -> OAuthError | None:
+        """Return the OAuth error in the body, under any status (RFC 6749 section 5.2, or drio's own envelope)."""
         body = self.error_object()
         error, description = body.get("error"), body.get("error_description")
         if isinstance(envelope := error, dict):  # {"error": {"code", "message"}}
             error, description = envelope.get("code") or "error", envelope.get("message")
         if not isinstance(error, str) or not error:
             return None
-        said = one_line(self._without_secrets(error), 80)
+        text = one_line(self._hide_secrets(error), 80)
         if isinstance(description, str) and description:
-            said += f": {one_line(self._without_secrets(description), 400)}"
-        return Refusal(self._without_secrets(error), said)
+            text += f": {one_line(self._hide_secrets(description), 400)}"
+        return OAuthError(self._hide_secrets(error), text)
 
-    def words(self) -> str:
-        """What the server says for a person to read, as one safe line; empty when it says nothing."""
-        refusal = self.refusal()
-        if refusal is not None:
-            return refusal.said
+    def error_text(self) -> str:
+        """Return the server's message to the user as one sanitized line; empty when there is none."""
+        oauth_error = self.oauth_error()
+        if oauth_error is not None:
+            return oauth_error.text
         body = self.error_object()
         for key in ("error_description", "message", "detail", "title"):
             if isinstance(text := body.get(key), str) and text:
-                return one_line(self._without_secrets(text), 400)
+                return one_line(self._hide_secrets(text), 400)
         if body or not self.body.strip():
             return ""
-        page = self._without_secrets(self.body.decode("utf-8", "replace"))
-        return _page_words(page[:_READ_OF_A_PAGE])
+        page = self._hide_secrets(self.body.decode("utf-8", "replace"))
+        return _page_text(page[:_PAGE_TEXT_LENGTH])
 
-    def _without_secrets(self, text: str) -> str:
+    def _hide_secrets(self, text: str) -> str:
         for secret in self.secrets:
             for spelling in spellings(secret):
                 text = text.replace(spelling, HIDDEN)
         return text
 
     @property
-    def where(self) -> str:
+    def subject(self) -> str:
         return f"The answer of {self.host} (HTTP {self.status})"
 
-    def raise_for_trouble(self) -> None:
-        """`ServerUnavailable` for 408, 429 and 5xx: those say nothing about what was asked."""
+    def raise_if_unavailable(self) -> None:
+        """Raise `ServerUnavailable` for 408, 429 and 5xx, which say nothing about the request itself."""
         if self.status in (408, 429) or self.status >= 500:
-            trouble = ServerUnavailable(f"{self.host} answered HTTP {self.status}.", step=self.step)
-            trouble.status = self.status
-            trouble.retry_after = retry_after(self.headers.get("retry-after"))
-            raise trouble
+            error = ServerUnavailable(f"{self.host} answered HTTP {self.status}.", step=self.step)
+            error.status = self.status
+            error.retry_after = retry_after(self.headers.get("retry-after"))
+            raise error
 
 
 class OAuthHttpClient:
-    """The connection to the sign-in servers, opened when first used. Use as an async context manager.
+    """The HTTP client for the sign-in servers, opened when first used. Use as an async context manager.
 
-    `total` is the most seconds one request may take, from connecting to the last byte. `SSL_CERT_FILE`,
-    `HTTPS_PROXY` and `NO_PROXY` are honoured; this machine is never reached through a proxy. Settings that
-    cannot work raise `StepUnreachable` when another machine is asked.
+    `total` is the time limit of one request in seconds, from connecting to the last byte. `SSL_CERT_FILE`,
+    `HTTPS_PROXY` and `NO_PROXY` are honoured; this machine is never reached through a proxy. Invalid settings raise
+    `StepUnreachable` on a request to another machine.
     """
 
     def __init__(self, *, total: float = TOTAL_SECONDS, connect: float = 10.0, read: float = 20.0) -> None:
         self._total = total
         self._timeout = httpx.Timeout(read, connect=connect)
-        self._clients: dict[bool, httpx.AsyncClient] = {}  # for plain http on this machine, and for the rest
+        self._clients: dict[bool, httpx.AsyncClient] = {}  # True: for plain http to this machine; False: for https
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
 
@@ -170,16 +170,16 @@ class OAuthHttpClient:
             await client.aclose()
 
     def _client(self, url: str, step: Step) -> httpx.AsyncClient:
-        """The client for `url`, made when first used."""
-        near = url.startswith("http:")  # `require_safe` lets http through for this machine only
-        if near not in self._clients:
+        """Return the client for `url`, created when first used."""
+        is_local = url.startswith("http:")  # `require_safe` lets http through for this machine only
+        if is_local not in self._clients:
             try:
-                self._clients[near] = httpx.AsyncClient(
+                self._clients[is_local] = httpx.AsyncClient(
                     timeout=self._timeout,
                     follow_redirects=False,
-                    mounts=dict.fromkeys(_LOOPBACK),
-                    # Where there is neither proxy nor TLS, settings for them must not stand in the way.
-                    trust_env=not near,
+                    mounts=dict.fromkeys(_LOOPBACK_MOUNTS),
+                    # Without proxy and TLS, invalid settings for them must not matter.
+                    trust_env=not is_local,
                     headers={
                         "User-Agent": f"drio-tui/{__version__}",
                         "Accept": "application/json",
@@ -187,33 +187,37 @@ class OAuthHttpClient:
                     },
                 )
             except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
-                problem = StepUnreachable(f"The network settings do not work: {one_line(str(error), 200)}", step=step)
-                problem.hint = "Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
-                raise problem from error
-        return self._clients[near]
+                step_error = StepUnreachable(
+                    f"The network settings do not work: {one_line(str(error), 200)}", step=step
+                )
+                step_error.hint = "Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
+                raise step_error from error
+        return self._clients[is_local]
 
     async def get(
         self, url: str, *, step: Step, bearer: str | None = None, redirects: int = _METADATA_REDIRECTS
-    ) -> Answer:
-        """GET; at most `redirects` redirects, each to a safe address; none at all with a `bearer` token."""
+    ) -> OAuthResponse:
+        """Send a GET. Follows at most `redirects` redirects to safe URLs; none with a `bearer` token."""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
-        left = 0 if bearer is not None else redirects
+        redirects_left = 0 if bearer is not None else redirects
         while True:
             secrets = (bearer,) if bearer else ()
-            answer = await self._send("GET", url, step, headers=headers, total=self._total, secrets=secrets)
-            target = answer.headers.get("location")
-            if answer.status not in (301, 302, 303, 307, 308) or not target:
-                return answer
-            if left == 0:
-                raise BadAnswer(f"{answer.host} redirects where it should answer.", step=step)
-            left -= 1
-            further = require_safe(urljoin(url, target), "The redirect", step=step)
-            if url.startswith("https:") and not further.startswith("https:"):
-                raise UnsafeEndpoint(f"{answer.host} redirects from https to {one_line(further, 200)}", step=step)
-            url = further
+            response = await self._send("GET", url, step, headers=headers, total=self._total, secrets=secrets)
+            target = response.headers.get("location")
+            if response.status not in (301, 302, 303, 307, 308) or not target:
+                return response
+            if redirects_left == 0:
+                raise BadAnswer(f"{response.host} redirects where it should answer.", step=step)
+            redirects_left -= 1
+            redirect_url = require_safe(urljoin(url, target), "The redirect", step=step)
+            if url.startswith("https:") and not redirect_url.startswith("https:"):
+                raise UnsafeEndpoint(
+                    f"{response.host} redirects from https to {one_line(redirect_url, 200)}", step=step
+                )
+            url = redirect_url
 
-    async def post_json(self, url: str, body: Mapping[str, Any], *, step: Step) -> Answer:
-        """POST a JSON object; redirects are not followed."""
+    async def post_json(self, url: str, body: Mapping[str, Any], *, step: Step) -> OAuthResponse:
+        """Send a JSON object by POST; redirects are not followed."""
         content = json.dumps(body).encode("ascii")
         return await self._send(
             "POST", url, step, headers={"Content-Type": "application/json"}, content=content, total=self._total
@@ -227,8 +231,8 @@ class OAuthHttpClient:
         step: Step,
         basic: tuple[str, str] | None = None,
         total: float | None = None,
-    ) -> Answer:
-        """POST a form, with HTTP Basic as RFC 6749 section 2.3.1 encodes it; redirects are not followed."""
+    ) -> OAuthResponse:
+        """Send a form by POST, with HTTP Basic encoded as in RFC 6749 section 2.3.1; redirects are not followed."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if basic is not None:
             pair = ":".join(quote_plus(part) for part in basic)
@@ -257,43 +261,43 @@ class OAuthHttpClient:
         total: float,
         content: bytes | None = None,
         secrets: tuple[str, ...] = (),
-    ) -> Answer:
+    ) -> OAuthResponse:
         client = self._client(url, step)
-        problem: SignInFailed
+        step_error: SignInFailed
         try:
             async with asyncio.timeout(total):
                 async with client.stream(method, url, headers=headers, content=content) as response:
-                    body = await _read(response, step)
-                    return Answer(step, url, response.status_code, response.headers, body, secrets)
+                    body = await _read_body(response, step)
+                    return OAuthResponse(step, url, response.status_code, response.headers, body, secrets)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
-            problem = StepTimeout(f"No whole answer from {_host(url)}.", step=step)
+            step_error = StepTimeout(f"No whole answer from {_host(url)}.", step=step)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
-            problem = StepUnreachable(_unreachable(url, error), step=step)
+            step_error = StepUnreachable(_unreachable(url, error), step=step)
             if "CERTIFICATE" in str(error):
-                problem.hint = "Its certificate is not trusted; SSL_CERT_FILE can name your own authority."
+                step_error.hint = "Its certificate is not trusted; SSL_CERT_FILE can name your own authority."
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            problem = StepConnectionError(
+            step_error = StepConnectionError(
                 f"{_host(url)}: {one_line(str(error), 160) or type(error).__name__}.", step=step
             )
-        # Raised here, not above: the causes carry the request, and the request carries secrets.
-        raise problem
+        # Raised here and not in the handlers: the causes hold the request, which contains secrets.
+        raise step_error
 
 
-def _page_words(page: str) -> str:
-    """The title of an HTML page and the beginning of its text; of anything else the beginning."""
+def _page_text(page: str) -> str:
+    """Return the title of an HTML page and the beginning of its text; of any other text the beginning."""
     title = _TITLE.search(page)
     parts = [title[1]] if title else []
-    parts.append(_NOT_TEXT.sub(" ", page.replace(title[0], "", 1) if title else page))
+    parts.append(_MARKUP.sub(" ", page.replace(title[0], "", 1) if title else page))
     text = (" ".join(html.unescape(part).split()) for part in parts)
     return one_line(": ".join(dict.fromkeys(filter(None, text))), 300)
 
 
-async def _read(response: httpx.Response, step: Step) -> bytes:
+async def _read_body(response: httpx.Response, step: Step) -> bytes:
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     raw = bytearray()
     async for chunk in response.aiter_raw():
         raw += chunk
-        if len(raw) > LARGEST_ANSWER:
+        if len(raw) > MAX_RESPONSE_BYTES:
             raise BadAnswer(f"The answer of {response.url.host} is larger than 1 MiB.", step=step)
     if encoding in ("", "identity"):
         return bytes(raw)
@@ -301,10 +305,10 @@ async def _read(response: httpx.Response, step: Step) -> bytes:
         raise BadAnswer(f"{response.url.host} answers in an encoding that was not asked for.", step=step)
     unpack = zlib.decompressobj(wbits=31)
     try:
-        body = unpack.decompress(bytes(raw), LARGEST_ANSWER + 1)
+        body = unpack.decompress(bytes(raw), MAX_RESPONSE_BYTES + 1)
     except zlib.error:
         raise BadAnswer(f"{response.url.host} sent a broken gzip body.", step=step) from None
-    if len(body) > LARGEST_ANSWER:
+    if len(body) > MAX_RESPONSE_BYTES:
         raise BadAnswer(f"The answer of {response.url.host} is larger than 1 MiB.", step=step)
     return body
 

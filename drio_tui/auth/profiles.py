@@ -1,4 +1,4 @@
-"""Profiles: which host, which account, where its tokens are kept. Nothing here is secret.
+"""Profiles: host, account and the place of the tokens. They contain no secrets.
 
 The file is `profiles.json` in the config folder:
 `{"version": 1, "current": name, "profiles": [{"name", "baseUrl", "account", "accountId", "tokenStore", "client",
@@ -23,40 +23,40 @@ from drio_tui.text import one_line
 DEFAULT_BASE_URL = "https://getdrio.com"
 API_PATH = "/api/v1"
 _VERSION = 1
-_LARGEST = 1 << 20
-_NAME_LENGTH = 200
+_MAX_FILE_BYTES = 1 << 20
+_MAX_NAME_LENGTH = 200
 
 
 def normalize_base_url(text: str) -> str:
-    """The API's base URL for what a person typed: `getdrio.com` → `https://getdrio.com/api/v1`.
+    """Return the API's base URL for what the user typed: `getdrio.com` → `https://getdrio.com/api/v1`.
 
-    A path other than `/` or `/api` is kept as it is. http is taken for this machine only; a loopback
-    host without a scheme gets http. Raises `UsageError`.
+    A path other than `/` or `/api` is kept. http is accepted for this machine only; a loopback host without a scheme
+    gets http. Raises `UsageError`.
     """
-    given = text.strip()
-    if not given:
+    url = text.strip()
+    if not url:
         raise UsageError("The base URL is empty.", hint=f"For example {DEFAULT_BASE_URL}")
     try:
-        if "://" not in given:
-            host = urls.split(f"https://{given}").hostname or ""
-            given = f"{'http' if urls.is_loopback(host) else 'https'}://{given}"
-        parts = urls.split(given)
+        if "://" not in url:
+            host = urls.split(f"https://{url}").hostname or ""
+            url = f"{'http' if urls.is_loopback(host) else 'https'}://{url}"
+        parts = urls.split(url)
         if parts.scheme not in ("http", "https"):
             raise ValueError("only https (and http to this machine) can be used")
-        if parts.query or parts.fragment or given.endswith(("?", "#")):
+        if parts.query or parts.fragment or url.endswith(("?", "#")):
             raise ValueError("it holds a query or a fragment")
         if ".." in parts.path.split("/"):
-            raise ValueError("its path climbs")
+            raise ValueError("its path contains ..")
         host = parts.hostname or ""
         ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
-        root = urls.origin(given).replace(host.lower(), ascii_host.lower(), 1)
+        root = urls.origin(url).replace(host.lower(), ascii_host.lower(), 1)
     except ValueError as error:
         raise UsageError(
             f"{one_line(text.strip(), 200)} is not a base URL: {error}", hint=f"For example {DEFAULT_BASE_URL}"
         ) from None
     if parts.scheme == "http" and not urls.is_loopback(host):
         raise UsageError(
-            f"{one_line(given, 200)} would send your token over the network in clear text.",
+            f"{one_line(url, 200)} would send your token over the network in clear text.",
             hint="Use https; http is for this machine only.",
         )
     path = parts.path.rstrip("/")
@@ -67,11 +67,11 @@ def normalize_base_url(text: str) -> str:
 class Profile:
     """One account on one host.
 
-    `base_url` is normalized; `account` is what a person knows it by (an email), `account_id` the server's
-    id; both None before the first sign-in. `token_store` is where tokens were put last (`keyring`, `file`,
-    `memory` or empty), `pinned_file` that a person chose the file over the keyring, `client` an OAuth
-    client id given by hand. `older_in` names the place that may still hold an older token set (`keyring`):
-    tokens went elsewhere while it could not be reached, or by choice.
+    `base_url` is normalized. `account` is the name the user knows it by (an email), `account_id` the server's id; both
+    are None before the first sign-in. `token_store` is where the tokens were stored last (`keyring`, `file`, `memory`
+    or empty); `pinned_file`: the user chose the file over the keyring; `client`: an OAuth client id from the user.
+    `older_in` is `keyring` if an older token set may still be there: the tokens were stored elsewhere while the keyring
+    was unavailable, or by choice.
     """
 
     name: str
@@ -85,12 +85,12 @@ class Profile:
 
     @property
     def host(self) -> str:
-        """Host and port, as shown and as the start of a profile's name: `getdrio.com`."""
+        """Host and port, for display and as the default name of a profile: `getdrio.com`."""
         return urls.origin(self.base_url).partition("://")[2]
 
     @property
     def origin(self) -> str:
-        """The only origin this profile's token goes to."""
+        """The only origin to which this profile's token is sent."""
         return urls.origin(self.base_url)
 
     @property
@@ -99,15 +99,15 @@ class Profile:
         return f"{self.base_url} {self.account_id or self.account or '-'}"
 
     def is_same_account(self, other: Profile) -> bool:
-        """Whether both are the same account on the same host (both known)."""
+        """Return whether both are the same account on the same host; False if the account is unknown."""
         return self.account is not None and self.entry == other.entry
 
 
 class Profiles:
-    """All profiles and which one is current, kept in a file; changes of other processes are merged.
+    """All profiles and the current one, stored in a file. Each change keeps those of other processes.
 
-    `notices` holds what a person should be told (a damaged file kept aside, a folder that cannot be
-    written); `in_memory` is true when changes will be gone at exit.
+    `notices` holds messages for the user (a damaged file was renamed, a folder cannot be written); `in_memory` is true
+    when changes are lost at exit.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -119,7 +119,7 @@ class Profiles:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Profiles:
-        """The profiles on disk; none, with a notice, where the file is damaged. Never raises."""
+        """Return the profiles on disk; none, with a notice, if the file is damaged. Never raises."""
         profiles = cls(path)
         profiles._read()
         return profiles
@@ -131,76 +131,76 @@ class Profiles:
         return len(self._profiles)
 
     def get(self, name: str) -> Profile | None:
-        """The profile of that name."""
+        """Return the profile of that name, or None."""
         return self._profiles.get(name)
 
     @property
     def current(self) -> Profile | None:
-        """The profile commands use unless told otherwise."""
+        """The profile that commands use by default."""
         return self._profiles.get(self._current) if self._current is not None else None
 
     def at(self, base_url: str) -> list[Profile]:
-        """Every profile of that (normalized) base URL, the current one first."""
-        found = [p for p in self._profiles.values() if p.base_url == base_url]
-        return sorted(found, key=lambda p: p.name != self._current)
+        """Return the profiles of that (normalized) base URL, the current one first."""
+        profiles = [p for p in self._profiles.values() if p.base_url == base_url]
+        return sorted(profiles, key=lambda p: p.name != self._current)
 
     def resolve(self, name: str | None = None, base_url: str | None = None, *, new: bool = False) -> Profile:
-        """The profile that is meant by `--profile` and `--base-url`; one not yet kept, where the host has none.
+        """Return the profile for `--profile` and `--base-url`; a new one, not stored yet, if the host has none.
 
-        Raises `UsageError` for a name that is on another host, or unknown; with `new` or a base URL an
-        unknown name is a new profile's.
+        Raises `UsageError` for a name that belongs to another host, or is unknown; with `new` or a base URL an unknown
+        name makes a new profile.
         """
         base = normalize_base_url(base_url) if base_url else None
         if name is not None:
-            found = self._profiles.get(check_name(name))
-            if found is None and base is None and not new:
+            profile = self._profiles.get(check_name(name))
+            if profile is None and base is None and not new:
                 raise UsageError(f"There is no profile {one_line(name, 80)}.", hint="`drio-tui status` lists them.")
-            if found is None:
+            if profile is None:
                 return Profile(name, base or normalize_base_url(DEFAULT_BASE_URL))
-            if base is not None and found.base_url != base:
+            if base is not None and profile.base_url != base:
                 raise UsageError(
-                    f"Profile {one_line(name)} is for {found.base_url}.", hint="Choose another --profile name."
+                    f"Profile {one_line(name)} is for {profile.base_url}.", hint="Choose another --profile name."
                 )
-            return found
+            return profile
         if base is None:
             if self.current is not None:
                 return self.current
             base = normalize_base_url(DEFAULT_BASE_URL)
-        known = self.at(base)
-        return known[0] if known else Profile(urls.origin(base).partition("://")[2], base)
+        same_host = self.at(base)
+        return same_host[0] if same_host else Profile(urls.origin(base).partition("://")[2], base)
 
     def add(self, profile: Profile, *, make_current: bool = True) -> None:
-        """Keep `profile`, replacing the one of its name."""
+        """Store `profile`, replacing the one of its name."""
         check_name(profile.name)
-        with self._changing():
+        with self._locked_change():
             self._profiles[profile.name] = profile
             if make_current or self._current not in self._profiles:
                 self._current = profile.name
 
     def remove(self, name: str) -> None:
-        """Forget a profile; the first of the others becomes current."""
-        with self._changing():
+        """Remove a profile. If it was the current one, the first of the others becomes current."""
+        with self._locked_change():
             self._profiles.pop(name, None)
             if self._current == name:
                 self._current = next(iter(self._profiles), None)
 
     def use(self, name: str) -> Profile:
-        """Make a profile current. Raises `UsageError` when there is none of that name."""
-        with self._changing():
+        """Make a profile the current one and return it. Raises `UsageError` when there is none of that name."""
+        with self._locked_change():
             if name not in self._profiles:
                 raise UsageError(f"There is no profile {one_line(name, 80)}.")
             self._current = name
         return self._profiles[name]
 
-    def settle(self, wanted: Profile, account: str | None, account_id: str | None) -> Profile:
-        """The profile to keep after `account` signed in through `wanted`: its own again, or one more.
+    def profile_for_account(self, wanted: Profile, account: str | None, account_id: str | None) -> Profile:
+        """Return the profile to store after `account` signed in through the profile `wanted`.
 
-        The same account on the same host keeps its profile; another account never takes over a profile
-        that belongs to someone else, it gets `name/account`.
+        The same account on the same host keeps its profile. Another account never replaces the profile's account: it
+        gets a new profile `name/account`.
         """
         signed_in = replace(wanted, account=account, account_id=account_id)
-        holder = self._profiles.get(wanted.name)
-        if holder is None or holder.account is None or holder.is_same_account(signed_in):
+        existing = self._profiles.get(wanted.name)
+        if existing is None or existing.account is None or existing.is_same_account(signed_in):
             return signed_in
         for profile in self._profiles.values():
             if profile.is_same_account(signed_in):
@@ -219,8 +219,8 @@ class Profiles:
     # --- the file ------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _changing(self) -> Any:
-        """Re-read, let the block change, write: one process at a time where the folder allows it."""
+    def _locked_change(self) -> Any:
+        """Read the file, run the block, write the file; under a lock file where the folder is writable."""
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(FileLock(paths.state_dir() / "locks" / "profiles.lock").hold_blocking(2.0))
@@ -235,16 +235,16 @@ class Profiles:
     def _read(self) -> None:
         try:
             with self.path.open("rb") as file:
-                raw = file.read(_LARGEST + 1)
+                raw = file.read(_MAX_FILE_BYTES + 1)
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the folder's name
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             self.in_memory = True
             self.notices.append(f"{self.path} cannot be read ({reason_of(error)}); going on without it.")
             return
         try:
-            current, profiles = _parse(raw)
-        except _Newer:
+            current, profiles = _parse_file(raw)
+        except _NewerVersion:
             self.in_memory = True
             self.notices.append(f"{self.path} was written by a newer drio-tui; going on without it, unchanged.")
             return
@@ -255,15 +255,15 @@ class Profiles:
 
     def _set_aside(self, problem: str) -> None:
         number = 1
-        while (kept := self.path.with_name(f"{self.path.name}.damaged-{number}")).exists():
+        while (damaged_path := self.path.with_name(f"{self.path.name}.damaged-{number}")).exists():
             number += 1
         try:
-            self.path.replace(kept)
+            self.path.replace(damaged_path)
         except OSError:
             self.in_memory = True
             self.notices.append(f"{self.path} is damaged ({problem}); going on without it.")
         else:
-            self.notices.append(f"{self.path} was damaged ({problem}); it is kept as {kept.name}.")
+            self.notices.append(f"{self.path} was damaged ({problem}); it is kept as {damaged_path.name}.")
 
     def _write(self) -> None:
         body = {
@@ -296,20 +296,20 @@ class Profiles:
 
 
 def check_name(name: str) -> str:
-    """`name` when a profile may be called so, else `UsageError`."""
-    if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable() or name.startswith("-"):
+    """Return `name` if it is a valid profile name. Raises `UsageError`."""
+    if not name.strip() or len(name) > _MAX_NAME_LENGTH or not name.isprintable() or name.startswith("-"):
         raise UsageError(
             f"{one_line(name, 80) or 'An empty text'} cannot be a profile name.", hint="Use a short printable name."
         )
     return name
 
 
-class _Newer(ValueError):
+class _NewerVersion(ValueError):
     pass
 
 
-def _parse(raw: bytes) -> tuple[str | None, dict[str, Profile]]:
-    if len(raw) > _LARGEST:
+def _parse_file(raw: bytes) -> tuple[str | None, dict[str, Profile]]:
+    if len(raw) > _MAX_FILE_BYTES:
         raise ValueError("too large")
     try:
         body = json.loads(raw.decode("utf-8"))
@@ -321,11 +321,11 @@ def _parse(raw: bytes) -> tuple[str | None, dict[str, Profile]]:
     if not isinstance(body, dict) or not isinstance(body.get("profiles"), list):
         raise ValueError("it holds no list of profiles")
     if isinstance(body.get("version"), int) and body["version"] > _VERSION:
-        raise _Newer
+        raise _NewerVersion
     profiles: dict[str, Profile] = {}
     for position, item in enumerate(body["profiles"], start=1):
         try:
-            profile = _profile(item)
+            profile = _parse_profile(item)
         except (UsageError, ValueError) as error:
             raise ValueError(f"profile {position}: {getattr(error, 'message', error)}") from None
         profiles[profile.name] = profile
@@ -333,7 +333,7 @@ def _parse(raw: bytes) -> tuple[str | None, dict[str, Profile]]:
     return (current if isinstance(current, str) else None), profiles
 
 
-def _profile(item: Any) -> Profile:
+def _parse_profile(item: Any) -> Profile:
     if not isinstance(item, dict):
         raise ValueError("not an object")
 

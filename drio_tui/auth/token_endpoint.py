@@ -1,4 +1,4 @@
-"""The token and revocation endpoints: code for tokens, refresh, giving back (RFC 6749, 7009, 7636, 8707)."""
+"""Requests to the token and revocation endpoints: code exchange, refresh, revocation (RFC 6749, 7009, 7636, 8707)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from drio_tui.auth.errors import (
     Step,
     TargetRefused,
 )
-from drio_tui.auth.oauth_http import Answer, OAuthHttpClient
+from drio_tui.auth.oauth_http import OAuthHttpClient, OAuthResponse
 from drio_tui.auth.tokens import TokenSet
 from drio_tui.auth.www_authenticate import scopes
 from drio_tui.text import one_line
@@ -28,10 +28,10 @@ from drio_tui.text import one_line
 REFRESH_SECONDS = 25.0
 REVOKE_SECONDS = 5.0
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")  # RFC 6749 appendix A.12; keeps line breaks out of headers
-_LONGEST_SCOPE = 4096
-_TIMELESS = 10.0 * 365 * 86400
-_TEMPORARY = frozenset({"server_error", "temporarily_unavailable", "slow_down"})
-_REFUSALS: dict[str, type[ExchangeRefused]] = {
+_MAX_SCOPE_LENGTH = 4096
+_MAX_LIFETIME = 10.0 * 365 * 86400
+_TEMPORARY_CODES = frozenset({"server_error", "temporarily_unavailable", "slow_down"})
+_ERRORS_BY_CODE: dict[str, type[ExchangeRefused]] = {
     "invalid_grant": GrantRefused,
     "invalid_client": ClientRefused,
     "invalid_target": TargetRefused,
@@ -40,7 +40,7 @@ _REFUSALS: dict[str, type[ExchangeRefused]] = {
 
 
 async def exchange_code(
-    wire: OAuthHttpClient,
+    http: OAuthHttpClient,
     discovery: Discovery,
     client: Client,
     *,
@@ -49,7 +49,10 @@ async def exchange_code(
     redirect_uri: str,
     now: float,
 ) -> TokenSet:
-    """Swap the code for tokens. The code is sent once: whatever happens, this is not tried again."""
+    """Exchange the code for tokens. The code is single-use, so the request is sent once, whatever happens.
+
+    Raises subclasses of `SignInFailed`.
+    """
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -58,13 +61,13 @@ async def exchange_code(
         "code_verifier": verifier,
         "resource": discovery.resource,
     }
-    basic = _authenticate(form, client.client_id, client.client_secret, client.auth_method)
+    basic = _add_client_authentication(form, client.client_id, client.client_secret, client.auth_method)
     server = discovery.server
-    answer = await wire.post_form(server.token_endpoint, form, step=Step.EXCHANGE, basic=basic)
+    response = await http.post_form(server.token_endpoint, form, step=Step.EXCHANGE, basic=basic)
     return _token_set(
-        answer,
-        before=TokenSet(
-            access_token="-",  # noqa: S106 - replaced by the answer's
+        response,
+        previous=TokenSet(
+            access_token="-",  # noqa: S106 - replaced by the one in the response
             client_id=client.client_id,
             issuer=server.issuer,
             token_endpoint=server.token_endpoint,
@@ -79,11 +82,11 @@ async def exchange_code(
     )
 
 
-async def refresh(wire: OAuthHttpClient, tokens: TokenSet, *, now: float) -> TokenSet:
-    """The next token set, from the endpoint and with the client that gave this one.
+async def refresh(http: OAuthHttpClient, tokens: TokenSet, *, now: float) -> TokenSet:
+    """Return a new token set, from the token endpoint and with the client of `tokens`.
 
-    An answer without a refresh token keeps the old one. Raises `GrantRefused` when the sign-in is over,
-    `ClientRefused` when the client is, other `SignInFailed` when nothing is known.
+    A response without a refresh token keeps the old one. Raises `GrantRefused` when the grant is no longer valid,
+    `ClientRefused` when the client is not, and other subclasses of `SignInFailed` when neither is known.
     """
     form = {
         "grant_type": "refresh_token",
@@ -92,35 +95,37 @@ async def refresh(wire: OAuthHttpClient, tokens: TokenSet, *, now: float) -> Tok
     }
     if tokens.resource:
         form["resource"] = tokens.resource
-    basic = _authenticate(form, tokens.client_id, tokens.client_secret, tokens.auth_method)
-    answer = await wire.post_form(tokens.token_endpoint, form, step=Step.REFRESH, basic=basic, total=REFRESH_SECONDS)
-    return _token_set(answer, before=tokens, now=now)
+    basic = _add_client_authentication(form, tokens.client_id, tokens.client_secret, tokens.auth_method)
+    response = await http.post_form(tokens.token_endpoint, form, step=Step.REFRESH, basic=basic, total=REFRESH_SECONDS)
+    return _token_set(response, previous=tokens, now=now)
 
 
-async def revoke(wire: OAuthHttpClient, tokens: TokenSet) -> None:
-    """Give the refresh token (else the access token) back (RFC 7009 section 2). Raises `SignInFailed`."""
+async def revoke(http: OAuthHttpClient, tokens: TokenSet) -> None:
+    """Revoke the refresh token, or the access token if there is none (RFC 7009 section 2). Raises `SignInFailed`."""
     if tokens.revocation_endpoint is None:
         raise SignInFailed("The server offers no revocation.", step=Step.REVOCATION)
-    hint = "refresh_token" if tokens.refresh_token else "access_token"
+    token_type_hint = "refresh_token" if tokens.refresh_token else "access_token"
     form = {
         "token": tokens.refresh_token or tokens.access_token,
-        "token_type_hint": hint,
+        "token_type_hint": token_type_hint,
         "client_id": tokens.client_id,
     }
-    basic = _authenticate(form, tokens.client_id, tokens.client_secret, tokens.auth_method)
-    url, ends = tokens.revocation_endpoint, time.monotonic() + REVOKE_SECONDS
-    answer = await wire.post_form(url, form, step=Step.REVOCATION, basic=basic, total=REVOKE_SECONDS)
-    if answer.status == 400 and tokens.client_secret is None:
-        # Some servers (the MCP SDK's) insist on the member; empty means none (RFC 6749 section 2.3.1).
+    basic = _add_client_authentication(form, tokens.client_id, tokens.client_secret, tokens.auth_method)
+    url, deadline = tokens.revocation_endpoint, time.monotonic() + REVOKE_SECONDS
+    response = await http.post_form(url, form, step=Step.REVOCATION, basic=basic, total=REVOKE_SECONDS)
+    if response.status == 400 and tokens.client_secret is None:
+        # Some servers (the MCP SDK's) require the parameter; empty means none (RFC 6749 section 2.3.1).
         form["client_secret"] = ""
-        answer = await wire.post_form(url, form, step=Step.REVOCATION, total=max(0.1, ends - time.monotonic()))
-    if not 200 <= answer.status < 300 or answer.refusal() is not None or answer.is_page:
-        answer.raise_for_trouble()
-        raise SignInFailed(f"{answer.where}: {answer.words() or 'nothing'}", step=Step.REVOCATION)
+        response = await http.post_form(url, form, step=Step.REVOCATION, total=max(0.1, deadline - time.monotonic()))
+    if not 200 <= response.status < 300 or response.oauth_error() is not None or response.is_html:
+        response.raise_if_unavailable()
+        raise SignInFailed(f"{response.subject}: {response.error_text() or 'nothing'}", step=Step.REVOCATION)
 
 
-def _authenticate(form: dict[str, str], client_id: str, secret: str | None, method: str) -> tuple[str, str] | None:
-    """Add the client's secret the way the server named; returns the pair for HTTP Basic, if that is the way."""
+def _add_client_authentication(
+    form: dict[str, str], client_id: str, secret: str | None, method: str
+) -> tuple[str, str] | None:
+    """Add the client's secret to `form`, or return the pair for HTTP Basic, according to `method`."""
     if not secret or method == "none":
         return None
     if method == "client_secret_basic":
@@ -129,64 +134,66 @@ def _authenticate(form: dict[str, str], client_id: str, secret: str | None, meth
     return None
 
 
-def _accepted(answer: Answer) -> dict[str, Any]:
-    """The JSON object of a success. An OAuth error is one under any status: some servers send it with 200."""
-    success = 200 <= answer.status < 300
-    body = answer.json_object() if success else answer.error_object()
-    refusal = answer.refusal()
-    if success and (refusal is None or "access_token" in body):
+def _success_body(response: OAuthResponse) -> dict[str, Any]:
+    """Return the JSON object of a success. Raises for an OAuth error under any status: some servers send 200."""
+    success = 200 <= response.status < 300
+    body = response.json_object() if success else response.error_object()
+    oauth_error = response.oauth_error()
+    if success and (oauth_error is None or "access_token" in body):
         return body
-    if refusal is None or answer.status >= 500 or answer.status == 429:
-        answer.raise_for_trouble()
-        raise BadAnswer(f"{answer.where} is not one the protocol knows. {answer.words()}".strip(), step=answer.step)
-    if refusal.code in _TEMPORARY:
-        raise ServerUnavailable(f"{answer.host} answered {refusal.said}.", step=answer.step)
-    refused = _REFUSALS.get(refusal.code, ExchangeRefused)(refusal.said, step=answer.step)
-    refused.error = refusal.code
-    raise refused
+    if oauth_error is None or response.status >= 500 or response.status == 429:
+        response.raise_if_unavailable()
+        raise BadAnswer(
+            f"{response.subject} is not one the protocol knows. {response.error_text()}".strip(), step=response.step
+        )
+    if oauth_error.code in _TEMPORARY_CODES:
+        raise ServerUnavailable(f"{response.host} answered {oauth_error.text}.", step=response.step)
+    error = _ERRORS_BY_CODE.get(oauth_error.code, ExchangeRefused)(oauth_error.text, step=response.step)
+    error.error = oauth_error.code
+    raise error
 
 
-def _token_set(answer: Answer, *, before: TokenSet, now: float) -> TokenSet:
-    """RFC 6749 section 5.1, with what the answer leaves out taken from `before`."""
-    body = _accepted(answer)
-    step, hint = answer.step, BadAnswer.json_hint
-    access = body.get("access_token")
-    if access is None:
-        said = answer.words()
-        raise BadAnswer(f"{answer.where} holds no access_token. {said}".strip(), step=step, hint=hint)
-    if not isinstance(access, str) or not _TOKEN.fullmatch(access):
-        raise BadAnswer(f"{answer.where} holds no usable access_token.", step=step, hint=hint)
-    kind = body.get("token_type")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        named = "no token_type" if kind is None else f"the token_type {one_line(str(kind), 40)}"
-        raise BadAnswer(f"{answer.where} names {named}; only Bearer can be used.", step=step, hint=hint)
-    next_refresh = body.get("refresh_token")
-    if next_refresh is not None and (not isinstance(next_refresh, str) or not _TOKEN.fullmatch(next_refresh)):
-        if next_refresh != "":
-            raise BadAnswer(f"The refresh_token in {answer.where.lower()} is not usable.", step=step, hint=hint)
-        next_refresh = None
+def _token_set(response: OAuthResponse, *, previous: TokenSet, now: float) -> TokenSet:
+    """Parse a token response (RFC 6749 section 5.1); what it omits is taken from `previous`."""
+    body = _success_body(response)
+    step, hint = response.step, BadAnswer.json_hint
+    access_token = body.get("access_token")
+    if access_token is None:
+        message = f"{response.subject} holds no access_token. {response.error_text()}"
+        raise BadAnswer(message.strip(), step=step, hint=hint)
+    if not isinstance(access_token, str) or not _TOKEN.fullmatch(access_token):
+        raise BadAnswer(f"{response.subject} holds no usable access_token.", step=step, hint=hint)
+    token_type = body.get("token_type")
+    if not isinstance(token_type, str) or token_type.lower() != "bearer":
+        named = "no token_type" if token_type is None else f"the token_type {one_line(str(token_type), 40)}"
+        raise BadAnswer(f"{response.subject} names {named}; only Bearer can be used.", step=step, hint=hint)
+    refresh_token = body.get("refresh_token")
+    if refresh_token is not None and (not isinstance(refresh_token, str) or not _TOKEN.fullmatch(refresh_token)):
+        if refresh_token != "":
+            raise BadAnswer(f"The refresh_token in {response.subject.lower()} is not usable.", step=step, hint=hint)
+        refresh_token = None
     scope = body.get("scope")
-    granted = " ".join(scopes(scope[:_LONGEST_SCOPE])) if isinstance(scope, str) else before.scope
+    granted = " ".join(scopes(scope[:_MAX_SCOPE_LENGTH])) if isinstance(scope, str) else previous.scope
     lifetime = _lifetime(body.get("expires_in"))
     return TokenSet(
-        access_token=access,
-        refresh_token=next_refresh or before.refresh_token,
+        access_token=access_token,
+        refresh_token=refresh_token or previous.refresh_token,
         obtained_at=now,
         lifetime=lifetime,
         expires_at=None if lifetime is None else now + lifetime,
         scope=granted,
-        client_id=before.client_id,
-        issuer=before.issuer,
-        token_endpoint=before.token_endpoint,
-        resource=before.resource,
-        revocation_endpoint=before.revocation_endpoint,
-        auth_method=before.auth_method,
-        client_secret=before.client_secret,
+        client_id=previous.client_id,
+        issuer=previous.issuer,
+        token_endpoint=previous.token_endpoint,
+        resource=previous.resource,
+        revocation_endpoint=previous.revocation_endpoint,
+        auth_method=previous.auth_method,
+        client_secret=previous.client_secret,
     )
 
 
 def _lifetime(value: Any) -> float | None:
-    """`expires_in` in seconds, a number or a numeric text; None (refresh on 401 only) for anything else."""
+    """Parse `expires_in`, seconds as a number or numeric string; None (refresh on 401 only) for anything else."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -196,4 +203,4 @@ def _lifetime(value: Any) -> float | None:
         return None
     if not 0 < value < math.inf:
         return None
-    return float(min(value, _TIMELESS))
+    return float(min(value, _MAX_LIFETIME))

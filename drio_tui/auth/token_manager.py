@@ -1,4 +1,4 @@
-"""Keeping a profile signed in: the current token, refreshed once for everyone who needs it."""
+"""Keeps a profile signed in: provides its access token, refreshed once for all callers (single flight)."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.profiles import Profile
-from drio_tui.auth.token_store import TokenStore
+from drio_tui.auth.token_store import TokenStorage
 from drio_tui.auth.tokens import Clock, SystemClock, TokenExpiry, TokenSet
 from drio_tui.storage.lock import LockBusy, sign_in_lock
 
 LOCK_SECONDS = 35.0
-_BACKOFF_FIRST = 1.0
-_BACKOFF_MOST = 60.0
-_SECOND_THOUGHTS = 30.0
-_STEP_UPS = 2
+_BACKOFF_INITIAL = 1.0
+_BACKOFF_MAX = 60.0
+_REFUSED_SECONDS = 30.0
+_MAX_STEP_UPS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class TokenCallbacks:
-    """What the program around wants to know or do. All are called in the event loop.
+    """Callbacks of `TokenManager`, called in the event loop.
 
-    `signed_out` may offer sign-in in place: it returns True when new tokens are in the store, and the waiting
-    requests go on. `step_up` may sign in again with more scopes: True likewise. `offline` and `online` mark
-    the change of state, once per change; `notice` is for words to show.
+    `signed_out` may offer to sign in again; it returns True when new tokens are in the store, and the waiting
+    requests then continue. `step_up` may sign in again with more scopes, and returns the same. `offline` and `online`
+    are called once per change of state; `notice` with messages for the user.
     """
 
     signed_out: Callable[[SignedOut], Awaitable[bool]] | None = None
@@ -52,20 +52,20 @@ class TokenCallbacks:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
-    """An access token that a refresh does not help, why, and for how long (by the monotonic clock)."""
+class _RefusedToken:
+    """An access token that is not refreshed again before `until` (monotonic clock), and why."""
 
     access_token: str
     until: float
     reason: str = ""
 
-    def covers(self, access_token: str, now: float) -> bool:
+    def applies_to(self, access_token: str, now: float) -> bool:
         return access_token == self.access_token and now < self.until
 
 
 @dataclass(frozen=True, slots=True)
 class _Outage:
-    """A refresh that failed for now, and before which time (by the monotonic clock) there is no other try."""
+    """A refresh that failed for now; the next one is not before `until` (monotonic clock)."""
 
     error: Offline
     until: float
@@ -74,9 +74,9 @@ class _Outage:
 class TokenManager:
     """The token source of a signed-in profile.
 
-    `token` gives the token to send; `renew` a newer one after the server refused one; `step_up` one with
-    more scopes. Refreshing is done once however many ask, in this process (one task) and on this machine
-    (a lock file); the lock is held only around the refresh itself.
+    `token` returns the token to send, `renew` another one after the API refused a token, `step_up` one with more
+    scopes. Concurrent callers share one refresh, in this process (one task) and on this machine (a lock file); the
+    lock is held only during the refresh.
     """
 
     source = "sign-in"
@@ -84,23 +84,23 @@ class TokenManager:
     def __init__(
         self,
         profile: Profile,
-        store: TokenStore,
+        store: TokenStorage,
         *,
-        hooks: TokenCallbacks | None = None,
+        callbacks: TokenCallbacks | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.profile = profile
         self._store = store
-        self._hooks = hooks or TokenCallbacks()
+        self._callbacks = callbacks or TokenCallbacks()
         self._clock = clock or SystemClock()
         self._tokens: TokenSet | None = None
-        self._life: TokenExpiry | None = None
-        self._flight: asyncio.Task[TokenSet] | None = None
-        self._refused: _Refusal | None = None  # by the API, right after it was issued
-        self._denied: _Refusal | None = None  # a renewal, by the sign-in server
+        self._expiry: TokenExpiry | None = None
+        self._refresh_task: asyncio.Task[TokenSet] | None = None
+        self._refused_by_api: _RefusedToken | None = None  # a new token that the API refused
+        self._refresh_denied: _RefusedToken | None = None  # a token that the sign-in server refused to refresh
         self._outage: _Outage | None = None
-        self._pause = _BACKOFF_FIRST
-        self._step_ups = 0
+        self._backoff = _BACKOFF_INITIAL
+        self._step_up_count = 0
 
     @property
     def is_offline(self) -> bool:
@@ -108,202 +108,207 @@ class TokenManager:
         return self._outage is not None
 
     async def token(self) -> str:
-        """The access token to send now, refreshed when its end is near.
+        """Return the access token to send now, refreshed when it is about to expire.
 
-        Raises `SignedOut` (sign-in needed) or `Offline` (it ran out and cannot be refreshed now).
+        Raises `SignedOut` (sign-in needed) or `Offline` (it has expired and cannot be refreshed now).
         """
-        tokens = await self._current()
-        life = self._life
-        if life is None or not (life.over if tokens.refresh_token is None else life.due):
+        tokens = await self._current_tokens()
+        expiry = self._expiry
+        if expiry is None or not (expiry.is_expired if tokens.refresh_token is None else expiry.needs_refresh):
             return tokens.access_token
         try:
-            return (await self._shared(tokens)).access_token
+            return (await self._join_refresh(tokens)).access_token
         except Offline:
-            if life.over:
+            if expiry.is_expired:
                 raise
             return tokens.access_token
 
     async def renew(self, refused: str) -> str | None:
-        """A token other than `refused`, which the server did not take; None when trying again is of no use."""
-        tokens = await self._current()
+        """Return a token other than `refused`, which got a 401; None when sending the request again is of no use."""
+        tokens = await self._current_tokens()
         if tokens.access_token != refused:
             return tokens.access_token
-        if self._refused is not None and self._refused.covers(refused, self._clock.monotonic()):
-            # Fresh from the server and refused all the same: more of them will not help, but a new sign-in may.
-            return await self._newly_stored(refused)
-        renewed = (await self._shared(tokens, forced=True)).access_token
-        if renewed == refused:
+        if self._refused_by_api is not None and self._refused_by_api.applies_to(refused, self._clock.monotonic()):
+            # A new token was refused too: another refresh will not help, but a new sign-in may.
+            return await self._load_other_token(refused)
+        new_token = (await self._join_refresh(tokens, forced=True)).access_token
+        if new_token == refused:
             return None
-        self._refused = _Refusal(renewed, self._clock.monotonic() + _SECOND_THOUGHTS)
-        return renewed
+        self._refused_by_api = _RefusedToken(new_token, self._clock.monotonic() + _REFUSED_SECONDS)
+        return new_token
 
     async def step_up(self, scopes: tuple[str, ...], used: str) -> str | None:
-        """A token that may do more, after `insufficient_scope`; None when nobody can get one, or too often.
+        """Return a token with more scopes, after a 403 `insufficient_scope`.
 
-        What the token allowed so far is asked for too, or the next request would lack that.
+        None if step-up is not supported, was declined, or was done twice before. The scopes granted until now are
+        requested too, since the new token replaces the old one.
         """
-        if self._hooks.step_up is None or self._step_ups >= _STEP_UPS:
+        if self._callbacks.step_up is None or self._step_up_count >= _MAX_STEP_UPS:
             return None
-        self._step_ups += 1
-        granted = (await self._current()).scope.split()
-        if not await self._hooks.step_up(tuple(dict.fromkeys((*granted, *scopes)))):
+        self._step_up_count += 1
+        granted = (await self._current_tokens()).scope.split()
+        if not await self._callbacks.step_up(tuple(dict.fromkeys((*granted, *scopes)))):
             return None
-        return await self._newly_stored(used)
+        return await self._load_other_token(used)
 
     async def reload(self) -> None:
-        """Use what is in the store now: someone signed in again."""
-        self._recover()
+        """Load the tokens from the store again, after a new sign-in."""
+        self._mark_online()
         await self._reload(fresh=True)
 
     async def aclose(self) -> None:
-        """Wait for a refresh under way: its answer must be stored, or the sign-in is lost."""
-        if self._flight is not None:
-            await asyncio.wait({self._flight})
+        """Wait for a running refresh: unless its response is stored, the sign-in is lost (refresh token rotation)."""
+        if self._refresh_task is not None:
+            await asyncio.wait({self._refresh_task})
 
-    # --- the current set -----------------------------------------------------------------------
+    # --- the current tokens --------------------------------------------------------------------
 
-    async def _current(self) -> TokenSet:
+    async def _current_tokens(self) -> TokenSet:
         if self._tokens is None:
             await self._reload(fresh=False)
         if self._tokens is None:
-            return await self._shared(None)
+            return await self._join_refresh(None)
         return self._tokens
 
     async def _reload(self, *, fresh: bool) -> TokenSet | None:
-        found = await self._store.load(self.profile, fresh=fresh)
-        if found is None:
-            self._tokens = self._life = None
+        tokens = await self._store.load(self.profile, fresh=fresh)
+        if tokens is None:
+            self._tokens = self._expiry = None
         else:
-            self._adopt(found)
-        return found
+            self._set_tokens(tokens)
+        return tokens
 
-    async def _newly_stored(self, used: str) -> str | None:
-        """The access token that is stored now, unless it is still the one that was `used`."""
-        kept = await self._reload(fresh=True)
-        return kept.access_token if kept is not None and kept.access_token != used else None
+    async def _load_other_token(self, used: str) -> str | None:
+        """Return the stored access token, None if it is still the one that was `used`."""
+        stored = await self._reload(fresh=True)
+        return stored.access_token if stored is not None and stored.access_token != used else None
 
-    def _adopt(self, tokens: TokenSet) -> TokenExpiry:
-        if self._life is None or tokens != self._tokens:
-            self._tokens, self._life = tokens, TokenExpiry(tokens, self._clock)
-        return self._life
+    def _set_tokens(self, tokens: TokenSet) -> TokenExpiry:
+        if self._expiry is None or tokens != self._tokens:
+            self._tokens, self._expiry = tokens, TokenExpiry(tokens, self._clock)
+        return self._expiry
 
-    # --- one refresh for everyone --------------------------------------------------------------
+    # --- refreshing, single flight -------------------------------------------------------------
 
-    async def _shared(self, seen: TokenSet | None, *, forced: bool = False) -> TokenSet:
-        """The result of the refresh under way, started if there is none.
+    async def _join_refresh(self, known: TokenSet | None, *, forced: bool = False) -> TokenSet:
+        """Return the result of the running refresh; start one if there is none.
 
-        A task of its own, only waited for: a caller that gives up must not abort a request whose answer may be
-        the only copy of the next refresh token.
+        The refresh is a separate task, so that a cancelled caller does not abort a request whose response may be the
+        only copy of the next refresh token.
         """
-        flight = self._flight
-        if flight is None:
-            flight = self._flight = asyncio.create_task(self._obtain(seen, forced))
-            flight.add_done_callback(self._landed)
-        await asyncio.wait({flight})
-        return flight.result()
+        task = self._refresh_task
+        if task is None:
+            task = self._refresh_task = asyncio.create_task(self._refresh_or_sign_in_again(known, forced))
+            task.add_done_callback(self._refresh_done)
+        await asyncio.wait({task})
+        return task.result()
 
-    def _landed(self, flight: asyncio.Task[TokenSet]) -> None:
-        self._flight = None
-        if not flight.cancelled():
-            flight.exception()  # asked for, so that nobody's having waited is not reported as lost
+    def _refresh_done(self, task: asyncio.Task[TokenSet]) -> None:
+        self._refresh_task = None
+        if not task.cancelled():
+            task.exception()  # retrieved, so that asyncio does not report it when no caller waits any more
 
-    async def _obtain(self, seen: TokenSet | None, forced: bool) -> TokenSet:
+    async def _refresh_or_sign_in_again(self, known: TokenSet | None, forced: bool) -> TokenSet:
         try:
-            if seen is None:
+            if known is None:
                 raise SignedOut(f"No sign-in is kept for {self.profile.name}.")
-            return await self._refresh(seen, forced)
-        except SignedOut as over:
-            self._tokens = self._life = None
-            if self._hooks.signed_out is None or not await self._hooks.signed_out(over):
+            return await self._refresh(known, forced)
+        except SignedOut as error:
+            self._tokens = self._expiry = None
+            if self._callbacks.signed_out is None or not await self._callbacks.signed_out(error):
                 raise
             tokens = await self._reload(fresh=True)
             if tokens is None:
                 raise
             return tokens
 
-    async def _refresh(self, seen: TokenSet, forced: bool) -> TokenSet:
+    async def _refresh(self, known: TokenSet, forced: bool) -> TokenSet:
         if self._outage is not None and self._clock.monotonic() < self._outage.until:
             raise type(self._outage.error)(self._outage.error.message)
         try:
             async with sign_in_lock(self.profile.entry).hold(LOCK_SECONDS):
-                tokens = await self._refresh_locked(seen, forced)
+                tokens = await self._refresh_locked(known, forced)
         except SignedOut:
-            self._recover()
+            self._mark_online()
             raise
         except LockBusy:
-            raise self._fail(Offline("Another drio-tui has been refreshing the sign-in for too long.")) from None
-        except BadAnswer as answer:
-            raise self._fail(NotRenewed(str(answer))) from None
-        except SignInFailed as problem:
-            asked = problem.retry_after if isinstance(problem, ServerUnavailable) else None
-            raise self._fail(Offline(str(problem)), at_least=asked or 0.0) from None
-        self._recover()
+            raise self._mark_offline(
+                Offline("Another drio-tui has been refreshing the sign-in for too long.")
+            ) from None
+        except BadAnswer as bad_answer:
+            raise self._mark_offline(NotRenewed(str(bad_answer))) from None
+        except SignInFailed as error:
+            retry_after = error.retry_after if isinstance(error, ServerUnavailable) else None
+            raise self._mark_offline(Offline(str(error)), at_least=retry_after or 0.0) from None
+        self._mark_online()
         return tokens
 
-    async def _refresh_locked(self, seen: TokenSet, forced: bool) -> TokenSet:
-        """Look whether someone else did it, else do it: ask, store, and only then use."""
+    async def _refresh_locked(self, known: TokenSet, forced: bool) -> TokenSet:
+        """Use the tokens that another process has stored meanwhile, else refresh: store the new ones, then use them."""
         try:
-            kept = await self._store.load(self.profile, fresh=True)
-        except StoreFailed as failure:
-            self._note(failure.message)
-            kept = seen
-        if kept is None:
+            stored = await self._store.load(self.profile, fresh=True)
+        except StoreFailed as error:
+            self._notify(error.message)
+            stored = known
+        if stored is None:
             raise SignedOut("You were signed out elsewhere.")
-        life = self._adopt(kept)
-        if kept.access_token != seen.access_token and not life.due:
-            return kept
-        usable = not forced and not life.over
-        if self._denied is not None and self._denied.covers(kept.access_token, self._clock.monotonic()):
-            if usable:
-                return kept
-            raise SignedOut(self._denied.reason)
-        if kept.refresh_token is None:
-            if usable:
-                return kept
+        expiry = self._set_tokens(stored)
+        if stored.access_token != known.access_token and not expiry.needs_refresh:
+            return stored
+        still_valid = not forced and not expiry.is_expired
+        if self._refresh_denied is not None and self._refresh_denied.applies_to(
+            stored.access_token, self._clock.monotonic()
+        ):
+            if still_valid:
+                return stored
+            raise SignedOut(self._refresh_denied.reason)
+        if stored.refresh_token is None:
+            if still_valid:
+                return stored
             raise SignedOut("The sign-in ran out, and the server gave nothing to renew it with.")
         try:
-            async with OAuthHttpClient() as wire:
-                renewed = await token_endpoint.refresh(wire, kept, now=self._clock.wall())
+            async with OAuthHttpClient() as http:
+                new_tokens = await token_endpoint.refresh(http, stored, now=self._clock.wall())
         except ExchangeRefused as refusal:
-            over = SignedOut(f"The sign-in server says {refusal.message}.")
-            over.register_again = isinstance(refusal, ClientRefused)
+            signed_out = SignedOut(f"The sign-in server says {refusal.message}.")
+            signed_out.register_again = isinstance(refusal, ClientRefused)
             if isinstance(refusal, GrantRefused | ClientRefused | ClientNotAllowed):
-                await self._drop(kept, refusal)
+                await self._forget_sign_in(stored, refusal)
             else:
-                # The server refuses this request, not this sign-in: the tokens are kept, and asked with again later.
-                until = self._clock.monotonic() + _BACKOFF_MOST
-                self._denied = _Refusal(kept.access_token, until, over.message)
-                if usable:
-                    return kept
-            raise over from None
-        await self._store.save(self.profile, renewed)
-        self._adopt(renewed)
-        return renewed
+                # The server refuses this request, not this sign-in: keep the tokens and try again later.
+                until = self._clock.monotonic() + _BACKOFF_MAX
+                self._refresh_denied = _RefusedToken(stored.access_token, until, signed_out.message)
+                if still_valid:
+                    return stored
+            raise signed_out from None
+        await self._store.save(self.profile, new_tokens)
+        self._set_tokens(new_tokens)
+        return new_tokens
 
-    async def _drop(self, tokens: TokenSet, refusal: SignInFailed) -> None:
+    async def _forget_sign_in(self, tokens: TokenSet, refusal: SignInFailed) -> None:
         if isinstance(refusal, ClientRefused):
             ClientRegistrationStore().forget(tokens.issuer, tokens.client_id)
         try:
             await self._store.delete(self.profile)
-        except StoreFailed as failure:
-            self._note(str(failure))
+        except StoreFailed as error:
+            self._notify(str(error))
 
-    def _fail(self, error: Offline, *, at_least: float = 0.0) -> Offline:
-        """The refresh failed for now: keep everything, and wait longer each time before the next try."""
-        pause = max(self._pause * random.uniform(0.5, 1.0), at_least)  # noqa: S311 - jitter
-        self._pause = min(_BACKOFF_MOST, self._pause * 2)
-        first = self._outage is None
-        self._outage = _Outage(error, self._clock.monotonic() + min(_BACKOFF_MOST, pause))
-        if first and self._hooks.offline is not None:
-            self._hooks.offline(error)
+    def _mark_offline(self, error: Offline, *, at_least: float = 0.0) -> Offline:
+        """Note that refreshing fails for now, with exponential backoff; return `error`."""
+        delay = max(self._backoff * random.uniform(0.5, 1.0), at_least)  # noqa: S311 - jitter
+        self._backoff = min(_BACKOFF_MAX, self._backoff * 2)
+        was_online = self._outage is None
+        self._outage = _Outage(error, self._clock.monotonic() + min(_BACKOFF_MAX, delay))
+        if was_online and self._callbacks.offline is not None:
+            self._callbacks.offline(error)
         return error
 
-    def _recover(self) -> None:
-        """Refreshing does not fail any more: it succeeded, was refused, or is not needed."""
-        outage, self._outage, self._pause = self._outage, None, _BACKOFF_FIRST
-        if outage is not None and self._hooks.online is not None:
-            self._hooks.online()
+    def _mark_online(self) -> None:
+        """Note that the server responds again, or that no refresh is needed."""
+        outage, self._outage, self._backoff = self._outage, None, _BACKOFF_INITIAL
+        if outage is not None and self._callbacks.online is not None:
+            self._callbacks.online()
 
-    def _note(self, text: str) -> None:
-        if self._hooks.notice is not None:
-            self._hooks.notice(text)
+    def _notify(self, text: str) -> None:
+        if self._callbacks.notice is not None:
+            self._callbacks.notice(text)

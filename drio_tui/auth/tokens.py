@@ -1,4 +1,4 @@
-"""Token sets, how long they are good for, and why they never show what they hold."""
+"""Token sets, whose representations hide the secrets, and their expiry."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 HIDDEN = "‹hidden›"
-_SECRET = frozenset({"access_token", "refresh_token", "client_secret"})
+_SECRET_FIELDS = frozenset({"access_token", "refresh_token", "client_secret"})
 MARGIN_SECONDS = 60.0
 MARGIN_SHARE = 0.1
 
 
 class Clock(Protocol):
-    """The two clocks a computer has, in seconds."""
+    """A wall clock and a monotonic clock, in seconds."""
 
     def wall(self) -> float:
-        """Unix time; a person or NTP may set it forward or back."""
+        """Return the Unix time; the user or NTP may set it forward or back."""
 
     def monotonic(self) -> float:
-        """Never goes back; means nothing outside this process and stands still while suspended."""
+        """Return a time that never goes back; it is only valid in this process, and stops while suspended."""
 
 
 class SystemClock:
-    """The real clocks."""
+    """The clocks of the system."""
 
     def wall(self) -> float:
         return time.time()
@@ -34,13 +34,13 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenSet:
-    """What a token endpoint gave (RFC 6749 section 5.1), with all that a refresh needs.
+    """The response of a token endpoint (RFC 6749 section 5.1), with all that a refresh needs.
 
-    The client's id (and secret, where the server insists on one) is part of the set, because a refresh
-    token belongs to the client that got it. Times are Unix seconds, `lifetime` seconds; `expires_at` and
-    `lifetime` are None where the server told nothing: then only a 401 tells.
+    The client's id (and secret, where the server requires one) is part of the set, because a refresh token belongs to
+    the client it was issued to. Times are Unix seconds, `lifetime` is in seconds; `expires_at` and `lifetime` are None
+    where the server sent no `expires_in`: the token is then used until a 401.
 
-    `repr`, `str` and pickles hold no secret; `to_json` is for the token stores alone.
+    `repr`, `str` and pickles contain no secret; `to_json` is for the token stores only.
     """
 
     access_token: str
@@ -59,12 +59,12 @@ class TokenSet:
     client_secret: str | None = None
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{f.name}={_shown(f.name, getattr(self, f.name))}" for f in fields(self))
-        return f"TokenSet({shown})"
+        values = ", ".join(f"{f.name}={_field_repr(f.name, getattr(self, f.name))}" for f in fields(self))
+        return f"TokenSet({values})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return (_rebuild, ({k: HIDDEN if k in _SECRET and v else v for k, v in values.items()},))
+        return (_rebuild, ({k: HIDDEN if k in _SECRET_FIELDS and v else v for k, v in values.items()},))
 
     def __copy__(self) -> TokenSet:
         return self
@@ -74,23 +74,23 @@ class TokenSet:
 
     @property
     def margin(self) -> float:
-        """How long before the end a refresh is due: 60 s, or a tenth of a short life."""
+        """Seconds before expiry at which a refresh is due: 60 s, or a tenth of a short lifetime."""
         return min(MARGIN_SECONDS, MARGIN_SHARE * self.lifetime) if self.lifetime else 0.0
 
     def remaining(self, wall: float) -> float | None:
-        """Seconds left at `wall`, never more than the whole life however far back the clock was set; None: unknown."""
+        """Return the seconds left at wall time `wall`, None if unknown; never more than `lifetime`."""
         if self.expires_at is None:
             return None
-        left = self.expires_at - wall
-        return left if self.lifetime is None else min(left, self.lifetime)
+        remaining = self.expires_at - wall
+        return remaining if self.lifetime is None else min(remaining, self.lifetime)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, secrets too, for a token store."""
+        """Return all fields, including secrets, for a token store."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
     @classmethod
     def from_json(cls, data: Any) -> TokenSet:
-        """The set a store kept. Raises ValueError for anything but what `to_json` gives; unknown keys are ignored."""
+        """Return the token set of `to_json`. Unknown keys are ignored; raises ValueError for missing or wrong ones."""
         if not isinstance(data, dict):
             raise ValueError("not an object")
         values: dict[str, Any] = {}
@@ -98,10 +98,10 @@ class TokenSet:
             if field.name not in data:
                 continue
             value = data[field.name]
-            number = field.name in ("obtained_at", "expires_at", "lifetime")
-            if isinstance(value, bool) or not isinstance(value, (int, float) if number else str):
+            is_number = field.name in ("obtained_at", "expires_at", "lifetime")
+            if isinstance(value, bool) or not isinstance(value, (int, float) if is_number else str):
                 raise ValueError(f"{field.name} has the wrong type")
-            values[field.name] = float(value) if number else value
+            values[field.name] = float(value) if is_number else value
         missing = {"access_token", "client_id", "issuer", "token_endpoint", "obtained_at"} - values.keys()
         if missing:
             raise ValueError(f"{min(missing)} is missing")
@@ -112,39 +112,39 @@ def _rebuild(values: dict[str, Any]) -> TokenSet:
     return TokenSet(**values)
 
 
-def _shown(name: str, value: Any) -> str:
-    return HIDDEN if name in _SECRET and value else repr(value)
+def _field_repr(name: str, value: Any) -> str:
+    return HIDDEN if name in _SECRET_FIELDS and value else repr(value)
 
 
 class TokenExpiry:
-    """How long one token set is still good, by whichever of the two clocks is the stricter.
+    """When a token set expires, by the stricter of the two clocks.
 
-    The wall clock counts time asleep and across restarts; the monotonic one counts when someone sets the
-    wall clock back. Measured from the moment this object is made.
+    The wall clock includes suspended time and time between runs; the monotonic clock is right when the wall clock is
+    set back. The latter is measured from the creation of this object.
     """
 
     def __init__(self, tokens: TokenSet, clock: Clock) -> None:
         self._tokens = tokens
         self._clock = clock
-        left = tokens.remaining(clock.wall())
-        self._ends = None if left is None else clock.monotonic() + left
+        remaining = tokens.remaining(clock.wall())
+        self._deadline = None if remaining is None else clock.monotonic() + remaining
 
     @property
-    def left(self) -> float | None:
-        """Seconds left; None when the server told no lifetime."""
-        by_wall = self._tokens.remaining(self._clock.wall())
-        if by_wall is None or self._ends is None:
+    def remaining(self) -> float | None:
+        """Seconds until expiry; None when the server sent no `expires_in`."""
+        by_wall_clock = self._tokens.remaining(self._clock.wall())
+        if by_wall_clock is None or self._deadline is None:
             return None
-        return min(by_wall, self._ends - self._clock.monotonic())
+        return min(by_wall_clock, self._deadline - self._clock.monotonic())
 
     @property
-    def due(self) -> bool:
-        """Whether a refresh should come before the next request."""
-        left = self.left
-        return left is not None and left <= self._tokens.margin
+    def needs_refresh(self) -> bool:
+        """Whether the token should be refreshed before the next request."""
+        remaining = self.remaining
+        return remaining is not None and remaining <= self._tokens.margin
 
     @property
-    def over(self) -> bool:
-        """Whether the token is surely of no use any more."""
-        left = self.left
-        return left is not None and left <= 0
+    def is_expired(self) -> bool:
+        """Whether the token has certainly expired."""
+        remaining = self.remaining
+        return remaining is not None and remaining <= 0

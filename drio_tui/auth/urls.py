@@ -1,4 +1,4 @@
-"""What counts as an origin and an address safe to send secrets to."""
+"""Origins, and the URLs to which secrets may be sent."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from drio_tui.auth.errors import Step, UnsafeEndpoint
 from drio_tui.text import one_line
 from drio_tui.urls import is_loopback, split
 
-__all__ = ["covers", "is_loopback", "is_safe", "origin", "require_safe", "same_issuer", "split"]
+__all__ = ["is_loopback", "is_safe", "origin", "require_safe", "resource_covers", "same_issuer", "split"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port of `url`, default ports left out: `https://getdrio.com`. Raises ValueError."""
+    """Return scheme, host and port of `url`, without a default port: `https://getdrio.com`. Raises ValueError."""
     parts = split(url)
     host = (parts.hostname or "").lower()
-    shown = f"[{host}]" if ":" in host else host
+    displayed_host = f"[{host}]" if ":" in host else host
     if parts.port is None or parts.port == _DEFAULT_PORTS.get(parts.scheme):
-        return f"{parts.scheme}://{shown}"
-    return f"{parts.scheme}://{shown}:{parts.port}"
+        return f"{parts.scheme}://{displayed_host}"
+    return f"{parts.scheme}://{displayed_host}:{parts.port}"
 
 
 def is_safe(url: str) -> bool:
-    """Whether `url` is https, or http to this machine."""
+    """Return whether `url` is https, or http to this machine."""
     try:
         parts = split(url)
     except ValueError:
@@ -33,28 +33,28 @@ def is_safe(url: str) -> bool:
 
 
 def require_safe(url: str, what: str, *, step: Step = Step.DISCOVERY) -> str:
-    """`url` when it may be used, else `UnsafeEndpoint` naming `what` it was for."""
+    """Return `url` if it is safe and has no fragment. Raises `UnsafeEndpoint`; its message begins with `what`."""
     if not is_safe(url) or "#" in url:
         raise UnsafeEndpoint(f"{what} is {one_line(url, 200)}", step=step)
     return url
 
 
-def same_issuer(one: str, other: str) -> bool:
-    """Whether metadata are the ones asked for (RFC 8414 section 3.3), for discovery only.
+def same_issuer(left: str, right: str) -> bool:
+    """Return whether two issuer identifiers are the same (RFC 8414 section 3.3); for discovery only.
 
-    The one difference forgiven is `https://host` against `https://host/`: both name the same metadata address,
-    and servers built on pydantic's URL type add that slash on one side only. From then on the metadata's own
-    spelling is the issuer, and an `iss` parameter is compared with it byte for byte.
+    The one difference allowed is `https://host` against `https://host/`: both have the same metadata URL, and
+    servers built on pydantic's URL type add that slash on one side only. After discovery the spelling in the metadata
+    is the issuer, and an `iss` parameter is compared with it byte for byte.
     """
-    return one == other or (_rooted(one) == _rooted(other))
+    return left == right or (_with_root_path(left) == _with_root_path(right))
 
 
-def _rooted(url: str) -> str:
+def _with_root_path(url: str) -> str:
     return url + "/" if url.count("/") == 2 and "?" not in url else url
 
 
-def covers(resource: str, url: str) -> bool:
-    """Whether a protected resource's identifier stands for `url`: same origin, path a prefix by whole segments."""
+def resource_covers(resource: str, url: str) -> bool:
+    """Return whether a protected resource's identifier includes `url`: same origin, path a prefix by whole segments."""
     try:
         if origin(resource) != origin(url) or "?" in resource or "#" in resource:
             return False

@@ -1,4 +1,4 @@
-"""What the sign-in tests share: the two servers, a person with a browser, stores, clocks, keyrings."""
+"""Fixtures of the sign-in tests: the two servers, a user with a browser, stores, clocks, keyrings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.auth.world import World, browse
 
 
 class FakeClock:
-    """Two clocks that move only when told to."""
+    """Two clocks that the test moves."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now
@@ -40,20 +40,20 @@ class FakeClock:
 
 
 @dataclass
-class Person:
-    """Someone signing in: opens each address as it appears, and remembers what was told."""
+class User:
+    """A user who signs in: opens each URL in a browser and records events and notices."""
 
     world: World
     store: Vault
     profiles: Profiles
     clock: FakeClock
     events: list[Event] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    opens: bool = True
+    store_notices: list[str] = field(default_factory=list)
+    opens_urls: bool = True
     pages: list[Any] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def sign_in(self, profile: Profile | None = None, **options: Any) -> SignInFlow:
+    def flow(self, profile: Profile | None = None, **options: Any) -> SignInFlow:
         options.setdefault("open_browser", False)
         options.setdefault("timeout", 20)
         return SignInFlow(
@@ -61,20 +61,20 @@ class Person:
             store=self.store,
             profiles=self.profiles,
             clock=self.clock,
-            on_event=self.see,
-            surroundings=DesktopEnvironment({}, "linux"),
+            on_event=self.on_event,
+            desktop=DesktopEnvironment({}, "linux"),
             **options,
         )
 
-    async def signs_in(self, profile: Profile | None = None, **options: Any) -> SignInResult:
+    async def sign_in(self, profile: Profile | None = None, **options: Any) -> SignInResult:
         try:
-            return await self.sign_in(profile, **options).run()
+            return await self.flow(profile, **options).run()
         finally:
-            await asyncio.gather(*self._tasks, return_exceptions=True)  # every page arrives or is refused
+            await asyncio.gather(*self._tasks, return_exceptions=True)  # wait for the pages
 
-    def see(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         self.events.append(event)
-        if isinstance(event, UrlReady) and self.opens:
+        if isinstance(event, UrlReady) and self.opens_urls:
             self._tasks.append(asyncio.create_task(self._open(event.url)))
 
     async def _open(self, url: str) -> None:
@@ -86,7 +86,7 @@ class Person:
 
     @property
     def notices(self) -> list[str]:
-        return [e.text for e in self.events if isinstance(e, Notice)] + self.told
+        return [e.text for e in self.events if isinstance(e, Notice)] + self.store_notices
 
 
 @pytest.fixture
@@ -101,9 +101,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def person(world: World, clock: FakeClock) -> Person:
-    told: list[str] = []
-    return Person(world, Vault(notice=told.append), Profiles.load(), clock, told=told)
+def user(world: World, clock: FakeClock) -> User:
+    store_notices: list[str] = []
+    return User(world, Vault(notice=store_notices.append), Profiles.load(), clock, store_notices=store_notices)
 
 
 class MemoryKeyring(KeyringBackend):

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on a real loopback socket that can also misbehave in every way a server can."""
+"""A small HTTP/1.1 server on a real loopback socket that can send any bytes, reset, or hang."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reply:
 
 @dataclass
 class Raw:
-    """Bytes as they are, then: close the connection, reset it, or say nothing more until the server ends."""
+    """Raw bytes, then: close the connection, reset it, or send nothing more until the server is closed."""
 
     data: bytes = b""
     then: Literal["close", "reset", "hang"] = "close"
@@ -89,7 +89,7 @@ class HttpServer:
         assert task is not None
         self._tasks.add(task)
         try:
-            while await self._one(reader, writer):
+            while await self._serve_request(reader, writer):
                 pass
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
@@ -97,7 +97,7 @@ class HttpServer:
             self._tasks.discard(task)
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _serve_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.split("\r\n")
         method, target, _ = first.split(" ")

@@ -1,4 +1,4 @@
-"""`drio-tui login`, `logout` and `status` as real processes, with a real browser stand-in, a pipe or a terminal."""
+"""`drio-tui login`, `logout` and `status` as real processes, with a script as browser, a pipe or a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ urllib.request.build_opener(urllib.request.ProxyHandler({{}})).open(sys.argv[1])
 
 
 @dataclass
-class Done:
+class CompletedCommand:
     code: int
     out: str
     err: str
@@ -56,13 +56,13 @@ def browser(tmp_path: Path) -> dict[str, str]:
     return {"BROWSER": str(path)}
 
 
-async def drio(*arguments: str, env: dict[str, str] | None = None, stdin: bytes | None = None) -> Done:
+async def drio(*arguments: str, env: dict[str, str] | None = None, stdin: bytes | None = None) -> CompletedCommand:
     done = await asyncio.to_thread(lambda: preloaded.run(*arguments, env=env, input=stdin))
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return CompletedCommand(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 async def test_login_status_logout(world: World, browser: dict[str, str]) -> None:
-    """B24 B59 B66: the whole way; stdout is the result, stderr tells the story, the URL is always shown."""
+    """B24 B59 B66: stdout has the result, stderr the progress, and the URL is always shown."""
     login = await drio("login", "--base-url", world.api.origin, "--timeout", "8", env=browser)
     assert login.code == 0, login.err
     assert login.out == f"Signed in to {world.api.origin[7:]} as ada@example.com (profile {world.api.origin[7:]}).\n"
@@ -88,7 +88,7 @@ async def test_login_status_logout(world: World, browser: dict[str, str]) -> Non
     assert list((paths.state_dir() / "tokens").iterdir()) == []
 
 
-async def test_json_everywhere(world: World, browser: dict[str, str]) -> None:
+async def test_json_output_of_login_status_and_logout(world: World, browser: dict[str, str]) -> None:
     """B41 B59: every line on stderr is JSON too, and no token is in any of it."""
     login = await drio("login", "--base-url", world.api.origin, "--profile", "work", "--json", env=browser)
     assert login.code == 0, login.err
@@ -103,10 +103,10 @@ async def test_json_everywhere(world: World, browser: dict[str, str]) -> None:
         assert not any(secret in d.out + d.err for d in (login, status, logout))
 
 
-async def test_the_environments_token_is_shown_as_the_source(
+async def test_status_shows_the_environment_token_as_the_source(
     world: World, browser: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B64: in `status`; never the token itself."""
+    """B64: `status` names the variable and never prints the token."""
     await drio("login", "--base-url", world.api.origin, env=browser)
     monkeypatch.setenv("DRIO_TOKEN", "very-secret-token")
     status = await drio("status")
@@ -118,8 +118,8 @@ async def test_the_environments_token_is_shown_as_the_source(
     assert "still set" in logout.err
 
 
-async def test_a_given_client_is_used_and_remembered(world: World, browser: dict[str, str]) -> None:
-    """B14: `--client-id` where nothing can be registered."""
+async def test_client_id_option_is_used_and_stored_in_the_profile(world: World, browser: dict[str, str]) -> None:
+    """B14: `--client-id` where the server has no registration endpoint."""
     world.settings.metadata = {"registration_endpoint": None}
     refused = await drio("login", "--base-url", world.api.origin, "--json", env=browser)
     assert refused.code == 1
@@ -132,8 +132,8 @@ async def test_a_given_client_is_used_and_remembered(world: World, browser: dict
     assert world.idp.to(REGISTER) == []
 
 
-async def test_a_sign_in_that_the_server_ended_with_status_200_is_exit_4(world: World, browser: dict[str, str]) -> None:
-    """B51: with the server's words; a page in the same place keeps the sign-in and is exit 1."""
+async def test_grant_refused_with_status_200_exits_with_4(world: World, browser: dict[str, str]) -> None:
+    """B51: with the server's message; an HTML page instead keeps the sign-in and exits with 1."""
     await drio("login", "--base-url", world.api.origin, env=browser)
     world.access.clear()
 
@@ -157,9 +157,7 @@ async def test_a_sign_in_that_the_server_ended_with_status_200_is_exit_4(world: 
     assert "drio-tui login" in again.err
 
 
-async def test_the_missing_keyring_is_mentioned_at_the_first_sign_in_only(
-    world: World, browser: dict[str, str]
-) -> None:
+async def test_missing_keyring_is_mentioned_at_the_first_sign_in_only(world: World, browser: dict[str, str]) -> None:
     """B59: a script that renews its token with every call prints nothing about it."""
     first = await drio("login", "--base-url", world.api.origin, env=browser)
     assert "no keyring" in first.err
@@ -172,10 +170,8 @@ async def test_the_missing_keyring_is_mentioned_at_the_first_sign_in_only(
     assert "no keyring" not in (await drio("login", env=browser)).err
 
 
-async def test_logout_reports_the_keyring_it_cannot_reach(
-    world: World, browser: dict[str, str], tmp_path: Path
-) -> None:
-    """B66: `--insecure-storage` after a keyring sign-in; no word of a revoked token while one can still be renewed."""
+async def test_logout_reports_a_locked_keyring(world: World, browser: dict[str, str], tmp_path: Path) -> None:
+    """B66: `--insecure-storage` after a keyring sign-in; no "token revoked" while one token is still valid."""
     env = {"PYTHON_KEYRING_BACKEND": "tests.auth.disk_keyring.Keyring", "DRIO_TEST_KEYRING": str(tmp_path / "kept")}
     assert (await drio("login", "--base-url", world.api.origin, env=env | browser)).code == 0
     assert (await drio("login", "--insecure-storage", env=env | browser)).code == 0
@@ -196,7 +192,7 @@ async def test_logout_reports_the_keyring_it_cannot_reach(
 
 
 async def test_scopes_can_be_chosen(world: World, browser: dict[str, str]) -> None:
-    """B22: several options, or several in one; nonsense is a usage error."""
+    """B22: several options, or several scopes in one; invalid scopes are a usage error."""
     login = ("login", "--base-url", world.api.origin)
     assert (await drio(*login, "--scope", "apps:read openid", "--scope", "email", env=browser)).code == 0
     assert world.idp.to("/door/in")[-1].params["scope"] == "apps:read openid email"
@@ -215,8 +211,8 @@ async def test_register_again_is_an_option(world: World, browser: dict[str, str]
     assert len(world.idp.to(REGISTER)) == 2
 
 
-async def test_no_input_and_no_browser_ends_in_a_timeout_not_in_a_hang(world: World) -> None:
-    """B35 F49: stdin at its end from the start."""
+async def test_login_without_input_and_browser_times_out(world: World) -> None:
+    """B35 F49: stdin is closed or empty."""
     for stdin in (None, b""):
         done = await drio(
             "login", "--base-url", world.api.origin, "--no-browser", "--timeout", "1", "--json", stdin=stdin
@@ -243,14 +239,16 @@ async def test_no_input_and_no_browser_ends_in_a_timeout_not_in_a_hang(world: Wo
     ],
 )
 async def test_exit_codes(arguments: tuple[str, ...], code: int) -> None:
-    """B65 B66: usage is 2; signing out when nobody is signed in is no failure."""
+    """B65 B66: usage errors exit with 2; signing out while signed out exits with 0."""
     done = await drio(*arguments)
     assert done.code == code, done.err
     assert "Traceback" not in done.err
     assert "\x1b" not in done.out + done.err
 
 
-async def test_nothing_hostile_reaches_the_terminal(world: World, browser: dict[str, str]) -> None:
+async def test_control_sequences_from_the_server_do_not_reach_the_terminal(
+    world: World, browser: dict[str, str]
+) -> None:
     """B31 F55: account names and error texts with control sequences are shown as symbols."""
 
     async def me(request: Request) -> Reply:
@@ -271,8 +269,8 @@ async def test_nothing_hostile_reaches_the_terminal(world: World, browser: dict[
         assert not set(done.out + done.err) & {"\x1b", "\x07", "\u202e", "\x9b"}
 
 
-async def test_a_damaged_profiles_file_is_said_aloud(world: World) -> None:
-    """F43: and kept."""
+async def test_damaged_profiles_file_is_reported_and_kept(world: World) -> None:
+    """F43: it is renamed."""
     path = Profiles().path
     path.parent.mkdir(parents=True)
     path.write_text("{")
@@ -283,11 +281,11 @@ async def test_a_damaged_profiles_file_is_said_aloud(world: World) -> None:
 
 
 class Terminal:
-    """A `drio-tui` process in a terminal of its own."""
+    """A `drio-tui` process in a separate pseudo-terminal."""
 
     def __init__(self) -> None:
         self.seen = ""
-        self.news = asyncio.Event()
+        self.output_changed = asyncio.Event()
 
     async def start(self, *arguments: str) -> None:
         self.master, slave = pty.openpty()
@@ -305,18 +303,18 @@ class Terminal:
             self.seen += os.read(self.master, 65536).decode()
         except OSError:
             asyncio.get_running_loop().remove_reader(self.master)
-        self.news.set()
+        self.output_changed.set()
 
     async def until(self, text: str) -> None:
         async with asyncio.timeout(30):
             while text not in self.seen:
-                self.news.clear()
-                await self.news.wait()
+                self.output_changed.clear()
+                await self.output_changed.wait()
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
 
-    async def url(self) -> dict[str, str]:
+    async def authorization_params(self) -> dict[str, str]:
         await self.until("can be pasted here")
         line = next(part for part in self.seen.split() if "/door/in?" in part)
         return {k: v[0] for k, v in parse_qs(urlsplit(line).query).items()}
@@ -328,56 +326,56 @@ class Terminal:
         return code
 
 
-async def test_the_address_can_be_pasted_into_the_terminal(world: World, clock: FakeClock) -> None:
-    """B36 B26: refused attempts are explained and the wait goes on; an address wrapped over lines is put together."""
+async def test_redirect_url_can_be_pasted_into_the_terminal(world: World, clock: FakeClock) -> None:
+    """B36 B26: a refused paste is explained and the wait goes on; a URL wrapped over several lines is joined."""
     terminal = Terminal()
     await terminal.start("login", "--base-url", world.api.origin, "--no-browser")
-    asked = await terminal.url()
-    terminal.type(f"{asked['redirect_uri']}?code=abcd&state=of-another-attempt\n")
+    params = await terminal.authorization_params()
+    terminal.type(f"{params['redirect_uri']}?code=abcd&state=of-another-attempt\n")
     await terminal.until("another sign-in attempt")
     code = world.mint("code")
-    world.codes[code] = asked | {"account": "ada@example.com"}
-    address = f"{asked['redirect_uri']}?code={code}&state={asked['state']}"
+    world.codes[code] = params | {"account": "ada@example.com"}
+    address = f"{params['redirect_uri']}?code={code}&state={params['state']}"
     terminal.type(f"  {address[:50]}\n{address[50:90]}\n{address[90:]}\n")
     await terminal.until("Signed in to")
     assert await terminal.end() == 0
 
 
-async def test_the_address_can_come_through_a_pipe(world: World) -> None:
-    """B36: with `--no-browser` a pipe is read too; an unusable line and the end of input stop nothing."""
+async def test_redirect_url_can_be_piped_in(world: World) -> None:
+    """B36: with `--no-browser` a pipe is read too; an unusable line or the end of input does not end the wait."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "drio_tui", "login", "--base-url", world.api.origin, "--no-browser", "--json",
         stdin=PIPE, stdout=PIPE, stderr=PIPE,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stderr is not None
-    asked: dict[str, str] = {}
-    while not asked:
+    params: dict[str, str] = {}
+    while not params:
         event = json.loads(await asyncio.wait_for(process.stderr.readline(), 30))
         if event["event"] == "url":
-            asked = {k: v[0] for k, v in parse_qs(urlsplit(event["text"]).query).items()}
+            params = {k: v[0] for k, v in parse_qs(urlsplit(event["text"]).query).items()}
     code = world.mint("code")
-    world.codes[code] = asked | {"account": "ada@example.com"}
-    out, err = await asyncio.wait_for(process.communicate(f"?code={code}&state={asked['state']}".encode()), 30)
+    world.codes[code] = params | {"account": "ada@example.com"}
+    out, err = await asyncio.wait_for(process.communicate(f"?code={code}&state={params['state']}".encode()), 30)
     assert process.returncode == 0, err
     assert json.loads(out)["account"] == "ada@example.com"
 
 
 async def test_ctrl_c_ends_the_wait_and_closes_the_port(world: World) -> None:
-    """B27: 130, no traceback, nothing listens any more, nothing was stored."""
+    """B27: exit code 130, no traceback, the port is closed and nothing was stored."""
     terminal = Terminal()
     await terminal.start("login", "--base-url", world.api.origin, "--no-browser")
-    asked = await terminal.url()
+    params = await terminal.authorization_params()
     terminal.process.send_signal(signal.SIGINT)
     assert await terminal.end() == 130
     assert "Traceback" not in terminal.seen
     with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", urlsplit(asked["redirect_uri"]).port)) != 0
+        assert probe.connect_ex(("127.0.0.1", urlsplit(params["redirect_uri"]).port)) != 0
     assert len(Profiles.load()) == 0
 
 
-async def test_the_sign_in_rooms_import_nothing_heavy() -> None:
-    """B57: no textual, pydantic or keyring for a command that only needs its token."""
+async def test_sign_in_modules_import_no_heavy_libraries() -> None:
+    """B57: no textual, pydantic or keyring for a command that only needs the token."""
     code = (
         "import sys, drio_tui.auth.bearer, drio_tui.auth.flow, drio_tui.auth.logout\n"
         "print([n for n in ('textual', 'pydantic', 'keyring') if n in sys.modules])\n"

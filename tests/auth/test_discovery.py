@@ -1,4 +1,4 @@
-"""Discovery: who signs people in for an API, and what is refused before any browser opens."""
+"""Discovery: finding the authorization server of an API, and what is refused before a browser opens."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from drio_tui.auth.errors import (
 )
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.www_authenticate import bearer_challenge, scopes
-from tests.auth.conftest import Person
+from tests.auth.conftest import User
 from tests.auth.httpd import HTML, HttpServer, Raw, Reply, Request, json_reply
 from tests.auth.world import TOKEN, World
 
 PRM = "/.well-known/oauth-protected-resource"
 
 
-async def found(world: World, total: float = 5.0) -> Discovery:
-    async with OAuthHttpClient(total=total) as wire:
-        return await discover(wire, world.base_url)
+async def run_discovery(world: World, total: float = 5.0) -> Discovery:
+    async with OAuthHttpClient(total=total) as http:
+        return await discover(http, world.base_url)
 
 
 def always(reply: Reply | Raw):
@@ -38,30 +38,32 @@ def always(reply: Reply | Raw):
     return answer
 
 
-async def test_the_challenge_names_where_the_resource_metadata_are(world: World) -> None:
+async def test_resource_metadata_url_is_taken_from_the_challenge(world: World) -> None:
     """B01: `resource_metadata` in `WWW-Authenticate` is followed, wherever it points."""
     world.settings.challenge = f'DPoP algs="x", Bearer error="x", resource_metadata="{world.api.origin}/odd/place"'
     world.api_override["/odd/place"] = always(
         json_reply({"resource": world.base_url, "authorization_servers": [world.issuer]})
     )
-    assert (await found(world)).server.issuer == world.issuer
+    assert (await run_discovery(world)).server.issuer == world.issuer
     assert world.api.to(f"{PRM}/api/v1") == []
 
 
 @pytest.mark.parametrize("challenge", [None, "Bearer", 'Bearer realm="x"', "Basic"])
-async def test_without_a_named_address_the_inserted_path_is_tried_first(world: World, challenge: str | None) -> None:
+async def test_without_a_challenge_url_the_well_known_url_with_path_is_tried(
+    world: World, challenge: str | None
+) -> None:
     """B01: the well-known address with the API's path inserted."""
     world.settings.challenge = challenge
-    assert (await found(world)).server.issuer == world.issuer
+    assert (await run_discovery(world)).server.issuer == world.issuer
 
 
-async def test_then_the_root_address_is_tried(world: World) -> None:
+async def test_root_well_known_url_is_tried_second(world: World) -> None:
     """B01: inserted path first, then the root."""
     world.settings.challenge = None
     world.settings.has_resource_metadata = False
     document = {"resource": world.api.origin, "authorization_servers": [world.issuer]}
     world.api_override[PRM] = always(json_reply(document))
-    result = await found(world)
+    result = await run_discovery(world)
     assert result.resource == world.api.origin
     paths = [r.path for r in world.api.requests]
     assert paths.index(f"{PRM}/api/v1") < paths.index(PRM)
@@ -70,111 +72,111 @@ async def test_then_the_root_address_is_tried(world: World) -> None:
 @pytest.mark.parametrize(
     "resource", ["https://elsewhere.example/api/v1", "{origin}/api/v2", "{origin}/api/v1/me", "{origin}/api/v", None, 3]
 )
-async def test_metadata_for_another_resource_stop_the_sign_in(person: Person, world: World, resource: object) -> None:
+async def test_metadata_for_another_resource_are_rejected(user: User, world: World, resource: object) -> None:
     """B02: `resource` must cover the API's address; no browser is opened."""
     value = resource.format(origin=world.api.origin) if isinstance(resource, str) else resource
     world.settings.resource = {"resource": value}
     with pytest.raises((MetadataMismatch, BadAnswer)) as caught:
-        await person.signs_in()
-    assert person.urls == []
+        await user.sign_in()
+    assert user.urls == []
     assert caught.value.step is Step.DISCOVERY
     assert world.idp.requests == []
 
 
 @pytest.mark.parametrize("layout", ["oauth", "openid", "openid appended", "oauth appended"])
 @pytest.mark.parametrize("path", ["", "/tenant/a"])
-async def test_all_four_metadata_addresses_are_found(world: World, layout: str, path: str) -> None:
+async def test_all_four_metadata_urls_are_tried(world: World, layout: str, path: str) -> None:
     """B03: path inserted and appended, OAuth and OpenID names."""
     world.settings.layout, world.settings.issuer_path = layout, path
-    assert (await found(world)).server.token_endpoint == world.idp.origin + TOKEN
+    assert (await run_discovery(world)).server.token_endpoint == world.idp.origin + TOKEN
 
 
-async def test_metadata_that_name_another_issuer_are_rejected(person: Person, world: World) -> None:
-    """B04: RFC 8414 section 3.3; both names are told."""
+async def test_metadata_that_name_another_issuer_are_rejected(user: User, world: World) -> None:
+    """B04: RFC 8414 section 3.3; the message has both names."""
     world.settings.metadata = {"issuer": "https://evil.example"}
     with pytest.raises(MetadataMismatch) as caught:
-        await person.signs_in()
+        await user.sign_in()
     assert "evil.example" in caught.value.message
     assert world.issuer in caught.value.message
-    assert person.urls == []
+    assert user.urls == []
 
 
-async def test_an_api_without_resource_metadata_may_be_its_own_server(world: World) -> None:
+async def test_api_without_resource_metadata_can_be_its_own_authorization_server(world: World) -> None:
     """B04 (b): no resource metadata, the API's own document, equal issuer."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     document = world.metadata() | {"issuer": world.api.origin}
     world.api_override["/.well-known/oauth-authorization-server"] = always(json_reply(document))
-    result = await found(world)
+    result = await run_discovery(world)
     assert result.server.issuer == world.api.origin
     assert result.resource == world.base_url
 
 
-async def test_a_document_that_delegates_is_not_used_itself(world: World) -> None:
-    """B04 (b): another issuer named (AuthKit): it is asked, and none of the first document's endpoints are used."""
+async def test_endpoints_of_metadata_that_name_another_issuer_are_not_used(world: World) -> None:
+    """B04 (b): they name another issuer (AuthKit): its own metadata are fetched and used."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     lure = world.metadata() | {"token_endpoint": "https://evil.example/token"}
     world.api_override["/.well-known/oauth-authorization-server"] = always(json_reply(lure))
-    assert (await found(world)).server.token_endpoint == world.idp.origin + TOKEN
+    assert (await run_discovery(world)).server.token_endpoint == world.idp.origin + TOKEN
 
 
-async def test_a_delegation_that_is_not_confirmed_stops_and_names_both(world: World) -> None:
-    """B04 (c): the named issuer says another name still."""
+async def test_delegation_that_the_named_issuer_does_not_confirm_is_rejected(world: World) -> None:
+    """B04 (c): the named issuer's own metadata name a third issuer; the message has both."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     named = world.metadata()
     world.api_override["/.well-known/oauth-authorization-server"] = always(json_reply(named))
     world.settings.metadata = {"issuer": "https://third.example"}
     with pytest.raises(MetadataMismatch) as caught:
-        await found(world)
+        await run_discovery(world)
     assert world.issuer in caught.value.message
     assert "third.example" in caught.value.message
 
 
-async def test_a_delegation_to_plain_http_elsewhere_is_refused(world: World) -> None:
+async def test_delegation_to_plain_http_is_refused(world: World) -> None:
     """B04 B06: the second document is fetched over https only."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     document = world.metadata() | {"issuer": "http://id.example"}
     world.api_override["/.well-known/oauth-authorization-server"] = always(json_reply(document))
     with pytest.raises(UnsafeEndpoint):
-        await found(world)
+        await run_discovery(world)
 
 
 @pytest.mark.parametrize("reply", [Reply(500), Reply(503), Reply(429, headers={"Retry-After": "7"})], ids=str)
 @pytest.mark.parametrize("which", ["resource", "server"])
-async def test_trouble_is_never_taken_for_nothing_there(world: World, reply: Reply, which: str) -> None:
-    """B05: 5xx and 429 on metadata are told as such."""
+async def test_server_errors_do_not_count_as_missing_metadata(world: World, reply: Reply, which: str) -> None:
+    """B05: 5xx and 429 on metadata raise `ServerUnavailable`."""
     world.settings.challenge = None
     if which == "resource":
         world.api_override[f"{PRM}/api/v1"] = always(reply)
     else:
         world.override[world.metadata_path] = always(reply)
     with pytest.raises(ServerUnavailable) as caught:
-        await found(world)
+        await run_discovery(world)
     assert caught.value.status == reply.status
     assert caught.value.retry_after == (7.0 if reply.status == 429 else None)
     assert not any("openid" in r.path for r in world.idp.requests)
 
 
-async def test_a_hanging_metadata_address_is_a_timeout(world: World) -> None:
-    """B05: and not "no metadata"."""
+async def test_hanging_metadata_request_times_out(world: World) -> None:
+    """B05: it does not count as missing metadata."""
     world.override[world.metadata_path] = always(Raw(b"", "hang"))
     with pytest.raises(StepTimeout):
-        await found(world, total=0.3)
+        await run_discovery(world, total=0.3)
 
 
-async def test_metadata_that_trickle_in_are_cut_off_in_all(world: World) -> None:
-    """B05: the limit is for the whole answer, not for the pause between bytes."""
+async def test_time_limit_covers_the_whole_metadata_response(world: World) -> None:
+    """B05: the limit is for the whole response, not for the pause between bytes."""
     world.override[world.metadata_path] = always(Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "hang"))
     with pytest.raises(StepTimeout):
-        await found(world, total=0.3)
+        await run_discovery(world, total=0.3)
 
 
-async def test_a_closed_port_is_told_as_unreachable() -> None:
-    """B05: nothing listens."""
+async def test_closed_port_is_reported_as_unreachable() -> None:
+    """B05: the server has been closed."""
     async with HttpServer(always(Reply(404))) as gone:
         origin = gone.origin
-    async with OAuthHttpClient() as wire:
+    async with OAuthHttpClient() as http:
         with pytest.raises(StepUnreachable) as caught:
-            await discover(wire, f"{origin}/api/v1")
+            await discover(http, f"{origin}/api/v1")
     assert caught.value.step is Step.DISCOVERY
 
 
@@ -200,27 +202,27 @@ async def test_a_closed_port_is_told_as_unreachable() -> None:
     ],
 )
 async def test_unsafe_endpoints_are_refused_before_use(world: World, endpoint: str, address: str) -> None:
-    """B06: https, or http to this machine; nothing else."""
+    """B06: only https, or http to this machine."""
     world.settings.metadata = {endpoint: address}
     with pytest.raises(UnsafeEndpoint) as caught:
-        await found(world)
+        await run_discovery(world)
     assert endpoint in caught.value.message
 
 
 @pytest.mark.parametrize("address", ["https://id.example/x", "http://localhost:1/x", "http://[::1]:1/x"])
-async def test_https_and_this_machine_are_fine(world: World, address: str) -> None:
-    """B06: the other side of the rule."""
+async def test_https_and_loopback_endpoints_are_accepted(world: World, address: str) -> None:
+    """B06: https anywhere, and http to this machine."""
     world.settings.metadata = {"token_endpoint": address}
-    assert (await found(world)).server.token_endpoint == address
+    assert (await run_discovery(world)).server.token_endpoint == address
 
 
 @pytest.mark.parametrize("methods", [None, [], ["plain"]])
-async def test_a_server_without_s256_is_refused(person: Person, world: World, methods: object) -> None:
-    """B07: with a message, before the browser."""
+async def test_a_server_without_s256_is_refused(user: User, world: World, methods: object) -> None:
+    """B07: before a browser opens."""
     world.settings.metadata = {"code_challenge_methods_supported": methods}
     with pytest.raises(PkceMissing):
-        await person.signs_in()
-    assert person.urls == []
+        await user.sign_in()
+    assert user.urls == []
 
 
 @pytest.mark.parametrize(
@@ -242,12 +244,12 @@ async def test_a_server_without_s256_is_refused(person: Person, world: World, me
     ],
     ids=range(13),
 )
-async def test_metadata_that_make_no_sense_are_a_clear_error(world: World, reply: Reply) -> None:
+async def test_malformed_metadata_raise_bad_answer(world: World, reply: Reply) -> None:
     """B09: larger than 1 MiB, not JSON, wrong types."""
     body = reply.body.replace(b'"I"', f'"{world.issuer}"'.encode())
     world.override[world.metadata_path] = always(Reply(reply.status, body, reply.headers))
     with pytest.raises(BadAnswer) as caught:
-        await found(world)
+        await run_discovery(world)
     assert caught.value.step is Step.DISCOVERY
     assert "Traceback" not in str(caught.value)
 
@@ -260,99 +262,99 @@ async def test_a_gzip_bomb_is_not_unpacked(world: World) -> None:
     assert len(bomb) < 1 << 20
     world.override[world.metadata_path] = always(Reply(200, bomb, {"Content-Encoding": "gzip"}))
     with pytest.raises(BadAnswer, match="larger than 1 MiB"):
-        await found(world)
+        await run_discovery(world)
 
 
-async def test_a_page_for_every_path_does_not_hide_the_metadata(world: World) -> None:
+async def test_html_page_at_one_metadata_url_does_not_hide_the_next(world: World) -> None:
     """B09: a host that answers every unknown path with its home page, and the real document at the next address."""
     world.settings.issuer_path, world.settings.layout = "/t", "openid appended"
     world.override["/.well-known/oauth-authorization-server/t"] = always(HTML)
-    assert (await found(world)).server.issuer == world.issuer
+    assert (await run_discovery(world)).server.issuer == world.issuer
 
 
-async def test_redirects_on_metadata_are_followed_a_little(world: World) -> None:
-    """B09: a redirect or two are fine, a loop is not."""
+async def test_metadata_redirects_are_followed_up_to_a_limit(world: World) -> None:
+    """B09: one redirect is followed, a loop raises."""
     world.override["/there"] = always(json_reply(world.metadata()))
     world.override[world.metadata_path] = always(Reply(302, b"", {"Location": "/there"}))
-    assert (await found(world)).server.issuer == world.issuer
+    assert (await run_discovery(world)).server.issuer == world.issuer
     world.override[world.metadata_path] = always(Reply(302, b"", {"Location": world.metadata_path}))
     with pytest.raises(BadAnswer, match="redirects"):
-        await found(world)
+        await run_discovery(world)
 
 
 @pytest.mark.parametrize("target", ["http://id.example/", "ftp://127.0.0.1/", "file:///etc/passwd"])
-async def test_metadata_redirects_never_leave_safe_addresses(world: World, target: str) -> None:
+async def test_metadata_redirects_to_unsafe_urls_are_refused(world: World, target: str) -> None:
     """B09: never to plain http elsewhere, never to another scheme."""
     world.override[world.metadata_path] = always(Reply(302, b"", {"Location": target}))
     with pytest.raises(UnsafeEndpoint):
-        await found(world)
+        await run_discovery(world)
 
 
 @pytest.mark.parametrize("missing", ["authorization_endpoint", "token_endpoint"])
-async def test_metadata_without_an_endpoint_name_it(world: World, missing: str) -> None:
+async def test_missing_endpoint_is_named_in_the_error(world: World, missing: str) -> None:
     """B09: the message says what is missing."""
     world.settings.metadata = {missing: None}
     with pytest.raises(BadAnswer, match=missing):
-        await found(world)
+        await run_discovery(world)
 
 
-async def test_a_host_without_any_metadata_says_so(world: World) -> None:
+async def test_host_without_any_metadata_is_reported(world: World) -> None:
     """B03: every address answers 404."""
     world.settings.has_resource_metadata, world.settings.challenge = False, None
     with pytest.raises(NoSignInService):
-        await found(world)
+        await run_discovery(world)
 
 
-async def test_scopes_come_from_the_challenge_first(person: Person, world: World) -> None:
+async def test_scopes_come_from_the_challenge_first(user: User, world: World) -> None:
     """B22: the challenge's scope wins over both lists."""
     world.settings.challenge = (
         "Bearer" + f' scope="openid apps:write", resource_metadata="{world.api.origin}{PRM}/api/v1"'
     )
     world.settings.resource = {"scopes_supported": ["other"]}
-    assert (await found(world)).scopes == ("openid", "apps:write")
+    assert (await run_discovery(world)).scopes == ("openid", "apps:write")
 
 
 async def test_scopes_come_from_the_resource_then_from_the_server(world: World) -> None:
     """B22: `scopes_supported` of the resource, else of the server."""
     world.settings.resource = {"scopes_supported": ["openid", "email"]}
-    assert (await found(world)).scopes == ("openid", "email")
+    assert (await run_discovery(world)).scopes == ("openid", "email")
     world.settings.resource = {}
-    assert (await found(world)).scopes == ("openid", "profile", "email")
+    assert (await run_discovery(world)).scopes == ("openid", "profile", "email")
 
 
-async def test_of_a_servers_own_list_only_what_the_api_needs_is_asked_for(world: World) -> None:
-    """B22: that list covers everything the server signs people in for."""
+async def test_only_api_scopes_of_the_servers_list_are_requested(world: World) -> None:
+    """B22: the server's list covers all of its resources."""
     world.settings.metadata = {"scopes_supported": ["admin", "email", "openid", "billing:write", "offline_access"]}
-    assert (await found(world)).scopes == ("email", "openid", "offline_access")
+    assert (await run_discovery(world)).scopes == ("email", "openid", "offline_access")
     world.settings.metadata = {"scopes_supported": ["admin"]}
-    assert (await found(world)).scopes == ()
+    assert (await run_discovery(world)).scopes == ()
 
 
-async def test_without_any_list_no_scope_is_sent(person: Person, world: World) -> None:
-    """B22 B10: `scope` is left out of the address and of the registration, not sent empty."""
+async def test_without_listed_scopes_no_scope_is_sent(user: User, world: World) -> None:
+    """B22 B10: `scope` is omitted from the URL and the registration, not sent empty."""
     world.settings.metadata = {"scopes_supported": None}
-    await person.signs_in()
-    assert "scope=" not in person.urls[0]
+    await user.sign_in()
+    assert "scope=" not in user.urls[0]
     assert "scope" not in world.idp.to("/desk/enrol")[0].json
 
 
 @pytest.mark.parametrize("listed", [True, False])
-async def test_offline_access_is_asked_for_only_where_it_is_listed(person: Person, world: World, listed: bool) -> None:
-    """B22: two scenarios; with it the consent is asked for (OpenID Connect Core section 11)."""
+async def test_offline_access_is_requested_only_where_it_is_listed(user: User, world: World, listed: bool) -> None:
+    """B22: with `prompt=consent` (OpenID Connect Core section 11)."""
     world.settings.resource = {"scopes_supported": ["openid"]}
     world.settings.metadata = {"scopes_supported": ["openid", "offline_access"] if listed else ["openid"]}
-    await person.signs_in()
-    assert ("offline_access" in person.urls[0]) is listed
-    assert ("prompt=consent" in person.urls[0]) is listed
+    await user.sign_in()
+    assert ("offline_access" in user.urls[0]) is listed
+    assert ("prompt=consent" in user.urls[0]) is listed
 
 
-async def test_another_issuer_gets_neither_the_old_client_nor_the_old_tokens(person: Person, world: World) -> None:
+async def test_client_and_tokens_of_one_issuer_are_not_sent_to_another(user: User, world: World) -> None:
     """B17: after the API names another server, the old one's client id and tokens are not sent there."""
-    first = await person.signs_in()
+    first = await user.sign_in()
     async with World() as other:
         world.api_override["/api/v1/me"] = _me_of(world, other)
         world.settings.resource = {"authorization_servers": [other.issuer]}
-        second = await person.signs_in()
+        second = await user.sign_in()
         sent = b"".join(r.body + r.query.encode() + str(r.headers).encode() for r in other.idp.requests).decode()
     assert second.tokens.issuer == other.issuer
     for secret in (first.tokens.client_id, first.tokens.access_token, first.tokens.refresh_token):
@@ -381,18 +383,18 @@ def _me_of(world: World, other: World):
         (["=,,;;\x00" * 5000], {}),
     ],
 )
-def test_challenges_are_read_as_the_grammar_says(values: list[str], expected: dict[str, str]) -> None:
+def test_challenges_are_parsed_by_the_grammar(values: list[str], expected: dict[str, str]) -> None:
     """B01: several challenges in one or more headers, quoted strings, noise."""
     assert bearer_challenge(values) == expected
 
 
-def test_scopes_that_the_grammar_forbids_are_left_out() -> None:
-    """B22: no quotes, no control characters, each once."""
+def test_invalid_scopes_are_left_out() -> None:
+    """B22: quotes, control characters and duplicates."""
     assert scopes('a b a "c" d\x00 e') == ("a", "b", "e")
 
 
-def test_every_failure_is_one_family() -> None:
-    """B09: a caller catches `SignInFailed` and has a title, a step and a hint."""
+def test_every_error_is_a_sign_in_failed_with_title_step_and_hint() -> None:
+    """B09: so that a caller needs to catch `SignInFailed` only."""
     for kind in (NoSignInService, MetadataMismatch, UnsafeEndpoint, PkceMissing, BadAnswer, ServerUnavailable):
         error = kind("m")
         assert isinstance(error, SignInFailed)

@@ -16,19 +16,19 @@ from drio_tui.auth.errors import Step, StepUnreachable, UnsafeEndpoint
 from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.profiles import Profile
 from drio_tui.storage import paths
-from tests.auth.conftest import Person
+from tests.auth.conftest import User
 from tests.auth.httpd import HttpServer, Reply, Request, json_reply
 from tests.auth.world import World
 
 
-async def test_the_environments_token_overrides_every_sign_in(
-    person: Person, world: World, monkeypatch: pytest.MonkeyPatch
+async def test_environment_token_overrides_stored_sign_ins(
+    user: User, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B64: used as it is, named as the source, written nowhere, never renewed."""
-    done = await person.signs_in()
+    """B64: it is named as the source, never stored and never renewed."""
+    done = await user.sign_in()
     world.access["from-the-environment"] = "ci@example.com"
     monkeypatch.setenv("DRIO_TOKEN", " from-the-environment\n")
-    auth = bearer_for(done.profile, person.store)
+    auth = bearer_for(done.profile, user.store)
     assert auth.source.source == "DRIO_TOKEN"
     assert await auth.token() == "from-the-environment"
     async with httpx.AsyncClient(base_url=world.base_url, auth=auth, trust_env=False) as client:
@@ -43,21 +43,21 @@ async def test_the_environments_token_overrides_every_sign_in(
 
 
 @pytest.mark.parametrize("value", ["a b", "a\nb: c", "ümlaut", "a\x00b", "a\x7f"])
-def test_what_cannot_be_a_token_is_refused_without_being_repeated(value: str) -> None:
-    """B64 B68: no header injection, no echo."""
+def test_invalid_environment_token_is_refused_and_not_quoted(value: str) -> None:
+    """B64 B68: no header injection, and the message does not contain it."""
     with pytest.raises(UsageError) as caught:
         StaticToken(value, "DRIO_TOKEN")
     assert value not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["", "  "])
-def test_an_empty_token_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """B64."""
+def test_blank_environment_token_is_ignored(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """B64: the variable is unset or blank."""
     monkeypatch.setenv("DRIO_TOKEN", value)
     assert token_from_environment() is None
 
 
-async def test_the_environments_token_goes_to_the_profiles_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_environment_token_is_sent_to_the_profiles_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """B64 B65."""
     monkeypatch.setenv("DRIO_TOKEN", "from-the-environment")
 
@@ -93,26 +93,28 @@ async def https_server(authority: trustme.CA, answer: bytes = b"200 OK\r\nConten
     return await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
 
 
-async def test_a_private_authority_is_trusted_when_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_private_certificate_authority_is_trusted_when_configured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """B70: `SSL_CERT_FILE`; without it the certificate is refused with a hint."""
     authority = trustme.CA()
     server = await https_server(authority)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
     try:
-        async with OAuthHttpClient() as wire:
+        async with OAuthHttpClient() as http:
             with pytest.raises(StepUnreachable) as caught:
-                await wire.get(url, step=Step.DISCOVERY)
+                await http.get(url, step=Step.DISCOVERY)
             assert "SSL_CERT_FILE" in caught.value.hint
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        async with OAuthHttpClient() as wire:
-            assert (await wire.get(url, step=Step.DISCOVERY)).json_object() == {}
+        async with OAuthHttpClient() as http:
+            assert (await http.get(url, step=Step.DISCOVERY)).json_object() == {}
     finally:
         server.close()
         await server.wait_closed()
 
 
-async def test_a_redirect_never_gives_up_encryption(
+async def test_redirect_from_https_to_http_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, world: World
 ) -> None:
     """B09: https→http is refused even when it leads to this machine."""
@@ -122,23 +124,21 @@ async def test_a_redirect_never_gives_up_encryption(
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     try:
-        async with OAuthHttpClient() as wire:
+        async with OAuthHttpClient() as http:
             with pytest.raises(UnsafeEndpoint, match="from https"):
-                await wire.get(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/x", step=Step.DISCOVERY)
+                await http.get(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/x", step=Step.DISCOVERY)
     finally:
         server.close()
         await server.wait_closed()
     assert world.idp.requests == []
 
 
-async def test_a_proxy_is_used_for_others_and_never_for_this_machine(
-    monkeypatch: pytest.MonkeyPatch, world: World
-) -> None:
-    """B70 F17: `HTTP_PROXY` and `HTTPS_PROXY` are honoured; loopback goes straight, proxy or not."""
-    asked: list[str] = []
+async def test_proxy_is_used_for_other_hosts_only(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    """B70 F17: `HTTP_PROXY` and `HTTPS_PROXY` are honoured, except for loopback."""
+    request_lines: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await reader.readline()).decode().strip())
+        request_lines.append((await reader.readline()).decode().strip())
         writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
         writer.close()
@@ -148,17 +148,17 @@ async def test_a_proxy_is_used_for_others_and_never_for_this_machine(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, address)
     try:
-        async with OAuthHttpClient() as wire:
-            assert (await wire.get(world.idp.origin + world.metadata_path, step=Step.DISCOVERY)).status == 200
-            assert asked == []
+        async with OAuthHttpClient() as http:
+            assert (await http.get(world.idp.origin + world.metadata_path, step=Step.DISCOVERY)).status == 200
+            assert request_lines == []
             with pytest.raises(StepUnreachable):
-                await wire.get("https://id.example/x", step=Step.DISCOVERY)
-            assert asked == ["CONNECT id.example:443 HTTP/1.1"]
+                await http.get("https://id.example/x", step=Step.DISCOVERY)
+            assert request_lines == ["CONNECT id.example:443 HTTP/1.1"]
         monkeypatch.setenv("NO_PROXY", "127.0.0.9")
-        async with OAuthHttpClient(connect=2) as wire:
+        async with OAuthHttpClient(connect=2) as http:
             with pytest.raises(StepUnreachable):
-                await wire.get("https://127.0.0.9:1/x", step=Step.DISCOVERY)
-            assert len(asked) == 1
+                await http.get("https://127.0.0.9:1/x", step=Step.DISCOVERY)
+            assert len(request_lines) == 1
     finally:
         proxy.close()
         await proxy.wait_closed()
@@ -167,20 +167,20 @@ async def test_a_proxy_is_used_for_others_and_never_for_this_machine(
 @pytest.mark.parametrize(
     ("variable", "value"), [("ALL_PROXY", "socks5h://127.0.0.1:1"), ("SSL_CERT_FILE", "/nonexistent/ca.pem")]
 )
-async def test_settings_that_cannot_work_are_named_and_do_not_keep_us_from_this_machine(
+async def test_invalid_network_settings_are_named_and_do_not_affect_loopback(
     monkeypatch: pytest.MonkeyPatch, world: World, variable: str, value: str
 ) -> None:
     """F17: SOCKS needs a package that the base install leaves out; the sandbox needs no proxy."""
     monkeypatch.setenv(variable, value)
-    async with OAuthHttpClient() as wire:
-        assert (await wire.get(world.idp.origin + world.metadata_path, step=Step.DISCOVERY)).status == 200
+    async with OAuthHttpClient() as http:
+        assert (await http.get(world.idp.origin + world.metadata_path, step=Step.DISCOVERY)).status == 200
         with pytest.raises(StepUnreachable) as caught:
-            await wire.get("https://id.example/x", step=Step.DISCOVERY)
+            await http.get("https://id.example/x", step=Step.DISCOVERY)
     assert "network settings" in str(caught.value)
     assert variable in caught.value.hint
 
 
-def test_there_is_no_way_to_switch_verification_off() -> None:
+def test_certificate_verification_is_never_disabled() -> None:
     """B70: nothing in the sign-in code disables certificate checks."""
     import drio_tui.auth
 
@@ -190,7 +190,7 @@ def test_there_is_no_way_to_switch_verification_off() -> None:
     assert not any("verify=False" in s or "CERT_NONE" in s or "check_hostname" in s for s in sources)
 
 
-def test_profiles_of_plain_http_elsewhere_cannot_exist() -> None:
+def test_plain_http_base_urls_of_other_hosts_are_refused() -> None:
     """B65 B06: the one place that could send a token in clear text."""
     from drio_tui.auth.profiles import normalize_base_url
 

@@ -11,25 +11,25 @@ import pytest
 HERE = Path(__file__).parent
 
 
-def claims() -> dict[str, list[str]]:
-    """Behaviour id → the tests whose docstrings name it."""
-    found: dict[str, list[str]] = {}
+def documented_behaviours() -> dict[str, list[str]]:
+    """Return the tests whose docstrings name each behaviour id."""
+    tests_by_id: dict[str, list[str]] = {}
     for path in HERE.glob("test_*.py"):
         if path.name == Path(__file__).name:
             continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 for behaviour in re.findall(r"\bB\d\d\b", ast.get_docstring(node) or ""):
-                    found.setdefault(behaviour, []).append(f"{path.name}::{node.name}")
-    return found
+                    tests_by_id.setdefault(behaviour, []).append(f"{path.name}::{node.name}")
+    return tests_by_id
 
 
 @pytest.mark.parametrize("behaviour", [f"B{number:02}" for number in range(1, 71)])
-def test_a_behaviour_is_shown_by_a_test(behaviour: str) -> None:
-    assert claims().get(behaviour), f"no test names {behaviour}"
+def test_each_behaviour_is_named_by_a_test(behaviour: str) -> None:
+    assert documented_behaviours().get(behaviour), f"no test names {behaviour}"
 
 
-def test_every_sign_in_test_says_what_it_shows() -> None:
+def test_every_sign_in_test_names_a_behaviour() -> None:
     for path in HERE.glob("test_*.py"):
         if path.name == Path(__file__).name:
             continue

@@ -1,4 +1,4 @@
-"""After a whole session, nothing secret is anywhere it should not be."""
+"""No secret is in logs, reprs, errors, files or processes where it should not be."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from drio_tui.auth.errors import SignedOut, SignInFailed
 from drio_tui.auth.file_store import FileBackend
 from drio_tui.auth.logout import log_out
 from drio_tui.auth.token_manager import TokenManager
-from tests.auth.conftest import Person
+from tests.auth.conftest import User
 from tests.auth.httpd import Raw, Reply, Request, json_reply
 from tests.auth.world import TOKEN, World
 
 SECRET_KINDS = ("at-", "rt-", "code-", "secret-")
 
 
-def attempts_secrets(person: Person, world: World) -> list[str]:
-    """State and verifier of every attempt."""
+def request_secrets(user: User, world: World) -> list[str]:
+    """Return state and verifier of every authorization request."""
     states = [r.params["state"] for r in world.idp.requests if "state" in r.params]
     verifiers = [r.form["code_verifier"] for r in world.idp.to(TOKEN) if "code_verifier" in r.form]
     return states + verifiers
 
 
 async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
-    person: Person, world: World, caplog: pytest.LogCaptureFixture, isolated: Path
+    user: User, world: World, caplog: pytest.LogCaptureFixture, isolated: Path
 ) -> None:
     """B68: sign in, work, refresh, failures of every kind, sign out, with every logger at DEBUG."""
     caplog.set_level(logging.DEBUG)
@@ -47,9 +47,9 @@ async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
         shown.append("".join(frames.format()))
 
     world.settings.secret_method = "client_secret_basic"
-    done = await person.signs_in()
-    keeper = TokenManager(done.profile, person.store, clock=person.clock)
-    auth = BearerAuth(keeper, world.base_url)
+    done = await user.sign_in()
+    manager = TokenManager(done.profile, user.store, clock=user.clock)
+    auth = BearerAuth(manager, world.base_url)
     async with httpx.AsyncClient(base_url=world.base_url, auth=auth, trust_env=False) as client:
         await client.post("/things", json={})
         world.access.clear()
@@ -64,29 +64,27 @@ async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
             else:
                 world.override.pop(TOKEN)
                 world.refresh.clear()
-            person.clock.pass_time(400)
+            user.clock.pass_time(400)
             try:
                 await client.get("/things")
             except Exception as error:
                 note(error)
         with pytest.raises(SignedOut):
-            await keeper.token()
+            await manager.token()
     world.override[TOKEN] = broken
     with pytest.raises(SignInFailed) as caught:
-        await person.signs_in()
+        await user.sign_in()
     note(caught.value)
     del world.override[TOKEN]
-    again = await person.signs_in()
-    shown += [
-        repr(x) + str(x) for x in (again, again.tokens, again.profile, keeper, auth, person.store, *person.events)
-    ]
+    again = await user.sign_in()
+    shown += [repr(x) + str(x) for x in (again, again.tokens, again.profile, manager, auth, user.store, *user.events)]
     shown.append(pickle.dumps(again).decode("latin-1"))
-    shown += person.notices
+    shown += user.notices
     files = {p: p.read_bytes().decode("latin-1") for p in isolated.rglob("*") if p.is_file()}
-    await log_out(again.profile, person.store, person.profiles)
+    await log_out(again.profile, user.store, user.profiles)
 
     everything = "\n".join([caplog.text, *shown])
-    secrets = [s for s in world.minted if s.startswith(SECRET_KINDS)] + attempts_secrets(person, world)
+    secrets = [s for s in world.minted if s.startswith(SECRET_KINDS)] + request_secrets(user, world)
     assert len(secrets) > 10
     assert len(caplog.records) > 20
     for secret in secrets:
@@ -99,7 +97,7 @@ async def test_a_whole_session_leaves_no_secret_in_logs_reprs_errors_or_files(
 
 
 async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
-    person: Person, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    user: User, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B68: the opener's arguments hold the address and with it the state, which is of no use without the verifier."""
     from drio_tui.auth.browser import DesktopEnvironment
@@ -111,11 +109,11 @@ async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
     monkeypatch.setenv("DRIO_TOKEN", "secret-in-the-environment")
     env = dict(os.environ) | {"BROWSER": str(opener)}
     sign_in = SignInFlow(
-        person.profiles.resolve(base_url=world.base_url),
-        store=person.store,
-        profiles=person.profiles,
-        on_event=person.see,
-        surroundings=DesktopEnvironment(env, sys.platform),
+        user.profiles.resolve(base_url=world.base_url),
+        store=user.store,
+        profiles=user.profiles,
+        on_event=user.on_event,
+        desktop=DesktopEnvironment(env, sys.platform),
     )
     await sign_in.run()
     seen = (tmp_path / "args").read_text() + (tmp_path / "env").read_text()
@@ -126,39 +124,39 @@ async def test_no_secret_is_in_the_process_list_or_in_a_childs_environment(
 
 
 @pytest.mark.parametrize("form", ["page", "text", "description", "message", "code"])
-async def test_error_answers_that_echo_our_secrets_are_not_shown_whole(person: Person, world: World, form: str) -> None:
-    """B68: a server that repeats the code or the verifier: its words are shown without them."""
+async def test_secrets_echoed_in_error_responses_are_hidden(user: User, world: World, form: str) -> None:
+    """B68: the server repeats the code or the verifier; its message is shown without them."""
 
     async def echo(request: Request) -> Reply:
-        said = f"Bad code {request.form['code']} for {request.form['code_verifier']}"
+        text = f"Bad code {request.form['code']} for {request.form['code_verifier']}"
         match form:
             case "page":
                 return Reply(200, b"<html>Bad " + request.body + b"</html>", {"Content-Type": "text/html"})
             case "text":
-                return Reply(200, said.encode(), {"Content-Type": "text/plain"})
+                return Reply(200, text.encode(), {"Content-Type": "text/plain"})
             case "description":
-                return json_reply({"error": "invalid_grant", "error_description": said}, 400)
+                return json_reply({"error": "invalid_grant", "error_description": text}, 400)
             case "code":
-                return json_reply({"error": said}, 400)
-        return json_reply({"message": said})
+                return json_reply({"error": text}, 400)
+        return json_reply({"message": text})
 
     world.override[TOKEN] = echo
     with pytest.raises(SignInFailed) as caught:
-        await person.signs_in()
+        await user.sign_in()
     assert "Bad" in caught.value.message
-    for secret in [s for s in world.minted if s.startswith("code-")] + attempts_secrets(person, world):
+    for secret in [s for s in world.minted if s.startswith("code-")] + request_secrets(user, world):
         assert secret not in repr(caught.value) + str(caught.value.as_dict())
 
 
-async def test_tasks_have_names_that_tell_nothing(person: Person, world: World) -> None:
+async def test_task_reprs_hold_no_secret(user: User, world: World) -> None:
     """B68: asyncio's own reprs (debug mode prints them) hold no secret."""
-    person.opens = False
-    task = asyncio.create_task(person.sign_in().run())
-    while not person.urls:
+    user.opens_urls = False
+    task = asyncio.create_task(user.flow().run())
+    while not user.urls:
         await asyncio.sleep(0)
     shown = "".join(repr(t) + repr(t.get_coro()) for t in asyncio.all_tasks())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert person.urls[0] not in shown
+    assert user.urls[0] not in shown
     assert "state=" not in shown

@@ -14,15 +14,15 @@ from drio_tui.auth.errors import StoreFailed
 from drio_tui.auth.logout import log_out
 from drio_tui.auth.profiles import Profile, Profiles
 from drio_tui.auth.token_store import Vault
-from tests.auth.conftest import MemoryKeyring, Person, token_set
+from tests.auth.conftest import MemoryKeyring, User, token_set
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
 from tests.auth.world import REVOKE, World
 
 
-async def test_the_refresh_token_is_revoked_and_everything_is_deleted(person: Person, world: World) -> None:
-    """B66: revoked at the server, gone here, the profile knows no account any more."""
-    done = await person.signs_in()
-    result = await log_out(done.profile, person.store, person.profiles)
+async def test_logout_revokes_the_refresh_token_and_deletes_everything(user: User, world: World) -> None:
+    """B66: revoked at the server, deleted here, and removed from the profile."""
+    done = await user.sign_in()
+    result = await log_out(done.profile, user.store, user.profiles)
     assert result.was_signed_in
     assert result.revoked
     assert result.problem is None
@@ -37,10 +37,10 @@ async def test_the_refresh_token_is_revoked_and_everything_is_deleted(person: Pe
 
 
 @pytest.mark.parametrize("reply", [Reply(500), Reply(400), Raw(b"", "reset"), Raw(b"", "hang")], ids=range(4))
-async def test_a_server_that_does_not_cooperate_is_reported_and_changes_nothing(
-    person: Person, world: World, reply: Reply | Raw, monkeypatch: pytest.MonkeyPatch
+async def test_failed_revocation_is_reported_and_tokens_are_deleted(
+    user: User, world: World, reply: Reply | Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B66: 5 s at most, failure told, deleted here all the same."""
+    """B66: after at most 5 s."""
     assert token_endpoint.REVOKE_SECONDS == 5.0
     monkeypatch.setattr(token_endpoint, "REVOKE_SECONDS", 0.3)
 
@@ -48,43 +48,43 @@ async def test_a_server_that_does_not_cooperate_is_reported_and_changes_nothing(
         return reply
 
     world.override[REVOKE] = broken
-    done = await person.signs_in()
-    result = await log_out(done.profile, person.store, person.profiles)
+    done = await user.sign_in()
+    result = await log_out(done.profile, user.store, user.profiles)
     assert not result.revoked
     assert result.problem
     assert await Vault().load(done.profile) is None
 
 
-async def test_without_a_revocation_endpoint_it_is_said_that_the_token_lives_on(person: Person, world: World) -> None:
-    """B66: only where advertised."""
+async def test_missing_revocation_endpoint_is_reported(user: User, world: World) -> None:
+    """B66: tokens are revoked only where the endpoint is advertised."""
     world.settings.metadata = {"revocation_endpoint": None}
-    done = await person.signs_in()
-    result = await log_out(done.profile, person.store, person.profiles)
+    done = await user.sign_in()
+    result = await log_out(done.profile, user.store, user.profiles)
     assert not result.revoked
     assert "no revocation" in (result.problem or "")
     assert world.idp.to(REVOKE) == []
 
 
-async def test_signing_out_twice_is_no_error(person: Person) -> None:
+async def test_signing_out_twice_is_no_error(user: User) -> None:
     """B66."""
-    done = await person.signs_in()
-    await log_out(done.profile, person.store, person.profiles)
-    result = await log_out(done.profile, person.store, person.profiles)
+    done = await user.sign_in()
+    await log_out(done.profile, user.store, user.profiles)
+    result = await log_out(done.profile, user.store, user.profiles)
     assert not result.was_signed_in
 
 
-async def test_the_other_account_stays_signed_in(person: Person, world: World) -> None:
-    """B65 B66: and the profile that was named after the account goes with it."""
-    ada = await person.signs_in()
+async def test_logout_leaves_the_other_account_signed_in(user: User, world: World) -> None:
+    """B65 B66: the profile that was created for the other account is removed."""
+    ada = await user.sign_in()
     world.settings.account = "bob@example.com"
-    bob = await person.signs_in()
-    await log_out(bob.profile, person.store, person.profiles)
+    bob = await user.sign_in()
+    await log_out(bob.profile, user.store, user.profiles)
     assert await Vault().load(ada.profile) == ada.tokens
     assert [p.name for p in Profiles.load()] == [ada.profile.name]
 
 
-async def test_tokens_that_cannot_be_deleted_are_an_error(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B66: verified; the profile is then left as it is."""
+async def test_tokens_that_cannot_be_deleted_are_an_error(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B66: deletion is verified; the profile is then left unchanged."""
     import keyring.core
 
     class Clinging(MemoryKeyring):
@@ -92,16 +92,16 @@ async def test_tokens_that_cannot_be_deleted_are_an_error(person: Person, monkey
             pass
 
     monkeypatch.setattr(keyring.core, "_keyring_backend", Clinging())
-    done = await person.signs_in()
+    done = await user.sign_in()
     with pytest.raises(StoreFailed, match="still holds"):
-        await log_out(done.profile, person.store, person.profiles)
-    kept = person.profiles.get(done.profile.name)
+        await log_out(done.profile, user.store, user.profiles)
+    kept = user.profiles.get(done.profile.name)
     assert kept is not None
     assert kept.account == "ada@example.com"
 
 
 class Lockable(MemoryKeyring):
-    """A keyring that a person can lock."""
+    """A keyring that can be locked."""
 
     locked = False
 
@@ -121,25 +121,25 @@ class Lockable(MemoryKeyring):
 UseKeyring = Callable[[Any], Any]
 
 
-async def test_an_older_sign_in_in_a_locked_keyring_is_reported_and_revoked_at_the_next_try(
-    person: Person, world: World, use_keyring: UseKeyring
+async def test_older_tokens_in_a_locked_keyring_are_reported_and_revoked_at_the_next_logout(
+    user: User, world: World, use_keyring: UseKeyring
 ) -> None:
-    """B66: signed in again while the keyring was locked; what was reached is gone, the rest is named."""
+    """B66: signed in again while the keyring was locked; the reachable tokens are deleted, the keyring is reported."""
     backend = use_keyring(Lockable())
-    await person.signs_in()
+    await user.sign_in()
     backend.locked = True
-    person.store = Vault()
-    done = await person.signs_in()
+    user.store = Vault()
+    done = await user.sign_in()
     assert done.profile.token_store == "file"
     with pytest.raises(StoreFailed, match="KeyringLocked") as caught:
-        await log_out(done.profile, Vault(), person.profiles)
+        await log_out(done.profile, Vault(), user.profiles)
     assert "Not signed out everywhere" in str(caught.value)
     assert "unlock" in caught.value.hint
     assert world.revoked == [done.tokens.refresh_token]
     kept = Profiles.load().get(done.profile.name)
     assert kept == done.profile
     backend.locked = False
-    result = await log_out(kept, Vault(), person.profiles)
+    result = await log_out(kept, Vault(), user.profiles)
     assert result.revoked
     assert world.refresh == {}
     assert backend.kept == {}
@@ -147,14 +147,14 @@ async def test_an_older_sign_in_in_a_locked_keyring_is_reported_and_revoked_at_t
 
 
 async def test_every_copy_of_a_profile_is_revoked_and_removed(
-    person: Person, world: World, use_keyring: UseKeyring
+    user: User, world: World, use_keyring: UseKeyring
 ) -> None:
-    """B66: kept in the keyring, then in the file by choice; none of the two can be renewed afterwards."""
+    """B66: one in the keyring and one in the file, by choice; neither can be refreshed afterwards."""
     backend = use_keyring(Lockable())
-    first = await person.signs_in()
-    second = await person.signs_in(replace(first.profile, pinned_file=True))
+    first = await user.sign_in()
+    second = await user.sign_in(replace(first.profile, pinned_file=True))
     assert await Vault().copies(second.profile) == ([first.tokens, second.tokens], [])
-    result = await log_out(second.profile, Vault(), person.profiles)
+    result = await log_out(second.profile, Vault(), user.profiles)
     assert result.revoked
     assert result.copies == 2
     assert sorted(world.revoked) == sorted([first.tokens.refresh_token, second.tokens.refresh_token])
@@ -163,17 +163,19 @@ async def test_every_copy_of_a_profile_is_revoked_and_removed(
     assert await Vault().copies(second.profile) == ([], [])
 
 
-async def test_revoked_is_said_only_when_every_copy_was(person: Person, world: World, use_keyring: UseKeyring) -> None:
-    """B66: the server takes back one of two."""
+async def test_revoked_is_true_only_when_every_copy_was_revoked(
+    user: User, world: World, use_keyring: UseKeyring
+) -> None:
+    """B66: the server revokes one of two."""
     use_keyring(Lockable())
-    first = await person.signs_in()
-    second = await person.signs_in(replace(first.profile, pinned_file=True))
+    first = await user.sign_in()
+    second = await user.sign_in(replace(first.profile, pinned_file=True))
 
     async def choosy(request: Request) -> Reply:
         return Reply(500) if request.form["token"] == first.tokens.refresh_token else Reply(200)
 
     world.override[REVOKE] = choosy
-    result = await log_out(second.profile, Vault(), person.profiles)
+    result = await log_out(second.profile, Vault(), user.profiles)
     assert result.was_signed_in
     assert not result.revoked
     assert "did not take the token back" in (result.problem or "")
@@ -184,35 +186,35 @@ async def test_revoked_is_said_only_when_every_copy_was(person: Person, world: W
     [HTML, json_reply({"error": "unsupported_token_type"}), json_reply({"error": {"code": "no", "message": "no"}})],
     ids=["page", "error", "envelope"],
 )
-async def test_a_refusal_under_status_200_is_no_revocation(person: Person, world: World, reply: Reply) -> None:
-    """B66: a page or an OAuth error is not the empty answer of RFC 7009."""
+async def test_error_or_page_with_status_200_is_no_revocation(user: User, world: World, reply: Reply) -> None:
+    """B66: an HTML page or an OAuth error is not the empty response of RFC 7009."""
 
     async def refuses(request: Request) -> Reply:
         return reply
 
     world.override[REVOKE] = refuses
-    done = await person.signs_in()
-    result = await log_out(done.profile, person.store, person.profiles)
+    done = await user.sign_in()
+    result = await log_out(done.profile, user.store, user.profiles)
     assert not result.revoked
     assert result.problem
 
 
-async def test_a_profile_of_an_earlier_version_says_which_place_could_not_be_looked_into(
-    person: Person, use_keyring: UseKeyring
+async def test_unreadable_keyring_is_reported_for_a_profile_of_an_earlier_version(
+    user: User, use_keyring: UseKeyring
 ) -> None:
-    """B66: whether the keyring ever held a token of it was not recorded then."""
+    """B66: earlier versions did not record whether the keyring may hold a token."""
     backend = use_keyring(Lockable())
     backend.locked = True
-    profile = Profile("old", person.world.base_url, "ada@example.com", token_store="file")
-    person.profiles.add(profile)
-    await Vault(insecure=True).save(profile, token_set(person.clock))
-    result = await log_out(profile, Vault(), person.profiles)
+    profile = Profile("old", user.world.base_url, "ada@example.com", token_store="file")
+    user.profiles.add(profile)
+    await Vault(insecure=True).save(profile, token_set(user.clock))
+    result = await log_out(profile, Vault(), user.profiles)
     assert "KeyringLocked" in (result.problem or "")
-    assert person.profiles.get("old") == profile  # else a second try would look for another entry
+    assert user.profiles.get("old") == profile  # else a second try would look for another entry
 
 
-async def test_a_profile_that_was_never_kept_is_no_trouble(person: Person) -> None:
+async def test_logout_of_a_profile_that_was_never_stored_is_no_error(user: User) -> None:
     """B66."""
-    result = await log_out(Profile("p", "https://getdrio.com/api/v1"), person.store, person.profiles)
+    result = await log_out(Profile("p", "https://getdrio.com/api/v1"), user.store, user.profiles)
     assert not result.was_signed_in
-    assert len(person.profiles) == 0
+    assert len(user.profiles) == 0

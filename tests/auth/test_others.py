@@ -1,4 +1,4 @@
-"""Servers that are not the test's own: the official MCP SDK's authorization server, and the sandbox."""
+"""Third-party servers: the authorization server of the official MCP SDK, and the sandbox."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from starlette.routing import Route
 
 @dataclass
 class Provider:
-    """The storage the SDK's routes ask for; everyone is allowed."""
+    """The provider that the SDK's routes need; it grants every request."""
 
     clients: dict[str, OAuthClientInformationFull] = field(default_factory=dict)
     codes: dict[str, AuthorizationCode] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Provider:
 
 @asynccontextmanager
 async def serving(make_app: Any) -> AsyncIterator[str]:
-    """`make_app(origin)` on uvicorn in a thread, on a real socket; gives the origin."""
+    """Run `make_app(origin)` on uvicorn in a thread, on a real socket; yield the origin."""
     import socket
 
     listening = socket.socket()
@@ -144,8 +144,8 @@ def sdk_app(provider: Provider, origin: str) -> Starlette:
 
 
 @pytest.mark.socket
-async def test_the_mcp_sdks_server_signs_us_in_renews_and_signs_us_out(clock: FakeClock) -> None:
-    """B08 B16 B37 B66: a server from the registry, unchanged, on a real socket."""
+async def test_sign_in_refresh_and_logout_with_the_mcp_sdks_server(clock: FakeClock) -> None:
+    """B08 B16 B37 B66: the unmodified server on a real socket."""
     provider = Provider()
     opened: list[asyncio.Task[Page]] = []
 
@@ -161,9 +161,9 @@ async def test_the_mcp_sdks_server_signs_us_in_renews_and_signs_us_out(clock: Fa
         assert (await opened[0]).status_code == 200
         assert done.account.label == "sdk@example.com"
         assert done.missing_scopes == ()
-        keeper = TokenManager(done.profile, store, clock=clock)
+        manager = TokenManager(done.profile, store, clock=clock)
         clock.pass_time(290)
-        renewed = await keeper.token()
+        renewed = await manager.token()
         assert renewed != done.tokens.access_token
         assert renewed in provider.access
         result = await log_out(done.profile, store, profiles)
@@ -191,7 +191,7 @@ class Forms(HTMLParser):
 
 
 async def consent(url: str, client: httpx.AsyncClient) -> httpx.Response:
-    """A person at the sandbox's pages: sign in as whoever is offered, then allow."""
+    """Use the sandbox's pages as a user does: sign in as the offered account, then allow access."""
     response = await client.get(url)
     for _ in range(4):
         forms = Forms(response.text).forms
@@ -207,7 +207,7 @@ async def consent(url: str, client: httpx.AsyncClient) -> httpx.Response:
 
 @pytest.mark.socket
 @pytest.mark.slow
-async def test_the_sandbox_signs_us_in_through_its_pages(sandbox_process: Any) -> None:
+async def test_sign_in_through_the_sandboxs_pages(sandbox_process: Any) -> None:
     """B08 B30 B42 B49 B66: discovery, registration, upstream sign-in, consent, callback, `/me`, refresh, revocation."""
     pages: list[asyncio.Task[httpx.Response]] = []
     clock = FakeClock(time.time())
@@ -233,9 +233,9 @@ async def test_the_sandbox_signs_us_in_through_its_pages(sandbox_process: Any) -
         apps = await client.get("/apps")
         assert apps.status_code == 200
         assert isinstance(apps.json()["apps"], list)
-        keeper = TokenManager(done.profile, store, clock=clock)
+        manager = TokenManager(done.profile, store, clock=clock)
         clock.pass_time(done.tokens.lifetime or 0)
-        renewed = await keeper.token()
+        renewed = await manager.token()
         assert renewed != done.tokens.access_token
         result = await log_out(done.profile, store, profiles)
         assert result.revoked, result.problem

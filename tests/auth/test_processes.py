@@ -1,4 +1,4 @@
-"""Several processes that share one sign-in, and processes that are killed in the middle."""
+"""Several processes that share one sign-in, and processes that are killed during a refresh."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from drio_tui.auth.token_manager import TokenManager
 from drio_tui.auth.token_store import Vault
 from drio_tui.auth.tokens import SystemClock
 from drio_tui.storage.lock import FileLock, LockBusy, sign_in_lock
-from tests.auth.conftest import Person
+from tests.auth.conftest import User
 from tests.auth.httpd import Raw, Reply, Request
 from tests.auth.world import TOKEN, World
 
@@ -36,12 +36,12 @@ class Dying(Vault):
 async def main():
     profile = Profiles.load().current
     store = (Dying if sys.argv[1] == 'dies' else Vault)()
-    keeper = TokenManager(profile, store)
+    manager = TokenManager(profile, store)
     print('READY', flush=True)
     sys.stdin.readline()
     print('ASKING', flush=True)
     try:
-        print('TOKEN', await keeper.token(), flush=True)
+        print('TOKEN', await manager.token(), flush=True)
     except SignedOut:
         print('SIGNED OUT', flush=True)
 
@@ -81,40 +81,40 @@ async def end(*processes: Process) -> None:
 
 
 @pytest.fixture
-async def expired(person: Person) -> SignInResult:
-    """A sign-in whose access token ran out by the real clock."""
-    person.clock.now = SystemClock().wall() - 1000
-    return await person.signs_in()
+async def expired(user: User) -> SignInResult:
+    """A sign-in whose access token has expired by the real clock."""
+    user.clock.now = SystemClock().wall() - 1000
+    return await user.sign_in()
 
 
 @pytest.mark.slow
 async def test_five_processes_with_one_expired_token_refresh_once(
-    person: Person, world: World, expired: SignInResult
+    user: User, world: World, expired: SignInResult
 ) -> None:
-    """B44: exactly one POST; the losers read the store again and have the same token."""
-    everyone_asked, asked = asyncio.Event(), []
+    """B44: exactly one POST; the other processes read the store again and use the same token."""
+    all_waiting, requests = asyncio.Event(), []
 
     async def held(request: Request) -> Reply:
-        asked.append(request)
-        await everyone_asked.wait()
+        requests.append(request)
+        await all_waiting.wait()
         return world._token(request)
 
     world.override[TOKEN] = held
     processes = await asyncio.gather(*(start() for _ in range(5)))
     try:
         await asyncio.gather(*(go(p) for p in processes))
-        everyone_asked.set()
+        all_waiting.set()
         tokens = await asyncio.gather(*(line(p) for p in processes))
     finally:
         await end(*processes)
-    assert len(asked) == 1
+    assert len(requests) == 1
     assert len(set(tokens)) == 1
     assert tokens[0].removeprefix("TOKEN ") in world.access
 
 
 @pytest.mark.slow
-async def test_a_lock_of_a_killed_process_is_taken_over(person: Person, world: World, expired: SignInResult) -> None:
-    """B44: kill -9 while it holds the lock in the middle of its refresh."""
+async def test_lock_of_a_killed_process_is_free(user: User, world: World, expired: SignInResult) -> None:
+    """B44: kill -9 during the refresh, while it holds the lock."""
     reached = asyncio.Event()
 
     async def hangs(request: Request) -> Raw:
@@ -126,23 +126,23 @@ async def test_a_lock_of_a_killed_process_is_taken_over(person: Person, world: W
     try:
         await go(victim)
         await reached.wait()
-        keeper = TokenManager(expired.profile, Vault())
+        manager = TokenManager(expired.profile, Vault())
         with pytest.raises(LockBusy):
             async with sign_in_lock(expired.profile.entry).hold(0):
                 pass
         victim.send_signal(signal.SIGKILL)
         await victim.wait()
         del world.override[TOKEN]
-        assert await keeper.token() in world.access
+        assert await manager.token() in world.access
     finally:
         await end(victim)
 
 
 @pytest.mark.slow
-async def test_a_process_killed_before_it_stored_means_signing_in_again_and_no_loop(
-    person: Person, world: World, expired: SignInResult
+async def test_process_killed_before_storing_the_refreshed_tokens_requires_one_sign_in(
+    user: User, world: World, expired: SignInResult
 ) -> None:
-    """B46: kill -9 between the answer and the store: the next start meets `invalid_grant` once."""
+    """B46: kill -9 between response and storing: the next process gets `invalid_grant` once."""
     victim = await start("dies")
     try:
         await go(victim)
@@ -150,22 +150,22 @@ async def test_a_process_killed_before_it_stored_means_signing_in_again_and_no_l
     finally:
         await end(victim)
     assert world.refreshes == 1
-    keeper = TokenManager(expired.profile, Vault())
+    manager = TokenManager(expired.profile, Vault())
     for _ in range(3):
         with pytest.raises(SignedOut):
-            await keeper.token()
+            await manager.token()
     assert world.refused_grants == 1
-    again = await person.signs_in(expired.profile)
+    again = await user.sign_in(expired.profile)
     assert again.tokens.access_token in world.access
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="libfaketime is not on this machine")
 @pytest.mark.parametrize("shift", ["+1h", "-1h", "+3650d", "-3650d"])
-async def test_a_wrong_system_clock_costs_one_refresh_at_most(person: Person, world: World, shift: str) -> None:
-    """B49 B50: a real process under a clock that is off."""
-    person.clock.now = SystemClock().wall()
-    await person.signs_in()
+async def test_a_wrong_system_clock_costs_one_refresh_at_most(user: User, world: World, shift: str) -> None:
+    """B49 B50: a real process with a wrong clock."""
+    user.clock.now = SystemClock().wall()
+    await user.sign_in()
     process = await start("lives", "faketime", "-f", shift)
     try:
         await go(process)
@@ -177,7 +177,7 @@ async def test_a_wrong_system_clock_costs_one_refresh_at_most(person: Person, wo
 
 
 async def test_two_holders_in_one_process_exclude_each_other(tmp_path: Any) -> None:
-    """B44: and the second one gets it when the first is done."""
+    """B44: the second one gets the lock when the first releases it."""
     path = tmp_path / "locks" / "x.lock"
     order: list[str] = []
 
@@ -195,8 +195,8 @@ async def test_two_holders_in_one_process_exclude_each_other(tmp_path: Any) -> N
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_lock_that_stays_taken_is_given_up(tmp_path: Any) -> None:
-    """B44: with a limit, and without having broken it."""
+async def test_waiting_for_a_lock_times_out(tmp_path: Any) -> None:
+    """B44: the lock stays usable."""
     path = tmp_path / "locks" / "x.lock"
     async with FileLock(path).hold(1):
         with pytest.raises(LockBusy):
@@ -209,8 +209,8 @@ async def test_a_lock_that_stays_taken_is_given_up(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("where", ["/proc/nowhere/x.lock", "/dev/null/x.lock"])
-async def test_without_a_place_for_locks_one_goes_on_alone(where: str) -> None:
-    """F42: a machine without a writable home has nobody to share with."""
+async def test_unwritable_lock_folder_gives_an_unshared_lock(where: str) -> None:
+    """F42: without a writable home there is no other process to share with."""
     from pathlib import Path
 
     async with FileLock(Path(where)).hold(0) as lock:
@@ -218,7 +218,7 @@ async def test_without_a_place_for_locks_one_goes_on_alone(where: str) -> None:
 
 
 async def test_a_link_in_the_lock_folder_is_not_followed(tmp_path: Any) -> None:
-    """B60: a lock file never creates what a link points at."""
+    """B60: locking does not create the target of a symbolic link."""
     folder = tmp_path / "locks"
     folder.mkdir(mode=0o700)
     (folder / "x.lock").symlink_to(tmp_path / "made")

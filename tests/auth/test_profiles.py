@@ -1,4 +1,4 @@
-"""Profiles: hosts and accounts side by side, in a file that may be damaged, read-only or shared."""
+"""Profiles: several hosts and accounts, in a file that may be damaged, read-only or shared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from drio_tui.api.errors import UsageError
 from drio_tui.auth.profiles import Profile, Profiles, normalize_base_url
-from tests.auth.conftest import Person
+from tests.auth.conftest import User
 from tests.auth.world import World
 
 BASE = "https://getdrio.com/api/v1"
@@ -34,8 +34,8 @@ BASE = "https://getdrio.com/api/v1"
         ("https://bücher.example", "https://xn--bcher-kva.example/api/v1"),
     ],
 )
-def test_a_typed_host_becomes_the_apis_base(typed: str, base: str) -> None:
-    """B65: one form per host, so that a profile's token has one place to go."""
+def test_typed_host_is_normalized_to_the_base_url(typed: str, base: str) -> None:
+    """B65: one form per host."""
     assert normalize_base_url(typed) == base
     assert normalize_base_url(base) == base
 
@@ -61,7 +61,7 @@ def test_a_typed_host_becomes_the_apis_base(typed: str, base: str) -> None:
         "https://a\x1b[2J.example",
     ],
 )
-def test_what_cannot_be_a_host_is_refused(typed: str) -> None:
+def test_invalid_hosts_are_refused(typed: str) -> None:
     """B65 B06: plain http elsewhere, user names, queries, control characters."""
     with pytest.raises(UsageError) as caught:
         normalize_base_url(typed)
@@ -69,7 +69,7 @@ def test_what_cannot_be_a_host_is_refused(typed: str) -> None:
     assert caught.value.exit_code == 2
 
 
-def test_several_hosts_and_accounts_lie_side_by_side() -> None:
+def test_several_hosts_and_accounts_are_stored() -> None:
     """B65: added, switched, removed, and read by the next run."""
     profiles = Profiles.load()
     profiles.add(Profile("work", BASE, "ada@example.com"))
@@ -87,7 +87,7 @@ def test_several_hosts_and_accounts_lie_side_by_side() -> None:
         again.use("work")
 
 
-def test_the_file_holds_nothing_secret_and_is_private() -> None:
+def test_profiles_file_has_no_secrets_and_is_private() -> None:
     """B65: names, hosts, accounts; mode 0600."""
     profiles = Profiles.load()
     profiles.add(Profile("work", BASE, "ada@example.com", "user_1", "keyring", "client-x"))
@@ -96,41 +96,41 @@ def test_the_file_holds_nothing_secret_and_is_private() -> None:
     assert profiles.path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_the_same_account_again_replaces(person: Person, world: World) -> None:
+async def test_same_account_replaces_its_profile(user: User, world: World) -> None:
     """B67: one profile, the newer tokens."""
-    first = await person.signs_in()
-    second = await person.signs_in()
-    assert [p.name for p in person.profiles] == [first.profile.name]
-    assert await person.store.load(first.profile, fresh=True) == second.tokens
+    first = await user.sign_in()
+    second = await user.sign_in()
+    assert [p.name for p in user.profiles] == [first.profile.name]
+    assert await user.store.load(first.profile, fresh=True) == second.tokens
 
 
-async def test_another_account_is_added_beside(person: Person, world: World) -> None:
+async def test_another_account_gets_its_own_profile(user: User, world: World) -> None:
     """B67: both stay signed in, the newer is current."""
-    ada = await person.signs_in()
+    ada = await user.sign_in()
     world.settings.account = "bob@example.com"
-    bob = await person.signs_in()
+    bob = await user.sign_in()
     assert bob.profile.name != ada.profile.name
-    assert person.profiles.current == bob.profile
-    assert await person.store.load(ada.profile, fresh=True) == ada.tokens
-    assert await person.store.load(bob.profile, fresh=True) == bob.tokens
+    assert user.profiles.current == bob.profile
+    assert await user.store.load(ada.profile, fresh=True) == ada.tokens
+    assert await user.store.load(bob.profile, fresh=True) == bob.tokens
     world.settings.account = "ada@example.com"
-    again = await person.signs_in(ada.profile)
+    again = await user.sign_in(ada.profile)
     assert again.profile.name == ada.profile.name
-    assert len(person.profiles) == 2
+    assert len(user.profiles) == 2
 
 
-async def test_a_named_profile_is_not_taken_over_by_another_account(person: Person, world: World) -> None:
-    """B67: `--profile work` of Ada stays Ada's; Bob gets one more, and is told so."""
-    work = person.profiles.resolve("work", world.base_url)
-    await person.signs_in(work)
+async def test_a_named_profile_is_not_taken_over_by_another_account(user: User, world: World) -> None:
+    """B67: `--profile work` stays Ada's; Bob gets a new profile and a notice."""
+    work = user.profiles.resolve("work", world.base_url)
+    await user.sign_in(work)
     world.settings.account = "bob@example.com"
-    bob = await person.signs_in(person.profiles.resolve("work"))
-    assert person.profiles.get("work").account == "ada@example.com"
+    bob = await user.sign_in(user.profiles.resolve("work"))
+    assert user.profiles.get("work").account == "ada@example.com"
     assert bob.profile.name == "work/bob@example.com"
-    assert any("another account" in text for text in person.notices)
+    assert any("another account" in text for text in user.notices)
 
 
-def test_resolving_knows_names_hosts_and_the_default() -> None:
+def test_resolve_by_name_host_and_default() -> None:
     """B65: `--profile`, `--base-url`, both, neither."""
     profiles = Profiles.load()
     assert profiles.resolve() == Profile("getdrio.com", BASE)
@@ -165,8 +165,8 @@ def test_resolving_knows_names_hosts_and_the_default() -> None:
     ],
     ids=range(11),
 )
-def test_a_damaged_file_is_kept_aside_and_named(content: bytes) -> None:
-    """F43: the program starts, says which file, and the bad one is still there."""
+def test_damaged_file_is_renamed_and_reported(content: bytes) -> None:
+    """F43: the notice names the file, and its content is still there."""
     path = Profiles().path
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
@@ -178,7 +178,7 @@ def test_a_damaged_file_is_kept_aside_and_named(content: bytes) -> None:
     assert Profiles.load().get("work") is not None
 
 
-def test_the_line_of_a_syntax_error_is_told() -> None:
+def test_line_of_a_syntax_error_is_reported() -> None:
     """F43: file and line."""
     path = Profiles().path
     path.parent.mkdir(parents=True)
@@ -186,8 +186,8 @@ def test_the_line_of_a_syntax_error_is_told() -> None:
     assert "line 3" in Profiles.load().notices[0]
 
 
-def test_a_newer_programs_file_is_left_untouched() -> None:
-    """F43: read by nobody, overwritten by nobody."""
+def test_file_of_a_newer_version_is_left_unchanged() -> None:
+    """F43: neither read nor overwritten."""
     path = Profiles().path
     path.parent.mkdir(parents=True)
     newer = b'{"version": 99, "profiles": []}'
@@ -201,8 +201,8 @@ def test_a_newer_programs_file_is_left_untouched() -> None:
 
 
 @pytest.mark.parametrize("where", ["/proc/nowhere", "/dev/null/x", "/nonexistent-\0-x"])
-def test_without_a_place_to_write_it_goes_on_in_memory(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    """F42: a notice, and the profile is there until the end."""
+def test_unwritable_folder_keeps_profiles_in_memory(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """F42: with a notice; the profile exists until the program exits."""
     path = Path(where) / "profiles.json"
     profiles = Profiles.load(path)
     profiles.add(Profile("work", BASE))
@@ -213,7 +213,7 @@ def test_without_a_place_to_write_it_goes_on_in_memory(monkeypatch: pytest.Monke
     assert [p.name for p in profiles] == ["work", "home"]
 
 
-def test_what_another_process_added_meanwhile_stays() -> None:
+def test_profiles_added_by_another_process_are_kept() -> None:
     """F33: two programs, one file."""
     mine = Profiles.load()
     mine.add(Profile("work", BASE))

@@ -1,4 +1,4 @@
-"""Staying signed in: one refresh for everyone, nothing lost to the network, no loop."""
+"""Staying signed in: one refresh for all callers, no sign-out by network failures, no refresh loop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import gc
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -25,53 +25,54 @@ from drio_tui.auth.oauth_http import OAuthHttpClient
 from drio_tui.auth.token_manager import TokenCallbacks, TokenManager
 from drio_tui.auth.token_store import Place, Vault
 from drio_tui.storage.lock import sign_in_lock
-from tests.auth.conftest import FakeClock, MemoryKeyring, Person
+from tests.auth.conftest import FakeClock, MemoryKeyring, User
 from tests.auth.httpd import HTML, Raw, Reply, Request, json_reply
 from tests.auth.world import AUTHORIZE, TOKEN, World
 
 
 @dataclass
 class Session:
-    """A signed-in person with an HTTP client, as the program has one."""
+    """A signed-in user with an HTTP client like the program's."""
 
     world: World
-    person: Person
+    user: User
     signed_in: SignInResult
-    keeper: TokenManager
+    manager: TokenManager
     client: httpx.AsyncClient
     clock: FakeClock
-    told: list[Any] = field(default_factory=list)
 
     def refresh_posts(self) -> list[Request]:
         return [r for r in self.world.idp.to(TOKEN) if r.form["grant_type"] == "refresh_token"]
 
     def expire(self) -> None:
-        """The server no longer takes the access tokens it gave."""
+        """Make the server refuse all access tokens it has issued."""
         self.world.access.clear()
 
     async def stored(self) -> Any:
         return await Vault().load(self.signed_in.profile, fresh=True)
 
 
-async def make(person: Person, hooks: TokenCallbacks | None = None, store: Any = None, **options: Any) -> Session:
-    signed_in = await person.signs_in()
-    keeper = TokenManager(signed_in.profile, store or person.store, clock=person.clock, hooks=hooks, **options)
+async def make_session(
+    user: User, callbacks: TokenCallbacks | None = None, store: Any = None, **options: Any
+) -> Session:
+    signed_in = await user.sign_in()
+    manager = TokenManager(signed_in.profile, store or user.store, clock=user.clock, callbacks=callbacks, **options)
     client = httpx.AsyncClient(
-        base_url=person.world.base_url, auth=BearerAuth(keeper, person.world.base_url), trust_env=False
+        base_url=user.world.base_url, auth=BearerAuth(manager, user.world.base_url), trust_env=False
     )
-    person.world.api.requests.clear()
-    return Session(person.world, person, signed_in, keeper, client, person.clock)
+    user.world.api.requests.clear()
+    return Session(user.world, user, signed_in, manager, client, user.clock)
 
 
 @pytest.fixture
-async def session(person: Person) -> AsyncIterator[Session]:
-    made = await make(person)
-    yield made
-    await made.client.aclose()
+async def session(user: User) -> AsyncIterator[Session]:
+    session = await make_session(user)
+    yield session
+    await session.client.aclose()
 
 
-async def test_requests_carry_the_token_and_nothing_is_renewed_early(session: Session) -> None:
-    """B49: with 300 s tokens at most one refresh per 240 s, asked every ten seconds."""
+async def test_token_is_sent_and_not_refreshed_early(session: Session) -> None:
+    """B49: with 300 s tokens and a request every ten seconds, at most one refresh per 240 s."""
     refreshes = []
     for _ in range(120):
         assert (await session.client.get("/things")).status_code == 200
@@ -83,7 +84,7 @@ async def test_requests_carry_the_token_and_nothing_is_renewed_early(session: Se
 
 @pytest.mark.parametrize("foreseen", [False, True], ids=["after 401", "near the end"])
 async def test_fifty_requests_at_once_make_one_refresh(session: Session, foreseen: bool) -> None:
-    """B43 F02: exactly one refresh POST; no 401 where the clock says so beforehand, else every request sent twice."""
+    """B43 F02: exactly one refresh POST; with an expired token no 401, else every request is sent twice at most."""
     if foreseen:
         session.clock.pass_time(275)
     else:
@@ -95,7 +96,7 @@ async def test_fifty_requests_at_once_make_one_refresh(session: Session, foresee
 
 
 async def test_the_lock_is_free_during_ordinary_requests(session: Session) -> None:
-    """B45: one answer that takes for ever delays neither another request nor another process's lock."""
+    """B45: a hanging response delays neither another request nor another process's lock."""
     arrived, release = asyncio.Event(), asyncio.Event()
 
     async def slow(request: Request) -> Reply:
@@ -104,16 +105,16 @@ async def test_the_lock_is_free_during_ordinary_requests(session: Session) -> No
         return json_reply({})
 
     session.world.api_override["/api/v1/slow"] = slow
-    hanging = asyncio.create_task(session.client.get("/slow"))
+    slow_request = asyncio.create_task(session.client.get("/slow"))
     await arrived.wait()
     async with sign_in_lock(session.signed_in.profile.entry).hold(0):
         assert (await session.client.get("/things")).status_code == 200
     release.set()
-    assert (await hanging).status_code == 200
+    assert (await slow_request).status_code == 200
 
 
-async def test_the_new_refresh_token_is_stored_before_the_new_access_token_is_used(person: Person) -> None:
-    """B46: while the store writes, no request with the new token leaves."""
+async def test_the_new_refresh_token_is_stored_before_the_new_access_token_is_used(user: User) -> None:
+    """B46: no request is sent with the new token while it is being stored."""
     saving, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(Vault):
@@ -122,7 +123,7 @@ async def test_the_new_refresh_token_is_stored_before_the_new_access_token_is_us
             await go_on.wait()
             return await super().save(profile, tokens)
 
-    session = await make(person, store=Slow())
+    session = await make_session(user, store=Slow())
     session.expire()
     request = asyncio.create_task(session.client.get("/things"))
     await saving.wait()
@@ -134,8 +135,8 @@ async def test_the_new_refresh_token_is_stored_before_the_new_access_token_is_us
     await session.client.aclose()
 
 
-async def test_a_new_token_that_cannot_be_stored_is_not_used(person: Person) -> None:
-    """B46: the sign-in of the next process would be lost."""
+async def test_token_that_cannot_be_stored_is_not_used(user: User) -> None:
+    """B46: otherwise the next process would not have it."""
 
     class Failing(Vault):
         fails = True
@@ -146,45 +147,45 @@ async def test_a_new_token_that_cannot_be_stored_is_not_used(person: Person) -> 
             return await super().save(profile, tokens)
 
     store = Failing()
-    session = await make(person, store=store)
+    session = await make_session(user, store=store)
     session.expire()
     with pytest.raises(StoreFailed, match="The disk is full"):
         await session.client.get("/things")
     assert len(session.refresh_posts()) == 1
     assert len(session.world.api.requests) == 1
-    assert await session.keeper.token() == session.signed_in.tokens.access_token
+    assert await session.manager.token() == session.signed_in.tokens.access_token
     await session.client.aclose()
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
-async def test_a_caller_that_gives_up_does_not_lose_the_rotated_token(session: Session, succeeds: bool) -> None:
-    """B46: cancelled in the middle of a refresh, the answer is stored all the same; a failure is quiet."""
-    lost: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: lost.append(context))
-    asked, release = asyncio.Event(), asyncio.Event()
+async def test_cancelled_caller_does_not_lose_the_rotated_token(session: Session, succeeds: bool) -> None:
+    """B46: the response is stored all the same; a failure is not reported by asyncio."""
+    unhandled: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: unhandled.append(context))
+    started, release = asyncio.Event(), asyncio.Event()
 
     async def slow(request: Request) -> Reply:
-        asked.set()
+        started.set()
         await release.wait()
         return session.world._token(request) if succeeds else Reply(503)
 
     session.world.override[TOKEN] = slow
     session.expire()
     request = asyncio.create_task(session.client.get("/things"))
-    await asked.wait()
+    await started.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
     release.set()
-    await session.keeper.aclose()
+    await session.manager.aclose()
     assert (await session.stored()).refresh_token in session.world.refresh
     assert session.world.refreshes == succeeds
     gc.collect()
-    assert lost == []
+    assert unhandled == []
 
 
-async def test_an_answer_without_a_refresh_token_keeps_the_old_one(session: Session) -> None:
-    """B47: no rotation."""
+async def test_response_without_a_refresh_token_keeps_the_old_one(session: Session) -> None:
+    """B47: the server does not rotate refresh tokens."""
     session.world.settings.rotates = False
     for _ in range(3):
         session.expire()
@@ -195,8 +196,8 @@ async def test_an_answer_without_a_refresh_token_keeps_the_old_one(session: Sess
 
 
 @pytest.mark.parametrize("jump", [3600, -3600, 86400 * 365, -86400 * 365])
-async def test_a_clock_that_jumps_never_makes_a_loop(session: Session, jump: float) -> None:
-    """B49: an hour or a year off: at most one needless refresh, and the 401 path recovers."""
+async def test_clock_jumps_cause_at_most_one_refresh(session: Session, jump: float) -> None:
+    """B49: by an hour or a year; a 401 then leads to one more refresh."""
     session.clock.now += jump
     for _ in range(20):
         assert (await session.client.get("/things")).status_code == 200
@@ -206,10 +207,10 @@ async def test_a_clock_that_jumps_never_makes_a_loop(session: Session, jump: flo
     assert session.world.refreshes <= 2
 
 
-async def test_a_lifetime_that_is_not_told_means_renewing_on_401_only(person: Person) -> None:
+async def test_without_expires_in_the_token_is_refreshed_on_401_only(user: User) -> None:
     """B38 B49."""
-    person.world.settings.expires_in = None
-    session = await make(person)
+    user.world.settings.expires_in = None
+    session = await make_session(user)
     session.clock.pass_time(10**7)
     assert (await session.client.get("/things")).status_code == 200
     assert session.world.refreshes == 0
@@ -219,7 +220,7 @@ async def test_a_lifetime_that_is_not_told_means_renewing_on_401_only(person: Pe
     await session.client.aclose()
 
 
-async def test_a_revoked_sign_in_drops_the_tokens_and_says_sign_in(session: Session) -> None:
+async def test_revoked_grant_deletes_the_tokens_and_raises_signed_out(session: Session) -> None:
     """B51 B46: `invalid_grant`; the next request does not ask the token endpoint again."""
     session.expire()
     session.world.refresh.clear()
@@ -243,10 +244,10 @@ async def test_a_revoked_sign_in_drops_the_tokens_and_says_sign_in(session: Sess
     ],
     ids=["invalid_grant 200", "invalid_client envelope", "invalid_target 200", "unknown 400"],
 )
-async def test_a_refused_refresh_is_signed_out_and_only_a_definite_one_drops_the_tokens(
+async def test_refused_refresh_raises_signed_out_and_only_a_definite_one_deletes_the_tokens(
     session: Session, answer: Reply, kept: bool
 ) -> None:
-    """B51 B53: exit 4 with the server's words, under any status; not asked again with every request."""
+    """B51 B53: exit code 4 with the server's message, under any status; refreshed once, not with every request."""
 
     async def refuses(request: Request) -> Reply:
         return answer
@@ -267,8 +268,8 @@ async def test_a_refused_refresh_is_signed_out_and_only_a_definite_one_drops_the
         assert (await session.client.get("/things")).status_code == 200
 
 
-async def test_a_refused_refresh_holds_nothing_against_a_new_sign_in(session: Session) -> None:
-    """B51: another process signed in again: its token is used, and renewed as soon as it must be."""
+async def test_new_sign_in_after_a_refused_refresh_is_used_and_refreshed(session: Session) -> None:
+    """B51: another process signed in again; its token is used, and refreshed when needed."""
 
     async def refuses(request: Request) -> Reply:
         return json_reply({"error": "invalid_request"}, 400)
@@ -278,8 +279,8 @@ async def test_a_refused_refresh_holds_nothing_against_a_new_sign_in(session: Se
     with pytest.raises(SignedOut):
         await session.client.get("/things")
     del session.world.override[TOKEN]
-    await replace(session.person, store=Vault()).signs_in(session.signed_in.profile)
-    await session.keeper.reload()
+    await replace(session.user, store=Vault()).sign_in(session.signed_in.profile)
+    await session.manager.reload()
     assert (await session.client.get("/things")).status_code == 200
     session.expire()
     assert (await session.client.get("/things")).status_code == 200
@@ -288,12 +289,12 @@ async def test_a_refused_refresh_holds_nothing_against_a_new_sign_in(session: Se
 
 @pytest.mark.parametrize("noticed", ["clock", "clock set back", "401"])
 async def test_a_sign_in_without_a_refresh_token_ends_with_its_token(
-    person: Person, use_keyring: Any, noticed: str
+    user: User, use_keyring: Any, noticed: str
 ) -> None:
-    """B51: used to its last second without looking for another, whatever the wall clock says; then nobody is asked."""
+    """B51: it is used until it expires, whatever the wall clock says, and no refresh is requested."""
     backend = use_keyring(MemoryKeyring())
-    person.world.settings.token = {"refresh_token": None}
-    session = await make(person)
+    user.world.settings.token = {"refresh_token": None}
+    session = await make_session(user)
     session.clock.pass_time(299)
     backend.calls.clear()
     assert (await session.client.get("/things")).status_code == 200
@@ -310,8 +311,8 @@ async def test_a_sign_in_without_a_refresh_token_ends_with_its_token(
     await session.client.aclose()
 
 
-async def test_a_page_at_the_token_endpoint_is_quoted_and_is_not_the_network(session: Session) -> None:
-    """B52: tokens kept; no advice to wait for the network when something did answer."""
+async def test_html_page_at_the_token_endpoint_is_quoted_and_raises_not_renewed(session: Session) -> None:
+    """B52: tokens are kept; the hint does not speak of the network."""
 
     async def page(request: Request) -> Reply:
         return HTML
@@ -330,10 +331,10 @@ async def test_a_page_at_the_token_endpoint_is_quoted_and_is_not_the_network(ses
     [(Reply(503), Offline), (json_reply({"error": "invalid_request"}, 400), SignedOut)],
     ids=["away", "refused"],
 )
-async def test_a_refresh_that_fails_interrupts_nothing_while_the_token_still_counts(
+async def test_failed_refresh_is_ignored_while_the_token_is_valid(
     session: Session, answer: Reply, at_the_end: type[Exception]
 ) -> None:
-    """B52: the server is away, or refuses for another reason than the grant: the token is used to its end."""
+    """B52: the server is unavailable, or refuses for another reason than the grant; the token is used until its end."""
 
     async def fails(request: Request) -> Reply:
         return answer
@@ -349,19 +350,19 @@ async def test_a_refresh_that_fails_interrupts_nothing_while_the_token_still_cou
 
 
 @pytest.mark.parametrize("can_be_renewed", [True, False])
-async def test_signing_in_in_place_lets_interrupted_requests_go_on(person: Person, can_be_renewed: bool) -> None:
-    """B51: ten requests wait for one sign-in (here or in another process) and then succeed, bodies intact."""
-    person.world.settings.token = {} if can_be_renewed else {"refresh_token": None}
-    again = person if can_be_renewed else replace(person, store=Vault())
+async def test_waiting_requests_continue_after_signing_in_again(user: User, can_be_renewed: bool) -> None:
+    """B51: ten requests wait for one sign-in (here or in another process) and then succeed with their bodies."""
+    user.world.settings.token = {} if can_be_renewed else {"refresh_token": None}
+    again = user if can_be_renewed else replace(user, store=Vault())
     offers = 0
 
     async def sign_in_again(over: SignedOut) -> bool:
         nonlocal offers
         offers += 1
-        await again.signs_in(session.signed_in.profile)
+        await again.sign_in(session.signed_in.profile)
         return True
 
-    session = await make(person, TokenCallbacks(signed_out=sign_in_again))
+    session = await make_session(user, TokenCallbacks(signed_out=sign_in_again))
     session.expire()
     session.world.refresh.clear()
     answers = await asyncio.gather(*(session.client.post(f"/things/{n}", json={"n": n}) for n in range(10)))
@@ -371,13 +372,13 @@ async def test_signing_in_in_place_lets_interrupted_requests_go_on(person: Perso
     await session.client.aclose()
 
 
-async def test_declining_to_sign_in_ends_the_request(person: Person) -> None:
-    """B51: False from the hook."""
+async def test_declining_to_sign_in_ends_the_request(user: User) -> None:
+    """B51: the callback returns False."""
 
     async def decline(over: SignedOut) -> bool:
         return False
 
-    session = await make(person, TokenCallbacks(signed_out=decline))
+    session = await make_session(user, TokenCallbacks(signed_out=decline))
     session.expire()
     session.world.refresh.clear()
     with pytest.raises(SignedOut):
@@ -385,7 +386,7 @@ async def test_declining_to_sign_in_ends_the_request(person: Person) -> None:
     await session.client.aclose()
 
 
-TROUBLES = {
+FAILURES = {
     "500": Reply(500),
     "503": Reply(503, b"<html>", {"Content-Type": "text/html"}),
     "429": json_reply({"error": "slow_down"}, 429),
@@ -397,28 +398,26 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-async def test_the_network_never_signs_anyone_out(
-    person: Person, trouble: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """B52: tokens kept, offline said once, waiting grows, and it recovers."""
+@pytest.mark.parametrize("trouble", FAILURES)
+async def test_network_failures_never_sign_out(user: User, failure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B52: tokens are kept, `offline` is called once, the backoff grows, and then `online` is called."""
     monkeypatch.setattr(token_endpoint, "REFRESH_SECONDS", 0.3)
     states: list[str] = []
-    hooks = TokenCallbacks(offline=lambda error: states.append("offline"), online=lambda: states.append("online"))
-    session = await make(person, hooks)
+    callbacks = TokenCallbacks(offline=lambda error: states.append("offline"), online=lambda: states.append("online"))
+    session = await make_session(user, callbacks)
 
     async def broken(request: Request) -> Reply | Raw:
-        return TROUBLES[trouble]
+        return FAILURES[failure]
 
     session.world.override[TOKEN] = broken
     session.clock.pass_time(301)
     for _ in range(5):
         with pytest.raises(Offline) as caught:
             await session.client.get("/things")
-        assert type(caught.value) is (NotRenewed if trouble in ("portal", "odd") else Offline)
+        assert type(caught.value) is (NotRenewed if failure in ("portal", "odd") else Offline)
     assert len(session.refresh_posts()) == 1
     assert states == ["offline"]
-    assert session.keeper.is_offline
+    assert session.manager.is_offline
     assert await session.stored() == session.signed_in.tokens
     session.clock.pass_time(1)
     with pytest.raises(Offline):
@@ -432,15 +431,15 @@ async def test_the_network_never_signs_anyone_out(
     session.clock.pass_time(60)
     assert (await session.client.get("/things")).status_code == 200
     assert states == ["offline", "online"]
-    assert not session.keeper.is_offline
+    assert not session.manager.is_offline
     await session.client.aclose()
 
 
-async def after_an_outage(person: Person) -> tuple[Session, list[str]]:
-    """A session that is offline while the server is back, and what its hooks are told."""
+async def after_an_outage(user: User) -> tuple[Session, list[str]]:
+    """Return a session that is offline while the server is available again, and the record of its callbacks."""
     states: list[str] = []
-    hooks = TokenCallbacks(offline=lambda error: states.append("offline"), online=lambda: states.append("online"))
-    session = await make(person, hooks)
+    callbacks = TokenCallbacks(offline=lambda error: states.append("offline"), online=lambda: states.append("online"))
+    session = await make_session(user, callbacks)
 
     async def broken(request: Request) -> Reply:
         return Reply(503)
@@ -453,47 +452,47 @@ async def after_an_outage(person: Person) -> tuple[Session, list[str]]:
     return session, states
 
 
-async def test_a_refusal_ends_being_offline_too(person: Person) -> None:
-    """B51 B52: the server is back, and what it says is that the sign-in is over."""
-    session, states = await after_an_outage(person)
+async def test_refused_refresh_ends_offline(user: User) -> None:
+    """B51 B52: the server is available again and refuses the grant."""
+    session, states = await after_an_outage(user)
     session.world.refresh.clear()
     session.clock.pass_time(60)
     with pytest.raises(SignedOut):
         await session.client.get("/things")
     assert states == ["offline", "online"]
-    assert not session.keeper.is_offline
+    assert not session.manager.is_offline
     await session.client.aclose()
 
 
-async def test_a_new_sign_in_ends_being_offline(person: Person) -> None:
-    """B51 B52: it has just come from the server, which is asked again at once when it has to be."""
-    session, states = await after_an_outage(person)
-    await person.signs_in(session.signed_in.profile)
-    await session.keeper.reload()
+async def test_new_sign_in_ends_offline(user: User) -> None:
+    """B51 B52: the next refresh is not delayed."""
+    session, states = await after_an_outage(user)
+    await user.sign_in(session.signed_in.profile)
+    await session.manager.reload()
     assert states == ["offline", "online"]
-    assert await session.keeper.renew(await session.keeper.token()) is not None
+    assert await session.manager.renew(await session.manager.token()) is not None
     await session.client.aclose()
 
 
 @pytest.mark.parametrize(("pick", "share"), [(min, 0.5), (max, 1.0)], ids=["shortest", "longest"])
-async def test_the_wait_before_the_next_try_doubles_up_to_a_minute(
-    session: Session, pick: Any, share: float, monkeypatch: pytest.MonkeyPatch
+async def test_refresh_backoff_doubles_up_to_a_minute(
+    session: Session, choose: Any, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B52: from a second on, less up to half of it by chance; from the start again after a success."""
-    monkeypatch.setattr(random, "uniform", lambda *bounds: pick(bounds))
+    """B52: starting at one second, with jitter of up to half; it is reset after a success."""
+    monkeypatch.setattr(random, "uniform", lambda *bounds: choose(bounds))
 
     async def broken(request: Request) -> Reply:
         return Reply(503)
 
     async def waits(number: int) -> list[float]:
-        """What passes between the tries when someone asks all the time."""
+        """Return the intervals between refresh requests while a token is requested all the time."""
         session.world.override[TOKEN] = broken
         session.clock.pass_time(301)
         tries: list[float] = []
         while len(tries) <= number:
             before = len(session.refresh_posts())
             with pytest.raises(Offline):
-                await session.keeper.token()
+                await session.manager.token()
             if len(session.refresh_posts()) > before:
                 tries.append(session.clock.ticks)
             session.clock.pass_time(share)
@@ -502,13 +501,13 @@ async def test_the_wait_before_the_next_try_doubles_up_to_a_minute(
 
     assert await waits(8) == [share * seconds for seconds in (1, 2, 4, 8, 16, 32, 60, 60)]
     session.clock.pass_time(60)
-    assert await session.keeper.token() in session.world.access
+    assert await session.manager.token() in session.world.access
     assert await waits(2) == [share * seconds for seconds in (1, 2)]
 
 
 @pytest.mark.parametrize(("asks_for", "wait"), [("40", 40), ("in 40 s", 40), ("3600", 60)])
-async def test_the_servers_wish_to_be_left_alone_is_honoured(session: Session, asks_for: str, wait: float) -> None:
-    """B52: `Retry-After` on the token endpoint, up to a minute, in seconds or as a date."""
+async def test_retry_after_of_the_token_endpoint_is_honoured(session: Session, asks_for: str, wait: float) -> None:
+    """B52: up to a minute, in seconds or as a date."""
 
     async def busy(request: Request) -> Reply:
         until = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
@@ -523,10 +522,8 @@ async def test_the_servers_wish_to_be_left_alone_is_honoured(session: Session, a
         assert len(session.refresh_posts()) == posts
 
 
-async def test_a_lock_that_another_process_keeps_is_like_being_offline(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """B44: nothing is asked while someone else may be refreshing; tried again after the usual wait."""
+async def test_lock_held_by_another_process_raises_offline(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B44: no refresh is requested while another process may be refreshing; the next try is after the usual backoff."""
     monkeypatch.setattr("drio_tui.auth.token_manager.LOCK_SECONDS", 0)
     monkeypatch.setattr(random, "uniform", min)
     session.clock.pass_time(301)
@@ -539,28 +536,28 @@ async def test_a_lock_that_another_process_keeps_is_like_being_offline(
 
 
 @pytest.mark.parametrize(("ours", "theirs", "posts"), [(0, 0, 1), (275, 0, 1), (0, 275, 2)])
-async def test_what_another_process_renewed_is_gone_on_with(
-    session: Session, ours: float, theirs: float, posts: int
+async def test_tokens_refreshed_by_another_process_are_used(
+    session: Session, our_age: float, other_age: float, posts: int
 ) -> None:
-    """B44: its access token while it is good, and its refresh token near its end; `ours` and `theirs` are ages."""
-    session.clock.pass_time(ours)
+    """B44: its access token while it is valid, and its refresh token near expiry; the parameters are token ages."""
+    session.clock.pass_time(our_age)
     other = TokenManager(session.signed_in.profile, Vault(), clock=session.clock)
     session.expire()
     renewed = await other.renew(session.signed_in.tokens.access_token)
-    session.clock.pass_time(theirs)
+    session.clock.pass_time(other_age)
     assert (await session.client.get("/things")).status_code == 200
     assert len(session.refresh_posts()) == posts
-    assert (await session.keeper.token() == renewed) is (posts == 1)
+    assert (await session.manager.token() == renewed) is (posts == 1)
 
 
-async def test_a_last_token_that_another_process_stored_is_used_to_its_end(session: Session) -> None:
-    """B44: near its end, and with nothing to renew it with."""
+async def test_stored_token_without_refresh_token_is_used_until_it_expires(session: Session) -> None:
+    """B44: another process stored it; it is near expiry."""
     session.clock.pass_time(275)
-    last = replace(session.signed_in.tokens, access_token=session.world.mint("at"), refresh_token=None)
-    session.world.access[last.access_token] = "ada"
-    await Vault().save(session.signed_in.profile, last)
+    last_tokens = replace(session.signed_in.tokens, access_token=session.world.mint("at"), refresh_token=None)
+    session.world.access[last_tokens.access_token] = "ada"
+    await Vault().save(session.signed_in.profile, last_tokens)
     assert (await session.client.get("/things")).status_code == 200
-    assert last.access_token in session.world.api.requests[-1].headers["authorization"]
+    assert last_tokens.access_token in session.world.api.requests[-1].headers["authorization"]
     session.clock.pass_time(25)
     with pytest.raises(SignedOut):
         await session.client.get("/things")
@@ -568,7 +565,7 @@ async def test_a_last_token_that_another_process_stored_is_used_to_its_end(sessi
 
 
 class Locked(MemoryKeyring):
-    """A keyring that can be locked, or keep what should be deleted."""
+    """A keyring that can be locked, or that does not delete."""
 
     locked = keeps = False
 
@@ -594,16 +591,16 @@ class Locked(MemoryKeyring):
         ("keeps", "The tokens could not be deleted here: the keyring (test refresh Locked) still holds the tokens"),
     ],
 )
-async def test_a_keyring_in_trouble_is_told_and_changes_nothing_else(
-    person: Person, use_keyring: Any, trouble: str, notice: str
+async def test_keyring_errors_during_a_refresh_are_notified(
+    user: User, use_keyring: Any, failure: str, notice: str
 ) -> None:
-    """B46 B51: locked, the session goes on with the tokens at hand; what it does not delete is revoked all the same."""
+    """B46 B51: with a locked keyring, the session uses the tokens in memory; undeleted tokens are unusable."""
     notices: list[str] = []
     backend = use_keyring(Locked())
-    session = await make(person, TokenCallbacks(notice=notices.append))
-    setattr(backend, trouble, True)
+    session = await make_session(user, TokenCallbacks(notice=notices.append))
+    setattr(backend, failure, True)
     session.expire()
-    if trouble == "locked":
+    if failure == "locked":
         assert (await session.client.get("/things")).status_code == 200
     else:
         session.world.refresh.clear()
@@ -614,9 +611,9 @@ async def test_a_keyring_in_trouble_is_told_and_changes_nothing_else(
     await session.client.aclose()
 
 
-async def test_a_server_that_is_gone_is_offline(person: Person) -> None:
-    """B52: nothing listens at the token endpoint any more (DNS and refused connections look alike)."""
-    session = await make(person)
+async def test_unreachable_token_endpoint_raises_offline(user: User) -> None:
+    """B52: the connection is refused (a DNS failure is reported the same way)."""
+    session = await make_session(user)
     await session.world.idp.__aexit__()
     session.clock.pass_time(301)
     with pytest.raises(Offline):
@@ -625,8 +622,8 @@ async def test_a_server_that_is_gone_is_offline(person: Person) -> None:
     await session.client.aclose()
 
 
-async def test_a_forgotten_client_is_dropped_once_and_registering_again_is_offered(session: Session) -> None:
-    """B53: `invalid_client` on refresh, loop guard."""
+async def test_unknown_client_is_removed_and_registering_again_is_offered(session: Session) -> None:
+    """B53: `invalid_client` on refresh; it is requested once."""
     session.expire()
     session.world.clients.clear()
     with pytest.raises(SignedOut) as caught:
@@ -636,17 +633,17 @@ async def test_a_forgotten_client_is_dropped_once_and_registering_again_is_offer
     with pytest.raises(SignedOut):
         await session.client.get("/things")
     assert len(session.refresh_posts()) == 1
-    again = await session.person.signs_in(session.signed_in.profile)
+    again = await session.user.sign_in(session.signed_in.profile)
     assert again.tokens.client_id != session.signed_in.tokens.client_id
 
 
-async def test_a_fresh_token_that_is_refused_is_not_renewed_again(session: Session) -> None:
-    """B54: one retry, then the 401 is the answer; and no refresh per request from then on."""
+async def test_refused_new_token_is_not_refreshed_again(session: Session) -> None:
+    """B54: the request is sent again once, then the 401 is returned; later requests do not refresh for a while."""
 
-    async def never(request: Request) -> Reply:
+    async def refuse(request: Request) -> Reply:
         return session.world.refuse()
 
-    session.world.api_override["/api/v1/never"] = never
+    session.world.api_override["/api/v1/never"] = refuse
     assert (await session.client.get("/never")).status_code == 401
     assert len(session.world.api.to("/api/v1/never")) == 2
     for _ in range(5):
@@ -662,49 +659,49 @@ async def test_a_fresh_token_that_is_refused_is_not_renewed_again(session: Sessi
 
 
 async def test_a_new_sign_in_ends_the_refusal_of_a_fresh_token(session: Session) -> None:
-    """F02: a token refused right after it was issued asks for a sign-in; one in another process will do."""
+    """F02: a token that was refused right after it was issued; another process signs in."""
 
     async def only_the_newest(request: Request) -> Reply:
         newest = list(session.world.access)[-1]
-        fits = (
+        authorized = (
             len(session.world.idp.to(AUTHORIZE)) > 1
             and session.world.bearer(request)
             and newest in str(request.headers)
         )
-        return json_reply({"done": True}) if fits else session.world.refuse()
+        return json_reply({"done": True}) if authorized else session.world.refuse()
 
     session.world.api_override["/api/v1/guarded"] = only_the_newest
     assert (await session.client.patch("/guarded", json={})).status_code == 401
-    await replace(session.person, store=Vault()).signs_in(session.signed_in.profile)
+    await replace(session.user, store=Vault()).sign_in(session.signed_in.profile)
     assert (await session.client.patch("/guarded", json={})).status_code == 200
     assert len(session.refresh_posts()) == 1
 
 
-async def test_insufficient_scope_steps_up_a_limited_number_of_times(person: Person) -> None:
-    """B54: 403 with `insufficient_scope`: the asked scopes reach the hook, twice at most."""
-    asked: list[tuple[str, ...]] = []
+async def test_insufficient_scope_steps_up_a_limited_number_of_times(user: User) -> None:
+    """B54: 403 with `insufficient_scope`; the callback gets the scopes, twice at most."""
+    requested: list[tuple[str, ...]] = []
 
     async def step_up(scopes: tuple[str, ...]) -> bool:
-        asked.append(scopes)
-        await person.signs_in(session.signed_in.profile, scopes=scopes)
+        requested.append(scopes)
+        await user.sign_in(session.signed_in.profile, scopes=scopes)
         return True
 
-    session = await make(person, TokenCallbacks(step_up=step_up))
+    session = await make_session(user, TokenCallbacks(step_up=step_up))
 
-    async def more(request: Request) -> Reply:
+    async def wants_more_scope(request: Request) -> Reply:
         return json_reply({}, 403, **{"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="apps:deploy"'})
 
-    session.world.api_override["/api/v1/deploy"] = more
+    session.world.api_override["/api/v1/deploy"] = wants_more_scope
     for _ in range(5):
         assert (await session.client.post("/deploy")).status_code == 403
     granted = tuple(session.signed_in.tokens.scope.split())
-    assert asked == [(*granted, "apps:deploy")] * 2
-    assert "apps%3Adeploy" in person.urls[-1] or "apps:deploy" in person.urls[-1]
+    assert requested == [(*granted, "apps:deploy")] * 2
+    assert "apps%3Adeploy" in user.urls[-1] or "apps:deploy" in user.urls[-1]
     assert len(session.world.api.to("/api/v1/deploy")) == 5 + 2
     await session.client.aclose()
 
 
-async def test_a_plain_403_is_just_an_answer(session: Session) -> None:
+async def test_plain_403_is_returned(session: Session) -> None:
     """F03 B54: no refresh, no step-up."""
 
     async def forbidden(request: Request) -> Reply:
@@ -716,8 +713,8 @@ async def test_a_plain_403_is_just_an_answer(session: Session) -> None:
     assert session.world.refreshes == 0
 
 
-async def test_the_refresh_has_a_time_limit_of_its_own(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B55: at most 30 s in all, also for an answer that trickles in."""
+async def test_refresh_has_a_time_limit(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B55: at most 30 s in total, also for a response that is not complete."""
     assert token_endpoint.REFRESH_SECONDS <= 30
     monkeypatch.setattr(token_endpoint, "REFRESH_SECONDS", 0.3)
 
@@ -731,7 +728,7 @@ async def test_the_refresh_has_a_time_limit_of_its_own(session: Session, monkeyp
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
-async def test_a_change_refused_with_401_is_sent_again_whole(session: Session, method: str) -> None:
+async def test_write_request_is_sent_again_after_a_401(session: Session, method: str) -> None:
     """F02 B56: a 401 means the server did not act."""
     session.expire()
     answer = await session.client.request(method, "/things", content=b"the body")
@@ -739,8 +736,8 @@ async def test_a_change_refused_with_401_is_sent_again_whole(session: Session, m
     assert [r.body for r in session.world.api.requests] == [b"the body"] * 2
 
 
-async def test_a_change_that_broke_off_is_not_sent_again(session: Session) -> None:
-    """B56: a reset says nothing about what the server did."""
+async def test_write_request_is_not_sent_again_after_a_reset(session: Session) -> None:
+    """B56: after a reset it is unknown what the server did."""
 
     async def reset(request: Request) -> Raw:
         return Raw(b"", "reset")
@@ -751,8 +748,8 @@ async def test_a_change_that_broke_off_is_not_sent_again(session: Session) -> No
     assert len(session.world.api.to("/api/v1/make")) == 1
 
 
-async def test_a_body_that_cannot_be_read_twice_is_not_repeated(session: Session) -> None:
-    """B56: a stream is gone after the first try; the 401 is the answer."""
+async def test_request_with_a_stream_body_is_not_sent_again(session: Session) -> None:
+    """B56: a stream is consumed by the first attempt; the 401 is returned."""
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"once"
@@ -762,8 +759,8 @@ async def test_a_body_that_cannot_be_read_twice_is_not_repeated(session: Session
     assert answer.status_code == 401
 
 
-async def test_the_token_goes_to_its_own_origin_only(session: Session) -> None:
-    """B65: another host gets no Authorization, neither asked directly nor by redirect."""
+async def test_token_is_sent_to_its_origin_only(session: Session) -> None:
+    """B65: another host gets no Authorization header, neither directly nor by redirect."""
     async with World() as other:
         await session.client.get(f"{other.api.origin}/api/v1/things")
 
@@ -778,7 +775,7 @@ async def test_the_token_goes_to_its_own_origin_only(session: Session) -> None:
 
 
 async def test_signed_out_elsewhere_is_noticed_at_the_next_refresh(session: Session) -> None:
-    """B66: another process logged out; nobody brings the tokens back."""
+    """B66: another process logged out; the tokens are not stored again."""
     await Vault().delete(session.signed_in.profile)
     session.clock.pass_time(301)
     with pytest.raises(SignedOut, match=r": You were signed out elsewhere\.$"):
@@ -789,6 +786,6 @@ async def test_signed_out_elsewhere_is_noticed_at_the_next_refresh(session: Sess
 
 async def test_closing_without_a_refresh_under_way_is_quiet(session: Session) -> None:
     """B46."""
-    await session.keeper.aclose()
-    async with OAuthHttpClient() as wire:
-        await wire.aclose()
+    await session.manager.aclose()
+    async with OAuthHttpClient() as http:
+        await http.aclose()

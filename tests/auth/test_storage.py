@@ -1,4 +1,4 @@
-"""Where tokens lie: the keyring, a private file, and the ways between them."""
+"""Where tokens are stored: the keyring, a private file, and moving between them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UseKeyring = Callable[[Any], Any]
 
 
 class Locked(MemoryKeyring):
-    """A keyring that waits for a person for ever (until the test lets go)."""
+    """A keyring that waits for the user until the test releases it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,39 +68,39 @@ class Failing(MemoryKeyring):
     set_password = delete_password = get_password  # type: ignore[assignment]
 
 
-def vault(**options: Any) -> tuple[Vault, list[str]]:
-    told: list[str] = []
-    return Vault(notice=told.append, **options), told
+def make_store(**options: Any) -> tuple[Vault, list[str]]:
+    notices: list[str] = []
+    return Vault(notice=notices.append, **options), notices
 
 
 async def test_the_keyring_is_used_when_there_is_one(use_keyring: UseKeyring, clock: FakeClock) -> None:
     """B57: one entry, named after host and account; nothing on disk."""
     backend = use_keyring(MemoryKeyring())
-    store, told = vault()
+    store, notices = make_store()
     tokens = token_set(clock)
     assert await store.save(PROFILE, tokens) == "keyring"
     assert list(backend.kept) == [("drio-tui", "https://getdrio.com/api/v1 ada@example.com")]
     assert await store.load(PROFILE, fresh=True) == tokens
     assert (await store.place(PROFILE))[0] == "keyring"
     assert not paths.state_dir().exists()
-    assert told == []
+    assert notices == []
 
 
 async def test_the_keyring_is_asked_once_per_account(use_keyring: UseKeyring, clock: FakeClock) -> None:
     """B57: later loads come from memory (each question may be a prompt on macOS)."""
     backend = use_keyring(MemoryKeyring())
-    await vault()[0].save(PROFILE, token_set(clock))
+    await make_store()[0].save(PROFILE, token_set(clock))
     backend.calls.clear()
-    store, _ = vault()
+    store, _ = make_store()
     for _ in range(5):
         await store.load(PROFILE)
     assert len(backend.calls) == 1
 
 
-async def test_accounts_have_entries_of_their_own(use_keyring: UseKeyring, clock: FakeClock) -> None:
+async def test_each_account_and_host_has_a_separate_entry(use_keyring: UseKeyring, clock: FakeClock) -> None:
     """B57 B65: two accounts, two hosts, three entries."""
     backend = use_keyring(MemoryKeyring())
-    store, _ = vault()
+    store, _ = make_store()
     for number, (base, account) in enumerate(
         [("https://a.example/api/v1", "ada"), ("https://a.example/api/v1", "bob"), ("https://b.example/api/v1", "ada")]
     ):
@@ -108,11 +108,11 @@ async def test_accounts_have_entries_of_their_own(use_keyring: UseKeyring, clock
     assert len(backend.kept) == 3
 
 
-async def test_a_locked_keyring_is_given_up_after_its_time(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B58: a message instead of a hang; the loop runs on meanwhile; later calls do not wait again."""
+async def test_locked_keyring_times_out(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B58: with a notice; the event loop keeps running, and later calls do not wait again."""
     backend = use_keyring(Locked())
-    told: list[str] = []
-    store = Vault(notice=told.append, keyring=OsKeyringBackend(told.append, limit=0.2))
+    notices: list[str] = []
+    store = Vault(notice=notices.append, keyring=OsKeyringBackend(notices.append, limit=0.2))
     ticks = 0
 
     async def tick() -> None:
@@ -131,18 +131,18 @@ async def test_a_locked_keyring_is_given_up_after_its_time(use_keyring: UseKeyri
     finally:
         ticking.cancel()
         backend.release.set()
-    assert any("did not answer" in text and "locked" in text for text in told)
+    assert any("did not answer" in text and "locked" in text for text in notices)
 
 
-async def test_the_time_limit_is_three_seconds() -> None:
-    """B58: as `gh` has it."""
+async def test_keyring_time_limit_is_three_seconds() -> None:
+    """B58: like the one of `gh`."""
     from drio_tui.auth import keyring_store
 
     assert keyring_store.LIMIT_SECONDS == 3.0
 
 
-def test_a_hanging_keyring_does_not_keep_the_program_from_ending(isolated: Any) -> None:
-    """B58: the thread is a daemon; a whole process with a sleeping backend ends by itself."""
+def test_hanging_keyring_does_not_keep_the_program_from_exiting(isolated: Any) -> None:
+    """B58: the thread is a daemon; a process with a sleeping backend exits."""
     code = (
         "import asyncio, time, keyring.core\n"
         "from keyring.backend import KeyringBackend\n"
@@ -157,12 +157,12 @@ def test_a_hanging_keyring_does_not_keep_the_program_from_ending(isolated: Any) 
         "    try:\n"
         "        await OsKeyringBackend(print, limit=0.2).get('x')\n"
         "    except StoreFailed as e:\n"
-        "        print('TOLD', e.message)\n"
+        "        print('FAILED', e.message)\n"
         "asyncio.run(main())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
-    assert "TOLD" in done.stdout
+    assert "FAILED" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -175,65 +175,65 @@ def test_a_hanging_keyring_does_not_keep_the_program_from_ending(isolated: Any) 
         (OSError("socket"), "OSError"),
     ],
 )
-async def test_a_failing_keyring_means_the_file_and_says_so(
+async def test_file_is_used_with_a_notice_when_the_keyring_fails(
     use_keyring: UseKeyring, clock: FakeClock, error: Exception, word: str
 ) -> None:
-    """B59: fallback only after an explicit notice; the place is named."""
+    """B59: the notice names the place."""
     use_keyring(Failing(error))
-    store, told = vault()
+    store, notices = make_store()
     tokens = token_set(clock)
     assert await store.save(PROFILE, tokens) == "file"
-    assert word in told[0]
-    assert "file" in told[0]
-    assert len(told) == 1
+    assert word in notices[0]
+    assert "file" in notices[0]
+    assert len(notices) == 1
     place, label = await store.place(PROFILE)
     assert place == "file"
     assert str(paths.state_dir()) in label
-    assert await vault()[0].load(PROFILE) == tokens
+    assert await make_store()[0].load(PROFILE) == tokens
 
 
-async def test_that_there_is_no_keyring_is_said_once_per_profile(clock: FakeClock) -> None:
-    """B59: not again by every process that renews the token of a profile known to lie in the file."""
-    first, notices = vault()
+async def test_missing_keyring_is_reported_once_per_profile(clock: FakeClock) -> None:
+    """B59: not again by each process that refreshes a token stored in the file."""
+    first, notices = make_store()
     assert await first.save(PROFILE, token_set(clock)) == "file"
     assert len(notices) == 1
-    later, notices = vault()
+    later, notices = make_store()
     assert await later.save(replace(PROFILE, token_store="file"), token_set(clock)) == "file"
     assert notices == []
 
 
-async def test_a_locked_keyring_says_what_to_do(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B58 B59: when tokens are put into the file instead, and when they lie in it and cannot be read."""
+async def test_locked_keyring_is_reported_with_a_hint(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B58 B59: when tokens are stored in the file instead, and when the stored tokens cannot be read."""
     use_keyring(Failing(keyring.errors.KeyringLocked("Failed to unlock the collection!")))
-    store, notices = vault()
+    store, notices = make_store()
     await store.save(PROFILE, token_set(clock))
     advice = "Unlock the keyring, or `drio-tui login --insecure-storage`."
     assert notices[0].endswith(advice)
-    store, notices = vault()  # another process, which renews the token
+    store, notices = make_store()  # another process, which renews the token
     await store.save(replace(PROFILE, token_store="file"), token_set(clock))
     assert notices == []
     await store.delete(replace(PROFILE, token_store="file"))
     with pytest.raises(StoreFailed) as caught:
-        await vault()[0].load(PROFILE)
+        await make_store()[0].load(PROFILE)
     assert caught.value.hint == advice
 
 
-async def test_the_file_can_be_chosen_and_then_no_keyring_is_touched(use_keyring: UseKeyring, clock: FakeClock) -> None:
+async def test_insecure_storage_does_not_touch_the_keyring(use_keyring: UseKeyring, clock: FakeClock) -> None:
     """B59: `--insecure-storage`, pinned in the profile for later runs."""
     backend = use_keyring(MemoryKeyring())
-    store, told = vault(insecure=True)
+    store, notices = make_store(insecure=True)
     assert await store.save(PROFILE, token_set(clock)) == "file"
     pinned = Profile(PROFILE.name, PROFILE.base_url, PROFILE.account, pinned_file=True)
-    assert await vault()[0].load(pinned) == token_set(clock)
+    assert await make_store()[0].load(pinned) == token_set(clock)
     assert backend.calls == []
-    assert told == []
+    assert notices == []
 
 
-async def test_the_file_is_private_from_its_first_byte(clock: FakeClock) -> None:
+async def test_token_file_is_created_private(clock: FakeClock) -> None:
     """B60: folder 0700, file 0600, whatever the umask."""
     old = os.umask(0)
     try:
-        await vault(insecure=True)[0].save(PROFILE, token_set(clock))
+        await make_store(insecure=True)[0].save(PROFILE, token_set(clock))
     finally:
         os.umask(old)
     path = FileBackend().path(PROFILE.entry)
@@ -243,31 +243,31 @@ async def test_the_file_is_private_from_its_first_byte(clock: FakeClock) -> None
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-async def test_links_and_open_files_are_refused(clock: FakeClock, tmp_path: Any) -> None:
+async def test_links_and_readable_files_are_refused(clock: FakeClock, tmp_path: Any) -> None:
     """B60: a symbolic link, a file others can read, a folder that is a link."""
-    store, _ = vault(insecure=True)
+    store, _ = make_store(insecure=True)
     await store.save(PROFILE, token_set(clock))
     path = FileBackend().path(PROFILE.entry)
     path.chmod(0o644)
     with pytest.raises(StoreFailed, match="read by others"):
-        await vault(insecure=True)[0].load(PROFILE)
+        await make_store(insecure=True)[0].load(PROFILE)
     target = tmp_path / "elsewhere"
     path.rename(target)
     target.chmod(0o600)
     path.symlink_to(target)
     with pytest.raises(StoreFailed, match="symbolic link"):
-        await vault(insecure=True)[0].load(PROFILE)
-    told: list[str] = []
-    await Vault(insecure=True, notice=told.append).save(PROFILE, token_set(clock, access_token="at-new"))
+        await make_store(insecure=True)[0].load(PROFILE)
+    notices: list[str] = []
+    await Vault(insecure=True, notice=notices.append).save(PROFILE, token_set(clock, access_token="at-new"))
     assert "at-new" not in target.read_text()
-    assert "symbolic link" in told[0]
+    assert "symbolic link" in notices[0]
 
 
-async def test_a_full_disk_keeps_the_old_file_and_the_session(
+async def test_full_disk_keeps_the_old_file_and_the_tokens_in_memory(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B60 F40: the write fails, the old file is whole, this run stays signed in."""
-    store, told = vault(insecure=True)
+    """B60 F40: the write fails, the old file is intact, and this run stays signed in."""
+    store, notices = make_store(insecure=True)
     await store.save(PROFILE, token_set(clock))
     path = FileBackend().path(PROFILE.entry)
     before = path.read_bytes()
@@ -278,102 +278,104 @@ async def test_a_full_disk_keeps_the_old_file_and_the_session(
     monkeypatch.setattr(os, "fsync", full)
     assert await store.save(PROFILE, token_set(clock, access_token="at-new")) == "memory"
     assert path.read_bytes() == before
-    assert "No space left" in told[-1]
+    assert "No space left" in notices[-1]
     loaded = await store.load(PROFILE, fresh=True)
     assert loaded is not None
     assert loaded.access_token == "at-new"
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-async def test_nine_kilobytes_survive_a_keyring_that_takes_little(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B61: split below 1280 characters, put together again, replaced and deleted whole."""
+async def test_long_tokens_are_split_for_a_keyring_with_a_size_limit(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B61: into parts of at most 1280 characters; they are joined, replaced and deleted together."""
     backend = use_keyring(Short())
-    store, told = vault()
+    store, notices = make_store()
     tokens = token_set(clock, access_token="a" * 6000, refresh_token="r" * 3000)
     assert await store.save(PROFILE, tokens) == "keyring"
     assert max(len(v) for v in backend.kept.values()) <= 1280
-    assert await vault()[0].load(PROFILE) == tokens
+    assert await make_store()[0].load(PROFILE) == tokens
     newer = token_set(clock, access_token="b" * 6000)
     await store.save(PROFILE, newer)
-    assert await vault()[0].load(PROFILE) == newer
+    assert await make_store()[0].load(PROFILE) == newer
     assert not any("a" * 100 in v for v in backend.kept.values())
     await store.delete(PROFILE)
     assert backend.kept == {}
-    assert told == []
+    assert notices == []
 
 
-async def test_a_missing_part_is_damage_and_not_a_shorter_token(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B61 B62: checked by digest."""
+async def test_missing_part_counts_as_damage(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B61 B62: detected by a digest."""
     backend = use_keyring(Short())
-    await vault()[0].save(PROFILE, token_set(clock, access_token="a" * 6000))
+    await make_store()[0].save(PROFILE, token_set(clock, access_token="a" * 6000))
     part = next(name for name in backend.kept if name[1].endswith(".1"))
     del backend.kept[part]
-    store, told = vault()
+    store, notices = make_store()
     assert await store.load(PROFILE) is None
-    assert "damaged" in told[0]
+    assert "damaged" in notices[0]
 
 
-async def test_tokens_move_from_the_file_to_a_keyring_that_turned_up(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B62: the file goes only after the keyring gave the tokens back."""
+async def test_tokens_move_from_the_file_to_a_new_keyring(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B62: the file is deleted only after the tokens were read back from the keyring."""
     tokens = token_set(clock)
-    await vault(insecure=True)[0].save(PROFILE, tokens)
+    await make_store(insecure=True)[0].save(PROFILE, tokens)
     path = FileBackend().path(PROFILE.entry)
     backend = use_keyring(MemoryKeyring())
-    store, told = vault()
+    store, notices = make_store()
     assert await store.load(PROFILE) == tokens
     assert len(backend.kept) == 1
     assert not path.exists()
-    assert "moved" in told[0]
+    assert "moved" in notices[0]
     assert (await store.place(PROFILE))[0] == "keyring"
 
 
-async def test_a_keyring_that_forgets_at_once_does_not_cost_the_file(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B62: read-back that is not the same leaves the file where it is."""
+async def test_file_is_kept_when_the_keyring_does_not_store_the_tokens(
+    use_keyring: UseKeyring, clock: FakeClock
+) -> None:
+    """B62: the tokens read back are not the same."""
 
     class Forgetful(MemoryKeyring):
         def set_password(self, service: str, username: str, password: str) -> None:
             pass
 
     tokens = token_set(clock)
-    await vault(insecure=True)[0].save(PROFILE, tokens)
+    await make_store(insecure=True)[0].save(PROFILE, tokens)
     use_keyring(Forgetful())
-    store, _ = vault()
+    store, _ = make_store()
     assert await store.load(PROFILE) == tokens
     assert FileBackend().path(PROFILE.entry).exists()
     assert (await store.place(PROFILE))[0] == "file"
 
 
-async def test_the_newer_of_two_sets_counts(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B62: the keyring was locked when tokens were renewed into the file; unlocked again, the old do not return."""
+async def test_newer_of_two_token_sets_is_used(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B62: tokens were refreshed into the file while the keyring was locked; the older ones in it are not used."""
     backend = use_keyring(MemoryKeyring())
-    await vault()[0].save(PROFILE, token_set(clock))
+    await make_store()[0].save(PROFILE, token_set(clock))
     clock.pass_time(200)
     newer = token_set(clock, access_token="at-newer")
-    await vault(insecure=True)[0].save(PROFILE, newer)
-    assert await vault()[0].load(PROFILE) == newer
+    await make_store(insecure=True)[0].save(PROFILE, newer)
+    assert await make_store()[0].load(PROFILE) == newer
     assert "at-newer" in next(iter(backend.kept.values()))
 
 
 @pytest.mark.parametrize("damage", ["{", "", "[]", '{"access_token": 1}', "null"])
-async def test_a_damaged_file_means_signed_out_and_is_kept_aside(clock: FakeClock, damage: str) -> None:
+async def test_damaged_file_means_signed_out_and_is_set_aside(clock: FakeClock, damage: str) -> None:
     """B62: for the file."""
-    await vault(insecure=True)[0].save(PROFILE, token_set(clock))
+    await make_store(insecure=True)[0].save(PROFILE, token_set(clock))
     path = FileBackend().path(PROFILE.entry)
     path.write_text(damage)
-    store, told = vault(insecure=True)
+    store, notices = make_store(insecure=True)
     assert await store.load(PROFILE) is None
-    assert "Sign in again" in told[0]
+    assert "Sign in again" in notices[0]
     assert path.with_name(path.name + ".damaged-1").read_text() == damage
     assert not path.exists()
 
 
-async def test_a_damaged_keyring_entry_means_signed_out_and_is_kept_aside(use_keyring: UseKeyring) -> None:
+async def test_damaged_keyring_entry_means_signed_out_and_is_set_aside(use_keyring: UseKeyring) -> None:
     """B62: for the keyring."""
     backend = use_keyring(MemoryKeyring())
     backend.kept["drio-tui", PROFILE.entry] = "{oops"
-    store, told = vault()
+    store, notices = make_store()
     assert await store.load(PROFILE) is None
-    assert "damaged" in told[0]
+    assert "damaged" in notices[0]
     assert backend.kept == {("drio-tui", f"{PROFILE.entry} (damaged)"): "{oops"}
 
 
@@ -381,31 +383,31 @@ async def test_a_damaged_keyring_entry_means_signed_out_and_is_kept_aside(use_ke
     ("backend", "word"),
     [(keyring.backends.null.Keyring(), "switched off"), (keyring.backends.fail.Keyring(), "no keyring")],
 )
-async def test_backends_that_keep_nothing_are_recognised(
+async def test_null_and_fail_backends_are_recognised(
     use_keyring: UseKeyring, clock: FakeClock, backend: Any, word: str
 ) -> None:
-    """B63: null and fail; signed out is not an error there, and the file is used."""
+    """B63: loading from them is no error, and the file is used."""
     use_keyring(backend)
-    store, told = vault()
+    store, notices = make_store()
     assert await store.load(PROFILE) is None
     assert await store.save(PROFILE, token_set(clock)) == "file"
-    assert word in told[0]
+    assert word in notices[0]
 
 
-async def test_a_keyring_in_clear_text_is_warned_about(use_keyring: UseKeyring, clock: FakeClock) -> None:
+async def test_clear_text_keyring_gives_a_warning(use_keyring: UseKeyring, clock: FakeClock) -> None:
     """B63: `keyrings.alt`'s plaintext backend, recognised by its name."""
 
     class PlaintextKeyring(MemoryKeyring):
         __module__ = "keyrings.alt.file"
 
     use_keyring(PlaintextKeyring())
-    store, told = vault()
+    store, notices = make_store()
     assert await store.save(PROFILE, token_set(clock)) == "keyring"
-    assert "clear text" in told[0]
+    assert "clear text" in notices[0]
 
 
-async def test_the_backend_named_in_the_environment_is_the_one_used() -> None:
-    """B63: `PYTHON_KEYRING_BACKEND`, as the tests' own environment sets it."""
+async def test_keyring_backend_from_the_environment_is_used() -> None:
+    """B63: `PYTHON_KEYRING_BACKEND`."""
     code = (
         "import asyncio\n"
         "from drio_tui.auth.token_store import Vault\n"
@@ -420,43 +422,41 @@ async def test_the_backend_named_in_the_environment_is_the_one_used() -> None:
         assert done.stdout.startswith(f"('{place}'"), done.stderr
 
 
-async def test_a_backend_that_quotes_the_secret_in_its_error_is_not_repeated(
-    use_keyring: UseKeyring, clock: FakeClock
-) -> None:
-    """B68: whatever a backend raises, no token is in our message."""
+async def test_secret_in_a_backends_error_is_not_repeated(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B68: no token is in the notice, whatever a backend raises."""
 
     class Quoting(MemoryKeyring):
         def set_password(self, service: str, username: str, password: str) -> None:
             raise ValueError(f"cannot store {password!r}")
 
     use_keyring(Quoting())
-    store, told = vault()
+    store, notices = make_store()
     await store.save(PROFILE, token_set(clock))
-    assert told
-    assert not any("at-first" in text or "rt-first" in text for text in told)
+    assert notices
+    assert not any("at-first" in text or "rt-first" in text for text in notices)
 
 
-async def test_deleting_deletes_in_both_places(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B66: and looks that it is gone."""
+async def test_delete_removes_the_tokens_from_both_places(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B66: and verifies that they are gone."""
     backend = use_keyring(MemoryKeyring())
-    await vault(insecure=True)[0].save(PROFILE, token_set(clock))
+    await make_store(insecure=True)[0].save(PROFILE, token_set(clock))
     backend.kept["drio-tui", PROFILE.entry] = json.dumps(token_set(clock).to_json())
-    store, _ = vault()
+    store, _ = make_store()
     await store.delete(PROFILE)
     assert backend.kept == {}
     assert not FileBackend().path(PROFILE.entry).exists()
     assert await store.load(PROFILE) is None
 
 
-async def test_a_keyring_that_keeps_what_was_deleted_is_reported(use_keyring: UseKeyring, clock: FakeClock) -> None:
-    """B66: verified, not believed."""
+async def test_failed_deletion_in_the_keyring_is_reported(use_keyring: UseKeyring, clock: FakeClock) -> None:
+    """B66: the deletion is verified."""
 
     class Clinging(MemoryKeyring):
         def delete_password(self, service: str, username: str) -> None:
             pass
 
     use_keyring(Clinging())
-    store, _ = vault()
+    store, _ = make_store()
     await store.save(PROFILE, token_set(clock))
     with pytest.raises(StoreFailed, match="still holds"):
         await store.delete(PROFILE)
@@ -470,17 +470,17 @@ bus = open_dbus_connection("SESSION")
 bus.send_and_get_reply(message_bus.RequestName("org.freedesktop.secrets"))
 print("READY", flush=True)
 while True:
-    bus.receive()  # takes every call and answers none: a person is being waited for
+    bus.receive()  # receives every call and answers none, like a locked keyring that waits for the user
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("dbus-run-session") is None, reason="there is no D-Bus on this machine")
 @pytest.mark.parametrize("service", [True, False], ids=["locked for ever", "no secret service"])
-async def test_a_real_bus_whose_keyring_does_not_answer_is_no_hang(
+async def test_unresponsive_secret_service_on_a_real_bus_times_out(
     clock: FakeClock, tmp_path: Any, service: bool
 ) -> None:
-    """B58 B59: the Secret Service backend over a real session bus: locked, and not there at all."""
+    """B58 B59: the Secret Service backend over a real session bus: locked, and missing."""
     code = (
         "import asyncio, subprocess, sys, time\n"
         "from drio_tui.auth.profiles import Profile\n"

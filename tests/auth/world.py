@@ -1,6 +1,6 @@
-"""A drio-like API and an authorization server on another origin with odd paths, strict in all the protocol asks for.
+"""A drio-like API, and an authorization server on another origin with unusual paths that is strict about the protocol.
 
-The person in front of the browser has allowed everything beforehand, so following redirects signs in.
+The user has allowed all access beforehand, so following redirects signs in.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ AUTHORIZE, TOKEN, REGISTER, REVOKE = "/door/in", "/counter/swap", "/desk/enrol",
 
 @dataclass
 class Settings:
-    """How the two servers behave; a test changes what it is about."""
+    """How the two servers behave; a test changes the settings it needs."""
 
     issuer_path: str = ""
-    layout: str = "oauth"  # which of the four metadata addresses answers
+    layout: str = "oauth"  # which of the four metadata URLs exists
     has_resource_metadata: bool = True
     challenge: str | None = "metadata"  # 'metadata', None, or a literal WWW-Authenticate value
-    metadata: dict[str, Any] = field(default_factory=dict)  # None removes a member
+    metadata: dict[str, Any] = field(default_factory=dict)  # None removes a property
     resource: dict[str, Any] = field(default_factory=dict)
     registration_status: int = 201
     registration: dict[str, Any] = field(default_factory=dict)
-    secret_method: str | None = None  # what the server insists on
+    secret_method: str | None = None  # the method that the server requires
     expires_in: Any = 300
     token: dict[str, Any] = field(default_factory=dict)
     rotates: bool = True
@@ -45,11 +45,11 @@ class Settings:
 
 
 class World:
-    """`api` is drio, `idp` signs people in. the overrides answer instead of their paths."""
+    """The two servers: `api` is drio, `idp` the authorization server. The overrides replace the handlers of paths."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.override: dict[str, Handler] = {}  # of the authorization server
+        self.override: dict[str, Handler] = {}  # handlers by path of the authorization server
         self.api_override: dict[str, Handler] = {}
         self.clients: dict[str, dict[str, Any]] = {}
         self.codes: dict[str, dict[str, str]] = {}
@@ -59,7 +59,7 @@ class World:
         self.refreshes = 0
         self.refused_grants = 0
         self._numbers = itertools.count(1)
-        self.minted: list[str] = []  # every id, code, token and secret that was ever handed out
+        self.minted: list[str] = []  # every id, code, token and secret issued
         self.api = HttpServer(self._api)
         self.idp = HttpServer(self._idp)
 
@@ -171,9 +171,8 @@ class World:
             return json_reply(
                 {"error": "access_denied", "error_description": "ask us"}, self.settings.registration_status
             )
-        asked = request.json
         method = self.settings.secret_method or "none"
-        client = {**asked, "client_id": self.mint("client"), "token_endpoint_auth_method": method}
+        client = {**request.json, "client_id": self.mint("client"), "token_endpoint_auth_method": method}
         if method != "none":
             client |= {"client_secret": self.mint("secret"), "client_secret_expires_at": 0}
         client = _merged(client, self.settings.registration)
@@ -181,22 +180,22 @@ class World:
         return json_reply(client, self.settings.registration_status)
 
     def _authorize(self, request: Request) -> Reply:
-        asked = request.params
-        client = self.clients.get(asked["client_id"])
-        if client is None or asked["redirect_uri"] not in client.get("redirect_uris", [asked["redirect_uri"]]):
+        params = request.params
+        client = self.clients.get(params["client_id"])
+        if client is None or params["redirect_uri"] not in client.get("redirect_uris", [params["redirect_uri"]]):
             return Reply(400, b"unknown client or redirect uri")
-        assert asked["response_type"] == "code"
-        assert asked["code_challenge_method"] == "S256"
-        if set(asked.get("scope", "").split()) & set(self.settings.refused_scopes):
-            query = urlencode({"error": "invalid_scope", "error_description": "not yours", "state": asked["state"]})
-            return Reply(302, b"", {"Location": f"{asked['redirect_uri']}?{query}"})
+        assert params["response_type"] == "code"
+        assert params["code_challenge_method"] == "S256"
+        if set(params.get("scope", "").split()) & set(self.settings.refused_scopes):
+            query = urlencode({"error": "invalid_scope", "error_description": "not yours", "state": params["state"]})
+            return Reply(302, b"", {"Location": f"{params['redirect_uri']}?{query}"})
         code = self.mint("code")
-        self.codes[code] = asked | {"account": self.settings.account}
-        answer: dict[str, str | None] = {"code": code, "state": asked["state"]}
+        self.codes[code] = params | {"account": self.settings.account}
+        answer: dict[str, str | None] = {"code": code, "state": params["state"]}
         if self.settings.sends_iss:
             answer["iss"] = self.issuer
         query = {k: v for k, v in (answer | self.settings.callback).items() if v is not None}
-        return Reply(302, b"", {"Location": f"{asked['redirect_uri']}?{urlencode(query)}"})
+        return Reply(302, b"", {"Location": f"{params['redirect_uri']}?{urlencode(query)}"})
 
     def _token(self, request: Request) -> Reply:
         form = request.form
@@ -204,25 +203,25 @@ class World:
         if client is None or not self._authenticated(request, client):
             return json_reply({"error": "invalid_client"}, 401)
         if form["grant_type"] == "refresh_token":
-            held = self.refresh.get(form["refresh_token"])
-            if held is None or held["client_id"] != form["client_id"]:
+            refreshed = self.refresh.get(form["refresh_token"])
+            if refreshed is None or refreshed["client_id"] != form["client_id"]:
                 self.refused_grants += 1
                 return json_reply({"error": "invalid_grant", "error_description": "spent"}, 400)
             self.refreshes += 1
             if self.settings.rotates:
                 del self.refresh[form["refresh_token"]]
-            return json_reply(self.grant(held, rotate=self.settings.rotates))
-        asked = self.codes.pop(form["code"], None)
+            return json_reply(self.grant(refreshed, rotate=self.settings.rotates))
+        authorization = self.codes.pop(form["code"], None)
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
-        right = asked is not None and (
-            asked["client_id"] == form["client_id"]
-            and asked["redirect_uri"] == form["redirect_uri"]
-            and asked["code_challenge"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        valid = authorization is not None and (
+            authorization["client_id"] == form["client_id"]
+            and authorization["redirect_uri"] == form["redirect_uri"]
+            and authorization["code_challenge"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         )
-        if asked is None or not right:
+        if authorization is None or not valid:
             self.refused_grants += 1
             return json_reply({"error": "invalid_grant"}, 400)
-        return json_reply(self.grant(asked))
+        return json_reply(self.grant(authorization))
 
     def _authenticated(self, request: Request, client: dict[str, Any]) -> bool:
         basic = request.headers.get("authorization", "")
@@ -234,20 +233,20 @@ class World:
                 return not basic and request.form.get("client_secret") == client["client_secret"]
         return not basic and "client_secret" not in request.form
 
-    def grant(self, asked: dict[str, str], *, rotate: bool = True) -> dict[str, Any]:
-        """Tokens for what was asked; kept as good."""
+    def grant(self, authorization: dict[str, str], *, rotate: bool = True) -> dict[str, Any]:
+        """Issue tokens for an authorization or refresh, and accept them from now on."""
         access = self.mint("at")
-        self.access[access] = asked["account"]
+        self.access[access] = authorization["account"]
         body: dict[str, Any] = {"access_token": access, "token_type": "bearer", "expires_in": self.settings.expires_in}
         if rotate:
             body["refresh_token"] = self.mint("rt")
-            self.refresh[body["refresh_token"]] = asked
+            self.refresh[body["refresh_token"]] = authorization
         return _merged(body, self.settings.token)
 
 
 @dataclass
 class Page:
-    """What the browser ended at."""
+    """The last page of the browser."""
 
     status_code: int
     url: SplitResult
@@ -255,7 +254,7 @@ class Page:
 
 
 async def browse(url: str) -> Page:
-    """What a browser does with the address: follow redirects to the end. No httpx: it would log as we do."""
+    """Open `url` as a browser does, following redirects. Without httpx, whose log the tests inspect."""
 
     def follow() -> Page:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
