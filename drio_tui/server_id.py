@@ -1,7 +1,7 @@
-"""The name under which local files about one drio are kept: its base URL, or for a sandbox the id of its data.
+"""The key of a server in the names of local files: its base URL, or for a sandbox the id of its data.
 
-A sandbox may listen on another port each time, and another sandbox on its port. Earlier versions named the files of a
-sandbox after its base URL; `adopt` finds those, whatever the port was.
+A sandbox may listen on another port each time, and another sandbox on its previous port. Earlier versions named the
+files of a sandbox after its base URL; `adopt` finds those, whatever the port was.
 """
 
 from __future__ import annotations
@@ -16,55 +16,55 @@ from drio_tui.urls import is_loopback
 
 _SANDBOX = "sandbox:"
 _HOSTS = ("127.0.0.1", "localhost")
-"""The names by which a sandbox is reached."""
-_looked_for: set[Path] = set()
-_looking = threading.RLock()
+"""The hosts in base URLs of a sandbox."""
+_checked_paths: set[Path] = set()
+_adopt_lock = threading.RLock()
 
 
 def server_id(base_url: str, sandbox_id: str = "") -> str:
-    """The name of the drio at `base_url`; `sandbox_id` is what a sandbox says of itself, empty for any other drio."""
+    """Return the key of the server at `base_url`; `sandbox_id` is the id of a sandbox's data, else empty."""
     return _SANDBOX + sandbox_id if sandbox_id else base_url
 
 
 def may_belong(kept_of: str, server: str) -> bool:
-    """Whether what was kept of `kept_of` may be of `server`: the same, or an address that a sandbox had."""
+    """Return whether files of the server `kept_of` may belong to `server`: the same, or an earlier URL of a sandbox."""
     return kept_of == server or is_earlier(kept_of, server)
 
 
 def is_earlier(kept_of: str, server: str) -> bool:
-    """Whether `server` is a sandbox and `kept_of` the address of some sandbox, as earlier versions wrote it."""
+    """Return whether `server` is a sandbox and `kept_of` a URL of some sandbox, as earlier versions wrote it."""
     return server.startswith(_SANDBOX) and is_loopback(urlsplit(kept_of).hostname or "")
 
 
 def file_prefix(server: str) -> str:
-    """What the names of files begin with that were named after a sandbox's id, so that `adopt` can pass over them."""
+    """Return the prefix of file names for `server`: it marks the ones of a sandbox's id, so that `adopt` skips them."""
     return "sandbox-" if server.startswith(_SANDBOX) else ""
 
 
 def adopt(
     server: str, path: Path, pattern: str, name_of: Callable[[str], str], take: Callable[[list[Path]], None]
 ) -> None:
-    """Give `take` what earlier versions kept in the place of `path` for a sandbox, oldest first.
+    """Call `take` with the files that earlier versions used instead of `path` for a sandbox, oldest first.
 
-    `name_of` makes a file's name of a base URL, and `pattern` is a glob that such names match. Nothing happens where
-    `path` exists, or once it succeeded for that path; an `OSError` or `ValueError` is ignored, and the next call tries
-    again. Blocks for up to a quarter of a second where files match.
+    `name_of` returns the file name for a base URL; `pattern` is a glob that such names match. Does nothing if `path`
+    exists, or after a success for that path; an `OSError` or `ValueError` is ignored, and the next call tries again.
+    Blocks for up to 0.25 s if files match.
     """
     if not server.startswith(_SANDBOX):
         return
-    with _looking:
-        if path in _looked_for:
+    with _adopt_lock:
+        if path in _checked_paths:
             return
         with contextlib.suppress(OSError, ValueError):
-            names = set() if path.exists() else {each.name for each in path.parent.glob(pattern)} - {path.name}
+            names = set() if path.exists() else {file.name for file in path.parent.glob(pattern)} - {path.name}
             urls = (f"http://{host}:{port}/api/v1" for host in _HOSTS for port in range(1, 1 << 16))
-            found = []
+            old_files = []
             for url in urls:
                 if not names:
-                    break  # every file that could be one is found
+                    break  # all matching files have been found
                 if (name := name_of(url)) in names:
                     names.remove(name)
-                    found.append(path.with_name(name))
-            if found:
-                take(sorted(found, key=lambda each: each.stat().st_mtime))
-            _looked_for.add(path)
+                    old_files.append(path.with_name(name))
+            if old_files:
+                take(sorted(old_files, key=lambda file: file.stat().st_mtime))
+            _checked_paths.add(path)

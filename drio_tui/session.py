@@ -1,4 +1,4 @@
-"""One connection to drio: the client, with the sign-in that belongs to it."""
+"""Sessions with a drio server: the API client together with its sign-in."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Notice = Callable[[str], None]
 
 @dataclass(slots=True)
 class Session:
-    """A client and who it speaks for. `source` says where the token comes from; `account` may be unknown.
+    """An API client and its account. `source` names where the token comes from; `account` is None if unknown.
 
-    Without `auth` it is anonymous; `first_run` then says that no sign-in was ever kept on this machine.
+    Without `auth` the session is anonymous; `first_run` is then true if no sign-in was ever stored on this machine.
     """
 
     client: DrioClient
@@ -40,11 +40,11 @@ class Session:
 
     @property
     def server(self) -> str:
-        """The name under which local files about this drio are kept."""
+        """The key of this server in local files."""
         return self.client.transport.server_id
 
     async def aclose(self) -> None:
-        """Close the connections, let a refresh under way be stored. A sandbox goes on running."""
+        """Close the connections; wait until a running refresh is stored. A sandbox keeps running."""
         if self.sandbox:
             self.sandbox.close()
         await self.client.aclose()
@@ -53,9 +53,9 @@ class Session:
 
 
 class SandboxLink:
-    """What ties a session to its sandbox: a sandbox that has ended is started again, as it was, and followed.
+    """The link of a session to its sandbox: restarts a sandbox that has ended, with the same options.
 
-    `on_lost` is called when that begins, then `on_back` when requests can be made again, or `on_failed`.
+    `on_lost` is called when a restart begins, then `on_back` when requests are possible again, or `on_failed`.
     """
 
     def __init__(self, running: RunningSandbox) -> None:
@@ -64,26 +64,26 @@ class SandboxLink:
         self.on_back: Callable[[], None] = lambda: None
         self.on_failed: Callable[[DrioError], None] = lambda _error: None
         self._session: Session | None = None
-        self._reviving: asyncio.Task[None] | None = None
+        self._restart_task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def serve(self, session: Session) -> None:
-        """Follow the sandbox for this session."""
+    def attach(self, session: Session) -> None:
+        """Update `session` when the sandbox is restarted at another URL."""
         self._session = session
 
     async def revive(self) -> bool:
-        """Start the sandbox if it has ended, and speak to it; False when the session is closed.
+        """Restart the sandbox if it has ended, and connect the session to it; return False if the session is closed.
 
         Raises `SandboxFailed`.
         """
         if self._closed:
             return False
-        if self._reviving is None or self._reviving.done():
-            self._reviving = asyncio.create_task(self._revive())
-        await asyncio.shield(self._reviving)
+        if self._restart_task is None or self._restart_task.done():
+            self._restart_task = asyncio.create_task(self._restart())
+        await asyncio.shield(self._restart_task)
         return not self._closed
 
-    async def _revive(self) -> None:
+    async def _restart(self) -> None:
         self.on_lost()
         try:
             options = await asyncio.to_thread(self.running.restart_options)
@@ -101,29 +101,29 @@ class SandboxLink:
             self.on_back()
 
     async def wait_until_gone(self) -> None:
-        """Hold a connection to the sandbox until it ends."""
+        """Wait until the sandbox ends, by holding a connection to it."""
         await wait_until_gone(self.running)
 
     def was_stopped(self) -> bool:
-        """Whether a person ended it with `drio-tui sandbox stop`."""
+        """Return whether it was stopped by `drio-tui sandbox stop`."""
         return was_stopped(self.running.data_dir)
 
     def close(self) -> None:
-        """Start it no more."""
+        """Stop restarting the sandbox."""
         self._closed = True
-        if self._reviving is not None:
-            self._reviving.cancel()
+        if self._restart_task is not None:
+            self._restart_task.cancel()
 
 
 class _SandboxToken(StaticToken):
-    """The local user's token, read again where the sandbox refuses it: `sandbox reset` makes another."""
+    """The local user's token; it is read again when the sandbox refuses it, since `sandbox reset` changes it."""
 
     def __init__(self, running: RunningSandbox) -> None:
         super().__init__(running.token, "the local sandbox")
-        self._folder = running.data_dir
+        self._data_dir = running.data_dir
 
     async def renew(self, refused: str) -> str | None:
-        running = await asyncio.to_thread(find_running, self._folder)
+        running = await asyncio.to_thread(find_running, self._data_dir)
         if running is None or running.token == refused:
             return None
         self._token = running.token
@@ -142,11 +142,11 @@ async def open_session(
     hooks: TokenCallbacks | None = None,
     or_anonymous: bool = False,
 ) -> Session:
-    """A session for the sandbox's local user, for `DRIO_TOKEN`, or for a profile's kept sign-in.
+    """Return a session for the sandbox's local user, for `DRIO_TOKEN`, or for a profile's stored sign-in.
 
-    With `sandbox`, `running` is the sandbox to use; without it one is found or started. It goes on running, and is
-    started again when it has ended. Raises `SignInRequired` when the profile has no sign-in (with `or_anonymous`,
-    gives a session without a token instead), `UsageError` for a profile or URL that cannot be.
+    With `sandbox`, `running` is the sandbox to use; without it one is found or started. It keeps running, and is
+    restarted when it has ended. Raises `SignInRequired` when the profile has no sign-in (with `or_anonymous` it returns
+    a session without a token instead), and `UsageError` for an invalid profile or URL.
     """
     if sandbox:
         if base_url or profile:
@@ -154,25 +154,26 @@ async def open_session(
         running = running or await ensure_sandbox(data_dir, on_line=notice)
         if notice and running.advice:
             notice(running.advice)
-        return _sandbox_session(running, on_exchange)
-    profiles = await _profiles(notice)
-    chosen = _meant(profiles, profile, base_url)
-    given = token_from_environment()
-    signed_in = given is not None
-    vault = Vault(notice=notice)
-    if not signed_in and profiles.get(chosen.name):  # else without waking the keyring
+        return _new_sandbox_session(running, on_exchange)
+    profiles = await _load_profiles(notice)
+    selected = _resolve_profile(profiles, profile, base_url)
+    environment_token = token_from_environment()
+    signed_in = environment_token is not None
+    store = Vault(notice=notice)
+    if not signed_in and profiles.get(selected.name):  # else the keyring is not accessed
         settings = await asyncio.to_thread(Settings.load)
-        vault = Vault(insecure=settings.insecure_storage, notice=notice)
-        signed_in = await vault.load(chosen) is not None
+        store = Vault(insecure=settings.insecure_storage, notice=notice)
+        signed_in = await store.load(selected) is not None
     if not signed_in:
         if not or_anonymous:
-            raise SignInRequired(f"there is no sign-in for {chosen.host}")
-        session = _session(chosen, None, None, "", on_exchange)
+            raise SignInRequired(f"there is no sign-in for {selected.host}")
+        session = _new_session(selected, None, None, "", on_exchange)
         session.first_run = not len(profiles)
         return session
-    auth = bearer_for(chosen, vault, callbacks=hooks or TokenCallbacks(notice=notice))
-    account = None if given else chosen.account
-    return _session(chosen, auth, account, given.source if given else (await vault.place(chosen))[1], on_exchange)
+    auth = bearer_for(selected, store, callbacks=hooks or TokenCallbacks(notice=notice))
+    account = None if environment_token else selected.account
+    source = environment_token.source if environment_token else (await store.place(selected))[1]
+    return _new_session(selected, auth, account, source, on_exchange)
 
 
 async def anonymous_session(
@@ -182,9 +183,9 @@ async def anonymous_session(
     on_exchange: Callable[[Exchange], None] | None = None,
     notice: Notice | None = None,
 ) -> Session:
-    """A session without a token, for what is public: the templates."""
-    chosen = _meant(await _profiles(notice), profile, base_url)
-    return _session(chosen, None, None, "", on_exchange)
+    """Return a session without a token, for public resources: the templates."""
+    selected = _resolve_profile(await _load_profiles(notice), profile, base_url)
+    return _new_session(selected, None, None, "", on_exchange)
 
 
 @asynccontextmanager
@@ -197,9 +198,9 @@ async def connected(
     anonymous: bool = False,
     notice: Notice | None = None,
 ) -> AsyncIterator[Session]:
-    """The session of one command, closed at its end. With `anonymous` no sign-in is needed.
+    """Provide the session of one command and close it at the end. With `anonymous` no sign-in is needed.
 
-    `notice` is told what is wrong with the settings: a setting that fell out of force must not do so unseen.
+    `notice` is also called with the problems of the settings file, so that an ignored setting is noticed.
     """
     if notice:
         for problem in (await asyncio.to_thread(Settings.load)).problems:
@@ -216,7 +217,7 @@ async def connected(
         await session.aclose()
 
 
-async def _profiles(notice: Notice | None) -> Profiles:
+async def _load_profiles(notice: Notice | None) -> Profiles:
     profiles = await asyncio.to_thread(Profiles.load)
     if notice:
         for text in profiles.notices:
@@ -224,13 +225,13 @@ async def _profiles(notice: Notice | None) -> Profiles:
     return profiles
 
 
-def _meant(profiles: Profiles, profile: str | None, base_url: str | None) -> Profile:
+def _resolve_profile(profiles: Profiles, profile: str | None, base_url: str | None) -> Profile:
     if profile is None and base_url is None and profiles.current is None:
         return Profile("default", normalize_base_url(DEFAULT_BASE_URL))
     return profiles.resolve(profile, base_url)
 
 
-def _session(
+def _new_session(
     profile: Profile,
     auth: BearerAuth | None,
     account: str | None,
@@ -250,10 +251,10 @@ def _session(
     )
 
 
-def _sandbox_session(running: RunningSandbox, on_exchange: Callable[[Exchange], None] | None) -> Session:
+def _new_sandbox_session(running: RunningSandbox, on_exchange: Callable[[Exchange], None] | None) -> Session:
     base = normalize_base_url(running.base_url)
     auth = BearerAuth(_SandboxToken(running), base)
     link = SandboxLink(running)
-    session = _session(Profile("sandbox", base), auth, None, auth.source.source, on_exchange, link)
-    link.serve(session)
+    session = _new_session(Profile("sandbox", base), auth, None, auth.source.source, on_exchange, link)
+    link.attach(session)
     return session

@@ -1,1 +1,1 @@
-"""The drio API: wire models, the async client, errors."""
+"""The drio API: models, the async client, errors."""

@@ -1,8 +1,8 @@
 """The typed client of the management API: all 37 resource routes of v1 over one transport.
 
-Listing, reading, creating, changing and deleting are written once over `Resource`; the routes that are
-not of that shape (binding, chain, actions, config, deploy, me, templates) stand beside them. What is
-read comes as `Item` or `Listing`: the JSON as it came, and a typed view on demand.
+Listing, reading, creating, updating and deleting are generic over `ResourceType`; the routes that do not fit that
+(binding, chain, actions, config, deploy, me, templates) have methods too. Results are an `Item` or a `Listing`: the
+JSON as received, and a typed view on demand.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _WIDGET: ResourceType[Widget] = ResourceType(
     "widget", "/apps/{app}/widgets", "/apps/{app}/widgets/{id}", "widgets", "widget", "Widget"
 )
 APPS = "/apps"
-_ALWAYS_THERE = frozenset({APPS, "/templates", "/me"})
+_ALWAYS_SERVED = frozenset({APPS, "/templates", "/me"})
 _PROBE_SECONDS = 8.0
 _DEPLOY: ResourceType[DeployResult] = ResourceType("deploy", "", "/apps/{app}/deploy", "", "", "DeployResult")
 
 
 class DeployAnswerIncomplete(OutcomeUnknown):
-    """A deploy was answered with success, but the answer lacks the app or its endpoint.
+    """A deploy succeeded by its status, but the response has no app with a version, or no endpoint.
 
-    `endpoint` is what it named, empty where it named none.
+    `endpoint` is the one in the response, or empty.
     """
 
     def __init__(self, message: str, endpoint: str = "") -> None:
@@ -57,24 +57,24 @@ class DeployAnswerIncomplete(OutcomeUnknown):
 
 
 class DrioClient:
-    """drio's management API v1. Every method raises `DrioError`s only, and can be cancelled.
+    """The client of drio's management API v1. Its methods raise only `DrioError`s, and can be cancelled.
 
-    `app`, `parent` and `id` are opaque ids as the API gave them; they are percent-encoded here.
+    `app`, `parent` and `id` are opaque ids from the API; they are percent-encoded here.
     """
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self._asking = asyncio.Lock()
-        self._spoke_v1 = False
-        self._probes = 0  # how often `_speaks_v1` asked
-        self._has_apps = True  # what it found last
-        self._version: str | None = None  # of a newer API; empty when there is none
+        self._probe_lock = asyncio.Lock()
+        self._v1_confirmed = False
+        self._probe_count = 0  # requests sent by `_speaks_v1`
+        self._apps_exist = True  # the result of the last one
+        self._newer_version: str | None = None  # of the API, empty when there is none; None: not looked for yet
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
 
@@ -82,87 +82,87 @@ class DrioClient:
         """Close the connections."""
         await self.transport.aclose()
 
-    # --- the routes every kind has ---------------------------------------------------------------
+    # --- routes of every kind --------------------------------------------------------------------
 
     async def list(
         self, resource_type: ResourceType[T], *, app: str = "", parent: str = "", anonymous: bool = False
     ) -> Listing[T]:
         """GET the collection, in the server's order."""
         path = _collection(resource_type, app, parent)
-        async with self._served(path):
+        async with self._explain_missing(path):
             reply = await self.transport.request("GET", path, anonymous=anonymous)
-            envelope = _object(reply, path)
-            found = envelope.get(resource_type.list_key)
-            if not isinstance(found, list):
+            envelope = _json_object(reply, path)
+            resources = envelope.get(resource_type.list_key)
+            if not isinstance(resources, list):
                 version = version_of_envelope(envelope)
                 if version is not None:
-                    raise NewerApi(await self._newer() or version)
+                    raise NewerApi(await self._find_newer_version() or version)
                 raise NotDrio(f"{path} answered without a list of {resource_type.list_key}")
         rest = {key: value for key, value in envelope.items() if key != resource_type.list_key}
-        return Listing(resource_type, found, rest, reply.request_id)
+        return Listing(resource_type, resources, rest, reply.request_id)
 
     async def get(
         self, resource_type: ResourceType[T], id: str = "", *, app: str = "", anonymous: bool = False
     ) -> Item[T]:
-        """GET one thing."""
+        """GET one resource."""
         path = _item(resource_type, app, id)
-        async with self._served(path):
+        async with self._explain_missing(path):
             return _unwrap(resource_type, await self.transport.request("GET", path, anonymous=anonymous), path)
 
     async def create(
         self, resource_type: ResourceType[T], body: ApiModel | dict[str, Any], *, app: str = "", parent: str = ""
     ) -> Item[T]:
-        """POST to the collection; the answer is the resource as the server made it."""
+        """POST to the collection; return the resource as the server created it."""
         path = _collection(resource_type, app, parent)
-        async with self._served(path):
+        async with self._explain_missing(path):
             reply = await self.transport.request("POST", path, json=_json(body))
-        return _made(resource_type, reply, "POST", path)
+        return _changed_item(resource_type, reply, "POST", path)
 
     async def update(
-        self, resource_type: ResourceType[T], id: str, changed: ApiModel | dict[str, Any], *, app: str = ""
+        self, resource_type: ResourceType[T], id: str, changes: ApiModel | dict[str, Any], *, app: str = ""
     ) -> Item[T]:
-        """PATCH one thing with what changed and nothing else (`ApiModel.changes_from` makes that).
+        """PATCH one resource with `changes` only (see `ApiModel.changes_from`).
 
-        Raises `UsageError` when nothing changed: there is no such request.
+        Raises `UsageError` when there are none.
         """
-        body = _json(changed)
+        body = _json(changes)
         if not body:
             raise UsageError("nothing changed, so there is nothing to send")
         path = _item(resource_type, app, id)
-        return _made(resource_type, await self.transport.request("PATCH", path, json=body), "PATCH", path)
+        return _changed_item(resource_type, await self.transport.request("PATCH", path, json=body), "PATCH", path)
 
     async def delete(self, resource_type: ResourceType[Any], id: str, *, app: str = "") -> str | None:
-        """DELETE one thing; any 2xx will do, with JSON of any shape or nothing. Gives the request id."""
+        """DELETE one resource; any 2xx with any JSON or no body is success. Return the request id."""
         if not resource_type.deletable:
             raise UsageError(f"drio has no way to delete a {resource_type.name}")
         return (await self.transport.request("DELETE", _item(resource_type, app, id))).request_id
 
     @asynccontextmanager
-    async def _served(self, path: str) -> AsyncIterator[None]:
-        """Explain a 404 or 410 of an address that v1 always has: nobody deleted it, this is another version."""
+    async def _explain_missing(self, path: str) -> AsyncIterator[None]:
+        """Replace a 404 or 410 by `NewerApi` if the server does not serve v1 but a newer version."""
         try:
             yield
-            self._spoke_v1 = True
+            self._v1_confirmed = True
         except ApiError as error:
             if error.status not in (404, 410):
                 raise
-            if path not in _ALWAYS_THERE and (self._spoke_v1 or await self._speaks_v1()):
-                raise  # what the path names is gone
-            version = await self._newer()
+            if path not in _ALWAYS_SERVED and (self._v1_confirmed or await self._speaks_v1()):
+                raise  # the resource does not exist
+            version = await self._find_newer_version()
             if version is not None:
                 raise NewerApi(version) from error
-            if path in _ALWAYS_THERE:
+            if path in _ALWAYS_SERVED:
                 error.hint = "Check the base URL: every drio has this address below /api/v1."
             raise
 
     async def _speaks_v1(self) -> bool:
-        """Whether the server has v1's list of apps. Requests that fail together share one probe."""
-        before = self._probes
-        async with self._asking:
-            if self._probes == before:
-                self._has_apps = await self._probe_apps()
-                self._probes += 1
-            return self._has_apps
+        """Return whether the server has v1's list of apps. Requests that fail concurrently share one probe."""
+        probe_count = self._probe_count
+        async with self._probe_lock:
+            if self._probe_count == probe_count:
+                self._apps_exist = await self._probe_apps()
+                self._probe_count += 1
+            return self._apps_exist
 
     async def _probe_apps(self) -> bool:
         try:
@@ -170,20 +170,20 @@ class DrioClient:
         except ApiError as error:
             return error.status not in (404, 410)
         except DrioError:
-            return True  # not known: the caller's 404 is passed on unchanged
-        self._spoke_v1 = True
+            return True  # unknown: the caller's 404 is raised unchanged
+        self._v1_confirmed = True
         return True
 
-    async def _newer(self) -> str | None:
-        """The newer API version that the server speaks, asked for once."""
-        async with self._asking:
-            if self._version is None:
+    async def _find_newer_version(self) -> str | None:
+        """Return the newer API version that the server speaks, or None; it is looked for once."""
+        async with self._probe_lock:
+            if self._newer_version is None:
                 try:
                     async with asyncio.timeout(_PROBE_SECONDS):
-                        self._version = await newer_version(self.transport.base_url, self._status) or ""
+                        self._newer_version = await newer_version(self.transport.base_url, self._status) or ""
                 except TimeoutError:
-                    return None  # asked again the next time
-        return self._version or None
+                    return None  # looked for again the next time
+        return self._newer_version or None
 
     async def _status(self, path: str) -> int | None:
         try:
@@ -194,7 +194,7 @@ class DrioClient:
             return None
         return reply.status if isinstance(reply.data, dict) else None
 
-    # --- the routes of their own -----------------------------------------------------------------
+    # --- other routes ----------------------------------------------------------------------------
 
     async def templates(self) -> Listing[Template]:
         """GET /templates; public, so no token is sent."""
@@ -209,44 +209,49 @@ class DrioClient:
         return await self.get(ME)
 
     async def config(self, app: str) -> dict[str, Any]:
-        """GET …/config: the authoring config, in whatever shape the server gives it (contract: inferred)."""
+        """GET …/config: the authoring config, with or without an envelope (contract: inferred)."""
         path = path_of("/apps/{app}/config", app=app)
-        envelope = _object(await self.transport.request("GET", path), path)
+        envelope = _json_object(await self.transport.request("GET", path), path)
         inner = envelope.get("config")
         return inner if isinstance(inner, dict) else envelope
 
     async def deploy(self, app: str) -> Item[DeployResult]:
-        """POST …/deploy: publish the app; `raw` has `app`, with its version, and `endpoint`."""
+        """POST …/deploy: publish the app; the item's `raw` has `app`, with its version, and `endpoint`.
+
+        Raises `DeployAnswerIncomplete` for a 2xx without them.
+        """
         path = path_of("/apps/{app}/deploy", app=app)
         reply = await self.transport.request("POST", path)
         if not isinstance(reply.data, dict):
-            raise DeployAnswerIncomplete(f"POST {path} was answered with {_shape(reply)} where an object was expected")
-        published, endpoint = reply.data.get("app"), reply.data.get("endpoint")
-        has_version = isinstance(published, dict) and _is_text(published.get("version"))
-        if not has_version or not _is_text(endpoint):
-            absent = "endpoint" if has_version else "app with a version"
             raise DeployAnswerIncomplete(
-                f"POST {path} was answered with {reply.status}, but without an {absent}",
-                endpoint if _is_text(endpoint) else "",
+                f"POST {path} was answered with {_json_type(reply)} where an object was expected"
+            )
+        app_object, endpoint = reply.data.get("app"), reply.data.get("endpoint")
+        has_version = isinstance(app_object, dict) and _is_nonempty_text(app_object.get("version"))
+        if not has_version or not _is_nonempty_text(endpoint):
+            missing = "endpoint" if has_version else "app with a version"
+            raise DeployAnswerIncomplete(
+                f"POST {path} was answered with {reply.status}, but without an {missing}",
+                endpoint if _is_nonempty_text(endpoint) else "",
             )
         return Item(_DEPLOY, reply.data, reply.request_id)
 
     async def bind(self, app: str, tool: str, binding: ApiModel | dict[str, Any]) -> Item[Tool]:
-        """PUT …/binding: replace what the tool calls."""
+        """PUT …/binding: replace the operation that the tool calls."""
         return await self._put(_TOOL, "/apps/{app}/tools/{id}/binding", app, tool, _json(binding))
 
     async def set_chain(self, app: str, tool: str, next_tool_ids: Sequence[str]) -> Item[Tool]:
-        """PUT …/chain: replace the whole list of tools it hands its result to; `[]` clears."""
+        """PUT …/chain: replace the list of tools that the tool passes its result to; `[]` clears it."""
         return await self._put(_TOOL, "/apps/{app}/tools/{id}/chain", app, tool, {"nextToolIds": [*next_tool_ids]})
 
     async def set_actions(self, app: str, widget: str, actions: Sequence[ApiModel | dict[str, Any]]) -> Item[Widget]:
-        """PUT …/actions: replace the whole list of actions (wire objects or models)."""
+        """PUT …/actions: replace the list of actions (JSON objects or models)."""
         body = {"actions": [_json(action) for action in actions]}
         return await self._put(_WIDGET, "/apps/{app}/widgets/{id}/actions", app, widget, body)
 
     async def _put(self, resource_type: ResourceType[T], template: str, app: str, id: str, body: Any) -> Item[T]:
         path = path_of(template, app=app, id=id)
-        return _made(resource_type, await self.transport.request("PUT", path, json=body), "PUT", path)
+        return _changed_item(resource_type, await self.transport.request("PUT", path, json=body), "PUT", path)
 
 
 def _collection(resource_type: ResourceType[Any], app: str, parent: str) -> str:
@@ -267,23 +272,23 @@ def _json(body: ApiModel | dict[str, Any]) -> dict[str, Any]:
     return body if isinstance(body, dict) else body.to_wire()
 
 
-def _object(reply: Reply, path: str) -> dict[str, Any]:
+def _json_object(reply: Reply, path: str) -> dict[str, Any]:
     if not isinstance(reply.data, dict):
-        raise NotDrio(f"{path} answered with {_shape(reply)} where an object was expected")
+        raise NotDrio(f"{path} answered with {_json_type(reply)} where an object was expected")
     return reply.data
 
 
-def _is_text(value: Any) -> TypeGuard[str]:
-    """Whether a member is there and not empty."""
+def _is_nonempty_text(value: Any) -> TypeGuard[str]:
+    """Return whether a property is a string that is not empty."""
     return isinstance(value, str) and bool(value)
 
 
-def _shape(reply: Reply) -> str:
+def _json_type(reply: Reply) -> str:
     return "nothing" if reply.data is None else f"a {type(reply.data).__name__}"
 
 
-def _made(resource_type: ResourceType[T], reply: Reply, method: str, path: str) -> Item[T]:
-    """The resource as the server says it now is. Raises `OutcomeUnknown` when a 2xx does not say."""
+def _changed_item(resource_type: ResourceType[T], reply: Reply, method: str, path: str) -> Item[T]:
+    """Return the resource in the response to a change. Raises `OutcomeUnknown` when a 2xx does not contain it."""
     try:
         return _unwrap(resource_type, reply, path)
     except NotDrio as error:
@@ -291,11 +296,11 @@ def _made(resource_type: ResourceType[T], reply: Reply, method: str, path: str) 
 
 
 def _unwrap(resource_type: ResourceType[T], reply: Reply, path: str) -> Item[T]:
-    envelope = _object(reply, path)
+    envelope = _json_object(reply, path)
     for key in (resource_type.item_key, *resource_type.also):
         inner = envelope.get(key)
         if isinstance(inner, dict):
             return Item(resource_type, inner, reply.request_id)
-    if "id" in envelope:  # a server that gives the resource bare
+    if "id" in envelope:  # the resource without an envelope
         return Item(resource_type, envelope, reply.request_id)
     raise NotDrio(f"{path} answered without a {resource_type.item_key}")

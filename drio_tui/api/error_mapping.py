@@ -1,4 +1,4 @@
-"""What the HTTP library reports, as errors of ours: what happened, to whom, and what it means for a change."""
+"""Maps exceptions of the HTTP library to `DrioError`s, and final errors to unknown outcomes of changes."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ if TYPE_CHECKING:
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-# These say that the server did not carry the request out: not implemented, and not now.
-_NOT_DONE = frozenset({501, 503})
+# With these statuses the server has not executed the request: not implemented, and unavailable.
+_NOT_EXECUTED = frozenset({501, 503})
 
 
 class ProxyRefused(ConnectionFailed):
-    """A proxy between us and the server said no; the request did not get to the server."""
+    """A proxy refused the request; it did not reach the server."""
 
     title = "The proxy refused"
     hint = "Check HTTPS_PROXY and NO_PROXY."
 
 
 class InsecureConnection(ConnectionFailed):
-    """TLS could not be agreed, or the certificate is not to be trusted; nothing was sent."""
+    """The TLS handshake failed, or the certificate is not trusted; nothing was sent."""
 
     title = "The TLS connection failed"
     hint = "For a private CA, set SSL_CERT_FILE; check the clock too."
 
 
 def as_ours(error: Exception, host: str, limits: Limits, http: Any = httpx) -> DrioError:
-    """The error of ours for one of the HTTP library's, met while speaking to `host`.
+    """Return the `DrioError` for an exception of the HTTP library, raised by a request to `host`.
 
-    `http` is that library: ours, or its continuation that the MCP SDK brings.
+    `http` is that library: httpx, or its successor httpx2, which the MCP SDK uses.
     """
     text = one_line(str(error) or type(error).__name__, 300)
     host = one_line(host, 100)
@@ -72,7 +72,7 @@ def as_ours(error: Exception, host: str, limits: Limits, http: Any = httpx) -> D
 
 
 def unusable_network(error: Exception) -> UsageError:
-    """What is said when the settings of the network do not even allow a client to be made."""
+    """Return the error for proxy or certificate settings with which no client can be created."""
     return UsageError(
         one_line(str(error), 200),
         title="The network settings do not work",
@@ -81,10 +81,11 @@ def unusable_network(error: Exception) -> UsageError:
 
 
 def settled(error: DrioError, method: str, path: str) -> DrioError:
-    """The error as the caller sees it once no further attempt is made.
+    """Return the error to raise after the last attempt of a request.
 
-    A POST or PATCH that may have been carried out becomes `OutcomeUnknown`, unless the server's own words
-    are worth keeping; everything else that may have been is marked `outcome_unknown`.
+    For a POST or PATCH that may have been executed this is `OutcomeUnknown`, unless the server sent an error of its
+    own, whose message is kept; such an error, and those of other methods that may have been executed, get
+    `outcome_unknown`.
     """
     if method in ("GET", "HEAD"):
         return error
@@ -92,41 +93,41 @@ def settled(error: DrioError, method: str, path: str) -> DrioError:
         if method not in REPEATABLE:
             return OutcomeUnknown(f"{method} {path}: {error.message}")
         error.outcome_unknown = True
-    elif isinstance(error, ServerError) and error.status not in _NOT_DONE:
+    elif isinstance(error, ServerError) and error.status not in _NOT_EXECUTED:
         error.outcome_unknown = True
     return error
 
 
 def is_transient(error: DrioError) -> bool:
-    """Whether another attempt may fare better. What TLS or a proxy refuse stays refused."""
+    """Return whether another attempt may succeed: not after a TLS error or a refusal by a proxy."""
     return isinstance(error, ConnectionFailed | ConnectionLost | RequestTimeout) and not isinstance(
         error, ProxyRefused | InsecureConnection
     )
 
 
 def _reason(error: Exception) -> str:
-    """What the operating system says, in its words: `Connection refused`, `Name or service not known`."""
-    found = _cause(error, OSError)
-    if not isinstance(found, OSError) or not found.errno:
+    """Return the operating system's message, e.g. `Connection refused` or `Name or service not known`; or empty."""
+    os_error = _cause(error, OSError)
+    if not isinstance(os_error, OSError) or not os_error.errno:
         return ""
-    if isinstance(found, socket.gaierror):
-        return one_line(found.strerror or "", 200)
-    return os.strerror(found.errno)
+    if isinstance(os_error, socket.gaierror):
+        return one_line(os_error.strerror or "", 200)
+    return os.strerror(os_error.errno)
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
-    """The innermost error of this kind in the chain of causes."""
-    found: BaseException | None = None
-    for _ in range(32):  # a chain of causes can be a ring
+    """Return the innermost exception of this kind in the chain of causes, or None."""
+    innermost: BaseException | None = None
+    for _ in range(32):  # a chain of causes may be circular
         if error is None:
             break
         if isinstance(error, kind):
-            found = error
+            innermost = error
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         else:
             error = error.__cause__ or error.__context__
-    return found
+    return innermost
 
 
 def _proxy_hint(host: str) -> str | None:
@@ -137,16 +138,16 @@ def _proxy_hint(host: str) -> str | None:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds from a `Retry-After` header (RFC 9110 section 10.2.3: seconds or a date); None when unusable."""
+    """Return the seconds of a `Retry-After` header (RFC 9110 section 10.2.3: seconds or a date); None if invalid."""
     if not value:
         return None
     value = value.strip()
     if value.isascii() and value.isdigit():
         return min(float(value), 1e9) if len(value) < 12 else 1e9  # finite, so that it can be written as JSON
     try:
-        when = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())

@@ -1,10 +1,9 @@
-"""One family of errors for everything that can go wrong between the keyboard and the database.
+"""The errors of the API client, and the base class of all errors that are shown to the user.
 
-Every error has a `title` (what happened, a few words), a `message` (the facts) and a `hint` (what to
-do next). They are plain text from possibly hostile places: whoever shows them passes them through
-`drio_tui.text.visible` first.
+Every error has a `title` (what happened, in a few words), a `message` (the facts) and a `hint` (what to do next).
+They may contain text from the server: sanitize them with `drio_tui.text.visible` before showing them.
 
-The wire shapes read here: drio's envelope `{"error": {"code", "message", "details", "requestId"}}`
+Error responses are read in two forms: drio's envelope `{"error": {"code", "message", "details", "requestId"}}`
 (contract 1.2, documented), with `request_id` from v2 on, and RFC 6749 section 5.2
 `{"error": "...", "error_description": "..."}`.
 """
@@ -16,10 +15,10 @@ from typing import Any, ClassVar
 
 
 class DrioError(Exception):
-    """Base of the family.
+    """The base class of all errors that are shown to the user.
 
-    `outcome_unknown` is true when a request that changes something may or may not have been carried
-    out; whoever catches it re-reads before trying again.
+    `outcome_unknown` is true when a request that changes something may or may not have been executed; the caller has
+    to read the current state before trying again.
     """
 
     title: str = "Something went wrong"
@@ -40,11 +39,11 @@ class DrioError(Exception):
 
     @property
     def code(self) -> str:
-        """A stable snake_case name for scripts (`--json`); for API errors the server's own code."""
+        """A stable snake_case name for scripts (`--json`): the class name, or the server's code of an API error."""
         return "".join(f"_{c.lower()}" if c.isupper() else c for c in type(self).__name__).lstrip("_")
 
     def as_dict(self) -> dict[str, Any]:
-        """The `error` object printed with `--json`."""
+        """Return the `error` object printed with `--json`."""
         body: dict[str, Any] = {"code": self.code, "title": self.title, "message": self.message}
         if self.hint:
             body["hint"] = self.hint
@@ -62,13 +61,13 @@ class SignInRequired(DrioError):
 
 
 class UsageError(DrioError):
-    """What was asked for cannot be meant (a bad URL, a bad name)."""
+    """Invalid input, e.g. a URL or a name."""
 
     title = "That does not work"
     exit_code = 2
 
 
-# --- between us and the server -------------------------------------------------------------------
+# --- the connection to the server ----------------------------------------------------------------
 
 
 class ConnectionFailed(DrioError):
@@ -86,14 +85,14 @@ class RequestTimeout(DrioError):
 
 
 class ConnectionLost(DrioError):
-    """The connection broke, or the protocol did, after the request was sent."""
+    """The connection broke, or HTTP was violated, after the request was sent."""
 
     title = "The connection broke"
     hint = "Try again."
 
 
 class OutcomeUnknown(DrioError):
-    """A change was sent and no answer came back: it may or may not have happened."""
+    """A change was sent and no response arrived: it may or may not have been made."""
 
     title = "It is not known whether that happened"
     hint = "Look at the current state before trying again."
@@ -101,14 +100,14 @@ class OutcomeUnknown(DrioError):
 
 
 class RedirectRefused(DrioError):
-    """A redirect that must not be followed: https to http, too many, or of a change to elsewhere."""
+    """A redirect that must not be followed: https to http, too many, or a change to another origin."""
 
     title = "A redirect was refused"
     hint = "Check the base URL of the profile."
 
 
 class NotDrio(DrioError):
-    """Something answered, but not in the way the drio API does (HTML, malformed JSON, ...)."""
+    """A response that is not the drio API's (HTML, malformed JSON, ...)."""
 
     title = "This is not the drio API"
     hint = "Check the base URL; a captive portal or a proxy may be answering instead."
@@ -129,27 +128,27 @@ class NewerApi(DrioError):
 
 
 class ResponseTooLarge(NotDrio):
-    """The answer was larger than the client is willing to hold in memory."""
+    """The response is larger than the limit of the client."""
 
     title = "The answer is too large"
     hint = "Narrow the request."
 
 
-# --- the server said no --------------------------------------------------------------------------
+# --- error responses -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One problem with one field of a request body; `path` is dotted, camelCase: `branding.primaryColor`."""
+    """One error in a field of a request body; `path` is dotted and camelCase: `branding.primaryColor`."""
 
     path: str
     message: str
 
 
 class ApiError(DrioError):
-    """The API answered with an error status.
+    """The API responded with an error status.
 
-    Attributes: `status` (HTTP number), `api_code` (the server's `code`, or the RFC 6749 `error`),
+    Attributes: `status` (HTTP status), `api_code` (the server's `code`, or the RFC 6749 `error`),
     `details` (any JSON or None), `request_id` (string or None), `retry_after` (seconds or None).
     """
 
@@ -180,7 +179,7 @@ class ApiError(DrioError):
 
     @property
     def field_errors(self) -> list[FieldError]:
-        """The fields that `details` names: as drio's list, FastAPI's `loc`/`msg` or Ajv's `instancePath` list."""
+        """The fields in `details`: drio's own list, FastAPI's list of `loc`/`msg`, or Ajv's list of `instancePath`."""
         return list(_field_errors(self.details))
 
     def as_dict(self) -> dict[str, Any]:
@@ -202,7 +201,7 @@ class BadRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """401: no token, or one that no longer counts."""
+    """401: no token, or an invalid one."""
 
     title = "The sign-in no longer counts"
     hint = SignInRequired.hint
@@ -217,26 +216,26 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404: it is not there, or no longer."""
+    """404: it does not exist, or no longer."""
 
     title = "Not there"
     hint = "It may have been deleted elsewhere; refresh."
 
 
 class Conflict(ApiError):
-    """409: it clashes with what is there; `referrers` lists what still points at it."""
+    """409: it conflicts with the current state; `referrers` lists the resources that still refer to it."""
 
     title = "That conflicts with what is there"
 
     @property
     def referrers(self) -> list[dict[str, Any]]:
-        """What refers to the resource that was to be deleted: `{"kind", "id", "name", "field"}` each."""
-        found = self.details.get("referrers") if isinstance(self.details, dict) else None
-        return [r for r in found if isinstance(r, dict)] if isinstance(found, list) else []
+        """The resources that refer to the one to be deleted, each as `{"kind", "id", "name", "field"}`."""
+        referrers = self.details.get("referrers") if isinstance(self.details, dict) else None
+        return [r for r in referrers if isinstance(r, dict)] if isinstance(referrers, list) else []
 
 
 class PreconditionFailed(ApiError):
-    """412: someone else changed it first."""
+    """412: it has been changed meanwhile."""
 
     title = "Someone else changed it"
 
@@ -248,7 +247,7 @@ class PayloadTooLarge(ApiError):
 
 
 class UnsupportedMediaType(ApiError):
-    """415: the server does not take this content type."""
+    """415: the server does not accept this content type."""
 
     title = "drio does not take this format"
 
@@ -300,7 +299,7 @@ _TITLES = {NOT_DEPLOYABLE: "The app cannot be deployed as it is"}
 
 
 def api_error(status: int, body: Any, *, request_id: str | None = None, retry_after: float | None = None) -> ApiError:
-    """The error for an answer: `status` is HTTP's, `body` the parsed JSON (either shape, or anything else)."""
+    """Return the error for an HTTP status and a parsed JSON body, of either form or any other."""
     kind = BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)
     error = body.get("error") if isinstance(body, dict) else None
     code, message, details = "", "", None
@@ -337,22 +336,22 @@ def _field_errors(details: Any) -> Any:
     for item in details:
         if not isinstance(item, dict):
             continue
-        where = item.get("path", item.get("field", item.get("loc")))
-        if where is None and isinstance(item.get("instancePath"), str):
-            where = _ajv_path(item)
-        if isinstance(where, list):
-            where = ".".join(str(part) for part in (where[1:] if where[:1] == ["body"] else where))
+        path = item.get("path", item.get("field", item.get("loc")))
+        if path is None and isinstance(item.get("instancePath"), str):
+            path = _ajv_path(item)
+        if isinstance(path, list):
+            path = ".".join(str(part) for part in (path[1:] if path[:1] == ["body"] else path))
         message = item.get("message", item.get("msg"))
-        if isinstance(where, str) and isinstance(message, str):
-            yield FieldError(where, message)
+        if isinstance(path, str) and isinstance(message, str):
+            yield FieldError(path, message)
 
 
 def _ajv_path(item: dict[str, Any]) -> list[str]:
-    """Where an error of Ajv's list is: its JSON pointer, and the member that is missing or not allowed there."""
+    """Return the path of an Ajv error: its JSON pointer, and the property that is missing or not allowed there."""
     parts = [part.replace("~1", "/").replace("~0", "~") for part in item["instancePath"].split("/")[1:]]
     params = item.get("params")
     if isinstance(params, dict):
         for key in ("missingProperty", "additionalProperty", "unevaluatedProperty", "propertyName"):
-            if isinstance(member := params.get(key), str) and member:
-                return [*parts, member]
+            if isinstance(name := params.get(key), str) and name:
+                return [*parts, name]
     return parts

@@ -1,9 +1,9 @@
-"""JSON as it goes over the wire: read strictly, numbers kept exactly, written as ASCII.
+"""JSON for requests and files: parsed strictly, numbers exact, written as ASCII.
 
-A float whose shortest form is not the same number (too many digits, too large) is read as `Decimal` and
-written back digit for digit. Repeated names, NaN and Infinity are refused, since reading them would
-lose something without saying so. Lone surrogates survive as `\\ud800` escapes. What is nested deeper than
-`MAX_DEPTH` is refused, so that every recursive walk over what was read ends well inside Python's stack.
+A number that a float cannot represent exactly (too many digits, too large) is read as `Decimal` and written back
+digit for digit. Repeated names, NaN and Infinity are rejected, since reading them would silently lose data. Lone
+surrogates are kept as `\\ud800` escapes. Values nested deeper than `MAX_DEPTH` are rejected, so that every recursive
+walk over a parsed value stays well inside Python's stack.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ SANDBOX_SERVER = "drio-sandbox"
 
 
 class MalformedJson(ValueError):
-    """The text is not JSON that can be kept; the message says where and why."""
+    """The text is not JSON, or cannot be represented exactly; the message says where and why."""
 
 
 def loads(data: bytes | str) -> Any:
-    """The JSON value in `data` (UTF-8, with or without a BOM, or UTF-16/32). Raises `MalformedJson`."""
+    """Parse the JSON value in `data` (UTF-8, with or without a BOM, or UTF-16/32). Raises `MalformedJson`."""
     try:
         if isinstance(data, bytes):
             data = data.decode(json.detect_encoding(data), "surrogatepass")
         value = json.loads(
             data.removeprefix("\ufeff"),
-            parse_float=_number,
-            parse_constant=_no_constant,
-            object_pairs_hook=_object,
+            parse_float=_parse_number,
+            parse_constant=_reject_constant,
+            object_pairs_hook=_parse_object,
         )
     except json.JSONDecodeError as error:
         raise MalformedJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
@@ -46,7 +46,7 @@ def loads(data: bytes | str) -> Any:
     except MalformedJson:
         raise
     except ValueError:
-        # The one thing left is Python's guard against the quadratic reading of huge integers.
+        # The only other cause is Python's limit on the digits of an int, whose parsing takes quadratic time.
         raise MalformedJson("a whole number has more digits than can be read") from None
     if data.count("[") + data.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise MalformedJson("nested too deeply to be read")
@@ -54,42 +54,42 @@ def loads(data: bytes | str) -> Any:
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """`value` as JSON in ASCII, numbers as they were read. Raises `TypeError` or `ValueError` for non-JSON."""
-    exact: dict[str, str] = {}
-    mark = secrets.token_hex(8)
+    """Return `value` as JSON in ASCII, numbers as they were read. Raises `TypeError` or `ValueError` for non-JSON."""
+    number_texts: dict[str, str] = {}
+    marker = secrets.token_hex(8)
 
-    def keep(item: Any) -> str:
+    def mark_decimal(item: Any) -> str:
         if not isinstance(item, Decimal):
             raise TypeError(f"{type(item).__name__} is not JSON")
         if not item.is_finite():
             raise ValueError(f"{item} is not JSON")
-        token = f"{mark}:{len(exact)}"
-        exact[f'"{token}"'] = str(item)
-        return token
+        placeholder = f"{marker}:{len(number_texts)}"
+        number_texts[f'"{placeholder}"'] = str(item)
+        return placeholder
 
     separators = (",", ": ") if indent is not None else (",", ":")
     try:
-        text = json.dumps(value, default=keep, allow_nan=False, indent=indent, separators=separators)
+        text = json.dumps(value, default=mark_decimal, allow_nan=False, indent=indent, separators=separators)
     except RecursionError:
         raise ValueError("nested too deeply to be written") from None
-    return re.sub(f'"{mark}:[0-9]+"', lambda found: exact[found[0]], text) if exact else text
+    return re.sub(f'"{marker}:[0-9]+"', lambda match: number_texts[match[0]], text) if number_texts else text
 
 
 _ESCAPE = re.compile(r"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|u[0-9a-f]{4}|.)")
 
 
 def readable(text: str) -> str:
-    """JSON of `dumps` for a person: the same value, with the letters that are harmless to show in place of escapes."""
+    """Return JSON text of `dumps` for display: the same value, with printable characters instead of their escapes."""
 
-    def shown(found: re.Match[str]) -> str:
-        char: str = json.loads(f'"{found[0]}"')
-        harmless = char > "\x7f" and not unicodedata.category(char).startswith("M") and visible(char) == char
-        return char if harmless else found[0]
+    def unescape(match: re.Match[str]) -> str:
+        char: str = json.loads(f'"{match[0]}"')
+        is_printable = char > "\x7f" and not unicodedata.category(char).startswith("M") and visible(char) == char
+        return char if is_printable else match[0]
 
-    return _ESCAPE.sub(shown, text)
+    return _ESCAPE.sub(unescape, text)
 
 
-def _number(literal: str) -> float | Decimal:
+def _parse_number(literal: str) -> float | Decimal:
     value = float(literal)
     shortest = repr(value)
     if shortest == literal:
@@ -113,16 +113,16 @@ def _deeper_than(value: Any, limit: int) -> bool:
     return True
 
 
-def _no_constant(literal: str) -> Any:
+def _reject_constant(literal: str) -> Any:
     raise MalformedJson(f"{literal} is not JSON")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
                 raise MalformedJson(f"the name {name[:80]!r} stands twice in one object")
             seen.add(name)
-    return found
+    return result

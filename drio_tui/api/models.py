@@ -1,13 +1,13 @@
-"""The wire models of drio's management API v1: what is read, what is created, what is changed.
+"""Pydantic models of drio's management API v1, for reading, creating and updating resources.
 
-Naming is camelCase on the wire and snake_case here. Three kinds of model stand here, for each resource:
-`Resource` as the API gives it, `ThingCreate` as POST takes it, `ThingPatch` as PATCH takes it (absent =
-unchanged, null clears, objects merge one level). Fields marked *documented* come from the vendor's
-pages (contract section 3), *inferred* ones are our reading and may be corrected here alone.
+Names are camelCase in JSON and snake_case here. A kind of resource has up to three models, e.g. `Tool` as the API
+returns it, `ToolCreate` as POST takes it, `ToolPatch` as PATCH takes it (absent = unchanged, null clears, objects
+merge one level). What is marked *documented* is in the vendor's documentation (contract section 3); what is marked
+*inferred* is our assumption, and has to be corrected here only.
 
-Reading is lenient about what is unknown and strict about what is known: unknown fields are kept at
-every level, unknown enum values are kept verbatim, but a number where a string belongs is an error of
-that one object. Nothing is coerced, so `to_wire` gives back the JSON that came in.
+Reading is lenient about unknown data and strict about known data: unknown properties are kept at every level, unknown
+enum values are kept verbatim, but a number where a string is expected is an error of that one object. Nothing is
+coerced, so `to_wire` returns the JSON that was read.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from drio_tui.api import patterns
 
 
 class ApiModel(BaseModel):
-    """A JSON object of the API. Unknown members are kept in `model_extra` and written back."""
+    """A JSON object of the API. Unknown properties are kept in `model_extra` and written back."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
         validate_by_alias=True,
-        validate_by_name=False,  # a member spelled snake_case is an unknown member, not a field of ours
+        validate_by_name=False,  # a snake_case property is an unknown one, not a field of the model
         serialize_by_alias=True,
         extra="allow",
         strict=True,
@@ -47,47 +47,50 @@ class ApiModel(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _set_is_what_came(cls, raw: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
-        """Pydantic takes an unknown member `app_id` for the field of that name, and would then write `appId` too."""
-        made = read(raw)
-        extra = made.__pydantic_extra__
+    def _unset_fields_not_in_json(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Correct the set fields: for an unknown property `app_id`, pydantic marks the field of that name as set.
+
+        `to_wire` would then write `appId` too.
+        """
+        model = handler(raw)
+        extra = model.__pydantic_extra__
         if extra and isinstance(raw, dict):
             for name in extra.keys() & cls.model_fields.keys():
                 if cls.model_fields[name].alias not in raw:
-                    made.__pydantic_fields_set__.discard(name)
-        return made
+                    model.__pydantic_fields_set__.discard(name)
+        return model
 
     @classmethod
     def from_wire(cls, raw: Any) -> Self:
-        """The model of one parsed JSON object; raises pydantic's `ValidationError`."""
+        """Return the model of a parsed JSON object. Raises pydantic's `ValidationError`."""
         return cls.model_validate(raw)
 
     @classmethod
     def new(cls, **fields: Any) -> Self:
-        """A model from Python's own field names."""
+        """Return a model from snake_case field names."""
         return cls.model_validate(fields, by_alias=False, by_name=True)
 
     def to_wire(self) -> dict[str, Any]:
-        """The JSON object: only members that were read or set, unknown ones included."""
+        """Return the JSON object: only properties that were read or set, including unknown ones."""
         return self.model_dump(mode="python", by_alias=True, exclude_unset=True)
 
     def changes_from(self, base: ApiModel) -> dict[str, Any]:
-        """What a PATCH has to say to get from `base` to this: changed members, null for removed ones.
+        """Return the PATCH body that changes `base` to this: changed properties, null for removed ones.
 
-        Objects are compared one level deep, as PATCH merges them; lists are replaced whole.
+        Objects are compared one level deep, as PATCH merges them; lists are replaced.
         """
         return changes(base.to_wire(), self.to_wire())
 
 
 def changes(base: dict[str, Any], wanted: dict[str, Any], *, depth: int = 1) -> dict[str, Any]:
-    """The merge patch from `base` to `wanted` (RFC 7396, `depth` levels into objects)."""
+    """Return the merge patch from `base` to `wanted` (RFC 7396, `depth` levels into objects)."""
     patch: dict[str, Any] = {}
     for key, value in wanted.items():
         if key in base and same_json(base[key], value):
             continue
-        before = base.get(key)
-        if depth and isinstance(value, dict) and isinstance(before, dict):
-            patch[key] = changes(before, value, depth=depth - 1)
+        base_value = base.get(key)
+        if depth and isinstance(value, dict) and isinstance(base_value, dict):
+            patch[key] = changes(base_value, value, depth=depth - 1)
         else:
             patch[key] = value
     patch.update({key: None for key in base if key not in wanted})
@@ -95,7 +98,7 @@ def changes(base: dict[str, Any], wanted: dict[str, Any], *, depth: int = 1) -> 
 
 
 def same_json(left: Any, right: Any) -> bool:
-    """Equality of JSON values: `1` and `True` differ, as do `1` and `1.0`."""
+    """Return whether two JSON values are equal; `1` and `True` differ, as do `1` and `1.0`."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
@@ -106,7 +109,7 @@ def same_json(left: Any, right: Any) -> bool:
 
 
 def open_enum(*known: str) -> Any:
-    """A string whose known values are named in the schema while every other value is taken as it is."""
+    """Return an annotation for a string with known values: the schema lists them, but any other value is valid too."""
     return WithJsonSchema(
         {
             "anyOf": [{"type": "string", "enum": list(known)}, {"type": "string"}],
@@ -136,11 +139,11 @@ ActionType = Annotated[str, open_enum("callTool", "sendMessage", "openUrl")]
 CallMode = Annotated[str, open_enum("once", "always")]
 BorderRadius = Annotated[str, open_enum("none", "sm", "md", "lg", "xl", "full")]
 
-# What a request has to satisfy; answers are not held to it.
+# Constraints of requests; responses need not satisfy them.
 
 
-def _real_address(url: str) -> str:
-    """`url`, unless what it has between brackets is not an IPv6 address."""
+def _require_valid_ipv6(url: str) -> str:
+    """Return `url`. Raises ValueError if it has brackets without an IPv6 address in them."""
     if "[" in url:
         ipaddress.IPv6Address(url[url.index("[") + 1 : url.index("]")])
     return url
@@ -156,18 +159,18 @@ HexColor = Annotated[
 HttpUrl = Annotated[
     str,
     StringConstraints(max_length=2000, pattern=patterns.HTTP_URL),
-    AfterValidator(_real_address),
+    AfterValidator(_require_valid_ipv6),
     Field(json_schema_extra={"format": "uri"}),
 ]
 OperationPath = Annotated[str, StringConstraints(max_length=2000, pattern=patterns.OPERATION_PATH)]
 
 
-def _whole(number: Any) -> Any:
-    """`1.0` as `1`: JSON has no integers of its own."""
+def _to_integer(number: Any) -> Any:
+    """Return `1.0` as `1`: JSON does not distinguish integers."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-Order = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_whole)]
+Order = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_to_integer)]
 Ids = Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})]
 HeaderName = Annotated[str, StringConstraints(pattern=patterns.HEADER_NAME)]
 HeaderValue = Annotated[str, StringConstraints(max_length=4000, pattern=patterns.HEADER_VALUE)]
@@ -180,7 +183,7 @@ Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class Branding(ApiModel):
-    """An app's looks (documented)."""
+    """Colours, font and corners of an app (documented)."""
 
     primary_color: str | None = None
     accent_color: str | None = None
@@ -190,7 +193,7 @@ class Branding(ApiModel):
 
 
 class BrandingInput(ApiModel):
-    """Branding as a request may give it; colours are those of `contrast.is_colour`."""
+    """Branding in a request; colours are those of `contrast.is_colour`."""
 
     primary_color: HexColor | None = Field(None, description="Main colour.", examples=["#0f172a"])
     accent_color: HexColor | None = Field(None, description="Highlights and buttons.", examples=["#22c55e"])
@@ -219,16 +222,16 @@ class App(ApiModel):
 
 
 class AppCreate(ApiModel):
-    """POST /apps (documented by example; which members are required is inferred)."""
+    """POST /apps (documented by example; which properties are required is inferred)."""
 
     template_id: Annotated[str, StringConstraints(min_length=1)] = Field(
         description="The template to start from.", examples=["support"]
     )
-    name: Name = Field(description="Shown to people.", examples=["Acme Support"])
+    name: Name = Field(description="Shown to users.", examples=["Acme Support"])
     slug: Key | None = Field(None, description="Unique; made from the name when left out.", examples=["acme-support"])
     company_url: HttpUrl | None = Field(None, description="The company's site.", examples=["https://acme.com"])
-    description: str | None = Field(None, description="What the app does, for people and models.")
-    server_instructions: str | None = Field(None, description="What every model connected to the app is told.")
+    description: str | None = Field(None, description="What the app does, for users and models.")
+    server_instructions: str | None = Field(None, description="Instructions for every model connected to the app.")
     branding: BrandingInput | None = None
 
 
@@ -250,7 +253,7 @@ class AppPatch(ApiModel):
 class AuthProvider(ApiModel):
     """A way of authenticating to an upstream API (documented).
 
-    `config_schema` is what the provider wants to know; the documented example has `scopes`,
+    `config_schema` describes the `config` of its connections; the documented example has `scopes`,
     `requiresAuthorizationEndpoint`, `requiresTokenEndpoint`, and may also be a JSON Schema.
     """
 
@@ -288,7 +291,7 @@ class AuthConnectionCreate(ApiModel):
     provider_key: Annotated[str, StringConstraints(min_length=1)] = Field(
         description="The provider, by key.", examples=["custom-oauth"]
     )
-    name: Name = Field(description="Shown to people.", examples=["Primary Auth"])
+    name: Name = Field(description="Shown to users.", examples=["Primary Auth"])
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
     config: dict[str, Any] | None = Field(None, description="What the provider's configSchema asks for.")
     secret_ref: str | None = Field(
@@ -325,7 +328,7 @@ class Integration(ApiModel):
 
 
 class IntegrationConfigInput(ApiModel):
-    """An integration's config as a request may give it (inferred); other members are kept as they are."""
+    """An integration's config in a request (inferred); other properties are kept."""
 
     headers: Headers | None = Field(None, description="Sent with every call.")
 
@@ -333,7 +336,7 @@ class IntegrationConfigInput(ApiModel):
 class IntegrationCreate(ApiModel):
     """POST /apps/{appId}/integrations (inferred)."""
 
-    name: Name = Field(description="Shown to people.", examples=["Acme CRM"])
+    name: Name = Field(description="Shown to users.", examples=["Acme CRM"])
     base_url: HttpUrl = Field(description="Operations' paths are added to this.", examples=["https://api.acme.com/v1"])
     kind: IntegrationKind | None = Field(None, description="How the upstream is spoken to.", examples=["rest"])
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
@@ -371,7 +374,7 @@ class Operation(ApiModel):
 class OperationCreate(ApiModel):
     """POST /apps/{appId}/integrations/{integrationId}/operations (inferred)."""
 
-    name: Name = Field(description="Shown to people.", examples=["Search contacts"])
+    name: Name = Field(description="Shown to users.", examples=["Search contacts"])
     method: HttpMethod = Field(description="The HTTP method.", examples=["GET"])
     path: OperationPath = Field(description="Added to the base URL; `{name}` is a parameter.", examples=["/contacts"])
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
@@ -398,8 +401,8 @@ class OperationPatch(ApiModel):
 class Binding(ApiModel):
     """What a tool calls (documented).
 
-    `schema_hash_at_bind_time` is the operation's schema hash when it was bound; when the operation's
-    moves on, `status` is no longer `ready` (inferred).
+    `schema_hash_at_bind_time` is the operation's schema hash when it was bound; when the operation's hash changes,
+    `status` is no longer `ready` (inferred).
     """
 
     type: BindingType | None = None
@@ -447,22 +450,22 @@ class Tool(ApiModel):
 
 
 class ToolCreate(ApiModel):
-    """POST /apps/{appId}/tools (documented by example; required members inferred)."""
+    """POST /apps/{appId}/tools (documented by example; required properties inferred)."""
 
-    name: Name = Field(description="Shown to people.", examples=["Search Contacts"])
+    name: Name = Field(description="Shown to users.", examples=["Search Contacts"])
     description: str | None = Field(None, description="Tells the model when to call it.")
     kind: ToolKind | None = Field(None, description="What the tool is.", examples=["function"])
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
     is_enabled: bool | None = Field(None, description="Offered to models; on unless said otherwise.")
     order: Order | None = Field(None, description="Place in the list; last unless said otherwise.")
-    annotations: Annotations | None = Field(None, description="MCP hints.")
+    annotations: Annotations | None = Field(None, description="MCP tool annotations.")
     binding: BindingInput | None = Field(None, description="The operation it calls.")
     next_tool_ids: Ids | None = Field(None, description="The tools it hands its result to.")
     widget_id: str | None = Field(None, description="The widget that shows its result.")
 
 
 class ToolPatch(ApiModel):
-    """PATCH /apps/{appId}/tools/{toolId} (inferred; binding and chain have routes of their own)."""
+    """PATCH /apps/{appId}/tools/{toolId} (inferred; binding and chain have separate routes)."""
 
     name: Name | None = None
     description: str | None = None
@@ -475,7 +478,7 @@ class ToolPatch(ApiModel):
 
 
 class ChainInput(ApiModel):
-    """PUT …/chain (inferred): whole replacement, `[]` clears."""
+    """PUT …/chain (inferred): replaces the whole list; `[]` clears it."""
 
     next_tool_ids: Ids = Field(description="The tools it hands its result to.", examples=[["tool_456"]])
 
@@ -495,14 +498,14 @@ class WidgetAction(ApiModel):
 
 
 class WidgetActionInput(WidgetAction):
-    """An action as a request gives it."""
+    """An action in a request."""
 
     trigger: Trigger = Field(description="The event.", examples=["row.select"])
     type: ActionType = Field(description="What to do.", examples=["callTool"])
 
 
 class WidgetConfig(ApiModel):
-    """How a result fills a widget (documented): slots to JSONPath, style names to values."""
+    """How a widget shows a result (documented): JSONPath by field, values by style name."""
 
     field_mappings: dict[str, Any] | None = None
     style: dict[str, Any] | None = None
@@ -527,7 +530,7 @@ class WidgetCreate(ApiModel):
     """POST /apps/{appId}/widgets (inferred)."""
 
     tool_id: Annotated[str, StringConstraints(min_length=1)] = Field(description="The tool whose result it shows.")
-    name: Name = Field(description="Shown to people.", examples=["Contact Table"])
+    name: Name = Field(description="Shown to users.", examples=["Contact Table"])
     primitive: Primitive = Field(description="What it is drawn as.", examples=["data-table"])
     key: Key | None = Field(None, description="Unique in the app; made from the name when left out.")
     display_mode: DisplayMode | None = Field(None, description="Where a client shows it.", examples=["inline"])
@@ -537,7 +540,7 @@ class WidgetCreate(ApiModel):
 
 
 class WidgetPatch(ApiModel):
-    """PATCH /apps/{appId}/widgets/{widgetId} (inferred; actions have a route of their own)."""
+    """PATCH /apps/{appId}/widgets/{widgetId} (inferred; actions have a separate route)."""
 
     tool_id: Annotated[str, StringConstraints(min_length=1)] | None = None
     name: Name | None = None
@@ -549,7 +552,7 @@ class WidgetPatch(ApiModel):
 
 
 class ActionsInput(ApiModel):
-    """PUT …/actions (inferred): whole replacement."""
+    """PUT …/actions (inferred): replaces the whole list."""
 
     actions: list[WidgetActionInput]
 
@@ -558,7 +561,7 @@ class ActionsInput(ApiModel):
 
 
 class TemplatePart(ApiModel):
-    """One resource a template brings (inferred): at least a name, and what its kind adds to that."""
+    """One resource of a template (inferred): at least a name, and properties of its kind."""
 
     name: str
     key: str | None = None
@@ -566,7 +569,7 @@ class TemplatePart(ApiModel):
 
 
 class Template(ApiModel):
-    """A starting point for apps (only `id` `support` documented; the members are inferred)."""
+    """A starting point for apps (only `id` `support` documented; the properties are inferred)."""
 
     id: str
     name: str
@@ -590,7 +593,7 @@ class User(ApiModel):
 
 
 class Config(ApiModel):
-    """An app's whole authoring config (inferred): each part as its own route gives it."""
+    """An app's whole authoring config (inferred): each part as its own route returns it."""
 
     app: App | None = None
     auth: list[AuthConnection] | None = None
@@ -608,7 +611,7 @@ class DeployResult(ApiModel):
 
 
 class ErrorBody(ApiModel):
-    """The inside of the error envelope (documented). `request_id` is a UUID."""
+    """The object in the error envelope (documented). `request_id` is a UUID."""
 
     code: str
     message: str
@@ -617,6 +620,6 @@ class ErrorBody(ApiModel):
 
 
 class ErrorEnvelope(ApiModel):
-    """What every error status carries (documented)."""
+    """The body of every error response (documented)."""
 
     error: ErrorBody

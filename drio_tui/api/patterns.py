@@ -1,11 +1,11 @@
-"""The patterns that texts of the API have to match, and what each asks for, as the end of a sentence."""
+"""The regular expressions for strings of the API, and what each requires, as the end of an error message."""
 
 from __future__ import annotations
 
 from drio_tui import contrast
 
 _SPACES = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-"""Unicode's and ECMAScript's white space; what `\\s` stands for differs between them (U+0085, U+FEFF)."""
+"""The white space of Unicode and of ECMAScript; their `\\s` differ (U+0085, U+FEFF)."""
 NAME = rf"[^{_SPACES}]"
 KEY = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
 HEX_COLOR = contrast.HEX
@@ -15,7 +15,7 @@ HTTP_URL = (
     rf"(?:/(?:{_SAFE}|[/:@])*)?(?:\?(?:{_SAFE}|[/?:@])*)?(?:#(?:{_SAFE}|[/?:@])*)?$"
 )
 WEB_ADDRESS = r"^https?://[^\s/?#@]+"
-"""As providers' schemas put it, which do not look at the rest."""
+"""The pattern in the schemas of auth providers, which does not check path and query."""
 OPERATION_PATH = rf"^/[^{_SPACES}\\\x00-\x1f\x7f]*$"
 HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 HEADER_VALUE = r"^[^\x00-\x08\x0a-\x1f\x7f]*$"
@@ -31,4 +31,4 @@ PATTERNS = {
     HEADER_NAME: "is not a header name",
     HEADER_VALUE: "may not hold line breaks or other control characters",
 }
-"""Pattern → what it asks for."""
+"""Pattern → what it requires."""

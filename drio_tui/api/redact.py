@@ -1,4 +1,4 @@
-"""Taking secrets out of what is shown, logged or copied."""
+"""Hides secrets in values that are shown, logged or copied."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _SECRET_ENDINGS = (
     "credentials", "privatekey", "accesskey", "secretkey", "secretvalue", "clientassertion", "codeverifier", "cookie",
     "setcookie", "jwt", "sessionid",
 )  # fmt: skip
-_SECRET_LISTS = ("secrets", "passwords", "tokens", "apikeys")  # but `maxTokens: 4096` is a number
+_SECRET_LISTS = ("secrets", "passwords", "tokens", "apikeys")  # unless the value is a number: `maxTokens: 4096`
 _SECRET_NAMES = frozenset({"code", "state", "deviceauth"})
 # RFC 7230 header names whose values are always secret.
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
-# Members of a JSON Schema that map names of members to schemas, and members of a schema that hold values.
+# Keywords of JSON Schema that map names of properties to schemas, and keywords that hold values.
 _SCHEMA_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _SCHEMA_VALUES = frozenset({"default", "const", "enum", "example", "examples"})
-# An id of drio's, a UUID, or a path with a scheme or a folder: `vault:crm/token`.
+# A drio id, a UUID, or a path with a scheme or a folder: `vault:crm/token`.
 _REFERENCE = re.compile(r"|secret_\w+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z][a-z0-9+.-]{0,30}[:/]\S+")
 _BEARER = re.compile(r"\b([Bb]earer\s+)[\w.~+/=-]{16,}")
 _USERINFO = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def is_secret(name: str, *, oauth: bool = False) -> bool:
-    """Whether a JSON member of this name holds a secret; with `oauth`, `code` and `state` count too."""
+    """Return whether a property of this name holds a secret; with `oauth`, also `code` and `state`."""
     plain = _NOT_LETTERS.sub("", name.lower())
     return plain.endswith(_SECRET_ENDINGS) or (oauth and plain in _SECRET_NAMES)
 
 
 def holds_secret(name: str, value: Any, *, oauth: bool = False) -> bool:
-    """Whether a JSON member of this name and value is a secret, or a list of secrets.
+    """Return whether a property of this name and value is a secret, or a list of secrets.
 
-    So is a `secretRef` that does not look like a reference: it is easily taken for the place of the secret itself.
+    That includes a `secretRef` that does not look like a reference: users may have put the secret itself there.
     """
     if is_secret(name, oauth=oauth):
         return True
@@ -48,62 +48,65 @@ def holds_secret(name: str, value: Any, *, oauth: bool = False) -> bool:
 
 
 def redact(value: Any, *, oauth: bool = False) -> Any:
-    """A copy of a JSON value with everything under a secret name hidden, booleans and null apart.
+    """Return a copy of a JSON value with the values of secret properties hidden, except booleans and null.
 
-    Also hidden: the `value` beside a `name` or `key` that is secret, passwords in URLs, bearer tokens inside
-    text, and the defaults and examples of secret members in a JSON Schema, whose form is otherwise kept.
+    Also hidden are the `value` beside a secret `name` or `key`, passwords in URLs, bearer tokens in strings, and the
+    defaults and examples of secret properties in a JSON Schema, which is otherwise unchanged.
     """
     return _redact(value, oauth, hide=False)
 
 
 def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Header pairs in order, the values of secret ones hidden."""
+    """Return the headers as pairs in order, with the values of secret ones hidden."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [
-        (name, HIDDEN if name.lower() in _SECRET_HEADERS or is_secret(name) else _text(value)) for name, value in pairs
+        (name, HIDDEN if name.lower() in _SECRET_HEADERS or is_secret(name) else _redact_text(value))
+        for name, value in pairs
     ]
 
 
 def spellings(secret: str) -> list[str]:
-    """A secret as it may stand in texts: as it is, and as URLs, forms and JSON spell it; the longest first."""
-    told = secret.encode("utf-8", "replace")
-    found = {secret, quote(told, safe=""), quote(told), quote_plus(told)}
-    found |= {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
-    return sorted(found, key=lambda one: (-len(one), one))
+    """Return the forms in which a secret may occur in text: plain, URL-, form- and JSON-encoded; longest first."""
+    encoded = secret.encode("utf-8", "replace")
+    forms = {secret, quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
+    forms |= {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    return sorted(forms, key=lambda form: (-len(form), form))
 
 
 def _redact(value: Any, oauth: bool, *, hide: bool) -> Any:
     if isinstance(value, dict):
-        named = value.get("name", value.get("key"))
-        pair = "value" in value and isinstance(named, str) and is_secret(named, oauth=oauth)
-        found = {}
+        name_or_key = value.get("name", value.get("key"))
+        is_secret_pair = "value" in value and isinstance(name_or_key, str) and is_secret(name_or_key, oauth=oauth)
+        redacted = {}
         for key, item in value.items():
             if key in _SCHEMA_MAPS and isinstance(item, dict) and not hide:
-                found[key] = {name: _schema(name, part, oauth) for name, part in item.items()}
+                redacted[key] = {name: _redact_schema(name, schema, oauth) for name, schema in item.items()}
             else:
-                found[key] = _redact(
-                    item, oauth, hide=hide or holds_secret(key, item, oauth=oauth) or (pair and key == "value")
+                redacted[key] = _redact(
+                    item,
+                    oauth,
+                    hide=hide or holds_secret(key, item, oauth=oauth) or (is_secret_pair and key == "value"),
                 )
-        return found
+        return redacted
     if value is None or isinstance(value, bool):
         return value
     if hide:
         return HIDDEN
     if isinstance(value, list):
         return [_redact(item, oauth, hide=False) for item in value]
-    return _text(value) if isinstance(value, str) else value
+    return _redact_text(value) if isinstance(value, str) else value
 
 
-def _schema(name: str, schema: Any, oauth: bool) -> Any:
-    """The schema of the member `name`: no value itself, but it may hold some."""
+def _redact_schema(name: str, schema: Any, oauth: bool) -> Any:
+    """Redact the schema of the property `name`: it is not a value itself, but may hold some."""
     secret = is_secret(name, oauth=oauth)
-    plain = _redact(schema, oauth, hide=secret and not isinstance(schema, dict))
-    if secret and isinstance(plain, dict):
-        return {key: HIDDEN if key in _SCHEMA_VALUES else item for key, item in plain.items()}
-    return plain
+    redacted = _redact(schema, oauth, hide=secret and not isinstance(schema, dict))
+    if secret and isinstance(redacted, dict):
+        return {key: HIDDEN if key in _SCHEMA_VALUES else item for key, item in redacted.items()}
+    return redacted
 
 
-def _text(text: str) -> str:
+def _redact_text(text: str) -> str:
     if "earer" in text:
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
     if "@" in text:

@@ -1,4 +1,4 @@
-"""What the client has to know of a kind of resource to list, read, create, change and delete it."""
+"""Resource types: what the client needs to list, read, create, update and delete resources of a kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 from drio_tui.api.errors import NotDrio, UsageError
-from drio_tui.api.shape_check import Shape, fits
+from drio_tui.api.shape_check import Shape, matches_shape
 
 if TYPE_CHECKING:
     from drio_tui.api.models import ApiModel
@@ -19,12 +19,12 @@ T = TypeVar("T", bound="ApiModel")
 
 @dataclass(frozen=True, slots=True)
 class ResourceType(Generic[T]):
-    """One kind of resource on the wire.
+    """One kind of resource in the API.
 
-    `collection` and `item` are paths below `/api/v1` with `{app}`, `{parent}` and `{id}`; `list_key` and
-    `item_key` name the member of the envelope that holds the resources or the resource, `also` other names
-    under which a server may give it, `shape` what can be told without a model.
-    The models are named, not held, so that naming a kind is cheap.
+    `collection` and `item` are paths below `/api/v1` with `{app}`, `{parent}` and `{id}`. `list_key` and `item_key`
+    are the properties of the envelope that hold the resources or the resource; `also` has other names that a server
+    may use for `item_key`. `shape` allows to validate a resource without its model (see `shape_check`). Models are
+    given by name and imported when used, since importing pydantic is slow.
     """
 
     name: str
@@ -41,23 +41,23 @@ class ResourceType(Generic[T]):
 
     @property
     def model(self) -> type[T]:
-        """The model of what is read."""
+        """The model of a resource as read."""
         return cast("type[T]", _model(self.model_name))
 
     @property
     def create_model(self) -> type[ApiModel] | None:
-        """The model of the body of POST, or None when it cannot be created."""
+        """The model of the body of POST, or None when such resources cannot be created."""
         return _model(self.create_name) if self.create_name else None
 
     @property
     def patch_model(self) -> type[ApiModel] | None:
-        """The model of the body of PATCH, or None when it cannot be changed."""
+        """The model of the body of PATCH, or None when such resources cannot be updated."""
         return _model(self.patch_name) if self.patch_name else None
 
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[T]):
-    """One resource as it came: `raw` is its JSON object, whole; `request_id` the answer's."""
+    """One resource as received: `raw` is its complete JSON object, `request_id` that of the response."""
 
     resource_type: ResourceType[T]
     raw: dict[str, Any]
@@ -65,8 +65,8 @@ class Item(Generic[T]):
 
     @property
     def model(self) -> T:
-        """The typed view of `raw`. Raises `NotDrio` naming the first member that is not as documented."""
-        model = typed(self.resource_type, self.raw)
+        """The typed view of `raw`. Raises `NotDrio` with the first validation errors."""
+        model = parse_item(self.resource_type, self.raw)
         if isinstance(model, InvalidItem):
             raise NotDrio(
                 f"this {self.resource_type.name} is not as documented: {model.reason}", title="Unreadable data"
@@ -76,7 +76,7 @@ class Item(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class InvalidItem:
-    """A member of a list that is not as documented; shown with its `reason`, the others unaffected."""
+    """An item of a list that is not valid, and the `reason`. The other items of the list are not affected."""
 
     raw: Any
     reason: str
@@ -84,7 +84,7 @@ class InvalidItem:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """The resources of a list in the server's order; `extra` holds the envelope's other members."""
+    """The resources of a list in the server's order; `extra` has the other properties of the envelope."""
 
     resource_type: ResourceType[T]
     raw: list[Any]
@@ -93,55 +93,55 @@ class Listing(Generic[T]):
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """Every member that is an object, readable or not, as it came."""
+        """The items that are JSON objects, valid or not, as received."""
         return [item for item in self.raw if isinstance(item, dict)]
 
     @property
     def models(self) -> list[T]:
-        """The typed views of the readable ones."""
+        """The typed views of the valid items."""
         return [item for item in self if not isinstance(item, InvalidItem)]
 
     @property
     def degraded(self) -> list[InvalidItem]:
-        """The ones that are not as documented."""
+        """The items that are not valid."""
         return [item for item in self if isinstance(item, InvalidItem)]
 
     def __iter__(self) -> Iterator[T | InvalidItem]:
-        """All, in order, each typed or degraded."""
+        """Iterate over all items in order, each as a model or an `InvalidItem`."""
         for raw in self.raw:
-            yield typed(self.resource_type, raw)
+            yield parse_item(self.resource_type, raw)
 
     def __len__(self) -> int:
         return len(self.raw)
 
 
-def typed(resource_type: ResourceType[T], raw: Any) -> T | InvalidItem:
-    """The typed view of `raw`, or why there is none."""
-    from pydantic import ValidationError  # only commands that look into the data pay for pydantic
+def parse_item(resource_type: ResourceType[T], raw: Any) -> T | InvalidItem:
+    """Return the typed view of `raw`, or an `InvalidItem` with the reason."""
+    from pydantic import ValidationError  # slow to import, and not needed by commands that print JSON unchanged
 
     if not isinstance(raw, dict):
         return InvalidItem(raw, f"expected an object, got {type(raw).__name__}")
     try:
         return resource_type.model.from_wire(raw)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)[:3]
-        return InvalidItem(raw, "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems))
+        errors = error.errors(include_url=False, include_context=False, include_input=False)[:3]
+        return InvalidItem(raw, "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in errors))
     except RecursionError:
         return InvalidItem(raw, "nested too deeply")
 
 
 def why_degraded(resource_type: ResourceType[Any], raw: Any) -> str:
-    """Why `raw` is not a resource of this kind as documented: `name: Input should be a valid string`, or ``."""
-    if resource_type.shape is not None and fits(raw, resource_type.shape):
+    """Return why `raw` is not a valid resource of this kind, e.g. `name: Input should be a valid string`; or ``."""
+    if resource_type.shape is not None and matches_shape(raw, resource_type.shape):
         return ""
-    model = typed(resource_type, raw)
+    model = parse_item(resource_type, raw)
     return model.reason if isinstance(model, InvalidItem) else ""
 
 
 def path_of(template: str, **ids: str) -> str:
-    """`template` with each `{name}` replaced by the id, percent-encoded once.
+    """Return `template` with each `{name}` replaced by the id, percent-encoded once.
 
-    Raises `UsageError` for ids that no path segment can carry: empty, `.`, `..`, lone surrogates.
+    Raises `UsageError` for ids that cannot be a path segment: empty, `.`, `..`, lone surrogates.
     """
     quoted: dict[str, str] = {}
     for name, value in ids.items():

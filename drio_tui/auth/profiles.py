@@ -192,14 +192,14 @@ class Profiles:
             self._current = name
         return self._profiles[name]
 
-    def profile_for_account(self, wanted: Profile, account: str | None, account_id: str | None) -> Profile:
-        """Return the profile to store after `account` signed in through the profile `wanted`.
+    def profile_for_account(self, requested: Profile, account: str | None, account_id: str | None) -> Profile:
+        """Return the profile to store after `account` signed in through the profile `requested`.
 
         The same account on the same host keeps its profile. Another account never replaces the profile's account: it
         gets a new profile `name/account`.
         """
-        signed_in = replace(wanted, account=account, account_id=account_id)
-        existing = self._profiles.get(wanted.name)
+        signed_in = replace(requested, account=account, account_id=account_id)
+        existing = self._profiles.get(requested.name)
         if existing is None or existing.account is None or existing.is_same_account(signed_in):
             return signed_in
         for profile in self._profiles.values():
@@ -207,13 +207,13 @@ class Profiles:
                 return replace(
                     profile,
                     account=account,
-                    client=wanted.client or profile.client,
-                    pinned_file=wanted.pinned_file,
+                    client=requested.client or profile.client,
+                    pinned_file=requested.pinned_file,
                 )
         label = one_line(account or account_id or "account", 80)
-        name, number = f"{wanted.name}/{label}", 2
+        name, number = f"{requested.name}/{label}", 2
         while name in self._profiles:
-            name, number = f"{wanted.name}/{label} {number}", number + 1
+            name, number = f"{requested.name}/{label} {number}", number + 1
         return replace(signed_in, name=name, token_store="", older_in="")
 
     # --- the file ------------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""Files on this machine: where they lie, private files, locks, and JSON documents kept per server."""
+"""Files on this machine: paths, private files, locks, and a store of JSON files."""

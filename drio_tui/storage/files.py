@@ -1,4 +1,4 @@
-"""Reading and writing small private files without ever leaving half of one behind."""
+"""Reads and writes small private files, atomically."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-# Windows would turn newlines into pairs otherwise.
-_AS_IT_IS: int = getattr(os, "O_BINARY", 0)
-# A link is refused, and a pipe in the file's place must not hold us up.
-_PLAIN: int = _AS_IT_IS | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+# Without it, Windows would translate line ends.
+_BINARY: int = getattr(os, "O_BINARY", 0)
+# Do not follow a symbolic link, and do not block on a pipe.
+_REGULAR_FILE: int = _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class NotOurs(OSError):
-    """A file or folder that must be private belongs to someone else, is a link, or is open to others."""
+    """A file or folder that must be private belongs to another user, is a link, or is accessible to others."""
 
 
 def reason_of(error: Exception) -> str:
-    """Why a file cannot be read or written, in the system's words without its number and the path again."""
+    """Return why a file cannot be read or written: the system's message without error number and path."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def private_dir(path: Path) -> Path:
-    """`path`, created with its parents; itself at mode 0700. Raises `NotOurs` for a foreign owner or a link."""
+    """Create the folder `path` with its parents, at mode 0700, and return it. Raises `NotOurs`, see there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
@@ -41,15 +41,15 @@ def private_dir(path: Path) -> Path:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` atomically, at mode 0600; the old file stays intact when anything fails.
+    """Write `data` to `path` atomically, at mode 0600; the old file stays intact when anything fails.
 
-    The bytes go to a new file with an unguessable name in the same folder (`O_EXCL`, 0600), are flushed
-    to disk, then renamed over `path`; a symbolic link at `path` is refused (`NotOurs`).
+    The data are written to a new file with a random name in the same folder (`O_EXCL`, 0600), flushed to disk, and
+    renamed to `path`. Raises `NotOurs` if `path` is a symbolic link.
     """
     if path.is_symlink():
         raise NotOurs(f"{path} is a symbolic link")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _AS_IT_IS, 0o600)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
     try:
         try:
             view = memoryview(data)
@@ -67,16 +67,16 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def append_private(path: Path, *, keep: int) -> BinaryIO:
-    """A private file opened to be appended to, at mode 0600; one of more than `keep` bytes becomes `NAME.1` first.
+    """Open a private file for appending, at mode 0600; one of more than `keep` bytes is renamed to `NAME.1` first.
 
-    Raises `NotOurs` for a link.
+    Raises `NotOurs` for a symbolic link.
     """
     with contextlib.suppress(FileNotFoundError):
         if path.lstat().st_size > keep:
             path.replace(path.with_name(f"{path.name}.1"))
     if path.is_symlink():
         raise NotOurs(f"{path} is a symbolic link")
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _PLAIN, 0o600)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _REGULAR_FILE, 0o600)
     file = os.fdopen(handle, "ab")
     if hasattr(os, "fchmod"):
         os.fchmod(handle, 0o600)
@@ -84,7 +84,7 @@ def append_private(path: Path, *, keep: int) -> BinaryIO:
 
 
 def sync_dir(path: Path) -> None:
-    """Flush a folder's entries to disk, where the platform can."""
+    """Flush a folder's entries to disk, where the platform supports it."""
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -94,18 +94,18 @@ def sync_dir(path: Path) -> None:
 
 
 def read_private(path: Path, *, limit: int = 1 << 20) -> bytes:
-    """The bytes of a private file, at most `limit`.
+    """Return the content of a private file.
 
-    Raises `FileNotFoundError`; `NotOurs` for a link, a foreign owner, a mode open to others or a file
-    that is too large to be ours.
+    Raises `FileNotFoundError`; `NotOurs` for a link, a foreign owner, a mode that allows access to others, or more than
+    `limit` bytes.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | _PLAIN)
+        handle = os.open(path, os.O_RDONLY | _REGULAR_FILE)
     except OSError as error:
         if path.is_symlink():
             raise NotOurs(f"{path} is a symbolic link") from error
         raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):  # before fdopen, which does not close what it refuses
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # before fdopen, which would not close the handle
         os.close(handle)
         raise NotOurs(f"{path} is not a plain file")
     with os.fdopen(handle, "rb") as file:

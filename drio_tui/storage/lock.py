@@ -1,8 +1,8 @@
-"""One refresh at a time on this machine: a lock file that the kernel frees when its holder dies.
+"""Lock files between processes, released by the kernel when their holder ends.
 
-The lock is the kernel's (`flock`, or `msvcrt.locking` on Windows), not the file's existence: after kill -9
-the next process gets it at once, and the file left behind means nothing. The file is never removed, since
-removing it would let two processes hold two different files of the same name.
+The lock is the kernel's (`flock`, or `msvcrt.locking` on Windows), not the file's existence: after kill -9 the next
+process gets it at once, although the file still exists. The file is never removed, since then two processes could lock
+two different files of the same name.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_POLL = 0.02
-_POLL_MOST = 0.1
+_POLL_INITIAL = 0.02
+_POLL_MAX = 0.1
 
 
 class LockBusy(OSError):
-    """Another process kept the lock for longer than one was willing to wait."""
+    """Another process held the lock for longer than the time limit."""
 
 
 class FileLock:
-    """A lock between processes at `path`; also between two holders in one process. Not re-entrant.
+    """A lock between processes at `path`, and between holders in one process. Not re-entrant.
 
-    Where the folder cannot be written the lock is given without being shared (`shared` is False): a
-    machine without a writable home has no second process that shares tokens either.
+    If the folder is not writable, the lock is acquired without excluding others (`shared` is False): without a
+    writable home there are no files to share with another process either.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,14 +47,14 @@ class FileLock:
 
     @contextlib.asynccontextmanager
     async def hold(self, limit: float) -> AsyncIterator[FileLock]:
-        """Hold it for the block, waiting at most `limit` seconds. Raises `LockBusy`."""
-        ends = time.monotonic() + limit
-        pause = _POLL
-        while not self._try():
-            if time.monotonic() >= ends:
+        """Hold the lock for the block, waiting at most `limit` seconds for it. Raises `LockBusy`."""
+        deadline = time.monotonic() + limit
+        pause = _POLL_INITIAL
+        while not self._try_acquire():
+            if time.monotonic() >= deadline:
                 raise LockBusy(f"{self._path} is held by another process")
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            pause = min(_POLL_MOST, pause * 1.5)
+            pause = min(_POLL_MAX, pause * 1.5)
         try:
             yield self
         finally:
@@ -62,20 +62,20 @@ class FileLock:
 
     @contextlib.contextmanager
     def hold_blocking(self, limit: float) -> Iterator[FileLock]:
-        """The same for code without an event loop; only for work of a few milliseconds. Raises `LockBusy`."""
-        ends = time.monotonic() + limit
-        while not self._try():
-            if time.monotonic() >= ends:
+        """Hold the lock like `hold`, but blocking; only for work of a few milliseconds. Raises `LockBusy`."""
+        deadline = time.monotonic() + limit
+        while not self._try_acquire():
+            if time.monotonic() >= deadline:
                 raise LockBusy(f"{self._path} is held by another process")
-            time.sleep(_POLL)
+            time.sleep(_POLL_INITIAL)
         try:
             yield self
         finally:
             self._release()
 
-    def _try(self) -> bool:
+    def _try_acquire(self) -> bool:
         if self._handle is not None:
-            raise RuntimeError("this lock object is held already; make one per holder")
+            raise RuntimeError("this lock object is held already; create one per holder")
         try:
             private_dir(self._path.parent)
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -105,7 +105,7 @@ class FileLock:
 
 
 def sign_in_lock(entry: str) -> FileLock:
-    """The lock that whoever renews or ends the sign-in kept under `entry` holds meanwhile."""
+    """Return the lock to hold while refreshing or ending the sign-in stored under `entry`."""
     name = hashlib.sha256(entry.encode()).hexdigest()[:32]
     return FileLock(paths.state_dir() / "locks" / f"{name}.lock")
 

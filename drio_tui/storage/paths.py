@@ -1,12 +1,12 @@
-"""Where drio-tui keeps its files, per platform conventions, each folder changeable by an environment variable.
+"""The folders of drio-tui, by the conventions of the platform; an environment variable overrides each of them.
 
     DRIO_CONFIG_DIR   config.toml, profiles.json
     DRIO_DATA_DIR     the sandbox's database
     DRIO_STATE_DIR    fallback token files, locks, logs, recovery files
     DRIO_CACHE_DIR    OpenAPI documents
 
-All functions return absolute paths and create nothing. Where no home folder can be found the path lies
-in a folder that does not exist, so that a write fails plainly and the caller goes on in memory.
+All functions return absolute paths and create nothing. Without a home folder, the path is in a folder that does not
+exist, so that writing fails and the caller continues in memory.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ import os
 from pathlib import Path
 
 APP = "drio-tui"
-_NOWHERE = Path("/nonexistent") / APP
+_NONEXISTENT = Path("/nonexistent") / APP
 
 
-def _dir(variable: str, kind: str) -> Path:
+def _dir(variable: str, function: str) -> Path:
     override = os.environ.get(variable)
     if override:
         try:
             return Path(override).expanduser().absolute()
-        except (RuntimeError, OSError):  # `~` without a home, or a working folder that is gone
-            return _NOWHERE
-    import platformdirs  # its start-up cost is only paid by commands that touch files
+        except (RuntimeError, OSError):  # `~` without a home, or a deleted working directory
+            return _NONEXISTENT
+    import platformdirs  # slow to import, and only needed by commands that use files
 
     try:
-        path = Path(str(getattr(platformdirs, kind)(APP, appauthor=False)))
+        path = Path(str(getattr(platformdirs, function)(APP, appauthor=False)))
     except (RuntimeError, KeyError, OSError):
-        return _NOWHERE
-    return path if path.is_absolute() else _NOWHERE
+        return _NONEXISTENT
+    return path if path.is_absolute() else _NONEXISTENT
 
 
 def config_dir() -> Path:
-    """The folder of settings and profiles (nothing secret)."""
+    """Return the folder of settings and profiles (no secrets)."""
     return _dir("DRIO_CONFIG_DIR", "user_config_dir")
 
 
 def data_dir() -> Path:
-    """The folder of the sandbox's data."""
+    """Return the folder of the sandbox's data."""
     return _dir("DRIO_DATA_DIR", "user_data_dir")
 
 
 def state_dir() -> Path:
-    """The folder of tokens without a keyring, locks, logs and recovery files; kept at mode 0700."""
+    """Return the folder of token files, locks, logs and recovery files; it has mode 0700."""
     return _dir("DRIO_STATE_DIR", "user_state_dir")
 
 
 def cache_dir() -> Path:
-    """The folder of what can be fetched again."""
+    """Return the folder of files that can be fetched again."""
     return _dir("DRIO_CACHE_DIR", "user_cache_dir")
 
 
 def sandbox_dir() -> Path:
-    """Where the sandbox keeps its database unless `--data` says otherwise."""
+    """Return the default folder of the sandbox's database (without `--data`)."""
     return data_dir() / "sandbox"

@@ -1,4 +1,4 @@
-"""Files that one person's windows share: each is worked on in one of them at a time."""
+"""Exclusive access to files that several processes and screens of one user share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from drio_tui.storage.lock import FileLock, LockBusy
 
 
 class InUse(OSError):
-    """Another process, or another screen, is working on it."""
+    """Another process, or another screen, is using the file."""
 
 
 def hold(stack: ExitStack, path: Path, what: str) -> None:
-    """Hold what is kept at `path` until `stack` is closed, or the process ends. Raises `InUse`."""
+    """Lock the file at `path` until `stack` is closed, or the process ends. Raises `InUse`; `what` names the file."""
     try:
         stack.enter_context(FileLock(path.with_suffix(".lock")).hold_blocking(0))
     except LockBusy as busy:
@@ -21,7 +21,7 @@ def hold(stack: ExitStack, path: Path, what: str) -> None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody works on what is kept at `path`."""
+    """Return whether the file at `path` is locked."""
     with ExitStack() as stack:
         try:
             hold(stack, path, "file")

@@ -1,4 +1,4 @@
-"""The client under test against servers on real sockets, its waits recorded and not waited."""
+"""Fixtures: clients and servers on real sockets; retry delays are recorded instead of slept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOKEN = "tok-1234567890-abcdefghij"
 
 
 class Bearer(httpx.Auth):
-    """The plainest auth there is."""
+    """Sends a fixed token."""
 
     async def async_auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def] # httpx's own has the type
         request.headers["Authorization"] = f"Bearer {TOKEN}"
@@ -24,15 +24,15 @@ class Bearer(httpx.Auth):
 
 
 class Bench:
-    """Makes servers and clients, and holds what the clients did."""
+    """Creates servers and clients, and records the exchanges and delays of the clients."""
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
         self.waits: list[float] = []
-        self.told: list[Exchange] = []
+        self.reports: list[Exchange] = []
 
     async def server(self, *script: Behaviour, **options: object) -> FaultServer:
-        """A server that plays `script`."""
+        """Start a server that runs `script`."""
         return await self._stack.enter_async_context(FaultServer(*script, **options))  # type: ignore[arg-type]
 
     def client(
@@ -43,12 +43,12 @@ class Bench:
         auth: httpx.Auth | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> DrioClient:
-        """A client that signs its requests and does not really wait between attempts."""
+        """Return a client that sends a token and does not sleep between attempts."""
         transport = Transport(
             base_url,
             auth=auth or Bearer(),
             limits=limits,
-            on_exchange=self.told.append,
+            on_exchange=self.reports.append,
             sleep=sleep or self._sleep,  # type: ignore[arg-type]
         )
         self._stack.push_async_callback(transport.aclose)
@@ -57,14 +57,14 @@ class Bench:
     async def pair(
         self, *script: Behaviour, limits: Limits | None = None, auth: httpx.Auth | None = None
     ) -> tuple[FaultServer, DrioClient]:
-        """A server and its client."""
+        """Start a server and return it with its client."""
         server = await self.server(*script)
         return server, self.client(server.base_url, limits=limits, auth=auth)
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """Each attempt once, in order."""
-        return list({exchange.number: exchange for exchange in self.told}.values())
+        """Each exchange once, in order."""
+        return list({exchange.number: exchange for exchange in self.reports}.values())
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)

@@ -1,8 +1,8 @@
-"""A small HTTP server over raw sockets that misbehaves on request, and remembers what it was asked.
+"""A small HTTP server over raw sockets that can produce faults, and records its requests.
 
-`FaultServer.script` is a list of behaviours, one for each request in the order of arrival; the last one
-stays. A behaviour is a coroutine function of the request and the connection; it gives True to keep the
-connection for another request. Everything here runs on the test's own event loop, on 127.0.0.1.
+`FaultServer.script` is a list of behaviours, one for each request in order; the last one is used for all further
+requests. A behaviour is a coroutine function of the request and the connection; it returns True to keep the
+connection for another request. Everything runs in the event loop of the test, on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it came: header names in lower case, `connection` counted from 1."""
+    """One request as received: header names in lower case, connections numbered from 1."""
 
     method: str
     target: str
@@ -56,7 +56,7 @@ class Connection:
         self.writer.transport.abort()
 
     async def wait_until_gone(self) -> None:
-        """Until the peer has closed its end; whatever it sends before is dropped."""
+        """Wait until the peer has closed its end; drop what it sends."""
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             while await self.reader.read(1 << 16):
                 pass
@@ -80,7 +80,7 @@ class FaultServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, port: int = 0) -> Self:
-        """Listen; `port` to come back where another one was."""
+        """Listen, on `port` to replace a stopped server."""
         self._server = await asyncio.start_server(
             self._serve, "127.0.0.1", port, ssl=self._tls, reuse_address=True, limit=1 << 20
         )
@@ -110,7 +110,7 @@ class FaultServer:
 
     @property
     def base_url(self) -> str:
-        """What a client takes as its base URL."""
+        """The base URL for a client."""
         return f"{self.origin}/api/v1"
 
     async def requests(self, count: int) -> list[Seen]:
@@ -134,7 +134,7 @@ class FaultServer:
                 if not await behave(request, connection):
                     break
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass  # a client that hangs up is what several tests are about
+            pass  # several tests disconnect the client
         finally:
             connection.gone.set()
             writer.close()
@@ -164,7 +164,7 @@ def message(
     headers: Iterable[tuple[str, str]] = (),
     length: int | None = None,
 ) -> bytes:
-    """The bytes of an HTTP response; `length` overrides the true Content-Length."""
+    """Return the bytes of an HTTP response; `length` overrides the Content-Length."""
     if not isinstance(body, bytes):
         body = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body) if length is None else length}"]
@@ -175,12 +175,12 @@ def message(
 
 
 def answer(body: Any = b"{}", **options: Any) -> Behaviour:
-    """A well-formed answer on a connection that stays open; the options are those of `message`."""
+    """Send a well-formed response and keep the connection open; the options are those of `message`."""
     return raw(message(body, **options), keep=True)
 
 
 def status(code: int, *, error: Any = None, headers: Iterable[tuple[str, str]] = ()) -> Behaviour:
-    """An error status in drio's envelope."""
+    """Send an error status in drio's envelope."""
     envelope = {
         "error": error or {"code": "some_code", "message": "Some message.", "details": None, "requestId": "r-1"}
     }
@@ -188,7 +188,7 @@ def status(code: int, *, error: Any = None, headers: Iterable[tuple[str, str]] =
 
 
 def raw(data: bytes, *, keep: bool = False) -> Behaviour:
-    """Exactly these bytes, then the end of the connection unless `keep`."""
+    """Send exactly these bytes, then close the connection unless `keep`."""
 
     async def behave(_: Seen, connection: Connection) -> bool:
         await connection.send(data)
@@ -198,7 +198,7 @@ def raw(data: bytes, *, keep: bool = False) -> Behaviour:
 
 
 def reset(after: bytes = b"") -> Behaviour:
-    """A reset, after these bytes have gone out."""
+    """Send these bytes, then reset the connection."""
 
     async def behave(_: Seen, connection: Connection) -> None:
         if after:
@@ -209,7 +209,7 @@ def reset(after: bytes = b"") -> Behaviour:
 
 
 def hang(after: bytes = b"") -> Behaviour:
-    """These bytes, then silence until the client leaves."""
+    """Send these bytes, then nothing until the client disconnects."""
 
     async def behave(_: Seen, connection: Connection) -> None:
         await connection.send(after)
@@ -219,7 +219,7 @@ def hang(after: bytes = b"") -> Behaviour:
 
 
 def drip(data: bytes, gap: float) -> Behaviour:
-    """One byte every `gap` seconds, until the client leaves."""
+    """Send one byte every `gap` seconds until the client disconnects."""
 
     async def behave(_: Seen, connection: Connection) -> None:
         leaving = asyncio.create_task(connection.wait_until_gone())
@@ -234,7 +234,7 @@ def drip(data: bytes, gap: float) -> Behaviour:
 
 
 def flood(chunk: bytes, head: bytes) -> Behaviour:
-    """`head`, then `chunk` again and again until the client leaves."""
+    """Send `head`, then `chunk` repeatedly until the client disconnects."""
 
     async def behave(_: Seen, connection: Connection) -> None:
         await connection.send(head)
@@ -247,12 +247,12 @@ def flood(chunk: bytes, head: bytes) -> Behaviour:
 
 
 def redirect(code: int, location: str) -> Behaviour:
-    """A redirect with an empty body."""
+    """Send a redirect with an empty body."""
     return answer(b"", status=code, media=None, headers=[("Location", location)])
 
 
 def gzip_bomb(size: int, layers: int = 1) -> bytes:
-    """`size` spaces, packed `layers` times."""
+    """Return `size` spaces, compressed `layers` times."""
     data = b" " * size
     for _ in range(layers):
         data = gzip.compress(data, 9)

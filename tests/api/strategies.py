@@ -1,4 +1,4 @@
-"""Arbitrary JSON, and arbitrary objects of each model with members and values that nobody knows."""
+"""Hypothesis strategies: arbitrary JSON, and objects of each model with unknown properties and values."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _of(annotation: Any) -> st.SearchStrategy[Any]:
 
 @functools.cache
 def wire_objects(model: type[ApiModel]) -> st.SearchStrategy[dict[str, Any]]:
-    """JSON objects that `model` reads: known members of the right type, strange values where strings stand
-    (enumerations included), optional members left out or not, and unknown members beside them."""
+    """Return JSON objects that are valid for `model`: required and some optional properties of the right type, any
+    string as an enum value, and unknown properties."""
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
     hints = typing.get_type_hints(model, include_extras=True)
@@ -58,11 +58,11 @@ def wire_objects(model: type[ApiModel]) -> st.SearchStrategy[dict[str, Any]]:
         annotation = hints[name]
         (required if field.is_required() else optional)[field.alias or name] = st.deferred(lambda a=annotation: _of(a))  # type: ignore[misc] # mypy cannot infer a lambda with a default
     known = {field.alias or name for name, field in model.model_fields.items()}
-    # Names that Python or pydantic use themselves, and our own spelling of known ones, are unknown members too.
+    # Names used by Python or pydantic, and the snake_case forms of known names, are unknown properties too.
     odd = st.sampled_from(
         ["__class__", "model_extra", "model_config", "copy", "self", "app_id", "is_enabled", "to_wire"]
     )
     extra = st.dictionaries((st.text(max_size=12) | odd).filter(lambda key: key not in known), json_values, max_size=3)
     return st.builds(
-        lambda members, more: {**members, **more}, st.fixed_dictionaries(required, optional=optional), extra
+        lambda properties, unknown: {**properties, **unknown}, st.fixed_dictionaries(required, optional=optional), extra
     )

@@ -1,4 +1,4 @@
-"""The client and the sandbox together: every route, every error, and a sandbox that is killed and comes back."""
+"""The client against the sandbox: every route, errors, and a sandbox that is killed and restarted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCHEMA = {"type": "object", "properties": {"q": {"type": "string"}}}
 
 
 class Token(httpx.Auth):
-    """A token that is simply there."""
+    """Sends the given token."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -45,7 +45,7 @@ class Token(httpx.Auth):
 
 
 class Recorded(DrioClient):
-    """A client that keeps what it sent."""
+    """A client that records its exchanges."""
 
     def __init__(self, base_url: str, token: str, http: httpx.AsyncBaseTransport | None = None) -> None:
         self.exchanges: list[Exchange] = []
@@ -56,24 +56,24 @@ class Recorded(DrioClient):
 
 @pytest.fixture
 async def client(sandbox: InProcess) -> AsyncIterator[Recorded]:
-    async with Recorded(sandbox.base_url, sandbox.token, sandbox.transport) as made:
-        yield made
+    async with Recorded(sandbox.base_url, sandbox.token, sandbox.transport) as client:
+        yield client
 
 
 @pytest.fixture
-async def over_the_wire(sandbox_process: Process) -> AsyncIterator[Recorded]:
-    async with Recorded(sandbox_process.base_url, sandbox_process.token) as made:
-        yield made
+async def socket_client(sandbox_process: Process) -> AsyncIterator[Recorded]:
+    async with Recorded(sandbox_process.base_url, sandbox_process.token) as client:
+        yield client
 
 
-async def walk(client: DrioClient) -> None:
-    """All 37 routes, each at least once, on an app of its own."""
+async def call_all_routes(client: DrioClient) -> None:
+    """Call each of the 37 routes at least once, on a separate app."""
     templates = await client.templates()
     assert "support" in [template.id for template in templates.models]
     assert (await client.template("support")).model.id == "support"
     assert (await client.me()).model.id
     app = (await client.create(APP, models.AppCreate.new(template_id="support", name="A walk"))).model
-    assert app.id in [each.id for each in (await client.list(APP)).models]
+    assert app.id in [item.id for item in (await client.list(APP)).models]
 
     before = (await client.get(APP, app.id)).model
     after = before.model_copy(deep=True)
@@ -100,7 +100,7 @@ async def walk(client: DrioClient) -> None:
         )
     ).model
     assert operation.id in [
-        each.id for each in (await client.list(OPERATION, app=app.id, parent=integration.id)).models
+        item.id for item in (await client.list(OPERATION, app=app.id, parent=integration.id)).models
     ]
     first = (await client.create(TOOL, {"name": "First"}, app=app.id)).model
     second = (await client.create(TOOL, {"name": "Second"}, app=app.id)).model
@@ -134,7 +134,7 @@ async def walk(client: DrioClient) -> None:
         if "{parent}" not in kind.collection:
             listing = await client.list(kind, app=app.id)
             assert listing.degraded == []
-            assert part.id in [each.id for each in listing.models]
+            assert part.id in [item.id for item in listing.models]
 
     config = models.Config.from_wire(await client.config(app.id))
     assert config.tools
@@ -158,24 +158,24 @@ async def walk(client: DrioClient) -> None:
     assert deployed.endpoint
 
 
-async def test_all_routes_do_what_they_say_in_process(client: Recorded) -> None:
-    await walk(client)
+async def test_all_routes_work_in_process(client: Recorded) -> None:
+    await call_all_routes(client)
     assert len({_route(exchange) for exchange in client.exchanges}) == 37
     assert all(exchange.request_id for exchange in client.exchanges if exchange.status != 204)
 
 
 @pytest.mark.socket
-async def test_all_routes_do_what_they_say_over_a_socket(over_the_wire: Recorded) -> None:
-    await walk(over_the_wire)
+async def test_all_routes_work_over_a_socket(socket_client: Recorded) -> None:
+    await call_all_routes(socket_client)
 
 
 def _route(exchange: Exchange) -> tuple[str, ...]:
-    """Method and path with the ids, which stand at every second place, left out."""
+    """Return method and path without the ids, which are every second segment."""
     parts = exchange.path.strip("/").split("/")
     return (exchange.method, *(part if index % 2 == 0 else "{}" for index, part in enumerate(parts)))
 
 
-async def test_every_resource_of_the_example_app_is_as_documented(client: Recorded) -> None:
+async def test_every_resource_of_the_example_app_is_valid(client: Recorded) -> None:
     for app in (await client.list(APP)).models:
         for kind in KINDS.values():
             if kind is APP or kind is OPERATION:
@@ -186,14 +186,14 @@ async def test_every_resource_of_the_example_app_is_as_documented(client: Record
                 assert model.to_wire() == raw
 
 
-async def test_a_wrong_body_names_the_field(client: Recorded) -> None:
+async def test_validation_error_names_the_field(client: Recorded) -> None:
     with pytest.raises((BadRequest, Unprocessable)) as caught:
         await client.create(APP, {"templateId": "support", "name": "N", "branding": {"primaryColor": "red"}})
     assert [problem.path for problem in caught.value.field_errors] == ["branding.primaryColor"]
     assert caught.value.request_id
 
 
-async def test_a_wrong_token_is_unauthorized_and_reading_templates_needs_none(sandbox: InProcess) -> None:
+async def test_invalid_token_is_unauthorized_and_templates_need_none(sandbox: InProcess) -> None:
     async with Recorded(sandbox.base_url, "wrong", sandbox.transport) as client:
         assert len(await client.templates()) >= 8
         with pytest.raises(Unauthorized) as caught:
@@ -202,12 +202,12 @@ async def test_a_wrong_token_is_unauthorized_and_reading_templates_needs_none(sa
 
 
 @pytest.mark.parametrize("id", ["a/b", "../x", "%2e%2e", "☃", "a?b#c", "x" * 2000])
-async def test_a_strange_id_is_simply_not_there(client: Recorded, id: str) -> None:
+async def test_unusual_id_is_not_found(client: Recorded, id: str) -> None:
     with pytest.raises(NotFound):
         await client.get(APP, id)
 
 
-async def test_hostile_names_come_back_as_they_went(client: Recorded) -> None:
+async def test_hostile_names_are_stored_unchanged(client: Recorded) -> None:
     app = (await client.create(APP, {"templateId": "blank", "name": "App"})).model
     for name in (
         "[red]x[/]",
@@ -218,13 +218,13 @@ async def test_hostile_names_come_back_as_they_went(client: Recorded) -> None:
         "<script>",
         "' OR 1",
     ):
-        made = await client.create(TOOL, {"name": name}, app=app.id)
-        assert (await client.get(TOOL, made.model.id, app=app.id)).raw["name"] == name
+        created = await client.create(TOOL, {"name": name}, app=app.id)
+        assert (await client.get(TOOL, created.model.id, app=app.id)).raw["name"] == name
 
 
 @pytest.mark.socket
 @pytest.mark.slow
-async def test_a_killed_sandbox_is_told_and_found_again_when_it_is_back(tmp_path: Path) -> None:
+async def test_killed_sandbox_raises_and_works_again_after_a_restart(tmp_path: Path) -> None:
     from tests.sandbox_fixtures import close, start_sandbox  # needs the sandbox extra
 
     process = start_sandbox(tmp_path / "sandbox")

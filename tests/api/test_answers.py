@@ -1,4 +1,4 @@
-"""What the server says: refusals in both error shapes, answers that are not the API's, JSON at its edges."""
+"""Responses: errors in both forms, responses that are not the API's, edge cases of JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("code", "kind"), STATUSES)
-async def test_each_status_has_its_class_with_all_that_the_envelope_says(
+async def test_each_status_has_its_error_class_with_the_envelopes_properties(
     bench: Bench, code: int, kind: type[ApiError]
 ) -> None:
     """F06: also 413, 415 and 431."""
@@ -48,7 +48,7 @@ async def test_each_status_has_its_class_with_all_that_the_envelope_says(
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 412, 413, 414, 415, 422, 431])
-async def test_a_refusal_is_not_tried_again(bench: Bench, code: int) -> None:
+async def test_error_statuses_are_not_retried(bench: Bench, code: int) -> None:
     """F03 F06."""
     server, client = await bench.pair(status(code))
     with pytest.raises(ApiError):
@@ -57,7 +57,7 @@ async def test_a_refusal_is_not_tried_again(bench: Bench, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 408, 409, 413, 422, 429, 431, 501, 503])
-async def test_a_refused_post_was_surely_not_done(bench: Bench, code: int) -> None:
+async def test_refused_post_was_not_executed(bench: Bench, code: int) -> None:
     server, client = await bench.pair(status(code))
     with pytest.raises(ApiError) as caught:
         await client.create(APP, NEW)
@@ -66,9 +66,7 @@ async def test_a_refused_post_was_surely_not_done(bench: Bench, code: int) -> No
 
 
 @pytest.mark.parametrize("code", [500, 502, 504, 520])
-async def test_a_post_that_a_server_failed_at_keeps_the_servers_words_and_an_unknown_outcome(
-    bench: Bench, code: int
-) -> None:
+async def test_server_error_of_a_post_keeps_the_message_and_has_an_unknown_outcome(bench: Bench, code: int) -> None:
     """F08."""
     server, client = await bench.pair(status(code))
     with pytest.raises(errors.ServerError, match=r"Some message\.") as caught:
@@ -77,7 +75,7 @@ async def test_a_post_that_a_server_failed_at_keeps_the_servers_words_and_an_unk
     assert len(server.seen) == 1
 
 
-async def test_the_oauth_error_shape_is_read_too(bench: Bench) -> None:
+async def test_oauth_error_form_is_read(bench: Bench) -> None:
     body = {"error": "invalid_grant", "error_description": "The code was used."}
     _, client = await bench.pair(answer(body, status=400, headers=[("X-Request-Id", "r-9")]))
     with pytest.raises(errors.BadRequest, match=r"The code was used\.") as caught:
@@ -92,7 +90,7 @@ async def test_the_oauth_error_shape_is_read_too(bench: Bench) -> None:
         {"error": {"code": 5, "message": ["x"], "details": 1, "requestId": {}}}, {"error": "x", "error_description": 4},
     ],
 )  # fmt: skip
-async def test_an_error_body_of_any_shape_still_gives_the_status(bench: Bench, body: Any) -> None:
+async def test_error_body_of_any_form_gives_the_status(bench: Bench, body: Any) -> None:
     _, client = await bench.pair(answer(json_codec.dumps(body), status=409))
     with pytest.raises(errors.Conflict) as caught:
         await client.list(APP)
@@ -111,7 +109,7 @@ async def test_an_error_body_of_any_shape_still_gives_the_status(bench: Bench, b
         {"errors": [{"path": ["branding", "primaryColor"], "message": "not a colour"}, "noise", {"path": 3}]},
     ],
 )
-async def test_field_errors_are_found_in_every_usual_form(bench: Bench, details: Any) -> None:
+async def test_field_errors_are_read_in_every_usual_form(bench: Bench, details: Any) -> None:
     """F01."""
     _, client = await bench.pair(status(422, error={"code": "invalid", "message": "No.", "details": details}))
     with pytest.raises(errors.Unprocessable) as caught:
@@ -119,12 +117,12 @@ async def test_field_errors_are_found_in_every_usual_form(bench: Bench, details:
     assert caught.value.field_errors == [errors.FieldError("branding.primaryColor", "not a colour")]
 
 
-def test_a_field_called_body_keeps_its_name() -> None:
+def test_field_called_body_keeps_its_name() -> None:
     error = errors.api_error(422, {"error": {"details": [{"loc": ["body", "body", 0], "msg": "no"}]}})
     assert error.field_errors == [errors.FieldError("body.0", "no")]
 
 
-async def test_what_still_refers_to_a_resource_is_listed(bench: Bench) -> None:
+async def test_conflict_lists_the_referrers(bench: Bench) -> None:
     referrers = [{"kind": "tool", "id": "tool_1", "name": "Search", "field": "widgetId"}]
     _, client = await bench.pair(
         status(409, error={"code": "in_use", "message": "In use.", "details": {"referrers": [*referrers, 4]}})
@@ -156,7 +154,7 @@ NOT_DRIO = {
 
 
 @pytest.mark.parametrize("behaviour", NOT_DRIO.values(), ids=NOT_DRIO.keys())
-async def test_an_answer_that_is_not_the_apis_is_called_that_at_once(bench: Bench, behaviour: Any) -> None:
+async def test_response_that_is_not_the_apis_raises_not_drio_without_retries(bench: Bench, behaviour: Any) -> None:
     """F14."""
     server, client = await bench.pair(behaviour)
     with pytest.raises(NotDrio) as caught:
@@ -166,7 +164,9 @@ async def test_an_answer_that_is_not_the_apis_is_called_that_at_once(bench: Benc
 
 
 @pytest.mark.parametrize("behaviour", NOT_DRIO.values(), ids=NOT_DRIO.keys())
-async def test_an_answer_that_is_not_the_apis_leaves_a_change_unknown(bench: Bench, behaviour: Any) -> None:
+async def test_response_that_is_not_the_apis_makes_the_outcome_of_a_change_unknown(
+    bench: Bench, behaviour: Any
+) -> None:
     server, client = await bench.pair(behaviour)
     for call in (client.create(APP, NEW), client.update(APP, "app_1", {"name": "Two"})):
         with pytest.raises(OutcomeUnknown):
@@ -174,7 +174,7 @@ async def test_an_answer_that_is_not_the_apis_leaves_a_change_unknown(bench: Ben
     assert len(server.seen) == 2
 
 
-async def test_the_first_line_of_a_foreign_answer_is_told_and_harmless(bench: Bench) -> None:
+async def test_first_line_of_a_foreign_response_is_quoted_and_sanitized(bench: Bench) -> None:
     """F14."""
     _, client = await bench.pair(answer("\n\n\x1b]0;owned\x07Free \u202eWi-Fi\nmore", media="text/html\x1b[2J"))
     with pytest.raises(NotDrio) as caught:
@@ -184,14 +184,14 @@ async def test_the_first_line_of_a_foreign_answer_is_told_and_harmless(bench: Be
     assert visible(caught.value.message) == caught.value.message
 
 
-async def test_a_not_found_page_that_is_no_json_points_at_the_base_url(bench: Bench) -> None:
+async def test_html_404_hints_at_the_base_url(bench: Bench) -> None:
     _, client = await bench.pair(answer("<h1>404</h1>", status=404, media="text/html"))
     with pytest.raises(errors.NotFound, match="<h1>404</h1>") as caught:
         await client.get(APP, "app_1")
     assert "base URL" in caught.value.hint
 
 
-async def test_a_gateways_page_is_a_server_error_with_its_first_line(bench: Bench) -> None:
+async def test_html_502_is_a_server_error_with_its_first_line(bench: Bench) -> None:
     server, client = await bench.pair(answer("<h1>Bad gateway</h1>", status=502, media="text/html"))
     with pytest.raises(errors.ServerError, match=r"HTTP 502.*Bad gateway"):
         await client.list(APP)
@@ -199,7 +199,7 @@ async def test_a_gateways_page_is_a_server_error_with_its_first_line(bench: Benc
 
 
 @pytest.mark.parametrize("media", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/hal+json"])
-async def test_every_spelling_of_json_is_accepted(bench: Bench, media: str) -> None:
+async def test_every_json_media_type_is_accepted(bench: Bench, media: str) -> None:
     _, client = await bench.pair(answer({"apps": []}, media=media))
     assert len(await client.list(APP)) == 0
 
@@ -208,7 +208,7 @@ async def test_every_spelling_of_json_is_accepted(bench: Bench, media: str) -> N
     "behaviour",
     [answer(b"", status=204, media=None), answer(b""), answer({"ok": True}), answer(b"null"), answer(b"[1]")],
 )
-async def test_a_delete_is_done_whatever_json_its_2xx_holds(bench: Bench, behaviour: Any) -> None:
+async def test_delete_succeeds_with_any_json_in_its_2xx(bench: Bench, behaviour: Any) -> None:
     server, client = await bench.pair(behaviour)
     await client.delete(TOOL, "tool_1", app="app_1")
     assert [(seen.method, seen.target) for seen in server.seen] == [("DELETE", "/api/v1/apps/app_1/tools/tool_1")]
@@ -235,7 +235,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("body", "reason"), MALFORMED.values(), ids=MALFORMED.keys())
-async def test_malformed_json_is_refused_with_the_place_or_the_reason(bench: Bench, body: bytes, reason: str) -> None:
+async def test_malformed_json_raises_with_position_or_reason(bench: Bench, body: bytes, reason: str) -> None:
     """F15."""
     _, client = await bench.pair(answer(body))
     with pytest.raises(NotDrio) as caught:
@@ -252,7 +252,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-async def test_a_number_goes_there_and_back_without_losing_a_digit(bench: Bench, number: str) -> None:
+async def test_numbers_are_read_and_written_exactly(bench: Bench, number: str) -> None:
     """F15."""
     server, client = await bench.pair(
         answer('{"app": {"id": "a", "name": "n", "x": [' + number + "]}}"),
@@ -265,13 +265,13 @@ async def test_a_number_goes_there_and_back_without_losing_a_digit(bench: Bench,
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-async def test_every_encoding_json_ever_had_is_read(bench: Bench, coding: str) -> None:
+async def test_every_json_encoding_is_read(bench: Bench, coding: str) -> None:
     """F15."""
     _, client = await bench.pair(answer('{"apps": [{"id": "a", "name": "Ünïcödé ☃"}]}'.encode(coding)))
     assert [app.name for app in (await client.list(APP)).models] == ["Ünïcödé ☃"]
 
 
-async def test_half_of_a_character_survives_reading_and_sending_back(bench: Bench) -> None:
+async def test_lone_surrogate_is_read_and_sent_unchanged(bench: Bench) -> None:
     body = rb'{"apps": [{"id": "a", "name": "\ud800"}, {"id": "b", "name": "B"}]}'
     server, client = await bench.pair(answer(body), answer({"app": {"id": "a", "name": "n"}}))
     listing = await client.list(APP)
@@ -281,14 +281,14 @@ async def test_half_of_a_character_survives_reading_and_sending_back(bench: Benc
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN"), {1, 2}, b"x", object()])
-async def test_what_is_not_json_is_refused_before_anything_is_sent(bench: Bench, value: Any) -> None:
+async def test_non_json_values_are_refused_before_sending(bench: Bench, value: Any) -> None:
     server, client = await bench.pair()
     with pytest.raises(UsageError):
         await client.create(APP, {"name": value})
     assert server.seen == []
 
 
-async def test_rows_that_are_not_as_documented_degrade_alone_and_say_why(bench: Bench) -> None:
+async def test_invalid_items_of_a_list_are_reported_separately_with_a_reason(bench: Bench) -> None:
     """F22."""
     rows = [
         {"id": "a", "name": "A"},
@@ -301,14 +301,14 @@ async def test_rows_that_are_not_as_documented_degrade_alone_and_say_why(bench: 
     _, client = await bench.pair(answer({"apps": rows, "page": {"next": None}}))
     listing = await client.list(APP)
     assert [app.id for app in listing.models] == ["a"]
-    assert [each.raw for each in listing.degraded] == rows[1:]
-    assert [each.reason.split(":")[0] for each in listing.degraded] == [
+    assert [item.raw for item in listing.degraded] == rows[1:]
+    assert [item.reason.split(":")[0] for item in listing.degraded] == [
         "id", "id", "expected an object, got NoneType", "expected an object, got str", "branding",
     ]  # fmt: skip
     assert listing.extra == {"page": {"next": None}}
 
 
-async def test_one_resource_that_is_not_as_documented_is_kept_raw_and_says_why(bench: Bench) -> None:
+async def test_invalid_resource_is_kept_raw_and_its_model_raises(bench: Bench) -> None:
     _, client = await bench.pair(answer({"app": {"id": "a", "name": None, "extra": 1}}))
     item = await client.get(APP, "a")
     assert item.raw == {"id": "a", "name": None, "extra": 1}
@@ -317,12 +317,12 @@ async def test_one_resource_that_is_not_as_documented_is_kept_raw_and_says_why(b
 
 
 @pytest.mark.parametrize("body", [{"auth": {"id": "x"}}, {"authConnection": {"id": "x"}}, {"id": "x"}])
-async def test_the_resource_is_found_under_each_name_a_server_may_use(bench: Bench, body: dict[str, Any]) -> None:
+async def test_resource_is_found_under_each_envelope_name(bench: Bench, body: dict[str, Any]) -> None:
     _, client = await bench.pair(answer(body))
     assert (await client.get(AUTH, "x", app="app_1")).raw == {"id": "x"}
 
 
-async def test_headers_of_an_answer_may_hold_anything_without_harm(bench: Bench) -> None:
+async def test_unusual_response_headers_are_accepted(bench: Bench) -> None:
     _, client = await bench.pair(
         raw(message({"apps": []}, headers=[("X-Request-Id", "\x1b[31mred\xff"), ("X-A", ""), ("X-A", "2")]), keep=True)
     )

@@ -1,4 +1,4 @@
-"""What happens between the sockets: silence, slowness, resets, broken framing, servers that come and go."""
+"""Connection faults: no response, slow responses, resets, invalid framing, server restarts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def free_port() -> int:
 # --- nothing there --------------------------------------------------------------------------------
 
 
-async def test_a_closed_port_is_named_with_the_systems_own_reason(bench: Bench) -> None:
+async def test_closed_port_is_reported_with_the_systems_reason(bench: Bench) -> None:
     """F09."""
     client = bench.client(f"http://127.0.0.1:{free_port()}/api/v1")
     with pytest.raises(ConnectionFailed, match=r"127\.0\.0\.1: Connection refused"):
@@ -47,7 +47,7 @@ async def test_a_closed_port_is_named_with_the_systems_own_reason(bench: Bench) 
     assert len(bench.waits) == 3
 
 
-async def test_a_post_to_a_closed_port_was_surely_not_done(bench: Bench) -> None:
+async def test_post_to_a_closed_port_was_not_executed(bench: Bench) -> None:
     client = bench.client(f"http://127.0.0.1:{free_port()}/api/v1")
     with pytest.raises(ConnectionFailed) as caught:
         await client.create(APP, NEW)
@@ -55,9 +55,7 @@ async def test_a_post_to_a_closed_port_was_surely_not_done(bench: Bench) -> None
     assert bench.waits == []
 
 
-async def test_a_name_that_does_not_resolve_is_said_to_be_unknown(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unresolvable_host_name_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """F09."""
 
     def nobody(*_: object, **__: object) -> None:
@@ -71,7 +69,7 @@ async def test_a_name_that_does_not_resolve_is_said_to_be_unknown(
 # --- silence and slowness -------------------------------------------------------------------------
 
 
-async def test_silence_after_connecting_ends_in_a_timeout_after_the_last_attempt(bench: Bench) -> None:
+async def test_missing_response_times_out_after_the_last_attempt(bench: Bench) -> None:
     """F10."""
     server, client = await bench.pair(hang(), limits=HASTY)
     with pytest.raises(RequestTimeout, match="nothing came"):
@@ -79,7 +77,7 @@ async def test_silence_after_connecting_ends_in_a_timeout_after_the_last_attempt
     assert [seen.method for seen in server.seen] == ["GET", "GET"]
 
 
-async def test_silence_after_a_post_leaves_the_outcome_unknown_and_is_not_repeated(bench: Bench) -> None:
+async def test_missing_response_to_a_post_is_an_unknown_outcome_and_not_retried(bench: Bench) -> None:
     server, client = await bench.pair(hang(), limits=HASTY)
     with pytest.raises(OutcomeUnknown) as caught:
         await client.create(APP, NEW)
@@ -87,13 +85,13 @@ async def test_silence_after_a_post_leaves_the_outcome_unknown_and_is_not_repeat
     assert len(server.seen) == 1
 
 
-async def test_silence_in_the_middle_of_the_body_ends_in_a_timeout(bench: Bench) -> None:
+async def test_incomplete_body_times_out(bench: Bench) -> None:
     _, client = await bench.pair(hang(message(APPS)[:-5]), limits=HASTY)
     with pytest.raises(RequestTimeout):
         await client.list(APP)
 
 
-async def test_a_byte_at_a_time_is_ended_by_the_limit_on_the_whole_call(bench: Bench) -> None:
+async def test_total_limit_ends_a_slow_response(bench: Bench) -> None:
     """F11."""
     server, client = await bench.pair(drip(message(APPS) + b" " * 10_000, 0.01), limits=Limits(read=5, total=0.2))
     with pytest.raises(RequestTimeout, match=r"no complete answer within 0\.2 s"):
@@ -102,7 +100,7 @@ async def test_a_byte_at_a_time_is_ended_by_the_limit_on_the_whole_call(bench: B
     assert bench.waits == []
 
 
-async def test_endless_provisional_answers_are_ended_by_the_limit_on_the_whole_call(bench: Bench) -> None:
+async def test_total_limit_ends_endless_informational_responses(bench: Bench) -> None:
     _, client = await bench.pair(
         flood(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", b""), limits=Limits(read=5, total=0.2)
     )
@@ -110,7 +108,7 @@ async def test_endless_provisional_answers_are_ended_by_the_limit_on_the_whole_c
         await client.list(APP)
 
 
-async def test_the_time_of_all_attempts_together_is_limited(bench: Bench) -> None:
+async def test_total_limit_covers_all_attempts(bench: Bench) -> None:
     server, client = await bench.pair(hang(), limits=Limits(read=0.15, total=0.2, retries=3))
     with pytest.raises(RequestTimeout, match="no complete answer"):
         await client.list(APP)
@@ -152,7 +150,7 @@ async def test_cancelling_during_the_wait_between_attempts_ends_the_call_at_once
     assert len(server.seen) == 1
 
 
-async def test_after_a_cancelled_call_the_same_client_works_on(bench: Bench) -> None:
+async def test_client_is_usable_after_a_cancelled_call(bench: Bench) -> None:
     server, client = await bench.pair(hang(), answer(APPS))
     call = asyncio.create_task(client.list(APP))
     await server.requests(1)
@@ -162,7 +160,7 @@ async def test_after_a_cancelled_call_the_same_client_works_on(bench: Bench) -> 
     assert len(await client.list(APP)) == 1
 
 
-async def test_a_closed_client_refuses_in_our_own_words(bench: Bench) -> None:
+async def test_closed_client_raises_connection_failed(bench: Bench) -> None:
     server, client = await bench.pair()
     await client.aclose()
     with pytest.raises(ConnectionFailed):
@@ -182,7 +180,7 @@ CUT = {
 
 
 @pytest.mark.parametrize("sent", CUT.values(), ids=CUT.keys())
-async def test_a_get_cut_off_by_a_reset_is_sent_again(bench: Bench, sent: bytes) -> None:
+async def test_get_is_retried_after_a_reset(bench: Bench, sent: bytes) -> None:
     """F12."""
     server, client = await bench.pair(reset(sent), answer(APPS))
     assert [app.id for app in (await client.list(APP)).models] == ["app_1"]
@@ -190,7 +188,7 @@ async def test_a_get_cut_off_by_a_reset_is_sent_again(bench: Bench, sent: bytes)
 
 
 @pytest.mark.parametrize("sent", CUT.values(), ids=CUT.keys())
-async def test_a_get_cut_off_every_time_says_that_the_connection_broke(bench: Bench, sent: bytes) -> None:
+async def test_get_reset_every_time_raises_connection_lost(bench: Bench, sent: bytes) -> None:
     server, client = await bench.pair(reset(sent))
     with pytest.raises(ConnectionLost):
         await client.list(APP)
@@ -199,7 +197,7 @@ async def test_a_get_cut_off_every_time_says_that_the_connection_broke(bench: Be
 
 @pytest.mark.parametrize("sent", CUT.values(), ids=CUT.keys())
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-async def test_a_change_cut_off_by_a_reset_is_sent_once_and_its_outcome_is_unknown(
+async def test_change_cut_off_by_a_reset_is_sent_once_with_an_unknown_outcome(
     bench: Bench, sent: bytes, method: str
 ) -> None:
     """F12."""
@@ -212,7 +210,7 @@ async def test_a_change_cut_off_by_a_reset_is_sent_once_and_its_outcome_is_unkno
     assert method in caught.value.message
 
 
-async def test_a_put_cut_off_every_time_is_repeated_and_marked_unknown(bench: Bench) -> None:
+async def test_put_reset_every_time_is_retried_and_has_an_unknown_outcome(bench: Bench) -> None:
     server, client = await bench.pair(reset())
     with pytest.raises(ConnectionLost) as caught:
         await client.set_chain("app_1", "tool_1", [])
@@ -252,7 +250,7 @@ FRAMING = {
 
 
 @pytest.mark.parametrize(("sent", "kind"), FRAMING.values(), ids=FRAMING.keys())
-async def test_a_malformed_answer_is_an_error_of_ours(bench: Bench, sent: bytes, kind: type[DrioError]) -> None:
+async def test_malformed_http_responses_raise_drio_errors(bench: Bench, sent: bytes, kind: type[DrioError]) -> None:
     """F13."""
     _, client = await bench.pair(raw(sent))
     with pytest.raises(kind) as caught:
@@ -262,21 +260,21 @@ async def test_a_malformed_answer_is_an_error_of_ours(bench: Bench, sent: bytes,
 
 
 @pytest.mark.parametrize("sent", [sent for sent, _ in FRAMING.values()], ids=FRAMING.keys())
-async def test_a_malformed_answer_to_a_post_leaves_the_outcome_unknown(bench: Bench, sent: bytes) -> None:
+async def test_malformed_response_to_a_post_is_an_unknown_outcome(bench: Bench, sent: bytes) -> None:
     server, client = await bench.pair(raw(sent))
     with pytest.raises(OutcomeUnknown):
         await client.create(APP, NEW)
     assert len(server.seen) == 1
 
 
-async def test_a_get_after_an_answer_longer_than_declared_finds_a_clean_connection(bench: Bench) -> None:
+async def test_get_after_an_overlong_response_uses_a_new_connection(bench: Bench) -> None:
     _, client = await bench.pair(raw(message(APPS, length=5), keep=True), answer(APPS))
     with pytest.raises(NotDrio):
         await client.list(APP)
     assert len(await client.list(APP)) == 1
 
 
-async def test_gzip_is_asked_for_and_read(bench: Bench) -> None:
+async def test_gzip_is_requested_and_decompressed(bench: Bench) -> None:
     server, client = await bench.pair(answer(gzip.compress(b'{"apps": []}'), headers=ZIPPED))
     assert len(await client.list(APP)) == 0
     assert server.seen[0].headers["accept-encoding"] == "gzip"
@@ -298,7 +296,7 @@ async def test_a_gzip_bomb_is_refused_in_bounded_memory(bench: Bench, layers: in
     assert peak < 16 << 20
 
 
-async def test_an_answer_that_never_ends_is_refused_at_the_limit(bench: Bench) -> None:
+async def test_endless_response_is_refused_at_the_limit(bench: Bench) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n["
     server, client = await bench.pair(flood(b"1," * 4096, head), limits=Limits(response_bytes=1 << 20))
     with pytest.raises(ResponseTooLarge, match="1 MiB"):
@@ -307,14 +305,14 @@ async def test_an_answer_that_never_ends_is_refused_at_the_limit(bench: Bench) -
     await server.connections[0].gone.wait()
 
 
-async def test_an_answer_declared_too_large_is_refused_before_it_is_read(bench: Bench) -> None:
+async def test_response_declared_too_large_is_refused_before_reading(bench: Bench) -> None:
     server, client = await bench.pair(hang(message(b"", length=10**15)))
     with pytest.raises(ResponseTooLarge):
         await client.list(APP)
     await server.connections[0].gone.wait()
 
 
-async def test_a_body_of_50_mb_within_the_limit_is_read_whole(bench: Bench) -> None:
+async def test_body_of_50_mb_within_the_limit_is_read(bench: Bench) -> None:
     """F26."""
     body = b'{"apps": [], "padding": "' + b"x" * (50 << 20) + b'"}'
     _, client = await bench.pair(answer(body))
@@ -324,14 +322,14 @@ async def test_a_body_of_50_mb_within_the_limit_is_read_whole(bench: Bench) -> N
 # --- servers that come and go ---------------------------------------------------------------------
 
 
-async def test_one_connection_serves_requests_one_after_another(bench: Bench) -> None:
+async def test_connection_is_reused_for_sequential_requests(bench: Bench) -> None:
     server, client = await bench.pair(answer(APPS))
     for _ in range(3):
         await client.list(APP)
     assert [seen.connection for seen in server.seen] == [1, 1, 1]
 
 
-async def test_a_get_survives_a_restart_of_the_server(bench: Bench) -> None:
+async def test_get_works_after_a_restart_of_the_server(bench: Bench) -> None:
     """F18."""
     server, client = await bench.pair(answer(APPS))
     await client.list(APP)
@@ -340,7 +338,7 @@ async def test_a_get_survives_a_restart_of_the_server(bench: Bench) -> None:
     assert len(await client.list(APP)) == 1
 
 
-async def test_a_connection_that_dies_under_the_next_get_is_replaced_without_a_word(bench: Bench) -> None:
+async def test_get_on_a_broken_idle_connection_is_retried(bench: Bench) -> None:
     """F18."""
     server, client = await bench.pair(answer(APPS), reset(), answer(APPS))
     await client.list(APP)
@@ -348,7 +346,7 @@ async def test_a_connection_that_dies_under_the_next_get_is_replaced_without_a_w
     assert [seen.connection for seen in server.seen] == [1, 1, 2]
 
 
-async def test_a_connection_that_dies_under_a_post_is_not_replaced(bench: Bench) -> None:
+async def test_post_on_a_broken_idle_connection_is_not_retried(bench: Bench) -> None:
     server, client = await bench.pair(answer(APPS), reset(), answer(CREATED))
     await client.list(APP)
     with pytest.raises(OutcomeUnknown):

@@ -1,4 +1,4 @@
-"""The vendor's documented examples: read by the models and written back as they came."""
+"""The vendor's documented examples are read by the models and written back unchanged."""
 
 from __future__ import annotations
 
@@ -37,46 +37,46 @@ OBJECTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "member", "model"), LISTS)
-def test_each_resource_of_a_documented_list_is_written_back_as_it_came(
-    name: str, member: str, model: type[ApiModel]
-) -> None:
-    resources = example(name)[member]
+@pytest.mark.parametrize(("name", "property_name", "model"), LISTS)
+def test_resources_of_documented_lists_round_trip(name: str, property_name: str, model: type[ApiModel]) -> None:
+    resources = example(name)[property_name]
     assert resources
     assert [model.from_wire(resource).to_wire() for resource in resources] == resources
 
 
-@pytest.mark.parametrize(("name", "member", "model"), OBJECTS)
-def test_a_documented_object_is_written_back_as_it_came(name: str, member: str | None, model: type[ApiModel]) -> None:
-    raw = example(name) if member is None else example(name)[member]
+@pytest.mark.parametrize(("name", "property_name", "model"), OBJECTS)
+def test_documented_objects_round_trip(name: str, property_name: str | None, model: type[ApiModel]) -> None:
+    raw = example(name) if property_name is None else example(name)[property_name]
     assert model.from_wire(raw).to_wire() == raw
 
 
-def _unknown(resource: ApiModel) -> dict[str, Any]:
-    found = dict(resource.model_extra or {})
+def _unknown_properties(resource: ApiModel) -> dict[str, Any]:
+    unknown = dict(resource.model_extra or {})
     for name in type(resource).model_fields:
         value = getattr(resource, name)
         for inner in value if isinstance(value, list) else [value]:
             if isinstance(inner, ApiModel):
-                found |= _unknown(inner)
-    return found
+                unknown |= _unknown_properties(inner)
+    return unknown
 
 
-@pytest.mark.parametrize(("name", "member", "model"), [*LISTS, *OBJECTS])
-def test_every_documented_member_is_a_field_of_the_model(name: str, member: str | None, model: type[ApiModel]) -> None:
-    raw = example(name) if member is None else example(name)[member]
+@pytest.mark.parametrize(("name", "property_name", "model"), [*LISTS, *OBJECTS])
+def test_every_documented_property_is_a_field_of_the_model(
+    name: str, property_name: str | None, model: type[ApiModel]
+) -> None:
+    raw = example(name) if property_name is None else example(name)[property_name]
     for resource in raw if isinstance(raw, list) else [raw]:
-        assert _unknown(model.from_wire(resource)) == {}
+        assert _unknown_properties(model.from_wire(resource)) == {}
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
-def test_every_example_survives_our_json(path: Path) -> None:
+def test_every_example_round_trips_through_the_json_codec(path: Path) -> None:
     assert json_codec.loads(json_codec.dumps(json_codec.loads(path.read_bytes()))) == json_codec.loads(
         path.read_bytes()
     )
 
 
-async def test_the_documented_lists_are_read_by_the_client(bench: Bench) -> None:
+async def test_documented_lists_are_read_by_the_client(bench: Bench) -> None:
     _, client = await bench.pair(
         *(answer(example(f"v1-{name}-list.response")) for name in ("apps", "auth", "tools", "widgets"))
     )
@@ -92,7 +92,7 @@ async def test_the_documented_lists_are_read_by_the_client(bench: Bench) -> None
     assert (tool.binding.integration_operation_id, widget.actions[0].target_tool_id) == ("operation_123", "tool_456")
 
 
-def test_the_documented_error_is_read_whole() -> None:
+def test_documented_error_is_read() -> None:
     error = api_error(400, example("v1-error.response"))
     assert (error.code, error.message, error.details, error.request_id) == (
         "string", "string", None, "d385ab22-0f51-4b97-9ecd-b8ff3fd4fcb6",

@@ -1,4 +1,4 @@
-"""What the request log is told: each attempt, everything useful, nothing secret."""
+"""The records for the request log: each attempt, without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ APPS: dict[str, Any] = {"apps": []}
 
 
 class Refreshing(httpx.Auth):
-    """Signs in anew after a 401, once, as the real one does."""
+    """Uses the next token after a 401, once, like the real one."""
 
     def __init__(self, *tokens: str) -> None:
         self.tokens = list(tokens)
@@ -43,7 +43,7 @@ class SignedOut(httpx.Auth):
         yield request
 
 
-async def test_an_exchange_says_what_was_sent_and_what_came(bench: Bench) -> None:
+async def test_exchange_records_request_and_response(bench: Bench) -> None:
     server, client = await bench.pair(
         answer({"app": {"id": "a", "name": "One"}}, status=201, headers=[("X-Request-Id", "r-5")])
     )
@@ -58,17 +58,19 @@ async def test_an_exchange_says_what_was_sent_and_what_came(bench: Bench) -> Non
     assert exchange.done
 
 
-async def test_an_exchange_is_told_when_it_begins_and_when_it_ends(bench: Bench) -> None:
-    told: list[tuple[int | None, bool]] = []
+async def test_exchange_is_reported_at_start_and_end(bench: Bench) -> None:
+    reports: list[tuple[int | None, bool]] = []
     server = await bench.server(answer(APPS))
-    transport = Transport(server.base_url, on_exchange=lambda exchange: told.append((exchange.status, exchange.done)))
+    transport = Transport(
+        server.base_url, on_exchange=lambda exchange: reports.append((exchange.status, exchange.done))
+    )
     async with DrioClient(transport) as client:
         await client.list(APP)
-    assert told == [(None, False), (200, True)]
+    assert reports == [(None, False), (200, True)]
 
 
 @pytest.mark.parametrize("behaviour", [answer(APPS), status(401), status(500), reset(), redirect(302, "/x")])
-async def test_the_token_is_in_no_record_error_or_log(
+async def test_token_is_not_in_records_errors_or_logs(
     bench: Bench, behaviour: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -79,14 +81,16 @@ async def test_the_token_is_in_no_record_error_or_log(
     except DrioError as error:
         shown = f"{error!r} {error} {error.as_dict()} {error.__cause__!r}"
     assert server.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
-    records = [(each.request_headers, each.response_headers, each.response_body) for each in bench.exchanges]
+    records = [
+        (exchange.request_headers, exchange.response_headers, exchange.response_body) for exchange in bench.exchanges
+    ]
     assert ("authorization", "••••••") in [(name.lower(), value) for name, value in records[0][0]] or shown
     assert TOKEN not in f"{records} {bench.exchanges!r} {shown} {caplog.text}"
 
 
-async def test_secret_members_are_hidden_in_both_bodies_and_were_sent_as_they_are(bench: Bench) -> None:
-    made = {"auth": {"id": "x", "name": "A", "config": {"clientId": "c1", "clientSecret": SECRET, "scopes": ["a"]}}}
-    server, client = await bench.pair(answer(made))
+async def test_secret_properties_are_sent_and_hidden_in_the_record(bench: Bench) -> None:
+    created = {"auth": {"id": "x", "name": "A", "config": {"clientId": "c1", "clientSecret": SECRET, "scopes": ["a"]}}}
+    server, client = await bench.pair(answer(created))
     item = await client.create(
         AUTH, {"providerKey": "custom-oauth", "name": "A", "config": {"clientSecret": SECRET}}, app="app_1"
     )
@@ -110,7 +114,7 @@ async def test_secret_headers_of_an_integration_are_hidden(bench: Bench) -> None
     assert exchange.request_body["config"]["headers"]["Accept"] == "text/csv"
 
 
-async def test_a_refused_token_is_renewed_within_one_attempt(bench: Bench) -> None:
+async def test_refused_token_is_refreshed_within_one_attempt(bench: Bench) -> None:
     server, client = await bench.pair(status(401), answer(APPS), auth=Refreshing("old", "new"))
     await client.list(APP)
     assert [seen.headers["authorization"] for seen in server.seen] == ["Bearer old", "Bearer new"]
@@ -118,17 +122,19 @@ async def test_a_refused_token_is_renewed_within_one_attempt(bench: Bench) -> No
 
 
 async def test_a_post_is_sent_again_after_a_401_with_its_body(bench: Bench) -> None:
-    made = {"app": {"id": "a", "name": "One"}}
-    server, client = await bench.pair(status(401), answer(made), auth=Refreshing("old", "new"))
+    created = {"app": {"id": "a", "name": "One"}}
+    server, client = await bench.pair(status(401), answer(created), auth=Refreshing("old", "new"))
     await client.create(APP, {"name": "One"})
     assert [seen.json for seen in server.seen] == [{"name": "One"}] * 2
 
 
-async def test_the_body_of_a_refused_attempt_is_not_held(bench: Bench) -> None:
+async def test_body_of_a_401_is_not_read(bench: Bench) -> None:
     huge = answer(b"x" * (8 << 20), status=401)
     server, client = await bench.pair(huge, answer(APPS), auth=Refreshing("old", "new"))
     await client.list(APP)
-    assert [seen.connection for seen in server.seen] == [1, 2], "the rest of it was left unread"
+    assert [seen.connection for seen in server.seen] == [1, 2], (
+        "the body of the first was not read"
+    )
 
 
 async def test_without_a_token_nothing_is_sent(bench: Bench) -> None:
@@ -148,7 +154,7 @@ async def test_templates_are_read_without_a_token(bench: Bench) -> None:
     assert all("authorization" not in seen.headers for seen in server.seen)
 
 
-async def test_a_failed_attempt_and_its_repetition_are_two_exchanges(bench: Bench) -> None:
+async def test_each_attempt_is_an_exchange(bench: Bench) -> None:
     _, client = await bench.pair(reset(), answer(APPS))
     await client.list(APP)
     first, second = bench.exchanges
@@ -157,7 +163,7 @@ async def test_a_failed_attempt_and_its_repetition_are_two_exchanges(bench: Benc
     assert (second.status, second.error, second.attempt) == (200, None, 2)
 
 
-async def test_an_error_carries_the_request_id_of_the_header_when_the_body_has_none(bench: Bench) -> None:
+async def test_request_id_of_an_error_is_read_from_the_header(bench: Bench) -> None:
     _, client = await bench.pair(answer(b"", status=429, headers=[("X-Request-Id", "r-6"), ("Retry-After", "100")]))
     with pytest.raises(RateLimited) as caught:
         await client.list(APP)

@@ -1,4 +1,4 @@
-"""The tests themselves: they run in a home of their own."""
+"""The test environment: tests run in a separate home directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from drio_tui.storage import paths
 
 
-def test_every_folder_of_the_program_lies_in_the_tests_own_home(isolated: Path) -> None:
+def test_every_folder_of_the_program_is_in_the_tests_home(isolated: Path) -> None:
     for folder in (paths.config_dir(), paths.data_dir(), paths.state_dir(), paths.cache_dir(), Path.home()):
         assert folder.is_relative_to(isolated)
 

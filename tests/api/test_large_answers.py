@@ -1,4 +1,4 @@
-"""Large answers: everything else goes on while they are parsed, and a form from a large document is the right one."""
+"""Large responses are parsed without blocking the event loop, and forms of large documents are correct."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.api.fault_server import answer
 
 
 def document(count: int) -> dict[str, Any]:
-    """An OpenAPI document of `count` routes beside the one that makes an app, with circles and remote references."""
+    """Return an OpenAPI document with `count` routes and POST /apps, with circular and remote references."""
     paths: dict[str, Any] = {
         f"/r{n}/{{id}}": {"get": {"responses": {"200": {"description": f"of {n}", "x": [{"n": n}] * 4}}}}
         for n in range(count)
@@ -34,31 +34,31 @@ def document(count: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("large", [True, False])
-async def test_the_program_goes_on_while_a_large_answer_is_parsed(bench: Bench, large: bool) -> None:
-    """F24 F26: parsed and cleaned for the log in a thread; small ones at once, without the detour."""
-    what = document(4000 if large else 1)
-    _, client = await bench.pair(answer(json.dumps({"apps": [what]}).encode()))
+async def test_event_loop_runs_while_a_large_response_is_parsed(bench: Bench, large: bool) -> None:
+    """F24 F26: large ones are parsed and redacted in a thread, small ones directly."""
+    large_document = document(4000 if large else 1)
+    _, client = await bench.pair(answer(json.dumps({"apps": [large_document]}).encode()))
     turns = 0
 
-    async def something_else() -> None:
+    async def count_turns() -> None:
         nonlocal turns
         while True:
             await asyncio.sleep(0)
-            turns += any(exchange.response_size and not exchange.done for exchange in bench.told)
+            turns += any(exchange.response_size and not exchange.done for exchange in bench.reports)
 
-    other = asyncio.create_task(something_else())
-    listed = await client.list(APP)
-    other.cancel()
-    assert listed.items == [what]
-    assert bench.exchanges[0].response_body == {"apps": [what]}
+    busy_task = asyncio.create_task(count_turns())
+    listing = await client.list(APP)
+    busy_task.cancel()
+    assert listing.items == [large_document]
+    assert bench.exchanges[0].response_body == {"apps": [large_document]}
     assert bool(turns) is large
 
 
-def test_a_form_from_a_large_document_draws_circles_one_level_and_fetches_nothing() -> None:
-    """F24: what is behind a remote reference is edited as JSON, with the reason."""
-    found = reader(document(20_000), "POST", "/apps")
-    assert found is not None
-    field = found[0].field(found[1])
+def test_form_of_a_large_document_resolves_circular_references_once_and_fetches_nothing() -> None:
+    """F24: a remote reference is edited as JSON, with the reason."""
+    reader_result = reader(document(20_000), "POST", "/apps")
+    assert reader_result is not None
+    field = reader_result[0].field(reader_result[1])
     assert list(field.members) == ["name", "inside", "far"]
     assert field.members["inside"].kind == "object"
     assert field.members["far"].kind == "json"

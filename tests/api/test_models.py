@@ -1,4 +1,4 @@
-"""Reading, editing and writing the API's objects: nothing that is unknown is lost or changed."""
+"""Reading, editing and writing the API's objects: unknown data are neither lost nor changed."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ WRITTEN: list[type[ApiModel]] = [
 ]  # fmt: skip
 
 
-def test_every_model_is_tested_here() -> None:
-    found = {each for each in vars(models).values() if isinstance(each, type) and issubclass(each, ApiModel)}
-    assert found - {ApiModel} == {*READ, *WRITTEN}
+def test_every_model_is_tested() -> None:
+    api_models = {model for model in vars(models).values() if isinstance(model, type) and issubclass(model, ApiModel)}
+    assert api_models - {ApiModel} == {*READ, *WRITTEN}
 
 
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
-def test_an_object_is_written_back_as_it_came(model: type[ApiModel], data: st.DataObject) -> None:
+def test_objects_round_trip(model: type[ApiModel], data: st.DataObject) -> None:
     raw = data.draw(wire_objects(model))
     assert same_json(model.from_wire(raw).to_wire(), raw)
 
 
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
-def test_an_object_survives_the_wire_and_the_model_together(model: type[ApiModel], data: st.DataObject) -> None:
+def test_objects_round_trip_through_codec_and_model(model: type[ApiModel], data: st.DataObject) -> None:
     """F20."""
     raw = data.draw(wire_objects(model))
     assert same_json(
@@ -52,14 +52,14 @@ def test_an_object_survives_the_wire_and_the_model_together(model: type[ApiModel
 
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
-def test_an_edit_sends_the_changed_member_and_no_other(model: type[ApiModel], data: st.DataObject) -> None:
+def test_patch_has_only_the_changed_property(model: type[ApiModel], data: st.DataObject) -> None:
     raw = data.draw(wire_objects(model))
     base = model.from_wire(raw)
     edited = model.from_wire(raw)
-    member = data.draw(st.sampled_from(sorted(model.model_fields)))
-    alias = model.model_fields[member].alias or member
+    field_name = data.draw(st.sampled_from(sorted(model.model_fields)))
+    alias = model.model_fields[field_name].alias or field_name
     other = model.from_wire(data.draw(wire_objects(model)))
-    setattr(edited, member, getattr(other, member))
+    setattr(edited, field_name, getattr(other, field_name))
     patch = edited.changes_from(base)
     assert set(patch) <= {alias}
     assert _same_but_null(_merge(raw, patch), edited.to_wire())
@@ -67,18 +67,18 @@ def test_an_edit_sends_the_changed_member_and_no_other(model: type[ApiModel], da
 
 @pytest.mark.parametrize("model", READ, ids=lambda model: model.__name__)
 @given(data=st.data())
-def test_nothing_edited_is_nothing_sent(model: type[ApiModel], data: st.DataObject) -> None:
+def test_patch_without_changes_is_empty(model: type[ApiModel], data: st.DataObject) -> None:
     raw = data.draw(wire_objects(model))
     assert model.from_wire(raw).changes_from(model.from_wire(raw)) == {}
 
 
 @given(st.dictionaries(texts, json_values, max_size=4), st.dictionaries(texts, json_values, max_size=4))
-def test_a_patch_leads_from_any_object_to_any_other(base: dict[str, Any], wanted: dict[str, Any]) -> None:
+def test_applied_patch_gives_the_wanted_object(base: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert _same_but_null(_merge(base, changes(base, wanted)), wanted)
 
 
 def _merge(base: dict[str, Any], patch: dict[str, Any], depth: int = 1) -> dict[str, Any]:
-    """What a server does with a PATCH (contract section 6): null clears, objects merge one level."""
+    """Apply a PATCH as the server does (contract section 6): null clears, objects merge one level."""
     result = dict(base)
     for key, value in patch.items():
         before = base.get(key)
@@ -90,18 +90,18 @@ def _merge(base: dict[str, Any], patch: dict[str, Any], depth: int = 1) -> dict[
 
 
 def _same_but_null(left: dict[str, Any], right: dict[str, Any], depth: int = 1) -> bool:
-    """Equal, where a member that is null and one that is absent are the same, as they are to a PATCH."""
+    """Return whether two objects are equal, if null and absent properties are the same, as in a PATCH."""
     for key in left.keys() | right.keys():
-        one, two = left.get(key), right.get(key)
-        if depth and isinstance(one, dict) and isinstance(two, dict):
-            if not _same_but_null(one, two, depth - 1):
+        left_value, right_value = left.get(key), right.get(key)
+        if depth and isinstance(left_value, dict) and isinstance(right_value, dict):
+            if not _same_but_null(left_value, right_value, depth - 1):
                 return False
-        elif not same_json(one, two):
+        elif not same_json(left_value, right_value):
             return False
     return True
 
 
-def test_a_patch_names_only_what_changed_one_level_deep() -> None:
+def test_patch_has_changes_one_level_deep() -> None:
     base = models.App.from_wire(
         {
             "id": "a",
@@ -117,17 +117,17 @@ def test_a_patch_names_only_what_changed_one_level_deep() -> None:
     assert edited.changes_from(base) == {"branding": {"primaryColor": "#fff"}, "description": "New"}
 
 
-def test_a_removed_member_is_sent_as_null_and_a_list_whole() -> None:
+def test_patch_has_null_for_removed_properties_and_whole_lists() -> None:
     assert changes({"a": 1, "b": {"c": 1, "d": 2}, "e": [1, 2]}, {"b": {"c": 1}, "e": [1]}) == {
         "a": None, "b": {"d": None}, "e": [1],
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("one", "two"), [(1, True), (0, False), (1, 1.0), ("1", 1), (None, False), ([], {}), ([1], [True])]
+    ("left_value", "right_value"), [(1, True), (0, False), (1, 1.0), ("1", 1), (None, False), ([], {}), ([1], [True])]
 )
-def test_values_of_different_json_types_are_a_change(one: Any, two: Any) -> None:
-    assert changes({"a": one}, {"a": two}) == {"a": two}
+def test_values_of_different_json_types_differ(left_value: Any, right_value: Any) -> None:
+    assert changes({"a": left_value}, {"a": right_value}) == {"a": right_value}
 
 
 ENUMS = [
@@ -140,18 +140,16 @@ ENUMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("model", "member"), ENUMS)
-def test_an_unknown_value_of_an_enumeration_is_kept_word_for_word(model: type[ApiModel], member: str) -> None:
+@pytest.mark.parametrize(("model", "property_name"), ENUMS)
+def test_unknown_enum_values_are_kept(model: type[ApiModel], property_name: str) -> None:
     """F21."""
-    raw = {"id": "x", "key": "k", "name": "n", member: "from-the-Future "}
+    raw = {"id": "x", "key": "k", "name": "n", property_name: "from-the-Future "}
     assert model.from_wire(raw).to_wire() == raw
 
 
-@pytest.mark.parametrize(("model", "member"), ENUMS)
-def test_the_schema_of_an_enumeration_names_what_is_known_and_takes_the_rest(
-    model: type[ApiModel], member: str
-) -> None:
-    text = json_codec.dumps(model.model_json_schema()["properties"][member])
+@pytest.mark.parametrize(("model", "property_name"), ENUMS)
+def test_schema_of_an_enum_lists_known_values_and_allows_others(model: type[ApiModel], property_name: str) -> None:
+    text = json_codec.dumps(model.model_json_schema()["properties"][property_name])
     assert "x-known-values" in text
     assert '{"type":"string"}' in text
 
@@ -178,7 +176,7 @@ def test_the_schema_of_an_enumeration_names_what_is_known_and_takes_the_rest(
         (models.ToolCreate, {"name": "n", "order": -1}, ("order",)),
     ],
 )
-def test_nothing_known_is_coerced_and_the_error_names_the_member(
+def test_known_properties_are_not_coerced_and_the_error_names_them(
     model: type[ApiModel], raw: Any, where: tuple[str | int, ...]
 ) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -188,24 +186,26 @@ def test_nothing_known_is_coerced_and_the_error_names_the_member(
 
 @pytest.mark.parametrize("trailing", ["\n", "\r", " "])
 @pytest.mark.parametrize(
-    ("model", "member", "value"),
+    ("model", "property_name", "value"),
     [
         (models.AppPatch, "slug", "acme"), (models.BrandingInput, "primaryColor", "#fff"),
         (models.AppPatch, "companyUrl", "https://acme.com"), (models.OperationPatch, "path", "/contacts"),
     ],
 )  # fmt: skip
-def test_a_pattern_holds_to_the_last_character(model: type[ApiModel], member: str, value: str, trailing: str) -> None:
-    assert model.from_wire({member: value})
+def test_patterns_match_to_the_last_character(
+    model: type[ApiModel], property_name: str, value: str, trailing: str
+) -> None:
+    assert model.from_wire({property_name: value})
     with pytest.raises(ValidationError):
-        model.from_wire({member: value + trailing})
+        model.from_wire({property_name: value + trailing})
 
 
-def test_a_model_can_be_made_from_pythons_names_and_writes_only_what_was_given() -> None:
-    made = models.AppCreate.new(template_id="support", name="N", branding={"primary_color": "#fff"})
-    assert made.to_wire() == {"templateId": "support", "name": "N", "branding": {"primaryColor": "#fff"}}
+def test_new_takes_snake_case_names_and_writes_only_given_fields() -> None:
+    model = models.AppCreate.new(template_id="support", name="N", branding={"primary_color": "#fff"})
+    assert model.to_wire() == {"templateId": "support", "name": "N", "branding": {"primaryColor": "#fff"}}
 
 
-def test_null_that_was_read_is_written_and_what_was_absent_stays_absent() -> None:
+def test_null_and_absent_properties_are_kept() -> None:
     assert models.App.from_wire({"id": "a", "name": "n", "slug": None}).to_wire() == {
         "id": "a",
         "name": "n",
@@ -213,13 +213,13 @@ def test_null_that_was_read_is_written_and_what_was_absent_stays_absent() -> Non
     }
 
 
-def test_a_member_in_another_spelling_is_unknown_and_no_field() -> None:
+def test_snake_case_property_is_unknown() -> None:
     app = models.App.from_wire({"id": "a", "name": "n", "company_url": 7})
     assert app.company_url is None
     assert app.to_wire() == {"id": "a", "name": "n", "company_url": 7}
 
 
-def test_both_spellings_of_a_member_are_kept_apart() -> None:
+def test_snake_case_and_camel_case_properties_are_kept_separately() -> None:
     for raw in (
         {"id": "a", "name": "n", "company_url": 7, "companyUrl": None},
         {"id": "a", "name": "n", "is_enabled": 1},
@@ -227,6 +227,6 @@ def test_both_spellings_of_a_member_are_kept_apart() -> None:
         assert same_json(models.App.from_wire(raw).to_wire(), raw)
 
 
-def test_a_name_that_is_half_of_a_character_degrades_the_resource_and_crashes_nothing() -> None:
+def test_property_name_with_a_lone_surrogate_is_a_validation_error() -> None:
     with pytest.raises(ValidationError, match="valid string"):
         models.App.from_wire({"id": "a", "name": "n", "\ud800": 1})

@@ -1,4 +1,4 @@
-"""Proxies, certificates and base URLs: what the surroundings say, and what is said when they cannot work."""
+"""Proxies, certificates and base URLs: settings of the environment, and errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tls(name: str = "127.0.0.1", authority: trustme.CA | None = None) -> tuple[s
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-async def test_the_local_sandbox_is_reached_past_a_proxy_that_is_down(
+async def test_local_sandbox_is_reached_without_the_proxy(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for variable in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
@@ -42,7 +42,7 @@ async def test_the_local_sandbox_is_reached_past_a_proxy_that_is_down(
 
 
 @pytest.mark.parametrize("value", ["socks5h://127.0.0.1:1", "gopher://127.0.0.1:1", "http://127.0.0.1:notaport"])
-async def test_the_local_sandbox_is_reached_past_a_proxy_setting_that_cannot_work(
+async def test_local_sandbox_is_reached_with_an_invalid_proxy_setting(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", value)
@@ -50,7 +50,7 @@ async def test_the_local_sandbox_is_reached_past_a_proxy_setting_that_cannot_wor
     assert len(await bench.client(server.base_url).list(APP)) == 1
 
 
-async def test_the_local_sandbox_is_reached_past_a_proxy_over_tls_too(
+async def test_local_sandbox_is_reached_without_the_proxy_over_tls(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, authority = tls()
@@ -61,16 +61,14 @@ async def test_the_local_sandbox_is_reached_past_a_proxy_over_tls_too(
         assert len(await bench.client(server.base_url).list(APP)) == 1
 
 
-async def test_other_hosts_go_through_the_proxy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_other_hosts_are_reached_through_the_proxy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = await bench.server(answer(APPS))
     monkeypatch.setenv("HTTP_PROXY", proxy.origin)
     await bench.client("http://drio.test/api/v1").list(APP)
     assert proxy.seen[0].target == "http://drio.test/api/v1/apps"
 
 
-async def test_a_proxy_that_wants_a_sign_in_is_named_and_asked_once(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_proxy_authentication_is_reported_and_not_retried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = await bench.server(answer("<h1>sign in</h1>", status=407, media="text/html"))
     monkeypatch.setenv("HTTP_PROXY", proxy.origin)
     client = bench.client("http://drio.test/api/v1")
@@ -82,7 +80,7 @@ async def test_a_proxy_that_wants_a_sign_in_is_named_and_asked_once(
     assert len(proxy.seen) == 2
 
 
-async def test_a_proxy_that_refuses_the_tunnel_is_named_and_never_sees_the_token(
+async def test_proxy_that_refuses_connect_is_reported_and_gets_no_token(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy = await bench.server(answer(b"", status=407, media=None))
@@ -94,7 +92,7 @@ async def test_a_proxy_that_refuses_the_tunnel_is_named_and_never_sees_the_token
     assert TOKEN not in repr(proxy.seen)
 
 
-async def test_a_proxy_that_is_down_is_given_as_a_possible_cause(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unreachable_proxy_is_mentioned_in_the_hint(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(ConnectionFailed, match="Connection refused") as caught:
         await bench.client("https://drio.test/api/v1").list(APP)
@@ -110,7 +108,7 @@ async def test_a_proxy_that_is_down_is_given_as_a_possible_cause(bench: Bench, m
         ("SSL_CERT_FILE", "/nonexistent/ca.pem"),
     ],
 )
-def test_settings_that_cannot_work_are_named_when_the_client_is_made(
+def test_invalid_network_settings_are_named_on_construction(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -120,7 +118,7 @@ def test_settings_that_cannot_work_are_named_when_the_client_is_made(
     assert variable in caught.value.hint
 
 
-def test_a_certificate_file_that_holds_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_invalid_certificate_file_raises(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     with pytest.raises(UsageError):
@@ -130,7 +128,9 @@ def test_a_certificate_file_that_holds_none_is_named(monkeypatch: pytest.MonkeyP
 # --- TLS ------------------------------------------------------------------------------------------
 
 
-async def test_a_private_authority_is_trusted_when_it_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_private_certificate_authority_is_trusted_when_configured(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context, authority = tls()
     with authority.cert_pem.tempfile() as trusted:
         monkeypatch.setenv("SSL_CERT_FILE", trusted)
@@ -151,19 +151,19 @@ async def _refused(bench: Bench, server: FaultServer, reason: str) -> None:
     assert len(server.connections) <= 2, "a refused certificate is not tried again"
 
 
-async def test_an_unknown_authority_is_refused_before_anything_is_sent(bench: Bench) -> None:
+async def test_unknown_certificate_authority_is_refused(bench: Bench) -> None:
     context, _ = tls()
     await _refused(bench, await bench.server(tls=context), "certificate verify failed")
 
 
-async def test_a_certificate_for_another_name_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_certificate_for_another_name_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     context, authority = tls("other.test")
     with authority.cert_pem.tempfile() as trusted:
         monkeypatch.setenv("SSL_CERT_FILE", trusted)
         await _refused(bench, await bench.server(tls=context), "mismatch")
 
 
-async def test_a_server_that_speaks_no_tls_is_refused(bench: Bench) -> None:
+async def test_server_without_tls_is_refused(bench: Bench) -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -186,14 +186,14 @@ async def test_a_server_that_speaks_no_tls_is_refused(bench: Bench) -> None:
         "https://get\ndrio.com", "https://getdrio.com:99999999/api", "javascript:alert(1)",
     ],
 )  # fmt: skip
-def test_a_base_url_that_cannot_be_meant_is_refused_when_the_client_is_made(text: str) -> None:
+def test_invalid_base_url_is_refused_on_construction(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         Transport(text)
     assert "pw" not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".test", "xn--a.test"])
-async def test_a_host_that_is_no_name_ends_in_an_error_of_ours(bench: Bench, host: str) -> None:
+async def test_invalid_host_name_raises_a_drio_error(bench: Bench, host: str) -> None:
     try:
         client = bench.client(f"http://{host}/api/v1")
     except UsageError:

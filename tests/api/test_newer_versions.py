@@ -1,4 +1,4 @@
-"""A drio that speaks a newer API than the one that is edited here (contract sections 5 and 8)."""
+"""A server that speaks a newer API than v1 (contract sections 5 and 8)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answers = dict[str, tuple[int, Any]]
 
 
 def by_path(answers: Answers, otherwise: tuple[int, Any] = (404, GONE)) -> Behaviour:
-    """Answer each path in its own way; text is sent as HTML, anything else as JSON."""
+    """Respond by path; a string is sent as HTML, anything else as JSON."""
 
     async def behave(seen: Seen, connection: Connection) -> bool:
         status, body = answers.get(seen.target, otherwise)
@@ -46,10 +46,10 @@ V2: Answers = {"/api/v2/apps": (401, UNAUTHORIZED)}
 
 @pytest.mark.parametrize("missing", [(404, GONE), (410, GONE), (404, PAGE)], ids=["404", "410", "page"])
 @pytest.mark.parametrize(("answers", "version"), [(V3_PUBLIC, "v3"), (V3, "v3"), (V2, "v2")], ids=["open", "v3", "v2"])
-async def test_a_missing_collection_is_reported_as_the_newer_version_that_is_there(
+async def test_missing_collection_is_reported_as_a_newer_version(
     bench: Bench, answers: Answers, version: str, missing: tuple[int, Any]
 ) -> None:
-    """F06: neither deleted elsewhere nor a captive portal; asked for once, however many lists fail at once."""
+    """F06: not as deleted or as a captive portal; concurrent failures share one probe."""
     server, client = await bench.pair(by_path(answers, missing))
     errors = await asyncio.gather(
         refused(client.list(APP)), refused(client.templates()), refused(client.me()), refused(client.create(APP, {}))
@@ -69,7 +69,7 @@ async def test_a_missing_collection_is_reported_as_the_newer_version_that_is_the
     ("envelope", "version"),
     [({"items": [], "next_cursor": None}, "v3"), ({"data": [], "page": {"has_more": False}}, "v2")],
 )
-async def test_an_envelope_of_a_newer_version_is_recognised(bench: Bench, envelope: Any, version: str) -> None:
+async def test_envelope_of_a_newer_version_is_recognised(bench: Bench, envelope: Any, version: str) -> None:
     """F06: also where v1's own paths answer so."""
     _, client = await bench.pair(by_path({}, (200, envelope)))
     error = await refused(client.list(APP))
@@ -80,8 +80,8 @@ async def test_an_envelope_of_a_newer_version_is_recognised(bench: Bench, envelo
     assert error.version == version
 
 
-async def test_a_server_that_refuses_every_path_is_no_newer_version(bench: Bench) -> None:
-    """F06: a gateway that wants a sign-in everywhere says nothing about versions."""
+async def test_server_that_refuses_every_path_is_no_newer_version(bench: Bench) -> None:
+    """F06: a gateway that requires a sign-in everywhere."""
     _, client = await bench.pair(by_path({"/api/v1/apps": (404, GONE)}, (401, UNAUTHORIZED)))
     error = await refused(client.list(APP))
     assert isinstance(error, NotFound)
@@ -89,14 +89,14 @@ async def test_a_server_that_refuses_every_path_is_no_newer_version(bench: Bench
     assert "deleted" not in error.hint
 
 
-async def test_a_host_that_answers_every_path_with_a_page_is_no_newer_version(bench: Bench) -> None:
+async def test_html_page_at_every_path_is_no_newer_version(bench: Bench) -> None:
     """F06: a single-page application."""
     _, client = await bench.pair(by_path({}, (200, PAGE)))
     assert isinstance(await refused(client.list(APP)), NotDrio)
 
 
-async def test_what_is_gone_of_a_drio_that_speaks_v1_was_deleted(bench: Bench) -> None:
-    """F04: also where the same host speaks v3 beside it; no request is spent on versions."""
+async def test_404_of_a_v1_server_means_deleted(bench: Bench) -> None:
+    """F04: also if the host serves v3 too; no version is probed."""
     server, client = await bench.pair(by_path({"/api/v1/apps": (200, {"apps": []})} | V3))
     error = await refused(client.list(TOOL, app="app_1"))
     assert isinstance(error, NotFound)
@@ -109,15 +109,15 @@ async def test_what_is_gone_of_a_drio_that_speaks_v1_was_deleted(bench: Bench) -
 
 
 @pytest.mark.parametrize("body", [GONE, {"error": "not_found", "request_id": "r-3"}, GONE["error"] | GONE])
-async def test_the_request_id_of_newer_versions_is_read(bench: Bench, body: Any) -> None:
+async def test_request_id_of_newer_versions_is_read(bench: Bench, body: Any) -> None:
     """F06: `request_id`, in the envelope or beside it."""
     _, client = await bench.pair(by_path({}, (409, body)))
     error = await refused(client.list(APP))
     assert error.as_dict()["requestId"] == "r-3"
 
 
-async def test_field_errors_are_read_from_ajvs_list(bench: Bench) -> None:
-    """F06: the JSON pointer, and the member that is missing or not allowed."""
+async def test_field_errors_of_ajv_are_read(bench: Bench) -> None:
+    """F06: the JSON pointer, and the property that is missing or not allowed."""
     details = [
         {"instancePath": "/branding/primaryColor", "keyword": "pattern", "params": {}, "message": "must match"},
         {"instancePath": "", "params": {"missingProperty": "name"}, "message": "must have required property 'name'"},
@@ -127,8 +127,8 @@ async def test_field_errors_are_read_from_ajvs_list(bench: Bench) -> None:
         {"instancePath": 7, "message": "nonsense"},
         {"instancePath": "/no-message", "message": None},
     ]
-    for given in (details, {"errors": details}):
-        body = {"error": {"code": "validation_error", "message": "no", "details": given}}
+    for body_details in (details, {"errors": details}):
+        body = {"error": {"code": "validation_error", "message": "no", "details": body_details}}
         _, client = await bench.pair(by_path({}, (400, body)))
         error = await refused(client.create(APP, {}))
         assert [problem.path for problem in error.field_errors] == [  # type: ignore[attr-defined] # of ApiError

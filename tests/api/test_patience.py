@@ -1,4 +1,4 @@
-"""The limit of a call is for the network: a person who signs in again in the middle of an edit is not hurried."""
+"""The time limit of a call does not include the time in which the user signs in again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMITS = Limits(total=0.3, retries=0)
 
 
 class SignsInAgain(httpx.Auth):
-    """Takes longer than any limit to come up with the next token."""
+    """Takes longer than the limit to get the next token."""
 
     async def async_auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def] # httpx's own has the type
         response = yield request
@@ -25,7 +25,7 @@ class SignsInAgain(httpx.Auth):
             yield request
 
 
-async def test_the_wait_for_a_new_sign_in_does_not_count(bench: Bench) -> None:
+async def test_time_for_a_new_sign_in_is_not_counted(bench: Bench) -> None:
     server = await bench.server(status(401), answer(b'{"ok": true}'))
     transport = Transport(server.base_url, auth=SignsInAgain(), limits=LIMITS)
     assert (await transport.request("PATCH", "/apps/app_1", json={"name": "x"})).data == {"ok": True}
@@ -33,7 +33,7 @@ async def test_the_wait_for_a_new_sign_in_does_not_count(bench: Bench) -> None:
     await transport.aclose()
 
 
-async def test_what_comes_after_the_wait_counts_again(bench: Bench) -> None:
+async def test_time_after_a_new_sign_in_is_counted(bench: Bench) -> None:
     server = await bench.server(status(401), hang())
     transport = Transport(server.base_url, auth=SignsInAgain(), limits=LIMITS)
     with pytest.raises(RequestTimeout):
@@ -41,7 +41,7 @@ async def test_what_comes_after_the_wait_counts_again(bench: Bench) -> None:
     await transport.aclose()
 
 
-async def test_a_wait_can_be_cancelled(bench: Bench) -> None:
+async def test_waiting_for_a_sign_in_can_be_cancelled(bench: Bench) -> None:
     server = await bench.server(status(401))
     transport = Transport(server.base_url, auth=SignsInAgain(), limits=LIMITS)
     call = asyncio.create_task(transport.request("GET", "/apps"))

@@ -1,4 +1,4 @@
-"""Secrets are taken out of what is shown, and nothing else is."""
+"""Secrets are hidden in values to show, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NAMES = [
 @pytest.mark.parametrize(
     "value", [SECRET, [SECRET], {"value": SECRET}, {"a": {"b": [SECRET]}}, {"properties": {"x": SECRET}}]
 )
-def test_everything_under_a_secret_name_is_hidden(name: str, value: Any) -> None:
+def test_values_of_secret_properties_are_hidden(name: str, value: Any) -> None:
     assert SECRET not in repr(redact([{"outer": {name: value}}]))
 
 
 @given(st.sampled_from(NAMES), json_values)
-def test_no_text_or_number_under_a_secret_name_is_left(name: str, value: Any) -> None:
+def test_no_string_or_number_in_a_secret_property_remains(name: str, value: Any) -> None:
     def leaves(item: Any) -> list[Any]:
         if isinstance(item, dict):
             return [leaf for inner in item.values() for leaf in leaves(inner)]
@@ -37,8 +37,8 @@ def test_no_text_or_number_under_a_secret_name_is_left(name: str, value: Any) ->
 
     if name in ("secrets", "apiKeys") and isinstance(value, int | float):
         return  # a count
-    left = leaves(redact({name: value}))
-    assert all(leaf is None or isinstance(leaf, bool) or leaf == HIDDEN for leaf in left)
+    remaining = leaves(redact({name: value}))
+    assert all(leaf is None or isinstance(leaf, bool) or leaf == HIDDEN for leaf in remaining)
 
 
 @pytest.mark.parametrize(
@@ -52,24 +52,24 @@ def test_no_text_or_number_under_a_secret_name_is_left(name: str, value: Any) ->
         {"url": "https://example.com/a@b", "mail": "someone@example.com", "text": "the bearer of news"},
     ],
 )  # fmt: skip
-def test_what_is_no_secret_is_left_as_it_is(value: Any) -> None:
+def test_other_values_are_unchanged(value: Any) -> None:
     assert redact(value) == value
 
 
 @pytest.mark.parametrize("value", ["sk-live-0123456789abcdef", "hunter2", "eyJhbGciOi.eyJzdWIi.c2ln", "a b:c d"])
-def test_a_secret_in_the_place_of_its_reference_is_hidden(value: str) -> None:
+def test_secret_in_place_of_a_reference_is_hidden(value: str) -> None:
     assert redact({"secretRef": value}) == {"secretRef": HIDDEN}
     assert shown(("secretRef",), value) == HIDDEN
 
 
-def test_the_schema_of_a_secret_keeps_its_form_but_not_its_values() -> None:
+def test_schema_of_a_secret_property_is_kept_without_values() -> None:
     schema = {"properties": {"apiKey": {"type": "string", "default": SECRET, "examples": [SECRET], "enum": [SECRET]}}}
     hidden = redact(schema)["properties"]["apiKey"]
     assert hidden["type"] == "string"
     assert SECRET not in repr(hidden)
 
 
-def test_a_list_of_names_and_values_is_understood() -> None:
+def test_values_beside_secret_names_are_hidden() -> None:
     value = [
         {"name": "Authorization", "value": SECRET},
         {"key": "x-api-key", "value": SECRET},
@@ -80,17 +80,17 @@ def test_a_list_of_names_and_values_is_understood() -> None:
     ]  # fmt: skip
 
 
-def test_secrets_inside_texts_are_hidden() -> None:
+def test_secrets_in_strings_are_hidden() -> None:
     assert redact({"note": f"send Bearer {SECRET} please"}) == {"note": f"send Bearer {HIDDEN} please"}
     assert redact(["postgres://user:pw12@host/db"]) == [f"postgres://user:{HIDDEN}@host/db"]
 
 
-def test_codes_and_states_are_secret_in_oauth_messages_only() -> None:
+def test_code_and_state_are_hidden_in_oauth_messages_only() -> None:
     assert redact({"code": "abc", "state": "xyz"}) == {"code": "abc", "state": "xyz"}
     assert redact({"code": "abc", "state": "xyz"}, oauth=True) == {"code": HIDDEN, "state": HIDDEN}
 
 
-def test_what_came_in_is_not_changed() -> None:
+def test_redact_does_not_change_its_argument() -> None:
     value = {"password": SECRET, "list": [{"token": SECRET}]}
     redact(value)
     assert value == {"password": SECRET, "list": [{"token": SECRET}]}

@@ -1,4 +1,4 @@
-"""Redirects: followed where that is safe, bounded, and never with the token to another origin."""
+"""Redirects: followed where safe, limited, and never with the token to another origin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEW = {"templateId": "support", "name": "One"}
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("location", ["/api/v1/elsewhere?x=1", "elsewhere?x=1", "{origin}/api/v1/elsewhere?x=1"])
-async def test_a_get_follows_within_the_origin_with_its_token(bench: Bench, code: int, location: str) -> None:
+async def test_get_follows_redirects_within_the_origin_with_the_token(bench: Bench, code: int, location: str) -> None:
     server = await bench.server()
     server.script = [redirect(code, location.format(origin=server.origin)), answer(APPS)]
     client = bench.client(server.base_url)
@@ -29,7 +29,7 @@ async def test_a_get_follows_within_the_origin_with_its_token(bench: Bench, code
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_the_token_does_not_follow_to_another_origin(bench: Bench, host: str) -> None:
+async def test_token_is_not_sent_to_another_origin(bench: Bench, host: str) -> None:
     """F16."""
     other = await bench.server(answer(APPS))
     server, client = await bench.pair(redirect(307, f"http://{host}:{other.port}/api/v1/apps"))
@@ -39,7 +39,7 @@ async def test_the_token_does_not_follow_to_another_origin(bench: Bench, host: s
     assert TOKEN not in repr(other.seen)
 
 
-async def test_the_token_comes_back_only_when_the_chain_comes_home(bench: Bench) -> None:
+async def test_token_is_sent_again_after_a_redirect_back(bench: Bench) -> None:
     other = await bench.server()
     server, client = await bench.pair(redirect(302, f"{other.origin}/away"), answer(APPS))
     other.script = [redirect(302, f"{server.origin}/home")]
@@ -48,7 +48,7 @@ async def test_the_token_comes_back_only_when_the_chain_comes_home(bench: Bench)
     assert server.seen[1].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-async def test_credentials_in_a_redirects_address_are_not_used(bench: Bench) -> None:
+async def test_credentials_in_a_redirect_url_are_not_used(bench: Bench) -> None:
     other = await bench.server(answer(APPS))
     _, client = await bench.pair(redirect(302, f"http://eve:pw@127.0.0.1:{other.port}/"))
     await client.list(APP)
@@ -56,7 +56,7 @@ async def test_credentials_in_a_redirects_address_are_not_used(bench: Bench) -> 
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5])
-async def test_a_loop_is_ended(bench: Bench, limit: int) -> None:
+async def test_redirect_loop_is_limited(bench: Bench, limit: int) -> None:
     """F16."""
     server, client = await bench.pair(redirect(302, "/api/v1/apps"), limits=Limits(redirects=limit))
     with pytest.raises(RedirectRefused, match=f"more than {limit} redirects"):
@@ -64,7 +64,9 @@ async def test_a_loop_is_ended(bench: Bench, limit: int) -> None:
     assert len(server.seen) == limit + 1, "and it is not tried again"
 
 
-async def test_encryption_is_never_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch, isolated: object) -> None:
+async def test_redirect_from_https_to_http_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, isolated: object
+) -> None:
     """F16."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -80,7 +82,7 @@ async def test_encryption_is_never_given_up(bench: Bench, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("code", [301, 302, 303])
-async def test_a_change_is_not_turned_into_a_get(bench: Bench, code: int) -> None:
+async def test_redirect_that_would_turn_a_post_into_a_get_is_refused(bench: Bench, code: int) -> None:
     server, client = await bench.pair(redirect(code, "/api/v1/apps"))
     with pytest.raises(RedirectRefused, match=f"redirects a POST with {code}") as caught:
         await client.create(APP, NEW)
@@ -89,7 +91,7 @@ async def test_a_change_is_not_turned_into_a_get(bench: Bench, code: int) -> Non
 
 
 @pytest.mark.parametrize("code", [307, 308])
-async def test_a_change_follows_within_the_origin_as_it_was(bench: Bench, code: int) -> None:
+async def test_post_follows_307_and_308_within_the_origin(bench: Bench, code: int) -> None:
     server, client = await bench.pair(redirect(code, "/api/v1/moved"), answer({"app": {"id": "a", "name": "One"}}))
     await client.create(APP, NEW)
     assert [(seen.method, seen.target, seen.json) for seen in server.seen] == [
@@ -99,7 +101,7 @@ async def test_a_change_follows_within_the_origin_as_it_was(bench: Bench, code: 
 
 
 @pytest.mark.parametrize("code", [307, 308])
-async def test_a_change_does_not_follow_to_another_origin(bench: Bench, code: int) -> None:
+async def test_post_does_not_follow_to_another_origin(bench: Bench, code: int) -> None:
     other = await bench.server(answer(APPS))
     _, client = await bench.pair(redirect(code, f"{other.origin}/api/v1/apps"))
     with pytest.raises(RedirectRefused, match="redirects a POST to"):
@@ -118,20 +120,20 @@ async def test_a_change_does_not_follow_to_another_origin(bench: Bench, code: in
         "http://\x01/",
     ],
 )
-async def test_a_redirect_to_no_web_address_is_refused_at_once(bench: Bench, location: str) -> None:
+async def test_redirect_to_a_non_http_url_is_refused(bench: Bench, location: str) -> None:
     server, client = await bench.pair(redirect(302, location))
     with pytest.raises(RedirectRefused):
         await client.list(APP)
     assert len(server.seen) == 1
 
 
-async def test_a_redirect_without_an_address_is_not_the_api(bench: Bench) -> None:
+async def test_redirect_without_location_raises_not_drio(bench: Bench) -> None:
     _, client = await bench.pair(answer(b"", status=302, media=None))
     with pytest.raises(NotDrio, match="HTTP 302"):
         await client.list(APP)
 
 
-async def test_cookies_are_neither_kept_nor_sent(bench: Bench) -> None:
+async def test_cookies_are_neither_stored_nor_sent(bench: Bench) -> None:
     cookie = [("Set-Cookie", "session=s3cret; Path=/")]
     server, client = await bench.pair(answer(APPS, headers=cookie))
     await client.list(APP)

@@ -1,4 +1,4 @@
-"""What is tried again, how often, and how long is waited in between."""
+"""Retries: which requests, how often, and with which delay."""
 
 from __future__ import annotations
 
@@ -38,44 +38,44 @@ ONCE: dict[str, Call] = {
 
 @pytest.mark.parametrize("call", REPEATABLE.values(), ids=REPEATABLE.keys())
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504, 599])
-async def test_a_repeatable_request_is_tried_three_times_more_and_no_more(bench: Bench, call: Call, code: int) -> None:
+async def test_repeatable_request_is_retried_three_times(bench: Bench, call: Call, code: int) -> None:
     """F08."""
     server, client = await bench.pair(status(code))
     with pytest.raises(ApiError) as caught:
         await call(client)
     assert caught.value.status == code
-    assert len(server.seen) == 4
-    assert len({(seen.method, seen.target, seen.body) for seen in server.seen}) == 1
+    assert len(server.recorded) == 4
+    assert len({(recorded.method, recorded.target, recorded.body) for recorded in server.recorded}) == 1
     assert [exchange.attempt for exchange in bench.exchanges] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("call", REPEATABLE.values(), ids=REPEATABLE.keys())
-async def test_a_repeatable_request_succeeds_when_a_later_attempt_does(bench: Bench, call: Call) -> None:
+async def test_repeatable_request_succeeds_on_a_later_attempt(bench: Bench, call: Call) -> None:
     server, client = await bench.pair(status(503), reset(), status(429), answer(APPS | TOOL_MADE))
     await call(client)
-    assert len(server.seen) == 4
+    assert len(server.recorded) == 4
 
 
 @pytest.mark.parametrize("call", ONCE.values(), ids=ONCE.keys())
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
-async def test_a_change_is_sent_exactly_once_whatever_the_server_says(bench: Bench, call: Call, code: int) -> None:
+async def test_change_is_sent_once_whatever_the_status(bench: Bench, call: Call, code: int) -> None:
     """F07 F08."""
     server, client = await bench.pair(status(code, headers=[("Retry-After", "1")]))
     with pytest.raises(ApiError):
         await call(client)
-    assert len(server.seen) == 1
+    assert len(server.recorded) == 1
     assert bench.waits == []
 
 
 @pytest.mark.parametrize("call", ONCE.values(), ids=ONCE.keys())
-async def test_a_change_whose_answer_is_lost_is_sent_exactly_once(bench: Bench, call: Call) -> None:
+async def test_change_with_a_lost_response_is_sent_once(bench: Bench, call: Call) -> None:
     server, client = await bench.pair(reset())
     with pytest.raises(OutcomeUnknown):
         await call(client)
-    assert len(server.seen) == 1
+    assert len(server.recorded) == 1
 
 
-async def test_the_waits_double_from_a_quarter_second_and_are_jittered_downwards(bench: Bench) -> None:
+async def test_retry_delays_double_from_a_quarter_second_with_jitter(bench: Bench) -> None:
     _, client = await bench.pair(status(503), limits=Limits(retries=8))
     for _ in range(3):
         with pytest.raises(ServerError):
@@ -88,46 +88,46 @@ async def test_the_waits_double_from_a_quarter_second_and_are_jittered_downwards
     assert len({tuple(waits) for waits in rounds}) == 3, "two clients must not wait alike"
 
 
-async def test_the_wait_is_told_before_it_begins(bench: Bench) -> None:
+async def test_retry_delay_is_reported_before_it_begins(bench: Bench) -> None:
     _, client = await bench.pair(status(503), answer(APPS))
-    seen: list[tuple[int, bool]] = []
-    client.transport._on_exchange = lambda exchange: seen.append((exchange.attempt, exchange.waiting))
+    recorded: list[tuple[int, bool]] = []
+    client.transport._on_exchange = lambda exchange: recorded.append((exchange.attempt, exchange.waiting))
     await client.list(APP)
-    # begun, ended, to be repeated, no longer waiting; begun, ended
-    assert seen == [(1, False), (1, False), (1, True), (1, False), (2, False), (2, False)]
+    # started, ended, delay begins, delay over; started, ended
+    assert recorded == [(1, False), (1, False), (1, True), (1, False), (2, False), (2, False)]
 
 
-async def test_a_wait_that_is_given_up_is_told_too(bench: Bench) -> None:
+async def test_cancelled_retry_delay_is_reported(bench: Bench) -> None:
     """F07."""
     _, client = await bench.pair(status(503, headers=[("Retry-After", "60")]))
     waiting = asyncio.Event()
-    seen: list[bool] = []
+    recorded: list[bool] = []
 
-    def told(exchange: Exchange) -> None:
-        seen.append(exchange.waiting)
+    def record(exchange: Exchange) -> None:
+        recorded.append(exchange.waiting)
         if exchange.waiting:
             waiting.set()
 
-    transport = Transport(client.transport.base_url, on_exchange=told)
-    asking = asyncio.create_task(transport.request("GET", "/apps"))
+    transport = Transport(client.transport.base_url, on_exchange=record)
+    request_task = asyncio.create_task(transport.request("GET", "/apps"))
     await waiting.wait()
-    asking.cancel()
+    request_task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asking
-    assert seen == [False, False, True, False]
+        await request_task
+    assert recorded == [False, False, True, False]
     await transport.aclose()
 
 
 @pytest.mark.parametrize("code", [429, 503])
 @pytest.mark.parametrize(("header", "wait"), [("0", 0.0), ("7", 7.0), (" 60 ", 60.0)])
-async def test_retry_after_in_seconds_is_waited_exactly(bench: Bench, code: int, header: str, wait: float) -> None:
+async def test_retry_after_in_seconds_is_honoured(bench: Bench, code: int, header: str, wait: float) -> None:
     """F07."""
     _, client = await bench.pair(status(code, headers=[("Retry-After", header)]), answer(APPS))
     await client.list(APP)
     assert bench.waits == [wait]
 
 
-async def test_retry_after_as_a_date_is_waited_until_then(bench: Bench) -> None:
+async def test_retry_after_as_a_date_is_honoured(bench: Bench) -> None:
     """F07."""
     when = datetime.now(UTC) + timedelta(seconds=30)
     _, client = await bench.pair(
@@ -145,7 +145,7 @@ async def test_retry_after_in_the_past_means_now(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("header", ["-5", "soon", "1.5", "١٢", "0x10", "", "Wed, 99 Oct 2015"])
-async def test_an_unusable_retry_after_falls_back_to_the_usual_wait(bench: Bench, header: str) -> None:
+async def test_invalid_retry_after_is_ignored(bench: Bench, header: str) -> None:
     headers = [("Retry-After", header.encode().decode("latin-1"))]
     _, client = await bench.pair(status(429, headers=headers), answer(APPS))
     await client.list(APP)
@@ -154,12 +154,12 @@ async def test_an_unusable_retry_after_falls_back_to_the_usual_wait(bench: Bench
 
 
 @pytest.mark.parametrize("header", ["61", "1000000000", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
-async def test_a_longer_retry_after_is_not_waited_for_but_told(bench: Bench, header: str) -> None:
+async def test_long_retry_after_raises_without_waiting(bench: Bench, header: str) -> None:
     """F07."""
     server, client = await bench.pair(status(429, headers=[("Retry-After", header)]))
     with pytest.raises(RateLimited) as caught:
         await client.list(APP)
-    assert len(server.seen) == 1
+    assert len(server.recorded) == 1
     assert bench.waits == []
     assert caught.value.retry_after is not None
     assert caught.value.retry_after > 60
@@ -172,21 +172,21 @@ async def test_a_longer_retry_after_is_not_waited_for_but_told(bench: Bench, hea
 @example("Fri, 31 Dec 9999 23:59:59 -2359")
 @example("Mon, 01 Jan 0001 00:00:00 +2359")
 @example("0")
-def test_no_retry_after_is_ever_a_crash_or_a_wait_backwards(value: str) -> None:
+def test_any_retry_after_is_parsed_to_a_finite_delay_or_none(value: str) -> None:
     """F07."""
     wait = retry_after(value)
     assert wait is None or 0 <= wait < float("inf")
 
 
 @pytest.mark.parametrize("lost", [[reset()], [status(500)], [reset(), status(429)], [status(504), status(503)]])
-async def test_a_delete_that_was_carried_out_by_a_lost_attempt_counts_as_done(bench: Bench, lost: list[Any]) -> None:
+async def test_404_of_a_retried_delete_counts_as_success(bench: Bench, lost: list[Any]) -> None:
     server, client = await bench.pair(*lost, status(404))
     await client.delete(TOOL, "tool_1", app="app_1")
-    assert len(server.seen) == len(lost) + 1
+    assert len(server.recorded) == len(lost) + 1
 
 
 @pytest.mark.parametrize("before", [[], [status(429)]])
-async def test_a_delete_of_what_was_never_there_is_not_done(bench: Bench, before: list[Any]) -> None:
+async def test_delete_of_a_missing_resource_raises_not_found(bench: Bench, before: list[Any]) -> None:
     _, client = await bench.pair(*before, status(404))
     with pytest.raises(NotFound):
         await client.delete(TOOL, "tool_1", app="app_1")
@@ -196,4 +196,4 @@ async def test_retries_can_be_switched_off(bench: Bench) -> None:
     server, client = await bench.pair(status(503), limits=Limits(retries=0))
     with contextlib.suppress(DrioError):
         await client.list(APP)
-    assert len(server.seen) == 1
+    assert len(server.recorded) == 1

@@ -1,4 +1,4 @@
-"""Each of the 37 routes of v1, as the contract's table has them, is what the client asks for."""
+"""The client requests each of the 37 routes of v1, as in the contract's table."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_table_has_all_37_routes_once() -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "body", "envelope", "call"), ROUTES, ids=NAMES)
-async def test_a_route_is_asked_for_with_its_method_path_and_body(
+async def test_route_is_requested_with_method_path_and_body(
     bench: Bench, method: str, path: str, body: Any, envelope: dict[str, Any], call: Call
 ) -> None:
     server, client = await bench.pair(answer(envelope))
@@ -96,14 +96,14 @@ async def test_a_route_is_asked_for_with_its_method_path_and_body(
     assert re.fullmatch(r"drio-tui/\S+", seen.headers["user-agent"])
 
 
-async def test_an_update_that_changes_nothing_is_no_request(bench: Bench) -> None:
+async def test_update_without_changes_sends_nothing(bench: Bench) -> None:
     server, client = await bench.pair()
     with pytest.raises(UsageError, match="nothing changed"):
         await client.update(APP, "A", {})
     assert server.seen == []
 
 
-async def test_an_app_cannot_be_deleted_since_there_is_no_such_route(bench: Bench) -> None:
+async def test_app_cannot_be_deleted(bench: Bench) -> None:
     server, client = await bench.pair()
     with pytest.raises(UsageError, match="no way to delete"):
         await client.delete(APP, "A")
@@ -119,7 +119,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("id", NASTY, ids=ascii)
-async def test_an_id_arrives_as_it_is_in_one_segment(bench: Bench, id: str) -> None:
+async def test_id_is_encoded_in_one_path_segment(bench: Bench, id: str) -> None:
     """F23."""
     server, client = await bench.pair(answer({"tool": {}}))
     await client.get(TOOL, id, app=id)
@@ -131,7 +131,7 @@ async def test_an_id_arrives_as_it_is_in_one_segment(bench: Bench, id: str) -> N
 
 
 @pytest.mark.parametrize("id", ["", ".", "..", "\ud800", "a\udfffb"], ids=ascii)
-async def test_an_id_that_no_path_can_carry_is_refused_before_anything_is_sent(bench: Bench, id: str) -> None:
+async def test_id_that_cannot_be_a_path_segment_is_refused(bench: Bench, id: str) -> None:
     server, client = await bench.pair()
     for call in (
         client.get(TOOL, id, app="A"), client.get(TOOL, "X", app=id), client.delete(TOOL, id, app="A"),
@@ -143,7 +143,7 @@ async def test_an_id_that_no_path_can_carry_is_refused_before_anything_is_sent(b
     assert server.seen == []
 
 
-async def test_an_id_too_long_for_any_address_is_refused_in_our_own_words(bench: Bench) -> None:
+async def test_overlong_id_raises_a_drio_error(bench: Bench) -> None:
     """F23."""
     server, client = await bench.pair()
     with pytest.raises(DrioError):

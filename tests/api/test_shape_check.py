@@ -1,4 +1,4 @@
-"""What `fits` a shape is valid for its model, always; and what is usual fits, or the shortcut would be none."""
+"""A resource that matches its shape is valid for its model, and the usual ones match."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drio_tui.api import shape_check
 from drio_tui.api.client import TEMPLATES
-from drio_tui.api.resource_type import InvalidItem, ResourceType, typed
+from drio_tui.api.resource_type import InvalidItem, ResourceType, parse_item
 from drio_tui.kinds import APP
 
 VALUES = st.recursive(
@@ -20,32 +20,36 @@ VALUES = st.recursive(
 )
 
 
-def like(shape: Any) -> st.SearchStrategy[Any]:
-    """Values of a shape, with something else in each place now and then."""
+def values_like(shape: Any) -> st.SearchStrategy[Any]:
+    """Return values of a shape, sometimes with another value in any place."""
     if isinstance(shape, list):
-        return st.lists(like(shape[0]), max_size=2) | VALUES
+        return st.lists(values_like(shape[0]), max_size=2) | VALUES
     if shape is str:
         return st.text(max_size=4) | VALUES
     if shape is bool:
         return st.booleans() | VALUES
-    known = st.fixed_dictionaries({}, optional={name: like(wanted) for name, wanted in shape.items()})
-    return st.builds(lambda extra, own: extra | own, st.dictionaries(st.text(max_size=4), VALUES, max_size=1), known)
+    known = st.fixed_dictionaries({}, optional={name: values_like(expected) for name, expected in shape.items()})
+    return st.builds(
+        lambda extra, known_values: extra | known_values,
+        st.dictionaries(st.text(max_size=4), VALUES, max_size=1),
+        known,
+    )
 
 
 @pytest.mark.parametrize("resource", [APP, TEMPLATES], ids=["app", "template"])
-def test_what_fits_is_valid(resource: ResourceType[Any]) -> None:
-    @given(like(resource.shape))
+def test_resource_that_matches_its_shape_is_valid(resource: ResourceType[Any]) -> None:
+    @given(values_like(resource.shape))
     def check(raw: Any) -> None:
         assert resource.shape is not None
-        if shape_check.fits(raw, resource.shape):
-            assert not isinstance(typed(resource, raw), InvalidItem)
+        if shape_check.matches_shape(raw, resource.shape):
+            assert not isinstance(parse_item(resource, raw), InvalidItem)
 
     check()
 
 
-async def test_what_the_sandbox_gives_fits(sandbox: Any) -> None:
+async def test_resources_of_the_sandbox_match_their_shape(sandbox: Any) -> None:
     async with sandbox.client() as client:
         for path, shape in (("apps", shape_check.APP), ("templates", shape_check.TEMPLATE)):
-            listed = (await client.get(f"/api/v1/{path}")).json()[path]
-            assert listed
-            assert all(shape_check.fits(raw, shape) for raw in listed)
+            resources = (await client.get(f"/api/v1/{path}")).json()[path]
+            assert resources
+            assert all(shape_check.matches_shape(raw, shape) for raw in resources)

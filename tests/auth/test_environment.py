@@ -69,8 +69,8 @@ async def test_environment_token_is_sent_to_the_profiles_host_only(monkeypatch: 
         async with httpx.AsyncClient(auth=auth, trust_env=False) as client:
             assert (await client.get(home.origin)).json()["authorization"] == "Bearer t"
             assert (await client.get(away.origin)).json()["authorization"] is None
-            for odd in ("http://user:pw@127.0.0.1:1/", f"http://localhost:{home.port}/"):
-                flow = auth.async_auth_flow(httpx.Request("GET", odd, headers={"Authorization": "Bearer t"}))
+            for url in ("http://user:pw@127.0.0.1:1/", f"http://localhost:{home.port}/"):
+                flow = auth.async_auth_flow(httpx.Request("GET", url, headers={"Authorization": "Bearer t"}))
                 sent = await anext(flow)
                 assert "authorization" not in sent.headers
                 await flow.aclose()

@@ -312,7 +312,7 @@ async def test_oldest_connection_is_closed_at_the_limit(
     pending: PendingCallback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B34: an attacker that opens all connections cannot lock the browser out."""
-    monkeypatch.setattr(loopback, "_HEAD_SECONDS", 600.0)  # so that nothing but the push can end a connection
+    monkeypatch.setattr(loopback, "_HEAD_SECONDS", 600.0)  # so that connections are closed for no other reason
     slow = [
         await asyncio.open_connection("127.0.0.1", pending.listener.port) for _ in range(loopback._MAX_CONNECTIONS + 20)
     ]
@@ -331,7 +331,7 @@ async def test_an_endless_request_line_is_cut_off(pending: PendingCallback) -> N
         await writer.drain()
         assert (await reader.read(12)).startswith(b"HTTP/1.1 431")
     except ConnectionError:
-        pass  # it may have been cut while we were still sending
+        pass  # it may be closed while the request is being sent
     finally:
         writer.close()
     assert (await pending.callback(code="abcd"))[0] == 200

@@ -215,12 +215,12 @@ def test_unwritable_folder_keeps_profiles_in_memory(monkeypatch: pytest.MonkeyPa
 
 def test_profiles_added_by_another_process_are_kept() -> None:
     """F33: two programs, one file."""
-    mine = Profiles.load()
-    mine.add(Profile("work", BASE))
+    profiles = Profiles.load()
+    profiles.add(Profile("work", BASE))
     code = (
         "from drio_tui.auth.profiles import Profile, Profiles\n"
         f"Profiles.load().add(Profile('other', {BASE!r}), make_current=False)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
-    mine.add(Profile("home", BASE))
+    profiles.add(Profile("home", BASE))
     assert [p.name for p in Profiles.load()] == ["work", "other", "home"]

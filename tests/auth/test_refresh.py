@@ -398,7 +398,7 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("trouble", FAILURES)
+@pytest.mark.parametrize("failure", FAILURES)
 async def test_network_failures_never_sign_out(user: User, failure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """B52: tokens are kept, `offline` is called once, the backoff grows, and then `online` is called."""
     monkeypatch.setattr(token_endpoint, "REFRESH_SECONDS", 0.3)
@@ -474,7 +474,7 @@ async def test_new_sign_in_ends_offline(user: User) -> None:
     await session.client.aclose()
 
 
-@pytest.mark.parametrize(("pick", "share"), [(min, 0.5), (max, 1.0)], ids=["shortest", "longest"])
+@pytest.mark.parametrize(("choose", "share"), [(min, 0.5), (max, 1.0)], ids=["shortest", "longest"])
 async def test_refresh_backoff_doubles_up_to_a_minute(
     session: Session, choose: Any, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -535,7 +535,7 @@ async def test_lock_held_by_another_process_raises_offline(session: Session, mon
     assert (await session.client.get("/things")).status_code == 200
 
 
-@pytest.mark.parametrize(("ours", "theirs", "posts"), [(0, 0, 1), (275, 0, 1), (0, 275, 2)])
+@pytest.mark.parametrize(("our_age", "other_age", "posts"), [(0, 0, 1), (275, 0, 1), (0, 275, 2)])
 async def test_tokens_refreshed_by_another_process_are_used(
     session: Session, our_age: float, other_age: float, posts: int
 ) -> None:
@@ -585,7 +585,7 @@ class Locked(MemoryKeyring):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "notice"),
+    ("failure", "notice"),
     [
         ("locked", "The keyring failed: KeyringLocked: Failed to unlock the collection!."),
         ("keeps", "The tokens could not be deleted here: the keyring (test refresh Locked) still holds the tokens"),

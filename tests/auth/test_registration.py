@@ -180,7 +180,7 @@ async def test_malformed_registration_raises_bad_answer(user: User, world: World
 
 
 @pytest.mark.parametrize(
-    ("member", "value"),
+    ("property_name", "value"),
     [
         ("client_id", "abc\x1b]52;c;x\x07"),
         ("client_id", "abc\r\nX-Header: 1"),
@@ -194,14 +194,14 @@ async def test_malformed_registration_raises_bad_answer(user: User, world: World
     ],
 )
 async def test_a_registration_with_control_characters_or_absurd_lengths_is_refused(
-    user: User, world: World, member: str, value: str
+    user: User, world: World, property_name: str, value: str
 ) -> None:
     """B11: before it reaches a URL, a header, a file or the screen."""
-    world.settings.secret_method = "client_secret_post" if member == "client_secret" else None
-    world.settings.registration = {member: value}
+    world.settings.secret_method = "client_secret_post" if property_name == "client_secret" else None
+    world.settings.registration = {property_name: value}
     with pytest.raises(BadAnswer) as caught:
         await user.sign_in()
-    assert member in caught.value.message
+    assert property_name in caught.value.message
     assert caught.value.message.isprintable()
     assert user.urls == []
     assert ClientRegistrationStore().of(world.issuer) == []

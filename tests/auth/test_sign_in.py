@@ -574,8 +574,8 @@ async def test_stored_client_secret_is_reused(user: User, world: World) -> None:
 
 async def test_expires_in_values(user: User, world: World, clock: FakeClock) -> None:
     """B38: number, numeric string, missing, invalid; `token_type` in any case."""
-    for given, expected in ((300, 300.0), ("300", 300.0), (None, None), ("soon", None), (-5, None), (True, None)):
-        world.settings.token = {"expires_in": given, "token_type": "bEaReR"}
+    for value, expected in ((300, 300.0), ("300", 300.0), (None, None), ("soon", None), (-5, None), (True, None)):
+        world.settings.token = {"expires_in": value, "token_type": "bEaReR"}
         done = await user.sign_in()
         assert done.tokens.lifetime == expected
         assert done.tokens.expires_at == (None if expected is None else clock.wall() + expected)

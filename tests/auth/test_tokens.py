@@ -122,10 +122,10 @@ def test_remaining_time_never_exceeds_the_lifetime(obtained: float, lifetime: fl
     expiry = TokenExpiry(token_set(clock, lifetime=lifetime, expires_at=obtained + lifetime), clock)
     clock.now += jump
     clock.ticks += ticks
-    left = expiry.remaining
-    assert left is not None
-    assert left <= lifetime + 1e-3
-    assert left <= lifetime - ticks + 1e-3
+    remaining = expiry.remaining
+    assert remaining is not None
+    assert remaining <= lifetime + 1e-3
+    assert remaining <= lifetime - ticks + 1e-3
 
 
 @pytest.mark.parametrize(
