@@ -132,9 +132,7 @@ async def test_body_of_a_401_is_not_read(bench: Bench) -> None:
     huge = answer(b"x" * (8 << 20), status=401)
     server, client = await bench.pair(huge, answer(APPS), auth=Refreshing("old", "new"))
     await client.list(APP)
-    assert [seen.connection for seen in server.seen] == [1, 2], (
-        "the body of the first was not read"
-    )
+    assert [seen.connection for seen in server.seen] == [1, 2], "the body of the first was not read"
 
 
 async def test_without_a_token_nothing_is_sent(bench: Bench) -> None:

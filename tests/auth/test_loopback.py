@@ -97,7 +97,7 @@ async def test_a_machine_without_ipv4_gets_the_ipv6_loopback(monkeypatch: pytest
             probe.bind(("::1", 0))
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
-    monkeypatch.setattr(loopback, "_bound", no_ipv4)
+    monkeypatch.setattr(loopback, "_listening_socket", no_ipv4)
     listener = await Listener.open()
     try:
         assert listener.redirect_uri == f"http://[::1]:{listener.port}/callback"
