@@ -80,7 +80,7 @@ def unusable_network(error: Exception) -> UsageError:
     )
 
 
-def settled(error: DrioError, method: str, path: str) -> DrioError:
+def final_error(error: DrioError, method: str, path: str) -> DrioError:
     """Return the error to raise after the last attempt of a request.
 
     For a POST or PATCH that may have been executed this is `OutcomeUnknown`, unless the server sent an error of its

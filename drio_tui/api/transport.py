@@ -24,9 +24,9 @@ from drio_tui.api.error_mapping import (
     REPEATABLE,
     ProxyRefused,
     as_ours,
+    final_error,
     is_transient,
     retry_after,
-    settled,
     unusable_network,
 )
 from drio_tui.api.errors import (
@@ -259,7 +259,7 @@ class Transport:
                 may_retry = method in REPEATABLE and attempt <= self.limits.retries and budget.left > 0
                 delay = self._delay(error, attempt) if may_retry else None
                 if delay is None:
-                    raise settled(error, method, path) from error.__cause__
+                    raise final_error(error, method, path) from error.__cause__
                 if method == "DELETE" and not isinstance(error, ConnectionFailed | RateLimited):
                     may_be_done = True
                 await self._wait(exchange, delay)
