@@ -51,9 +51,8 @@ async def register(
             method = secret_method
             response = await _post_registration(http, endpoint, redirect_uri, method, requested_scopes)
     if response.status == 400 and requested_scopes and "scope" in response.error_text().lower():
-        response = await _post_registration(
-            http, endpoint, redirect_uri, method, ()
-        )  # with the server's default scopes
+        # Without scopes, the server registers its default ones.
+        response = await _post_registration(http, endpoint, redirect_uri, method, ())
     if response.status not in (200, 201):
         raise _registration_error(response)
     return _registered_client(response, server.issuer, redirect_uri, now)
