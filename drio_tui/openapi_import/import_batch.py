@@ -9,7 +9,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.kinds import KINDS
 from drio_tui.openapi_import.planning import Plan, PlannedResource
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.batch import Batch, Task, change
+from drio_tui.workspace.saving.batch import Batch, Task
 from drio_tui.workspace.saving.duplicate import made_id
 from drio_tui.workspace.saving.save_result import CreateOutcome, Failed, SaveOutcome
 from drio_tui.workspace.saving.saver import Saver
@@ -77,7 +77,7 @@ class _Making:
             return {**now, **merged}
 
         kind = KINDS[resource.kind]
-        return await change(self._saver, kind, self._app, resource.changes, changed, group=self._group)
+        return await self._saver.change(kind, self._app, resource.changes, changed, group=self._group)
 
     async def _listed(self, kind: str, parent: str) -> set[str] | DrioError:
         """The ids of what is there of a kind: read once, then kept."""

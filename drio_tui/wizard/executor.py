@@ -20,7 +20,6 @@ from drio_tui.wizard.template_parts import brought_by, ids_of
 from drio_tui.wizard.validation import app_body
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.batch import change
 from drio_tui.workspace.saving.save_result import (
     CreateOutcome,
     Failed,
@@ -298,8 +297,8 @@ class Executor:
         state.state, state.mark = "sent", step.mark
         await self._keep()
         self._tell()
-        outcome = await change(
-            self.saver, kind, self.draft.app, id, lambda now: _merged(now, wanted), group=self.draft.group
+        outcome = await self.saver.change(
+            kind, self.draft.app, id, lambda now: _merged(now, wanted), group=self.draft.group
         )
         return _settle(state, outcome)
 

@@ -106,7 +106,7 @@ async def lists(camera: Camera) -> None:
     await camera.take("help")
     await camera.leave(app.screen)
     await pilot.press("ctrl+p")
-    await camera.shown("CommandPalette")
+    await camera.shown("Palette")
     await camera.take("palette")
     await pilot.press("escape")
     await camera.dialog("welcome", make_screen("welcome"))

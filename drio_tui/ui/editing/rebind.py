@@ -45,13 +45,13 @@ async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Resource
     preview = await saver.preview(edit)
     if not isinstance(preview, Preview):
         return preview
-    binding = preview.theirs.get("binding") or {}
+    binding = preview.remote.get("binding") or {}
     id = str(binding.get("integrationOperationId"))
     now = await saver.now(OPERATION, app, id)
     if not isinstance(now, dict):
         return Failed(now or DrioError("its operation is not there any more", title="It cannot be bound anew"))
     operation = Resource("operation", id, now)
-    schemas = await schemas_seen(drio.backend, app, preview.theirs)
+    schemas = await schemas_seen(drio.backend, app, preview.remote)
     title = Content.assemble("Bind it anew to ", safe_line(operation.name, 60, "bold"), ", as that is now.")
     no_way_back = Content.styled("This cannot be undone: drio knows no way back to that schema.", "$text-warning")
     about = [title, Content(), *difference(binding, operation, schemas), Content(), no_way_back]

@@ -303,7 +303,7 @@ class SaveScreen(DrioScreen[str | None]):
                 values = await self._ask(question)
                 if values is None:
                     return None
-                edit = Conflicted(edit, preview.merge, preview.theirs).resolved(values)
+                edit = Conflicted(edit, preview.merge, preview.remote).resolved(values)
                 continue
             if needs_review(self.kind, preview.diff) or preview.merge.stale:
                 found = preview.merge

@@ -10,9 +10,6 @@ from drio_tui.kinds import KINDS, Kind
 from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.saving import journal as journals
 from drio_tui.workspace.saving.save_result import (
-    DeletedElsewhere,
-    Edit,
-    Failed,
     Outcome,
     SaveOutcome,
     problem,
@@ -121,38 +118,16 @@ def can_be_switched(kind: Kind[Any]) -> bool:
     return model is not None and "is_enabled" in model.model_fields
 
 
-async def set_enabled(
-    saver: Saver, kind: Kind[Any], app: str, id: str, enabled: bool, *, group: str = ""
-) -> SaveOutcome:
-    """Enable or disable a tool or an app; other properties keep their current values."""
-    return await change(saver, kind, app, id, lambda raw: {**raw, "isEnabled": enabled}, group=group)
-
-
-async def change(
-    saver: Saver,
-    kind: Kind[Any],
-    app: str,
-    id: str,
-    to: Callable[[dict[str, Any]], dict[str, Any]],
-    *,
-    group: str = "",
-) -> SaveOutcome:
-    """Read a resource and save what `to` returns for its current value."""
-    current = await saver.now(kind, app, id)
-    if current is None:
-        return DeletedElsewhere(Edit(kind, app, id, {}, {}), {})
-    if not isinstance(current, dict):
-        return Failed(current)
-    return await saver.save(Edit(kind, app, id, current, to(current)), group=group)
-
-
 def enable_all(saver: Saver, app: str, resources: Sequence[Resource], enabled: bool) -> Batch:
     """Return a batch that enables or disables resources; one undo reverts all of it."""
     group = journals.new_id()
     verb = "Enable" if enabled else "Disable"
 
     def task(resource: Resource) -> Task:
-        kind = KINDS[resource.kind]
-        return Task(f"{verb} {resource.name}", lambda: set_enabled(saver, kind, app, resource.id, enabled, group=group))
+        def run() -> Awaitable[SaveOutcome]:
+            to = {"isEnabled": enabled}
+            return saver.change(KINDS[resource.kind], app, resource.id, lambda raw: {**raw, **to}, group=group)
+
+        return Task(f"{verb} {resource.name}", run)
 
     return Batch(task(resource) for resource in resources)

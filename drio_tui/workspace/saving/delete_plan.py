@@ -23,7 +23,7 @@ from drio_tui.kinds import KINDS, Kind, Reference
 from drio_tui.workspace.model.references import Link, Links
 from drio_tui.workspace.model.snapshot import Key, Snapshot
 from drio_tui.workspace.saving import journal as journals
-from drio_tui.workspace.saving.batch import Batch, Task, change
+from drio_tui.workspace.saving.batch import Batch, Task
 from drio_tui.workspace.saving.saver import Saver
 
 Rule = Literal["deleted", "cleared", "detached"]
@@ -110,8 +110,8 @@ class Plan:
                 kind, app, id, base=self._raws.get(step.key), ignoring=ignoring, links=links,
                 place=self._positions.get(step.key), group=group,
             )  # fmt: skip
-        return lambda: change(
-            saver, kind, app, id, lambda raw: without_references(kind, raw, step.member, step.targets),
+        return lambda: saver.change(
+            kind, app, id, lambda raw: without_references(kind, raw, step.member, step.targets),
             group=group,
         )  # fmt: skip
 

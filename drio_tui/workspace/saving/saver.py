@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +56,8 @@ from drio_tui.workspace.saving.single_flight import SingleFlight
 
 _MAX_ATTEMPTS = 3
 """How often an edit is read, merged and sent if the resource changes in between (412, or 409)."""
+PREVIEW_SECONDS = 3.0
+"""How long the read of a preview counts as the read of the save that follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,9 @@ class Preview:
 
     edit: Edit
     merge: Merge
-    theirs: Object
+    remote: Object
+    read_at: float = field(default_factory=time.monotonic)
+    """When `remote` was read, on the clock of `time.monotonic`."""
 
     @property
     def diff(self) -> tuple[FieldChange, ...]:
@@ -136,23 +141,51 @@ class Saver:
             return _refused_or_failed(remote)
         return Preview(edit, merge_edit(edit, remote), remote)
 
-    async def save(self, edit: Edit, *, group: str = "", undoes: str = "") -> SaveOutcome:
+    async def save(
+        self, edit: Edit, *, preview: Preview | None = None, group: str = "", undoes: str = ""
+    ) -> SaveOutcome:
         """Save the changes of an edit, merged with those that others made since `edit.base`.
 
+        The resource is read first, unless `preview` was made less than `PREVIEW_SECONDS` ago.
         The binding and chain of a tool and the actions of a widget have separate routes, used after the PATCH.
         """
         request_key = (edit.app, "save", edit.kind.name, edit.id, _digest(edit.base, edit.mine, [*edit.again]))
         resource_key = (edit.app, edit.kind.name, edit.id)
-        return await self.intents.once(
-            request_key, lambda: self.intents.exclusive(resource_key, lambda: self._save(edit, group, undoes))
-        )
 
-    async def _save(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
+        async def run() -> SaveOutcome:
+            fresh = preview is not None and time.monotonic() - preview.read_at < PREVIEW_SECONDS
+            return await self._save(edit, lambda _: edit, preview.remote if preview and fresh else None, group, undoes)
+
+        return await self.intents.once(request_key, lambda: self.intents.exclusive(resource_key, run))
+
+    async def change(
+        self, kind: Kind[Any], app: str, id: str, to: Callable[[dict[str, Any]], dict[str, Any]], *, group: str = ""
+    ) -> SaveOutcome:
+        """Read a resource and save what `to` returns for it; `to` must not modify its argument."""
+        request_key = (app, "change", kind.name, id, journals.new_id())
+
+        async def run() -> SaveOutcome:
+            deleted = Edit(kind, app, id, {}, {})
+            return await self._save(deleted, lambda raw: Edit(kind, app, id, raw, to(raw)), None, group, "")
+
+        return await self.intents.once(request_key, lambda: self.intents.exclusive((app, kind.name, id), run))
+
+    async def _save(
+        self, edit: Edit, edit_for: Callable[[dict[str, Any]], Edit], remote: Object | None, group: str, undoes: str
+    ) -> SaveOutcome:
+        """Save what `edit_for` returns for the current resource: `remote`, or what is read if that is None."""
         if (stopped := await self._wait_for_deploy(edit.app)) is not None:
             return stopped
         group = group or journals.new_id()
         for attempts_left in reversed(range(_MAX_ATTEMPTS)):
-            outcome = await self._save_once(edit, group, undoes)
+            current = await self._read(edit.kind, edit.app, edit.id) if remote is None else remote
+            remote = None
+            if current is None:
+                return DeletedElsewhere(edit, edit.mine)
+            if isinstance(current, DrioError):
+                return _refused_or_failed(current)
+            edit = edit_for(dict(current))
+            outcome = await self._write(edit, current, group, undoes)
             if (
                 not attempts_left
                 or not isinstance(outcome, Refused)
@@ -175,12 +208,8 @@ class Saver:
             diff(comparable(edit.kind, outcome.read), comparable(edit.kind, current))
         )
 
-    async def _save_once(self, edit: Edit, group: str, undoes: str) -> SaveOutcome:
-        remote = await self._read(edit.kind, edit.app, edit.id)
-        if remote is None:
-            return DeletedElsewhere(edit, edit.mine)
-        if isinstance(remote, DrioError):
-            return _refused_or_failed(remote)
+    async def _write(self, edit: Edit, remote: Object, group: str, undoes: str) -> SaveOutcome:
+        """Merge an edit with the current resource, and send the requests that it takes."""
         merge = merge_edit(edit, remote)
         if merge.conflicts:
             return Conflicted(edit, merge, remote)
@@ -276,7 +305,7 @@ class Saver:
                 if raw is not None:
                     await self._note_end(ended_entry(pending.entry, kind, raw, "done"), "done")
                     edit = Edit(kind, app, str(raw.get("id")), raw, {**raw, **body})
-                    outcome = await self._save(edit, group, undoes)
+                    outcome = await self._save(edit, lambda _: edit, None, group, undoes)
                     if isinstance(outcome, Conflicted | DeletedElsewhere):  # changed by others since it was found
                         return Unknown(pending.error, "applied", raw, group=group)
                     return outcome

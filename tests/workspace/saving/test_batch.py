@@ -11,7 +11,7 @@ from drio_tui.kinds import APP, AUTH, INTEGRATION, KINDS, OPERATION, TOOL, WIDGE
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
-from drio_tui.workspace.saving.batch import Choice, Result, can_be_switched, enable_all, set_enabled
+from drio_tui.workspace.saving.batch import Choice, Result, can_be_switched, enable_all
 from drio_tui.workspace.saving.delete_plan import blast_radius, plan_delete, rule_of
 from drio_tui.workspace.saving.duplicate import copy_name, duplicate, made_id, required_changes, why_not_copied
 from drio_tui.workspace.saving.save_result import ChangedMeanwhile, Saved
@@ -208,12 +208,14 @@ async def test_task_is_skipped_if_a_task_it_depends_on_failed(world: World) -> N
     assert batch.done
 
 
-async def test_set_enabled_sends_only_is_enabled(world: World) -> None:
+async def test_disabling_sends_only_is_enabled(world: World) -> None:
     assert [kind.name for kind in KINDS.values() if can_be_switched(kind)] == ["app", "tool"]
-    tool_outcome = await set_enabled(world.one.saver, TOOL, world.app, world.ids["tool a"], False)
+    tool_outcome = await world.one.saver.change(
+        TOOL, world.app, world.ids["tool a"], lambda raw: {**raw, "isEnabled": False}
+    )
     assert isinstance(tool_outcome, Saved)
     assert world.one.sent[-1][2] == {"isEnabled": False}
-    app_outcome = await set_enabled(world.one.saver, APP, world.app, world.app, False)
+    app_outcome = await world.one.saver.change(APP, world.app, world.app, lambda raw: {**raw, "isEnabled": False})
     assert isinstance(app_outcome, Saved)
     assert app_outcome.raw["isEnabled"] is False
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drio_tui.kinds import APP, AUTH, INTEGRATION, OPERATION, TOOL, WIDGET
+from drio_tui.workspace.saving import saver as saver_module
 from drio_tui.workspace.saving.save_result import (
     ChangedMeanwhile,
     Conflicted,
@@ -88,6 +89,47 @@ async def test_preview_returns_the_merge_and_writes_nothing(world: World, other_
     assert [change.dotted for change in preview.diff] == ["description"]
     assert [change.dotted for change in preview.merge.theirs] == ["name"]
     assert len(world.one.sent) == before
+
+
+async def test_a_save_after_a_recent_preview_does_not_read_again(
+    world: World, other_editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor, app, tool = world.one, world.app, world.ids["tool a"]
+    for seconds, expected in ((60.0, ["GET", "PATCH"]), (0.0, ["GET", "GET", "PATCH"])):
+        monkeypatch.setattr(saver_module, "PREVIEW_SECONDS", seconds)
+        edit = await editor.edit(TOOL, app, tool, description=f"after {seconds}")
+        editor.exchanges.clear()
+        preview = await editor.saver.preview(edit)
+        assert isinstance(preview, Preview)
+        await other_editor.client.update(TOOL, tool, {"name": f"Remote {seconds}"}, app=app)
+        outcome = await editor.saver.save(edit, preview=preview)
+        assert isinstance(outcome, Saved)
+        assert outcome.raw["name"] == f"Remote {seconds}"
+        assert [exchange.method for exchange in {one.number: one for one in editor.exchanges}.values()] == expected
+
+
+async def test_a_save_after_a_preview_reads_again_when_drio_says_that_the_resource_changed(
+    world: World, other_editor: Editor
+) -> None:
+    editor, app, tool = world.one, world.app, world.ids["tool a"]
+    edit = await editor.edit(TOOL, app, tool, description="local")
+    preview = await editor.saver.preview(edit)
+    assert isinstance(preview, Preview)
+    await other_editor.client.update(TOOL, tool, {"description": "remote"}, app=app)
+    editor.network.refuse.append(412)
+    outcome = await editor.saver.save(edit, preview=preview)
+    assert isinstance(outcome, Conflicted)
+    assert (await editor.raw(TOOL, app, tool))["description"] == "remote"
+
+
+async def test_a_change_reads_once_and_writes_what_differs(world: World) -> None:
+    editor, app, tool = world.one, world.app, world.ids["tool a"]
+    editor.exchanges.clear()
+    outcome = await editor.saver.change(TOOL, app, tool, lambda raw: {**raw, "isEnabled": False})
+    assert isinstance(outcome, Saved)
+    assert [exchange.method for exchange in {one.number: one for one in editor.exchanges}.values()] == ["GET", "PATCH"]
+    assert editor.sent == [("PATCH", tool, {"isEnabled": False})]
+    assert isinstance(await editor.saver.change(TOOL, app, "tool_none", dict), DeletedElsewhere)
 
 
 async def test_branding_is_merged_by_property(world: World, other_editor: Editor) -> None:

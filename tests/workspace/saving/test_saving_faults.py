@@ -12,7 +12,6 @@ import pytest
 from drio_tui.api.client import DrioClient
 from drio_tui.api.transport import Limits, Transport
 from drio_tui.kinds import INTEGRATION, OPERATION, TOOL, WIDGET
-from drio_tui.workspace.saving.batch import set_enabled
 from drio_tui.workspace.saving.cancellation import Stopped
 from drio_tui.workspace.saving.journal import Journal
 from drio_tui.workspace.saving.save_result import (
@@ -283,7 +282,7 @@ async def test_two_processes_of_one_profile_share_one_undo_history(world: World,
     changes: list[Callable[[], Awaitable[Any]]] = [
         lambda: editor.saver.create(TOOL, app, {"name": "From one"}),
         lambda: other_editor.saver.create(TOOL, app, {"name": "From two"}),
-        lambda: set_enabled(editor.saver, TOOL, app, tool, False),
+        lambda: editor.saver.change(TOOL, app, tool, lambda raw: {**raw, "isEnabled": False}),
         lambda: other_editor.saver.delete(TOOL, app, world.ids["tool c"]),
     ]
     await asyncio.gather(*(change() for change in changes))
