@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import time
 from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ from drio_tui.storage.files import private_dir, read_private, write_private
 VERSION = 1
 PATHS = {"/openapi.json": False, "/api/openapi.json": True}
 """The paths that are tried. True: relative to the origin, not the base URL; contract section 1.1 names both."""
+
+FRESH_SECONDS = 60.0
+"""For how long the document counts as that of the server without another request."""
 
 KEEP_BYTES = 16 << 20
 """The largest document that is cached; a larger one is downloaded again at each start."""
@@ -44,12 +48,17 @@ class ServerOpenApi:
         self._transport = transport
         self._cached: CacheEntry | None = None
         self._refresh_task: asyncio.Task[bool] | None = None
+        self._refreshed_at = -FRESH_SECONDS
         name = hashlib.sha256(transport.base_url.encode()).hexdigest()[:32]
         self.path: Path = paths.cache_dir() / "openapi" / f"{name}.json"
 
     def ask(self) -> asyncio.Task[bool]:
-        """Start downloading or revalidating the document, unless that is in progress; return the task."""
-        if self._refresh_task is None or self._refresh_task.done():
+        """Start downloading or revalidating the document, and return the task.
+
+        A request that is in progress, or was answered less than `FRESH_SECONDS` ago, is not repeated.
+        """
+        fresh = time.monotonic() - self._refreshed_at < FRESH_SECONDS
+        if self._refresh_task is None or (self._refresh_task.done() and not fresh):
             # An empty context: the task outlives the worker that starts it, and would keep the worker and its screen.
             self._refresh_task = asyncio.create_task(self._refresh(), context=Context())
         return self._refresh_task
@@ -80,8 +89,10 @@ class ServerOpenApi:
             if reply.status != 304:
                 self._cached = CacheEntry(reply.data, reply.headers.get("etag", ""), path)
                 await asyncio.to_thread(self._store, self._cached)
-            return True
-        self._cached = CacheEntry()
+            break
+        else:
+            self._cached = CacheEntry()
+        self._refreshed_at = time.monotonic()
         return True
 
     def _load(self) -> CacheEntry | None:
