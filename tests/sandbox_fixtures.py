@@ -1,8 +1,8 @@
-"""A sandbox for tests: in this process over ASGI (`sandbox`), or as a process over a socket (`sandbox_process`).
+"""A sandbox for tests: in this process over ASGI (`sandbox`), or as a separate process (`sandbox_process`).
 
 Both have `base_url` and `token` (the local user's). The in-process one has `app`, `database`, `transport`
-(an `httpx.ASGITransport`) and `client()`; the other is started once per test session and shared, so a
-test that needs it untouched makes its own with `start_sandbox`.
+(an `httpx.ASGITransport`) and `client()`. The process is started once per test session and shared; a test that
+needs a new one calls `start_sandbox`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PORT = 38999  # only named, never listened on: ASGI needs no socket
+PORT = 38999  # only part of the base URL: ASGI needs no socket
 API = "/api/v1"
 
 
@@ -46,14 +46,14 @@ class InProcess:
     database: Database
 
     def client(self, token: str | None = "") -> httpx.AsyncClient:
-        """An HTTP client, as the local user unless another token (None for nobody) is given."""
+        """Return an HTTP client with that token, by default the local user's; None for no token."""
         headers = {} if token is None else {"Authorization": f"Bearer {token or self.token}"}
         return httpx.AsyncClient(transport=self.transport, base_url=self.base_url, headers=headers)
 
 
 @asynccontextmanager
 async def in_process(folder: Path, **options: Any) -> AsyncIterator[InProcess]:
-    """A sandbox with its data in `folder`; `options` are those of its `Settings`."""
+    """Run a sandbox with its data in `folder`; `options` are those of its `Settings`."""
     pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
     from drio_tui.sandbox.app import create_app
     from drio_tui.sandbox.oauth import mint_local_token
@@ -62,35 +62,35 @@ async def in_process(folder: Path, **options: Any) -> AsyncIterator[InProcess]:
     settings = Settings(folder, f"http://127.0.0.1:{PORT}", **options)
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        box = app.state.sandbox
-        token = await mint_local_token(box.database, box.oauth.settings)
-        # a failure of the app becomes its answer, as over a socket
+        sandbox = app.state.sandbox
+        token = await mint_local_token(sandbox.database, sandbox.oauth.settings)
+        # an exception of the app becomes a response, as over a socket
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        yield InProcess(app, settings.base_url, token, transport, box.database)
+        yield InProcess(app, settings.base_url, token, transport, sandbox.database)
 
 
 def made_once(work: Coroutine[Any, Any, T]) -> T:
-    """Run what a fixture of the session needs, in an event loop of its own that no test sees."""
+    """Run the work of a session fixture in a separate event loop."""
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(work)
 
 
 @pytest.fixture(scope="session")
 def example_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a new sandbox with the example app: tests start from copies, which is quicker than making it."""
+    """The data folder of a new sandbox with the example app, of which tests use copies, since creating it is slow."""
     folder = tmp_path_factory.mktemp("example") / "sandbox"
 
-    async def make() -> None:
+    async def create() -> None:
         async with in_process(folder):
             pass
 
-    made_once(make())
+    made_once(create())
     return folder
 
 
 @pytest_asyncio.fixture
 async def sandbox(tmp_path: Path, example_data: Path) -> AsyncIterator[InProcess]:
-    """A new sandbox in this process, with the example app in it."""
+    """A new sandbox in this process with the example app."""
     shutil.copytree(example_data, tmp_path / "sandbox")
     async with in_process(tmp_path / "sandbox") as running:
         yield running
@@ -98,14 +98,14 @@ async def sandbox(tmp_path: Path, example_data: Path) -> AsyncIterator[InProcess
 
 @pytest_asyncio.fixture
 async def bare_sandbox(tmp_path: Path) -> AsyncIterator[InProcess]:
-    """A new sandbox in this process, without any app."""
+    """A new sandbox in this process without apps."""
     async with in_process(tmp_path / "sandbox", example_app=False) as running:
         yield running
 
 
 @dataclass
 class Process:
-    """A sandbox as a process of its own."""
+    """A sandbox as a separate process."""
 
     popen: subprocess.Popen[str]
     ready: dict[str, Any]
@@ -118,17 +118,17 @@ class Process:
         return str(self.ready["baseUrl"])
 
     def client(self) -> httpx.Client:
-        """An HTTP client as the local user."""
+        """Return an HTTP client with the local user's token."""
         return httpx.Client(base_url=self.base_url, headers={"Authorization": f"Bearer {self.token}"}, trust_env=False)
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, wait, and give the exit code (negative for a signal that killed it)."""
+        """Send a signal, wait, and return the exit code (negative for a signal that killed it)."""
         self.popen.send_signal(number)
         return self.popen.wait(20)
 
 
 def start_sandbox(data_dir: Path, *arguments: str, **options: Any) -> Process:
-    """A sandbox process that is ready; fails with what it wrote if it does not get there."""
+    """Start a sandbox process and wait until it is ready; if it is not, fail with its stderr."""
     pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
     stderr = data_dir.with_name(f"{data_dir.name}.stderr")
     with stderr.open("a") as log:
@@ -146,7 +146,7 @@ def start_sandbox(data_dir: Path, *arguments: str, **options: Any) -> Process:
 
 
 def close(process: Process) -> None:
-    """End a process whatever state it is in, and give its pipes back."""
+    """Kill a process if it is running, and close its pipes."""
     if process.popen.poll() is None:
         process.popen.kill()
         process.popen.wait(20)
@@ -157,7 +157,7 @@ def close(process: Process) -> None:
 
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A sandbox process with the example app, shared by the whole test session."""
+    """A sandbox process with the example app, shared by the test session."""
     process = start_sandbox(tmp_path_factory.mktemp("shared") / "sandbox")
     yield process
     close(process)
@@ -165,7 +165,7 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proces
 
 @pytest.fixture
 def background(tmp_path: Path) -> Iterator[Path]:
-    """A data folder whose sandbox in the background, once there is one, is stopped after the test."""
+    """A data folder; a background sandbox that a test starts there is stopped after the test."""
     from drio_tui.launcher import stop_sandbox
 
     yield tmp_path / "box"

@@ -1,1 +1,1 @@
-"""The sandbox: a faithful drio on this machine, with real HTTP, real OAuth and a real database."""
+"""The sandbox: a local server with drio's API, over real HTTP, with real OAuth and a real database."""

@@ -18,35 +18,35 @@ from drio_tui.sandbox import oauth, openapi, problems, routes, upstream
 from drio_tui.sandbox.allowed import AllowedHosts
 from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.db import Database
-from drio_tui.sandbox.limits import Limits
+from drio_tui.sandbox.limits import LimitsMiddleware
 from drio_tui.sandbox.mcp import deployment_store, endpoint
-from drio_tui.sandbox.middleware import Guard
+from drio_tui.sandbox.middleware import GuardMiddleware
 from drio_tui.sandbox.secrets import SecretsUnavailable
 from drio_tui.sandbox.services import apps
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX, Settings
 from drio_tui.sandbox.store import Store
-from drio_tui.sandbox.tables import NoteRow, ResourceRow
+from drio_tui.sandbox.tables import MetaRow, ResourceRow
 
 log = logging.getLogger("drio_tui.sandbox")
 
-EXAMPLE = {
+EXAMPLE_APP = {
     "templateId": "support",
     "name": "Acme Support",
     "slug": "acme-support",
     "companyUrl": "https://acme.com",
 }
-"""The app that is there when a sandbox is new."""
+"""The app that a new sandbox starts with."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application; its lifespan opens the database (raising `StorageError`) and closes it."""
+    """Return the application. Its lifespan opens the database (or raises `StorageError`) and closes it."""
     database = Database(settings.target)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with database:
             await _prepare(sandbox)
-            async with live.running():
+            async with mcp_endpoint.running():
                 yield
 
     app = FastAPI(
@@ -59,75 +59,82 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    routes.install(app)  # first, since routes are tried in their order
+    routes.install(app)  # first: Starlette tries routes in the order in which they were added
     upstream.install(app)
     server = oauth.install(app, database, oauth.OAuthSettings(base_url=settings.base_url))
     sandbox = app.state.sandbox = Sandbox(settings, database, server, AllowedHosts(settings.data_dir))
-    live = endpoint.install(app, sandbox)
+    mcp_endpoint = endpoint.install(app, sandbox)
     openapi.install(app, settings)
     app.state.methods_at = routes.methods(app)
-    app.add_middleware(Limits, max_body=settings.max_body)
+    app.add_middleware(LimitsMiddleware, max_body=settings.max_body)
     port = urlsplit(settings.base_url).port or 80
-    app.add_middleware(Guard, port=port, json_only=("/api/", "/mcp/", "/sandbox/"), sandbox_id=lambda: sandbox.id)
+    app.add_middleware(
+        GuardMiddleware, port=port, json_only=("/api/", "/mcp/", "/sandbox/"), sandbox_id=lambda: sandbox.id
+    )
     return app
 
 
 async def _prepare(sandbox: Sandbox) -> None:
-    """What a new sandbox has: a key for its helpdesk, the local user, and an example app."""
+    """Create what a new sandbox lacks (ids, the helpdesk's key, the local user, an example app).
+
+    If the sandbox has another base URL than at the last start, update the URLs of its helpdesk.
+    """
     settings = sandbox.settings
-    async with sandbox.alone("start") as session:
+    async with sandbox.exclusive("start") as session:
         user = await oauth.local_user(session, sandbox.oauth.settings)
-        sandbox.id, _ = await _remember(session, "id", secrets.token_hex(12))
-        sandbox.upstream_key, fresh = await _upstream_key(sandbox, session)
-        if fresh and settings.example_app:
+        sandbox.id, _ = await _get_or_insert(session, "id", secrets.token_hex(12))
+        sandbox.upstream_key, is_new = await _upstream_key(sandbox, session)
+        if is_new and settings.example_app:
             store = Store(session, user.id, settings)
-            await apps.create(store, EXAMPLE, upstream_key=sandbox.upstream_key)
-        before, fresh = await _remember(session, "base_url", settings.base_url)
-        if not fresh and before != settings.base_url:
-            await _follow_helpdesk(session, before + UPSTREAM_PREFIX, settings.upstream_url)
-            await deployment_store.move_own_upstream(session, before + UPSTREAM_PREFIX, settings.upstream_url)
-            await session.execute(update(NoteRow).where(NoteRow.name == "base_url").values(value=settings.base_url))
+            await apps.create(store, EXAMPLE_APP, upstream_key=sandbox.upstream_key)
+        old_base_url, is_new = await _get_or_insert(session, "base_url", settings.base_url)
+        if not is_new and old_base_url != settings.base_url:
+            old_upstream_url = old_base_url + UPSTREAM_PREFIX
+            await _move_integrations(session, old_upstream_url, settings.upstream_url)
+            await deployment_store.move_deployed_integrations(session, old_upstream_url, settings.upstream_url)
+            await session.execute(update(MetaRow).where(MetaRow.name == "base_url").values(value=settings.base_url))
 
 
 async def _upstream_key(sandbox: Sandbox, session: AsyncSession) -> tuple[str, bool]:
-    """The helpdesk's API key, and whether it is new; one for this run only while the secrets cannot be read."""
-    vault = sandbox.settings.vault
-    value = f"helpdesk_{secrets.token_urlsafe(24)}"
-    known = await session.scalar(select(NoteRow.value).where(NoteRow.name == "upstream_key"))
-    given = sandbox.settings.secret_key_file is not None
-    if given:
-        await vault.check()
+    """Return the helpdesk's API key, and whether it is new; a temporary key if the stored one cannot be unsealed."""
+    cipher = sandbox.settings.cipher
+    new_key = f"helpdesk_{secrets.token_urlsafe(24)}"
+    stored = await session.scalar(select(MetaRow.value).where(MetaRow.name == "upstream_key"))
+    has_key_file = sandbox.settings.secret_key_file is not None
+    if has_key_file:
+        await cipher.check()
     try:
-        found = await deployment_store.secret_note(session, vault, "upstream_key", value)
-        await deployment_store.seal_what_is_open(session, vault, sqlite=sandbox.database.path is not None)
-        return found
+        key_and_is_new = await deployment_store.get_or_insert_secret(session, cipher, "upstream_key", new_key)
+        await deployment_store.seal_plaintext_secrets(session, cipher, sqlite=sandbox.database.path is not None)
+        return key_and_is_new
     except SecretsUnavailable as error:
-        if known is None or given:  # a new sandbox without a place for its key is of no use, nor is the wrong key
+        # A new sandbox that cannot store its key is of no use, and a key file must be the right one.
+        if stored is None or has_key_file:
             raise
         log.warning("%s: %s. Calls that sign in will fail. %s", error.title, error.message, error.hint)
-        return value, False
+        return new_key, False
 
 
-async def _follow_helpdesk(session: AsyncSession, before: str, now: str) -> None:
-    """Point the integrations that use the sandbox's own helpdesk at where it is served this time."""
+async def _move_integrations(session: AsyncSession, old_url: str, new_url: str) -> None:
+    """Replace the old URL of the sandbox's own helpdesk in the `baseUrl` of integrations."""
     rows = await session.execute(
         select(ResourceRow.id, ResourceRow.document).where(
-            ResourceRow.kind == "integration", ResourceRow.document.contains(before, autoescape=True)
+            ResourceRow.kind == "integration", ResourceRow.document.contains(old_url, autoescape=True)
         )
     )
     for resource_id, text in rows.all():
         document = loads(text)
-        if document["baseUrl"] == before or document["baseUrl"].startswith(before + "/"):
-            document["baseUrl"] = now + document["baseUrl"].removeprefix(before)
+        if document["baseUrl"] == old_url or document["baseUrl"].startswith(old_url + "/"):
+            document["baseUrl"] = new_url + document["baseUrl"].removeprefix(old_url)
             await session.execute(
                 update(ResourceRow).where(ResourceRow.id == resource_id).values(document=dumps(document))
             )
 
 
-async def _remember(session: AsyncSession, name: str, value: str) -> tuple[str, bool]:
-    """The note of that name, made with `value` where there is none yet; and whether it was made now."""
-    known = await session.scalar(select(NoteRow.value).where(NoteRow.name == name))
-    if known is not None:
-        return known, False
-    await session.execute(insert(NoteRow).values(name=name, value=value))
+async def _get_or_insert(session: AsyncSession, name: str, value: str) -> tuple[str, bool]:
+    """Return the stored value of `name`, or insert `value` if there is none; and whether it was inserted."""
+    stored = await session.scalar(select(MetaRow.value).where(MetaRow.name == name))
+    if stored is not None:
+        return stored, False
+    await session.execute(insert(MetaRow).values(name=name, value=value))
     return value, True

@@ -1,4 +1,4 @@
-"""Reading request bodies: only JSON that can be kept exactly, no larger than allowed."""
+"""Strict parsing of JSON request bodies: only what can be stored without loss."""
 
 from __future__ import annotations
 
@@ -11,56 +11,57 @@ from fastapi.routing import APIRoute
 from drio_tui.api.json_codec import MalformedJson, loads
 from drio_tui.sandbox.problems import Problem, invalid
 
-_DEEPEST = 100
+_MAX_DEPTH = 100
 _MALFORMED = "The body is not JSON."
 
 
 class StrictRequest(Request):
-    """A request whose JSON is read without losing anything: repeated names, NaN and the like are refused."""
+    """A request whose JSON is parsed without loss: duplicate names, NaN and the like are refused."""
 
     async def json(self) -> Any:
-        """The body. Raises `Problem` 400."""
+        """Return the parsed body. Raises `Problem` 400."""
         try:
             value = loads(await self.body())
         except MalformedJson as error:
             raise Problem(
-                400, f"{_MALFORMED[:-1]}: {error}.", code="invalid_json", details=_about_all(str(error))
+                400, f"{_MALFORMED[:-1]}: {error}.", code="invalid_json", details=_body_error(str(error))
             ) from None
-        if _deeper(value, _DEEPEST):
-            raise invalid([("", "is nested too deeply")], f"The body is nested more than {_DEEPEST} levels deep.")
+        if _is_deeper(value, _MAX_DEPTH):
+            raise invalid([("", "is nested too deeply")], f"The body is nested more than {_MAX_DEPTH} levels deep.")
         return value
 
 
 class StrictRoute(APIRoute):
-    """A route that takes `application/json` only, and reads it as `StrictRequest` does."""
+    """A route that accepts `application/json` only and parses it as `StrictRequest` does."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
         if self.body_field is None:
             return handler
 
-        async def read_strictly(request: Request) -> Response:
-            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind != "application/json":
+        async def strict_handler(request: Request) -> Response:
+            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if media_type != "application/json":
                 raise Problem(415, "The body has to be application/json.")
             return await handler(StrictRequest(request.scope, request.receive))
 
-        return read_strictly
+        return strict_handler
 
 
-def _about_all(message: str) -> dict[str, Any]:
+def _body_error(message: str) -> dict[str, Any]:
+    """Return error details that are about the whole body."""
     return {"fields": [{"path": "", "message": message}]}
 
 
-def _deeper(value: Any, levels: int) -> bool:
-    """Whether `value` has more than `levels` levels; without recursion of its own."""
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether `value` is nested more than `levels` deep; iterative, so that no depth overflows the stack."""
     layer = [value]
     for _ in range(levels):
         layer = [
             item
-            for outer in layer
-            if isinstance(outer, dict | list)
-            for item in (outer.values() if isinstance(outer, dict) else outer)
+            for container in layer
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
             if isinstance(item, dict | list)
         ]
         if not layer:

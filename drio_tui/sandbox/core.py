@@ -1,4 +1,4 @@
-"""One sandbox: its settings, its database, and the answers it remembers."""
+"""One sandbox: its settings, its database, and its cache of responses."""
 
 from __future__ import annotations
 
@@ -21,73 +21,73 @@ from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.store import Store
 
 JSON = "application/json"
-Key = tuple[str, ...]
+CacheKey = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Answers:
-    """Bodies of GETs that were answered since the last write, by user and address.
+class ResponseCache:
+    """Response bodies of GETs since the last write, by user and path.
 
-    Every write of this process empties it, before the write is acknowledged. It is used where this
-    process is the only one that writes (SQLite), so what it holds is always what the database would give.
+    Every write of this process empties the cache before the write is acknowledged. It is only used where
+    this process is the only writer (SQLite), so a cached body is always what the database would give.
     """
 
     limit: int = 16 << 20
     generation: int = 0
     _size: int = 0
-    _known: dict[Key, bytes] = field(default_factory=dict)
+    _bodies: dict[CacheKey, bytes] = field(default_factory=dict)
 
-    def get(self, key: Key) -> bytes | None:
-        return self._known.get(key)
+    def get(self, key: CacheKey) -> bytes | None:
+        return self._bodies.get(key)
 
-    def put(self, key: Key, body: bytes, generation: int) -> None:
-        """Remember an answer whose reading began at `generation`; one that a write overtook is not kept."""
+    def put(self, key: CacheKey, body: bytes, generation: int) -> None:
+        """Cache a body that was read from `generation` on, unless a write has happened since."""
         if generation != self.generation or len(body) > self.limit // 8:
             return
         if self._size + len(body) > self.limit:
-            self._known.clear()
+            self._bodies.clear()
             self._size = 0
-        self._size += len(body) - len(self._known.get(key, b""))
-        self._known[key] = body
+        self._size += len(body) - len(self._bodies.get(key, b""))
+        self._bodies[key] = body
 
-    def forget(self) -> None:
-        """Something was written."""
+    def clear(self) -> None:
+        """Empty the cache after a write, and start a new generation."""
         self.generation += 1
-        self._known.clear()
+        self._bodies.clear()
         self._size = 0
 
 
 @dataclass(slots=True)
 class Sandbox:
-    """What the routes work with; `app.state.sandbox`.
+    """The state that the routes share, `app.state.sandbox`.
 
-    `id` names its data, on whatever port they are served.
+    `id` identifies the data, whatever port they are served on.
     """
 
     settings: Settings
     database: Database
     oauth: OAuthServer
     allowed: AllowedHosts
-    answers: Answers = field(default_factory=Answers)
+    cache: ResponseCache = field(default_factory=ResponseCache)
     upstream_key: str = field(default="", repr=False)
     id: str = ""
     connections: Callable[[], int] = field(default=lambda: 0, repr=False)
 
     @contextlib.asynccontextmanager
     async def writing(self, user: Principal) -> AsyncIterator[Store]:
-        """A store in a write transaction, committed when the block ends."""
+        """Open a store in a write transaction, committed when the block ends."""
         try:
-            async with self.alone(user.user_id) as session:
+            async with self.exclusive(user.user_id) as session:
                 yield Store(session, user.user_id, self.settings)
         finally:
-            self.answers.forget()
+            self.cache.clear()
 
     @contextlib.asynccontextmanager
-    async def alone(self, name: str) -> AsyncIterator[AsyncSession]:
-        """A write transaction in which no other one of the same `name` runs, wherever the data are.
+    async def exclusive(self, name: str) -> AsyncIterator[AsyncSession]:
+        """Open a write transaction that excludes every other one of the same `name`, on either database.
 
-        SQLite has one writer at a time anyway; on PostgreSQL, where two could take the same
-        key or close a chain from both ends, they wait for each other.
+        SQLite has one writer at a time anyway. On PostgreSQL two could take the same key, or close a
+        chain to a cycle from both ends, so an advisory lock makes one wait for the other.
         """
         async with self.database.session() as session:
             if self.database.path is None:
@@ -97,38 +97,40 @@ class Sandbox:
 
     @contextlib.asynccontextmanager
     async def reading(self, user: Principal) -> AsyncIterator[Store]:
-        """A store over one consistent state."""
+        """Open a store over one consistent state of the database."""
         async with self.database.read() as session:
             yield Store(session, user.user_id, self.settings)
 
-    async def show(self, user: Principal, key: Key, load: Callable[[Store], Awaitable[bytes]]) -> Response:
-        """The answer to a GET: the remembered body, or what `load` makes."""
+    async def cached_response(
+        self, user: Principal, key: CacheKey, load: Callable[[Store], Awaitable[bytes]]
+    ) -> Response:
+        """Return the response to a GET: the cached body, or the one that `load` returns."""
         key = (user.user_id, *key)
-        body = self.answers.get(key)
+        body = self.cache.get(key)
         if body is None:
-            generation = self.answers.generation
+            generation = self.cache.generation
             async with self.reading(user) as store:
                 body = await load(store)
             if self.database.path is not None:
-                self.answers.put(key, body, generation)
+                self.cache.put(key, body, generation)
         return Response(body, media_type=JSON)
 
 
 def sandbox_of(request: Request) -> Sandbox:
-    """The sandbox that a request came to."""
+    """Return the sandbox that serves a request."""
     return cast(Sandbox, request.app.state.sandbox)
 
 
 async def require_sandbox(request: Request) -> Sandbox:
-    """`sandbox_of` as a dependency: a coroutine, since FastAPI calls plain functions in another thread."""
+    """Return `sandbox_of(request)`; a coroutine, since FastAPI runs plain functions in another thread."""
     return sandbox_of(request)
 
 
-def as_json(value: Any) -> bytes:
-    """A body of JSON in ASCII."""
+def json_bytes(value: Any) -> bytes:
+    """Return a value as JSON in ASCII."""
     return dumps(value).encode("ascii")
 
 
-def reply(status: int, value: Any) -> Response:
-    """An answer with a JSON body."""
-    return Response(as_json(value), status, media_type=JSON)
+def json_response(status: int, value: Any) -> Response:
+    """Return a response with a JSON body."""
+    return Response(json_bytes(value), status, media_type=JSON)

@@ -1,15 +1,15 @@
-"""The folder a sandbox lives in: who holds it, where it listens, and the local user's token.
+"""The data folder of a sandbox: its lock, its process info, and the local user's token.
 
-| file           | mode | what                                                                          |
-|----------------|------|-------------------------------------------------------------------------------|
-| `sandbox.lock` | 0600 | locked by the one process that uses the folder; the lock goes with the process |
-| `sandbox.json` | 0600 | `pid`, `id`, `baseUrl`, `options` … of that process, removed when it ends     |
-| `sandbox.stopped` | 0600 | there when `drio-tui sandbox stop` ended it, removed at the next start     |
-| `sandbox.log`  | 0600 | what it logs when it runs in the background                                   |
-| `local-token`  | 0600 | a bearer token of the local user                                              |
-| `last-port`    | 0600 | the port it listened on last, taken again where that is possible              |
-| `allowed-hosts.json` | 0600 | the private addresses that deployed apps may call (`allowed`)           |
-| `sandbox.db`   | 0600 | the data, unless they are in another database                                 |
+| file                 | mode | content                                                                 |
+|----------------------|------|-------------------------------------------------------------------------|
+| `sandbox.lock`       | 0600 | locked by the one process that uses the folder, for as long as it lives |
+| `sandbox.json`       | 0600 | `pid`, `id`, `baseUrl`, `options` … of that process, removed at its end |
+| `sandbox.stopped`    | 0600 | exists after `drio-tui sandbox stop`, removed at the next start         |
+| `sandbox.log`        | 0600 | the log of a sandbox that runs in the background                        |
+| `local-token`        | 0600 | a bearer token of the local user                                        |
+| `last-port`          | 0600 | the port of the last run, used again if it is free                      |
+| `allowed-hosts.json` | 0600 | the private addresses that deployed apps may call (see `allowed`)       |
+| `sandbox.db`         | 0600 | the data, unless they are in another database                           |
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from typing import Any
 from drio_tui.api.errors import DrioError
 from drio_tui.storage.files import NotOurs, private_dir, read_private, reason_of, write_private
 
-_TRIES = 5
-_PAUSE = 0.06  # seconds
+_LOCK_ATTEMPTS = 5
+_LOCK_PAUSE = 0.06  # seconds
 
 
 class SandboxError(DrioError):
-    """The sandbox cannot do what was asked; the message names the file, port or process in the way."""
+    """The sandbox cannot do what was requested; the message names the file, port or process that is the cause."""
 
     title = "The sandbox cannot do that"
 
@@ -44,7 +44,7 @@ class AlreadyRunning(SandboxError):
 
 
 class DataDir:
-    """One data folder, by its path. Every `OSError` about it becomes a `SandboxError`."""
+    """The data folder at `path`. Every `OSError` about it becomes a `SandboxError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
@@ -55,60 +55,60 @@ class DataDir:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder, made where it is missing. Raises `AlreadyRunning`, saying who has it.
+        """Hold the lock of the folder, which is created if it is missing. Raises `AlreadyRunning`, naming the holder.
 
-        What a killed process said of itself is removed: with the folder held, it would be taken for the holder's.
+        The process info that a killed process left is removed: it would be taken for the new holder's.
         """
-        with plainly(self.path):
+        with as_sandbox_error(self.path):
             private_dir(self.path)
             handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
-            for attempt in range(_TRIES):
+            for attempt in range(_LOCK_ATTEMPTS):
                 if _lock(handle):
                     break
-                if attempt == _TRIES - 1:
-                    raise AlreadyRunning(self._who())
-                time.sleep(_PAUSE)  # someone may only be looking whether the lock is held
-            self.untell()
+                if attempt == _LOCK_ATTEMPTS - 1:
+                    raise AlreadyRunning(self._describe_holder())
+                time.sleep(_LOCK_PAUSE)  # another process may hold it only to test whether it is held
+            self.remove_info()
             yield
         finally:
             os.close(handle)
 
-    def _who(self) -> str:
-        told = self.told()
-        if told is None:
+    def _describe_holder(self) -> str:
+        info = self.read_info()
+        if info is None:
             return f"a process that is starting or ending holds {self._lock}"
-        return f"process {told.get('pid')} serves {self.path} at {told.get('baseUrl')}"
+        return f"process {info.get('pid')} serves {self.path} at {info.get('baseUrl')}"
 
-    def told(self) -> dict[str, Any] | None:
-        """What the process that holds the folder says of itself (what a dead one said, if nobody holds it)."""
+    def read_info(self) -> dict[str, Any] | None:
+        """Return the info of the process that holds the folder, or of the last one if it was killed."""
         try:
-            told = json.loads(read_private(self._info))
+            info = json.loads(read_private(self._info))
         except (OSError, ValueError):
             return None
-        return told if isinstance(told, dict) else None
+        return info if isinstance(info, dict) else None
 
-    def tell(self, told: dict[str, Any]) -> None:
-        """Say where this process listens."""
-        with plainly(self._info):
-            write_private(self._info, json.dumps(told).encode() + b"\n")
+    def write_info(self, info: dict[str, Any]) -> None:
+        """Write the info of this process: its pid, its base URL and so on."""
+        with as_sandbox_error(self._info):
+            write_private(self._info, json.dumps(info).encode() + b"\n")
 
-    def untell(self) -> None:
-        """Take that back."""
+    def remove_info(self) -> None:
+        """Remove the process info, if there is any."""
         with contextlib.suppress(OSError):
             self._info.unlink()
 
-    def forget_stop(self) -> None:
-        """Take note that a sandbox runs here again."""
+    def clear_stopped(self) -> None:
+        """Remove the marker that `drio-tui sandbox stop` left."""
         with contextlib.suppress(OSError):
             (self.path / "sandbox.stopped").unlink()
 
-    def is_there(self) -> bool:
-        """Whether the folder still has the lock that `held` took."""
+    def exists(self) -> bool:
+        """Whether the folder still has the lock file that `held` created."""
         return self._lock.exists()
 
     def last_port(self) -> int:
-        """The port of the last time, 0 where it is not known."""
+        """Return the port of the last run, 0 if it is not known."""
         try:
             text = read_private(self._port, limit=8).strip()
         except OSError:
@@ -116,32 +116,34 @@ class DataDir:
         return int(text) if text.isdigit() and int(text) < 65536 else 0
 
     def keep_port(self, port: int) -> None:
-        with plainly(self._port):
+        """Write the port for the next run."""
+        with as_sandbox_error(self._port):
             write_private(self._port, b"%d\n" % port)
 
     def token(self) -> str | None:
-        """The local user's token, None where there is none that only its owner could have read."""
+        """Return the local user's token; None if there is none, or if other users could have read it."""
         try:
             return read_private(self._token).decode("ascii").strip() or None
         except (FileNotFoundError, NotOurs, UnicodeDecodeError):
             return None
         except OSError as error:
-            raise _plain(self._token, error) from error
+            raise _sandbox_error(self._token, error) from error
 
-    def keep_token(self, token: str) -> None:
+    def write_token(self, token: str) -> None:
         """Write the local user's token."""
-        with plainly(self._token):
+        with as_sandbox_error(self._token):
             if self._token.is_symlink():
                 self._token.unlink()
             write_private(self._token, token.encode("ascii") + b"\n")
 
-    def forget_token(self) -> None:
-        with plainly(self._token):
+    def remove_token(self) -> None:
+        """Remove the local user's token, if there is one."""
+        with as_sandbox_error(self._token):
             self._token.unlink(missing_ok=True)
 
 
 def _lock(handle: int) -> bool:
-    """Take the lock on an open file, without waiting; whether it was free."""
+    """Lock an open file without waiting; return whether it was free."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -156,14 +158,14 @@ def _lock(handle: int) -> bool:
     return True
 
 
-def _plain(path: Path, error: OSError) -> SandboxError:
+def _sandbox_error(path: Path, error: OSError) -> SandboxError:
     return SandboxError(f"{path}: {reason_of(error)}", hint="Check the folder, or choose another with --data.")
 
 
 @contextlib.contextmanager
-def plainly(path: Path) -> Iterator[None]:
+def as_sandbox_error(path: Path) -> Iterator[None]:
     """Turn an `OSError` about `path` into a `SandboxError`."""
     try:
         yield
     except OSError as error:
-        raise _plain(path, error) from error
+        raise _sandbox_error(path, error) from error

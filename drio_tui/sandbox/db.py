@@ -1,12 +1,12 @@
 """The sandbox's database: SQLite in one private file by default, PostgreSQL by URL.
 
 `Database.session()` is a write transaction, `Database.read()` a consistent snapshot. On SQLite a write
-transaction takes the write lock at its start (`BEGIN IMMEDIATE`) and writers of this process queue for
-it, so that none fails half way with "database is locked"; the journal is a WAL flushed on every commit,
-so that what was acknowledged survives a kill or a power cut.
+transaction takes the write lock at its start (`BEGIN IMMEDIATE`) and the writers of this process queue for
+it, so that none fails half-way with "database is locked". The WAL is flushed on every commit, so that an
+acknowledged write survives a kill or a power failure.
 
-A database that is damaged, foreign or of another version is refused with a `StorageError`; nothing is
-ever repaired by emptying it.
+A damaged database, one of another version, and one that is not the sandbox's are refused with a
+`StorageError`; nothing is ever repaired by emptying it.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from drio_tui.sandbox.wal import is_damaged
 from drio_tui.storage.files import private_dir, reason_of, sync_dir
 
 SCHEMA_VERSION = 1
-"""Raise it with every change to a table that `create_all` cannot make by itself."""
+"""Increase it with every change to a table that `create_all` cannot make."""
 
 FILE_NAME = "sandbox.db"
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BUSY_MS = 15_000
 _READ_BUSY_MS = 2_000
 _FULL_CHECK_BYTES = 64 << 20
-_ADVISORY_LOCK = 0x6472696F  # "drio"; held while two processes could create the same tables
+_ADVISORY_LOCK = 0x6472696F  # "drio"; held while tables are created, so that two processes do not do so at once
 _ADVICE = "Run `drio-tui sandbox reset`: it sets the old data aside as a backup and starts afresh."
 _SNAPSHOT: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _PRAGMAS = (
@@ -61,7 +61,7 @@ class StorageError(DrioError):
 
 
 class Base(DeclarativeBase):
-    """Base of every table; names of constraints are spelled out so that they are the same on every engine."""
+    """The base of every table, with a naming convention that gives constraints the same names on every engine."""
 
     metadata = MetaData(
         naming_convention={
@@ -75,7 +75,7 @@ class Base(DeclarativeBase):
 
 
 class SchemaVersion(Base):
-    """One row that says which shape the tables have."""
+    """One row with the version of the database schema."""
 
     __tablename__ = "schema_version"
 
@@ -109,7 +109,7 @@ class Database:
             self.url = self.url.set(drivername="postgresql+asyncpg")
         else:
             raise StorageError(f"{self.url.get_backend_name()} is not supported", hint="Use SQLite or PostgreSQL.")
-        self._writers = asyncio.Lock()
+        self._write_lock = asyncio.Lock()
         self._engine: AsyncEngine | None = None
         self._reader: AsyncEngine | None = None
 
@@ -118,7 +118,7 @@ class Database:
 
     @property
     def name(self) -> str:
-        """The file, or the URL without its password: fit for messages."""
+        """The file, or the URL without its password, for messages."""
         return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
 
     @property
@@ -129,23 +129,23 @@ class Database:
         return self._engine
 
     async def open(self) -> Self:
-        """Check the database, make what is missing, and be ready. Raises `StorageError`."""
+        """Check the database, create what is missing, and open the connections. Raises `StorageError`."""
         if self.path is not None:
             await asyncio.to_thread(_prepare_file, self.path)
         try:
-            self._engine = _engine(self.url)
+            self._engine = _create_engine(self.url)
             await self.create_all()
-            self._reader = _reader(self.url) if self.path else self._engine.execution_options(**_SNAPSHOT)
+            self._reader = _create_reader(self.url) if self.path else self._engine.execution_options(**_SNAPSHOT)
         except BaseException:
             await self.close()
             raise
         return self
 
     async def close(self) -> None:
-        """Give every connection back; the WAL is folded into the file by the last one."""
+        """Close every connection; SQLite checkpoints the WAL when the last one closes."""
         reader, engine = self._reader, self._engine
         self._reader = self._engine = None
-        if reader is not None and self.path is not None:  # on PostgreSQL it shares the other one's connections
+        if reader is not None and self.path is not None:  # on PostgreSQL it shares the connections of the engine
             await reader.dispose()
         if engine is not None:
             await engine.dispose()
@@ -159,40 +159,40 @@ class Database:
         await self.close()
 
     async def create_all(self) -> None:
-        """Create the tables that are missing; refuse a database of another version (`StorageError`)."""
+        """Create the tables that are missing. Raises `StorageError` for a database of another version."""
         async with self.session() as session:
             if self.path is None:
                 await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             connection = await session.connection()
             tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
             if SchemaVersion.__tablename__ in tables:
-                found = (await session.execute(select(SchemaVersion.version))).scalar_one_or_none()
-                if found != SCHEMA_VERSION:
-                    raise _other_version(self.name, found)
+                version = (await session.execute(select(SchemaVersion.version))).scalar_one_or_none()
+                if version != SCHEMA_VERSION:
+                    raise _other_version(self.name, version)
             elif tables & set(Base.metadata.tables):
                 raise StorageError(f"{self.name} is not a database of the sandbox")
             await connection.run_sync(Base.metadata.create_all)
             await session.merge(SchemaVersion(id=1, version=SCHEMA_VERSION))
 
     async def drop_all(self) -> None:
-        """Remove every table of ours and what is in them: the reset of a PostgreSQL database."""
+        """Drop every table of the sandbox: the reset of a PostgreSQL database."""
         async with self.session() as session:
             await (await session.connection()).run_sync(Base.metadata.drop_all)
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A write transaction: committed when the block ends, rolled back when it raises.
+        """Open a write transaction: committed when the block ends, rolled back if it raises.
 
-        Never open one inside another in the same task: the second would wait for the first for ever.
-        Raises `StorageError` where the disk is full, read-only or the file damaged.
+        Never open one inside another in the same task: the second would wait for the first forever.
+        Raises `StorageError` if the disk is full, or the file is read-only or damaged.
         """
-        queue = self._writers if self.path else contextlib.nullcontext()
-        async with queue, self._transaction(write=True) as session:
+        lock = self._write_lock if self.path else contextlib.nullcontext()
+        async with lock, self._transaction(write=True) as session:
             yield session
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A read transaction over one consistent state of the database; nothing is committed."""
+        """Open a read transaction over one consistent state of the database; nothing is committed."""
         async with self._transaction(write=False) as session:
             yield session
 
@@ -205,16 +205,16 @@ class Database:
             if write:
                 await session.commit()
         except DBAPIError as error:
-            failure = self._explain(error)
-            if failure is None:
+            storage_error = self._storage_error(error)
+            if storage_error is None:
                 raise
-            raise failure from error
+            raise storage_error from error
         finally:
-            # shielded: a cancelled request must still give its connection, and the write lock, back
+            # Shielded: a cancelled request must still return its connection, and release the write lock.
             await asyncio.shield(session.close())
 
-    def _explain(self, error: DBAPIError) -> StorageError | None:
-        """The failures of the storage itself, told plainly; None for those of a statement."""
+    def _storage_error(self, error: DBAPIError) -> StorageError | None:
+        """Return a `StorageError` for a failure of the storage itself, None for one of a statement."""
         name = _sqlite_code(error)
         if name.startswith("SQLITE_FULL"):
             return StorageError(f"there is no room left for {self.name}", hint="Free some disk space, then try again.")
@@ -233,7 +233,7 @@ class Database:
 
 class _InlineCursor(sqlite3.Cursor):
     async def _async_soft_close(self) -> None:
-        """What SQLAlchemy awaits when a result is left before its end; there is nothing to wait for."""
+        """Do nothing: SQLAlchemy awaits this when a result is closed before its end."""
 
 
 class _InlineConnection(sqlite3.Connection):
@@ -241,11 +241,11 @@ class _InlineConnection(sqlite3.Connection):
         return super().cursor(factory)
 
 
-class _Inline(SQLiteDialect_pysqlite):
-    """SQLite on the event loop's own thread, behind SQLAlchemy's asyncio interface.
+class _InlineDialect(SQLiteDialect_pysqlite):
+    """SQLite in the thread of the event loop, behind SQLAlchemy's asyncio interface.
 
-    For reads only: with a WAL they wait for nobody, and what they take is far less than handing each
-    step of them (begin, execute, fetch, end) to another thread and back.
+    For reads only: with a WAL they wait for no lock, and take far less time than handing each of their
+    steps (begin, execute, fetch, end) to another thread and back.
     """
 
     driver = "inline"
@@ -257,11 +257,11 @@ class _Inline(SQLiteDialect_pysqlite):
         return AsyncAdaptedQueuePool
 
 
-registry.register("sqlite.inline", __name__, _Inline.__name__)
+registry.register("sqlite.inline", __name__, _InlineDialect.__name__)
 
 
-def _engine(url: URL) -> AsyncEngine:
-    """The engine for writes, and on PostgreSQL for everything."""
+def _create_engine(url: URL) -> AsyncEngine:
+    """Return the engine for writes, and on PostgreSQL also for reads."""
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
     engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000}, hide_parameters=True)
@@ -269,7 +269,8 @@ def _engine(url: URL) -> AsyncEngine:
     return engine
 
 
-def _reader(url: URL) -> AsyncEngine:
+def _create_reader(url: URL) -> AsyncEngine:
+    """Return the engine for reads of an SQLite file."""
     engine = create_async_engine(
         url.set(drivername="sqlite+inline"), connect_args={"factory": _InlineConnection}, hide_parameters=True
     )
@@ -280,7 +281,7 @@ def _reader(url: URL) -> AsyncEngine:
 def _prepare_connections(engine: AsyncEngine, pragmas: list[str], begin: str) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions of its own
+        connection.isolation_level = None  # the driver must not begin transactions itself
         cursor = connection.cursor()
         try:
             for pragma in pragmas:
@@ -294,7 +295,7 @@ def _prepare_connections(engine: AsyncEngine, pragmas: list[str], begin: str) ->
 
 
 def _sqlite_code(error: DBAPIError) -> str:
-    """SQLite's own name for a failure, whichever layer of the driver carries it; "" for other engines."""
+    """Return SQLite's name of an error (`SQLITE_FULL`), from whichever exception carries it; "" for other engines."""
     cause: BaseException | None = error.orig
     for _ in range(4):
         name = getattr(cause, "sqlite_errorname", None)
@@ -306,27 +307,27 @@ def _sqlite_code(error: DBAPIError) -> str:
     return ""
 
 
-def _other_version(name: str, found: int | None) -> StorageError:
-    if found is not None and found > SCHEMA_VERSION:
+def _other_version(name: str, version: int | None) -> StorageError:
+    if version is not None and version > SCHEMA_VERSION:
         return StorageError(
-            f"{name} was written by a newer drio-tui (version {found}, this one knows {SCHEMA_VERSION})",
+            f"{name} was written by a newer drio-tui (version {version}, this one knows {SCHEMA_VERSION})",
             hint=f"Update drio-tui. Or: {_ADVICE}",
         )
-    return StorageError(f"{name} has version {found}, this drio-tui needs {SCHEMA_VERSION}")
+    return StorageError(f"{name} has version {version}, this drio-tui needs {SCHEMA_VERSION}")
 
 
 # --- the SQLite file -----------------------------------------------------------------------------
 
 
-def set_aside(path: Path) -> Path | None:
-    """Rename a database and its side files to `NAME.TIME.bak`; the backup's path, None where nothing was.
+def move_to_backup(path: Path) -> Path | None:
+    """Rename a database and its side files to `NAME.TIME.bak`; return the backup's path, None if there is no file.
 
     Only while no process has it open.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     backup = path.with_name(f"{path.name}.{stamp}-{secrets.token_hex(2)}.bak")
     moved = False
-    for suffix in (*_SIDE_FILES, ""):  # the main file last: while it is there, the set is not half new
+    for suffix in (*_SIDE_FILES, ""):  # the main file last: a crash in between leaves no main file without its WAL
         part = path.with_name(path.name + suffix)
         with contextlib.suppress(FileNotFoundError):
             part.rename(backup.with_name(backup.name + suffix))
@@ -337,9 +338,9 @@ def set_aside(path: Path) -> Path | None:
 
 
 def _prepare_file(path: Path) -> None:
-    """Refuse a damaged file, or make a new one (complete before it gets its name). Blocking."""
+    """Check an existing file, or create a new one. Blocking. Raises `StorageError`."""
     try:
-        if not path.parent.is_dir():  # a folder that is there keeps its mode; the file itself is 0600 anyway
+        if not path.parent.is_dir():  # an existing folder keeps its mode; the file itself is 0600 anyway
             private_dir(path.parent)
         if path.is_symlink():
             raise StorageError(f"{path} is a symbolic link", hint="Remove it, or choose another --data folder.")
@@ -357,15 +358,15 @@ def _prepare_file(path: Path) -> None:
 
 
 def _create_file(path: Path) -> None:
-    """A new database in WAL mode under a temporary name, then linked into place: never half of one."""
+    """Create a database in WAL mode under a temporary name, then link it into place, so that it is always complete."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with contextlib.closing(sqlite3.connect(temporary)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA user_version=1")  # writes the header, so the file is never empty
+            connection.execute("PRAGMA user_version=1")  # writes the header, so that the file is never empty
             connection.commit()
-        with contextlib.suppress(FileExistsError):  # another process was quicker: its file is as good
+        with contextlib.suppress(FileExistsError):  # another process has created it meanwhile, which is as good
             os.link(temporary, path)
     except sqlite3.Error as error:
         raise StorageError(f"{path} cannot be created: {error}", hint="Is the disk full?") from error
@@ -376,7 +377,7 @@ def _create_file(path: Path) -> None:
 
 
 def _check_file(path: Path) -> None:
-    """Raise `StorageError` where the file, its journal or its content cannot be what we wrote."""
+    """Raise `StorageError` if the file or its WAL is damaged, or the database is not the sandbox's."""
     if hasattr(os, "getuid") and path.stat().st_mode & 0o077:
         path.chmod(0o600)
     size = path.stat().st_size
@@ -388,12 +389,12 @@ def _check_file(path: Path) -> None:
     check = "integrity_check" if size <= _FULL_CHECK_BYTES else "quick_check"
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_MS / 1000)) as connection:
-            verdict = connection.execute(f"PRAGMA {check}(1)").fetchone()
+            result = connection.execute(f"PRAGMA {check}(1)").fetchone()
             foreign = connection.execute("PRAGMA user_version").fetchone()[0] == 0
             foreign = foreign and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
     except sqlite3.DatabaseError as error:
         raise StorageError(f"{path} is damaged: {error}") from error
-    if verdict is None or verdict[0] != "ok":
-        raise StorageError(f"{path} is damaged: {verdict[0] if verdict else 'unreadable'}")
+    if result is None or result[0] != "ok":
+        raise StorageError(f"{path} is damaged: {result[0] if result else 'unreadable'}")
     if foreign:
         raise StorageError(f"{path} is not a database of the sandbox", hint="Choose another --data folder.")

@@ -1,4 +1,4 @@
-"""Secrets under names that the API does not define are refused: they would be stored in clear and given back."""
+"""Refusing secrets under names that the API does not define: they would be stored in plain text and returned."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ from typing import Any
 
 from drio_tui.api.models import same_json
 from drio_tui.api.redact import holds_secret
-from drio_tui.sandbox.problems import Field
+from drio_tui.sandbox.problems import FieldError
 
 Document = dict[str, Any]
 
 
-def misplaced(given: Document, known: Container[str], before: Any, advice: str, path: str = "") -> Iterator[Field]:
-    """The members of `given` outside `known` that look like secrets, at any depth; `path` is where `given` stands.
+def misplaced_secrets(
+    document: Document, known: Container[str], before: Any, advice: str, prefix: str = ""
+) -> Iterator[FieldError]:
+    """Yield an error for each property of `document` outside `known` that looks like a secret, at any depth.
 
-    What `before` has already may be repeated, and null takes it away.
+    A property that `before` already has may be repeated, and null removes it. `prefix` precedes each path.
     """
     old = before if isinstance(before, dict) else {}
-    for name, value in given.items():
+    for name, value in document.items():
         if name not in known and not same_json(value, old.get(name)):
-            yield from _secrets(name, value, advice, f"{path}{name}")
+            yield from _secret_errors(name, value, advice, f"{prefix}{name}")
 
 
-def _secrets(name: str, value: Any, advice: str, path: str) -> Iterator[Field]:
+def _secret_errors(name: str, value: Any, advice: str, path: str) -> Iterator[FieldError]:
     if value is None or isinstance(value, bool):
         return
     if holds_secret(name, value):
         yield path, f"is not defined here and may hold a secret: {advice}"
     elif isinstance(value, dict):
-        for inner, member in value.items():
-            yield from _secrets(inner, member, advice, f"{path}.{inner}")
+        for inner_name, inner_value in value.items():
+            yield from _secret_errors(inner_name, inner_value, advice, f"{path}.{inner_name}")
     elif isinstance(value, list):
-        for index, member in enumerate(value):
-            yield from _secrets("", member, advice, f"{path}.{index}")
+        for index, item in enumerate(value):
+            yield from _secret_errors("", item, advice, f"{path}.{index}")

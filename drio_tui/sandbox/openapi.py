@@ -1,4 +1,7 @@
-"""The OpenAPI 3.1 document, made from the routes and their models, at the two addresses the captures name."""
+"""The OpenAPI 3.1 document of the API, built from the routes and their models, at the two paths where drio serves it.
+
+The two paths were seen in captured traffic.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from fastapi.responses import Response
 from starlette.routing import Route
 
 from drio_tui.sandbox.catalogue import catalogue
-from drio_tui.sandbox.core import JSON, as_json
+from drio_tui.sandbox.core import JSON, json_bytes
 from drio_tui.sandbox.oauth.settings import AUTH_PREFIX, SCOPES
 from drio_tui.sandbox.providers import providers
 from drio_tui.sandbox.services import apps, auth, integrations, operations, tools, widgets
@@ -51,7 +54,7 @@ _PATCHES = {
     "ToolPatch": tools.RULES,
     "WidgetPatch": widgets.RULES,
 }
-# What an answer of 201 leads to: the path parameter that its id fills, the member that holds it, the operations.
+# OpenAPI links of a 201 response: the path parameter that takes the new id, the property that holds it, the operations.
 _LINKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "createAuthConnection": (
         "authId", "auth", ("getAuthConnection", "updateAuthConnection", "deleteAuthConnection"),
@@ -74,65 +77,65 @@ Document = dict[str, Any]
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    """Add the document's routes; it is made when first asked for, and answered with an ETag."""
-    made: list[tuple[bytes, str]] = []
+    """Add the document's routes. It is built on the first request, and served with an ETag."""
+    body_and_etag: list[tuple[bytes, str]] = []
 
-    async def show(request: Request) -> Response:
-        if not made:
-            body = as_json(document(app, settings))
-            made.append((body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'))
-        body, etag = made[0]
+    async def get_document(request: Request) -> Response:
+        if not body_and_etag:
+            body = json_bytes(openapi_document(app, settings))
+            body_and_etag.append((body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'))
+        body, etag = body_and_etag[0]
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
-        if etag in known or "*" in known:
+        known_etags = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+        if etag in known_etags or "*" in known_etags:
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type=JSON)
 
-    app.router.routes.extend(Route(path, show, methods=["GET"]) for path in PATHS)
+    app.router.routes.extend(Route(path, get_document, methods=["GET"]) for path in PATHS)
 
 
-def document(app: FastAPI, settings: Settings) -> Document:
-    """The document of `app`, whose addresses are those of `settings`."""
-    made = copy.deepcopy(app.openapi())  # which FastAPI keeps
-    made["servers"] = [{"url": settings.base_url, "description": "This sandbox"}]
-    made["info"]["description"] = "drio's management API v1, as the local sandbox serves it."
-    made["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
-    schemas = made["components"]["schemas"]
+def openapi_document(app: FastAPI, settings: Settings) -> Document:
+    """Return the document of `app`, with the URLs of `settings`."""
+    document = copy.deepcopy(app.openapi())  # FastAPI caches the original
+    document["servers"] = [{"url": settings.base_url, "description": "This sandbox"}]
+    document["info"]["description"] = "drio's management API v1, as the local sandbox serves it."
+    document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
+    schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["AppCreate"]["properties"]["templateId"]["enum"] = list(catalogue())
     schemas["AuthConnectionCreate"]["properties"]["providerKey"]["enum"] = list(providers())
     for name, rules in _PATCHES.items():
-        for member in rules.required & schemas[name]["properties"].keys():
-            _refuse_null(schemas[name]["properties"], member)
+        for required in rules.required & schemas[name]["properties"].keys():
+            _remove_null(schemas[name]["properties"], required)
     for name in ("ErrorBody", "NotDeployableBody"):
         error = schemas[name]
         error["properties"]["requestId"] = {"type": "string", "format": "uuid", "title": "Request id"}
         error["required"] = ["code", "message", "details", "requestId"]
     for path, (name, text) in _DISCOVERY.items():
-        made["paths"][path] = {"get": _discovery(name, text)}
-    made["components"]["headers"] = {
+        document["paths"][path] = {"get": _discovery(name, text)}
+    document["components"]["headers"] = {
         "RequestId": {
             "description": "The id of the request, the one that an error's body carries.",
             "schema": {"type": "string", "format": "uuid"},
         }
     }
-    made["components"]["securitySchemes"] = _schemes(settings)
-    for path in made["paths"].values():
-        for operation in path.values():
-            _finish(operation)
-    return made
+    document["components"]["securitySchemes"] = _security_schemes(settings)
+    for path_item in document["paths"].values():
+        for operation in path_item.values():
+            _complete_operation(operation)
+    return document
 
 
-def _refuse_null(members: Document, name: str) -> None:
-    """Say of a PATCH's member that it may be left out, but not cleared."""
-    member = members[name]
-    choices = [choice for choice in member.pop("anyOf") if choice != {"type": "null"}]
-    members[name] = member | (choices[0] if len(choices) == 1 else {"anyOf": choices})
+def _remove_null(properties: Document, name: str) -> None:
+    """Remove null from the schema of a PATCH's property, which may be absent but not cleared."""
+    schema = properties[name]
+    choices = [choice for choice in schema.pop("anyOf") if choice != {"type": "null"}]
+    properties[name] = schema | (choices[0] if len(choices) == 1 else {"anyOf": choices})
 
 
-def _finish(operation: Document) -> None:
-    """What FastAPI does not say of an operation: summary, security, headers, links."""
+def _complete_operation(operation: Document) -> None:
+    """Add what FastAPI leaves out of an operation: summary, security, headers, links."""
     name = operation["operationId"]
     operation["responses"].pop("422", None)
     operation["summary"] = operation["description"].split(";")[0].split(",")[0].rstrip(".")
@@ -152,14 +155,15 @@ def _finish(operation: Document) -> None:
             target: {"operationId": target, "parameters": parameters} for target in _APP_LINKS
         }
     elif name in _LINKS:
-        parameter, member, targets = _LINKS[name]
-        parameters = {"appId": "$request.path.appId", parameter: f"$response.body#/{member}/id"}
+        parameter, response_property, targets = _LINKS[name]
+        parameters = {"appId": "$request.path.appId", parameter: f"$response.body#/{response_property}/id"}
         operation["responses"]["201"]["links"] = {
             target: {"operationId": target, "parameters": parameters} for target in targets
         }
 
 
 def _discovery(name: str, text: str) -> Document:
+    """Return the operation of a discovery document, which no FastAPI route describes."""
     error = {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}
     return {
         "operationId": name,
@@ -172,7 +176,7 @@ def _discovery(name: str, text: str) -> Document:
     }
 
 
-def _schemes(settings: Settings) -> Document:
+def _security_schemes(settings: Settings) -> Document:
     auth = settings.base_url + AUTH_PREFIX
     flow = {
         "authorizationUrl": f"{auth}/authorize",

@@ -1,7 +1,7 @@
-"""How a PATCH changes a document: absent = unchanged, null clears, objects merge one level.
+"""How a PATCH changes a document: absent means unchanged, null clears, objects merge one level.
 
-Clearing a member that has a default gives the default again; one that is required cannot be cleared; one
-that only the server (or another route) sets may be repeated as it is, but not changed.
+Clearing a property with a default restores the default. A required property cannot be cleared. One that only the
+server (or another route) sets may be repeated unchanged.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drio_tui.api.models import same_json
-from drio_tui.sandbox.misplaced import misplaced
-from drio_tui.sandbox.problems import Field, invalid
+from drio_tui.sandbox.misplaced import misplaced_secrets
+from drio_tui.sandbox.problems import FieldError, invalid
 
 Document = dict[str, Any]
 
@@ -21,60 +21,61 @@ _ADVICE = "secrets belong in the config of an auth connection"
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a kind's members allow. `elsewhere` names the route that sets a member, for the message.
+    """The properties of one kind of document.
 
-    `order` is that of the API's own examples; members nobody knows come after them.
+    `order` is that of the API's documented examples; unknown properties come after them. `read_only` are set by
+    the server only. `set_elsewhere` maps a property to the route that sets it, for the error message.
     """
 
     order: tuple[str, ...]
     required: frozenset[str]
-    fixed: frozenset[str]
+    read_only: frozenset[str]
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    set_elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> frozenset[str]:
-        """Every member that a body may have."""
-        return frozenset(self.order) | self.elsewhere.keys()
+        """Every documented property of a body."""
+        return frozenset(self.order) | self.set_elsewhere.keys()
 
-    def new(self, body: Document, **given: Any) -> Document:
-        """A document from a create's body; what only the server sets is not taken from there.
+    def new(self, body: Document, **server_values: Any) -> Document:
+        """Return a document with the properties of a create's body, except read-only ones, and `server_values`.
 
-        Raises `Problem` 400 for what looks like a secret under a name that nobody knows.
+        Raises `Problem` 400 for an unknown property that looks like a secret.
         """
-        wrong = list(misplaced(body, self.known, None, _ADVICE))
-        if wrong:
-            raise invalid(wrong)
+        errors = list(misplaced_secrets(body, self.known, None, _ADVICE))
+        if errors:
+            raise invalid(errors)
         document: Document = dict.fromkeys(self.order) | dict(self.defaults)
         document |= {
             name: value
             for name, value in body.items()
-            if name not in self.fixed and (value is not None or name not in self.order)
+            if name not in self.read_only and (value is not None or name not in self.order)
         }
-        return document | given
+        return document | server_values
 
     def patched(self, document: Document, patch: Document) -> Document:
-        """`document` after `patch`. Raises `Problem` 400 with every member that cannot be changed so."""
-        wrong: list[Field] = list(misplaced(patch, self.known, document, _ADVICE))
+        """Return `document` after `patch`. Raises `Problem` 400 with every property that cannot be changed so."""
+        errors: list[FieldError] = list(misplaced_secrets(patch, self.known, document, _ADVICE))
         result = dict(document)
         for name, value in patch.items():
             before = document.get(name)
-            if name in self.fixed or name in self.elsewhere:
+            if name in self.read_only or name in self.set_elsewhere:
                 if not same_json(value, before):
-                    place = self.elsewhere.get(name)
-                    wrong.append((name, f"is set by {place}" if place else "is set by the server"))
+                    route = self.set_elsewhere.get(name)
+                    errors.append((name, f"is set by {route}" if route else "is set by the server"))
             elif value is None:
                 if name in self.required:
-                    wrong.append((name, "is required and cannot be cleared"))
+                    errors.append((name, "is required and cannot be cleared"))
                 elif name in self.order:
                     result[name] = self.defaults.get(name)
                 else:
                     result.pop(name, None)
             elif isinstance(value, dict) and isinstance(before, dict):
-                cleared = {key for key, member in value.items() if member is None}
-                result[name] = {key: member for key, member in (before | value).items() if key not in cleared}
+                cleared = {key for key, inner in value.items() if inner is None}
+                result[name] = {key: inner for key, inner in (before | value).items() if key not in cleared}
             else:
                 result[name] = value
-        if wrong:
-            raise invalid(wrong)
+        if errors:
+            raise invalid(errors)
         return result

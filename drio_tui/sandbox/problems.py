@@ -1,4 +1,4 @@
-"""Every error the sandbox answers with, in drio's envelope (contract 1.2)."""
+"""The error responses of the sandbox, in drio's envelope (contract 1.2)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from drio_tui.sandbox.secrets import SecretsUnavailable
 
 log = logging.getLogger("drio_tui.sandbox")
 
-Field = tuple[str, str]
-"""The dotted camelCase path of a member of the body, and what is wrong with it."""
+FieldError = tuple[str, str]
+"""The dotted camelCase path of a property of the body, and what is wrong with it."""
 
 CODES = {
     400: "invalid_request",
@@ -42,7 +42,7 @@ _MESSAGES = {
 
 
 class Problem(HTTPException):
-    """An error for the caller: `status`, a `code` for programs, a `message` for people, `details` for both."""
+    """An error response: `status`, a `code` for programs, a `message` for the user, `details` for both."""
 
     def __init__(
         self,
@@ -59,51 +59,52 @@ class Problem(HTTPException):
         self.details = details
 
 
-def invalid(fields: Iterable[Field], message: str = "") -> Problem:
-    """400: members of the body are wrong."""
-    found = list(fields)
-    first = f"{found[0][0]}: {found[0][1]}" if found[0][0] else found[0][1]
-    return Problem(400, message or first, details=_fields(found))
+def invalid(errors: Iterable[FieldError], message: str = "") -> Problem:
+    """Return a 400: properties of the body are invalid."""
+    errors = list(errors)
+    path, text = errors[0]
+    first = f"{path}: {text}" if path else text
+    return Problem(400, message or first, details=_field_details(errors))
 
 
-def missing(what: str) -> Problem:
-    """404: the `what` (such as `tool`) that the address names is not there, or not the caller's."""
-    return Problem(404, f"There is no such {what}.")
+def not_found(label: str) -> Problem:
+    """Return a 404: the resource (`label`, such as `tool`) at the URL does not exist, or belongs to another user."""
+    return Problem(404, f"There is no such {label}.")
 
 
-def unknown(what: str, paths: Iterable[str]) -> Problem:
-    """409: the body names, at `paths`, a `what` that is not in this app.
+def unknown_reference(label: str, paths: Iterable[str]) -> Problem:
+    """Return a 409: at `paths` the body refers to a resource (`label`) that is not in this app.
 
-    Not 404, which would say that the resource at the address is gone.
+    Not a 404, which would mean that the resource at the URL does not exist.
     """
-    fields = [(path, f"there is no such {what} in this app") for path in paths]
-    return Problem(409, f"{fields[0][0]}: {fields[0][1]}", code="unknown_reference", details=_fields(fields))
+    errors = [(path, f"there is no such {label} in this app") for path in paths]
+    return Problem(409, f"{errors[0][0]}: {errors[0][1]}", code="unknown_reference", details=_field_details(errors))
 
 
-def clash(path: str, value: str) -> Problem:
-    """409: `value` has to be unique and is taken."""
-    return Problem(409, f"{path}: {value} is already taken.", details=_fields([(path, "is already taken")]))
+def conflict(path: str, value: str) -> Problem:
+    """Return a 409: `value` has to be unique and is taken."""
+    return Problem(409, f"{path}: {value} is already taken.", details=_field_details([(path, "is already taken")]))
 
 
-def _fields(fields: Iterable[Field]) -> dict[str, Any]:
-    return {"fields": [{"path": path, "message": message} for path, message in fields]}
+def _field_details(errors: Iterable[FieldError]) -> dict[str, Any]:
+    return {"fields": [{"path": path, "message": message} for path, message in errors]}
 
 
 def envelope(ident: str, code: str, message: str, details: Any = None) -> bytes:
-    """The body of an error answer."""
+    """Return the body of an error response."""
     error = {"code": code, "message": message, "details": details, "requestId": ident}
     return dumps({"error": error}).encode("ascii")
 
 
 def storage_problem(error: StorageError) -> Problem:
-    """507 where there is no room, else 503; nothing of what was asked for has happened."""
+    """Return a 507 if the disk is full, else a 503; the request has changed nothing."""
     full = "is full" in str(error.__cause__)
     advice = f" {error.hint}" if isinstance(error, SecretsUnavailable) else ""
     return Problem(507 if full else 503, f"{error.title}: {error.message}. Nothing was changed.{advice}")
 
 
-def answer(request: Request, problem: HTTPException) -> Response:
-    """`problem` as an answer."""
+def error_response(request: Request, problem: HTTPException) -> Response:
+    """Return `problem` as a response."""
     status = problem.status_code
     if isinstance(problem, Problem):
         code, message, details = problem.code, problem.message, problem.details
@@ -113,8 +114,8 @@ def answer(request: Request, problem: HTTPException) -> Response:
     return Response(body, status, problem.headers, "application/json")
 
 
-# What pydantic says, in the words of someone who fills in a form.
-_TYPES = {
+# pydantic's error types, worded for someone who fills in a form.
+_TYPE_MESSAGES = {
     "missing": "is required",
     "string_type": "must be text",
     "bool_type": "must be true or false",
@@ -127,24 +128,24 @@ _TYPES = {
 }
 
 
-def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[Field]:
-    """pydantic's errors as paths and plain sentences."""
-    found: list[Field] = []
+def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
+    """Return pydantic's errors as paths and messages."""
+    result: list[FieldError] = []
     for error in errors:
         path = ".".join(str(part) for part in error["loc"] if part not in ("body", "[key]"))
-        message = _TYPES.get(error["type"])
+        message = _TYPE_MESSAGES.get(error["type"])
         if error["type"] == "string_pattern_mismatch":
             message = PATTERNS.get(error["ctx"]["pattern"])
         if message is None:
             message = error["msg"][:1].lower() + error["msg"][1:]
-        found.append((path, message))
-    return found
+        result.append((path, message))
+    return result
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error that reaches the app in the envelope; what nobody expected is the outer layer's.
+    """Add the exception handlers of the app; unexpected exceptions are handled by `LimitsMiddleware`.
 
-    `app.state.methods_at` is to tell which methods a path takes.
+    `app.state.methods_at` must return the methods that a path accepts.
     """
 
     async def on_problem(request: Request, error: Exception) -> Response:
@@ -152,18 +153,20 @@ def install(app: FastAPI) -> None:
             raise error
         if error.status_code == 405:
             error.headers = {"Allow": ", ".join(sorted(app.state.methods_at(request.scope["path"])))}
-        return answer(request, error)
+        return error_response(request, error)
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
-        return answer(request, invalid(field_errors(error.errors()), "The body is not what this address takes."))
+        return error_response(
+            request, invalid(field_errors(error.errors()), "The body is not what this address takes.")
+        )
 
     async def on_storage(request: Request, error: Exception) -> Response:
         if not isinstance(error, StorageError):
             raise error
         log.error("%s: %s", error.title, error.message)
-        return answer(request, storage_problem(error))
+        return error_response(request, storage_problem(error))
 
     app.add_exception_handler(HTTPException, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)

@@ -1,18 +1,17 @@
-"""Whether an app can go live: what in it could not work once it is deployed.
+"""Whether an app can be deployed: the parts of it that could not work.
 
-Looked at are the tools that are enabled, and what they lead to. Each problem is
+Only enabled tools, and what they refer to, are checked. Each problem is
 `{"code", "message", "kind", "id", "name", "field"}`.
 
 | code                | problem                                                                  |
 |---------------------|--------------------------------------------------------------------------|
-| `unbound_tool`      | a tool calls nothing                                                     |
-| `dangling_binding`  | a tool's operation is gone                                               |
+| `unbound_tool`      | a tool is bound to no operation                                          |
+| `dangling_binding`  | a tool's operation does not exist                                        |
 | `stale_binding`     | the operation's schema has changed since the tool was bound              |
-| `broken_chain`      | a tool hands its result to one that is gone or disabled                  |
-| `broken_action`     | a widget's action calls a tool that is gone, disabled or not named       |
+| `broken_chain`      | the next tool of a chain does not exist or is disabled                   |
+| `broken_action`     | the tool of a widget's action does not exist, is disabled or not named   |
 
-An auth connection without its credentials does not keep an app from being deployed: its calls fail, and
-say why.
+An auth connection without credentials does not prevent a deploy: the calls that need it fail with the reason.
 """
 
 from __future__ import annotations
@@ -22,50 +21,50 @@ from typing import Any
 
 Document = dict[str, Any]
 
-_BINDINGS = {
+_BINDING_PROBLEMS = {
     "stale": ("stale_binding", "the operation has changed since the tool was bound; bind it again"),
     "missing": ("dangling_binding", "the operation that the tool calls is gone"),
 }
 
 
-def problems_of(everything: dict[str, list[Document]]) -> list[Document]:
-    """The problems of an app, given the views of all its resources by kind."""
-    tools = {tool["id"]: tool for tool in everything["tool"]}
-    live = {tool_id for tool_id, tool in tools.items() if tool["isEnabled"]}
-    found: list[Document] = []
-    for tool_id in live:
-        found += _tool_problems(tools[tool_id], tools, live)
-    for widget in everything["widget"]:
-        if widget["toolId"] in live:
-            found += _widget_problems(widget, tools, live)
-    return sorted(found, key=lambda problem: (problem["kind"], problem["name"], problem["field"]))
+def deploy_problems(resources: dict[str, list[Document]]) -> list[Document]:
+    """Return what prevents an app from being deployed, given the views of all its resources by kind."""
+    tools = {tool["id"]: tool for tool in resources["tool"]}
+    enabled = {tool_id for tool_id, tool in tools.items() if tool["isEnabled"]}
+    problems: list[Document] = []
+    for tool_id in enabled:
+        problems += _tool_problems(tools[tool_id], tools, enabled)
+    for widget in resources["widget"]:
+        if widget["toolId"] in enabled:
+            problems += _widget_problems(widget, tools, enabled)
+    return sorted(problems, key=lambda problem: (problem["kind"], problem["name"], problem["field"]))
 
 
-def _tool_problems(tool: Document, tools: dict[str, Document], live: set[str]) -> Iterator[Document]:
+def _tool_problems(tool: Document, tools: dict[str, Document], enabled: set[str]) -> Iterator[Document]:
     binding = tool["binding"]
     if binding is None:
         yield _problem("unbound_tool", "the tool is not bound to an operation", "tool", tool, "binding")
-    elif binding["status"] in _BINDINGS:
-        code, message = _BINDINGS[binding["status"]]
+    elif binding["status"] in _BINDING_PROBLEMS:
+        code, message = _BINDING_PROBLEMS[binding["status"]]
         yield _problem(code, message, "tool", tool, "binding.integrationOperationId")
-    for index, following in enumerate(tool["nextToolIds"]):
-        if following not in live:
-            yield _problem("broken_chain", _gone(following, tools), "tool", tool, f"nextToolIds.{index}")
+    for index, next_id in enumerate(tool["nextToolIds"]):
+        if next_id not in enabled:
+            yield _problem("broken_chain", _unavailable(next_id, tools), "tool", tool, f"nextToolIds.{index}")
 
 
-def _widget_problems(widget: Document, tools: dict[str, Document], live: set[str]) -> Iterator[Document]:
+def _widget_problems(widget: Document, tools: dict[str, Document], enabled: set[str]) -> Iterator[Document]:
     for index, action in enumerate(widget["actions"]):
         target = action.get("targetToolId")
         if target is None and action["type"] == "callTool":
             message = "the action does not say which tool to call"
-        elif target is not None and target not in live:
-            message = _gone(target, tools)
+        elif target is not None and target not in enabled:
+            message = _unavailable(target, tools)
         else:
             continue
         yield _problem("broken_action", message, "widget", widget, f"actions.{index}.targetToolId")
 
 
-def _gone(tool_id: str, tools: dict[str, Document]) -> str:
+def _unavailable(tool_id: str, tools: dict[str, Document]) -> str:
     return f"the tool {tools[tool_id]['name']} is disabled" if tool_id in tools else "the tool is gone"
 
 

@@ -1,10 +1,10 @@
-"""What the API shows of a resource beyond what is stored of it.
+"""Views of resources: the stored document plus the properties that are computed from other resources.
 
-| kind        | member                       | follows from                                               |
+| kind        | property                     | computed from                                              |
 |-------------|------------------------------|------------------------------------------------------------|
 | integration | `status`                     | its auth connection: `ready`, or `needs_auth` unless valid |
-| tool        | `binding.status`             | the operation: `ready`; `stale` when its schemaHash is not |
-|             |                              | the one at bind time; `missing` when it is gone            |
+| tool        | `binding.status`             | the operation: `ready`; `stale` if its schemaHash differs  |
+|             |                              | from the one at bind time; `missing` if it does not exist  |
 | widget      | `actions[].targetToolName`   | the target tool's name                                     |
 """
 
@@ -16,54 +16,54 @@ from typing import Any
 Document = dict[str, Any]
 
 SHOWN_AS_STORED = frozenset({"auth", "operation"})
-"""The kinds of which `view` changes nothing."""
+"""The kinds whose view is the stored document."""
 
 
-def bound_to(tool: Document) -> str | None:
-    """The id of the operation that a tool is bound to."""
+def bound_operation_id(tool: Document) -> str | None:
+    """Return the id of the operation that a tool is bound to, None if it is not bound."""
     binding = tool.get("binding")
-    operation = binding.get("integrationOperationId") if isinstance(binding, dict) else None
-    return operation if isinstance(operation, str) else None
+    operation_id = binding.get("integrationOperationId") if isinstance(binding, dict) else None
+    return operation_id if isinstance(operation_id, str) else None
 
 
-def targets(widget: Document) -> Iterator[tuple[int, str]]:
-    """The ids of the tools that a widget's actions name, with the place of each action."""
+def action_targets(widget: Document) -> Iterator[tuple[int, str]]:
+    """Yield the index and the target tool's id of each action of a widget that has a target."""
     for index, action in enumerate(widget.get("actions") or ()):
-        target = action.get("targetToolId")
-        if isinstance(target, str):
-            yield index, target
+        target_id = action.get("targetToolId")
+        if isinstance(target_id, str):
+            yield index, target_id
 
 
-def needed(kind: str, document: Document) -> Iterator[str]:
-    """The ids of the resources that `view` wants to see beside the document."""
+def related_ids(kind: str, document: Document) -> Iterator[str]:
+    """Yield the ids of the resources that `view` needs besides the document."""
     if kind == "integration" and document.get("authId"):
         yield document["authId"]
-    elif kind == "tool" and (operation := bound_to(document)):
-        yield operation
+    elif kind == "tool" and (operation_id := bound_operation_id(document)):
+        yield operation_id
     elif kind == "widget":
-        yield from (target for _, target in targets(document))
+        yield from (target_id for _, target_id in action_targets(document))
 
 
-def view(kind: str, document: Document, around: Mapping[str, Document]) -> Document:
-    """The document as the API shows it; `around` holds the resources it needs, by id."""
+def view(kind: str, document: Document, related: Mapping[str, Document]) -> Document:
+    """Return the document as the API shows it; `related` are the resources of `related_ids`, by id."""
     if kind == "integration":
-        auth = document.get("authId")
-        usable = auth is None or around.get(auth, {}).get("status") == "valid"
+        auth_id = document.get("authId")
+        usable = auth_id is None or related.get(auth_id, {}).get("status") == "valid"
         return document | {"status": "ready" if usable else "needs_auth"}
-    if kind == "tool" and (operation := bound_to(document)):
+    if kind == "tool" and (operation_id := bound_operation_id(document)):
         binding = document["binding"]
-        return document | {"binding": binding | {"status": binding_status(binding, around.get(operation))}}
+        return document | {"binding": binding | {"status": binding_status(binding, related.get(operation_id))}}
     if kind == "widget" and document.get("actions"):
         actions = list(document["actions"])
-        for index, target in targets(document):
-            if target in around:
-                actions[index] = actions[index] | {"targetToolName": around[target]["name"]}
+        for index, target_id in action_targets(document):
+            if target_id in related:
+                actions[index] = actions[index] | {"targetToolName": related[target_id]["name"]}
         return document | {"actions": actions}
     return document
 
 
 def binding_status(binding: Document, operation: Document | None) -> str:
-    """Whether a binding still fits its operation."""
+    """Return whether a binding matches its operation: `ready`, `stale` or `missing`."""
     if operation is None:
         return "missing"
     return "ready" if binding.get("schemaHashAtBindTime") == operation.get("schemaHash") else "stale"

@@ -1,4 +1,4 @@
-"""Running the sandbox as a process, and what is done to one that does not run."""
+"""Running the sandbox as a process, and commands on the data folder of one that is not running."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from drio_tui.sandbox import allowed, oauth
 from drio_tui.sandbox.app import create_app
 from drio_tui.sandbox.core import Sandbox
 from drio_tui.sandbox.datadir import DataDir, SandboxError
-from drio_tui.sandbox.db import FILE_NAME, Database, set_aside
+from drio_tui.sandbox.db import FILE_NAME, Database, move_to_backup
 from drio_tui.sandbox.settings import Settings
 from drio_tui.storage.files import reason_of
 
@@ -33,9 +33,9 @@ log = logging.getLogger("drio_tui.sandbox")
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 65
-"""How long an idle connection stays open: longer than clients keep theirs, or a request could meet its end."""
+"""How long an idle connection stays open: longer than clients keep it, so that none is closed under a request."""
 _GRACE_SECONDS = 3
-_LOOK_SECONDS = 5.0
+_WATCH_SECONDS = 5.0
 _SIGNALS = [
     number
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -44,8 +44,8 @@ _SIGNALS = [
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
-    """What a reset did: `backup` is where the old database went, None where there was none or it has no file."""
+class ResetResult:
+    """The result of a reset: `backup` is the old database file, None if there was none or it is PostgreSQL."""
 
     data_dir: Path
     backup: Path | None
@@ -60,26 +60,28 @@ def serve(
     allow_private_egress: bool = False,
     idle_exit: float | None = None,
     secret_key_file: Path | None = None,
-    on_ready: Callable[[dict[str, Any]], None] = lambda _told: None,
+    on_ready: Callable[[dict[str, Any]], None] = lambda _info: None,
 ) -> int:
-    """Serve until a signal comes, standard input ends when `exit_with_parent`, or nobody needs it any more.
+    """Serve until a signal arrives, until standard input ends (with `exit_with_parent`), or until it is not needed.
 
-    Nobody does once there was no connection for `idle_exit` minutes (0 or None: that never counts), or once the data
-    folder is removed. A program that starts the sandbox again uses the same `idle_exit`, its own setting for None.
+    It is not needed after `idle_exit` minutes without a connection (0 or None: no such limit), or once the data folder
+    is removed. A program that starts the sandbox again uses the same `idle_exit`, and its own setting for None.
     `allow_private_egress` lets deployed apps call addresses of this machine and of private networks.
-    `secret_key_file` holds the key of the secrets in the place of the data folder's own.
-    `on_ready` is told once it answers. The result is an exit code: 0, or 128 + the signal's number.
-    Raises `SandboxError` (the port is taken, another process has the folder) and `StorageError`.
+    `secret_key_file` holds the key of the secrets, instead of the file in the data folder.
+    `on_ready` is called with the process info once requests are accepted. Returns the exit code: 0, or 128 + the
+    number of the signal.
+
+    Raises `SandboxError` (the port is taken, another process holds the folder) and `StorageError`.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # it tells every statement's values below that
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at DEBUG it logs the values of every statement
     folder = DataDir(data_dir)
     with folder.held(), _listening(port, folder.last_port()) as listener:
-        folder.forget_stop()
-        taken = listener.getsockname()[1]
-        folder.keep_port(taken)
-        base_url = f"http://{HOST}:{taken}"
+        folder.clear_stopped()
+        bound_port = listener.getsockname()[1]
+        folder.keep_port(bound_port)
+        base_url = f"http://{HOST}:{bound_port}"
         settings = Settings(
             folder.path,
             base_url,
@@ -93,7 +95,7 @@ def serve(
         try:
             return asyncio.run(_serve(settings, folder, listener, on_ready, exit_with_parent, options))
         finally:
-            folder.untell()
+            folder.remove_info()
 
 
 async def _serve(
@@ -106,8 +108,8 @@ async def _serve(
 ) -> int:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        await local_token(app.state.sandbox, folder)
-        told = {
+        await ensure_local_token(app.state.sandbox, folder)
+        info = {
             "pid": os.getpid(),
             "id": app.state.sandbox.id,
             "baseUrl": settings.base_url,
@@ -116,10 +118,10 @@ async def _serve(
             "version": __version__,
         }
 
-        def ready() -> None:
+        def on_startup() -> None:
             started = datetime.now(UTC).isoformat(timespec="seconds")
-            folder.tell(told | {"startedAt": started, "options": options})
-            on_ready({"event": "ready", **told})
+            folder.write_info(info | {"startedAt": started, "options": options})
+            on_ready({"event": "ready", **info})
 
         config = uvicorn.Config(
             app,
@@ -132,32 +134,32 @@ async def _serve(
             timeout_graceful_shutdown=_GRACE_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
-        server = _Server(config, ready, ending=folder.untell)
+        server = _Server(config, on_startup, on_shutdown=folder.remove_info)
         app.state.sandbox.connections = lambda: len(server.server_state.connections)
-        watch = asyncio.create_task(_end_when_unneeded(server, folder, (options["idleExit"] or 0.0) * 60))
+        watcher = asyncio.create_task(_exit_when_unneeded(server, folder, (options["idleExit"] or 0.0) * 60))
         if exit_with_parent:
-            threading.Thread(target=_wait_for_end_of_input, args=(server,), daemon=True).start()
+            threading.Thread(target=_exit_at_end_of_input, args=(server,), daemon=True).start()
         try:
             await server.serve([listener])
         finally:
-            watch.cancel()
+            watcher.cancel()
     return 0 if server.signal is None else 128 + server.signal
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers and when no longer, and ends at a signal without raising it again."""
+    """Calls `on_startup` and `on_shutdown`, and ends at a signal without raising it again."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_startup: Callable[[], None], on_shutdown: Callable[[], None]) -> None:
         super().__init__(config)
-        self.ready, self.ending = ready, ending
+        self.on_startup, self.on_shutdown = on_startup, on_shutdown
         self.signal: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.ready()
+        self.on_startup()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.ending()  # requests under way may take seconds, in which nobody may join it any more
+        self.on_shutdown()  # first: running requests may take seconds, and no new client may connect meanwhile
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -175,27 +177,27 @@ class _Server(uvicorn.Server):
 
 
 class IdleTime:
-    """Measures for how long nobody was connected. Times are in seconds, of any clock."""
+    """Measures for how long no client was connected. Times are in seconds, of any clock."""
 
     def __init__(self, now: float) -> None:
         self._since = now
         self._requests = 0
 
     def seconds(self, connections: int, requests: int, now: float) -> float:
-        """The idle time at `now`, with so many open connections and so many requests answered since the start."""
+        """Return the idle time at `now`, given the open connections and the number of requests since the start."""
         if connections or requests != self._requests:
             self._since, self._requests = now, requests
         return now - self._since
 
 
-async def _end_when_unneeded(server: uvicorn.Server, folder: DataDir, idle_exit: float) -> None:
-    """End the server once nobody was connected for `idle_exit` seconds (0: never), or the data folder is gone."""
+async def _exit_when_unneeded(server: uvicorn.Server, folder: DataDir, idle_exit: float) -> None:
+    """End the server after `idle_exit` seconds without a connection (0: never), or once the data folder is removed."""
     clock = asyncio.get_running_loop().time
     idle = IdleTime(clock())
     while True:
-        await asyncio.sleep(min(idle_exit / 4, _LOOK_SECONDS) if idle_exit else _LOOK_SECONDS)
+        await asyncio.sleep(min(idle_exit / 4, _WATCH_SECONDS) if idle_exit else _WATCH_SECONDS)
         state = server.server_state
-        if not folder.is_there():
+        if not folder.exists():
             log.warning("%s was removed: the sandbox ends", folder.path)
         elif idle_exit and idle.seconds(len(state.connections), state.total_requests, clock()) >= idle_exit:
             log.info("nobody was connected for %g s: the sandbox ends", idle_exit)
@@ -205,7 +207,8 @@ async def _end_when_unneeded(server: uvicorn.Server, folder: DataDir, idle_exit:
         return
 
 
-def _wait_for_end_of_input(server: uvicorn.Server) -> None:
+def _exit_at_end_of_input(server: uvicorn.Server) -> None:
+    """End the server once standard input ends. Blocking."""
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
@@ -213,21 +216,21 @@ def _wait_for_end_of_input(server: uvicorn.Server) -> None:
 
 
 @contextlib.contextmanager
-def _listening(port: int, last: int) -> Iterator[socket.socket]:
-    """A listening socket on `port`; where that is 0, on the `last` one if it is free, so that addresses stay."""
+def _listening(port: int, last_port: int) -> Iterator[socket.socket]:
+    """Open a listening socket on `port`; for 0 on `last_port` if it is free, so that URLs stay valid."""
     listener: socket.socket | None = None
-    if port == 0 and last:
+    if port == 0 and last_port:
         with contextlib.suppress(SandboxError):
-            listener = _bound(last)
-    with contextlib.closing(listener or _bound(port)) as chosen:
-        yield chosen
+            listener = _listen(last_port)
+    with contextlib.closing(listener or _listen(port)) as bound:
+        yield bound
 
 
-def _bound(port: int) -> socket.socket:
-    # with the protocol named, asyncio switches Nagle's algorithm off: else each answer waits 40 ms for an ACK
+def _listen(port: int) -> socket.socket:
+    # asyncio sets TCP_NODELAY only if the protocol is named; without it each response waits 40 ms for an ACK
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere it would let two processes share the port
+        if os.name == "posix":  # on Windows it would let two processes share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         listener.listen(128)
@@ -241,66 +244,67 @@ def _bound(port: int) -> socket.socket:
     return listener
 
 
-async def local_token(sandbox: Sandbox, folder: DataDir) -> str:
-    """The local user's token: the one in the folder while it counts, else a new one, kept there."""
-    known = folder.token()
-    if known is not None and await oauth.principal_of(sandbox.oauth, known) is not None:
-        return known
+async def ensure_local_token(sandbox: Sandbox, folder: DataDir) -> str:
+    """Return the local user's token: the one in the folder if it is valid, else a new one, which is written there."""
+    stored = folder.token()
+    if stored is not None and await oauth.principal_of(sandbox.oauth, stored) is not None:
+        return stored
     token = await oauth.mint_local_token(sandbox.database, sandbox.oauth.settings)
-    folder.keep_token(token)
+    folder.write_token(token)
     return token
 
 
 def token(data_dir: Path, *, database_url: str | None = None) -> str:
-    """The local user's token, made if need be, whether a sandbox runs there or not.
+    """Return the local user's token, created if necessary, whether a sandbox runs in the folder or not.
 
-    Raises `SandboxError` while one is starting, `StorageError` where the database cannot be used.
+    Raises `SandboxError` while one is starting, `StorageError` if the database cannot be used.
     """
     folder = DataDir(data_dir)
     try:
         with folder.held():
             return asyncio.run(_token(Settings(folder.path, f"http://{HOST}:1", database_url), folder))
     except SandboxError:
-        known = folder.token() if folder.told() else None
-        if known is None:
+        stored = folder.token() if folder.read_info() else None
+        if stored is None:
             raise
-        return known
+        return stored
 
 
 async def _token(settings: Settings, folder: DataDir) -> str:
-    async with _opened(settings) as sandbox:
-        return await local_token(sandbox, folder)
+    async with _open_sandbox(settings) as sandbox:
+        return await ensure_local_token(sandbox, folder)
 
 
 @contextlib.asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Sandbox]:
+async def _open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
+    """Open the database of a sandbox without serving it."""
     app = create_app(settings)
     sandbox: Sandbox = app.state.sandbox
     async with sandbox.database:
         yield sandbox
 
 
-def reset(data_dir: Path, *, database_url: str | None = None) -> Reset:
-    """Empty the sandbox: its SQLite file is set aside as a backup beside it, the token forgotten.
+def reset(data_dir: Path, *, database_url: str | None = None) -> ResetResult:
+    """Empty the sandbox: rename its SQLite file to a backup, and remove the token and the allowed hosts.
 
-    A PostgreSQL database has its tables dropped, without a backup. Raises `AlreadyRunning`.
+    The tables of a PostgreSQL database are dropped, without a backup. Raises `AlreadyRunning`.
     """
     folder = DataDir(data_dir)
     with folder.held():
         backup: Path | None = None
         if database_url is None:
-            backup = set_aside(folder.path / FILE_NAME)
+            backup = move_to_backup(folder.path / FILE_NAME)
         else:
             database = Database(database_url)
             if database.path is not None:
-                backup = set_aside(database.path)
+                backup = move_to_backup(database.path)
             else:
-                asyncio.run(_drop(database))
-        folder.forget_token()
-        allowed.forget(folder.path)
-    return Reset(folder.path, backup)
+                asyncio.run(_drop_tables(database))
+        folder.remove_token()
+        allowed.clear_allowed_hosts(folder.path)
+    return ResetResult(folder.path, backup)
 
 
-async def _drop(database: Database) -> None:
+async def _drop_tables(database: Database) -> None:
     async with database:
         await database.drop_all()

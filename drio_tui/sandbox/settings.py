@@ -1,11 +1,11 @@
-"""What one sandbox needs to know to start."""
+"""The settings of one sandbox."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from drio_tui.sandbox.secrets import Vault, vault_in
+from drio_tui.sandbox.secrets import SecretCipher, cipher_for
 
 API_PREFIX = "/api/v1"
 UPSTREAM_PREFIX = "/upstream/helpdesk/v1"
@@ -13,10 +13,12 @@ UPSTREAM_PREFIX = "/upstream/helpdesk/v1"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`base_url` is the sandbox's own origin (`http://127.0.0.1:PORT`, no slash at its end), known before
-    the app is made because the port is bound first. `database_url` takes the place of the file in
-    `data_dir`. `max_body` is in bytes. `allow_private_egress` lets deployed apps call private, loopback and
-    link-local addresses too. `secret_key_file` holds the key of the secrets in the place of the folder's own.
+    """The settings of one sandbox.
+
+    `base_url` is the sandbox's own origin (`http://127.0.0.1:PORT`, no trailing slash), known before the app is
+    created because the port is bound first. `database_url` replaces the file in `data_dir`. `max_body` is in
+    bytes. `allow_private_egress` lets deployed apps call private, loopback and link-local addresses too.
+    `secret_key_file` holds the key of the secrets, instead of the file in `data_dir`.
     """
 
     data_dir: Path
@@ -28,21 +30,21 @@ class Settings:
     secret_key_file: Path | None = None
 
     @property
-    def vault(self) -> Vault:
-        """What seals secrets."""
-        return vault_in(self.data_dir, self.secret_key_file)
+    def cipher(self) -> SecretCipher:
+        """The cipher that seals secrets."""
+        return cipher_for(self.data_dir, self.secret_key_file)
 
     @property
     def api_url(self) -> str:
-        """The base of the management API."""
+        """The base URL of the management API."""
         return self.base_url + API_PREFIX
 
     @property
     def upstream_url(self) -> str:
-        """The base of the helpdesk that templates can talk to without a network."""
+        """The base URL of the helpdesk, the upstream that templates can call without a network."""
         return self.base_url + UPSTREAM_PREFIX
 
     @property
     def target(self) -> str | Path:
-        """What `Database` opens."""
+        """The `target` for `Database`."""
         return self.database_url or self.data_dir

@@ -1,7 +1,7 @@
 """Reading and writing apps and their resources inside one transaction, as one user.
 
-A `Document` is the stored JSON of a resource. What the API shows is the *view* of it: the document with what
-follows from other rows filled in (see `serialization`). Another user's app is not there (`Problem` 404).
+A `Document` is the stored JSON object of a resource. The API shows its *view*: the document plus the properties
+that are computed from other rows (see `serialization`). Another user's app does not exist here (`Problem` 404).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from drio_tui.api.json_codec import dumps, loads
 from drio_tui.sandbox.naming import could_be_id
-from drio_tui.sandbox.problems import missing, unknown
-from drio_tui.sandbox.serialization import SHOWN_AS_STORED, needed, view
+from drio_tui.sandbox.problems import not_found, unknown_reference
+from drio_tui.sandbox.serialization import SHOWN_AS_STORED, related_ids, view
 from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.tables import AppRow, ResourceRow
 
@@ -29,7 +29,7 @@ LABELS = {
     "tool": "tool",
     "widget": "widget",
 }
-"""The kinds of resource an app holds, in the order in which they can be built, as messages call them."""
+"""The label of each kind of resource in messages, in the order in which resources can be created."""
 
 
 PLURALS = {
@@ -39,11 +39,11 @@ PLURALS = {
     "tool": "tools",
     "widget": "widgets",
 }
-"""The names under which lists of them go over the wire."""
+"""The name of the list of each kind in JSON."""
 
 
 class Store:
-    """One transaction's view of the database for `user_id`."""
+    """The apps and resources of the user `user_id`, inside one transaction."""
 
     def __init__(self, session: AsyncSession, user_id: str, settings: Settings) -> None:
         self.session = session
@@ -53,28 +53,28 @@ class Store:
     # --- apps ---------------------------------------------------------------------------------------
 
     async def apps(self) -> list[str]:
-        """The user's apps as JSON texts, in the order of their creation."""
-        found = await self.session.scalars(
+        """Return the user's apps as JSON, in the order of their creation."""
+        texts = await self.session.scalars(
             select(AppRow.document).where(AppRow.owner == self.user_id).order_by(AppRow.seq)
         )
-        return list(found)
+        return list(texts)
 
-    async def app_text(self, app_id: str) -> str:
-        """One app as JSON text. Raises `Problem` 404."""
+    async def app_json(self, app_id: str) -> str:
+        """Return one app as JSON. Raises `Problem` 404."""
         if could_be_id(app_id):
             text = await self.session.scalar(
                 select(AppRow.document).where(AppRow.id == app_id, AppRow.owner == self.user_id)
             )
             if text is not None:
                 return text
-        raise missing("app")
+        raise not_found("app")
 
     async def app(self, app_id: str) -> Document:
-        """One app. Raises `Problem` 404."""
-        return _read(await self.app_text(app_id))
+        """Return one app. Raises `Problem` 404."""
+        return _parse(await self.app_json(app_id))
 
     async def slugs(self) -> set[str]:
-        """The slugs that are taken."""
+        """Return the slugs that are taken."""
         return set(await self.session.scalars(select(AppRow.slug).where(AppRow.owner == self.user_id)))
 
     async def add_app(self, document: Document) -> None:
@@ -91,7 +91,8 @@ class Store:
 
     # --- resources -------------------------------------------------------------------------------------
 
-    def _mine(self, app_id: str) -> Select[str, str]:
+    def _select(self, app_id: str) -> Select[str, str]:
+        """Return the query for the kind and document of every resource of an app, if it is the user's."""
         return (
             select(ResourceRow.kind, ResourceRow.document)
             .join(AppRow, AppRow.id == ResourceRow.app_id)
@@ -99,66 +100,67 @@ class Store:
         )
 
     async def find(self, app_id: str, kind: str, resource_id: str) -> Document | None:
-        """The resource, or None where the app (which must be the user's) has none such."""
+        """Return the resource; None if the app has no such resource, or is not the user's."""
         if not (could_be_id(app_id) and could_be_id(resource_id)):
             return None
         row = (
             await self.session.execute(
-                self._mine(app_id).where(ResourceRow.id == resource_id, ResourceRow.kind == kind)
+                self._select(app_id).where(ResourceRow.id == resource_id, ResourceRow.kind == kind)
             )
         ).first()
-        return None if row is None else _read(row[1])
+        return None if row is None else _parse(row[1])
 
-    async def one(self, app_id: str, kind: str, resource_id: str) -> Document:
-        """The resource. Raises `Problem` 404, which says whether it is the app that is missing."""
-        found = await self.find(app_id, kind, resource_id)
-        if found is None:
-            await self.app_text(app_id)
-            raise missing(LABELS[kind])
-        return found
+    async def get(self, app_id: str, kind: str, resource_id: str) -> Document:
+        """Return the resource. Raises `Problem` 404, for the app if that is what does not exist."""
+        document = await self.find(app_id, kind, resource_id)
+        if document is None:
+            await self.app_json(app_id)
+            raise not_found(LABELS[kind])
+        return document
 
-    async def referred(self, app_id: str, kind: str, resource_id: str, path: str) -> Document:
-        """The resource that the body names at `path`. Raises `Problem` 409 with that path."""
-        found = await self.find(app_id, kind, resource_id)
-        if found is None:
-            raise unknown(LABELS[kind], [path])
-        return found
+    async def get_referenced(self, app_id: str, kind: str, resource_id: str, path: str) -> Document:
+        """Return the resource that the body refers to at `path`. Raises `Problem` 409 with that path."""
+        document = await self.find(app_id, kind, resource_id)
+        if document is None:
+            raise unknown_reference(LABELS[kind], [path])
+        return document
 
-    async def all(self, app_id: str, kind: str) -> list[Document]:
-        """The resources of one kind in their order. Raises `Problem` 404 for the app."""
-        return [_read(text) for text in await self.texts(app_id, kind)]
+    async def list_all(self, app_id: str, kind: str) -> list[Document]:
+        """Return the resources of one kind in their order. Raises `Problem` 404 for the app."""
+        return [_parse(text) for text in await self.list_json(app_id, kind)]
 
-    async def texts(self, app_id: str, kind: str, *, parent: str | None = None) -> list[str]:
-        """The resources of one kind in their order, as they are stored. Raises `Problem` 404 for the app."""
-        wanted = self._mine(app_id).where(ResourceRow.kind == kind)
+    async def list_json(self, app_id: str, kind: str, *, parent: str | None = None) -> list[str]:
+        """Return the stored JSON of the resources of one kind in their order. Raises `Problem` 404 for the app."""
+        query = self._select(app_id).where(ResourceRow.kind == kind)
         if parent is not None:
-            wanted = wanted.where(ResourceRow.parent == parent)
-        rows = await self._rows(app_id, wanted.order_by(ResourceRow.rank, ResourceRow.seq))
+            query = query.where(ResourceRow.parent == parent)
+        rows = await self._rows(app_id, query.order_by(ResourceRow.rank, ResourceRow.seq))
         return [text for _, text in rows]
 
-    async def everything(self, app_id: str) -> dict[str, list[str]]:
-        """Every resource of the app by kind, as stored, each list in its order. Raises `Problem` 404 for the app."""
-        rows = await self._rows(app_id, self._mine(app_id).order_by(ResourceRow.rank, ResourceRow.seq))
-        found: dict[str, list[str]] = {kind: [] for kind in LABELS}
+    async def json_by_kind(self, app_id: str) -> dict[str, list[str]]:
+        """Return the stored JSON of every resource by kind, in their order. Raises `Problem` 404 for the app."""
+        rows = await self._rows(app_id, self._select(app_id).order_by(ResourceRow.rank, ResourceRow.seq))
+        texts: dict[str, list[str]] = {kind: [] for kind in LABELS}
         for kind, text in rows:
-            found[kind].append(text)
-        return found
+            texts[kind].append(text)
+        return texts
 
-    async def _rows(self, app_id: str, wanted: Select[str, str]) -> Sequence[Row[str, str]]:
-        rows = (await self.session.execute(wanted)).all() if could_be_id(app_id) else ()
+    async def _rows(self, app_id: str, query: Select[str, str]) -> Sequence[Row[str, str]]:
+        """Return the rows of a query of `_select`. Raises `Problem` 404 for the app."""
+        rows = (await self.session.execute(query)).all() if could_be_id(app_id) else ()
         if not rows:
-            await self.app_text(app_id)
+            await self.app_json(app_id)
         return rows
 
-    async def holding(self, app_id: str, text: str) -> list[tuple[str, Document]]:
-        """The resources whose document holds `text` anywhere, with their kind."""
+    async def containing(self, app_id: str, text: str) -> list[tuple[str, Document]]:
+        """Return the kind and document of the resources whose JSON contains `text` anywhere."""
         rows = await self.session.execute(
-            self._mine(app_id).where(ResourceRow.document.contains(text, autoescape=True)).order_by(ResourceRow.seq)
+            self._select(app_id).where(ResourceRow.document.contains(text, autoescape=True)).order_by(ResourceRow.seq)
         )
-        return [(kind, _read(document)) for kind, document in rows]
+        return [(kind, _parse(document)) for kind, document in rows]
 
     async def keys(self, app_id: str, kind: str) -> set[str]:
-        """The keys that are taken among the resources of one kind."""
+        """Return the keys that are taken among the resources of one kind."""
         return set(
             await self.session.scalars(
                 select(ResourceRow.key).where(ResourceRow.app_id == app_id, ResourceRow.kind == kind)
@@ -166,7 +168,7 @@ class Store:
         )
 
     async def next_rank(self, app_id: str) -> int:
-        """The `order` that puts a tool last."""
+        """Return the `order` that puts a tool last."""
         last = await self.session.scalar(
             select(func.max(ResourceRow.rank)).where(ResourceRow.app_id == app_id, ResourceRow.kind == "tool")
         )
@@ -198,36 +200,37 @@ class Store:
     # --- views --------------------------------------------------------------------------------------
 
     async def views(self, kind: str, documents: list[Document]) -> list[Document]:
-        """The documents as the API shows them; one query for whatever they refer to."""
-        ids = {other for document in documents for other in needed(kind, document)}
-        around: dict[str, Document] = {}
+        """Return the views of documents of one kind, with one query for all that they refer to."""
+        ids = {related_id for document in documents for related_id in related_ids(kind, document)}
+        related: dict[str, Document] = {}
         if ids:
             rows = await self.session.scalars(select(ResourceRow.document).where(ResourceRow.id.in_(ids)))
-            around = by_id(map(json.loads, rows))  # of these only texts are looked at, so the quick reader will do
-        return [view(kind, document, around) for document in documents]
+            related = by_id(map(json.loads, rows))  # only their texts are used: the fast, lossy parser will do
+        return [view(kind, document, related) for document in documents]
 
-    async def view_texts(self, kind: str, texts: list[str]) -> list[str]:
-        """The same from stored to shown JSON; what is shown as it is stored is not even read."""
+    async def views_json(self, kind: str, texts: list[str]) -> list[str]:
+        """Return the JSON of the views of stored documents; it is not parsed if the view is the document."""
         if kind in SHOWN_AS_STORED:
             return texts
-        return [dumps(document) for document in await self.views(kind, [_read(text) for text in texts])]
+        return [dumps(document) for document in await self.views(kind, [_parse(text) for text in texts])]
 
-    async def config_text(self, app_id: str, app: str) -> str:
-        """The authoring config as JSON: `app` and every resource, each part as its own route gives it."""
+    async def config_json(self, app_id: str, app: str) -> str:
+        """Return the authoring config as JSON: `app` (JSON) and the view of every resource."""
         parts = [f'"app":{app}']
-        for kind, texts in (await self.everything(app_id)).items():
-            parts.append(f'"{PLURALS[kind]}":[{",".join(await self.view_texts(kind, texts))}]')
+        for kind, texts in (await self.json_by_kind(app_id)).items():
+            parts.append(f'"{PLURALS[kind]}":[{",".join(await self.views_json(kind, texts))}]')
         return f"{{{','.join(parts)}}}"
 
     async def view(self, kind: str, document: Document) -> Document:
-        """One document as the API shows it."""
+        """Return the view of one document."""
         return (await self.views(kind, [document]))[0]
 
 
 def by_id(documents: Iterable[Document]) -> dict[str, Document]:
+    """Return the documents by their id."""
     return {document["id"]: document for document in documents}
 
 
-def _read(text: str) -> Document:
+def _parse(text: str) -> Document:
     document: Document = loads(text)
     return document

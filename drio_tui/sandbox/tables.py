@@ -1,9 +1,8 @@
-"""Where the sandbox keeps apps and what belongs to them.
+"""The tables of apps and of what belongs to them.
 
-Every resource is one row: its JSON as the API gives it (`document`, ASCII text, unknown members and all)
-beside the few columns that queries need. What can be derived from other rows (a binding's staleness, the
-name of an action's target) is not stored. Secrets stand in a table of their own, so that no document can
-give one away.
+Every resource is one row: its JSON as the API shows it (`document`, ASCII, with unknown properties) and the few
+columns that queries need. What can be computed from other rows (whether a binding is stale, the name of an
+action's target) is not stored. Secrets are in a separate table, so that no document can disclose one.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _ID = String(64)
 
 
 class AppRow(Base):
-    """An app. `seq` is the order of creation; a slug is unique among the apps of its owner."""
+    """An app. `seq` is the order of creation; a slug is unique per owner."""
 
     __tablename__ = "apps"
     __table_args__ = (UniqueConstraint("owner", "slug"),)
@@ -32,7 +31,7 @@ class AppRow(Base):
 class ResourceRow(Base):
     """An auth connection, integration, operation, tool or widget (`kind`) of an app.
 
-    `rank` orders lists before `seq` does (a tool's `order`, else 0); `parent` is an operation's integration.
+    Lists are sorted by `rank` (a tool's `order`, else 0), then by `seq`. `parent` is an operation's integration.
     """
 
     __tablename__ = "things"
@@ -52,7 +51,7 @@ class ResourceRow(Base):
 
 
 class SecretRow(Base):
-    """The secret members of an auth connection's config, as a JSON object; `id` is its `secretRef`."""
+    """The secret properties of an auth connection's config (`members`, sealed JSON); `id` is its `secretRef`."""
 
     __tablename__ = "secrets"
 
@@ -62,7 +61,7 @@ class SecretRow(Base):
 
 
 class DeploymentRow(Base):
-    """What was live from one deploy to the next: the whole config at that moment (`snapshot`, JSON)."""
+    """One deployment of an app: its whole config at the time of the deploy (`snapshot`, JSON)."""
 
     __tablename__ = "deployments"
     __table_args__ = (UniqueConstraint("app_id", "version"),)
@@ -76,7 +75,7 @@ class DeploymentRow(Base):
 
 
 class UpstreamRow(Base):
-    """A record that was added to the sandbox's own helpdesk API; what it is seeded with is not stored."""
+    """A record of the sandbox's own helpdesk that a request created or changed; the seed records are not stored."""
 
     __tablename__ = "upstream_records"
 
@@ -85,8 +84,8 @@ class UpstreamRow(Base):
     document: Mapped[str] = mapped_column(Text)
 
 
-class NoteRow(Base):
-    """A fact about this sandbox itself: its id, its helpdesk's API key, where it was served last."""
+class MetaRow(Base):
+    """A value about the sandbox itself: `id`, `upstream_key` (the helpdesk's, sealed), `base_url` (of the last run)."""
 
     __tablename__ = "notes"
 

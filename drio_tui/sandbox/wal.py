@@ -1,8 +1,8 @@
-"""Finding damage in an SQLite write-ahead log that SQLite itself would pass over in silence.
+"""Detecting damage in an SQLite write-ahead log that SQLite itself ignores without an error.
 
-SQLite reads a log up to the first frame whose checksum is wrong and takes the rest for the trace of a
-write that a crash cut short. That is right at the end of a log. In its midst it means that changes which
-were acknowledged are about to vanish. Layout: https://sqlite.org/fileformat2.html#walformat
+SQLite reads a log up to the first frame with a wrong checksum, and takes the rest for a write that a crash
+interrupted. That is right at the end of a log, but in the middle it loses changes that were acknowledged.
+Layout: https://sqlite.org/fileformat2.html#walformat
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Sums = tuple[int, int]
 def is_damaged(wal: Path) -> bool:
     """Whether the log holds acknowledged changes that can no longer be read.
 
-    Read twice where it looks so: another process may be writing to it at this moment.
+    A log that looks damaged is read a second time: another process may have been writing to it.
     """
-    return _damaged(wal.read_bytes()) and _damaged(wal.read_bytes())
+    return _is_damaged(wal.read_bytes()) and _is_damaged(wal.read_bytes())
 
 
-def _damaged(data: bytes) -> bool:
+def _is_damaged(data: bytes) -> bool:
     if len(data) < _HEADER:
         return False
     magic, page_size = _word(data, 0), _word(data, 8)
@@ -40,27 +40,28 @@ def _damaged(data: bytes) -> bool:
     broken = broken_before_commit = False
     for start in range(_HEADER, len(data) - size + 1, size):
         frame = data[start : start + size]
-        ours = frame[8:16] == salts  # else left over from before the log was begun anew, or overwritten
-        stored = (_word(frame, 16), _word(frame, 20))
-        sound = ours and _checksum(frame[_FRAME_HEADER:], _checksum(frame[:8], sums, big=big), big=big) == stored
-        if sound and broken_before_commit:
-            return True  # it was written after a commit had been flushed, so all of that commit was there
-        broken = broken or not sound
-        # a frame that ends a transaction says how many pages the database then has
-        broken_before_commit = broken_before_commit or (broken and ours and _word(frame, 4) != 0)
-        sums = stored
+        is_current = frame[8:16] == salts  # else it is from before the last restart of the log, or damaged
+        stored_sums = (_word(frame, 16), _word(frame, 20))
+        header_sums = _checksum(frame[:8], sums, big=big)
+        valid = is_current and _checksum(frame[_FRAME_HEADER:], header_sums, big=big) == stored_sums
+        if valid and broken_before_commit:
+            return True  # written after a commit was flushed, so every frame of that commit must once have been valid
+        broken = broken or not valid
+        # a frame that ends a transaction has the size of the database in pages here, other frames have 0
+        broken_before_commit = broken_before_commit or (broken and is_current and _word(frame, 4) != 0)
+        sums = stored_sums
     return False
 
 
-def _word(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 4], "big")
+def _word(data: bytes, offset: int) -> int:
+    return int.from_bytes(data[offset : offset + 4], "big")
 
 
-def _checksum(data: bytes, start: Sums, *, big: bool) -> Sums:
+def _checksum(data: bytes, sums: Sums, *, big: bool) -> Sums:
     words = array("I", data)
     if big != (sys.byteorder == "big"):
         words.byteswap()
-    first, second = start
+    first, second = sums
     for left, right in zip(words[::2], words[1::2], strict=True):
         first = (first + left + second) & 0xFFFFFFFF
         second = (second + right + first) & 0xFFFFFFFF

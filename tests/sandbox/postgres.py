@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own for the tests, where the programs of one are on this machine."""
+"""A temporary PostgreSQL server for the tests, if PostgreSQL is installed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-_PLACES = ["/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt"]
+_PREFIXES = ["/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt"]
 
 
 def _program(name: str) -> str | None:
-    found = shutil.which(name)
-    if found:
-        return found
-    for place in _PLACES:
-        for path in sorted(Path(place).glob(f"*/bin/{name}"), reverse=True):
+    on_path = shutil.which(name)
+    if on_path:
+        return on_path
+    for prefix in _PREFIXES:
+        for path in sorted(Path(prefix).glob(f"*/bin/{name}"), reverse=True):
             return str(path)
     return None
 
@@ -35,34 +35,34 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of an empty database: `DRIO_TEST_POSTGRES`, or a server started for this run."""
-    given = os.environ.get("DRIO_TEST_POSTGRES")
-    if given:
-        yield given
+    url = os.environ.get("DRIO_TEST_POSTGRES")
+    if url:
+        yield url
         return
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
     if not initdb or not pg_ctl:
         pytest.skip("no PostgreSQL here: neither DRIO_TEST_POSTGRES nor initdb and pg_ctl")
-    who: dict[str, object] = {}
+    user: dict[str, object] = {}
     folder = tempfile.mkdtemp(prefix="drio-pg-")
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
         try:
-            person = pwd.getpwnam("postgres")
+            account = pwd.getpwnam("postgres")
         except KeyError:
-            person = pwd.getpwnam("nobody")
-        os.chown(folder, person.pw_uid, person.pw_gid)
-        who = {"user": person.pw_uid, "group": person.pw_gid, "extra_groups": []}
+            account = pwd.getpwnam("nobody")
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     data, port = f"{folder}/data", _free_port()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL, "cwd": "/"}
     try:
-        begin = [initdb, "-D", data, "-U", "drio", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run(begin, check=True, timeout=60, **quiet, **who)  # type: ignore[call-overload]
+        initialize = [initdb, "-D", data, "-U", "drio", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initialize, check=True, timeout=60, **quiet, **user)  # type: ignore[call-overload]
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
         start = [pg_ctl, "-D", data, "-w", "-t", "30", "-o", options, "-l", f"{folder}/log", "start"]
-        subprocess.run(start, check=True, timeout=60, **quiet, **who)  # type: ignore[call-overload]
+        subprocess.run(start, check=True, timeout=60, **quiet, **user)  # type: ignore[call-overload]
         try:
             yield f"postgresql+asyncpg://drio@127.0.0.1:{port}/postgres"
         finally:
             stop = [pg_ctl, "-D", data, "-m", "immediate", "-w", "stop"]
-            subprocess.run(stop, check=False, timeout=30, **quiet, **who)  # type: ignore[call-overload]
+            subprocess.run(stop, check=False, timeout=30, **quiet, **user)  # type: ignore[call-overload]
     finally:
         shutil.rmtree(folder, ignore_errors=True)

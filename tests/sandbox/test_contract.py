@@ -1,4 +1,4 @@
-"""The routes answer in the documented shapes."""
+"""The routes return what drio documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from drio_tui.api import models
 from tests.sandbox.conftest import Caller
 from tests.sandbox_fixtures import InProcess
 
-# The documented bodies, verbatim from the vendor's pages.
+# The documented bodies, verbatim from drio's documentation.
 APP_CREATE: dict[str, Any] = {
     "templateId": "support",
     "name": "Acme Support",
@@ -22,7 +22,7 @@ APP_CREATE: dict[str, Any] = {
         "borderRadius": "lg",
     },
 }
-APP_MEMBERS = [
+APP_PROPERTIES = [
     "id", "publicMcpId", "slug", "name", "description", "version", "status", "isEnabled", "templateId", "companyUrl",
     "serverInstructions", "branding",
 ]  # fmt: skip
@@ -44,10 +44,10 @@ PROVIDER = {
 }
 
 
-async def test_an_app_is_created_as_documented(api: Caller) -> None:
+async def test_app_is_created_as_documented(api: Caller) -> None:
     created = (await api("POST", "/apps", APP_CREATE, expect=201))["app"]
     assert created | APP_CREATE == created
-    assert list(created) == APP_MEMBERS
+    assert list(created) == APP_PROPERTIES
     assert created["id"].startswith("app_")
     assert created["publicMcpId"].startswith("mcp_")
     assert (created["version"], created["status"], created["isEnabled"]) == ("1.0.0", "draft", True)
@@ -56,9 +56,9 @@ async def test_an_app_is_created_as_documented(api: Caller) -> None:
     assert (await api("GET", f"/apps/{created['id']}"))["app"] == created
 
 
-async def test_an_auth_connection_and_its_provider_look_as_documented(api: Caller) -> None:
+async def test_auth_connection_and_provider_are_as_documented(api: Caller) -> None:
     app = await api.app()
-    made = await api.new(
+    connection = await api.create(
         app, "auth", providerKey="custom-oauth", name="Primary Auth", config=AUTH_CONFIG, grants=["contacts:read"]
     )
     expected = {
@@ -74,7 +74,7 @@ async def test_an_auth_connection_and_its_provider_look_as_documented(api: Calle
         "grants": ["contacts:read"],
         "lastError": None,
     }
-    assert {name: value for name, value in made.items() if name not in ("id", "lastValidatedAt")} == expected
+    assert {name: value for name, value in connection.items() if name not in ("id", "lastValidatedAt")} == expected
     listing = await api("GET", f"/apps/{app}/auth")
     assert set(listing) == {"auth", "providers"}
     provider = next(provider for provider in listing["providers"] if provider["key"] == "custom-oauth")
@@ -85,11 +85,11 @@ async def test_an_auth_connection_and_its_provider_look_as_documented(api: Calle
     assert schema["requiresTokenEndpoint"] is True
 
 
-async def test_a_tool_and_its_widget_look_as_documented(api: Caller) -> None:
+async def test_tool_and_widget_are_as_documented(api: Caller) -> None:
     app = await api.app()
-    operation = await api.operation(app)
-    other = await api.new(app, "tools", name="Summarize Contact")
-    tool = await api.new(
+    operation = await api.create_operation(app)
+    other = await api.create(app, "tools", name="Summarize Contact")
+    tool = await api.create(
         app,
         "tools",
         name="Search Contacts",
@@ -104,7 +104,7 @@ async def test_a_tool_and_its_widget_look_as_documented(api: Caller) -> None:
         },
         nextToolIds=[other["id"]],
     )
-    widget = await api.new(
+    widget = await api.create(
         app,
         "widgets",
         toolId=tool["id"],
@@ -165,7 +165,7 @@ async def test_a_tool_and_its_widget_look_as_documented(api: Caller) -> None:
     ]
 
 
-async def test_the_config_holds_every_part_as_its_own_route_gives_it(sandbox: InProcess) -> None:
+async def test_config_contains_what_the_list_routes_return(sandbox: InProcess) -> None:
     async with sandbox.client() as client:
         api = Caller(client)
         (app,) = (await api("GET", "/apps"))["apps"]
@@ -177,12 +177,14 @@ async def test_the_config_holds_every_part_as_its_own_route_gives_it(sandbox: In
             assert config[kind] == (await api("GET", f"/apps/{app['id']}/{kind}"))[kind]
         for integration in config["integrations"]:
             path = f"/apps/{app['id']}/integrations/{integration['id']}/operations"
-            own = [one for one in config["operations"] if one["integrationId"] == integration["id"]]
-            assert own == (await api("GET", path))["operations"]
+            operations = [
+                operation for operation in config["operations"] if operation["integrationId"] == integration["id"]
+            ]
+            assert operations == (await api("GET", path))["operations"]
         models.Config.from_wire(config)
 
 
-async def test_every_item_route_gives_what_the_list_gave(sandbox: InProcess) -> None:
+async def test_item_routes_return_what_the_config_contains(sandbox: InProcess) -> None:
     async with sandbox.client() as client:
         api = Caller(client)
         (app,) = (await api("GET", "/apps"))["apps"]
@@ -203,13 +205,14 @@ async def test_me_is_the_user_of_the_token(api: Caller, stranger: Caller) -> Non
     assert (await stranger("GET", "/me"))["user"]["email"] == "stranger@example.com"
 
 
-async def test_tools_are_listed_by_their_order_and_the_rest_by_creation(api: Caller) -> None:
+async def test_tools_are_sorted_by_order_and_other_kinds_by_creation(api: Caller) -> None:
     app = await api.app()
     for name, order in (("C", 7), ("A", 2), ("B", 2)):
-        await api.new(app, "tools", name=name, order=order)
-    last = await api.new(app, "tools", name="D")
+        await api.create(app, "tools", name=name, order=order)
+    last = await api.create(app, "tools", name="D")
     assert last["order"] == 8
     assert [tool["name"] for tool in (await api("GET", f"/apps/{app}/tools"))["tools"]] == ["A", "B", "C", "D"]
     for name in ("Z", "Y"):
-        await api.new(app, "integrations", name=name, baseUrl="https://api.example.com")
-    assert [one["name"] for one in (await api("GET", f"/apps/{app}/integrations"))["integrations"]] == ["Z", "Y"]
+        await api.create(app, "integrations", name=name, baseUrl="https://api.example.com")
+    integrations = (await api("GET", f"/apps/{app}/integrations"))["integrations"]
+    assert [integration["name"] for integration in integrations] == ["Z", "Y"]

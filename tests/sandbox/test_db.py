@@ -1,4 +1,4 @@
-"""The database: writers queue, what was acknowledged stays, and what is damaged is refused, not emptied."""
+"""The database: serialized writers, durable commits, and refusal of damaged files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from drio_tui.sandbox import db as module
-from drio_tui.sandbox.db import FILE_NAME, Base, Database, SchemaVersion, StorageError, set_aside
+from drio_tui.sandbox.db import FILE_NAME, Base, Database, SchemaVersion, StorageError, move_to_backup
 from tests.sandbox.postgres import postgres_url  # noqa: F401 - a fixture
 
 
 class Counter(Base):
-    """A table of the tests' own."""
+    """A table for the tests."""
 
     __tablename__ = "test_counters"
 
@@ -48,14 +48,14 @@ async def fill(folder: Path, rows: int = 200) -> Path:
     return folder / FILE_NAME
 
 
-async def test_commits_are_flushed_to_disk_and_foreign_keys_hold(db: Database) -> None:
+async def test_database_uses_wal_full_sync_and_foreign_keys(db: Database) -> None:
     names = ("journal_mode", "synchronous", "foreign_keys")
     async with db.session() as session:
-        found = [(await session.execute(text(f"PRAGMA {name}"))).scalar() for name in names]
-    assert found == ["wal", 2, 1]
+        settings = [(await session.execute(text(f"PRAGMA {name}"))).scalar() for name in names]
+    assert settings == ["wal", 2, 1]
 
 
-async def test_a_reader_cannot_write(db: Database) -> None:
+async def test_read_transaction_cannot_write(db: Database) -> None:
     async def write() -> None:
         async with db.read() as session:
             await session.execute(text("INSERT INTO test_counters (id, value) VALUES (1, 1)"))
@@ -65,7 +65,7 @@ async def test_a_reader_cannot_write(db: Database) -> None:
     assert await values(db) == []
 
 
-async def test_fifty_readers_at_once_are_served_and_results_may_be_left_half_read(db: Database) -> None:
+async def test_concurrent_readers_may_close_results_early(db: Database) -> None:
     async with db.session() as session:
         session.add_all(Counter(id=number, value=number) for number in range(1, 101))
 
@@ -78,17 +78,17 @@ async def test_fifty_readers_at_once_are_served_and_results_may_be_left_half_rea
     assert await asyncio.gather(*(first() for _ in range(50))) == [2] * 50
 
 
-async def test_the_folder_and_its_files_are_private(db: Database) -> None:
+async def test_folder_and_files_are_private(db: Database) -> None:
     async with db.session() as session:
         session.add(Counter(id=1, value=1))
     assert db.path is not None
     assert stat.S_IMODE(db.path.parent.stat().st_mode) == 0o700
-    found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in db.path.parent.iterdir()}
-    assert set(found) == {FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"}
-    assert set(found.values()) == {0o600}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in db.path.parent.iterdir()}
+    assert set(modes) == {FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"}
+    assert set(modes.values()) == {0o600}
 
 
-async def test_a_hundred_writers_at_once_queue(db: Database) -> None:
+async def test_concurrent_writers_are_serialized(db: Database) -> None:
     async with db.session() as session:
         session.add(Counter(id=1, value=0))
 
@@ -101,9 +101,9 @@ async def test_a_hundred_writers_at_once_queue(db: Database) -> None:
     assert await values(db) == [100]
 
 
-async def test_writers_of_two_processes_queue(tmp_path: Path) -> None:
-    async with Database(tmp_path / "data") as one, Database(tmp_path / "data") as two:
-        async with one.session() as session:
+async def test_writers_of_two_databases_on_one_file_are_serialized(tmp_path: Path) -> None:
+    async with Database(tmp_path / "data") as first, Database(tmp_path / "data") as second:
+        async with first.session() as session:
             session.add(Counter(id=1, value=0))
 
         async def add_one(database: Database) -> None:
@@ -111,11 +111,11 @@ async def test_writers_of_two_processes_queue(tmp_path: Path) -> None:
                 counter = await session.get_one(Counter, 1)
                 counter.value += 1
 
-        await asyncio.gather(*(add_one(database) for database in (one, two) for _ in range(20)))
-        assert await values(one) == [40]
+        await asyncio.gather(*(add_one(database) for database in (first, second) for _ in range(20)))
+        assert await values(first) == [40]
 
 
-async def test_a_block_that_raises_changes_nothing_and_the_next_one_works(db: Database) -> None:
+async def test_exception_rolls_back_the_transaction(db: Database) -> None:
     async def fail() -> None:
         async with db.session() as session:
             session.add(Counter(id=1, value=1))
@@ -132,7 +132,7 @@ async def test_a_block_that_raises_changes_nothing_and_the_next_one_works(db: Da
     assert await values(db) == [2]
 
 
-async def test_a_cancelled_writer_lets_the_next_one_in(db: Database) -> None:
+async def test_cancelled_writer_releases_the_lock(db: Database) -> None:
     holding = asyncio.Event()
 
     async def hold() -> None:
@@ -152,7 +152,7 @@ async def test_a_cancelled_writer_lets_the_next_one_in(db: Database) -> None:
     assert await values(db) == [2]
 
 
-async def test_a_reader_sees_one_state_while_others_write(db: Database) -> None:
+async def test_read_transaction_sees_a_consistent_snapshot(db: Database) -> None:
     async with db.session() as session:
         session.add(Counter(id=1, value=1))
     count = select(func.count()).select_from(Counter)
@@ -186,8 +186,8 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wanted", [1, 7, 40])
-async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, wanted: int) -> None:
+@pytest.mark.parametrize("minimum", [1, 7, 40])
+async def test_acknowledged_writes_survive_a_kill(tmp_path: Path, minimum: int) -> None:
     folder = tmp_path / "data"
     root = str(Path(module.__file__).parents[2])
     writer = subprocess.Popen(
@@ -195,7 +195,7 @@ async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, wanted: int
     )
     assert writer.stdout is not None
     acknowledged = 0
-    while acknowledged < wanted:
+    while acknowledged < minimum:
         acknowledged = int(writer.stdout.readline())
     writer.send_signal(signal.SIGKILL)
     rest = writer.stdout.read().split(b"\n")
@@ -203,9 +203,9 @@ async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, wanted: int
     writer.wait()
     writer.stdout.close()
     async with Database(folder) as database:
-        found = await values(database)
-    assert found[:acknowledged] == list(range(1, acknowledged + 1))
-    assert len(found) - acknowledged in (0, 1)
+        stored = await values(database)
+    assert stored[:acknowledged] == list(range(1, acknowledged + 1))
+    assert len(stored) - acknowledged in (0, 1)
 
 
 # --- damage ----------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-async def test_a_damaged_or_foreign_database_is_refused_and_left_as_it_is(
+async def test_damaged_or_foreign_database_is_refused_and_not_changed(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     path = await fill(tmp_path / "data")
@@ -313,7 +313,7 @@ async def test_a_damaged_or_foreign_database_is_refused_and_left_as_it_is(
             assert (path.parent / name).read_bytes() == data
 
 
-async def test_the_advice_for_damage_is_a_reset_that_keeps_a_backup(tmp_path: Path) -> None:
+async def test_damaged_database_can_be_reset_with_a_backup(tmp_path: Path) -> None:
     path = await fill(tmp_path / "data")
     garbage(path)
     with pytest.raises(StorageError) as caught:
@@ -321,24 +321,24 @@ async def test_the_advice_for_damage_is_a_reset_that_keeps_a_backup(tmp_path: Pa
     assert "drio-tui sandbox reset" in caught.value.hint
     assert "backup" in caught.value.hint
     data = path.read_bytes()
-    backup = set_aside(path)
+    backup = move_to_backup(path)
     assert backup is not None
     assert backup.read_bytes() == data
     async with Database(tmp_path / "data") as database:
         assert await values(database) == []
-    assert set_aside(tmp_path / "nothing.db") is None
+    assert move_to_backup(tmp_path / "nothing.db") is None
 
 
-async def test_a_backup_can_be_opened_again_with_what_was_in_its_journal(tmp_path: Path) -> None:
+async def test_backup_includes_the_wal(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     database = await Database(folder).open()
     async with database.session() as session:
         session.add(Counter(id=1, value=7))
     (tmp_path / "copy").mkdir()
-    for file in folder.iterdir():  # as after a kill: the change is in the journal only
+    for file in folder.iterdir():  # as after a kill: the change is only in the WAL
         (tmp_path / "copy" / file.name).write_bytes(file.read_bytes())
     await database.close()
-    backup = set_aside(tmp_path / "copy" / FILE_NAME)
+    backup = move_to_backup(tmp_path / "copy" / FILE_NAME)
     assert backup is not None
     with sqlite3.connect(backup) as connection:
         assert connection.execute("SELECT value FROM test_counters").fetchall() == [(7,)]
@@ -346,7 +346,7 @@ async def test_a_backup_can_be_opened_again_with_what_was_in_its_journal(tmp_pat
 
 
 async def after_a_kill(folder: Path, commits: int) -> Path:
-    """A database whose changes are still in its journal, as a killed process leaves it."""
+    """Create a database whose changes are only in its WAL, as after a kill; return the path of the WAL."""
     async with Database(folder / "live") as database:
         for number in range(1, commits + 1):
             async with database.session() as session:
@@ -358,10 +358,10 @@ async def after_a_kill(folder: Path, commits: int) -> Path:
     return folder / "data" / f"{FILE_NAME}-wal"
 
 
-@pytest.mark.parametrize("where", [0, 40, 0.3, 0.5, 0.7])
-async def test_a_journal_damaged_in_its_midst_is_refused(tmp_path: Path, where: float) -> None:
+@pytest.mark.parametrize("position", [0, 40, 0.3, 0.5, 0.7])
+async def test_wal_damaged_in_the_middle_is_refused(tmp_path: Path, position: float) -> None:
     wal = await after_a_kill(tmp_path, 20)
-    flip(wal, int(where if where >= 1 else wal.stat().st_size * where), 8)
+    flip(wal, int(position if position >= 1 else wal.stat().st_size * position), 8)
     data = wal.read_bytes()
     with pytest.raises(StorageError, match="saved last"):
         await Database(tmp_path / "data").open()
@@ -369,14 +369,14 @@ async def test_a_journal_damaged_in_its_midst_is_refused(tmp_path: Path, where: 
 
 
 @pytest.mark.parametrize("cut_off", [1, 100, 4000, 4119])
-async def test_a_journal_cut_short_by_a_crash_is_read_up_to_there(tmp_path: Path, cut_off: int) -> None:
+async def test_truncated_wal_is_read_up_to_its_end(tmp_path: Path, cut_off: int) -> None:
     wal = await after_a_kill(tmp_path, 20)
     os.truncate(wal, wal.stat().st_size - cut_off)
     async with Database(tmp_path / "data") as database:
         assert await values(database) == list(range(1, 20))
 
 
-async def test_a_whole_journal_is_read_whole_also_after_it_was_begun_anew(tmp_path: Path) -> None:
+async def test_restarted_wal_is_not_taken_for_damaged(tmp_path: Path) -> None:
     async with Database(tmp_path / "live") as database:
         for number in range(1, 30):
             async with database.session() as session:
@@ -394,7 +394,7 @@ async def test_a_whole_journal_is_read_whole_also_after_it_was_begun_anew(tmp_pa
         assert await values(database) == list(range(1, 30))
 
 
-async def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path: Path) -> None:
+async def test_full_disk_raises_an_error_and_keeps_the_data(tmp_path: Path) -> None:
     path = await fill(tmp_path / "data", rows=5)
     async with Database(tmp_path / "data") as database:
 
@@ -412,19 +412,19 @@ async def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:", "mysql://x/y", "not a url"])
-async def test_a_database_that_cannot_be_used_is_refused_by_its_url(url: str) -> None:
+async def test_unsupported_database_urls_are_refused(url: str) -> None:
     with pytest.raises(StorageError):
         Database(url)
 
 
-async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+async def test_error_names_the_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError) as caught:
         await Database(tmp_path / "file" / "data").open()
     assert str(tmp_path / "file" / "data") in caught.value.message
 
 
-async def test_an_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
+async def test_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     async with Database(f"sqlite+aiosqlite:///{tmp_path}/own.db") as database:
         assert database.path == tmp_path / "own.db"
@@ -432,7 +432,7 @@ async def test_an_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "own.db").stat().st_mode) == 0o600
 
 
-def test_a_password_in_the_url_is_shown_nowhere() -> None:
+def test_password_in_the_url_is_hidden() -> None:
     database = Database("postgresql://drio:sesame@db.example/drio")
     assert "sesame" not in repr(database)
     assert "sesame" not in database.name
@@ -443,20 +443,20 @@ def test_a_password_in_the_url_is_shown_nowhere() -> None:
 
 
 @pytest.mark.slow
-async def test_postgresql_does_the_same(postgres_url: str) -> None:  # noqa: F811 - the fixture imported above
-    async with Database(postgres_url) as one, Database(postgres_url) as two:
+async def test_postgresql_transactions_and_version_check(postgres_url: str) -> None:  # noqa: F811 - the fixture imported above
+    async with Database(postgres_url) as first, Database(postgres_url) as second:
         try:
-            async with one.session() as session:
+            async with first.session() as session:
                 session.add(Counter(id=1, value=1))
-            async with one.read() as reader:
+            async with first.read() as reader:
                 assert (await reader.execute(select(func.count()).select_from(Counter))).scalar() == 1
-                async with two.session() as session:
+                async with second.session() as session:
                     session.add(Counter(id=2, value=2))
                 assert (await reader.execute(select(func.count()).select_from(Counter))).scalar() == 1
-            assert await values(two) == [1, 2]
-            async with one.session() as session:
+            assert await values(second) == [1, 2]
+            async with first.session() as session:
                 await session.merge(SchemaVersion(id=1, version=999))
             with pytest.raises(StorageError, match="newer"):
                 await Database(postgres_url).open()
         finally:
-            await one.drop_all()
+            await first.drop_all()

@@ -1,4 +1,4 @@
-"""Short forms of the long runs: kills under writes, and Schemathesis with every check."""
+"""Short runs of the endurance scripts: kills during writes, and Schemathesis with every check."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=280)
 
 
-def test_five_kills_under_writes_lose_nothing_that_was_acknowledged() -> None:
-    ended = run("kill_sandbox.py", "--kills", "5")
-    assert ended.returncode == 0, ended.stderr
-    report = json.loads(ended.stdout)
+def test_kills_during_writes_lose_no_acknowledged_write() -> None:
+    process = run("kill_sandbox.py", "--kills", "5")
+    assert process.returncode == 0, process.stderr
+    report = json.loads(process.stdout)
     assert (report["kills"], report["lost"]) == (5, 0)
     assert report["acknowledged"] > 0
 
 
 @pytest.mark.timeout(300)
-def test_schemathesis_finds_no_server_error_and_nothing_undocumented() -> None:
+def test_schemathesis_finds_no_server_error_and_no_undocumented_response() -> None:
     pytest.importorskip("schemathesis", reason="schemathesis is not installed")
-    ended = run("fuzz_sandbox.py", "--examples", "4", "--phases", "examples,fuzzing,stateful")
-    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+    process = run("fuzz_sandbox.py", "--examples", "4", "--phases", "examples,fuzzing,stateful")
+    assert process.returncode == 0, process.stdout[-6000:] + process.stderr[-2000:]

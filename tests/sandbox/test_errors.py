@@ -1,4 +1,4 @@
-"""Every error comes in the envelope, says what is wrong, and changes nothing."""
+"""Every error has the envelope and the reason, and changes nothing."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from tests.sandbox_fixtures import API, InProcess, in_process
 JSON = {"Content-Type": "application/json"}
 
 
-def checked(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The error of an answer in drio's envelope."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    (error,) = answer.json().values()
+def error_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Check the status, code and envelope of an error response; return the error."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    (error,) = response.json().values()
     assert set(error) == {"code", "message", "details", "requestId"}
     assert error["code"] == code
     assert error["message"]
-    assert str(uuid.UUID(error["requestId"])) == answer.headers["x-request-id"]
+    assert str(uuid.UUID(error["requestId"])) == response.headers["x-request-id"]
     return dict(error)
 
 
-async def test_an_unknown_address_and_an_unknown_method_are_told_apart(api: Caller) -> None:
+async def test_unknown_path_is_404_and_unknown_method_405(api: Caller) -> None:
     for path in ("/", "/api/v1", "/api/v1/nope", "/api/v1/apps/", "/api/v2/apps", "/upstream/helpdesk/v1/nope"):
-        checked(await api.http.get(path), 404, "not_found")
-    answer = await api.http.delete(f"{API}/apps")
-    checked(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET, POST"
-    answer = await api.http.put(f"{API}/apps/app_1/tools/tool_1")
-    assert answer.headers["allow"] == "DELETE, GET, PATCH"
+        error_of(await api.http.get(path), 404, "not_found")
+    response = await api.http.delete(f"{API}/apps")
+    error_of(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == "GET, POST"
+    response = await api.http.put(f"{API}/apps/app_1/tools/tool_1")
+    assert response.headers["allow"] == "DELETE, GET, PATCH"
 
 
-async def test_without_a_token_that_counts_every_route_but_the_public_ones_is_closed(box: InProcess) -> None:
-    paths = box.app.openapi()["paths"]
-    async with box.client(token=None) as nobody:
+async def test_all_routes_but_the_public_ones_require_a_valid_token(bare_sandbox: InProcess) -> None:
+    paths = bare_sandbox.app.openapi()["paths"]
+    async with bare_sandbox.client(token=None) as nobody:
         for path, operations in paths.items():
             for method, operation in operations.items():
-                answer = await nobody.request(method, path, headers=JSON, content=b"{}")
+                response = await nobody.request(method, path, headers=JSON, content=b"{}")
                 if operation["operationId"] in ("listTemplates", "getTemplate"):
-                    assert answer.status_code in (200, 404)
+                    assert response.status_code in (200, 404)
                 else:
-                    checked(answer, 401, "unauthorized")
-                    assert answer.headers["www-authenticate"].startswith("Bearer resource_metadata=")
-        answer = await nobody.get(f"{API}/apps", headers={"Authorization": "Bearer nonsense"})
-        checked(answer, 401, "unauthorized")
-        assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+                    error_of(response, 401, "unauthorized")
+                    assert response.headers["www-authenticate"].startswith("Bearer resource_metadata=")
+        response = await nobody.get(f"{API}/apps", headers={"Authorization": "Bearer nonsense"})
+        error_of(response, 401, "unauthorized")
+        assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize(
@@ -69,45 +69,45 @@ async def test_without_a_token_that_counts_every_route_but_the_public_ones_is_cl
         b'{"a":' * 200 + b"1" + b"}" * 200,
     ],
 )
-async def test_what_is_not_json_that_can_be_kept_is_refused(api: Caller, body: bytes) -> None:
-    answer = await api.http.post(f"{API}/apps", content=body, headers=JSON)
-    assert checked(answer, 400, answer.json()["error"]["code"])["code"] in ("invalid_json", "invalid_request")
+async def test_json_that_cannot_be_stored_exactly_is_refused(api: Caller, body: bytes) -> None:
+    response = await api.http.post(f"{API}/apps", content=body, headers=JSON)
+    assert error_of(response, 400, response.json()["error"]["code"])["code"] in ("invalid_json", "invalid_request")
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"1", b"true"])
-async def test_a_body_that_is_no_object_is_refused(api: Caller, body: bytes) -> None:
-    answer = await api.http.post(f"{API}/apps", content=body, headers=JSON)
-    error = checked(answer, 400, "invalid_request")
+async def test_body_that_is_not_an_object_is_refused(api: Caller, body: bytes) -> None:
+    response = await api.http.post(f"{API}/apps", content=body, headers=JSON)
+    error = error_of(response, 400, "invalid_request")
     assert error["details"]["fields"][0]["path"] == ""
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", None])
-async def test_a_body_of_another_type_is_refused(api: Caller, kind: str | None) -> None:
-    headers = {} if kind is None else {"Content-Type": kind}
-    checked(await api.http.post(f"{API}/apps", content=b"{}", headers=headers), 415, "unsupported_media_type")
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", None])
+async def test_body_of_another_media_type_is_refused(api: Caller, content_type: str | None) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    error_of(await api.http.post(f"{API}/apps", content=b"{}", headers=headers), 415, "unsupported_media_type")
 
 
-async def test_json_with_a_charset_and_with_a_bom_is_taken(api: Caller) -> None:
+async def test_json_with_charset_and_bom_is_accepted(api: Caller) -> None:
     body = "\ufeff" + json.dumps({"templateId": "blank", "name": "näme"}, ensure_ascii=False)
     headers = {"Content-Type": "application/json; charset=utf-8"}
-    answer = await api.http.post(f"{API}/apps", content=body.encode(), headers=headers)
-    assert answer.json()["app"]["name"] == "näme"
+    response = await api.http.post(f"{API}/apps", content=body.encode(), headers=headers)
+    assert response.json()["app"]["name"] == "näme"
 
 
-async def test_a_body_that_is_too_large_is_refused_announced_or_not(tmp_path: Any) -> None:
-    async with in_process(tmp_path / "small", max_body=1000) as box, box.client() as client:
+async def test_large_body_is_refused_with_and_without_content_length(tmp_path: Any) -> None:
+    async with in_process(tmp_path / "small", max_body=1000) as sandbox, sandbox.client() as client:
         body = json.dumps({"templateId": "blank", "name": "x", "more": "y" * 2000}).encode()
 
-        async def unannounced() -> Any:
+        async def chunks() -> Any:
             yield body[:900]
             yield body[900:]
 
-        checked(await client.post(f"{API}/apps", content=body, headers=JSON), 413, "payload_too_large")
-        checked(await client.post(f"{API}/apps", content=unannounced(), headers=JSON), 413, "payload_too_large")
+        error_of(await client.post(f"{API}/apps", content=body, headers=JSON), 413, "payload_too_large")
+        error_of(await client.post(f"{API}/apps", content=chunks(), headers=JSON), 413, "payload_too_large")
         assert (await client.post(f"{API}/apps", json={"templateId": "blank", "name": "x"})).status_code == 201
 
 
-async def test_every_wrong_member_is_named_by_its_path_at_once(api: Caller) -> None:
+async def test_all_field_errors_are_reported_at_once_with_paths(api: Caller) -> None:
     body = {
         "templateId": 1,
         "name": "  ",
@@ -133,9 +133,9 @@ async def test_every_wrong_member_is_named_by_its_path_at_once(api: Caller) -> N
     assert error["details"]["fields"][0]["path"] == "templateId"
 
 
-async def test_a_list_of_objects_is_named_by_place(api: Caller) -> None:
+async def test_field_errors_in_lists_have_the_index_in_their_path(api: Caller) -> None:
     app = await api.app()
-    tool = await api.new(app, "tools", name="t")
+    tool = await api.create(app, "tools", name="t")
     actions = [{"trigger": "row.select", "type": "openUrl"}, {"type": "openUrl", "template": 1}]
     body = {"name": "w", "toolId": tool["id"], "primitive": "card", "actions": actions}
     error = await api("POST", f"/apps/{app}/widgets", body, expect=400)
@@ -144,7 +144,7 @@ async def test_a_list_of_objects_is_named_by_place(api: Caller) -> None:
 
 
 @pytest.mark.parametrize("ident", ["..%2F..", "%00", "tool_%ED%A0%80", "%F0%9F%98%80", "' OR 1=1 --", "x" * 5000])
-async def test_an_id_of_any_shape_is_simply_not_there(api: Caller, ident: str) -> None:
+async def test_malformed_ids_in_the_path_are_not_found(api: Caller, ident: str) -> None:
     app = await api.app()
     for path in (f"/apps/{ident}", f"/apps/{app}/tools/{ident}", f"/apps/{ident}/tools/{ident}"):
         assert (await api.http.get(API + path)).status_code == 404
@@ -152,27 +152,27 @@ async def test_an_id_of_any_shape_is_simply_not_there(api: Caller, ident: str) -
     assert (await api.http.get(f"{API}/templates/{ident}")).status_code == 404
 
 
-async def test_an_id_in_a_body_of_any_shape_is_refused(api: Caller) -> None:
+async def test_malformed_ids_in_the_body_are_refused(api: Caller) -> None:
     app = await api.app()
     for ident in ("", "\0", "\ud800", "tool_\0", "x" * 5000, "' OR 1=1 --"):
         content = json.dumps({"name": "t", "widgetId": ident}).encode()
-        answer = await api.http.post(f"{API}/apps/{app}/tools", content=content, headers=JSON)
-        assert answer.status_code in (400, 409)
+        response = await api.http.post(f"{API}/apps/{app}/tools", content=content, headers=JSON)
+        assert response.status_code in (400, 409)
 
 
-async def test_what_nobody_foresaw_is_a_500_in_the_envelope_and_in_the_log(
-    box: InProcess, api: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_unexpected_exception_is_a_500_in_the_envelope_and_logged(
+    bare_sandbox: InProcess, api: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("the very secret reason")
 
-    monkeypatch.setattr(Sandbox, "show", broken)
-    answer = await api.http.get(f"{API}/apps")
-    error = checked(answer, 500, "internal_error")
-    assert "secret reason" not in answer.text
+    monkeypatch.setattr(Sandbox, "cached_response", broken)
+    response = await api.http.get(f"{API}/apps")
+    error = error_of(response, 500, "internal_error")
+    assert "secret reason" not in response.text
     assert error["requestId"] in caplog.text
     assert "the very secret reason" in caplog.text
-    assert box.token not in caplog.text
+    assert bare_sandbox.token not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ async def test_what_nobody_foresaw_is_a_500_in_the_envelope_and_in_the_log(
         ({"$ref": 7}, "inputSchema.$ref"),
     ],
 )
-async def test_a_schema_that_is_none_is_refused_with_the_place(api: Caller, schema: dict[str, Any], path: str) -> None:
+async def test_invalid_schema_is_refused_with_its_path(api: Caller, schema: dict[str, Any], path: str) -> None:
     app = await api.app()
-    operation = await api.operation(app)
+    operation = await api.create_operation(app)
     url = f"/apps/{app}/operations/{operation['id']}"
     error = await api("PATCH", url, {"inputSchema": schema}, expect=400)
     assert [field["path"] for field in error["details"]["fields"]] == [path]
@@ -206,7 +206,7 @@ async def test_a_schema_that_is_none_is_refused_with_the_place(api: Caller, sche
         ({"headers": ["X-A"]}, "config.headers"),
     ],
 )
-async def test_headers_that_could_smuggle_something_are_refused(api: Caller, config: Any, path: str) -> None:
+async def test_unsafe_integration_headers_are_refused(api: Caller, config: Any, path: str) -> None:
     app = await api.app()
     body = {"name": "i", "baseUrl": "https://api.example.com", "config": config}
     error = await api("POST", f"/apps/{app}/integrations", body, expect=400)
@@ -229,13 +229,13 @@ async def test_headers_that_could_smuggle_something_are_refused(api: Caller, con
         "https://api.example.com/%zz",
     ],
 )
-async def test_a_base_url_that_is_not_plainly_one_is_refused(api: Caller, url: str) -> None:
+async def test_unsafe_base_url_is_refused(api: Caller, url: str) -> None:
     app = await api.app()
     error = await api("POST", f"/apps/{app}/integrations", {"name": "i", "baseUrl": url}, expect=400)
     assert [field["path"] for field in error["details"]["fields"]] == ["baseUrl"]
 
 
-async def test_ordinary_base_urls_are_taken(api: Caller) -> None:
+async def test_valid_base_urls_are_accepted(api: Caller) -> None:
     app = await api.app()
     for url in (
         "https://api.example.com/v1?x=1#y",
@@ -243,4 +243,4 @@ async def test_ordinary_base_urls_are_taken(api: Caller) -> None:
         "http://[::1]:80/a%20b",
         "https://a_b.c/~d",
     ):
-        assert (await api.new(app, "integrations", name="i", baseUrl=url))["baseUrl"] == url
+        assert (await api.create(app, "integrations", name="i", baseUrl=url))["baseUrl"] == url

@@ -1,4 +1,4 @@
-"""The door of the sandbox: DNS rebinding, cross-site requests, content types, and headers on every answer."""
+"""The guard middleware: DNS rebinding, cross-site requests, content types, and headers on every response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from drio_tui.sandbox.middleware import Guard
+from drio_tui.sandbox.middleware import GuardMiddleware
 
 PORT = 8765
 OWN = [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"[::1]:{PORT}", f"LOCALHOST:{PORT}"]
@@ -42,8 +42,8 @@ FOREIGN = [
 ]
 
 
-class Inside:
-    """What stands behind the door; counts who got in."""
+class GuardedApp:
+    """An application behind the middleware that records the paths of the requests it gets."""
 
     def __init__(self) -> None:
         self.reached: list[str] = []
@@ -55,7 +55,7 @@ class Inside:
                 Route("/{path:path}", self.data, methods=methods),
             ]
         )
-        self.guard = Guard(self.app, port=PORT)
+        self.guard = GuardMiddleware(self.app, port=PORT)
 
     async def data(self, request: Request) -> Response:
         self.reached.append(request.url.path)
@@ -72,19 +72,19 @@ class Inside:
 
 
 @pytest.fixture
-def inside() -> Inside:
-    return Inside()
+def guarded() -> GuardedApp:
+    return GuardedApp()
 
 
 @pytest.fixture
-async def http(inside: Inside) -> AsyncIterator[httpx.AsyncClient]:
+async def http(guarded: GuardedApp) -> AsyncIterator[httpx.AsyncClient]:
     base = f"http://127.0.0.1:{PORT}"
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(inside.guard), base_url=base) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded.guard), base_url=base) as client:
         yield client
 
 
-def is_refusal(response: httpx.Response, status: int, inside: Inside) -> bool:
-    assert inside.reached == []
+def is_refusal(response: httpx.Response, status: int, guarded: GuardedApp) -> bool:
+    assert guarded.reached == []
     assert response.status_code == status
     error = response.json()["error"]
     assert set(error) == {"code", "message", "details", "requestId"}
@@ -93,21 +93,21 @@ def is_refusal(response: httpx.Response, status: int, inside: Inside) -> bool:
 
 
 @pytest.mark.parametrize("host", OWN)
-async def test_its_own_names_are_answered(http: httpx.AsyncClient, host: str) -> None:
+async def test_own_host_names_are_accepted(http: httpx.AsyncClient, host: str) -> None:
     assert (await http.get("/api/v1/apps", headers={"Host": host})).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/api/v1/apps", "/api/v1/auth/token", "/.well-known/x", "/page", "/mcp/x", "/"])
 @pytest.mark.parametrize("host", FOREIGN)
-async def test_another_host_is_turned_away_before_routing(
-    http: httpx.AsyncClient, inside: Inside, host: str, path: str
+async def test_foreign_host_is_rejected_before_routing(
+    http: httpx.AsyncClient, guarded: GuardedApp, host: str, path: str
 ) -> None:
-    assert is_refusal(await http.get(path, headers={"Host": host}), 421, inside)
+    assert is_refusal(await http.get(path, headers={"Host": host}), 421, guarded)
 
 
-async def test_two_hosts_are_none(http: httpx.AsyncClient, inside: Inside) -> None:
+async def test_two_host_headers_are_rejected(http: httpx.AsyncClient, guarded: GuardedApp) -> None:
     headers = [("Host", OWN[0]), ("Host", OWN[0])]
-    assert is_refusal(await http.get("/api/v1/apps", headers=headers), 421, inside)
+    assert is_refusal(await http.get("/api/v1/apps", headers=headers), 421, guarded)
 
 
 ORIGINS = [
@@ -123,23 +123,23 @@ ORIGINS = [
 
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 @pytest.mark.parametrize("origin", ORIGINS)
-async def test_another_origin_is_turned_away_before_routing(
-    http: httpx.AsyncClient, inside: Inside, origin: str, method: str
+async def test_foreign_origin_is_rejected_before_routing(
+    http: httpx.AsyncClient, guarded: GuardedApp, origin: str, method: str
 ) -> None:
     response = await http.request(method, "/api/v1/apps", headers={"Origin": origin})
-    assert is_refusal(response, 403, inside)
+    assert is_refusal(response, 403, guarded)
     assert "access-control-allow-origin" not in response.headers
 
 
 @pytest.mark.parametrize("host", OWN)
-async def test_its_own_origins_are_let_in(http: httpx.AsyncClient, host: str) -> None:
+async def test_own_origins_are_accepted(http: httpx.AsyncClient, host: str) -> None:
     response = await http.post("/api/v1/apps", json={}, headers={"Origin": f"http://{host}"})
     assert response.status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize(
-    "kind",
+    "content_type",
     [
         "text/plain",
         "application/x-www-form-urlencoded",
@@ -149,40 +149,40 @@ async def test_its_own_origins_are_let_in(http: httpx.AsyncClient, host: str) ->
         "",
     ],
 )
-async def test_a_write_to_the_api_is_json_or_nothing(
-    http: httpx.AsyncClient, inside: Inside, method: str, kind: str
+async def test_api_write_with_another_content_type_is_rejected(
+    http: httpx.AsyncClient, guarded: GuardedApp, method: str, content_type: str
 ) -> None:
     """F68."""
-    response = await http.request(method, "/api/v1/apps", content=b"{}", headers={"Content-Type": kind})
-    assert is_refusal(response, 415, inside)
+    response = await http.request(method, "/api/v1/apps", content=b"{}", headers={"Content-Type": content_type})
+    assert is_refusal(response, 415, guarded)
 
 
-async def test_a_write_without_a_content_type_is_refused_only_if_it_has_a_body(
-    http: httpx.AsyncClient, inside: Inside
+async def test_write_without_content_type_is_rejected_only_with_a_body(
+    http: httpx.AsyncClient, guarded: GuardedApp
 ) -> None:
-    assert is_refusal(await http.post("/api/v1/apps", content=b"{}"), 415, inside)
+    assert is_refusal(await http.post("/api/v1/apps", content=b"{}"), 415, guarded)
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"{}"
 
-    assert is_refusal(await http.post("/api/v1/apps", content=chunks()), 415, inside)
+    assert is_refusal(await http.post("/api/v1/apps", content=chunks()), 415, guarded)
     assert (await http.post("/api/v1/apps/1/deploy")).status_code == 200
     assert (await http.delete("/api/v1/apps/1/tools/2")).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
-async def test_json_is_let_in(http: httpx.AsyncClient, kind: str) -> None:
-    response = await http.post("/api/v1/apps", content=b"{}", headers={"Content-Type": kind})
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
+async def test_json_is_accepted(http: httpx.AsyncClient, content_type: str) -> None:
+    response = await http.post("/api/v1/apps", content=b"{}", headers={"Content-Type": content_type})
     assert response.status_code == 200
 
 
-async def test_the_oauth_endpoints_look_at_their_bodies_themselves(http: httpx.AsyncClient) -> None:
+async def test_oauth_endpoints_accept_forms(http: httpx.AsyncClient) -> None:
     assert (await http.post("/api/v1/auth/token", data={"a": "b"})).status_code == 200
     assert (await http.post("/oauth/consent", data={"a": "b"})).status_code == 200
 
 
-async def test_every_answer_carries_the_headers_and_its_id(http: httpx.AsyncClient) -> None:
-    seen = set()
+async def test_every_response_has_security_headers_and_request_id(http: httpx.AsyncClient) -> None:
+    request_ids = set()
     for path in ("/api/v1/apps", "/page"):
         response = await http.get(path)
         assert response.headers["x-content-type-options"] == "nosniff"
@@ -190,8 +190,8 @@ async def test_every_answer_carries_the_headers_and_its_id(http: httpx.AsyncClie
         assert response.headers["cache-control"] == "no-store"
         assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
         assert "default-src 'none'" in response.headers["content-security-policy"]
-        seen.add(response.headers["x-request-id"])
-    assert len(seen) == 2
+        request_ids.add(response.headers["x-request-id"])
+    assert len(request_ids) == 2
     response = await http.get("/api/v1/apps")
     assert response.json()["id"] == response.headers["x-request-id"]
     assert (await http.get("/page")).headers["x-frame-options"] == "DENY"
@@ -200,7 +200,8 @@ async def test_every_answer_carries_the_headers_and_its_id(http: httpx.AsyncClie
 # --- request targets and sockets, as raw ASGI ----------------------------------------------------
 
 
-async def knock(inside: Inside, **scope: Any) -> list[dict[str, Any]]:
+async def send_scope(guarded: GuardedApp, **scope: Any) -> list[dict[str, Any]]:
+    """Send an ASGI scope; return the messages that are sent back."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -218,7 +219,7 @@ async def knock(inside: Inside, **scope: Any) -> list[dict[str, Any]]:
         "headers": [(b"host", OWN[0].encode())],
         "scheme": "http",
     }
-    await inside.guard(base | scope, receive, send)
+    await guarded.guard(base | scope, receive, send)
     return sent
 
 
@@ -237,26 +238,24 @@ async def knock(inside: Inside, **scope: Any) -> list[dict[str, Any]]:
         ("evil.example:443", 421),
     ],
 )
-async def test_an_absolute_request_target_is_answered_only_for_its_own_address(
-    inside: Inside, target: str, status: int
-) -> None:
-    sent = await knock(inside, path=target, raw_path=target.encode())
+async def test_absolute_request_target_must_name_its_own_origin(guarded: GuardedApp, target: str, status: int) -> None:
+    sent = await send_scope(guarded, path=target, raw_path=target.encode())
     assert sent[0]["status"] == status
-    assert inside.reached == (["/api/v1/apps"] if status == 200 else [])
+    assert guarded.reached == (["/api/v1/apps"] if status == 200 else [])
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [(b"host", b"evil.example"), (b"origin", b"http://evil.example"), (b"origin", b"null")]
 )
-async def test_a_foreign_websocket_is_closed_unopened(inside: Inside, name: bytes, value: bytes) -> None:
+async def test_foreign_websocket_is_closed(guarded: GuardedApp, name: bytes, value: bytes) -> None:
     headers = [(b"host", OWN[0].encode())] if name != b"host" else []
-    sent = await knock(inside, type="websocket", path="/ws", raw_path=b"/ws", headers=[*headers, (name, value)])
+    sent = await send_scope(guarded, type="websocket", path="/ws", raw_path=b"/ws", headers=[*headers, (name, value)])
     assert [message["type"] for message in sent] == ["websocket.close"]
-    assert inside.reached == []
+    assert guarded.reached == []
 
 
-async def test_an_own_websocket_is_let_in(inside: Inside) -> None:
-    sent = await knock(inside, type="websocket", path="/ws", raw_path=b"/ws")
+async def test_own_websocket_is_accepted(guarded: GuardedApp) -> None:
+    sent = await send_scope(guarded, type="websocket", path="/ws", raw_path=b"/ws")
     assert sent[0]["type"] == "websocket.accept"
 
 
@@ -264,25 +263,25 @@ async def test_an_own_websocket_is_let_in(inside: Inside) -> None:
 
 
 @contextlib.asynccontextmanager
-async def listening() -> AsyncIterator[tuple[int, Inside]]:
-    """The guard behind a real server on a port of its own."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen()
-        port = door.getsockname()[1]
-        inside = Inside()
-        app = Guard(inside.app, port=port)
+async def listening() -> AsyncIterator[tuple[int, GuardedApp]]:
+    """Serve the guarded application on a free port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        guarded = GuardedApp()
+        app = GuardMiddleware(guarded.app, port=port)
         server = uvicorn.Server(uvicorn.Config(app, http="h11", log_config=None, lifespan="off"))
-        running = asyncio.create_task(server.serve(sockets=[door]))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            yield port, inside
+            yield port, guarded
         finally:
             server.should_exit = True
-            await running
+            await task
 
 
-async def say(port: int, text: str) -> str:
-    """Send raw bytes; the status line that comes back."""
+async def send_raw(port: int, text: str) -> str:
+    """Send a raw request; return the status code of the response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(text.encode())
     await writer.drain()
@@ -293,18 +292,18 @@ async def say(port: int, text: str) -> str:
 
 
 @pytest.mark.socket
-async def test_raw_requests_with_foreign_addresses_never_reach_the_application() -> None:
-    async with listening() as (port, inside):
-        own = f"127.0.0.1:{port}"
-        asked = {
-            f"GET /a HTTP/1.1\r\nHost: {own}\r\n\r\n": "200",
-            f"GET http://{own}/b HTTP/1.1\r\nHost: {own}\r\n\r\n": "200",
-            f"GET http://evil.example/c HTTP/1.1\r\nHost: {own}\r\n\r\n": "421",
+async def test_raw_requests_with_foreign_hosts_do_not_reach_the_application() -> None:
+    async with listening() as (port, guarded):
+        host = f"127.0.0.1:{port}"
+        statuses = {
+            f"GET /a HTTP/1.1\r\nHost: {host}\r\n\r\n": "200",
+            f"GET http://{host}/b HTTP/1.1\r\nHost: {host}\r\n\r\n": "200",
+            f"GET http://evil.example/c HTTP/1.1\r\nHost: {host}\r\n\r\n": "421",
             "GET /d HTTP/1.1\r\nHost: evil.example\r\n\r\n": "421",
             "GET /e HTTP/1.0\r\n\r\n": "421",
-            f"GET /f HTTP/1.1\r\nHost: {own}\r\nOrigin: null\r\n\r\n": "403",
-            f"POST /api/g HTTP/1.1\r\nHost: {own}\r\nContent-Length: 2\r\n\r\n{{}}": "415",
+            f"GET /f HTTP/1.1\r\nHost: {host}\r\nOrigin: null\r\n\r\n": "403",
+            f"POST /api/g HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\n{{}}": "415",
         }
-        for text, status in asked.items():
-            assert await say(port, text) == status, text
-        assert inside.reached == ["/a", "/b"]
+        for text, status in statuses.items():
+            assert await send_raw(port, text) == status, text
+        assert guarded.reached == ["/a", "/b"]

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, whole, and true to the routes."""
+"""The OpenAPI document is valid, complete, and consistent with the routes."""
 
 from __future__ import annotations
 
@@ -29,46 +29,50 @@ TAGS = {"Apps", "Auth", "Integrations", "Operations", "Tools", "Widgets", "Templ
 
 
 @pytest.fixture
-async def document(box: InProcess) -> Any:
-    async with box.client(token=None) as nobody:
-        return (await nobody.get("/api/openapi.json")).json()
+async def document(bare_sandbox: InProcess) -> Any:
+    async with bare_sandbox.client(token=None) as anonymous:
+        return (await anonymous.get("/api/openapi.json")).json()
 
 
 def operations(document: Any) -> list[tuple[str, str, Any]]:
-    return [(method, path, one) for path, of in document["paths"].items() for method, one in of.items()]
+    return [
+        (method, path, operation)
+        for path, path_item in document["paths"].items()
+        for method, operation in path_item.items()
+    ]
 
 
-def test_it_is_valid_and_names_all_37_routes(document: Any) -> None:
+def test_document_is_valid_and_has_all_37_routes(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
-    named = {
+    routes = {
         (method.upper(), path.removeprefix(API))
         for method, path, operation in operations(document)
         if operation["tags"] != ["Discovery"]
     }
     assert len(ROUTES) == 37
-    assert named == ROUTES
+    assert routes == ROUTES
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(set(ids)) == len(ids)
     assert {tag for _, _, operation in operations(document) for tag in operation["tags"]} == TAGS
 
 
 def patterns_in(value: Any) -> Iterator[str]:
-    """Every `pattern` in a JSON value."""
+    """Yield every `pattern` in a JSON value."""
     if isinstance(value, dict):
-        yield from (one for name, one in value.items() if name == "pattern" and isinstance(one, str))
+        yield from (pattern for name, pattern in value.items() if name == "pattern" and isinstance(pattern, str))
     for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from patterns_in(child)
 
 
-def test_a_pattern_means_the_same_in_every_dialect_of_regular_expressions(document: Any) -> None:
-    """`\\s`, `\\w` and the like hold other characters in ECMAScript, which OpenAPI names, than in Rust and Python."""
-    found = set(patterns_in(document))
-    assert len(found) > 3
-    assert not [one for one in found if re.search(r"\\[sSwWdDbB]", one)]
+def test_patterns_mean_the_same_in_every_regex_dialect(document: Any) -> None:
+    """`\\s`, `\\w` and so on match other characters in ECMAScript, which OpenAPI requires, than in Rust and Python."""
+    patterns = set(patterns_in(document))
+    assert len(patterns) > 3
+    assert not [pattern for pattern in patterns if re.search(r"\\[sSwWdDbB]", pattern)]
 
 
-def test_every_error_carries_the_envelope_and_every_write_says_what_it_takes(document: Any) -> None:
+def test_errors_have_the_envelope_and_writes_document_their_body(document: Any) -> None:
     for method, path, operation in operations(document):
         responses = operation["responses"]
         assert "422" not in responses
@@ -85,7 +89,7 @@ def test_every_error_carries_the_envelope_and_every_write_says_what_it_takes(doc
         assert ("204" in responses) == (method == "delete")
 
 
-def test_what_is_public_is_marked_so_and_the_rest_wants_a_bearer(document: Any) -> None:
+def test_public_operations_are_marked_and_others_require_a_bearer_token(document: Any) -> None:
     public = {operation["operationId"] for _, _, operation in operations(document) if operation["security"] == []}
     assert public == {
         "listTemplates", "getTemplate", "getAuthorizationServer", "getProtectedResource", "getOpenApi", "getOpenApiV1",
@@ -95,13 +99,13 @@ def test_what_is_public_is_marked_so_and_the_rest_wants_a_bearer(document: Any) 
     assert schemes["oauth2"]["flows"]["authorizationCode"]["tokenUrl"].endswith("/api/v1/auth/token")
 
 
-def test_choices_that_the_server_knows_are_in_the_forms(document: Any) -> None:
+def test_template_and_provider_ids_are_enums(document: Any) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["AppCreate"]["properties"]["templateId"]["enum"] == list(catalogue())
     assert schemas["AuthConnectionCreate"]["properties"]["providerKey"]["enum"] == list(providers())
 
 
-def test_creating_links_to_reading_changing_and_deleting(document: Any) -> None:
+def test_creates_link_to_get_update_and_delete(document: Any) -> None:
     for method, path, operation in operations(document):
         if "201" in operation["responses"] and method == "post":
             links = operation["responses"]["201"]["links"]
@@ -109,13 +113,13 @@ def test_creating_links_to_reading_changing_and_deleting(document: Any) -> None:
             assert {kind for kind in kinds if any(name.startswith(kind) for name in links)} == kinds
 
 
-async def test_it_is_the_same_at_both_addresses_and_is_not_sent_twice(box: InProcess) -> None:
-    async with box.client(token=None) as nobody:
-        first = await nobody.get("/api/openapi.json")
-        second = await nobody.get("/api/v1/openapi.json")
+async def test_document_is_the_same_at_both_paths_and_supports_etags(bare_sandbox: InProcess) -> None:
+    async with bare_sandbox.client(token=None) as anonymous:
+        first = await anonymous.get("/api/openapi.json")
+        second = await anonymous.get("/api/v1/openapi.json")
         assert first.content == second.content
         etag = first.headers["etag"]
-        for known in (etag, f'"other", {etag}', f"W/{etag}", "*"):
-            again = await nobody.get("/api/openapi.json", headers={"If-None-Match": known})
-            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
-        assert (await nobody.get("/api/openapi.json", headers={"If-None-Match": '"other"'})).status_code == 200
+        for known_etags in (etag, f'"other", {etag}', f"W/{etag}", "*"):
+            response = await anonymous.get("/api/openapi.json", headers={"If-None-Match": known_etags})
+            assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", etag)
+        assert (await anonymous.get("/api/openapi.json", headers={"If-None-Match": '"other"'})).status_code == 200

@@ -1,4 +1,4 @@
-"""What a PATCH does, and that nothing anyone sent is lost."""
+"""The effects of a PATCH, and the preservation of unknown properties."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ async def test_absent_is_unchanged_null_clears_objects_merge_one_level(api: Call
     assert (await api("PATCH", f"/apps/{app}", {}))["app"] == after
 
 
-async def test_clearing_what_has_a_default_gives_the_default_again(api: Caller) -> None:
+async def test_null_restores_defaults(api: Caller) -> None:
     app = await api.app(branding={"primaryColor": "#111111"})
     await api("PATCH", f"/apps/{app}", {"isEnabled": False})
     after = (await api("PATCH", f"/apps/{app}", {"isEnabled": None, "branding": None, "slug": None}))["app"]
     assert (after["isEnabled"], after["branding"], after["slug"]) == (True, {}, "an-app")
-    tool = await api.new(app, "tools", name="t", kind="other", annotations={"readOnlyHint": True})
-    await api.new(app, "tools", name="u")
+    tool = await api.create(app, "tools", name="t", kind="other", annotations={"readOnlyHint": True})
+    await api.create(app, "tools", name="u")
     path = f"/apps/{app}/tools/{tool['id']}"
     after = (await api("PATCH", path, {"kind": None, "annotations": None, "order": None}))["tool"]
     assert (after["kind"], after["annotations"], after["order"]) == ("function", {}, 2)
 
 
-async def test_what_is_required_cannot_be_cleared(api: Caller) -> None:
+async def test_required_properties_cannot_be_cleared(api: Caller) -> None:
     app = await api.app()
-    operation = await api.operation(app)
+    operation = await api.create_operation(app)
     body = {"name": None, "method": None, "path": None, "description": "changed too"}
     error = await api("PATCH", f"/apps/{app}/operations/{operation['id']}", body, expect=400)
     assert [field["path"] for field in error["details"]["fields"]] == ["name", "method", "path"]
     assert await api.get(app, f"operations/{operation['id']}") == operation
 
 
-async def test_what_only_the_server_sets_may_be_repeated_but_not_changed(api: Caller) -> None:
+async def test_read_only_properties_may_be_repeated_but_not_changed(api: Caller) -> None:
     app = await api.app()
-    tool = await api.bound_tool(app, annotations={"readOnlyHint": True})
+    tool = await api.create_bound_tool(app, annotations={"readOnlyHint": True})
     path = f"/apps/{app}/tools/{tool['id']}"
     assert (await api("PATCH", path, tool))["tool"] == tool
     error = await api("PATCH", path, {"id": "tool_other", "nextToolIds": [tool["id"]], "binding": {}}, expect=400)
@@ -62,24 +62,24 @@ async def test_what_only_the_server_sets_may_be_repeated_but_not_changed(api: Ca
     assert (await api("PATCH", path, {"binding": None}))["tool"]["binding"] is None
     whole = (await api("GET", f"/apps/{app}"))["app"]
     assert (await api("PATCH", f"/apps/{app}", whole))["app"] == whole
-    for member, value in (
+    for name, value in (
         ("status", "published"),
         ("version", "9.0.0"),
         ("publicMcpId", "x"),
         ("templateId", "support"),
     ):
-        await api("PATCH", f"/apps/{app}", {member: value}, expect=400)
+        await api("PATCH", f"/apps/{app}", {name: value}, expect=400)
 
 
-async def test_what_only_the_server_sets_is_not_taken_from_a_create(api: Caller) -> None:
+async def test_create_ignores_read_only_properties(api: Caller) -> None:
     app = await api.app(id="app_mine", status="published", version="7.7.7", publicMcpId="mcp_mine")
-    made = (await api("GET", f"/apps/{app}"))["app"]
+    created = (await api("GET", f"/apps/{app}"))["app"]
     assert app != "app_mine"
-    assert (made["status"], made["version"]) == ("draft", "1.0.0")
+    assert (created["status"], created["version"]) == ("draft", "1.0.0")
 
 
 @pytest.mark.parametrize("kind", ["tools", "auth", "integrations", "operations", "widgets"])
-async def test_a_whole_document_sent_back_changes_nothing(sandbox: InProcess, kind: str) -> None:
+async def test_patch_with_the_whole_document_changes_nothing(sandbox: InProcess, kind: str) -> None:
     async with sandbox.client() as client:
         api = Caller(client)
         app = (await api("GET", "/apps"))["apps"][0]["id"]
@@ -103,13 +103,13 @@ async def _send_and_read_back(
     api: Caller, top: dict[str, Any], inner: dict[str, Any], deep: dict[str, Any], schema: dict[str, Any]
 ) -> None:
     app = await api.app(**top, branding={"primaryColor": "#111111", **inner})
-    made = (await api("GET", f"/apps/{app}"))["app"]
-    assert made | top == made
-    assert made["branding"] | inner == made["branding"]
-    operation = await api.operation(app, **top, inputSchema={"type": "object", "x-more": schema})
+    created = (await api("GET", f"/apps/{app}"))["app"]
+    assert created | top == created
+    assert created["branding"] | inner == created["branding"]
+    operation = await api.create_operation(app, **top, inputSchema={"type": "object", "x-more": schema})
     assert operation["inputSchema"] == {"type": "object", "x-more": schema}
     binding = {"type": "later", "integrationOperationId": operation["id"], **inner}
-    tool = await api.new(app, "tools", name="t", binding=binding, annotations=deep, **top)
+    tool = await api.create(app, "tools", name="t", binding=binding, annotations=deep, **top)
     assert tool | top == tool
     assert tool["annotations"] == deep
     assert tool["binding"] | inner == tool["binding"]
@@ -122,17 +122,17 @@ async def _send_and_read_back(
         "actions": [{"trigger": "later", "type": "later", **deep}],
         **top,
     }
-    widget = await api.new(app, "widgets", **body)
+    widget = await api.create(app, "widgets", **body)
     assert widget | body == widget
     renamed = (await api("PATCH", f"/apps/{app}/widgets/{widget['id']}", {"name": "n"}))["widget"]
     assert renamed == {**widget, "name": "n"}
 
 
-def test_members_that_nobody_knows_are_kept_at_every_level(tmp_path: Path) -> None:
+def test_unknown_properties_are_preserved_at_every_level(tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
-        running = in_process(tmp_path / "data", example_app=False)
-        box = runner.run(running.__aenter__())
-        client = box.client()
+        context = in_process(tmp_path / "data", example_app=False)
+        sandbox = runner.run(context.__aenter__())
+        client = sandbox.client()
         try:
 
             @settings(max_examples=30, phases=(Phase.explicit, Phase.reuse, Phase.generate))
@@ -143,15 +143,15 @@ def test_members_that_nobody_knows_are_kept_at_every_level(tmp_path: Path) -> No
             check()
         finally:
             runner.run(client.aclose())
-            runner.run(running.__aexit__(None, None, None))
+            runner.run(context.__aexit__(None, None, None))
 
 
-async def test_numbers_are_kept_digit_for_digit(api: Caller) -> None:
+async def test_numbers_are_preserved_exactly(api: Caller) -> None:
     app = await api.app()
     text = b'{"name":"t","x":[1.10,1e400,123456789012345678901234567890,-0.0,0.1000000000000000055511151231257827]}'
     url = f"/api/v1/apps/{app}/tools"
-    answer = await api.http.post(url, content=text, headers={"Content-Type": "application/json"})
-    shown = (await api.http.get(f"{url}/{answer.json()['tool']['id']}")).content
+    response = await api.http.post(url, content=text, headers={"Content-Type": "application/json"})
+    shown = (await api.http.get(f"{url}/{response.json()['tool']['id']}")).content
     assert b"1e400" in shown.lower().replace(b"+", b"")
     assert b"123456789012345678901234567890" in shown
     assert b"0.1000000000000000055511151231257827" in shown

@@ -1,4 +1,4 @@
-"""The sandbox as a process: how it starts, says so, keeps others out, and ends."""
+"""The sandbox as a process: start, ready line, lock of the data folder, and exit."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(data: Path) -> Iterator[Any]:
-    """Starts sandboxes on `data` and sees to it that they end."""
-    begun: list[Process] = []
+    """A function that starts a sandbox on `data`; the processes are killed after the test."""
+    processes: list[Process] = []
 
-    def begin(*arguments: str, **options: Any) -> Process:
-        begun.append(start_sandbox(data, *arguments, **options))
-        return begun[-1]
+    def start_process(*arguments: str, **options: Any) -> Process:
+        processes.append(start_sandbox(data, *arguments, **options))
+        return processes[-1]
 
-    yield begin
-    for process in begun:
+    yield start_process
+    for process in processes:
         close(process)
 
 
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """`drio-tui sandbox …` to its end."""
+    """Run `drio-tui sandbox …` and wait for its end."""
     return preloaded.run("sandbox", *arguments, text=True, **options)
 
 
@@ -54,14 +54,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_it_says_in_one_line_where_it_is_and_has_an_example_app(start: Any, data: Path) -> None:
+def test_ready_line_and_example_app(start: Any, data: Path) -> None:
     process = start()
     assert set(process.ready) == {"event", "id", "baseUrl", "apiUrl", "dataDir", "pid", "version"}
     assert process.ready["event"] == "ready"
     assert process.ready["apiUrl"] == process.ready["baseUrl"] + API
     assert (process.ready["pid"], process.ready["dataDir"]) == (process.popen.pid, str(data))
-    told = json.loads((data / "sandbox.json").read_text())
-    assert set(told) >= {"pid", "baseUrl", "startedAt"}
+    info = json.loads((data / "sandbox.json").read_text())
+    assert set(info) >= {"pid", "baseUrl", "startedAt"}
     with process.client() as client:
         (app,) = client.get(f"{API}/apps").json()["apps"]
         assert (app["name"], app["templateId"]) == ("Acme Support", "support")
@@ -71,12 +71,12 @@ def test_it_says_in_one_line_where_it_is_and_has_an_example_app(start: Any, data
     assert process.token not in process.stderr.read_text()
 
 
-def test_its_files_are_for_their_owner_alone_and_what_tells_of_it_goes_with_it(start: Any, data: Path) -> None:
-    old = os.umask(0)
+def test_files_are_private_and_process_info_is_removed_at_exit(start: Any, data: Path) -> None:
+    old_umask = os.umask(0)
     try:
         process = start()
     finally:
-        os.umask(old)
+        os.umask(old_umask)
     assert mode(data) == 0o700
     names = {path.name for path in data.iterdir()}
     assert {"sandbox.json", "sandbox.lock", "local-token", "sandbox.db"} <= names
@@ -85,7 +85,7 @@ def test_its_files_are_for_their_owner_alone_and_what_tells_of_it_goes_with_it(s
     assert not (data / "sandbox.json").exists()
 
 
-def test_it_listens_on_the_loopback_address_only(start: Any) -> None:
+def test_it_listens_on_loopback_only(start: Any) -> None:
     process = start()
     port = int(process.base_url.rpartition(":")[2])
     listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -94,7 +94,7 @@ def test_it_listens_on_the_loopback_address_only(start: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_cleanly_in_the_middle_of_connections(start: Any, data: Path, number: int) -> None:
+def test_signal_ends_it_cleanly_with_open_connections(start: Any, data: Path, number: int) -> None:
     process = start()
     with process.client() as client, socket.create_connection(("127.0.0.1", client.base_url.port or 0)):
         assert client.get(f"{API}/me").status_code == 200
@@ -103,7 +103,7 @@ def test_a_signal_ends_it_cleanly_in_the_middle_of_connections(start: Any, data:
     assert "Traceback" not in process.stderr.read_text()
 
 
-def test_it_ends_with_its_parent_where_that_was_asked_for(start: Any) -> None:
+def test_exit_with_parent_ends_it_when_stdin_closes(start: Any) -> None:
     process = start("--exit-with-parent", stdin=subprocess.PIPE)
     assert process.popen.stdin
     process.popen.stdin.write("not the end yet\n")
@@ -114,7 +114,7 @@ def test_it_ends_with_its_parent_where_that_was_asked_for(start: Any) -> None:
     assert process.popen.wait(20) == 0
 
 
-def test_a_second_one_on_the_same_data_is_told_who_is_there(start: Any, data: Path) -> None:
+def test_second_process_on_the_same_data_is_refused_with_the_holder(start: Any, data: Path) -> None:
     first = start()
     second = command("serve", "--data", str(data))
     assert second.returncode == 1
@@ -125,22 +125,22 @@ def test_a_second_one_on_the_same_data_is_told_who_is_there(start: Any, data: Pa
         assert client.get(f"{API}/me").status_code == 200
 
 
-def test_it_is_started_in_the_background_told_of_and_stopped(background: Path) -> None:
-    where = ("--data", str(background))
-    absent = command("status", *where)
-    assert (absent.returncode, absent.stdout) == (1, "")
-    assert "No sandbox is running" in absent.stderr
-    assert json.loads(command("status", *where, "--json").stdout)["running"] is False
-    begun = command("start", *where, "--idle-exit", "7", "--allow-private-egress")
-    assert begun.returncode == 0, begun.stderr
-    base_url = begun.stdout.strip()
-    assert str(background / "sandbox.log") in begun.stderr
-    assert "the options given now" in command("start", *where, "--idle-exit", "8").stderr
-    again = command("start", *where, "--json")
-    assert json.loads(again.stdout)["baseUrl"] == base_url
-    assert json.loads(again.stdout)["started"] is False
+def test_start_status_and_stop_of_a_background_sandbox(background: Path) -> None:
+    data_option = ("--data", str(background))
+    stopped = command("status", *data_option)
+    assert (stopped.returncode, stopped.stdout) == (1, "")
+    assert "No sandbox is running" in stopped.stderr
+    assert json.loads(command("status", *data_option, "--json").stdout)["running"] is False
+    started = command("start", *data_option, "--idle-exit", "7", "--allow-private-egress")
+    assert started.returncode == 0, started.stderr
+    base_url = started.stdout.strip()
+    assert str(background / "sandbox.log") in started.stderr
+    assert "the options given now" in command("start", *data_option, "--idle-exit", "8").stderr
+    second_start = command("start", *data_option, "--json")
+    assert json.loads(second_start.stdout)["baseUrl"] == base_url
+    assert json.loads(second_start.stdout)["started"] is False
     with socket.create_connection(("127.0.0.1", int(base_url.rpartition(":")[2]))):
-        running = json.loads(command("status", *where, "--json").stdout)
+        running = json.loads(command("status", *data_option, "--json").stdout)
     assert running["running"] is True
     assert running["connections"] == 1
     assert running["options"] == {
@@ -150,41 +150,41 @@ def test_it_is_started_in_the_background_told_of_and_stopped(background: Path) -
         "secretKeyFile": None,
         "database": None,
     }
-    shown = command("status", *where)
-    assert shown.returncode == 0
-    assert base_url in shown.stdout
-    assert "after 7 min" in shown.stdout
-    assert command("stop", *where).returncode == 0
-    assert command("status", *where).returncode == 1
-    assert "No sandbox is running" in command("stop", *where).stderr
+    status = command("status", *data_option)
+    assert status.returncode == 0
+    assert base_url in status.stdout
+    assert "after 7 min" in status.stdout
+    assert command("stop", *data_option).returncode == 0
+    assert command("status", *data_option).returncode == 1
+    assert "No sandbox is running" in command("stop", *data_option).stderr
 
 
-def test_it_ends_by_itself_once_nobody_is_connected(start: Any) -> None:
+def test_it_exits_when_idle(start: Any) -> None:
     process = start("--idle-exit", "0.001")
     assert process.popen.wait(30) == 0
     assert "nobody was connected" in process.stderr.read_text()
     assert not (process.data_dir / "sandbox.json").exists()
 
 
-def test_idle_time_begins_when_the_last_connection_and_the_last_request_are_over() -> None:
+def test_idle_time_starts_after_the_last_connection_and_request() -> None:
     from drio_tui.sandbox.serve import IdleTime
 
     idle = IdleTime(100.0)
     assert idle.seconds(0, 0, 130.0) == 30.0
     assert idle.seconds(1, 0, 140.0) == 0.0
     assert idle.seconds(0, 0, 150.0) == 10.0
-    assert idle.seconds(0, 1, 160.0) == 0.0  # asked and gone in between
+    assert idle.seconds(0, 1, 160.0) == 0.0  # a connection was opened and closed in between
     assert idle.seconds(0, 1, 165.0) == 5.0
 
 
-def test_it_ends_when_its_folder_is_removed(start: Any, data: Path) -> None:
+def test_it_exits_when_its_folder_is_removed(start: Any, data: Path) -> None:
     process = start()
     shutil.rmtree(data)
     assert process.popen.wait(30) == 0
     assert "was removed" in process.stderr.read_text()
 
 
-def test_a_command_with_the_sandbox_starts_it_and_leaves_it_running(background: Path) -> None:
+def test_command_with_sandbox_option_starts_it_and_keeps_it_running(background: Path) -> None:
     def drio(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "drio_tui", "--sandbox", "--data", str(background), *arguments],
@@ -199,17 +199,17 @@ def test_a_command_with_the_sandbox_starts_it_and_leaves_it_running(background: 
     assert (background / "sandbox.json").read_text() == ready
 
 
-def test_a_port_that_is_taken_is_named(data: Path) -> None:
+def test_error_names_the_port_that_is_in_use(data: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        ended = command("serve", "--data", str(data), "--port", str(port), "--json")
-    assert ended.returncode == 1
-    assert f"port {port} is in use" in json.loads(ended.stderr)["error"]["message"]
+        completed = command("serve", "--data", str(data), "--port", str(port), "--json")
+    assert completed.returncode == 1
+    assert f"port {port} is in use" in json.loads(completed.stderr)["error"]["message"]
 
 
-def test_after_a_kill_it_starts_again_with_the_same_token_port_and_data(start: Any, data: Path) -> None:
+def test_restart_after_a_kill_keeps_token_port_and_data(start: Any, data: Path) -> None:
     first = start()
     with first.client() as client:
         app = client.post(f"{API}/apps", json={"templateId": "blank", "name": "Kept"}).json()["app"]
@@ -221,7 +221,7 @@ def test_after_a_kill_it_starts_again_with_the_same_token_port_and_data(start: A
         assert client.get(f"{API}/apps/{app['id']}").json()["app"] == app
 
 
-def test_where_its_port_is_taken_it_moves_and_its_helpdesk_is_found_there(start: Any) -> None:
+def test_restart_on_another_port_updates_the_helpdesk_urls(start: Any) -> None:
     first = start()
     first.end()
     port = int(first.base_url.rpartition(":")[2])
@@ -237,53 +237,53 @@ def test_where_its_port_is_taken_it_moves_and_its_helpdesk_is_found_there(start:
     assert integration["baseUrl"].startswith(second.base_url + "/")
 
 
-def test_it_keeps_idle_connections_longer_than_its_clients_do() -> None:
+def test_server_keeps_idle_connections_longer_than_clients() -> None:
     from drio_tui.api import transport
     from drio_tui.sandbox import serve
 
-    # Else a change could be sent over a connection that is closed at that moment, and its outcome be unknown.
+    # Else a change could be sent over a connection while the server closes it, and its outcome would be unknown.
     assert transport.KEEP_ALIVE_SECONDS < 5 < serve.KEEP_ALIVE_SECONDS
     client = httpx.AsyncClient(limits=httpx.Limits())
     assert 2 * (client._transport._pool._keepalive_expiry or 0) < serve.KEEP_ALIVE_SECONDS  # type: ignore[attr-defined]
 
 
-async def test_its_connections_do_not_wait_for_acknowledgements() -> None:
-    from drio_tui.sandbox.serve import _bound
+async def test_connections_have_tcp_nodelay() -> None:
+    from drio_tui.sandbox.serve import _listen
 
-    seen: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    no_delay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    def on_connection(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        no_delay.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         writer.close()
 
-    with _bound(0) as listener:
-        async with await asyncio.start_server(greet, sock=listener):
+    with _listen(0) as listener:
+        async with await asyncio.start_server(on_connection, sock=listener):
             _, writer = await asyncio.open_connection(*listener.getsockname())
-            assert await seen
+            assert await no_delay
             writer.close()
             await writer.wait_closed()
 
 
-def test_someone_who_only_looks_at_the_lock_does_not_keep_it_from_starting(data: Path) -> None:
+def test_probe_of_the_lock_does_not_prevent_a_start(data: Path) -> None:
     from drio_tui.sandbox.datadir import AlreadyRunning, DataDir
 
     folder = DataDir(data)
     with folder.held():
         pass
-    with (data / "sandbox.lock").open("rb+") as looker:
-        fcntl.flock(looker, fcntl.LOCK_SH)
-        threading.Timer(0.1, fcntl.flock, (looker, fcntl.LOCK_UN)).start()
+    with (data / "sandbox.lock").open("rb+") as probe:
+        fcntl.flock(probe, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (probe, fcntl.LOCK_UN)).start()
         with folder.held(), pytest.raises(AlreadyRunning), folder.held():
             pass
 
 
-def test_another_host_name_is_turned_away_over_the_socket(start: Any) -> None:
+def test_foreign_host_header_is_rejected_over_the_socket(start: Any) -> None:
     process = start()
-    answer = httpx.get(process.base_url + f"{API}/templates", headers={"Host": "evil.example"}, trust_env=False)
-    assert answer.status_code == 421
+    response = httpx.get(process.base_url + f"{API}/templates", headers={"Host": "evil.example"}, trust_env=False)
+    assert response.status_code == 421
 
 
-def test_token_works_while_it_runs_and_while_it_does_not(start: Any, data: Path) -> None:
+def test_token_command_works_with_and_without_a_running_sandbox(start: Any, data: Path) -> None:
     before = command("token", "--data", str(data))
     assert before.returncode == 0, before.stderr
     process = start()
@@ -294,7 +294,7 @@ def test_token_works_while_it_runs_and_while_it_does_not(start: Any, data: Path)
         assert client.get(f"{API}/me").status_code == 200
 
 
-def test_a_token_file_that_others_could_read_is_replaced(start: Any, data: Path) -> None:
+def test_token_file_readable_by_others_is_replaced(start: Any, data: Path) -> None:
     first = start()
     first.end()
     (data / "local-token").chmod(0o644)
@@ -303,7 +303,7 @@ def test_a_token_file_that_others_could_read_is_replaced(start: Any, data: Path)
     assert mode(data / "local-token") == 0o600
 
 
-def test_reset_wants_a_yes_keeps_a_backup_and_starts_afresh(start: Any, data: Path) -> None:
+def test_reset_needs_confirmation_and_keeps_a_backup(start: Any, data: Path) -> None:
     first = start()
     assert command("reset", "--data", str(data), "--yes").returncode == 1
     first.end()
@@ -323,45 +323,45 @@ def test_reset_wants_a_yes_keeps_a_backup_and_starts_afresh(start: Any, data: Pa
         assert client.get(f"{API}/me").status_code == 401
 
 
-def test_path_says_where_the_data_are(data: Path) -> None:
+def test_path_prints_the_data_folder(data: Path) -> None:
     assert command("path", "--data", str(data)).stdout == f"{data}\n"
-    told = json.loads(command("path", "--json").stdout)["dataDir"]
-    assert told == os.path.join(os.environ["DRIO_DATA_DIR"], "sandbox")
+    folder = json.loads(command("path", "--json").stdout)["dataDir"]
+    assert folder == os.path.join(os.environ["DRIO_DATA_DIR"], "sandbox")
     assert not data.exists()
 
 
-def test_a_damaged_database_is_refused_with_advice_and_left_alone(start: Any, data: Path) -> None:
+def test_damaged_database_is_refused_with_advice_and_not_changed(start: Any, data: Path) -> None:
     start().end()
     damaged = b"not a database at all" * 200
     (data / "sandbox.db").write_bytes(damaged)
-    ended = command("serve", "--data", str(data))
-    assert ended.returncode == 1
-    assert "sandbox.db" in ended.stderr
-    assert "sandbox reset" in ended.stderr
+    completed = command("serve", "--data", str(data))
+    assert completed.returncode == 1
+    assert "sandbox.db" in completed.stderr
+    assert "sandbox reset" in completed.stderr
     assert (data / "sandbox.db").read_bytes() == damaged
 
 
-def test_a_data_folder_that_is_a_file_is_named(data: Path) -> None:
+def test_error_names_a_data_folder_that_is_a_file(data: Path) -> None:
     data.write_text("")
-    ended = command("serve", "--data", str(data))
-    assert ended.returncode in (1, 2)
-    assert str(data) in ended.stderr
-    assert "Traceback" not in ended.stderr
+    completed = command("serve", "--data", str(data))
+    assert completed.returncode in (1, 2)
+    assert str(data) in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
-def test_without_the_extra_it_says_how_to_get_it(data: Path) -> None:
+def test_missing_extra_is_reported_with_install_command(data: Path) -> None:
     code = (
         "import importlib.util as u, sys; real = u.find_spec\n"
         "u.find_spec = lambda name, *a: None if name == 'fastapi' else real(name, *a)\n"
         f"sys.argv = ['drio-tui', 'sandbox', 'serve', '--data', {str(data)!r}]\n"
         "from drio_tui.cli import main; main()"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 1
-    assert "pip install 'drio-tui[sandbox]'" in ended.stderr
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert completed.returncode == 1
+    assert "pip install 'drio-tui[sandbox]'" in completed.stderr
 
 
-def test_starting_it_imports_neither_textual_nor_mcp(data: Path) -> None:
+def test_starting_imports_neither_textual_nor_mcp(data: Path) -> None:
     code = "import sys, drio_tui.sandbox.serve; print([n for n in ('textual', 'mcp', 'keyring') if n in sys.modules])"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert ended.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert completed.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""The same resources over PostgreSQL, where writers really run at once."""
+"""The management API with PostgreSQL, where writers run concurrently."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 async def shared(postgres_url: str, tmp_path: Path) -> AsyncIterator[InProcess]:  # noqa: F811 - imported above
-    async with in_process(tmp_path, database_url=postgres_url) as box:
-        yield box
-        await box.database.drop_all()
+    async with in_process(tmp_path, database_url=postgres_url) as sandbox:
+        yield sandbox
+        await sandbox.database.drop_all()
 
 
-async def test_an_app_is_made_changed_deployed_and_read_back(shared: InProcess) -> None:
+async def test_app_is_created_changed_and_deployed(shared: InProcess) -> None:
     async with shared.client() as client:
         api = Caller(client)
         app = (await api("GET", "/apps"))["apps"][0]
@@ -38,8 +38,8 @@ async def test_an_app_is_made_changed_deployed_and_read_back(shared: InProcess) 
         assert (await api("PATCH", f"/apps/{app['id']}", {"more": [text]}))["app"]["more"] == [text]
         body = b'{"more": "half a pair \\ud800"}'
         headers = {"Content-Type": "application/json"}
-        answer = await client.patch(f"/api/v1/apps/{app['id']}", content=body, headers=headers)
-        assert b'"half a pair \\ud800"' in answer.content
+        response = await client.patch(f"/api/v1/apps/{app['id']}", content=body, headers=headers)
+        assert b'"half a pair \\ud800"' in response.content
         await api("DELETE", f"/apps/{app['id']}/tools/{tool['id']}", expect=409)
         operation = config["operations"][0]
         await api("PATCH", f"/apps/{app['id']}/operations/{operation['id']}", {"path": "/moved"})
@@ -48,38 +48,38 @@ async def test_an_app_is_made_changed_deployed_and_read_back(shared: InProcess) 
         assert (await api("POST", f"/apps/{app['id']}/deploy"))["app"]["status"] == "published"
 
 
-async def test_many_writers_at_once_never_share_a_key_or_close_a_chain(shared: InProcess) -> None:
+async def test_concurrent_writers_get_distinct_keys_and_no_cycle(shared: InProcess) -> None:
     async with shared.client() as client:
         api = Caller(client)
         app = await api.app()
-        made = await asyncio.gather(*(api.new(app, "tools", name="Same") for _ in range(12)))
-        assert len({tool["key"] for tool in made}) == 12
-        one, two = made[0]["id"], made[1]["id"]
-        answers = await asyncio.gather(
+        tools = await asyncio.gather(*(api.create(app, "tools", name="Same") for _ in range(12)))
+        assert len({tool["key"] for tool in tools}) == 12
+        first, second = tools[0]["id"], tools[1]["id"]
+        responses = await asyncio.gather(
             *(
                 client.put(f"/api/v1/apps/{app}/tools/{left}/chain", json={"nextToolIds": [right]})
-                for left, right in ((one, two), (two, one))
+                for left, right in ((first, second), (second, first))
             )
         )
-        assert sorted(answer.status_code for answer in answers) == [200, 400]
+        assert sorted(response.status_code for response in responses) == [200, 400]
         apps = await asyncio.gather(*(api.app(name="Same app") for _ in range(6)))
         slugs = {(await api("GET", f"/apps/{ident}"))["app"]["slug"] for ident in apps}
         assert len(slugs) == 6
 
 
-async def test_ids_that_the_database_could_not_hold_are_simply_not_there(shared: InProcess) -> None:
+async def test_ids_that_postgresql_cannot_store_are_not_found(shared: InProcess) -> None:
     async with shared.client() as client:
         for ident in ("%00", "app_%00", "%ED%A0%80", "x" * 3000):
             assert (await client.get(f"/api/v1/apps/{ident}")).status_code == 404
             assert (await client.get(f"/api/v1/apps/{ident}/tools/{ident}")).status_code == 404
 
 
-async def test_users_see_only_their_own(shared: InProcess) -> None:
+async def test_users_see_only_their_own_apps(shared: InProcess) -> None:
     async with shared.client(await token_of(shared, "other@example.com")) as client:
         assert (await Caller(client)("GET", "/apps"))["apps"] == []
 
 
-async def test_two_sandboxes_with_one_key_share_auth_connections(
+async def test_sandboxes_with_one_key_share_auth_connections(
     postgres_url: str,  # noqa: F811 - imported above
     tmp_path: Path,
 ) -> None:
@@ -87,23 +87,26 @@ async def test_two_sandboxes_with_one_key_share_auth_connections(
     key.write_text(base64.b64encode(bytes(range(32))).decode())
     key.chmod(0o600)
     options: dict[str, Any] = {"database_url": postgres_url, "secret_key_file": key}
-    async with in_process(tmp_path / "one", **options) as one, in_process(tmp_path / "two", **options) as two:
+    async with (
+        in_process(tmp_path / "one", **options) as first_sandbox,
+        in_process(tmp_path / "two", **options) as second_sandbox,
+    ):
         try:
-            async with one.client() as first, two.client() as second:
-                here, there = Caller(first), Caller(second)
-                app = await here.app()
+            async with first_sandbox.client() as first_client, second_sandbox.client() as second_client:
+                first_api, second_api = Caller(first_client), Caller(second_client)
+                app = await first_api.app()
                 basic = {"username": "ada", "password": "hush"}
-                made = await here.new(app, "auth", providerKey="basic", name="Sign-in", config=basic)
-                path = f"/apps/{app}/auth/{made['id']}"
-                changed = (await there("PATCH", path, {"config": {"username": "ines"}}))["auth"]
-                assert (changed["status"], changed["secretRef"]) == ("valid", made["secretRef"])
-                assert (await here("PATCH", path, {"name": "Still there"}))["auth"]["status"] == "valid"
-                await there("POST", f"/apps/{app}/deploy")  # which copies the secrets
-                other = tmp_path / "other"
-                other.write_text(base64.b64encode(bytes(32)).decode())
-                other.chmod(0o600)
+                connection = await first_api.create(app, "auth", providerKey="basic", name="Sign-in", config=basic)
+                path = f"/apps/{app}/auth/{connection['id']}"
+                changed = (await second_api("PATCH", path, {"config": {"username": "ines"}}))["auth"]
+                assert (changed["status"], changed["secretRef"]) == ("valid", connection["secretRef"])
+                assert (await first_api("PATCH", path, {"name": "Still there"}))["auth"]["status"] == "valid"
+                await second_api("POST", f"/apps/{app}/deploy")  # which copies the secrets
+                other_key = tmp_path / "other"
+                other_key.write_text(base64.b64encode(bytes(32)).decode())
+                other_key.chmod(0o600)
                 with pytest.raises(WrongKey):
-                    async with in_process(tmp_path / "three", database_url=postgres_url, secret_key_file=other):
+                    async with in_process(tmp_path / "three", database_url=postgres_url, secret_key_file=other_key):
                         pass
         finally:
-            await one.database.drop_all()
+            await first_sandbox.database.drop_all()

@@ -1,4 +1,4 @@
-"""JSON Schemas that people give the sandbox are checked, and remembered once they are valid."""
+"""Validation of the JSON Schemas of operations, and the cache of valid ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VALID = {"type": "object", "properties": {"q": {"type": "string"}}}
 INVALID = {"type": "object", "properties": {"q": {"type": "text"}}}
 
 
-def test_a_valid_schema_is_valid_each_time_and_another_is_checked_for_itself() -> None:
+def test_cached_valid_schema_does_not_hide_errors_of_another() -> None:
     for _ in range(2):
         assert schema_errors(VALID, "inputSchema") == []
         ((path, message),) = schema_errors(INVALID, "inputSchema")
@@ -18,7 +18,7 @@ def test_a_valid_schema_is_valid_each_time_and_another_is_checked_for_itself() -
         assert "text" in message
 
 
-def test_a_schema_without_end_is_refused() -> None:
+def test_deeply_nested_schema_is_refused() -> None:
     deep: Any = {}
     for _ in range(5_000):
         deep = {"not": deep}

@@ -1,4 +1,4 @@
-"""The catalogue is rich, true to itself, and what it brings works."""
+"""The templates are complete and consistent, and the apps created from them work."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from drio_tui.sandbox.catalogue import catalogue
 from tests.sandbox.conftest import Caller
 from tests.sandbox_fixtures import InProcess
 
-FULL = [template for template in catalogue() if template != "blank"]
-KEY = "/upstream/helpdesk/v1"
+NON_BLANK = [template for template in catalogue() if template != "blank"]
+UPSTREAM = "/upstream/helpdesk/v1"
 
 
-async def test_the_catalogue_is_public_and_has_support_in_it(box: InProcess) -> None:
-    async with box.client(token=None) as nobody:
-        templates = (await nobody.get("/api/v1/templates")).json()["templates"]
+async def test_templates_are_public_and_include_support(bare_sandbox: InProcess) -> None:
+    async with bare_sandbox.client(token=None) as anonymous:
+        templates = (await anonymous.get("/api/v1/templates")).json()["templates"]
         assert len(templates) >= 8
         assert "support" in [template["id"] for template in templates]
         for template in templates:
-            assert (await nobody.get(f"/api/v1/templates/{template['id']}")).json() == {"template": template}
+            assert (await anonymous.get(f"/api/v1/templates/{template['id']}")).json() == {"template": template}
 
 
-@pytest.mark.parametrize("template", FULL)
-async def test_an_app_gets_everything_its_template_promises_and_can_be_deployed(api: Caller, template: str) -> None:
+@pytest.mark.parametrize("template", NON_BLANK)
+async def test_app_gets_all_resources_of_its_template_and_is_deployable(api: Caller, template: str) -> None:
     promised = (await api("GET", f"/templates/{template}"))["template"]
     app = (await api("POST", "/apps", {"templateId": template, "name": "Mine"}))["app"]
     config = (await api("GET", f"/apps/{app['id']}/config"))["config"]
@@ -44,19 +44,19 @@ async def test_an_app_gets_everything_its_template_promises_and_can_be_deployed(
     await api("POST", f"/apps/{app['id']}/deploy")
 
 
-@pytest.mark.parametrize("template", FULL)
-def test_schemas_describe_every_parameter_of_a_path_and_everything_they_name(template: str) -> None:
+@pytest.mark.parametrize("template", NON_BLANK)
+def test_template_schemas_are_valid_and_describe_path_parameters(template: str) -> None:
     for integration in catalogue()[template].integrations:
         for operation in integration["operations"]:
             for schema in (operation["inputSchema"], operation["outputSchema"]):
                 Draft202012Validator.check_schema(schema)
-            given = operation["inputSchema"]
+            input_schema = operation["inputSchema"]
             parameters = set(re.findall(r"\{(\w+)\}", operation["path"]))
-            assert parameters <= set(given["properties"])
-            assert parameters <= set(given.get("required", ()))
+            assert parameters <= set(input_schema["properties"])
+            assert parameters <= set(input_schema.get("required", ()))
 
 
-async def test_what_the_body_says_wins_over_the_template(api: Caller) -> None:
+async def test_body_takes_precedence_over_the_template(api: Caller) -> None:
     body = {"templateId": "support", "name": "Mine", "description": "Ours", "branding": {"accentColor": "#abcdef"}}
     app = (await api("POST", "/apps", body))["app"]
     promised = (await api("GET", "/templates/support"))["template"]["branding"]
@@ -64,25 +64,25 @@ async def test_what_the_body_says_wins_over_the_template(api: Caller) -> None:
     assert app["branding"] == {**promised, "accentColor": "#abcdef"}
 
 
-async def test_a_blank_app_is_empty(api: Caller) -> None:
+async def test_blank_app_is_empty(api: Caller) -> None:
     app = await api.app()
     config = (await api("GET", f"/apps/{app}/config"))["config"]
     assert [config[kind] for kind in ("auth", "integrations", "operations", "tools", "widgets")] == [[]] * 5
 
 
-async def call(box: InProcess, integration: dict[str, Any], operation: dict[str, Any], arguments: Any) -> Any:
-    """Carry an operation out as a runtime would: parameters into the path, the rest as query or body."""
+async def call(sandbox: InProcess, integration: dict[str, Any], operation: dict[str, Any], arguments: Any) -> Any:
+    """Call an operation as a runtime does: parameters in the path, other arguments as query or body."""
     Draft202012Validator(operation["inputSchema"]).validate(arguments)
     rest = dict(arguments)
-    path = re.sub(r"\{(\w+)\}", lambda found: str(rest.pop(found[1])), operation["path"])
-    where = "params" if operation["method"] == "GET" else "json"
-    async with box.client(token=None) as http:
-        headers = {"X-Api-Key": box.app.state.sandbox.upstream_key}
+    path = re.sub(r"\{(\w+)\}", lambda match: str(rest.pop(match[1])), operation["path"])
+    keyword = "params" if operation["method"] == "GET" else "json"
+    async with sandbox.client(token=None) as http:
+        headers = {"X-Api-Key": sandbox.app.state.sandbox.upstream_key}
         url = integration["baseUrl"] + path
-        answer = await http.request(operation["method"], url, headers=headers, **{where: rest})
-    assert answer.is_success, answer.text
-    Draft202012Validator(operation["outputSchema"]).validate(answer.json())
-    return answer.json()
+        response = await http.request(operation["method"], url, headers=headers, **{keyword: rest})
+    assert response.is_success, response.text
+    Draft202012Validator(operation["outputSchema"]).validate(response.json())
+    return response.json()
 
 
 async def test_every_operation_of_the_support_template_works_offline(sandbox: InProcess) -> None:
@@ -96,44 +96,44 @@ async def test_every_operation_of_the_support_template_works_offline(sandbox: In
     operations = {operation["key"]: operation for operation in config["operations"]}
 
     async def run(key: str, **arguments: Any) -> Any:
-        return await call(sandbox, integration, operations.pop(key, None) or done[key], arguments)
+        return await call(sandbox, integration, not_called.pop(key, None) or operations[key], arguments)
 
-    done = dict(operations)
-    found = await run("search-contacts", q="ada northwind")
-    ada = found["results"][0]
-    assert (found["total"], ada["name"]) == (1, "Ada Okafor")
+    not_called = dict(operations)
+    contacts = await run("search-contacts", q="ada northwind")
+    ada = contacts["results"][0]
+    assert (contacts["total"], ada["name"]) == (1, "Ada Okafor")
     created = await run("create-ticket", subject="Printer", body="It hums", contactId=ada["id"])
     assert (created["status"], created["priority"]) == ("open", "normal")
     updated = await run("update-ticket", ticketId=created["id"], status="solved")
     assert updated["status"] == "solved"
     note = await run("add-note", ticketId=created["id"], body="Stopped humming")
-    shown = await run("get-ticket", ticketId=created["id"])
-    assert (shown["contact"]["id"], shown["notes"]) == (ada["id"], [note])
+    ticket = await run("get-ticket", ticketId=created["id"])
+    assert (ticket["contact"]["id"], ticket["notes"]) == (ada["id"], [note])
     assert created["id"] in [ticket["id"] for ticket in (await run("get-contact", contactId=ada["id"]))["tickets"]]
     listed = await run("search-tickets", q="printer", status="solved")
     assert [ticket["id"] for ticket in listed["results"]] == [created["id"]]
-    assert operations == {}
+    assert not_called == {}
 
 
-async def test_the_help_centre_and_the_directory_work_offline_too(box: InProcess, api: Caller) -> None:
+async def test_knowledge_base_and_onboarding_templates_work_offline(bare_sandbox: InProcess, api: Caller) -> None:
     for template, calls in (
         ("knowledge-base", [("search-articles", {"q": "invoice address"}), ("get-article", {"articleId": "art_1003"})]),
         ("onboarding", [("create-contact", {"name": "New", "email": "new@example.com"})]),
     ):
         app = (await api("POST", "/apps", {"templateId": template, "name": template}))["app"]["id"]
         config = (await api("GET", f"/apps/{app}/config"))["config"]
-        integration = next(one for one in config["integrations"] if KEY in one["baseUrl"])
+        integration = next(integration for integration in config["integrations"] if UPSTREAM in integration["baseUrl"])
         operations = {operation["key"]: operation for operation in config["operations"]}
         for key, arguments in calls:
-            assert await call(box, integration, operations[key], arguments)
+            assert await call(bare_sandbox, integration, operations[key], arguments)
 
 
-async def test_the_helpdesk_wants_its_key_and_says_what_is_wrong(box: InProcess) -> None:
-    async with box.client(token=None) as http:
-        assert (await http.get(f"{KEY}/tickets")).status_code == 401
-        assert (await http.get(f"{KEY}/tickets", headers={"X-Api-Key": "guess"})).status_code == 401
-        http.headers["X-Api-Key"] = box.app.state.sandbox.upstream_key
-        assert len((await http.get(f"{KEY}/tickets?limit=3")).json()["results"]) == 3
+async def test_helpdesk_requires_its_key_and_reports_errors(bare_sandbox: InProcess) -> None:
+    async with bare_sandbox.client(token=None) as http:
+        assert (await http.get(f"{UPSTREAM}/tickets")).status_code == 401
+        assert (await http.get(f"{UPSTREAM}/tickets", headers={"X-Api-Key": "guess"})).status_code == 401
+        http.headers["X-Api-Key"] = bare_sandbox.app.state.sandbox.upstream_key
+        assert len((await http.get(f"{UPSTREAM}/tickets?limit=3")).json()["results"]) == 3
         for method, path, body, status in (
             ("GET", "/tickets/tic_9", None, 404),
             ("GET", "/tickets?limit=0", None, 400),
@@ -143,5 +143,5 @@ async def test_the_helpdesk_wants_its_key_and_says_what_is_wrong(box: InProcess)
             ("POST", "/contacts", {"name": "n", "email": "ADA.OKAFOR@northwind-bakery.example"}, 409),
             ("PATCH", "/tickets/tic_1001", {"status": "eaten"}, 422),
         ):
-            answer = await http.request(method, KEY + path, **({} if body is None else {"json": body}))
-            assert (answer.status_code, list(answer.json())) == (status, ["message"]), answer.text
+            response = await http.request(method, UPSTREAM + path, **({} if body is None else {"json": body}))
+            assert (response.status_code, list(response.json())) == (status, ["message"]), response.text

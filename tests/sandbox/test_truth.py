@@ -1,4 +1,4 @@
-"""Ids exist and belong, keys are unique, chains end, bindings age, tools and widgets agree."""
+"""Consistency of references, keys, chains, bindings, and of tools with their widgets."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ COLLECTIONS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("path", "body"), COLLECTIONS)
-async def test_keys_come_from_names_and_are_unique_in_the_app(api: Caller, path: str, body: dict[str, Any]) -> None:
+async def test_keys_are_derived_from_names_and_unique_per_app(api: Caller, path: str, body: dict[str, Any]) -> None:
     app, other = await api.app(), await api.app()
-    keys = [(await api.new(app, path, name="Ünïque  Näme!", **body))["key"] for _ in range(3)]
+    keys = [(await api.create(app, path, name="Ünïque  Näme!", **body))["key"] for _ in range(3)]
     assert keys == ["unique-name", "unique-name-2", "unique-name-3"]
-    assert (await api.new(other, path, name="Unique Name", **body))["key"] == "unique-name"
-    assert (await api.new(app, path, name="日本語", **body))["key"]
+    assert (await api.create(other, path, name="Unique Name", **body))["key"] == "unique-name"
+    assert (await api.create(app, path, name="日本語", **body))["key"]
     error = await api("POST", f"/apps/{app}/{path}", {"name": "x", "key": "unique-name", **body}, expect=409)
     assert error["details"] == {"fields": [{"path": "key", "message": "is already taken"}]}
 
 
-async def test_a_key_stays_when_the_name_changes_and_can_be_changed_or_made_anew(api: Caller) -> None:
+async def test_key_survives_a_rename_and_can_be_changed_or_reset(api: Caller) -> None:
     app = await api.app()
-    tool = await api.new(app, "tools", name="First")
-    await api.new(app, "tools", name="Taken")
+    tool = await api.create(app, "tools", name="First")
+    await api.create(app, "tools", name="Taken")
     path = f"/apps/{app}/tools/{tool['id']}"
     assert (await api("PATCH", path, {"name": "Second"}))["tool"]["key"] == "first"
     assert (await api("PATCH", path, {"key": "first"}))["tool"]["key"] == "first"
@@ -39,7 +39,7 @@ async def test_a_key_stays_when_the_name_changes_and_can_be_changed_or_made_anew
     assert (await api("PATCH", path, {"key": None}))["tool"]["key"] == "second"
 
 
-async def test_a_slug_is_made_from_the_name_and_a_clash_is_refused(api: Caller, stranger: Caller) -> None:
+async def test_slug_is_derived_from_the_name_and_a_duplicate_is_refused(api: Caller, stranger: Caller) -> None:
     slugs = [(await api("POST", "/apps", {"templateId": "blank", "name": "My App"}))["app"]["slug"] for _ in range(2)]
     assert slugs == ["my-app", "my-app-2"]
     error = await api("POST", "/apps", {"templateId": "blank", "name": "x", "slug": "my-app"}, expect=409)
@@ -49,9 +49,9 @@ async def test_a_slug_is_made_from_the_name_and_a_clash_is_refused(api: Caller, 
     await stranger("POST", "/apps", {"templateId": "blank", "name": "x", "slug": "my-app"}, expect=201)
 
 
-async def test_another_users_app_is_not_there(api: Caller, stranger: Caller) -> None:
+async def test_app_of_another_user_is_not_found(api: Caller, stranger: Caller) -> None:
     app = await api.app()
-    tool = await api.bound_tool(app)
+    tool = await api.create_bound_tool(app)
     assert (await stranger("GET", "/apps"))["apps"] == []
     for path in ("", "/config", "/tools", "/auth", f"/tools/{tool['id']}"):
         await stranger("GET", f"/apps/{app}{path}", expect=404)
@@ -63,13 +63,13 @@ async def test_another_users_app_is_not_there(api: Caller, stranger: Caller) -> 
     assert (await api.get(app, f"tools/{tool['id']}")) == tool
 
 
-async def test_ids_of_another_app_are_not_there(api: Caller) -> None:
+async def test_ids_of_another_app_are_refused(api: Caller) -> None:
     app, other = await api.app(), await api.app()
-    foreign = await api.bound_tool(other)
+    foreign = await api.create_bound_tool(other)
     operation = foreign["binding"]["integrationOperationId"]
-    widget = await api.new(other, "widgets", name="w", toolId=foreign["id"], primitive="card")
-    auth = await api.new(other, "auth", providerKey="none", name="a")
-    own = await api.new(app, "tools", name="Own")
+    widget = await api.create(other, "widgets", name="w", toolId=foreign["id"], primitive="card")
+    auth = await api.create(other, "auth", providerKey="none", name="a")
+    own = await api.create(app, "tools", name="Own")
     binding = {"type": "integration_operation", "integrationOperationId": operation}
     action = {"trigger": "row.select", "type": "callTool", "targetToolId": foreign["id"]}
     refused: list[tuple[str, str, dict[str, Any], str]] = [
@@ -97,9 +97,9 @@ async def test_ids_of_another_app_are_not_there(api: Caller) -> None:
     await api("DELETE", f"/apps/{app}/tools/{foreign['id']}", expect=404)
 
 
-async def test_a_chain_refuses_itself_repeats_and_cycles_and_is_replaced_whole(api: Caller) -> None:
+async def test_chain_refuses_duplicates_and_cycles_and_is_replaced(api: Caller) -> None:
     app = await api.app()
-    a, b, c = [(await api.new(app, "tools", name=name))["id"] for name in "ABC"]
+    a, b, c = [(await api.create(app, "tools", name=name))["id"] for name in "ABC"]
 
     async def chain(tool: str, *following: str, expect: int = 200) -> Any:
         return await api("PUT", f"/apps/{app}/tools/{tool}/chain", {"nextToolIds": list(following)}, expect=expect)
@@ -116,7 +116,7 @@ async def test_a_chain_refuses_itself_repeats_and_cycles_and_is_replaced_whole(a
     assert (await chain(c, a))["tool"]["nextToolIds"] == [a]
 
 
-def test_a_cycle_is_found_however_long_and_a_diamond_is_none() -> None:
+def test_cycle_through_finds_long_cycles_but_no_diamonds() -> None:
     ring = {str(number): [str((number + 1) % 500)] for number in range(500)}
     assert cycle_through("7", ring)[0] == cycle_through("7", ring)[-1] == "7"
     assert len(cycle_through("7", ring)) == 501
@@ -124,15 +124,15 @@ def test_a_cycle_is_found_however_long_and_a_diamond_is_none() -> None:
     assert cycle_through("a", {"a": ["b"], "b": ["c"], "c": ["b"]}) == []
 
 
-async def test_a_binding_records_the_hash_and_turns_stale_when_the_schema_moves_on(api: Caller) -> None:
+async def test_binding_becomes_stale_when_the_schema_changes(api: Caller) -> None:
     app = await api.app()
-    tool = await api.bound_tool(app)
+    tool = await api.create_bound_tool(app)
     operation = tool["binding"]["integrationOperationId"]
     path = f"/apps/{app}/operations/{operation}"
     first = (await api("GET", path))["operation"]["schemaHash"]
     assert tool["binding"]["schemaHashAtBindTime"] == first
 
-    await api("PATCH", path, {"name": "Renamed", "description": "told better"})
+    await api("PATCH", path, {"name": "Renamed", "description": "improved"})
     assert (await api.get(app, f"tools/{tool['id']}"))["binding"]["status"] == "ready"
 
     changed = (await api("PATCH", path, {"inputSchema": {"required": ["q"]}}))["operation"]
@@ -152,24 +152,24 @@ async def test_a_binding_records_the_hash_and_turns_stale_when_the_schema_moves_
 
 
 @pytest.mark.parametrize("change", [{"method": "POST"}, {"path": "/other"}, {"outputSchema": {"type": "object"}}])
-async def test_method_path_and_both_schemas_count_for_the_hash(api: Caller, change: dict[str, Any]) -> None:
+async def test_schema_hash_depends_on_method_path_and_schemas(api: Caller, change: dict[str, Any]) -> None:
     app = await api.app()
-    operation = await api.operation(app)
+    operation = await api.create_operation(app)
     patched = (await api("PATCH", f"/apps/{app}/operations/{operation['id']}", change))["operation"]
     assert patched["schemaHash"] != operation["schemaHash"]
 
 
-async def test_the_order_of_names_in_a_schema_does_not_count_for_the_hash(api: Caller) -> None:
+async def test_schema_hash_ignores_property_order(api: Caller) -> None:
     app = await api.app()
-    one = await api.operation(app, inputSchema={"type": "object", "title": "T"})
-    two = await api.operation(app, inputSchema={"title": "T", "type": "object"})
-    assert one["schemaHash"] == two["schemaHash"]
+    first = await api.create_operation(app, inputSchema={"type": "object", "title": "T"})
+    second = await api.create_operation(app, inputSchema={"title": "T", "type": "object"})
+    assert first["schemaHash"] == second["schemaHash"]
 
 
-async def test_a_tool_and_its_widget_always_name_each_other(api: Caller) -> None:
+async def test_tool_and_widget_reference_each_other(api: Caller) -> None:
     app = await api.app()
-    a, b = [(await api.new(app, "tools", name=name))["id"] for name in "AB"]
-    w = (await api.new(app, "widgets", name="W", toolId=a, primitive="card"))["id"]
+    a, b = [(await api.create(app, "tools", name=name))["id"] for name in "AB"]
+    w = (await api.create(app, "widgets", name="W", toolId=a, primitive="card"))["id"]
 
     async def pairs() -> dict[str, Any]:
         config = (await api("GET", f"/apps/{app}/config"))["config"]
@@ -186,41 +186,41 @@ async def test_a_tool_and_its_widget_always_name_each_other(api: Caller) -> None
     assert await pairs() == {a: None, b: w}
     await api("PATCH", f"/apps/{app}/tools/{a}", {"widgetId": w})
     assert await pairs() == {a: w, b: None}
-    v = (await api.new(app, "widgets", name="V", toolId=a, primitive="card"))["id"]
+    v = (await api.create(app, "widgets", name="V", toolId=a, primitive="card"))["id"]
     assert await pairs() == {a: v, b: None}
     await api("PATCH", f"/apps/{app}/tools/{a}", {"widgetId": None})
     assert await pairs() == {a: None, b: None}
-    c = (await api.new(app, "tools", name="C", widgetId=w))["id"]
+    c = (await api.create(app, "tools", name="C", widgetId=w))["id"]
     assert await pairs() == {a: None, b: None, c: w}
     await api("DELETE", f"/apps/{app}/widgets/{w}", expect=204)
     assert await pairs() == {a: None, b: None, c: None}
 
 
-async def test_an_actions_target_is_named_as_it_is_called_now(api: Caller) -> None:
+async def test_action_shows_the_current_name_of_its_target(api: Caller) -> None:
     app = await api.app()
-    target = await api.new(app, "tools", name="Old name")
-    tool = await api.new(app, "tools", name="T")
-    widget = await api.new(app, "widgets", name="W", toolId=tool["id"], primitive="data-table")
+    target = await api.create(app, "tools", name="Old name")
+    tool = await api.create(app, "tools", name="T")
+    widget = await api.create(app, "widgets", name="W", toolId=tool["id"], primitive="data-table")
     action = {"trigger": "row.select", "type": "callTool", "targetToolId": target["id"], "targetToolName": "made up"}
     path = f"/apps/{app}/widgets/{widget['id']}"
-    answer = await api("PUT", f"{path}/actions", {"actions": [action, {**action, "trigger": "button.click"}]})
-    assert [one["targetToolName"] for one in answer["widget"]["actions"]] == ["Old name", "Old name"]
+    body = await api("PUT", f"{path}/actions", {"actions": [action, {**action, "trigger": "button.click"}]})
+    assert [action["targetToolName"] for action in body["widget"]["actions"]] == ["Old name", "Old name"]
     await api("PATCH", f"/apps/{app}/tools/{target['id']}", {"name": "New name"})
     assert (await api("GET", path))["widget"]["actions"][1]["targetToolName"] == "New name"
     assert (await api("PUT", f"{path}/actions", {"actions": []}))["widget"]["actions"] == []
 
 
-async def test_deleting_what_is_referred_to_is_refused_with_every_referrer(api: Caller) -> None:
+async def test_delete_of_a_referenced_resource_is_refused_with_all_referrers(api: Caller) -> None:
     app = await api.app()
-    auth = await api.new(app, "auth", providerKey="none", name="Auth")
-    integration = await api.new(app, "integrations", name="API", baseUrl=URL, authId=auth["id"])
+    auth = await api.create(app, "auth", providerKey="none", name="Auth")
+    integration = await api.create(app, "integrations", name="API", baseUrl=URL, authId=auth["id"])
     operations = f"integrations/{integration['id']}/operations"
-    operation = await api.new(app, operations, name="Op", method="GET", path="/")
+    operation = await api.create(app, operations, name="Op", method="GET", path="/")
     binding = {"type": "integration_operation", "integrationOperationId": operation["id"]}
-    tool = await api.new(app, "tools", name="Tool", binding=binding)
-    before = await api.new(app, "tools", name="Before", nextToolIds=[tool["id"]])
+    tool = await api.create(app, "tools", name="Tool", binding=binding)
+    before = await api.create(app, "tools", name="Before", nextToolIds=[tool["id"]])
     action = {"trigger": "row.select", "type": "callTool", "targetToolId": tool["id"]}
-    widget = await api.new(
+    widget = await api.create(
         app, "widgets", name="Widget", toolId=tool["id"], primitive="card", actions=[{**action, "type": "openUrl"}]
     )
 
@@ -254,12 +254,12 @@ async def test_deleting_what_is_referred_to_is_refused_with_every_referrer(api: 
     assert all(config[kind] == [] for kind in ("auth", "integrations", "operations", "tools", "widgets"))
 
 
-async def test_an_integration_is_ready_only_while_its_auth_connection_is_valid(api: Caller) -> None:
+async def test_integration_is_ready_only_while_its_auth_connection_is_valid(api: Caller) -> None:
     app = await api.app()
-    auth = await api.new(app, "auth", providerKey="bearer", name="Token")
-    integration = await api.new(app, "integrations", name="API", baseUrl=URL, authId=auth["id"])
+    auth = await api.create(app, "auth", providerKey="bearer", name="Token")
+    integration = await api.create(app, "integrations", name="API", baseUrl=URL, authId=auth["id"])
     assert integration["status"] == "needs_auth"
     await api("PATCH", f"/apps/{app}/auth/{auth['id']}", {"config": {"token": "s3cret"}})
     assert (await api.get(app, f"integrations/{integration['id']}"))["status"] == "ready"
-    plain = await api.new(app, "integrations", name="Open API", baseUrl=URL)
+    plain = await api.create(app, "integrations", name="Open API", baseUrl=URL)
     assert plain["status"] == "ready"

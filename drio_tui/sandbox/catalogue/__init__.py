@@ -1,8 +1,8 @@
-"""The templates that apps start from: one JSON file each in `templates/`, and `providers.json` beside.
+"""The templates that apps start from: one JSON file each in `templates/`; `providers.json` and `helpdesk.json`.
 
-A template's file holds its description and what it brings. Inside it resources name each other by key:
-an integration's `auth`, a tool's `operation` and `next`, a widget's and an action's `tool`. `{upstream}`
-and `{upstreamKey}` stand for the helpdesk that the sandbox itself serves, and its API key.
+A template's file holds its description and the resources of the new app, which refer to each other by key:
+an integration's `auth`, a tool's `operation` and `next`, a widget's and an action's `tool`. `{upstream}` and
+`{upstreamKey}` are placeholders for the URL and the API key of the helpdesk that the sandbox itself serves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One template; the members are as in its file."""
+    """One template; the fields are the properties of its file."""
 
     id: str
     name: str
@@ -33,7 +33,7 @@ class Template:
     widgets: list[Document]
 
     def as_wire(self) -> Document:
-        """The template as the API gives it: what it brings, without how it is wired together."""
+        """Return the template as the API shows it: its resources, without the references between them."""
         return {
             "id": self.id,
             "name": self.name,
@@ -41,32 +41,32 @@ class Template:
             "category": self.category,
             "tags": self.tags,
             "branding": self.branding,
-            "tools": [_part(tool, "annotations") for tool in self.tools],
-            "widgets": [_part(widget, "primitive", "displayMode") for widget in self.widgets],
-            "auth": [_part(connection, "providerKey") for connection in self.auth],
+            "tools": [_summary(tool, "annotations") for tool in self.tools],
+            "widgets": [_summary(widget, "primitive", "displayMode") for widget in self.widgets],
+            "auth": [_summary(connection, "providerKey") for connection in self.auth],
             "integrations": [
-                _part(integration, "kind")
-                | {"operations": [_part(operation, "method", "path") for operation in integration["operations"]]}
+                _summary(integration, "kind")
+                | {"operations": [_summary(operation, "method", "path") for operation in integration["operations"]]}
                 for integration in self.integrations
             ],
         }
 
 
-def _part(spec: Document, *more: str) -> Document:
-    return {name: spec[name] for name in ("key", "name", "description", *more) if name in spec}
+def _summary(spec: Document, *optional_names: str) -> Document:
+    return {name: spec[name] for name in ("key", "name", "description", *optional_names) if name in spec}
 
 
 @cache
 def catalogue() -> dict[str, Template]:
-    """Every template by id; `blank` last, the others by name."""
-    found = []
+    """Return every template by id, sorted by name with `blank` last."""
+    templates = []
     for file in files(__name__).joinpath("templates").iterdir():
         if file.name.endswith(".json"):
-            found.append(Template(**json.loads(file.read_text("utf-8"))))
-    found.sort(key=lambda template: (template.id == "blank", template.name))
-    return {template.id: template for template in found}
+            templates.append(Template(**json.loads(file.read_text("utf-8"))))
+    templates.sort(key=lambda template: (template.id == "blank", template.name))
+    return {template.id: template for template in templates}
 
 
-def find(template_id: str) -> Template | None:
-    """The template with that id."""
+def find_template(template_id: str) -> Template | None:
+    """Return the template with that id, or None."""
     return catalogue().get(template_id)

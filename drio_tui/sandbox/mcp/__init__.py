@@ -1,16 +1,20 @@
-"""The MCP endpoint of deployed apps: what a deploy publishes at `/mcp/{publicMcpId}`.
+"""The MCP endpoint of deployed apps, `/mcp/{publicMcpId}`.
 
-| module             | what                                                                       |
+| module             | content                                                                    |
 |--------------------|----------------------------------------------------------------------------|
-| `endpoint`         | the route: finds the newest deployment and hands the request to its server |
+| `endpoint`         | the route: passes a request to the server of the newest deployment         |
+| `messages`         | checks of a message before the SDK gets it                                 |
+| `server_factory`   | creates the server of a deployment                                         |
 | `server`           | a deployment as a server of the official SDK                               |
-| `runtime`          | calling a tool: arguments, request, answer, chain                          |
-| `snapshot`         | a deployment's config, read into tools                                     |
-| `deployment_store` | history, restoring, and the secrets that were deployed                     |
+| `runtime`          | calls of a tool: arguments, request, response, chain                       |
+| `snapshot`         | a deployment's config, parsed into tools                                   |
+| `deployment_store` | history, restoring, and the secrets of deployments                         |
+| `deployment_cli`   | history and restoring for the command line                                 |
 | `draft_calls`      | running a draft's tool without deploying it                                |
-| `arguments`        | JSON Schemas, checked with limits                                          |
+| `arguments`        | validation against untrusted JSON Schemas, with limits                     |
+| `compiled_schema`  | fast validation for simple schemas                                         |
 | `widgets`          | widgets as self-contained HTML                                             |
 
-The way to the upstream is `drio_tui.tool_calls`. The SDK is imported when the first MCP request comes: a sandbox that
-nobody connects to starts without it.
+Requests to upstreams are made by `drio_tui.tool_calls`. The SDK is imported at the first MCP request, so that the
+sandbox starts faster.
 """

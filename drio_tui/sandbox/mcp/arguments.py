@@ -1,7 +1,7 @@
-"""Checking a tool's arguments, and an upstream's answer, against a JSON Schema somebody else wrote.
+"""Validation of a tool's arguments, and of an upstream's response, against an untrusted JSON Schema.
 
-Neither the schema nor the value is trusted: references are never fetched, regular expressions have a time
-limit, and a schema whose references multiply is given up on.
+References are never fetched, regular expressions have a time limit, and so has the validation as a whole, since
+the references of a schema can multiply exponentially.
 """
 
 from __future__ import annotations
@@ -24,51 +24,55 @@ from drio_tui.sandbox.mcp import compiled_schema
 from drio_tui.text import one_line
 from drio_tui.tool_calls.patterns import TooLarge, parsed
 
-_MOST_ERRORS = 10
-_SECONDS = 0.5
-_REGEX_SECONDS = 0.1
-_REFERENCES = 5_000
+_MAX_ERRORS = 10
+_MAX_SECONDS = 0.5
+_MAX_REGEX_SECONDS = 0.1
+_MAX_REFERENCES = 5_000
 
 
-class Undecided(Exception):
-    """The schema asks for too much work, or refers to what is not in it."""
+class ValidationAborted(Exception):
+    """The validation takes too long, or the schema refers to something outside itself."""
 
 
 class _Budget:
+    """The references and the time that one validation may use."""
+
     def __init__(self) -> None:
-        self.references = _REFERENCES
-        self.deadline = time.monotonic() + _SECONDS
+        self.references = _MAX_REFERENCES
+        self.deadline = time.monotonic() + _MAX_SECONDS
 
     def spend(self) -> None:
+        """Count one step. Raises `ValidationAborted` if the budget is used up."""
         self.references -= 1
         if self.references < 0 or time.monotonic() > self.deadline:
-            raise Undecided("the schema takes too long to check")
+            raise ValidationAborted("the schema takes too long to check")
 
 
 _budget: ContextVar[_Budget] = ContextVar("budget")
 
 
 @lru_cache(maxsize=512)
-def _compiled(pattern: str) -> Any:
+def _compile_pattern(pattern: str) -> Any:
     try:
         return regex.compile(parsed(pattern)[0])
     except (re.error, regex.error, RecursionError, OverflowError, TooLarge):
-        return None  # written for ECMA-262 only, or too large: the upstream decides
+        return None  # valid in ECMA-262 only, or too large: left to the upstream
 
 
-def _found(pattern: str, text: str) -> bool:
-    compiled = _compiled(pattern)
+def _matches(pattern: str, text: str) -> bool:
+    """Whether the pattern is found in the text; True for a pattern that cannot be compiled."""
+    compiled = _compile_pattern(pattern)
     if compiled is None:
         return True
     _budget.get().spend()
     try:
-        return compiled.search(text, timeout=_REGEX_SECONDS) is not None
+        return compiled.search(text, timeout=_MAX_REGEX_SECONDS) is not None
     except TimeoutError:
-        raise Undecided("a pattern of the schema takes too long on this value") from None
+        raise ValidationAborted("a pattern of the schema takes too long on this value") from None
 
 
 def _pattern(_validator: Any, pattern: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not _found(pattern, instance):
+    if isinstance(instance, str) and not _matches(pattern, instance):
         yield ValidationError(f"does not match {pattern}")
 
 
@@ -77,17 +81,17 @@ def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: A
         return
     for pattern, subschema in patterns.items():
         for name, value in instance.items():
-            if _found(pattern, name):
+            if _matches(pattern, name):
                 yield from validator.descend(value, subschema, path=name, schema_path=pattern)
 
 
-def _additional(validator: Any, subschema: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def _additional_properties(validator: Any, subschema: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
     if not isinstance(instance, dict):
         return
     known = schema.get("properties", {})
     patterns = schema.get("patternProperties", {})
     for name, value in instance.items():
-        if name in known or any(_found(pattern, name) for pattern in patterns):
+        if name in known or any(_matches(pattern, name) for pattern in patterns):
             continue
         if subschema is False:
             yield ValidationError(f"has {name!r}, which is not expected")
@@ -103,23 +107,25 @@ def _required(_validator: Any, names: Any, instance: Any, _schema: Any) -> Itera
 
 
 def _counted(keyword: str) -> Any:
+    """Return the validator of a reference keyword, with each use counted."""
     original = Draft202012Validator.VALIDATORS[keyword]
 
-    def follow(validator: Any, reference: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    def validate(validator: Any, reference: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         _budget.get().spend()
         yield from original(validator, reference, instance, schema) or ()
 
-    return follow
+    return validate
 
 
 def _unevaluated(keyword: str) -> Any:
+    """Return the validator of an `unevaluated…` keyword, which ignores schemas with `patternProperties`."""
     original = Draft202012Validator.VALIDATORS[keyword]
 
-    def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        if "patternProperties" not in str(schema):  # else its patterns would be tried without a limit
+    def validate(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        if "patternProperties" not in str(schema):  # else its patterns would be matched without a time limit
             yield from original(validator, value, instance, schema) or ()
 
-    return check
+    return validate
 
 
 _Validator: Any = extend(  # type: ignore[no-untyped-call]  # the stubs leave it out
@@ -127,7 +133,7 @@ _Validator: Any = extend(  # type: ignore[no-untyped-call]  # the stubs leave it
     {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
-        "additionalProperties": _additional,
+        "additionalProperties": _additional_properties,
         "required": _required,
         "$ref": _counted("$ref"),
         "$dynamicRef": _counted("$dynamicRef"),
@@ -136,41 +142,42 @@ _Validator: Any = extend(  # type: ignore[no-untyped-call]  # the stubs leave it
 )
 
 
-class Checker:
-    """One schema, compiled."""
+class SchemaValidator:
+    """Validates values against one schema."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        self._fits = compiled_schema.compiled(schema)
+        self._is_surely_valid = compiled_schema.compile_schema(schema)
         self._validator = _Validator(schema, registry=Registry())
 
-    def problems(self, value: Any) -> list[str]:
-        """What is wrong with `value`, at most ten sentences `path: why`. Raises `Undecided`."""
-        if self._fits is not None and self._fits(value):
+    def errors(self, value: Any) -> list[str]:
+        """Return why `value` is invalid, at most ten texts `path: reason`. Raises `ValidationAborted`."""
+        if self._is_surely_valid is not None and self._is_surely_valid(value):
             return []
         token = _budget.set(_Budget())
         try:
-            found = []
+            errors = []
             for error in self._validator.iter_errors(value):
-                found.append(_sentence(error))
-                if len(found) == _MOST_ERRORS:
+                errors.append(_describe(error))
+                if len(errors) == _MAX_ERRORS:
                     break
-            return found
+            return errors
         except Unresolvable as error:
-            raise Undecided(f"the schema refers to something that is not in it: {one_line(str(error), 120)}") from None
+            text = one_line(str(error), 120)
+            raise ValidationAborted(f"the schema refers to something that is not in it: {text}") from None
         except RecursionError:
-            raise Undecided("the schema or the value is nested too deeply") from None
+            raise ValidationAborted("the schema or the value is nested too deeply") from None
         finally:
             _budget.reset(token)
 
 
-def _sentence(error: ValidationError) -> str:
+def _describe(error: ValidationError) -> str:
     path = ".".join(str(part) for part in error.absolute_path)
     message = str(error.message)
-    wanted: Any = error.validator_value
+    expected: Any = error.validator_value
     if error.validator == "type":
-        message = f"must be {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
+        message = f"must be {' or '.join(expected) if isinstance(expected, list) else expected}"
     elif error.validator == "enum":
-        message = "must be one of " + ", ".join(map(repr, wanted))
+        message = "must be one of " + ", ".join(map(repr, expected))
     return one_line(f"{path}: {message}" if path else message, 300)
 
 
@@ -180,22 +187,22 @@ def is_schema(schema: Any) -> bool:
         return False
     try:
         Draft202012Validator.check_schema(schema)
-        return not _leaves(schema)
-    except Exception:  # noqa: BLE001 - jsonschema raises what its own parts raise; either way it is no schema for us
+        return not _has_external_reference(schema)
+    except Exception:  # noqa: BLE001 - jsonschema passes on exceptions of its parts; any of them means: not usable
         return False
 
 
-def _leaves(schema: Any) -> bool:
-    """Whether some `$ref` names another document."""
-    waiting = [schema]
-    while waiting:
-        current = waiting.pop()
+def _has_external_reference(schema: Any) -> bool:
+    """Whether a `$ref` or `$dynamicRef` refers to another document."""
+    pending = [schema]
+    while pending:
+        current = pending.pop()
         if isinstance(current, dict):
             for keyword in ("$ref", "$dynamicRef"):
                 reference = current.get(keyword)
                 if isinstance(reference, str) and not reference.startswith("#"):
                     return True
-            waiting.extend(current.values())
+            pending.extend(current.values())
         elif isinstance(current, list):
-            waiting.extend(current)
+            pending.extend(current)
     return False

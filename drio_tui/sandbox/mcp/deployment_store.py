@@ -1,8 +1,8 @@
-"""What was live, and making it live again.
+"""Stored deployments and their secrets: history, and restoring an earlier one.
 
-Each deploy keeps the app's config and, sealed, the secrets of its auth connections: a live endpoint goes on
-with what it was deployed with, until the next deploy. Restoring publishes an earlier deployment's config and
-secrets as a new version; the draft stays as it is but for its version.
+Each deploy stores the app's config and a sealed copy of the secrets of its auth connections, so that edits of the
+draft do not change the live endpoint until the next deploy. Restoring publishes an earlier deployment's config
+and secrets as a new version; of the draft only the version changes.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from drio_tui.api.json_codec import dumps, loads
 from drio_tui.sandbox.db import Base
 from drio_tui.sandbox.naming import could_be_id
-from drio_tui.sandbox.problems import Problem, missing
-from drio_tui.sandbox.secrets import Vault, is_sealed
+from drio_tui.sandbox.problems import Problem, not_found
+from drio_tui.sandbox.secrets import SecretCipher, is_sealed
 from drio_tui.sandbox.store import Store
-from drio_tui.sandbox.tables import AppRow, DeploymentRow, NoteRow, ResourceRow, SecretRow
+from drio_tui.sandbox.tables import AppRow, DeploymentRow, MetaRow, ResourceRow, SecretRow
 
 Document = dict[str, Any]
 
 
 class DeployedSecretRow(Base):
-    """The secret members of an auth connection as they were when a version was deployed, sealed."""
+    """The sealed secret properties of an auth connection (`members`) at the time of the deploy of a version."""
 
     __tablename__ = "deployed_secrets"
     __table_args__ = (UniqueConstraint("app_id", "version", "auth_id"),)
@@ -39,96 +39,102 @@ class DeployedSecretRow(Base):
     members: Mapped[str] = mapped_column(Text)
 
 
-def _about_secret(secret_id: str) -> str:
+def _secret_data(secret_id: str) -> str:
+    """Return the associated data of a `SecretRow`."""
     return f"secret/{secret_id}"
 
 
-def _about_deployed(auth_id: str) -> str:
+def _deployed_secret_data(auth_id: str) -> str:
+    """Return the associated data of a `DeployedSecretRow`."""
     return f"deployed/{auth_id}"
 
 
-async def sealed_members(store: Store, secret_id: str, members: Document) -> str:
-    """A connection's secret members as they are stored."""
-    return await store.settings.vault.seal(dumps(members), _about_secret(secret_id))
+async def seal_secrets(store: Store, secret_id: str, secrets: Document) -> str:
+    """Return a connection's secret properties sealed, for `SecretRow.members`. Raises `SecretsUnavailable`."""
+    return await store.settings.cipher.seal(dumps(secrets), _secret_data(secret_id))
 
 
-async def open_members(vault: Vault, secret_id: str, stored: str) -> Document:
-    """A connection's secret members as they were given. Raises `SecretsUnavailable`."""
-    members: Document = loads(await vault.unseal(stored, _about_secret(secret_id)))
-    return members
+async def unseal_secrets(cipher: SecretCipher, secret_id: str, stored: str) -> Document:
+    """Return a connection's secret properties from `SecretRow.members`. Raises `SecretsUnavailable`."""
+    secrets: Document = loads(await cipher.unseal(stored, _secret_data(secret_id)))
+    return secrets
 
 
-async def seal_what_is_open(session: AsyncSession, vault: Vault, *, sqlite: bool) -> int:
-    """Seal the secrets that an earlier version stored as they are; how many there were.
+async def seal_plaintext_secrets(session: AsyncSession, cipher: SecretCipher, *, sqlite: bool) -> int:
+    """Seal the secrets that an earlier version stored in plain text; return how many there were.
 
-    On SQLite what they were is overwritten in the file, not only unlinked.
+    On SQLite the plain text is overwritten in the file, not only unlinked.
     """
     rows = (await session.execute(select(SecretRow.id, SecretRow.members))).all()
-    open_rows = [(secret_id, stored) for secret_id, stored in rows if not is_sealed(stored)]
-    if open_rows and sqlite:
+    plaintext_rows = [(secret_id, stored) for secret_id, stored in rows if not is_sealed(stored)]
+    if plaintext_rows and sqlite:
         await session.execute(text("PRAGMA secure_delete=ON"))
-    for secret_id, stored in open_rows:
-        sealed = await vault.seal(stored, _about_secret(secret_id))
+    for secret_id, stored in plaintext_rows:
+        sealed = await cipher.seal(stored, _secret_data(secret_id))
         await session.execute(update(SecretRow).where(SecretRow.id == secret_id).values(members=sealed))
-    return len(open_rows)
+    return len(plaintext_rows)
 
 
-async def secret_note(session: AsyncSession, vault: Vault, name: str, value: str) -> tuple[str, bool]:
-    """The secret note of that name, made with `value` where there is none yet; and whether it was made now.
+async def get_or_insert_secret(
+    session: AsyncSession, cipher: SecretCipher, name: str, new_value: str
+) -> tuple[str, bool]:
+    """Return the secret of that name in `MetaRow`, or insert `new_value`; and whether it was inserted.
 
-    It is stored sealed; one that is not is sealed by this. Raises `SecretsUnavailable`.
+    It is stored sealed; one in plain text is sealed now. Raises `SecretsUnavailable`.
     """
-    about = f"note/{name}"
-    stored = await session.scalar(select(NoteRow.value).where(NoteRow.name == name))
+    associated_data = f"note/{name}"
+    stored = await session.scalar(select(MetaRow.value).where(MetaRow.name == name))
     if stored is None:
-        await session.execute(insert(NoteRow).values(name=name, value=await vault.seal(value, about)))
-        return value, True
-    known = await vault.unseal(stored, about)
+        sealed = await cipher.seal(new_value, associated_data)
+        await session.execute(insert(MetaRow).values(name=name, value=sealed))
+        return new_value, True
+    value = await cipher.unseal(stored, associated_data)
     if not is_sealed(stored):
-        await session.execute(update(NoteRow).where(NoteRow.name == name).values(value=await vault.seal(known, about)))
-    return known, False
+        sealed = await cipher.seal(value, associated_data)
+        await session.execute(update(MetaRow).where(MetaRow.name == name).values(value=sealed))
+    return value, False
 
 
-async def move_own_upstream(session: AsyncSession, before: str, now: str) -> None:
-    """Point what is deployed at the sandbox's own helpdesk where that is served this time."""
+async def move_deployed_integrations(session: AsyncSession, old_url: str, new_url: str) -> None:
+    """Replace the old URL of the sandbox's own helpdesk in the `baseUrl` of deployed integrations."""
     rows = await session.execute(
         select(DeploymentRow.seq, DeploymentRow.snapshot).where(
-            DeploymentRow.snapshot.contains(before, autoescape=True)
+            DeploymentRow.snapshot.contains(old_url, autoescape=True)
         )
     )
     for seq, stored in rows.all():
         snapshot = loads(stored)
         for integration in snapshot["integrations"]:
             url = integration["baseUrl"]
-            if url == before or url.startswith(before + "/"):
-                integration["baseUrl"] = now + url.removeprefix(before)
+            if url == old_url or url.startswith(old_url + "/"):
+                integration["baseUrl"] = new_url + url.removeprefix(old_url)
         await session.execute(update(DeploymentRow).where(DeploymentRow.seq == seq).values(snapshot=dumps(snapshot)))
 
 
-async def keep_secrets(store: Store, app_id: str, version: str) -> None:
-    """Keep the app's secrets as they are now with the version that goes live. Raises `SecretsUnavailable`."""
-    vault = store.settings.vault
+async def copy_secrets(store: Store, app_id: str, version: str) -> None:
+    """Store a copy of the app's current secrets for the deployment of `version`. Raises `SecretsUnavailable`."""
+    cipher = store.settings.cipher
     rows = await store.session.execute(
         select(SecretRow.id, SecretRow.auth_id, SecretRow.members)
         .join(ResourceRow, ResourceRow.id == SecretRow.auth_id)
         .where(ResourceRow.app_id == app_id)
     )
     for secret_id, auth_id, stored in rows.all():
-        members = dumps(await open_members(vault, secret_id, stored))
+        secrets = dumps(await unseal_secrets(cipher, secret_id, stored))
         await store.session.execute(
             insert(DeployedSecretRow).values(
                 app_id=app_id,
                 version=version,
                 auth_id=auth_id,
-                members=await vault.seal(members, _about_deployed(auth_id)),
+                members=await cipher.seal(secrets, _deployed_secret_data(auth_id)),
             )
         )
 
 
-async def deployed_secrets(session: AsyncSession, vault: Vault, snapshot: Document) -> dict[str, Document]:
-    """The secret members that a snapshot was deployed with, by auth connection. Raises `SecretsUnavailable`.
+async def deployed_secrets(session: AsyncSession, cipher: SecretCipher, snapshot: Document) -> dict[str, Document]:
+    """Return the secret properties of a deployment, by auth connection. Raises `SecretsUnavailable`.
 
-    A deployment from before they were kept with it has those of now.
+    A deployment by a version that did not copy secrets uses the current ones.
     """
     app_id, version = snapshot["app"]["id"], snapshot["app"]["version"]
     rows = await session.execute(
@@ -136,18 +142,20 @@ async def deployed_secrets(session: AsyncSession, vault: Vault, snapshot: Docume
             DeployedSecretRow.app_id == app_id, DeployedSecretRow.version == version
         )
     )
-    found = {auth_id: loads(await vault.unseal(stored, _about_deployed(auth_id))) for auth_id, stored in rows.all()}
+    secrets = {
+        auth_id: loads(await cipher.unseal(stored, _deployed_secret_data(auth_id))) for auth_id, stored in rows.all()
+    }
     for auth in snapshot["auth"]:
         reference = auth.get("secretRef")
-        if auth["id"] not in found and reference:
-            members = await session.scalar(select(SecretRow.members).where(SecretRow.id == reference))
-            if members is not None:
-                found[auth["id"]] = await open_members(vault, reference, members)
-    return found
+        if auth["id"] not in secrets and reference:
+            stored = await session.scalar(select(SecretRow.members).where(SecretRow.id == reference))
+            if stored is not None:
+                secrets[auth["id"]] = await unseal_secrets(cipher, reference, stored)
+    return secrets
 
 
-async def newest(session: AsyncSession, public_mcp_id: str) -> tuple[int, str] | None:
-    """The number and the snapshot of what is live under a public id."""
+async def live_deployment(session: AsyncSession, public_mcp_id: str) -> tuple[int, str] | None:
+    """Return the number and the snapshot (JSON) of the live deployment of a public id, None if there is none."""
     if not could_be_id(public_mcp_id):
         return None
     row = (
@@ -161,47 +169,50 @@ async def newest(session: AsyncSession, public_mcp_id: str) -> tuple[int, str] |
     return None if row is None else (row[0], row[1])
 
 
-async def newest_number(session: AsyncSession, public_mcp_id: str) -> int | None:
-    """The number of what is live under a public id."""
+async def live_number(session: AsyncSession, public_mcp_id: str) -> int | None:
+    """Return the number of the live deployment of a public id, None if there is none."""
     if not could_be_id(public_mcp_id):
         return None
-    found: int | None = await session.scalar(
+    number: int | None = await session.scalar(
         select(DeploymentRow.seq)
         .where(DeploymentRow.public_mcp_id == public_mcp_id)
         .order_by(DeploymentRow.seq.desc())
         .limit(1)
     )
-    return found
+    return number
 
 
 async def history(store: Store, app_id: str) -> list[Document]:
-    """The app's deployments, the live one first: `version`, `deployedAt`, `live`, and what each held."""
-    await store.app_text(app_id)
+    """Return the app's deployments, the live one first. Raises `Problem` 404.
+
+    Each has `version`, `deployedAt`, `live`, `restoredFrom`, and the number of `tools` and `widgets`.
+    """
+    await store.app_json(app_id)
     rows = await store.session.execute(
         select(DeploymentRow.version, DeploymentRow.deployed_at, DeploymentRow.snapshot)
         .where(DeploymentRow.app_id == app_id)
         .order_by(DeploymentRow.seq.desc())
     )
-    found = []
+    deployments = []
     for index, (version, deployed_at, stored) in enumerate(rows.all()):
         snapshot = loads(stored)
-        found.append(
+        deployments.append(
             {
                 "version": version,
-                "deployedAt": _moment(deployed_at),
+                "deployedAt": _timestamp(deployed_at),
                 "live": index == 0,
                 "restoredFrom": snapshot.get("restoredFrom"),
                 "tools": sum(bool(tool["isEnabled"]) for tool in snapshot["tools"]),
                 "widgets": len(snapshot["widgets"]),
             }
         )
-    return found
+    return deployments
 
 
 async def restore(store: Store, app_id: str, next_version: str, version: str | None = None) -> Document:
-    """Publish an earlier deployment again, as `next_version`; the one before the live one unless told.
+    """Publish an earlier deployment (`version`, or the one before the live one) again, as `next_version`.
 
-    The app as it is then. Raises `Problem` 404 for the app and the version, 409 where nothing is earlier.
+    Return the app. Raises `Problem` 404 for the app and the version, 409 if there is no earlier deployment.
     """
     document = await store.app(app_id)
     rows = (
@@ -216,10 +227,10 @@ async def restore(store: Store, app_id: str, next_version: str, version: str | N
             raise Problem(409, "There is no earlier deployment to restore.", code="nothing_to_restore")
         chosen = rows[1]
     else:
-        found = next((row for row in rows if row[0] == version), None)
-        if found is None:
-            raise missing("deployment")
-        chosen = found
+        row = next((row for row in rows if row[0] == version), None)
+        if row is None:
+            raise not_found("deployment")
+        chosen = row
     snapshot: Document = loads(chosen[1])
     snapshot["app"] = snapshot["app"] | {"version": next_version}
     snapshot["restoredFrom"] = chosen[0]
@@ -232,12 +243,12 @@ async def restore(store: Store, app_id: str, next_version: str, version: str | N
             snapshot=dumps(snapshot),
         )
     )
-    kept = await store.session.execute(
+    secret_rows = await store.session.execute(
         select(DeployedSecretRow.auth_id, DeployedSecretRow.members).where(
             DeployedSecretRow.app_id == app_id, DeployedSecretRow.version == chosen[0]
         )
     )
-    for auth_id, members in kept.all():
+    for auth_id, members in secret_rows.all():
         await store.session.execute(
             insert(DeployedSecretRow).values(app_id=app_id, version=next_version, auth_id=auth_id, members=members)
         )
@@ -246,5 +257,5 @@ async def restore(store: Store, app_id: str, next_version: str, version: str | N
     return result
 
 
-def _moment(seconds: float) -> str:
+def _timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,6 +1,6 @@
-"""Trying a tool of a draft: its operation is run as a deploy would run it, with the secrets that are sealed here.
+"""Running a tool of a draft without deploying it, as its deployment would run it, with the sandbox's secrets.
 
-Only the upstream's answer comes back, without those secrets wherever they stand in it. Nothing is deployed.
+Only the upstream's response is returned, with every occurrence of those secrets redacted.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sqlalchemy import select
 
 from drio_tui.api.json_codec import dumps, loads
 from drio_tui.api.redact import HIDDEN, spellings
-from drio_tui.sandbox.mcp.deployment_store import open_members
-from drio_tui.sandbox.problems import Problem, missing
+from drio_tui.sandbox.mcp.deployment_store import unseal_secrets
+from drio_tui.sandbox.problems import Problem, not_found
 from drio_tui.sandbox.secrets import SecretsUnavailable
 from drio_tui.sandbox.settings import UPSTREAM_PREFIX
 from drio_tui.sandbox.store import Store
@@ -31,104 +31,112 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-_SHORTEST_SECRET = 4
+_MIN_SECRET_LENGTH = 4
 
 
-class Draft:
-    """A draft as it is now, with one tool of it that is to be tried; enabled or not."""
+class DraftTool:
+    """One tool of a draft, enabled or not, in its current state."""
 
-    def __init__(self, box: Sandbox, config: Document, tool_id: str, secrets: dict[str, Document] | None) -> None:
-        self._settings = box.settings
-        self._allowed = box.allowed
+    def __init__(self, sandbox: Sandbox, config: Document, tool_id: str, secrets: dict[str, Document] | None) -> None:
+        self._settings = sandbox.settings
+        self._allowed = sandbox.allowed
         self._config = config
         self._tool_id = tool_id
         self._secrets = secrets
 
     async def run(self, arguments: Document) -> Document:
-        """`{"answer", "seconds"}`, or `{"error", "unknown", "private", "seconds"}` where no answer came.
+        """Run the tool once. Raises `Problem` 409 if it is not bound.
 
-        `private` is the host and port that was not called only because its address is a private one.
+        Returns `{"answer", "seconds"}`, or `{"error", "unknown", "private", "seconds"}` if there was no response.
+        `private` is the host and port that was not called only because its address is private.
         """
         config = self._config | {"tools": [tool for tool in self._config["tools"] if tool["id"] == self._tool_id]}
-        deployment, tool = await self._read(config)
-        runtimes = await _loaded("runtime")
-        own = urlsplit(self._settings.base_url)
+        deployment, tool = await self._as_deployed(config)
+        runtime_module = await _import_module("runtime")
+        own_url = urlsplit(self._settings.base_url)
         policy = Policy(
-            (own.hostname or "", own.port or 80), UPSTREAM_PREFIX, self._settings.allow_private_egress, self._allowed
+            (own_url.hostname or "", own_url.port or 80),
+            UPSTREAM_PREFIX,
+            self._settings.allow_private_egress,
+            self._allowed,
         )
-        runtime = runtimes.Runtime(deployment, policy, self._secrets, how_to_allow=self._allowed.advice)
-        began = time.perf_counter()
+        runtime = runtime_module.Runtime(deployment, policy, self._secrets, how_to_allow=self._allowed.advice)
+        started = time.perf_counter()
         try:
-            answer = await runtime.attempt(tool, arguments)
+            result = await runtime.call_upstream(tool, arguments)
         finally:
             await runtime.aclose()
-        seconds = time.perf_counter() - began
-        known = self._known(runtime.given)
-        if not isinstance(answer, Answer):
-            private = origin_text(answer.private) if answer.private else None
-            told = {"error": _clean(answer.text, known), "unknown": answer.unknown, "seconds": seconds}
-            return told | {"private": private}
-        body = answer.body
-        for secret in known:
+        seconds = time.perf_counter() - started
+        secrets = self._secret_spellings(runtime.sent_secrets)
+        if not isinstance(result, Answer):
+            private = origin_text(result.private) if result.private else None
+            failure = {"error": _redact(result.text, secrets), "unknown": result.unknown, "seconds": seconds}
+            return failure | {"private": private}
+        body = result.body
+        for secret in secrets:
             body = body.replace(secret.encode("utf-8", "surrogatepass"), HIDDEN.encode())
         return {
             "answer": {
-                "status": answer.status,
-                "contentType": answer.content_type,
-                "charset": answer.charset,
+                "status": result.status,
+                "contentType": result.content_type,
+                "charset": result.charset,
                 "body": base64.b64encode(body).decode("ascii"),
             },
             "seconds": seconds,
         }
 
     async def page(self) -> str:
-        """The HTML of the tool's widget, as a deploy would publish it. Raises `Problem` 404 where it has none."""
-        deployment, tool = await self._read(self._config)
+        """Return the HTML of the tool's widget, as a deploy would publish it. Raises `Problem` 404 if it has none."""
+        deployment, tool = await self._as_deployed(self._config)
         if tool.widget is None:
-            raise missing("widget")
-        made: str = (await _loaded("widgets")).document_of(deployment, tool)
-        return made
+            raise not_found("widget")
+        document: str = (await _import_module("widgets")).document_of(deployment, tool)
+        return document
 
-    async def _read(self, config: Document) -> tuple[Deployment, DeployedTool]:
+    async def _as_deployed(self, config: Document) -> tuple[Deployment, DeployedTool]:
+        """Return the config as a deployment in which the tool is enabled, and the tool. Raises `Problem` 409."""
         tools = [tool | {"isEnabled": True} if tool["id"] == self._tool_id else tool for tool in config["tools"]]
-        deployment: Deployment = (await _loaded("snapshot")).read(0, config | {"tools": tools})
+        deployment: Deployment = (await _import_module("snapshot")).read(0, config | {"tools": tools})
         tool = deployment.by_id.get(self._tool_id)
         if tool is None:
             raise Problem(409, "The tool is bound to no operation, so there is nothing to run.", code="not_bound")
         return deployment, tool
 
-    def _known(self, given: set[str]) -> list[str]:
-        """What was sealed, and what was sent of it (the base64 of a password, a token), in every spelling."""
-        members = [value for each in (self._secrets or {}).values() for value in each.values()]
-        secrets = {value for value in (*members, *given) if isinstance(value, str) and len(value) >= _SHORTEST_SECRET}
-        return sorted({spelt for secret in secrets for spelt in spellings(secret)}, key=lambda one: (-len(one), one))
+    def _secret_spellings(self, sent: set[str]) -> list[str]:
+        """Return the stored secrets, and what was sent (a token, the base64 of a password), in every encoding."""
+        stored = [value for secrets in (self._secrets or {}).values() for value in secrets.values()]
+        values = {value for value in (*stored, *sent) if isinstance(value, str) and len(value) >= _MIN_SECRET_LENGTH}
+        texts = {spelling for value in values for spelling in spellings(value)}
+        return sorted(texts, key=lambda text: (-len(text), text))
 
 
-async def draft(box: Sandbox, store: Store, app_id: str, tool_id: str) -> Draft:
-    """The app's draft as it is now. Raises `Problem` 404 for the app and the tool."""
+async def load_draft_tool(sandbox: Sandbox, store: Store, app_id: str, tool_id: str) -> DraftTool:
+    """Return a tool of the app's draft in its current state. Raises `Problem` 404 for the app and the tool."""
     app = await store.app(app_id)
-    await store.one(app_id, "tool", tool_id)
-    config: Document = loads(await store.config_text(app_id, dumps(app)))
+    await store.get(app_id, "tool", tool_id)
+    config: Document = loads(await store.config_json(app_id, dumps(app)))
     secrets: dict[str, Document] | None = {}
-    vault = store.settings.vault
+    cipher = store.settings.cipher
     rows = await store.session.execute(
         select(SecretRow.id, SecretRow.auth_id, SecretRow.members)
         .join(ResourceRow, ResourceRow.id == SecretRow.auth_id)
         .where(ResourceRow.app_id == app_id)
     )
     try:
-        secrets = {auth_id: await open_members(vault, secret_id, stored) for secret_id, auth_id, stored in rows.all()}
+        secrets = {
+            auth_id: await unseal_secrets(cipher, secret_id, stored) for secret_id, auth_id, stored in rows.all()
+        }
     except SecretsUnavailable:
-        secrets = None  # whoever signs in says so
-    return Draft(box, config, tool_id, secrets)
+        secrets = None  # a call that needs credentials fails with the reason
+    return DraftTool(sandbox, config, tool_id, secrets)
 
 
-def _clean(text: str, known: list[str]) -> str:
-    for secret in known:
+def _redact(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
         text = text.replace(secret, HIDDEN)
     return text
 
 
-async def _loaded(name: str) -> Any:
-    """A module that takes a while to import, loaded in a thread by whoever tries something first."""
+async def _import_module(name: str) -> Any:
+    """Import a module of this package in a thread, since its first import takes long."""
     return await asyncio.to_thread(importlib.import_module, f"drio_tui.sandbox.mcp.{name}")

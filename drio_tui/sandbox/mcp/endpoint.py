@@ -1,8 +1,8 @@
-"""The route `/mcp/{publicMcpId}`: streamable HTTP, without sessions, one JSON answer per request.
+"""The route `/mcp/{publicMcpId}`: MCP over streamable HTTP, without sessions, one JSON response per request.
 
-Each request is served by the newest deployment at that moment; one under way ends with the deployment it
-began with. There is no stream to listen on (GET is 405, as the protocol allows), so nothing is held open. The
-public id is the only key to an endpoint: 80 random bits, which only those have whom the app's owner gave it.
+Each request is served by the deployment that is live when it arrives. There is no stream to listen on (GET is
+405, which the protocol allows), so no connection is kept open. The public id is the only credential for an
+endpoint: 80 random bits, known to those with whom the app's owner has shared it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from drio_tui.api.json_codec import loads
 from drio_tui.sandbox.core import Sandbox
-from drio_tui.sandbox.mcp.deployment_store import deployed_secrets, newest, newest_number
+from drio_tui.sandbox.mcp.deployment_store import deployed_secrets, live_deployment, live_number
 from drio_tui.sandbox.middleware import request_id
 from drio_tui.sandbox.problems import envelope
 from drio_tui.sandbox.secrets import SecretsUnavailable
@@ -33,52 +33,53 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("drio_tui.sandbox")
 
-MOST_LIVE = 64
-"""How many deployments are kept ready; the one that was asked for longest ago makes room."""
+MAX_SERVERS = 64
+"""How many deployments keep a running server; the least recently used one is closed first."""
 
 
-class _Live:
-    """One deployment, ready to answer."""
+class _RunningServer:
+    """The running server of one deployment."""
 
     def __init__(self, number: int, manager: Any, runtime: Runtime) -> None:
         self.number = number
-        self.generation = -1  # of the sandbox's writes, when it was last known to be the newest
+        self.generation = -1  # of the response cache, when the deployment was last known to be live
         self._manager = manager
         self._runtime = runtime
-        self._under_way = 0
+        self._active_requests = 0
         self._ready = asyncio.Event()
-        self._over = asyncio.Event()
+        self._stop = asyncio.Event()
         self._task = asyncio.create_task(self._run())
-        self._retired = False
+        self._draining = False
 
     async def _run(self) -> None:
         try:
             async with self._manager.run():
                 self._ready.set()
-                await self._over.wait()
+                await self._stop.wait()
         finally:
             await self._runtime.aclose()
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._under_way += 1
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        self._active_requests += 1
         try:
             await self._ready.wait()
             await self._manager.handle_request(scope, receive, send)
         finally:
-            self._under_way -= 1
-            if self._retired and not self._under_way:
-                self._over.set()
+            self._active_requests -= 1
+            if self._draining and not self._active_requests:
+                self._stop.set()
 
-    def retire(self) -> asyncio.Task[None]:
-        """Take no more requests, and end when those under way have been answered."""
-        self._retired = True
-        if not self._under_way:
-            self._over.set()
+    def drain(self) -> asyncio.Task[None]:
+        """Stop after the requests that are being served; return the task that ends then."""
+        self._draining = True
+        if not self._active_requests:
+            self._stop.set()
         return self._task
 
-    async def end(self) -> None:
-        """End now."""
-        self._over.set()
+    async def close(self) -> None:
+        """Stop now."""
+        self._stop.set()
         await self._task
 
 
@@ -87,113 +88,113 @@ class Endpoint:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._live: OrderedDict[str, _Live] = OrderedDict()
-        self._ending: set[asyncio.Task[None]] = set()
-        self._loading = asyncio.Lock()
+        self._servers: OrderedDict[str, _RunningServer] = OrderedDict()
+        self._draining_tasks: set[asyncio.Task[None]] = set()
+        self._lock = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The time during which it answers; at its end every deployment is closed."""
+        """Serve requests inside the block; close every server at its end."""
         try:
             yield
         finally:
-            live = [*self._live.values()]
-            self._live.clear()
-            for each in live:
-                await each.end()
-            if self._ending:
-                for task in self._ending:
+            servers = [*self._servers.values()]
+            self._servers.clear()
+            for server in servers:
+                await server.close()
+            if self._draining_tasks:
+                for task in self._draining_tasks:
                     task.cancel()
-                await asyncio.gather(*self._ending, return_exceptions=True)
+                await asyncio.gather(*self._draining_tasks, return_exceptions=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             text = "This endpoint keeps no sessions and has no stream: POST is all it takes."
-            await self._refuse(405, "method_not_allowed", text, {"Allow": "POST"})(scope, receive, send)
+            await self._error(405, "method_not_allowed", text, {"Allow": "POST"})(scope, receive, send)
             return
-        live = await self._newest(scope["path_params"]["public_id"])
-        if live is None:
-            await self._refuse(404, "not_found", "No deployed app is here.")(scope, receive, send)
+        server = await self._live_server(scope["path_params"]["public_id"])
+        if server is None:
+            await self._error(404, "not_found", "No deployed app is here.")(scope, receive, send)
             return
-        await live.answer(scope, receive, send)
+        await server.handle(scope, receive, send)
 
     @staticmethod
-    def _refuse(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Any:
+    def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Any:
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             body = envelope(request_id(scope), code, message)
             await Response(body, status, headers, "application/json")(scope, receive, send)
 
         return respond
 
-    async def _newest(self, public_id: str) -> _Live | None:
-        """What is live under that id, read again where it may have changed; None where nothing is."""
-        answers = self._sandbox.answers
-        live = self._live.get(public_id)
+    async def _live_server(self, public_id: str) -> _RunningServer | None:
+        """Return the server of the live deployment, loaded if it may have changed; None if nothing is deployed."""
+        cache = self._sandbox.cache
+        server = self._servers.get(public_id)
         only_writer = self._sandbox.database.path is not None
-        if live is not None and only_writer and live.generation == answers.generation:
-            self._live.move_to_end(public_id)
-            return live
-        async with self._loading:
-            generation = answers.generation
-            live = self._live.get(public_id)
-            if live is not None:
+        if server is not None and only_writer and server.generation == cache.generation:
+            self._servers.move_to_end(public_id)
+            return server
+        async with self._lock:
+            generation = cache.generation
+            server = self._servers.get(public_id)
+            if server is not None:
                 async with self._sandbox.database.read() as session:
-                    number = await newest_number(session, public_id)
-                if number == live.number:
-                    live.generation = generation
-                    return live
-                self._retire(public_id)
-            live = await self._load(public_id)
-            if live is not None:
-                live.generation = generation
-                self._live[public_id] = live
-                while len(self._live) > MOST_LIVE:
-                    self._retire(next(iter(self._live)))
-            return live
+                    number = await live_number(session, public_id)
+                if number == server.number:
+                    server.generation = generation
+                    return server
+                self._drain(public_id)
+            server = await self._load(public_id)
+            if server is not None:
+                server.generation = generation
+                self._servers[public_id] = server
+                while len(self._servers) > MAX_SERVERS:
+                    self._drain(next(iter(self._servers)))
+            return server
 
-    def _retire(self, public_id: str) -> None:
-        task = self._live.pop(public_id).retire()
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+    def _drain(self, public_id: str) -> None:
+        task = self._servers.pop(public_id).drain()
+        self._draining_tasks.add(task)
+        task.add_done_callback(self._draining_tasks.discard)
 
-    async def _load(self, public_id: str) -> _Live | None:
+    async def _load(self, public_id: str) -> _RunningServer | None:
         settings = self._sandbox.settings
         secrets: dict[str, Any] | None = None
         async with self._sandbox.database.read() as session:
-            found = await newest(session, public_id)
-            if found is None:
+            deployment = await live_deployment(session, public_id)
+            if deployment is None:
                 return None
-            number, text = found
+            number, text = deployment
             snapshot = loads(text)
             try:
-                secrets = await deployed_secrets(session, settings.vault, snapshot)
+                secrets = await deployed_secrets(session, settings.cipher, snapshot)
             except SecretsUnavailable as error:
                 log.warning("%s: %s. Calls that sign in will fail. %s", error.title, error.message, error.hint)
-        load = await asyncio.to_thread(_loader)
-        own = urlsplit(settings.base_url)
-        manager, runtime = load(
+        create_server = await asyncio.to_thread(_import_factory)
+        own_url = urlsplit(settings.base_url)
+        manager, runtime = create_server(
             number,
             snapshot,
             secrets,
-            (own.hostname or "", own.port or 80),
+            (own_url.hostname or "", own_url.port or 80),
             UPSTREAM_PREFIX,
             allow_private=settings.allow_private_egress,
             allowed=self._sandbox.allowed,
             max_body=settings.max_body,
         )
-        return _Live(number, manager, runtime)
+        return _RunningServer(number, manager, runtime)
 
 
-def _loader() -> Any:
-    """What makes a server of a snapshot; the SDK behind it takes most of a second to import, in a thread."""
-    from drio_tui.sandbox.mcp.server_factory import load
+def _import_factory() -> Any:
+    """Return `create_server`. Blocking: the SDK that it imports takes most of a second."""
+    from drio_tui.sandbox.mcp.server_factory import create_server
 
-    return load
+    return create_server
 
 
 def install(app: FastAPI, sandbox: Sandbox) -> Endpoint:
-    """Add the route to `app`; the caller keeps the endpoint `running`."""
+    """Add the route to `app`; the caller must enter `Endpoint.running`."""
     endpoint = Endpoint(sandbox)
-    # First, since routes are tried in their order and nothing else is under this prefix.
+    # First: Starlette tries routes in their order, and no other route has this prefix.
     app.router.routes.insert(0, Route("/mcp/{public_id}", endpoint=endpoint, include_in_schema=False))
     return endpoint

@@ -1,11 +1,10 @@
-"""Calling a deployed tool: its arguments checked, its operation run, its chain followed.
+"""Calls of a deployed tool: validation of its arguments, the request of its operation, and its chain.
 
-The chain: when a tool has answered, the tools of its `nextToolIds` are run after it, then theirs, breadth
-first. Each takes, for every argument it has, the first value of that name and of a fitting kind in the newest
-result of the chain, then in older ones, then among the arguments of the call; one whose required arguments
-cannot all be found that way is left out. A tool that changes something is never run by itself: only those
-that only read (GET, HEAD and OPTIONS unless annotated otherwise, others where `readOnlyHint` says so). At most
-`MOST_STEPS` are run, for `CHAIN_SECONDS` together.
+The chain: after a tool has succeeded, the tools of its `nextToolIds` are run, then theirs, breadth first. Each of
+their arguments takes the first valid value of that name in the newest result of the chain, then in older ones,
+then in the arguments of the call; a tool whose required arguments cannot all be found that way is skipped. A
+chain runs read-only tools only (GET, HEAD and OPTIONS unless annotated otherwise, others with `readOnlyHint`),
+since a change needs a call by the client. It runs at most `MAX_STEPS` tools, in at most `CHAIN_SECONDS`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from drio_tui.sandbox.mcp.arguments import Checker, Undecided
+from drio_tui.sandbox.mcp.arguments import SchemaValidator, ValidationAborted
 from drio_tui.sandbox.mcp.snapshot import DeployedTool, Deployment
 from drio_tui.text import duration, visible
 from drio_tui.tool_calls.chain import handed_on
@@ -30,18 +29,20 @@ from drio_tui.widget_data.field_mappings import fill
 
 Document = dict[str, Any]
 
-MOST_STEPS = 8
+MAX_STEPS = 8
 CHAIN_SECONDS = 30.0
-_LONGEST_ERROR = 2_000
+_MAX_ERROR = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a call went. `text` is for models; `structured` an object for programs, None where it failed;
-    `unknown` then tells that it may have had its effect all the same, `private` which origin was not called only
-    because its address is a private one. `note` is about the answer (`Result`).
+class CallResult:
+    """The result of a call.
 
-    `steps` tell what the chain did: `{"tool", "status": "done" | "failed" | "skipped", "reason" | "result"}`.
+    `text` is for models, `structured` an object for programs, None if the call failed. Of a failed call, `unknown`
+    means that it may have taken effect nevertheless, and `private` is the origin that was not called only because
+    its address is private. `note` is about the response (see `tool_calls.outputs.Result`). `view` is what the
+    widget shows. `steps` are those of the chain: `{"tool", "status": "done" | "failed" | "skipped", "arguments",
+    "reason" | "result"}`.
     """
 
     text: str
@@ -55,7 +56,7 @@ class Outcome:
 
 
 class Runtime:
-    """One deployment that can be called, with its connections to upstreams. Close it with `aclose`."""
+    """Calls the tools of one deployment; it keeps connections to upstreams until `aclose`."""
 
     def __init__(
         self,
@@ -67,138 +68,144 @@ class Runtime:
     ) -> None:
         self.deployment = deployment
         self._how_to_allow = how_to_allow
-        self._gate = EgressPolicy.for_urls(policy, deployment.urls)
+        self._egress = EgressPolicy.for_urls(policy, deployment.urls)
         self._transport = GuardedTransport(policy)
-        self._keyring = CredentialProvider(self._transport, self._gate, secrets)
+        self._credentials = CredentialProvider(self._transport, self._egress, secrets)
 
     @property
-    def given(self) -> set[str]:
-        """Every key, token and password as it was sent to an upstream."""
-        return self._keyring.given
+    def sent_secrets(self) -> set[str]:
+        """Every key, token and password that was sent to an upstream, as it was sent."""
+        return self._credentials.given
 
     async def aclose(self) -> None:
         """Close the connections to upstreams."""
         await self._transport.aclose()
 
-    async def call(self, tool: DeployedTool, arguments: Document) -> Outcome:
-        """Call a tool as a client asked for it, and what follows it."""
+    async def call(self, tool: DeployedTool, arguments: Document) -> CallResult:
+        """Call a tool for a client, then run its chain."""
         first = await self._run(tool, arguments)
         if first.structured is None:
             return first
         steps: list[Document] = []
         try:
             async with asyncio.timeout(CHAIN_SECONDS):
-                await self._follow(tool, arguments, first.structured, steps)
+                await self._run_chain(tool, arguments, first.structured, steps)
         except TimeoutError:
             steps[-1] |= {"status": "failed", "reason": f"the {duration(CHAIN_SECONDS)} of a chain are over"}
         return replace(first, steps=steps)
 
-    async def _follow(self, tool: DeployedTool, arguments: Document, result: Document, steps: list[Document]) -> None:
+    async def _run_chain(
+        self, tool: DeployedTool, arguments: Document, result: Document, steps: list[Document]
+    ) -> None:
+        """Run the chain of a tool with this `result`, and append each step to `steps`."""
         results = [result]
-        seen = {tool.id}
-        waiting = deque(tool.next_ids)
-        while waiting:
-            following = self.deployment.by_id.get(waiting.popleft())
-            if following is None or following.id in seen:
+        visited = {tool.id}
+        queue = deque(tool.next_ids)
+        while queue:
+            next_tool = self.deployment.by_id.get(queue.popleft())
+            if next_tool is None or next_tool.id in visited:
                 continue
-            seen.add(following.id)
-            step: Document = {"tool": following.name}
+            visited.add(next_tool.id)
+            step: Document = {"tool": next_tool.name}
             steps.append(step)
-            if len(seen) > MOST_STEPS + 1:
-                step |= {"status": "skipped", "reason": f"a chain has {MOST_STEPS} steps at most"}
+            if len(visited) > MAX_STEPS + 1:
+                step |= {"status": "skipped", "reason": f"a chain has {MAX_STEPS} steps at most"}
                 return
-            given = handed_on(following.input_schema, [*reversed(results), arguments], _fits)
-            if given.absent:
-                step |= {"status": "skipped", "reason": f"no result gives {', '.join(given.absent)}"}
+            mapped = handed_on(next_tool.input_schema, [*reversed(results), arguments], _is_valid)
+            if mapped.absent:
+                step |= {"status": "skipped", "reason": f"no result gives {', '.join(mapped.absent)}"}
                 continue
-            step["arguments"] = given.arguments
-            if not following.only_reads:
+            step["arguments"] = mapped.arguments
+            if not next_tool.only_reads:
                 step |= {"status": "skipped", "reason": "it changes something, so it is yours to call"}
                 continue
-            outcome = await self._run(following, given.arguments)
-            if outcome.structured is None:
-                step |= {"status": "failed", "reason": outcome.text}
+            next_result = await self._run(next_tool, mapped.arguments)
+            if next_result.structured is None:
+                step |= {"status": "failed", "reason": next_result.text}
                 continue
-            step |= {"status": "done", "result": outcome.structured}
-            results.append(outcome.structured)
-            waiting.extend(following.next_ids)
+            step |= {"status": "done", "result": next_result.structured}
+            results.append(next_result.structured)
+            queue.extend(next_tool.next_ids)
 
-    async def _run(self, tool: DeployedTool, arguments: Document) -> Outcome:
-        answer = await self.attempt(tool, arguments)
-        return answer if isinstance(answer, Outcome) else _outcome(tool, answer)
+    async def _run(self, tool: DeployedTool, arguments: Document) -> CallResult:
+        result = await self.call_upstream(tool, arguments)
+        return result if isinstance(result, CallResult) else _call_result(tool, result)
 
-    async def attempt(self, tool: DeployedTool, arguments: Document) -> Answer | Outcome:
-        """What the upstream answers to a call; an `Outcome` where it was not asked, or gave no answer."""
+    async def call_upstream(self, tool: DeployedTool, arguments: Document) -> Answer | CallResult:
+        """Return the upstream's response to a call; a failed `CallResult` if nothing was sent or no response came."""
         try:
-            wrong = tool.arguments.problems(arguments)
-        except Undecided as error:
+            errors = tool.arguments.errors(arguments)
+        except ValidationAborted as error:
             return _failure(f"The arguments cannot be checked: {error}.")
-        if wrong:
-            return _failure(f"The arguments of {tool.name} are not right: " + "; ".join(wrong) + ".")
+        if errors:
+            return _failure(f"The arguments of {tool.name} are not right: " + "; ".join(errors) + ".")
         try:
-            outgoing = build(tool.integration, tool.operation, arguments, agent="drio-sandbox")
+            request = build(tool.integration, tool.operation, arguments, agent="drio-sandbox")
         except BadArgument as error:
             return _failure(f"The arguments of {tool.name} are not right: {error.name} {error}.")
         try:
-            return await self._ask(tool, outgoing)
+            return await self._send(tool, request)
         except SignInFailed as error:
-            return self._refused(str(error), error.private)
+            return self._not_sent(str(error), error.private)
         except FetchFailed as error:
             unknown = error.sent and tool.method not in SAFE
-            said = f"{error} Whether it took effect is not known." if unknown else str(error)
-            return self._refused(said, error.private, unknown=unknown)
+            text = f"{error} Whether it took effect is not known." if unknown else str(error)
+            return self._not_sent(text, error.private, unknown=unknown)
 
-    def _refused(self, said: str, private: Origin | None, *, unknown: bool = False) -> Outcome:
+    def _not_sent(self, text: str, private: Origin | None, *, unknown: bool = False) -> CallResult:
+        """Return a failure, with advice if the address is private."""
         if private is not None:
-            said = f"{said} {self._how_to_allow(private)}"
-        return Outcome(said, failed=True, unknown=unknown, private=private)
+            text = f"{text} {self._how_to_allow(private)}"
+        return CallResult(text, failed=True, unknown=unknown, private=private)
 
-    async def _ask(self, tool: DeployedTool, outgoing: PreparedRequest) -> Answer:
-        credentials = await self._keyring.credentials(tool.auth)
-        answer = await fetch(self._transport, self._gate, outgoing, credentials)
-        if answer.status == 401 and self._keyring.forget(tool.auth):
-            credentials = await self._keyring.credentials(tool.auth)
-            answer = await fetch(self._transport, self._gate, outgoing, credentials)
-        return answer
+    async def _send(self, tool: DeployedTool, request: PreparedRequest) -> Answer:
+        """Send a request; after a 401 once more, if new credentials can be issued."""
+        credentials = await self._credentials.credentials(tool.auth)
+        response = await fetch(self._transport, self._egress, request, credentials)
+        if response.status == 401 and self._credentials.forget(tool.auth):
+            credentials = await self._credentials.credentials(tool.auth)
+            response = await fetch(self._transport, self._egress, request, credentials)
+        return response
 
 
-def _fits(schema: Any, value: Any) -> bool:
+def _is_valid(schema: Any, value: Any) -> bool:
+    """Whether a chain may pass on a value for an argument with this schema."""
     if not isinstance(schema, dict) or "$ref" in schema:
-        return True  # the tool's own check decides
+        return True  # a reference can only be resolved in the whole schema, which is validated before the call
     try:
-        return not Checker(schema).problems(value)
-    except Undecided:
+        return not SchemaValidator(schema).errors(value)
+    except ValidationAborted:
         return False
 
 
-def _failure(text: str) -> Outcome:
-    return Outcome(text, failed=True)
+def _failure(text: str) -> CallResult:
+    return CallResult(text, failed=True)
 
 
-def _outcome(tool: DeployedTool, answer: Answer) -> Outcome:
-    value, is_json = read(answer)
-    if not 200 <= answer.status < 300:
-        said = as_text(value) if is_json else visible(str(value or ""), multiline=True)
-        return _failure(f"The upstream answered {answer.status}{': ' + said[:_LONGEST_ERROR] if said else ''}")
-    made = result_of(
-        answer, value, is_json, tool.operation.get("outputSchema"), lambda value: _differences(tool, value)
+def _call_result(tool: DeployedTool, response: Answer) -> CallResult:
+    value, is_json = read(response)
+    if not 200 <= response.status < 300:
+        text = as_text(value) if is_json else visible(str(value or ""), multiline=True)
+        return _failure(f"The upstream answered {response.status}{': ' + text[:_MAX_ERROR] if text else ''}")
+    result = result_of(
+        response, value, is_json, tool.operation.get("outputSchema"), lambda value: _output_errors(tool, value)
     )
-    view = _view(tool, made.value, wrapped=made.structured is not made.value)
-    return Outcome(made.text, made.structured, view=view, note=made.note)
+    view = _view(tool, result.value, wrapped=result.structured is not result.value)
+    return CallResult(result.text, result.structured, view=view, note=result.note)
 
 
-def _differences(tool: DeployedTool, value: Any) -> list[str]:
-    """What of an answer is not as the operation's output schema says."""
+def _output_errors(tool: DeployedTool, value: Any) -> list[str]:
+    """Return why a response does not match the operation's output schema."""
     if tool.result is None:
         return []
     try:
-        return tool.result.problems(value)
-    except Undecided as error:
+        return tool.result.errors(value)
+    except ValidationAborted as error:
         return [str(error)]
 
 
 def _view(tool: DeployedTool, value: Any, *, wrapped: bool) -> Document | None:
-    """What the tool's widget shows; places in it are below `result` where the value is wrapped."""
+    """Return the data of the tool's widget, None if it has none; paths are below `result` if the value is wrapped."""
     if tool.widget is None:
         return None
     config = tool.widget.get("config") or {}

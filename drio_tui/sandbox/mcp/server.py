@@ -1,6 +1,6 @@
 """A deployment as a server of the official MCP SDK: its instructions, tools and widgets.
 
-Imports the SDK, so it is itself imported when the first MCP request comes.
+This module imports the SDK, so it is imported at the first MCP request only.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import mcp_types as types
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
-from drio_tui.sandbox.mcp.runtime import Outcome, Runtime
+from drio_tui.sandbox.mcp.runtime import CallResult, Runtime
 from drio_tui.sandbox.mcp.snapshot import DeployedTool
 from drio_tui.sandbox.mcp.widgets import APPS_EXTENSION, MIME_TYPE, VIEW_META, Widget, widgets_of
 from drio_tui.tool_calls.outputs import NOTE_META
 from drio_tui.tool_calls.response import as_text
 from drio_tui.tool_calls.tools import listed
 
-Context = Any  # the SDK's, generic over a lifespan we have none of
+Context = Any  # the SDK's type, generic over a lifespan state that this server does not have
 
 CHAIN_META = "drio/chain"
-"""In a result's `_meta`: what the chain did, step by step."""
+"""The property of a result's `_meta` with the steps of the chain."""
 
 
 def serve(runtime: Runtime) -> Server[dict[str, Any]]:
-    """A server for one deployment."""
+    """Return a server for one deployment."""
     deployment = runtime.deployment
     widgets = widgets_of(deployment)
     tools = [_tool(tool, widgets) for tool in deployment.tools.values()]
@@ -39,7 +39,7 @@ def serve(runtime: Runtime) -> Server[dict[str, Any]]:
         tool = deployment.tools.get(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"There is no tool {params.name[:80]!r}.")
-        return _result(await runtime.call(tool, params.arguments or {}))
+        return _tool_result(await runtime.call(tool, params.arguments or {}))
 
     async def list_resources(_context: Context, _params: Any) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=resources)
@@ -94,19 +94,19 @@ def _resource(widget: Widget) -> types.Resource:
     )
 
 
-def _result(outcome: Outcome) -> types.CallToolResult:
-    content: list[Any] = [types.TextContent(text=outcome.text)]
+def _tool_result(result: CallResult) -> types.CallToolResult:
+    content: list[Any] = [types.TextContent(text=result.text)]
     meta: dict[str, Any] = {}
-    if outcome.note:
-        meta[NOTE_META] = outcome.note
-        content.append(types.TextContent(text=outcome.note))
-    if outcome.view is not None:
-        meta[VIEW_META] = outcome.view
-    if outcome.steps:
-        meta[CHAIN_META] = outcome.steps
-        content.append(types.TextContent(text=_chain_text(outcome.steps)))
-    extra: dict[str, Any] = {} if outcome.structured is None else {"structured_content": outcome.structured}
-    return types.CallToolResult(content=content, is_error=outcome.failed, _meta=meta or None, **extra)
+    if result.note:
+        meta[NOTE_META] = result.note
+        content.append(types.TextContent(text=result.note))
+    if result.view is not None:
+        meta[VIEW_META] = result.view
+    if result.steps:
+        meta[CHAIN_META] = result.steps
+        content.append(types.TextContent(text=_chain_text(result.steps)))
+    extra: dict[str, Any] = {} if result.structured is None else {"structured_content": result.structured}
+    return types.CallToolResult(content=content, is_error=result.failed, _meta=meta or None, **extra)
 
 
 def _chain_text(steps: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""From a snapshot to something that answers; the one module through which the SDK comes in."""
+"""Creates the server of a snapshot; the only module through which the sandbox imports the SDK."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from drio_tui.sandbox.mcp.runtime import Runtime
 from drio_tui.sandbox.mcp.server import serve
 from drio_tui.tool_calls.egress import Origin, Policy
 
-# They tell every request's whole URL at INFO, and a key can stand in its query.
-for _chatty in ("httpx", "httpcore", "mcp"):
-    logging.getLogger(_chatty).setLevel(logging.WARNING)
+# They log the whole URL of every request at INFO, and its query can hold a key.
+for _logger in ("httpx", "httpcore", "mcp"):
+    logging.getLogger(_logger).setLevel(logging.WARNING)
 
 
-def load(
+def create_server(
     number: int,
     snapshot: dict[str, Any],
     secrets: dict[str, dict[str, Any]] | None,
-    own: Origin,
+    own_origin: Origin,
     own_prefix: str,
     *,
     allow_private: bool,
     allowed: AllowedHosts,
     max_body: int,
 ) -> tuple[CheckedManager, Runtime]:
-    """The deployment's HTTP side and its runtime; whoever runs the first closes the second."""
+    """Return the deployment's session manager and its runtime, which the caller closes after the manager."""
     deployment = snapshots.read(number, snapshot)
-    runtime = Runtime(deployment, Policy(own, own_prefix, allow_private, allowed), secrets, how_to_allow=allowed.advice)
+    policy = Policy(own_origin, own_prefix, allow_private, allowed)
+    runtime = Runtime(deployment, policy, secrets, how_to_allow=allowed.advice)
     server = serve(runtime)
-    # Host and Origin are the sandbox's guard's to judge, before anything is routed.
+    # No security settings: `GuardMiddleware` checks Host and Origin before the request is routed.
     manager = StreamableHTTPSessionManager(
         server, json_response=True, stateless=True, max_request_body_size=max_body, security_settings=None
     )

@@ -1,4 +1,4 @@
-"""A deployment's config, read into what a server needs: tools by name, each with all it leads to."""
+"""A deployment's config parsed into what a server needs: tools by name, each with the resources it refers to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from drio_tui.sandbox.mcp.arguments import Checker, is_schema
+from drio_tui.sandbox.mcp.arguments import SchemaValidator, is_schema
 from drio_tui.tool_calls.outputs import published
 from drio_tui.tool_calls.tools import input_schema, only_reads, properties, required, tool_name, without_hints
 
@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DeployedTool:
-    """One enabled tool. `name` is what models call it by, `result` checks answers by the operation's own schema."""
+    """One enabled tool. `name` is the MCP name; `arguments` and `result` validate against the operation's schemas."""
 
     id: str
     name: str
@@ -29,8 +29,8 @@ class DeployedTool:
     auth: Document | None
     widget: Document | None
     next_ids: tuple[str, ...]
-    arguments: Checker = field(repr=False)
-    result: Checker | None = field(repr=False)
+    arguments: SchemaValidator = field(repr=False)
+    result: SchemaValidator | None = field(repr=False)
 
     @property
     def method(self) -> str:
@@ -38,12 +38,12 @@ class DeployedTool:
 
     @property
     def only_reads(self) -> bool:
-        """Whether it may run without anybody asking for it."""
+        """Whether the tool only reads, so that a chain may run it."""
         return only_reads(self.method, self.annotations)
 
     @property
     def required(self) -> list[str]:
-        """The names of the arguments that have to be there."""
+        """The names of the required arguments."""
         return required(self.input_schema)
 
     @property
@@ -54,23 +54,23 @@ class DeployedTool:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is live: the app as it was deployed, and its tools by the names that models see."""
+    """The app as it was deployed, with its tools by MCP name and by id."""
 
     number: int
     app: Document
     tools: dict[str, DeployedTool]
     by_id: dict[str, DeployedTool]
     urls: tuple[str, ...] = ()
-    """What its integrations and token endpoints name: where it may send requests."""
+    """The URLs of its integrations and token endpoints, to which it may send requests."""
 
 
 def read(number: int, snapshot: Document) -> Deployment:
-    """The deployment that a snapshot describes; a tool without an operation is left out."""
+    """Return the deployment that a snapshot describes, without tools that are disabled or not bound."""
     integrations = _by_id(snapshot["integrations"])
     operations = _by_id(snapshot["operations"])
     connections = _by_id(snapshot["auth"])
     widgets = {widget["toolId"]: widget for widget in snapshot["widgets"] if widget.get("visibility") != "hidden"}
-    names: dict[str, DeployedTool] = {}
+    by_name: dict[str, DeployedTool] = {}
     by_id: dict[str, DeployedTool] = {}
     for document in snapshot["tools"]:
         operation = operations.get(str((document.get("binding") or {}).get("integrationOperationId")))
@@ -78,8 +78,8 @@ def read(number: int, snapshot: Document) -> Deployment:
         if not document["isEnabled"] or operation is None or integration is None:
             continue
         tool = _tool(document, operation, integration, connections, widgets.get(document["id"]))
-        names[tool.name] = by_id[tool.id] = tool
-    return Deployment(number, snapshot["app"], names, by_id, tuple(_urls(by_id)))
+        by_name[tool.name] = by_id[tool.id] = tool
+    return Deployment(number, snapshot["app"], by_name, by_id, tuple(_urls(by_id)))
 
 
 def _tool(
@@ -90,8 +90,8 @@ def _tool(
     widget: Document | None,
 ) -> DeployedTool:
     schema = input_schema(operation)
-    described = operation.get("outputSchema")
-    described = described if is_schema(described) else None
+    result_schema = operation.get("outputSchema")
+    result_schema = result_schema if is_schema(result_schema) else None
     return DeployedTool(
         id=document["id"],
         name=tool_name(document["key"]),
@@ -99,14 +99,14 @@ def _tool(
         description=document.get("description") or operation.get("description") or document["name"],
         annotations=document.get("annotations") or {},
         input_schema=without_hints(schema),
-        output_schema=published(described),
+        output_schema=published(result_schema),
         operation=operation,
         integration=integration,
         auth=connections.get(integration["authId"]) if integration.get("authId") else None,
         widget=widget,
         next_ids=tuple(document.get("nextToolIds") or ()),
-        arguments=Checker(schema),
-        result=Checker(described) if described is not None else None,
+        arguments=SchemaValidator(schema),
+        result=SchemaValidator(result_schema) if result_schema is not None else None,
     )
 
 

@@ -1,8 +1,7 @@
-"""The sandbox's OAuth 2.1 authorization server, and the check of its tokens.
+"""The sandbox's OAuth 2.1 authorization server, and the validation of its tokens.
 
-`install(app, db, settings)` adds the routes and the 401 of `require_user` to a Starlette or FastAPI
-application; call it after `db` was made and before requests come. The tables are made by `Database.open`,
-so this package is imported before that.
+`install(app, db, settings)` adds the routes, and the 401 of `require_user`, to a Starlette or FastAPI application.
+Import this package before `Database.open`, which creates its tables.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from drio_tui.sandbox.oauth.bearer_auth import (
     NotSignedIn,
     local_user,
     mint_local_token,
-    not_signed_in,
     principal_of,
     require_user,
+    unauthorized_response,
     user_with_email,
 )
 from drio_tui.sandbox.oauth.form_parsing import OAuthProblem
@@ -57,26 +56,26 @@ _Endpoint = Callable[[OAuthServer, Request], Awaitable[Response]]
 
 
 def install(app: Starlette, db: Database, settings: OAuthSettings) -> OAuthServer:
-    """Add the authorization server to `app`; the server is kept as `app.state.oauth`."""
+    """Add the authorization server to `app`, also as `app.state.oauth`, and return it."""
     server = OAuthServer(db, settings, RateLimit(settings.registrations_per_minute))
     app.state.oauth = server
-    app.add_exception_handler(NotSignedIn, not_signed_in)
+    app.add_exception_handler(NotSignedIn, unauthorized_response)
     app.router.routes.extend(build_routes(server))
     return server
 
 
 def build_routes(server: OAuthServer) -> list[BaseRoute]:
-    """The routes: discovery, the OAuth endpoints, the upstream sign-in and the consent page."""
+    """Return the routes: discovery, the OAuth endpoints, the WorkOS sign-in and the consent page."""
     settings = server.settings
-    as_document = metadata.authorization_server(settings)
+    authorization_server = metadata.authorization_server(settings)
     root = metadata.protected_resource(settings, resource=settings.base_url)
     api = metadata.protected_resource(settings, resource=settings.api_url)
-    known = "/.well-known/oauth-"
+    well_known = "/.well-known/oauth-"
     return [
-        _document(f"{known}authorization-server", as_document),
-        _document(f"{known}authorization-server{API_PREFIX}", as_document),
-        _document(f"{known}protected-resource", root),
-        _document(f"{known}protected-resource{API_PREFIX}", api),
+        _document_route(f"{well_known}authorization-server", authorization_server),
+        _document_route(f"{well_known}authorization-server{API_PREFIX}", authorization_server),
+        _document_route(f"{well_known}protected-resource", root),
+        _document_route(f"{well_known}protected-resource{API_PREFIX}", api),
         _route(server, f"{AUTH_PREFIX}/register", "POST", register.register),
         _route(server, f"{AUTH_PREFIX}/authorize", "GET", authorize.authorize),
         _route(server, authorize.CALLBACK_PATH, "GET", authorize.callback),
@@ -101,7 +100,7 @@ def _route(server: OAuthServer, path: str, method: str, endpoint: _Endpoint) -> 
     return Route(path, call, methods=[method], name=endpoint.__name__)
 
 
-def _document(path: str, document: dict[str, object]) -> Route:
+def _document_route(path: str, document: dict[str, object]) -> Route:
     async def call(_request: Request) -> Response:
         return JSONResponse(document, headers={"Cache-Control": "no-cache"})
 

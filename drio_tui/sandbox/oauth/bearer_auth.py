@@ -1,4 +1,4 @@
-"""Who sends a request to the management API, told by its bearer token (RFC 6750)."""
+"""Authentication of requests to the management API by bearer token (RFC 6750)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from drio_tui.sandbox.db import Base, Database
 from drio_tui.sandbox.middleware import problem_response
-from drio_tui.sandbox.oauth.grants import live_access_token
+from drio_tui.sandbox.oauth.grants import valid_access_token
 from drio_tui.sandbox.oauth.secret import digest, new_secret
 from drio_tui.sandbox.oauth.server import OAuthServer, Principal
 from drio_tui.sandbox.oauth.settings import API_PREFIX, DEFAULT_SCOPES, OAuthSettings
@@ -25,7 +25,7 @@ _BEARER = re.compile(r"[A-Za-z0-9._~+/-]{1,512}=*\Z")
 
 
 class NotSignedIn(Exception):
-    """A request to a protected route without a token that counts. `sent` tells whether there was one."""
+    """A request to a protected route without a valid token. `sent` is whether it had an invalid one."""
 
     def __init__(self, *, sent: bool) -> None:
         super().__init__("invalid token" if sent else "no token")
@@ -33,7 +33,7 @@ class NotSignedIn(Exception):
 
 
 async def require_user(request: Request) -> Principal:
-    """The dependency of every protected route; raises `NotSignedIn`, which becomes a 401."""
+    """Return who sent the request: the dependency of every protected route. Raises `NotSignedIn` (401)."""
     server = cast(OAuthServer, request.app.state.oauth)
     headers = request.headers.getlist("authorization")
     if not headers:
@@ -49,28 +49,28 @@ async def require_user(request: Request) -> Principal:
 
 
 async def principal_of(server: OAuthServer, token: str) -> Principal | None:
-    """Whom an access token stands for; None when it is unknown, expired, revoked or for something else."""
+    """Return the user and client of an access token; None if it is unknown, expired, revoked or a refresh token."""
     key, now = digest(token), server.now()
-    known = server.tokens.get(key, now)
-    if known is not None:
-        return known
+    cached = server.tokens.get(key, now)
+    if cached is not None:
+        return cached
     generation = server.tokens.generation
     async with server.db.read() as session:
-        found: Token | None = (await session.execute(live_access_token(key, now))).unique().scalar_one_or_none()
-    if found is None:
+        row: Token | None = (await session.execute(valid_access_token(key, now))).unique().scalar_one_or_none()
+    if row is None:
         return None
     principal = Principal(
-        user_id=found.grant.user_id,
-        email=found.grant.user.email,
-        client_id=found.grant.client_id,
-        scopes=frozenset(found.scope.split()),
+        user_id=row.grant.user_id,
+        email=row.grant.user.email,
+        client_id=row.grant.client_id,
+        scopes=frozenset(row.scope.split()),
     )
-    server.tokens.put(key, principal, found.expires_at, generation)
+    server.tokens.put(key, principal, row.expires_at, generation)
     return principal
 
 
-async def not_signed_in(request: Request, error: Exception) -> JSONResponse:
-    """The 401 for `NotSignedIn`, in drio's envelope, with the way to sign in (RFC 9728 section 5.1)."""
+async def unauthorized_response(request: Request, error: Exception) -> JSONResponse:
+    """Return the 401 for `NotSignedIn`, in drio's envelope, with the metadata URL (RFC 9728 section 5.1)."""
     server = cast(OAuthServer, request.app.state.oauth)
     metadata = f"{server.settings.base_url}/.well-known/oauth-protected-resource{API_PREFIX}"
     challenge = f'Bearer resource_metadata="{metadata}"'
@@ -81,22 +81,22 @@ async def not_signed_in(request: Request, error: Exception) -> JSONResponse:
     return problem_response(401, "unauthorized", message, scope=request.scope, headers={"WWW-Authenticate": challenge})
 
 
-# --- people, and the token that never crosses the network ----------------------------------------
+# --- users, and the local token ------------------------------------------------------------------
 
 
 async def user_with_email(session: AsyncSession, email: str, *, name: str, now: float) -> User:
-    """The user of that address, made when there is none yet."""
+    """Return the user with that e-mail address, created if there is none yet."""
     query = select(User).where(User.email == email)
-    found = (await session.execute(query)).scalar_one_or_none()
-    if found is None:
-        user = User(id="user_" + secrets.token_hex(8), email=email, name=name, image=None, created_at=now)
-        await _add_unless_there(session, user)
-        found = (await session.execute(query)).scalar_one()
-    return found
+    user = (await session.execute(query)).scalar_one_or_none()
+    if user is None:
+        new_user = User(id="user_" + secrets.token_hex(8), email=email, name=name, image=None, created_at=now)
+        await _insert_if_absent(session, new_user)
+        user = (await session.execute(query)).scalar_one()
+    return user
 
 
-async def _add_unless_there(session: AsyncSession, row: Base) -> None:
-    """Insert a row that another process may be inserting at the same time; whichever comes first stays."""
+async def _insert_if_absent(session: AsyncSession, row: Base) -> None:
+    """Insert a row, unless another process has inserted it at the same time."""
     try:
         async with session.begin_nested():
             session.add(row)
@@ -105,27 +105,27 @@ async def _add_unless_there(session: AsyncSession, row: Base) -> None:
 
 
 async def local_user(session: AsyncSession, settings: OAuthSettings) -> User:
-    """The person at this machine: who the local token stands for and the sign-in page offers."""
+    """Return the user of the local token, whom the sign-in page offers first; created if necessary."""
     return await user_with_email(session, settings.local_email, name=settings.local_name, now=settings.clock())
 
 
 async def mint_local_token(db: Database, settings: OAuthSettings) -> str:
-    """A bearer token for the local user, to be handed over through a private file only.
+    """Store a bearer token for the local user and return it; it is passed on through a private file only.
 
-    It belongs to a client of its own, `local`, that can do nothing else; it lives for
-    `settings.local_lifetime` and ends with the database (`drio-tui sandbox reset`).
+    It belongs to the client `local`, which no OAuth endpoint accepts. It is valid for `settings.local_lifetime`,
+    at most until the database is reset (`drio-tui sandbox reset`).
     """
     secret, now = new_secret("local"), settings.clock()
     async with db.session() as session:
         user = await local_user(session, settings)
         if await session.get(Client, LOCAL_CLIENT) is None:
-            await _add_unless_there(
+            await _insert_if_absent(
                 session,
                 Client(
                     id=LOCAL_CLIENT,
                     name="This machine",
                     application_type="native",
-                    auth_method="local",  # no endpoint knows this method, so the client cannot act at any
+                    auth_method="local",  # no endpoint supports this method, so the client cannot use any
                     secret_digest=None,
                     redirect_uris=[],
                     grant_types=[],

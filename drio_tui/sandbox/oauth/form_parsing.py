@@ -1,4 +1,4 @@
-"""Reading the bodies of OAuth endpoints, and answering in the shape of RFC 6749 section 5.2."""
+"""Parsing the request bodies of OAuth endpoints, and their error responses (RFC 6749 section 5.2)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 MAX_BODY = 64 << 10
-_NOT_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")
+_NOT_IN_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class OAuthProblem(Exception):
-    """An error answer of an OAuth endpoint. `error` is the RFC's code, `description` plain text."""
+    """An error response of an OAuth endpoint. `error` is the RFC's code, `description` plain text."""
 
     def __init__(
         self, error: str, description: str, *, status: int = 400, headers: dict[str, str] | None = None
@@ -34,13 +34,13 @@ class OAuthProblem(Exception):
 def oauth_error(
     error: str, description: str, *, status: int = 400, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """`{"error", "error_description"}`; the description is cut to the characters the RFC allows."""
-    body = {"error": error, "error_description": _NOT_DESCRIPTION.sub("?", description)[:300]}
+    """Return `{"error", "error_description"}`; characters that the RFC does not allow in it become `?`."""
+    body = {"error": error, "error_description": _NOT_IN_DESCRIPTION.sub("?", description)[:300]}
     return JSONResponse(body, status, {**NO_STORE, **(headers or {})})
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, at most 64 KiB; raises `OAuthProblem` (413) beyond."""
+    """Return the body. Raises `OAuthProblem` (413) if it has more than 64 KiB."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
@@ -52,51 +52,51 @@ async def read_body(request: Request) -> bytes:
 
 
 def media_type(request: Request) -> str:
-    """The content type without its parameters, in lower case; "" where there is none."""
+    """Return the content type without its parameters, in lower case; "" if there is none."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
-    """One JSON object without repeated members; raises `OAuthProblem`."""
+    """Return the JSON object in a body. Raises `OAuthProblem`, also for duplicate names."""
     try:
-        value = json.loads(body, object_pairs_hook=_no_repeats)
+        value = json.loads(body, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
-        raise OAuthProblem("invalid_request", "the body is not a JSON object with distinct members") from error
+        raise OAuthProblem("invalid_request", "the body is not a JSON object with distinct properties") from error
     if not isinstance(value, dict):
         raise OAuthProblem("invalid_request", "the body is not a JSON object")
     return value
 
 
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("repeated member")
-    return found
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("repeated property")
+    return document
 
 
 async def read_form(request: Request, *, json_too: bool = False) -> dict[str, str]:
-    """The parameters of a form (or, with `json_too`, a JSON object of strings), none of them repeated.
+    """Return the parameters of a form (or, with `json_too`, of a JSON object of strings).
 
-    Empty values count as absent (RFC 6749 section 3.2). Raises `OAuthProblem`: 415 for another content
-    type, 400 for anything that cannot be read.
+    Empty values count as absent (RFC 6749 section 3.2). Raises `OAuthProblem`: 415 for another content type, 400
+    for a body that cannot be parsed, and for repeated parameters.
     """
     body = await read_body(request)
-    kind = media_type(request)
-    if kind == "application/x-www-form-urlencoded":
+    content_type = media_type(request)
+    if content_type == "application/x-www-form-urlencoded":
         try:
             pairs = parse_qsl(
                 body.decode("utf-8"), keep_blank_values=True, max_num_fields=100, encoding="utf-8", errors="strict"
             )
         except ValueError as error:
             raise OAuthProblem("invalid_request", "the form cannot be read") from error
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        params = dict(pairs)
+        if len(params) != len(pairs):
             raise OAuthProblem("invalid_request", "a parameter is repeated")
-        return {key: value for key, value in found.items() if value}
-    if json_too and kind == "application/json":
-        members = parse_json_object(body)
-        if not all(isinstance(value, str) for value in members.values() if value is not None):
-            raise OAuthProblem("invalid_request", "every member of the body is a string")
-        return {key: value for key, value in members.items() if value}
+        return {name: value for name, value in params.items() if value}
+    if json_too and content_type == "application/json":
+        document = parse_json_object(body)
+        if not all(isinstance(value, str) for value in document.values() if value is not None):
+            raise OAuthProblem("invalid_request", "every property of the body has to be a string")
+        return {name: value for name, value in document.items() if value}
     expected = "application/x-www-form-urlencoded" + (" or application/json" if json_too else "")
     raise OAuthProblem("invalid_request", f"the content type has to be {expected}", status=415)

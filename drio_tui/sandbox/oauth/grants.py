@@ -1,9 +1,8 @@
-"""The token and revocation endpoints: Authlib carries the protocol, this module its memory.
+"""The token and revocation endpoints: Authlib implements the protocol, this module its storage.
 
-Authlib decides client authentication (RFC 6749 section 2.3), both grants (4.1.3, 6), the PKCE proof
-(RFC 7636 section 4.6) and revocation (RFC 7009). It is synchronous, so it runs inside
-`AsyncSession.run_sync`, within one write transaction: what a code or refresh token is exchanged for is
-stored together with the fact that it was exchanged.
+Authlib implements client authentication (RFC 6749 section 2.3), both grants (4.1.3, 6), the PKCE verification
+(RFC 7636 section 4.6) and revocation (RFC 7009). It is synchronous, so it runs inside `AsyncSession.run_sync`,
+within one write transaction: new tokens are committed together with the use of the code or refresh token.
 """
 
 from __future__ import annotations
@@ -22,24 +21,25 @@ from sqlalchemy.orm import Session
 
 from drio_tui.sandbox.oauth.register import AUTH_METHODS
 from drio_tui.sandbox.oauth.secret import digest, new_secret
-from drio_tui.sandbox.oauth.server import plausible_client_id
+from drio_tui.sandbox.oauth.server import is_client_id
 from drio_tui.sandbox.oauth.settings import OAuthSettings
-from drio_tui.sandbox.oauth.tables import Client, Code, Grant, Token, User
+from drio_tui.sandbox.oauth.tables import AuthorizationCode, Client, Grant, Token, User
 
-# At DEBUG, Authlib writes the tokens it issues into the log.
+# At DEBUG Authlib logs the tokens that it issues.
 logging.getLogger("authlib").setLevel(logging.INFO)
 
-Answer = tuple[int, Any, list[tuple[str, str]]]
+AuthlibResponse = tuple[int, Any, list[tuple[str, str]]]
+"""Status, body and headers."""
 
 
 class InvalidTargetError(OAuth2Error):
-    """RFC 8707 section 2: the resource is unknown, or is not the one that was consented to."""
+    """The resource is unknown, or is not the one that the user has consented to (RFC 8707 section 2)."""
 
     error = "invalid_target"
 
 
 class FormRequest(OAuth2Request):
-    """A POST whose parameters are already read."""
+    """A POST whose form has been parsed already."""
 
     def __init__(self, uri: str, form: dict[str, str], authorization: str | None) -> None:
         super().__init__("POST", uri, headers={"Authorization": authorization} if authorization else {})
@@ -55,26 +55,26 @@ class _CodeGrant(AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = list(AUTH_METHODS)
     server: TokenServer
 
-    def query_authorization_code(self, code: str, client: Any) -> Code | None:
-        """The code, if this client may still use it. A second use takes back what the first one gave."""
-        found = self.server.session.get(Code, digest(code), with_for_update={"of": Code})
-        if found is None or found.grant.client_id != client.id:
+    def query_authorization_code(self, code: str, client: Any) -> AuthorizationCode | None:
+        """Return the code if this client may still use it. A second use revokes the grant."""
+        row = self.server.session.get(AuthorizationCode, digest(code), with_for_update={"of": AuthorizationCode})
+        if row is None or row.grant.client_id != client.id:
             return None
-        if found.used_at is not None:
-            self.server.revoke_grant(found.grant)
+        if row.used_at is not None:
+            self.server.revoke_grant(row.grant)
             return None
-        if found.expires_at <= self.server.now or found.grant.revoked_at is not None:
+        if row.expires_at <= self.server.now or row.grant.revoked_at is not None:
             return None
-        return found
+        return row
 
     def validate_token_request(self) -> None:
         super().validate_token_request()
         self.server.check_resource(self.request)
 
-    def delete_authorization_code(self, authorization_code: Code) -> None:
+    def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
         authorization_code.used_at = self.server.now
 
-    def authenticate_user(self, authorization_code: Code) -> User:
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> User:
         return authorization_code.grant.user
 
 
@@ -84,16 +84,16 @@ class _RefreshGrant(RefreshTokenGrant):
     server: TokenServer
 
     def authenticate_refresh_token(self, refresh_token: str) -> Any:
-        """The token, if it is current. One that was exchanged before takes its whole family with it."""
-        found = self.server.session.get(Token, digest(refresh_token), with_for_update={"of": Token})
-        if found is None or found.kind != "refresh" or found.grant.client_id != self.server.client_id(self.request):
+        """Return the token if it is valid. A second use revokes the grant, with all its tokens."""
+        row = self.server.session.get(Token, digest(refresh_token), with_for_update={"of": Token})
+        if row is None or row.kind != "refresh" or row.grant.client_id != self.server.client_id(self.request):
             return None
-        if found.used_at is not None:
-            self.server.revoke_grant(found.grant)
+        if row.used_at is not None:
+            self.server.revoke_grant(row.grant)
             return None
-        if found.revoked_at or found.grant.revoked_at or found.expires_at <= self.server.now:
+        if row.revoked_at or row.grant.revoked_at or row.expires_at <= self.server.now:
             return None
-        return found
+        return row
 
     def validate_token_request(self) -> None:
         super().validate_token_request()
@@ -111,7 +111,7 @@ class _Revocation(RevocationEndpoint):
     server: TokenServer
 
     def check_params(self, request: Any, client: Client) -> None:
-        """Only the token is needed: an unknown hint is ignored (RFC 7009 section 2.1)."""
+        """Require only the token; an unknown `token_type_hint` is ignored (RFC 7009 section 2.1)."""
         if "token" not in request.form:
             raise InvalidRequestError("Missing 'token' in request.")
 
@@ -119,7 +119,7 @@ class _Revocation(RevocationEndpoint):
         return self.server.session.get(Token, digest(token_string))
 
     def revoke_token(self, token: Token, request: Any) -> None:
-        """An access token goes alone; a refresh token takes all that came from the same consent."""
+        """Revoke an access token, or the whole grant of a refresh token."""
         if token.kind == "refresh":
             self.server.revoke_grant(token.grant)
         else:
@@ -128,7 +128,7 @@ class _Revocation(RevocationEndpoint):
 
 
 class TokenServer(AuthorizationServer):
-    """Authlib's server over one database transaction. `revoked` tells whether anything was taken back."""
+    """Authlib's server for one database transaction. `revoked` is whether a token or grant was revoked."""
 
     def __init__(self, session: Session, settings: OAuthSettings) -> None:
         super().__init__()
@@ -141,30 +141,30 @@ class TokenServer(AuthorizationServer):
         self.register_endpoint(_Revocation)
         self.register_token_generator(
             "default",
-            self._new_token,  # type: ignore[arg-type]  # a generator may leave out what it does not use
+            self._new_token,  # type: ignore[arg-type]  # Authlib allows a generator to omit parameters
         )
 
-    def token(self, request: FormRequest) -> Answer:
-        """Status, body and headers for the token endpoint."""
-        answer: Answer = self.create_token_response(request)
-        return answer
+    def token(self, request: FormRequest) -> AuthlibResponse:
+        """Return the response of the token endpoint."""
+        response: AuthlibResponse = self.create_token_response(request)
+        return response
 
-    def revoke(self, request: FormRequest) -> Answer:
-        """Status, body and headers for the revocation endpoint."""
-        answer: Answer = self.create_endpoint_response(_Revocation.ENDPOINT_NAME, request)  # type: ignore[no-untyped-call]  # no types there
-        return answer
+    def revoke(self, request: FormRequest) -> AuthlibResponse:
+        """Return the response of the revocation endpoint."""
+        response: AuthlibResponse = self.create_endpoint_response(_Revocation.ENDPOINT_NAME, request)  # type: ignore[no-untyped-call]  # Authlib has no types
+        return response
 
     def query_client(self, client_id: str) -> Any:
-        return self.session.get(Client, client_id) if plausible_client_id(client_id) else None
+        return self.session.get(Client, client_id) if is_client_id(client_id) else None
 
     @staticmethod
     def client_id(request: Any) -> str | None:
-        """The client that Authlib has authenticated."""
+        """Return the id of the client that Authlib has authenticated."""
         client: Client | None = request.client
         return None if client is None else client.id
 
     def check_resource(self, request: Any) -> None:
-        """The `resource` of a token request must be the one that was consented to, where one was named."""
+        """Raise `InvalidTargetError` if `resource` is not the one of the grant, or is not served here."""
         resource = request.form.get("resource")
         grant: Grant = (request.authorization_code or request.refresh_token).grant
         if resource is not None and (
@@ -173,7 +173,7 @@ class TokenServer(AuthorizationServer):
             raise InvalidTargetError("The resource is not the one that was consented to.")
 
     def revoke_grant(self, grant: Grant) -> None:
-        """Take back every code and token of one consent."""
+        """Revoke a grant, with every code and token of it."""
         if grant.revoked_at is None:
             self.session.execute(
                 update(Grant).where(Grant.id == grant.id, Grant.revoked_at.is_(None)).values(revoked_at=self.now)
@@ -181,15 +181,15 @@ class TokenServer(AuthorizationServer):
         self.revoked = True
 
     def save_token(self, token: dict[str, Any], request: Any) -> None:
-        """Store the digests of what `_new_token` made; a refresh token keeps the scope of the consent."""
-        source: Code | Token = request.authorization_code or request.refresh_token
+        """Store the digests of new tokens; a refresh token keeps the whole scope of the grant."""
+        source: AuthorizationCode | Token = request.authorization_code or request.refresh_token
         settings = self.settings
-        self._keep("access", token["access_token"], token["scope"], settings.access_lifetime, source.grant_id)
+        self._insert("access", token["access_token"], token["scope"], settings.access_lifetime, source.grant_id)
         if "refresh_token" in token:
             scope = source.get_scope()
-            self._keep("refresh", token["refresh_token"], scope, settings.refresh_lifetime, source.grant_id)
+            self._insert("refresh", token["refresh_token"], scope, settings.refresh_lifetime, source.grant_id)
 
-    def _keep(self, kind: str, secret: str, scope: str, lifetime: int, grant_id: str) -> None:
+    def _insert(self, kind: str, secret: str, scope: str, lifetime: int, grant_id: str) -> None:
         self.session.add(
             Token(
                 key=digest(secret),
@@ -215,17 +215,17 @@ class TokenServer(AuthorizationServer):
         return token
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Nobody listens."""
+        """Do nothing: Authlib's signals are not used."""
 
     def create_oauth2_request(self, request: Any) -> Any:
         return request
 
-    def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
+    def handle_response(self, status: int, body: Any, headers: Any) -> AuthlibResponse:
         return status, body, headers
 
 
-def live_access_token(key: str, now: float) -> Any:
-    """The query for an access token that counts at `now`, by digest."""
+def valid_access_token(key: str, now: float) -> Any:
+    """Return the query for an access token that is valid at `now`, by its digest."""
     return (
         select(Token)
         .join(Token.grant)

@@ -9,7 +9,7 @@ from drio_tui.sandbox.oauth.settings import AUTH_PREFIX, SCOPES, OAuthSettings
 
 
 def authorization_server(settings: OAuthSettings) -> dict[str, Any]:
-    """The RFC 8414 document; its issuer is the sandbox's own origin."""
+    """Return the RFC 8414 document; its issuer is the sandbox's own origin."""
     auth = settings.base_url + AUTH_PREFIX
     return {
         "issuer": settings.base_url,
@@ -29,7 +29,7 @@ def authorization_server(settings: OAuthSettings) -> dict[str, Any]:
 
 
 def protected_resource(settings: OAuthSettings, *, resource: str) -> dict[str, Any]:
-    """The RFC 9728 document of `resource`, the URL that the well-known path was inserted into (section 3.3)."""
+    """Return the RFC 9728 document of `resource`, the URL that the well-known path was inserted into (section 3.3)."""
     return {
         "resource": resource,
         "authorization_servers": [settings.base_url],

@@ -1,7 +1,7 @@
-"""The pages that a person sees in the browser while signing in to the sandbox.
+"""The pages that the user sees in the browser while signing in to the sandbox.
 
-Everything in them is escaped by the template engine, and what comes from elsewhere is made visible first.
-They hold no script, and their one style sheet comes from here.
+The template engine escapes all values; invisible characters in external values are made visible first. The pages
+have no scripts, and their only style sheet is served by the sandbox.
 """
 
 from __future__ import annotations
@@ -22,25 +22,27 @@ _TEMPLATES.filters["shown"] = lambda value, width=200: one_line(str(value), widt
 _TEMPLATES.globals["style"] = STYLE_PATH
 
 
-def page(template: str, status: int = 200, *, may_post: bool = False, targets: str = "", **values: Any) -> HTMLResponse:
-    """The page made from `pages/TEMPLATE.html`.
+def page(
+    template: str, status: int = 200, *, has_form: bool = False, form_action: str = "", **values: Any
+) -> HTMLResponse:
+    """Return the page of `pages/TEMPLATE.html`, rendered with `values`.
 
-    With `may_post` the page holds a form of ours: it names itself as referrer to its own origin, since a
-    browser under `no-referrer` posts with `Origin: null`, which the guard refuses. `targets` are further
-    CSP sources that the form's answer may redirect to.
+    A page that `has_form` sends a referrer to its own origin, since under `no-referrer` a browser posts with
+    `Origin: null`, which `GuardMiddleware` rejects. `form_action` are further CSP sources, to which the response to
+    the form may redirect.
     """
-    csp = PAGE_CSP.replace("form-action 'self'", f"form-action 'self' {targets}") if targets else PAGE_CSP
+    csp = PAGE_CSP.replace("form-action 'self'", f"form-action 'self' {form_action}") if form_action else PAGE_CSP
     headers = {"Content-Security-Policy": csp, "Cache-Control": "no-store", "X-Frame-Options": "DENY"}
-    headers["Referrer-Policy"] = "same-origin" if may_post else "no-referrer"
+    headers["Referrer-Policy"] = "same-origin" if has_form else "no-referrer"
     body = _TEMPLATES.get_template(f"{template}.html").render(values)
     return HTMLResponse(body, status, headers)
 
 
 def error_page(status: int, title: str, message: str, *, about: dict[str, str] | None = None) -> HTMLResponse:
-    """A page for what cannot be told to the application: `about` are labelled facts, shown as they are."""
+    """Return a page for an error that cannot be sent to the application; `about` are labelled values, shown below."""
     return page("error", status, title=title, message=message, about=about or {})
 
 
 def style_sheet() -> Response:
-    """The style sheet of all pages."""
+    """Return the style sheet of all pages."""
     return Response((_FOLDER / "style.css").read_bytes(), media_type="text/css")

@@ -1,4 +1,4 @@
-"""What the endpoints share: the database, the settings, the pages, and the memory of checked tokens."""
+"""The state that the endpoints share: database, settings, the rate limit of registrations, and a token cache."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from drio_tui.sandbox.oauth.settings import OAuthSettings
 from drio_tui.sandbox.oauth.tables import Client
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}\Z")
-_REMEMBERED = 2048
-_TRUSTED_FOR = 1.0
+_MAX_ENTRIES = 2048
+_CACHE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +30,40 @@ class Principal:
 
 
 @dataclass(slots=True)
-class TokenMemory:
-    """Access tokens that were looked up within the last second, by digest.
+class TokenCache:
+    """Access tokens that were read from the database within the last second, by digest.
 
-    It spares the database one read per request. Revoking in this process empties it at once; where
-    several processes share a database, the others notice within that second.
+    It saves one read per request. Revoking in this process empties it at once; if several processes share a
+    database, the others notice a revocation within that second.
     """
 
     generation: int = 0
     clock: Callable[[], float] = time.monotonic
-    _known: dict[str, tuple[Principal, float, float]] = field(default_factory=dict)
+    _entries: dict[str, tuple[Principal, float, float]] = field(default_factory=dict)
 
     def get(self, key: str, now: float) -> Principal | None:
-        """The principal, unless the token has expired at `now` or was looked up too long ago."""
-        found = self._known.get(key)
-        if found is None:
+        """Return the principal of a token; None if it is not cached, or has expired at `now`."""
+        entry = self._entries.get(key)
+        if entry is None:
             return None
-        principal, expires_at, checked = found
-        if expires_at <= now or self.clock() - checked > _TRUSTED_FOR:
-            del self._known[key]
+        principal, expires_at, cached_at = entry
+        if expires_at <= now or self.clock() - cached_at > _CACHE_SECONDS:
+            del self._entries[key]
             return None
         return principal
 
     def put(self, key: str, principal: Principal, expires_at: float, generation: int) -> None:
-        """Remember a lookup begun at `generation`; one that a revocation overtook is not kept."""
+        """Cache a token that was read from `generation` on, unless one was revoked since."""
         if generation != self.generation:
             return
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[key] = (principal, expires_at, self.clock())
+        if len(self._entries) >= _MAX_ENTRIES:
+            self._entries.clear()
+        self._entries[key] = (principal, expires_at, self.clock())
 
-    def forget(self) -> None:
-        """Something was revoked."""
+    def clear(self) -> None:
+        """Empty the cache after a revocation, and start a new generation."""
         self.generation += 1
-        self._known.clear()
+        self._entries.clear()
 
 
 @dataclass(slots=True)
@@ -75,9 +75,9 @@ class RateLimit:
     _times: deque[float] = field(default_factory=deque)
 
     def wait(self, now: float) -> float:
-        """Count one event at `now`; 0 when it may happen, else the seconds until one may."""
+        """Count one event at `now` and return 0 if it is allowed, else the seconds until one is."""
         while self._times and not now - self.window < self._times[0] <= now:
-            self._times.popleft()  # also what lies in the future, after the clock was set back
+            self._times.popleft()  # also events in the future, after the clock was set back
         if len(self._times) >= self.limit:
             return self._times[0] + self.window - now
         self._times.append(now)
@@ -86,25 +86,25 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class OAuthServer:
-    """The authorization server of one sandbox process; `install` keeps it as `app.state.oauth`."""
+    """The authorization server of one sandbox process, `app.state.oauth`."""
 
     db: Database
     settings: OAuthSettings
     registrations: RateLimit
-    tokens: TokenMemory = field(default_factory=TokenMemory)
+    tokens: TokenCache = field(default_factory=TokenCache)
 
     def now(self) -> float:
-        """Seconds since the epoch, by the clock of the settings."""
+        """Return the seconds since the epoch, by the clock of the settings."""
         return self.settings.clock()
 
 
 async def find_client(session: AsyncSession, client_id: str | None) -> Client | None:
-    """The registered application of that id, if the id has the shape of ours at all."""
+    """Return the registered client of that id, None if there is none."""
     if client_id is None or not _CLIENT_ID.match(client_id):
         return None
     return await session.get(Client, client_id)
 
 
-def plausible_client_id(client_id: str | None) -> bool:
-    """Whether `client_id` can be looked up (no byte that a database would refuse)."""
+def is_client_id(client_id: str | None) -> bool:
+    """Whether `client_id` has the form of a client id; PostgreSQL would reject some other texts."""
     return client_id is not None and _CLIENT_ID.match(client_id) is not None

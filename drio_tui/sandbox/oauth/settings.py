@@ -1,4 +1,4 @@
-"""What the authorization server needs to know about the sandbox it is part of."""
+"""The settings of the authorization server."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ SCOPES: dict[str, str] = {
     "email": "See your e-mail address",
     "offline_access": "Stay signed in when you are away",
 }
-"""Every scope of the management API (contract 2), with what it means to the person who grants it."""
+"""Every scope of the management API (contract 2), with its description on the consent page."""
 
 DEFAULT_SCOPES = ("openid", "profile", "email")
-"""Granted when an application asks for none in particular."""
+"""Granted to an application that requests no scopes."""
 
 
 @dataclass(frozen=True, slots=True)
 class OAuthSettings:
-    """Lifetimes are in seconds; `clock` gives seconds since the epoch and can be replaced in tests.
+    """The settings of the authorization server.
 
-    `base_url` is the sandbox's own origin, `http://127.0.0.1:PORT`, without a slash at its end. It is
-    the issuer, and it never comes from a request.
+    Lifetimes are in seconds. `clock` returns seconds since the epoch and can be replaced in tests. `base_url` is
+    the sandbox's own origin, `http://127.0.0.1:PORT`, without a trailing slash; it is the issuer, and never taken
+    from a request.
     """
 
     base_url: str
@@ -51,7 +52,7 @@ class OAuthSettings:
 
     @property
     def api_url(self) -> str:
-        """The protected resource: the base of the management API."""
+        """The protected resource: the base URL of the management API."""
         return self.base_url + API_PREFIX
 
     def covers(self, resource: str) -> bool:

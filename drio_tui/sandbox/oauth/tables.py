@@ -1,7 +1,7 @@
-"""What the authorization server remembers. Times are seconds since the epoch.
+"""The tables of the authorization server. Times are seconds since the epoch.
 
-Codes, tokens and client secrets are stored as SHA-256 digests only: the database never holds anything
-that could be used to sign in.
+Codes, tokens and client secrets are stored as SHA-256 digests only, so that the database never holds a usable
+credential.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from drio_tui.sandbox.db import Base
 from drio_tui.sandbox.oauth.redirects import matches
-from drio_tui.sandbox.oauth.secret import digest, same
+from drio_tui.sandbox.oauth.secret import constant_time_equals, digest
 
 _KEY = String(64)
 
 
 class User(Base):
-    """A person of this sandbox. `image` is a URL or null."""
+    """A user of the sandbox. `image` is a URL or null."""
 
     __tablename__ = "users"
 
@@ -31,9 +31,9 @@ class User(Base):
 
 
 class Client(Base):
-    """A registered application (RFC 7591). It stays when its tokens are gone.
+    """A registered application (RFC 7591), which is kept when its tokens are deleted.
 
-    The `check_*` methods are those that Authlib asks of a client.
+    Authlib calls the `check_*` methods.
     """
 
     __tablename__ = "oauth_clients"
@@ -50,7 +50,7 @@ class Client(Base):
     created_at: Mapped[float] = mapped_column(Float)
 
     def check_client_secret(self, client_secret: str) -> bool:
-        return self.secret_digest is not None and same(self.secret_digest, digest(client_secret))
+        return self.secret_digest is not None and constant_time_equals(self.secret_digest, digest(client_secret))
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         return method == self.auth_method
@@ -62,11 +62,10 @@ class Client(Base):
         return matches(redirect_uri, self.redirect_uris, native=self.application_type == "native")
 
 
-class Pending(Base):
-    """One authorization request on its way: `status` is sign_in, consent, granted or denied.
+class AuthorizationRequest(Base):
+    """An authorization request: `status` is sign_in, consent, granted or denied.
 
-    `key` is the digest of the handle in the URLs, `browser` the digest of the cookie of the browser that
-    began it.
+    `key` is the digest of the handle in the URLs, `browser` the digest of the cookie of the browser that sent it.
     """
 
     __tablename__ = "oauth_requests"
@@ -87,19 +86,19 @@ class Pending(Base):
     user: Mapped[User | None] = relationship(lazy="joined")
 
 
-class UpstreamCode(Base):
-    """A code of the stand-in for WorkOS, for one pending request."""
+class WorkOSCode(Base):
+    """A code that the stand-in for WorkOS has issued, for one authorization request."""
 
     __tablename__ = "workos_codes"
 
     key: Mapped[str] = mapped_column(_KEY, primary_key=True)
-    request_key: Mapped[str] = mapped_column(ForeignKey(Pending.key, ondelete="CASCADE"), index=True)
+    request_key: Mapped[str] = mapped_column(ForeignKey(AuthorizationRequest.key, ondelete="CASCADE"), index=True)
     email: Mapped[str] = mapped_column(String(254))
     expires_at: Mapped[float] = mapped_column(Float, index=True)
 
 
 class Grant(Base):
-    """What one consent gave: the family of every code and token that comes from it."""
+    """The grant of one consent, to which its code and all its tokens belong."""
 
     __tablename__ = "oauth_grants"
 
@@ -114,8 +113,8 @@ class Grant(Base):
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 
 
-class Code(Base):
-    """An authorization code. A used one is kept, so that its replay is noticed."""
+class AuthorizationCode(Base):
+    """An authorization code. A used one is kept, so that a second use is detected."""
 
     __tablename__ = "oauth_codes"
 
@@ -140,7 +139,7 @@ class Code(Base):
 
 
 class Token(Base):
-    """An access or refresh token (`kind`). A refresh token that was exchanged is kept, with `used_at`."""
+    """An access or refresh token (`kind`). A used refresh token is kept, so that a second use is detected."""
 
     __tablename__ = "oauth_tokens"
 

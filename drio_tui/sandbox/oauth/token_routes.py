@@ -1,7 +1,7 @@
-"""POST token, refresh and revoke: reading the request and sending what `grants` decides.
+"""The routes POST token, refresh and revoke: parsing the request, and sending the response of `grants`.
 
-`token` and `refresh` take a form, as RFC 6749 says, or a JSON object with the same members (contract 2).
-`refresh` is `token` with `grant_type=refresh_token` understood.
+They take a form (RFC 6749) or a JSON object with the same properties (contract 2). `refresh` is `token` with
+`grant_type=refresh_token` by default.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from drio_tui.sandbox.oauth.form_parsing import NO_STORE, OAuthProblem, oauth_error, read_form
-from drio_tui.sandbox.oauth.grants import Answer, FormRequest, TokenServer
+from drio_tui.sandbox.oauth.grants import AuthlibResponse, FormRequest, TokenServer
 from drio_tui.sandbox.oauth.register import GRANT_TYPES
 from drio_tui.sandbox.oauth.server import OAuthServer
 
@@ -25,7 +25,7 @@ async def token(server: OAuthServer, request: Request) -> Response:
 
 
 async def refresh(server: OAuthServer, request: Request) -> Response:
-    """POST /api/v1/auth/refresh: the same as `token`, for the refresh grant only."""
+    """POST /api/v1/auth/refresh: like `token`, for the refresh grant only."""
     form = await read_form(request, json_too=True)
     if form.setdefault("grant_type", "refresh_token") != "refresh_token":
         raise OAuthProblem("unsupported_grant_type", "this endpoint only refreshes")
@@ -33,15 +33,15 @@ async def refresh(server: OAuthServer, request: Request) -> Response:
 
 
 async def revoke(server: OAuthServer, request: Request) -> Response:
-    """POST /api/v1/auth/revoke (RFC 7009): 200 also for a token that nobody knows."""
+    """POST /api/v1/auth/revoke (RFC 7009): 200 also for an unknown token."""
     form = await read_form(request, json_too=True)
-    call = _call(server, request, form)
+    authlib_request = _authlib_request(server, request, form)
     async with server.db.session() as session:
-        tokens = await session.run_sync(lambda sync: TokenServer(sync, server.settings))
-        answer = await session.run_sync(lambda _: tokens.revoke(call))
-    if tokens.revoked:
-        server.tokens.forget()
-    return _response(answer)
+        token_server = await session.run_sync(lambda sync: TokenServer(sync, server.settings))
+        response = await session.run_sync(lambda _: token_server.revoke(authlib_request))
+    if token_server.revoked:
+        server.tokens.clear()
+    return _http_response(response)
 
 
 async def _exchange(server: OAuthServer, request: Request, form: dict[str, str]) -> Response:
@@ -49,17 +49,17 @@ async def _exchange(server: OAuthServer, request: Request, form: dict[str, str])
         raise OAuthProblem("invalid_request", "grant_type is missing")
     if form["grant_type"] not in GRANT_TYPES:
         raise OAuthProblem("unsupported_grant_type", f"grant_type is one of {', '.join(GRANT_TYPES)}")
-    call = _call(server, request, form)
+    authlib_request = _authlib_request(server, request, form)
     async with server.db.session() as session:
-        tokens = await session.run_sync(lambda sync: TokenServer(sync, server.settings))
-        answer = await session.run_sync(lambda _: tokens.token(call))
-    if tokens.revoked:
-        server.tokens.forget()
-    return _response(answer)
+        token_server = await session.run_sync(lambda sync: TokenServer(sync, server.settings))
+        response = await session.run_sync(lambda _: token_server.token(authlib_request))
+    if token_server.revoked:
+        server.tokens.clear()
+    return _http_response(response)
 
 
-def _call(server: OAuthServer, request: Request, form: dict[str, str]) -> FormRequest:
-    """The request for Authlib, once its client authentication is unambiguous (RFC 6749 section 2.3)."""
+def _authlib_request(server: OAuthServer, request: Request, form: dict[str, str]) -> FormRequest:
+    """Return the request for Authlib. Raises `OAuthProblem` for more than one client authentication (RFC 6749, 2.3)."""
     headers = request.headers.getlist("authorization")
     if not headers:
         return FormRequest(server.settings.base_url, form, None)
@@ -77,6 +77,7 @@ def _call(server: OAuthServer, request: Request, form: dict[str, str]) -> FormRe
 
 
 def _basic_user(header: str) -> str | None:
+    """Return the user name of an `Authorization: Basic` header, None if the header is not valid."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -87,20 +88,20 @@ def _basic_user(header: str) -> str | None:
     return user if colon else None
 
 
-def _response(answer: Answer) -> JSONResponse:
-    """Authlib's answer on the wire; a client that did not authenticate gets 401 whichever way it tried."""
-    status, body, _ = answer
+def _http_response(response: AuthlibResponse) -> JSONResponse:
+    """Return Authlib's response for HTTP; `invalid_client` is a 401 for every authentication method."""
+    status, body, _ = response
     if status == 200:
         return JSONResponse(body, 200, NO_STORE)
-    members = dict(body) if isinstance(body, (list, dict)) else {}
-    error = str(members.get("error", "invalid_request"))
-    description = str(members.get("error_description", "")) or _WORDS.get(error, error)
+    document = dict(body) if isinstance(body, (list, dict)) else {}
+    error = str(document.get("error", "invalid_request"))
+    description = str(document.get("error_description", "")) or _DESCRIPTIONS.get(error, error)
     if error == "invalid_client":
         return oauth_error(error, description, status=401, headers={"WWW-Authenticate": 'Basic realm="drio"'})
     return oauth_error(error, description)
 
 
-_WORDS = {
+_DESCRIPTIONS = {
     "invalid_grant": "The code or token is unknown, expired, used already, or was given to another client.",
     "invalid_request": "The request lacks a parameter, or one of them cannot be read.",
 }

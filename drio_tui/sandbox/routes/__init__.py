@@ -1,4 +1,4 @@
-"""The 37 resource routes of the contract's table, one module per tag."""
+"""The routes of the sandbox: the 37 of the management API (the contract's table), one module per tag, and its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from drio_tui.sandbox.routes import (
 
 
 def install(app: FastAPI) -> None:
-    """Add every route to `app`, side by side: routers within routers cost each request their own search."""
+    """Add every route to `app` directly: with included routers each request would be matched at two levels."""
     for module in (
         apps,
         tools,
@@ -43,11 +43,11 @@ def install(app: FastAPI) -> None:
 
 
 def methods(app: FastAPI) -> Callable[[str], set[str]]:
-    """What tells the methods that a path takes."""
+    """Return a function that returns the methods of a path."""
 
     @cache
-    def known() -> list[tuple[re.Pattern[str], set[str]]]:
+    def patterns() -> list[tuple[re.Pattern[str], set[str]]]:
         routes = [route for route in app.routes if isinstance(route, Route)]
         return [(compile_path(route.path)[0], set(route.methods or ())) for route in routes]
 
-    return lambda path: {method for pattern, taken in known() if pattern.match(path) for method in taken}
+    return lambda path: {method for pattern, names in patterns() if pattern.match(path) for method in names}

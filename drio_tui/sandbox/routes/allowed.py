@@ -1,4 +1,4 @@
-"""Which private addresses deployed apps may call: the sandbox's own addresses, below `/sandbox`."""
+"""Routes below `/sandbox` for the private addresses that deployed apps may call; not part of the management API."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from drio_tui.sandbox.bodies import StrictRoute
-from drio_tui.sandbox.core import Sandbox, reply
-from drio_tui.sandbox.problems import invalid, missing
-from drio_tui.sandbox.routes.common import Box, User
+from drio_tui.sandbox.core import Sandbox, json_response
+from drio_tui.sandbox.problems import invalid, not_found
+from drio_tui.sandbox.routes.common import SandboxDep, User
 from drio_tui.tool_calls.egress import Origin, parse_origin
 
 router = APIRouter(prefix="/sandbox/allowed-hosts", route_class=StrictRoute, include_in_schema=False)
@@ -25,11 +25,11 @@ class AllowInput(BaseModel):
     host: str = Field(max_length=300)
 
 
-def _listed(box: Sandbox) -> dict[str, Any]:
+def _as_wire(sandbox: Sandbox) -> dict[str, Any]:
     return {
-        "hosts": box.allowed.as_wire(),
-        "everything": box.settings.allow_private_egress,
-        "command": box.allowed.command,
+        "hosts": sandbox.allowed.as_wire(),
+        "everything": sandbox.settings.allow_private_egress,
+        "command": sandbox.allowed.command,
     }
 
 
@@ -41,21 +41,21 @@ def _origin(text: str) -> Origin:
 
 
 @router.get("")
-async def list_allowed(box: Box, user: User) -> Response:  # noqa: ARG001 - asking for the user wants a token
-    """The allowed hosts, whether everything is allowed, and the command that allows a host."""
-    return reply(200, _listed(box))
+async def list_allowed(sandbox: SandboxDep, user: User) -> Response:  # noqa: ARG001 - the parameter makes the token required
+    """List the allowed hosts, whether everything is allowed, and the command that allows a host."""
+    return json_response(200, _as_wire(sandbox))
 
 
 @router.post("")
-async def allow_host(box: Box, user: User, body: AllowInput) -> Response:  # noqa: ARG001 - as above
-    """Allow a host; one that is allowed already stays so."""
-    box.allowed.allow(_origin(body.host))
-    return reply(200, _listed(box))
+async def allow_host(sandbox: SandboxDep, user: User, body: AllowInput) -> Response:  # noqa: ARG001 - as above
+    """Allow a host, unless it is allowed already."""
+    sandbox.allowed.allow(_origin(body.host))
+    return json_response(200, _as_wire(sandbox))
 
 
 @router.delete("/{host}")
-async def revoke_host(box: Box, user: User, host: str) -> Response:  # noqa: ARG001 - as above
-    """Allow a host no longer."""
-    if not box.allowed.revoke(_origin(host)):
-        raise missing("allowed host")
-    return reply(200, _listed(box))
+async def revoke_host(sandbox: SandboxDep, user: User, host: str) -> Response:  # noqa: ARG001 - as above
+    """Revoke a host. Raises `Problem` 404 if it is not allowed."""
+    if not sandbox.allowed.revoke(_origin(host)):
+        raise not_found("allowed host")
+    return json_response(200, _as_wire(sandbox))

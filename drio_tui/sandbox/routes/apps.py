@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from drio_tui.api.models import AppCreate, AppPatch, DeployResult
-from drio_tui.sandbox.core import reply
+from drio_tui.sandbox.core import json_response
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import READ, WRITE, AppId, Box, User, errors
+from drio_tui.sandbox.routes.common import READ, WRITE, AppId, SandboxDep, User, errors
 from drio_tui.sandbox.services import apps
 from drio_tui.sandbox.store import Store
 
@@ -15,50 +15,50 @@ router = common.router("Apps")
 
 
 @router.get("/apps", operation_id="listApps", response_model=envelopes.AppList, responses=errors(401))
-async def list_apps(box: Box, user: User) -> Response:
+async def list_apps(sandbox: SandboxDep, user: User) -> Response:
     """List your apps."""
 
     async def load(store: Store) -> bytes:
         return f'{{"apps":[{",".join(await store.apps())}]}}'.encode("ascii")
 
-    return await box.show(user, ("apps",), load)
+    return await sandbox.cached_response(user, ("apps",), load)
 
 
 @router.post("/apps", operation_id="createApp", status_code=201, response_model=envelopes.AppAnswer, responses=WRITE)
-async def create_app(box: Box, user: User, body: AppCreate) -> Response:
+async def create_app(sandbox: SandboxDep, user: User, body: AppCreate) -> Response:
     """Create an app from a template, with everything the template brings."""
-    async with box.writing(user) as store:
-        document = await apps.create(store, body.to_wire(), upstream_key=box.upstream_key)
-    return reply(201, {"app": document})
+    async with sandbox.writing(user) as store:
+        document = await apps.create(store, body.to_wire(), upstream_key=sandbox.upstream_key)
+    return json_response(201, {"app": document})
 
 
 @router.get("/apps/{appId}", operation_id="getApp", response_model=envelopes.AppAnswer, responses=READ)
-async def get_app(box: Box, user: User, app_id: AppId) -> Response:
+async def get_app(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
     """Show one app."""
 
     async def load(store: Store) -> bytes:
-        return f'{{"app":{await store.app_text(app_id)}}}'.encode("ascii")
+        return f'{{"app":{await store.app_json(app_id)}}}'.encode("ascii")
 
-    return await box.show(user, (app_id,), load)
+    return await sandbox.cached_response(user, (app_id,), load)
 
 
 @router.patch("/apps/{appId}", operation_id="updateApp", response_model=envelopes.AppAnswer, responses=WRITE)
-async def update_app(box: Box, user: User, app_id: AppId, body: AppPatch) -> Response:
+async def update_app(sandbox: SandboxDep, user: User, app_id: AppId, body: AppPatch) -> Response:
     """Change an app's metadata and branding; what is absent stays, null clears."""
-    async with box.writing(user) as store:
+    async with sandbox.writing(user) as store:
         document = await apps.change(store, await store.app(app_id), body.to_wire())
-    return reply(200, {"app": document})
+    return json_response(200, {"app": document})
 
 
 @router.get("/apps/{appId}/config", operation_id="getAppConfig", response_model=envelopes.ConfigAnswer, responses=READ)
-async def get_config(box: Box, user: User, app_id: AppId) -> Response:
+async def get_config(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
     """Show an app's whole authoring config."""
 
     async def load(store: Store) -> bytes:
-        config = await store.config_text(app_id, await store.app_text(app_id))
+        config = await store.config_json(app_id, await store.app_json(app_id))
         return f'{{"config":{config}}}'.encode("ascii")
 
-    return await box.show(user, (app_id, "config"), load)
+    return await sandbox.cached_response(user, (app_id, "config"), load)
 
 
 @router.post(
@@ -73,8 +73,8 @@ async def get_config(box: Box, user: User, app_id: AppId) -> Response:
         }
     },
 )
-async def deploy_app(box: Box, user: User, app_id: AppId) -> Response:
+async def deploy_app(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
     """Publish an app as it is now, unless something in it could not work."""
-    async with box.writing(user) as store:
+    async with sandbox.writing(user) as store:
         document, endpoint = await apps.deploy(store, await store.app(app_id))
-    return reply(200, {"app": document, "endpoint": endpoint})
+    return json_response(200, {"app": document, "endpoint": endpoint})

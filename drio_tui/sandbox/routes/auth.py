@@ -1,4 +1,4 @@
-"""Auth: an app's connections to the authentication of upstreams."""
+"""Auth connections: how an app authenticates to its upstreams."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from fastapi.responses import Response
 
 from drio_tui.api.json_codec import dumps
 from drio_tui.api.models import AuthConnectionCreate, AuthConnectionPatch
-from drio_tui.sandbox.core import reply
+from drio_tui.sandbox.core import json_response
 from drio_tui.sandbox.providers import providers
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, AuthId, Box, User, one_of
+from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, AuthId, SandboxDep, User, resource_response
 from drio_tui.sandbox.services import auth
 from drio_tui.sandbox.store import Store
 
@@ -17,14 +17,14 @@ router = common.router("Auth")
 
 
 @router.get("/apps/{appId}/auth", operation_id="listAuthConnections", response_model=envelopes.AuthList, responses=READ)
-async def list_auth(box: Box, user: User, app_id: AppId) -> Response:
+async def list_auth(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
     """List an app's auth connections, and the providers that there are."""
 
     async def load(store: Store) -> bytes:
-        texts = ",".join(await store.texts(app_id, "auth"))
+        texts = ",".join(await store.list_json(app_id, "auth"))
         return f'{{"auth":[{texts}],"providers":{dumps(list(providers().values()))}}}'.encode("ascii")
 
-    return await box.show(user, (app_id, "auth"), load)
+    return await sandbox.cached_response(user, (app_id, "auth"), load)
 
 
 @router.post(
@@ -34,12 +34,12 @@ async def list_auth(box: Box, user: User, app_id: AppId) -> Response:
     response_model=envelopes.AuthAnswer,
     responses=WRITE,
 )
-async def create_auth(box: Box, user: User, app_id: AppId, body: AuthConnectionCreate) -> Response:
+async def create_auth(sandbox: SandboxDep, user: User, app_id: AppId, body: AuthConnectionCreate) -> Response:
     """Create an auth connection."""
-    async with box.writing(user) as store:
-        await store.app_text(app_id)
+    async with sandbox.writing(user) as store:
+        await store.app_json(app_id)
         document = await store.view("auth", await auth.create(store, app_id, body.to_wire()))
-    return reply(201, {"auth": document})
+    return json_response(201, {"auth": document})
 
 
 @router.get(
@@ -48,9 +48,9 @@ async def create_auth(box: Box, user: User, app_id: AppId, body: AuthConnectionC
     response_model=envelopes.AuthAnswer,
     responses=READ,
 )
-async def get_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId) -> Response:
+async def get_auth(sandbox: SandboxDep, user: User, app_id: AppId, auth_id: AuthId) -> Response:
     """Show an auth connection."""
-    return await one_of(box, user, app_id, "auth", auth_id)
+    return await resource_response(sandbox, user, app_id, "auth", auth_id)
 
 
 @router.patch(
@@ -59,12 +59,14 @@ async def get_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId) -> Resp
     response_model=envelopes.AuthAnswer,
     responses=WRITE,
 )
-async def update_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId, body: AuthConnectionPatch) -> Response:
+async def update_auth(
+    sandbox: SandboxDep, user: User, app_id: AppId, auth_id: AuthId, body: AuthConnectionPatch
+) -> Response:
     """Change an auth connection; what is absent stays, null clears, objects merge one level."""
-    async with box.writing(user) as store:
-        before = await store.one(app_id, "auth", auth_id)
+    async with sandbox.writing(user) as store:
+        before = await store.get(app_id, "auth", auth_id)
         document = await store.view("auth", await auth.change(store, before, body.to_wire()))
-    return reply(200, {"auth": document})
+    return json_response(200, {"auth": document})
 
 
 @router.delete(
@@ -74,8 +76,8 @@ async def update_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId, body
     response_class=Response,
     responses=DELETE,
 )
-async def delete_auth(box: Box, user: User, app_id: AppId, auth_id: AuthId) -> Response:
+async def delete_auth(sandbox: SandboxDep, user: User, app_id: AppId, auth_id: AuthId) -> Response:
     """Delete an auth connection; refused while something refers to it (`details.referrers`)."""
-    async with box.writing(user) as store:
-        await auth.remove(store, await store.one(app_id, "auth", auth_id))
+    async with sandbox.writing(user) as store:
+        await auth.remove(store, await store.get(app_id, "auth", auth_id))
     return Response(status_code=204)

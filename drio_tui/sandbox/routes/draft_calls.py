@@ -1,4 +1,4 @@
-"""Trying a draft's tools: the sandbox's own addresses, below `/sandbox`, since drio documents nothing like them."""
+"""Routes below `/sandbox` that run a tool of a draft, and return its widget; drio documents no such routes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
 from drio_tui.sandbox.bodies import StrictRoute
-from drio_tui.sandbox.core import reply
-from drio_tui.sandbox.mcp.draft_calls import draft
-from drio_tui.sandbox.routes.common import AppId, Box, ToolId, User
+from drio_tui.sandbox.core import json_response
+from drio_tui.sandbox.mcp.draft_calls import load_draft_tool
+from drio_tui.sandbox.routes.common import AppId, SandboxDep, ToolId, User
 
 router = APIRouter(prefix="/sandbox/apps/{appId}/tools/{toolId}", route_class=StrictRoute, include_in_schema=False)
 
 
-class TryInput(BaseModel):
+class RunInput(BaseModel):
     """The arguments of one call."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -25,16 +25,16 @@ class TryInput(BaseModel):
 
 
 @router.post("/try")
-async def try_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId, body: TryInput) -> Response:
+async def run_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId, body: RunInput) -> Response:
     """Run a tool of the draft once, without its chain."""
-    async with box.reading(user) as store:
-        found = await draft(box, store, app_id, tool_id)
-    return reply(200, await found.run(body.arguments))
+    async with sandbox.reading(user) as store:
+        draft_tool = await load_draft_tool(sandbox, store, app_id, tool_id)
+    return json_response(200, await draft_tool.run(body.arguments))
 
 
 @router.get("/page")
-async def widget_page(box: Box, user: User, app_id: AppId, tool_id: ToolId) -> Response:
-    """The HTML of the widget of a tool of the draft."""
-    async with box.reading(user) as store:
-        found = await draft(box, store, app_id, tool_id)
-    return reply(200, {"html": await found.page()})
+async def widget_page(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId) -> Response:
+    """Return the HTML of the widget of a tool of the draft."""
+    async with sandbox.reading(user) as store:
+        draft_tool = await load_draft_tool(sandbox, store, app_id, tool_id)
+    return json_response(200, {"html": await draft_tool.page()})

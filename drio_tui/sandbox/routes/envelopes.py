@@ -1,4 +1,4 @@
-"""The bodies of answers: each wraps what it carries under its name (contract 1.1)."""
+"""The models of response bodies: each wraps its content in one named property (contract 1.1)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class WidgetAnswer(ApiModel):
 
 
 class DeployProblem(ApiModel):
-    """What in one thing of the app could not work once it is deployed."""
+    """What in one resource of the app could not work once it is deployed."""
 
     code: Literal["unbound_tool", "dangling_binding", "stale_binding", "broken_chain", "broken_action"]
     message: str
@@ -107,6 +107,6 @@ class NotDeployableBody(ErrorBody):
 
 
 class NotDeployable(ErrorEnvelope):
-    """The answer to a deploy that something in the app stands in the way of."""
+    """The answer to a deploy that something in the app prevents."""
 
     error: NotDeployableBody

@@ -5,9 +5,19 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from drio_tui.api.models import IntegrationCreate, IntegrationPatch
-from drio_tui.sandbox.core import reply
+from drio_tui.sandbox.core import json_response
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, IntegrationId, User, list_of, one_of
+from drio_tui.sandbox.routes.common import (
+    DELETE,
+    READ,
+    WRITE,
+    AppId,
+    IntegrationId,
+    SandboxDep,
+    User,
+    list_response,
+    resource_response,
+)
 from drio_tui.sandbox.services import integrations
 
 router = common.router("Integrations")
@@ -19,9 +29,9 @@ router = common.router("Integrations")
     response_model=envelopes.IntegrationList,
     responses=READ,
 )
-async def list_integrations(box: Box, user: User, app_id: AppId) -> Response:
+async def list_integrations(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
     """List an app's integrations."""
-    return await list_of(box, user, app_id, "integration")
+    return await list_response(sandbox, user, app_id, "integration")
 
 
 @router.post(
@@ -31,12 +41,12 @@ async def list_integrations(box: Box, user: User, app_id: AppId) -> Response:
     response_model=envelopes.IntegrationAnswer,
     responses=WRITE,
 )
-async def create_integration(box: Box, user: User, app_id: AppId, body: IntegrationCreate) -> Response:
+async def create_integration(sandbox: SandboxDep, user: User, app_id: AppId, body: IntegrationCreate) -> Response:
     """Create an integration."""
-    async with box.writing(user) as store:
-        await store.app_text(app_id)
+    async with sandbox.writing(user) as store:
+        await store.app_json(app_id)
         document = await store.view("integration", await integrations.create(store, app_id, body.to_wire()))
-    return reply(201, {"integration": document})
+    return json_response(201, {"integration": document})
 
 
 @router.get(
@@ -45,9 +55,9 @@ async def create_integration(box: Box, user: User, app_id: AppId, body: Integrat
     response_model=envelopes.IntegrationAnswer,
     responses=READ,
 )
-async def get_integration(box: Box, user: User, app_id: AppId, integration_id: IntegrationId) -> Response:
+async def get_integration(sandbox: SandboxDep, user: User, app_id: AppId, integration_id: IntegrationId) -> Response:
     """Show an integration."""
-    return await one_of(box, user, app_id, "integration", integration_id)
+    return await resource_response(sandbox, user, app_id, "integration", integration_id)
 
 
 @router.patch(
@@ -57,13 +67,13 @@ async def get_integration(box: Box, user: User, app_id: AppId, integration_id: I
     responses=WRITE,
 )
 async def update_integration(
-    box: Box, user: User, app_id: AppId, integration_id: IntegrationId, body: IntegrationPatch
+    sandbox: SandboxDep, user: User, app_id: AppId, integration_id: IntegrationId, body: IntegrationPatch
 ) -> Response:
     """Change an integration; what is absent stays, null clears, objects merge one level."""
-    async with box.writing(user) as store:
-        before = await store.one(app_id, "integration", integration_id)
+    async with sandbox.writing(user) as store:
+        before = await store.get(app_id, "integration", integration_id)
         document = await store.view("integration", await integrations.change(store, before, body.to_wire()))
-    return reply(200, {"integration": document})
+    return json_response(200, {"integration": document})
 
 
 @router.delete(
@@ -73,8 +83,8 @@ async def update_integration(
     response_class=Response,
     responses=DELETE,
 )
-async def delete_integration(box: Box, user: User, app_id: AppId, integration_id: IntegrationId) -> Response:
+async def delete_integration(sandbox: SandboxDep, user: User, app_id: AppId, integration_id: IntegrationId) -> Response:
     """Delete an integration; refused while something refers to it (`details.referrers`)."""
-    async with box.writing(user) as store:
-        await integrations.remove(store, await store.one(app_id, "integration", integration_id))
+    async with sandbox.writing(user) as store:
+        await integrations.remove(store, await store.get(app_id, "integration", integration_id))
     return Response(status_code=204)

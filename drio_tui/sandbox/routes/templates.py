@@ -7,12 +7,12 @@ from functools import cache
 from fastapi.responses import Response
 from sqlalchemy import select
 
-from drio_tui.sandbox.catalogue import catalogue, find
-from drio_tui.sandbox.core import JSON, as_json
+from drio_tui.sandbox.catalogue import catalogue, find_template
+from drio_tui.sandbox.core import JSON, json_bytes
 from drio_tui.sandbox.oauth import User as UserRow
-from drio_tui.sandbox.problems import missing
+from drio_tui.sandbox.problems import not_found
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import Box, TemplateId, User, errors
+from drio_tui.sandbox.routes.common import SandboxDep, TemplateId, User, errors
 from drio_tui.sandbox.store import Store
 
 router = common.router()
@@ -20,7 +20,7 @@ router = common.router()
 
 @cache
 def _all_templates() -> bytes:
-    return as_json({"templates": [template.as_wire() for template in catalogue().values()]})
+    return json_bytes({"templates": [template.as_wire() for template in catalogue().values()]})
 
 
 @router.get(
@@ -44,18 +44,18 @@ async def list_templates() -> Response:
 )
 async def get_template(template_id: TemplateId) -> Response:
     """Show one template and what it brings."""
-    template = find(template_id)
+    template = find_template(template_id)
     if template is None:
-        raise missing("template")
-    return Response(as_json({"template": template.as_wire()}), media_type=JSON)
+        raise not_found("template")
+    return Response(json_bytes({"template": template.as_wire()}), media_type=JSON)
 
 
 @router.get("/me", operation_id="getMe", tags=["Me"], response_model=envelopes.UserAnswer, responses=errors(401))
-async def get_me(box: Box, user: User) -> Response:
+async def get_me(sandbox: SandboxDep, user: User) -> Response:
     """Say who is signed in."""
 
     async def load(store: Store) -> bytes:
         row = (await store.session.scalars(select(UserRow).where(UserRow.id == user.user_id))).one()
-        return as_json({"user": {"id": row.id, "email": row.email, "name": row.name, "image": row.image}})
+        return json_bytes({"user": {"id": row.id, "email": row.email, "name": row.name, "image": row.image}})
 
-    return await box.show(user, ("me",), load)
+    return await sandbox.cached_response(user, ("me",), load)

@@ -5,18 +5,28 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from drio_tui.api.models import BindingInput, ChainInput, ToolCreate, ToolPatch
-from drio_tui.sandbox.core import reply
+from drio_tui.sandbox.core import json_response
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, ToolId, User, list_of, one_of
+from drio_tui.sandbox.routes.common import (
+    DELETE,
+    READ,
+    WRITE,
+    AppId,
+    SandboxDep,
+    ToolId,
+    User,
+    list_response,
+    resource_response,
+)
 from drio_tui.sandbox.services import tools
 
 router = common.router("Tools")
 
 
 @router.get("/apps/{appId}/tools", operation_id="listTools", response_model=envelopes.ToolList, responses=READ)
-async def list_tools(box: Box, user: User, app_id: AppId) -> Response:
+async def list_tools(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
     """List an app's tools."""
-    return await list_of(box, user, app_id, "tool")
+    return await list_response(sandbox, user, app_id, "tool")
 
 
 @router.post(
@@ -26,18 +36,18 @@ async def list_tools(box: Box, user: User, app_id: AppId) -> Response:
     response_model=envelopes.ToolAnswer,
     responses=WRITE,
 )
-async def create_tool(box: Box, user: User, app_id: AppId, body: ToolCreate) -> Response:
+async def create_tool(sandbox: SandboxDep, user: User, app_id: AppId, body: ToolCreate) -> Response:
     """Create a tool."""
-    async with box.writing(user) as store:
-        await store.app_text(app_id)
+    async with sandbox.writing(user) as store:
+        await store.app_json(app_id)
         document = await store.view("tool", await tools.create(store, app_id, body.to_wire()))
-    return reply(201, {"tool": document})
+    return json_response(201, {"tool": document})
 
 
 @router.get("/apps/{appId}/tools/{toolId}", operation_id="getTool", response_model=envelopes.ToolAnswer, responses=READ)
-async def get_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId) -> Response:
+async def get_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId) -> Response:
     """Show a tool."""
-    return await one_of(box, user, app_id, "tool", tool_id)
+    return await resource_response(sandbox, user, app_id, "tool", tool_id)
 
 
 @router.patch(
@@ -46,12 +56,12 @@ async def get_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId) -> Resp
     response_model=envelopes.ToolAnswer,
     responses=WRITE,
 )
-async def update_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId, body: ToolPatch) -> Response:
+async def update_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId, body: ToolPatch) -> Response:
     """Change a tool; what is absent stays, null clears, objects merge one level."""
-    async with box.writing(user) as store:
-        before = await store.one(app_id, "tool", tool_id)
+    async with sandbox.writing(user) as store:
+        before = await store.get(app_id, "tool", tool_id)
         document = await store.view("tool", await tools.change(store, before, body.to_wire()))
-    return reply(200, {"tool": document})
+    return json_response(200, {"tool": document})
 
 
 @router.delete(
@@ -61,10 +71,10 @@ async def update_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId, body
     response_class=Response,
     responses=DELETE,
 )
-async def delete_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId) -> Response:
+async def delete_tool(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId) -> Response:
     """Delete a tool; refused while something refers to it (`details.referrers`)."""
-    async with box.writing(user) as store:
-        await tools.remove(store, await store.one(app_id, "tool", tool_id))
+    async with sandbox.writing(user) as store:
+        await tools.remove(store, await store.get(app_id, "tool", tool_id))
     return Response(status_code=204)
 
 
@@ -74,12 +84,12 @@ async def delete_tool(box: Box, user: User, app_id: AppId, tool_id: ToolId) -> R
     response_model=envelopes.ToolAnswer,
     responses=WRITE,
 )
-async def set_binding(box: Box, user: User, app_id: AppId, tool_id: ToolId, body: BindingInput) -> Response:
+async def set_binding(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId, body: BindingInput) -> Response:
     """Bind a tool to an operation as that is now."""
-    async with box.writing(user) as store:
-        before = await store.one(app_id, "tool", tool_id)
+    async with sandbox.writing(user) as store:
+        before = await store.get(app_id, "tool", tool_id)
         document = await store.view("tool", await tools.bind(store, before, body.to_wire()))
-    return reply(200, {"tool": document})
+    return json_response(200, {"tool": document})
 
 
 @router.put(
@@ -88,9 +98,9 @@ async def set_binding(box: Box, user: User, app_id: AppId, tool_id: ToolId, body
     response_model=envelopes.ToolAnswer,
     responses=WRITE,
 )
-async def set_chain(box: Box, user: User, app_id: AppId, tool_id: ToolId, body: ChainInput) -> Response:
+async def set_chain(sandbox: SandboxDep, user: User, app_id: AppId, tool_id: ToolId, body: ChainInput) -> Response:
     """Replace the tools that a tool hands its result to; [] clears them."""
-    async with box.writing(user) as store:
-        before = await store.one(app_id, "tool", tool_id)
+    async with sandbox.writing(user) as store:
+        before = await store.get(app_id, "tool", tool_id)
         document = await store.view("tool", await tools.set_chain(store, before, body.next_tool_ids))
-    return reply(200, {"tool": document})
+    return json_response(200, {"tool": document})

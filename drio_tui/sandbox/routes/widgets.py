@@ -5,18 +5,28 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from drio_tui.api.models import ActionsInput, WidgetCreate, WidgetPatch
-from drio_tui.sandbox.core import reply
+from drio_tui.sandbox.core import json_response
 from drio_tui.sandbox.routes import common, envelopes
-from drio_tui.sandbox.routes.common import DELETE, READ, WRITE, AppId, Box, User, WidgetId, list_of, one_of
+from drio_tui.sandbox.routes.common import (
+    DELETE,
+    READ,
+    WRITE,
+    AppId,
+    SandboxDep,
+    User,
+    WidgetId,
+    list_response,
+    resource_response,
+)
 from drio_tui.sandbox.services import widgets
 
 router = common.router("Widgets")
 
 
 @router.get("/apps/{appId}/widgets", operation_id="listWidgets", response_model=envelopes.WidgetList, responses=READ)
-async def list_widgets(box: Box, user: User, app_id: AppId) -> Response:
+async def list_widgets(sandbox: SandboxDep, user: User, app_id: AppId) -> Response:
     """List an app's widgets."""
-    return await list_of(box, user, app_id, "widget")
+    return await list_response(sandbox, user, app_id, "widget")
 
 
 @router.post(
@@ -26,12 +36,12 @@ async def list_widgets(box: Box, user: User, app_id: AppId) -> Response:
     response_model=envelopes.WidgetAnswer,
     responses=WRITE,
 )
-async def create_widget(box: Box, user: User, app_id: AppId, body: WidgetCreate) -> Response:
+async def create_widget(sandbox: SandboxDep, user: User, app_id: AppId, body: WidgetCreate) -> Response:
     """Create a widget."""
-    async with box.writing(user) as store:
-        await store.app_text(app_id)
+    async with sandbox.writing(user) as store:
+        await store.app_json(app_id)
         document = await store.view("widget", await widgets.create(store, app_id, body.to_wire()))
-    return reply(201, {"widget": document})
+    return json_response(201, {"widget": document})
 
 
 @router.get(
@@ -40,9 +50,9 @@ async def create_widget(box: Box, user: User, app_id: AppId, body: WidgetCreate)
     response_model=envelopes.WidgetAnswer,
     responses=READ,
 )
-async def get_widget(box: Box, user: User, app_id: AppId, widget_id: WidgetId) -> Response:
+async def get_widget(sandbox: SandboxDep, user: User, app_id: AppId, widget_id: WidgetId) -> Response:
     """Show a widget."""
-    return await one_of(box, user, app_id, "widget", widget_id)
+    return await resource_response(sandbox, user, app_id, "widget", widget_id)
 
 
 @router.patch(
@@ -51,12 +61,14 @@ async def get_widget(box: Box, user: User, app_id: AppId, widget_id: WidgetId) -
     response_model=envelopes.WidgetAnswer,
     responses=WRITE,
 )
-async def update_widget(box: Box, user: User, app_id: AppId, widget_id: WidgetId, body: WidgetPatch) -> Response:
+async def update_widget(
+    sandbox: SandboxDep, user: User, app_id: AppId, widget_id: WidgetId, body: WidgetPatch
+) -> Response:
     """Change a widget; what is absent stays, null clears, objects merge one level."""
-    async with box.writing(user) as store:
-        before = await store.one(app_id, "widget", widget_id)
+    async with sandbox.writing(user) as store:
+        before = await store.get(app_id, "widget", widget_id)
         document = await store.view("widget", await widgets.change(store, before, body.to_wire()))
-    return reply(200, {"widget": document})
+    return json_response(200, {"widget": document})
 
 
 @router.delete(
@@ -66,10 +78,10 @@ async def update_widget(box: Box, user: User, app_id: AppId, widget_id: WidgetId
     response_class=Response,
     responses=DELETE,
 )
-async def delete_widget(box: Box, user: User, app_id: AppId, widget_id: WidgetId) -> Response:
+async def delete_widget(sandbox: SandboxDep, user: User, app_id: AppId, widget_id: WidgetId) -> Response:
     """Delete a widget; refused while something refers to it (`details.referrers`)."""
-    async with box.writing(user) as store:
-        await widgets.remove(store, await store.one(app_id, "widget", widget_id))
+    async with sandbox.writing(user) as store:
+        await widgets.remove(store, await store.get(app_id, "widget", widget_id))
     return Response(status_code=204)
 
 
@@ -79,10 +91,12 @@ async def delete_widget(box: Box, user: User, app_id: AppId, widget_id: WidgetId
     response_model=envelopes.WidgetAnswer,
     responses=WRITE,
 )
-async def set_actions(box: Box, user: User, app_id: AppId, widget_id: WidgetId, body: ActionsInput) -> Response:
+async def set_actions(
+    sandbox: SandboxDep, user: User, app_id: AppId, widget_id: WidgetId, body: ActionsInput
+) -> Response:
     """Replace a widget's actions; [] clears them."""
-    async with box.writing(user) as store:
-        before = await store.one(app_id, "widget", widget_id)
+    async with sandbox.writing(user) as store:
+        before = await store.get(app_id, "widget", widget_id)
         actions = body.to_wire()["actions"]
         document = await store.view("widget", await widgets.set_actions(store, before, actions))
-    return reply(200, {"widget": document})
+    return json_response(200, {"widget": document})

@@ -1,5 +1,5 @@
-"""What may be created and changed, kind by kind: the rules that every document of the sandbox keeps.
+"""The rules for creating, changing and deleting apps and resources, one module per kind.
 
-Each module has `RULES` and functions that take an open `Store`, so that the routes and the template
-catalogue build resources in the same way.
+Each module has `RULES` and functions that take an open `Store`, so that the routes and the templates create
+resources in the same way.
 """

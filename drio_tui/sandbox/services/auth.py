@@ -1,4 +1,4 @@
-"""Auth connections: how an app signs in to an upstream."""
+"""Auth connections: how an app authenticates to an upstream."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from drio_tui.sandbox.mcp.deployment_store import open_members, sealed_members
-from drio_tui.sandbox.misplaced import misplaced
+from drio_tui.sandbox.mcp.deployment_store import seal_secrets, unseal_secrets
+from drio_tui.sandbox.misplaced import misplaced_secrets
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.problems import invalid, unknown
-from drio_tui.sandbox.providers import providers, secret_members, split, verdict
-from drio_tui.sandbox.references import refuse_if_referred
-from drio_tui.sandbox.services.common import settle_key
+from drio_tui.sandbox.problems import invalid, unknown_reference
+from drio_tui.sandbox.providers import connection_status, providers, secret_properties, split_config
+from drio_tui.sandbox.references import refuse_if_referenced
+from drio_tui.sandbox.services.common import assign_key
 from drio_tui.sandbox.store import Store
 from drio_tui.sandbox.tables import SecretRow
 
@@ -26,14 +26,14 @@ RULES = Rules(
         "grants", "lastValidatedAt", "lastError",
     ),
     required=frozenset({"name"}),
-    fixed=frozenset({"id", "appId", "providerId", "providerName", "status", "lastValidatedAt", "lastError"}),
+    read_only=frozenset({"id", "appId", "providerId", "providerName", "status", "lastValidatedAt", "lastError"}),
     defaults={"grants": []},
-    elsewhere={"providerKey": "POST, when the connection is created"},
+    set_elsewhere={"providerKey": "POST, when the connection is created"},
 )  # fmt: skip
 
 
 async def create(store: Store, app_id: str, body: Document) -> Document:
-    """A new connection. Raises `Problem` 400 for the provider, 409 for the key."""
+    """Create a connection. Raises `Problem` 400 for the provider and misplaced secrets, 409 for the key."""
     provider = providers().get(body["providerKey"])
     if provider is None:
         raise invalid([("providerKey", "there is no such provider")])
@@ -45,75 +45,79 @@ async def create(store: Store, app_id: str, body: Document) -> Document:
         providerId=provider["id"],
         providerName=provider["name"],
     )
-    await settle_key(store, "auth", document)
-    config, secrets = split(provider, {"type": provider["kind"]} | (document["config"] or {}))
+    await assign_key(store, "auth", document)
+    config, secrets = split_config(provider, {"type": provider["kind"]} | (document["config"] or {}))
     document["config"] = config
     secrets = {name: value for name, value in secrets.items() if value is not None}
-    reference = _external(document["secretRef"], None)
-    _judge(provider, document, secrets)
+    reference = _external_reference(document["secretRef"], None)
+    _update_status(provider, document, secrets)
     document["secretRef"] = new_id("secret") if secrets else reference
     await store.add("auth", document)
-    await _keep(store, document, secrets)
+    await _save_secrets(store, document, secrets)
     return document
 
 
 async def change(store: Store, document: Document, patch: Document) -> Document:
-    """The connection after `patch`; a secret member of `config` replaces that secret, null removes it."""
+    """Apply `patch` to the connection; a secret property of `config` replaces that secret, null removes it.
+
+    Raises `Problem` 400 and 409.
+    """
     provider = providers()[document["providerKey"]]
     _refuse_misplaced(provider, patch, document)
-    secrets = await _secrets(store, document)
-    moved = "secretRef" in patch and patch["secretRef"] != document["secretRef"]
-    if moved:
-        _external(patch["secretRef"], document["secretRef"])
+    secrets = await _load_secrets(store, document)
+    reference_changed = "secretRef" in patch and patch["secretRef"] != document["secretRef"]
+    if reference_changed:
+        _external_reference(patch["secretRef"], document["secretRef"])
         secrets = {}
-    given = patch.get("config")
-    if isinstance(given, dict):
-        open_members, hidden = split(provider, given)
-        patch = patch | {"config": open_members}
-        secrets = {name: value for name, value in (secrets | hidden).items() if value is not None}
-        if moved and patch["secretRef"] is not None and secrets:
+    config_patch = patch.get("config")
+    if isinstance(config_patch, dict):
+        public, secret = split_config(provider, config_patch)
+        patch = patch | {"config": public}
+        secrets = {name: value for name, value in (secrets | secret).items() if value is not None}
+        if reference_changed and patch["secretRef"] is not None and secrets:
             raise invalid([(f"config.{name}", "is kept elsewhere: give it or secretRef, not both") for name in secrets])
     elif "config" in patch:
         secrets = {}
     result = RULES.patched(document, patch)
-    await settle_key(store, "auth", result, document["key"])
+    await assign_key(store, "auth", result, document["key"])
     result["config"] = result["config"] or {"type": provider["kind"]}
     if secrets:
-        own = await _own_reference(store, document)
-        result["secretRef"] = own or new_id("secret")
-    elif _is_ours(result["secretRef"]):
+        reference = await _stored_reference(store, document)
+        result["secretRef"] = reference or new_id("secret")
+    elif _is_internal(result["secretRef"]):
         result["secretRef"] = None
-    _judge(provider, result, secrets)
+    _update_status(provider, result, secrets)
     await store.save(result)
-    await _keep(store, result, secrets)
+    await _save_secrets(store, result, secrets)
     return result
 
 
 async def remove(store: Store, document: Document) -> None:
-    await refuse_if_referred(store, document["appId"], "auth", document)
+    """Delete the connection and its secrets. Raises `Problem` 409 while an integration uses it."""
+    await refuse_if_referenced(store, document["appId"], "auth", document)
     await store.remove(document["id"])
 
 
-def _refuse_misplaced(provider: Document, given: Document, before: Document) -> None:
-    """Raise `Problem` 400 for secrets under names that the provider does not define, naming the right member."""
-    named = " or ".join(f"config.{name}" for name in sorted(secret_members(provider)))
-    advice = f"the secret of {provider['name']} goes into {named}" if named else f"{provider['name']} takes no secret"
-    wrong = list(misplaced(given, RULES.known, before, advice))
-    config = given.get("config")
+def _refuse_misplaced(provider: Document, body: Document, before: Document) -> None:
+    """Raise `Problem` 400 for secrets under names that the provider does not define, naming the right property."""
+    names = " or ".join(f"config.{name}" for name in sorted(secret_properties(provider)))
+    advice = f"the secret of {provider['name']} goes into {names}" if names else f"{provider['name']} takes no secret"
+    errors = list(misplaced_secrets(body, RULES.known, before, advice))
+    config = body.get("config")
     if isinstance(config, dict):
         known = provider["configSchema"]["properties"]
-        wrong += misplaced(config, known, before.get("config"), advice, "config.")
-    if wrong:
-        raise invalid(wrong)
+        errors += misplaced_secrets(config, known, before.get("config"), advice, "config.")
+    if errors:
+        raise invalid(errors)
 
 
-def _judge(provider: Document, document: Document, secrets: Document) -> None:
-    """Set the status, and what it rests on. A secret kept elsewhere counts as there."""
-    elsewhere: Document = {}
-    if document["secretRef"] and not _is_ours(document["secretRef"]):
-        hidden = split(provider, dict.fromkeys(provider["configSchema"]["properties"], "kept elsewhere"))[1]
-        elsewhere = hidden
-    status, reasons = verdict(provider, document["config"], elsewhere | secrets)
+def _update_status(provider: Document, document: Document, secrets: Document) -> None:
+    """Set `status`, `lastValidatedAt` and `lastError`. A secret that is kept elsewhere counts as present."""
+    external: Document = {}
+    if document["secretRef"] and not _is_internal(document["secretRef"]):
+        names = provider["configSchema"]["properties"]
+        external = split_config(provider, dict.fromkeys(names, "kept elsewhere"))[1]
+    status, reasons = connection_status(provider, document["config"], external | secrets)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     document["status"] = status
     document["lastValidatedAt"] = now if status == "valid" else document["lastValidatedAt"]
@@ -121,38 +125,40 @@ def _judge(provider: Document, document: Document, secrets: Document) -> None:
         None
         if status == "valid"
         else {
-            "message": "; ".join(f"{path} {why}" for path, why in reasons),
-            "fields": [{"path": path, "message": why} for path, why in reasons],
+            "message": "; ".join(f"{path} {message}" for path, message in reasons),
+            "fields": [{"path": path, "message": message} for path, message in reasons],
         }
     )
 
 
-def _is_ours(reference: str | None) -> bool:
+def _is_internal(reference: str | None) -> bool:
+    """Whether a `secretRef` names a secret that the sandbox stores."""
     return reference is not None and reference.startswith("secret_")
 
 
-def _external(reference: str | None, own: str | None) -> str | None:
-    """`reference`, unless it names a secret of this sandbox that is not the connection's own (409)."""
-    if _is_ours(reference) and reference != own:
-        raise unknown("secret", ["secretRef"])
+def _external_reference(reference: str | None, own_reference: str | None) -> str | None:
+    """Return `reference`. Raises `Problem` 409 if it names a secret that the sandbox stores for another connection."""
+    if _is_internal(reference) and reference != own_reference:
+        raise unknown_reference("secret", ["secretRef"])
     return reference
 
 
-async def _own_reference(store: Store, document: Document) -> str | None:
-    found: str | None = await store.session.scalar(select(SecretRow.id).where(SecretRow.auth_id == document["id"]))
-    return found
+async def _stored_reference(store: Store, document: Document) -> str | None:
+    """Return the id of the connection's stored secrets, None if there are none."""
+    secret_id: str | None = await store.session.scalar(select(SecretRow.id).where(SecretRow.auth_id == document["id"]))
+    return secret_id
 
 
-async def _secrets(store: Store, document: Document) -> Document:
-    kept = select(SecretRow.id, SecretRow.members).where(SecretRow.auth_id == document["id"])
-    row = (await store.session.execute(kept)).first()
-    return {} if row is None else await open_members(store.settings.vault, row[0], row[1])
+async def _load_secrets(store: Store, document: Document) -> Document:
+    query = select(SecretRow.id, SecretRow.members).where(SecretRow.auth_id == document["id"])
+    row = (await store.session.execute(query)).first()
+    return {} if row is None else await unseal_secrets(store.settings.cipher, row[0], row[1])
 
 
-async def _keep(store: Store, document: Document, secrets: Document) -> None:
+async def _save_secrets(store: Store, document: Document, secrets: Document) -> None:
     await store.session.execute(delete(SecretRow).where(SecretRow.auth_id == document["id"]))
     if secrets:
-        sealed = await sealed_members(store, document["secretRef"], secrets)
+        sealed = await seal_secrets(store, document["secretRef"], secrets)
         await store.session.execute(
             insert(SecretRow).values(id=document["secretRef"], auth_id=document["id"], members=sealed)
         )

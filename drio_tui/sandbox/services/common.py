@@ -1,26 +1,26 @@
-"""What the kinds have in common."""
+"""Rules that all kinds share."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from drio_tui.naming import kebab, unused
-from drio_tui.sandbox.problems import clash
+from drio_tui.sandbox.problems import conflict
 from drio_tui.sandbox.store import Store
 
 Document = dict[str, Any]
 
 
-async def settle_key(store: Store, kind: str, document: Document, before: str | None = None) -> None:
-    """Give the document its key: the one it asks for (409 when taken), else one made from its name.
+async def assign_key(store: Store, kind: str, document: Document, old_key: str | None = None) -> None:
+    """Check the document's key, or set one derived from its name. Raises `Problem` 409 if the key is taken.
 
-    `before` is the key it has had, which is always free for itself.
+    `old_key` is its key until now, which is not taken for itself.
     """
-    wanted = document.get("key")
-    if wanted is not None and wanted == before:
+    key = document.get("key")
+    if key is not None and key == old_key:
         return
-    taken = await store.keys(document["appId"], kind) - {before}
-    if wanted is None:
+    taken = await store.keys(document["appId"], kind) - {old_key}
+    if key is None:
         document["key"] = unused(kebab(document["name"], kind), taken)
-    elif wanted in taken:
-        raise clash("key", wanted)
+    elif key in taken:
+        raise conflict("key", key)

@@ -1,4 +1,4 @@
-"""Tools: what models can call, what each is bound to, and what it hands its result to."""
+"""Tools, which models can call: their bindings to operations, and their chains."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.problems import Field, Problem, invalid, unknown
-from drio_tui.sandbox.references import cycle_through, refuse_if_referred
+from drio_tui.sandbox.problems import FieldError, Problem, invalid, unknown_reference
+from drio_tui.sandbox.references import cycle_through, refuse_if_referenced
 from drio_tui.sandbox.services import pairing
-from drio_tui.sandbox.services.common import settle_key
+from drio_tui.sandbox.services.common import assign_key
 from drio_tui.sandbox.store import Store, by_id
 
 Document = dict[str, Any]
@@ -20,32 +20,32 @@ RULES = Rules(
         "nextToolIds", "widgetId",
     ),
     required=frozenset({"name"}),
-    fixed=frozenset({"id", "appId"}),
+    read_only=frozenset({"id", "appId"}),
     defaults={"kind": "function", "isEnabled": True, "annotations": {}, "nextToolIds": []},
-    elsewhere={"binding": "PUT …/binding", "nextToolIds": "PUT …/chain"},
+    set_elsewhere={"binding": "PUT …/binding", "nextToolIds": "PUT …/chain"},
 )  # fmt: skip
 
 
 async def create(store: Store, app_id: str, body: Document) -> Document:
-    """A new tool, last in the list unless it says otherwise.
+    """Create a tool, last in the list unless it has an `order`.
 
-    Raises `Problem` 409 for the key and for ids, 400 for a chain that cannot be.
+    Raises `Problem` 409 for the key and for unknown ids, 400 for a chain that is not allowed.
     """
-    last = await store.next_rank(app_id)
-    given = {name: value for name, value in body.items() if name not in ("binding", "nextToolIds") or value is None}
-    document = RULES.new(given, id=new_id("tool"), appId=app_id)
+    next_rank = await store.next_rank(app_id)
+    values = {name: value for name, value in body.items() if name not in ("binding", "nextToolIds") or value is None}
+    document = RULES.new(values, id=new_id("tool"), appId=app_id)
     if document["order"] is None:
-        document["order"] = last
+        document["order"] = next_rank
     if body.get("binding") is not None:
-        document["binding"] = await _binding(store, app_id, body["binding"], "binding.")
-    document["nextToolIds"] = await _chain(store, document, body.get("nextToolIds") or [])
-    await settle_key(store, "tool", document)
+        document["binding"] = await _current_binding(store, app_id, body["binding"], "binding.")
+    document["nextToolIds"] = await _checked_chain(store, document, body.get("nextToolIds") or [])
+    await assign_key(store, "tool", document)
     await store.add("tool", document, rank=document["order"])
-    return await pairing.give_tool_its_widget(store, document, None)
+    return await pairing.update_widgets(store, document, None)
 
 
 async def change(store: Store, document: Document, patch: Document) -> Document:
-    """The tool after `patch`. `"binding": null` takes the binding away, which has no route of its own."""
+    """Apply `patch` to the tool; `"binding": null` unbinds it, since no route does. Raises `Problem` 400 and 409."""
     unbound = "binding" in patch and patch["binding"] is None
     base = document | {"binding": None} if unbound else await store.view("tool", document)
     result = RULES.patched(base, patch)
@@ -53,64 +53,69 @@ async def change(store: Store, document: Document, patch: Document) -> Document:
         result["binding"] = document["binding"]
     if result["order"] is None:
         result["order"] = await store.next_rank(document["appId"])
-    await settle_key(store, "tool", result, document["key"])
+    await assign_key(store, "tool", result, document["key"])
     await store.save(result, rank=result["order"])
-    return await pairing.give_tool_its_widget(store, result, document["widgetId"])
+    return await pairing.update_widgets(store, result, document["widgetId"])
 
 
 async def bind(store: Store, document: Document, body: Document) -> Document:
-    """The tool bound to an operation as that is now; the body's own hash and status do not count."""
-    result = document | {"binding": await _binding(store, document["appId"], body, "")}
+    """Bind the tool to an operation in its current state; hash and status in the body are ignored."""
+    result = document | {"binding": await _current_binding(store, document["appId"], body, "")}
     await store.save(result, rank=result["order"])
     return result
 
 
-async def set_chain(store: Store, document: Document, following: list[str]) -> Document:
-    """The tool with another chain, replaced whole."""
-    result = document | {"nextToolIds": await _chain(store, document, following)}
+async def set_chain(store: Store, document: Document, next_ids: list[str]) -> Document:
+    """Replace the tool's next tools. Raises `Problem` 400 and 409."""
+    result = document | {"nextToolIds": await _checked_chain(store, document, next_ids)}
     await store.save(result, rank=result["order"])
     return result
 
 
 async def remove(store: Store, document: Document) -> None:
-    await refuse_if_referred(store, document["appId"], "tool", document)
+    """Delete the tool. Raises `Problem` 409 while another resource refers to it."""
+    await refuse_if_referenced(store, document["appId"], "tool", document)
     await store.remove(document["id"])
 
 
-async def _binding(store: Store, app_id: str, body: Document, prefix: str) -> Document:
-    operation = await store.referred(
+async def _current_binding(store: Store, app_id: str, body: Document, prefix: str) -> Document:
+    """Return the binding in `body` with the operation's current hash. Raises `Problem` 409."""
+    operation = await store.get_referenced(
         app_id, "operation", body["integrationOperationId"], f"{prefix}integrationOperationId"
     )
-    bound = {name: value for name, value in body.items() if name not in ("schemaHashAtBindTime", "status")}
-    return bound | {"schemaHashAtBindTime": operation["schemaHash"], "status": "ready"}
+    binding = {name: value for name, value in body.items() if name not in ("schemaHashAtBindTime", "status")}
+    return binding | {"schemaHashAtBindTime": operation["schemaHash"], "status": "ready"}
 
 
-async def _chain(store: Store, document: Document, following: list[str]) -> list[str]:
-    """`following`, where each is another tool of the app, named once, and no way leads back."""
-    if not following:
+async def _checked_chain(store: Store, document: Document, next_ids: list[str]) -> list[str]:
+    """Return `next_ids`, each another tool of the app, without duplicates or cycles. Raises `Problem` 400 and 409."""
+    if not next_ids:
         return []
-    tools = by_id(await store.all(document["appId"], "tool"))
-    wrong: list[Field] = []
-    absent: list[Field] = []
-    for index, tool_id in enumerate(following):
+    tools = by_id(await store.list_all(document["appId"], "tool"))
+    errors: list[FieldError] = []
+    unknown: list[FieldError] = []
+    for index, tool_id in enumerate(next_ids):
         path = f"nextToolIds.{index}"
         if tool_id == document["id"]:
-            wrong.append((path, "a tool cannot follow itself"))
+            errors.append((path, "a tool cannot follow itself"))
         elif tool_id not in tools:
-            absent.append((path, "no such tool"))
-        elif tool_id in following[:index]:
-            wrong.append((path, "is there twice"))
-    if wrong:
-        raise invalid(wrong + absent)
-    if absent:
-        raise unknown("tool", [path for path, _ in absent])
-    chain = {tool["id"]: tool["nextToolIds"] for tool in tools.values()} | {document["id"]: following}
-    if way := cycle_through(document["id"], chain):
-        names = [tools.get(tool_id, document)["name"] for tool_id in way]
-        index = following.index(way[1])
+            unknown.append((path, "no such tool"))
+        elif tool_id in next_ids[:index]:
+            errors.append((path, "is there twice"))
+    if errors:
+        raise invalid(errors + unknown)
+    if unknown:
+        raise unknown_reference("tool", [path for path, _ in unknown])
+    chain = {tool["id"]: tool["nextToolIds"] for tool in tools.values()} | {document["id"]: next_ids}
+    if cycle := cycle_through(document["id"], chain):
+        names = [tools.get(tool_id, document)["name"] for tool_id in cycle]
+        index = next_ids.index(cycle[1])
         raise Problem(
             400,
             f"The chain would go round: {' → '.join(names)}.",
-            details={"fields": [{"path": f"nextToolIds.{index}", "message": "leads back to this tool"}], "cycle": way},
+            details={
+                "fields": [{"path": f"nextToolIds.{index}", "message": "leads back to this tool"}],
+                "cycle": cycle,
+            },
         )
-    return following
+    return next_ids

@@ -1,4 +1,4 @@
-"""Widgets: how a tool's result is shown, and what happens on events in it."""
+"""Widgets: how a tool's result is shown, and the actions on events in it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.references import refuse_if_referred
-from drio_tui.sandbox.serialization import targets
+from drio_tui.sandbox.references import refuse_if_referenced
+from drio_tui.sandbox.serialization import action_targets
 from drio_tui.sandbox.services import pairing
-from drio_tui.sandbox.services.common import settle_key
+from drio_tui.sandbox.services.common import assign_key
 from drio_tui.sandbox.store import Store
 
 Document = dict[str, Any]
@@ -17,45 +17,47 @@ Document = dict[str, Any]
 RULES = Rules(
     order=("id", "appId", "toolId", "key", "name", "primitive", "displayMode", "visibility", "config", "actions"),
     required=frozenset({"name", "toolId", "primitive"}),
-    fixed=frozenset({"id", "appId"}),
+    read_only=frozenset({"id", "appId"}),
     defaults={"displayMode": "inline", "visibility": "visible", "config": {}, "actions": []},
-    elsewhere={"actions": "PUT …/actions"},
+    set_elsewhere={"actions": "PUT …/actions"},
 )
 
 
 async def create(store: Store, app_id: str, body: Document) -> Document:
-    """A new widget, which its tool shows from now on. Raises `Problem` 409 for a tool and the key."""
-    await store.app_text(app_id)
+    """Create a widget, the widget of its tool from then on. Raises `Problem` 404 for the app, 409 for tools and key."""
+    await store.app_json(app_id)
     document = RULES.new(body, id=new_id("widget"), appId=app_id)
-    await _check(store, document)
-    await settle_key(store, "widget", document)
+    await _check_targets(store, document)
+    await assign_key(store, "widget", document)
     await store.add("widget", document)
-    return await pairing.give_widget_its_tool(store, document, None)
+    return await pairing.update_tools(store, document, None)
 
 
 async def change(store: Store, document: Document, patch: Document) -> Document:
-    """The widget after `patch`."""
-    shown = await store.view("widget", document)
-    result = RULES.patched(shown, patch)
-    await settle_key(store, "widget", result, document["key"])
+    """Apply `patch` to the widget. Raises `Problem` 400 and 409."""
+    view = await store.view("widget", document)
+    result = RULES.patched(view, patch)
+    await assign_key(store, "widget", result, document["key"])
     await store.save(result)
-    return await pairing.give_widget_its_tool(store, result, document["toolId"])
+    return await pairing.update_tools(store, result, document["toolId"])
 
 
 async def set_actions(store: Store, document: Document, actions: list[Document]) -> Document:
-    """The widget with other actions, replaced whole."""
+    """Replace the widget's actions. Raises `Problem` 409 for an unknown tool."""
     result = document | {"actions": actions}
-    await _check(store, result)
+    await _check_targets(store, result)
     await store.save(result)
     return result
 
 
 async def remove(store: Store, document: Document) -> None:
-    await refuse_if_referred(store, document["appId"], "widget", document)
-    await pairing.leave_tool(store, document)
+    """Delete the widget and clear its tool's `widgetId`."""
+    await refuse_if_referenced(store, document["appId"], "widget", document)
+    await pairing.clear_widget_id(store, document)
     await store.remove(document["id"])
 
 
-async def _check(store: Store, document: Document) -> None:
-    for index, target in targets(document):
-        await store.referred(document["appId"], "tool", target, f"actions.{index}.targetToolId")
+async def _check_targets(store: Store, document: Document) -> None:
+    """Raise `Problem` 409 if an action calls a tool that is not in the app."""
+    for index, target_id in action_targets(document):
+        await store.get_referenced(document["appId"], "tool", target_id, f"actions.{index}.targetToolId")

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over its DevTools protocol: no more than these tests need."""
+"""A headless Chromium, controlled by the DevTools protocol."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import httpx
 from websockets.sync.client import ClientConnection, connect
 
 BINARY = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (found := shutil.which(name))),
+    (path for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (path := shutil.which(name))),
     None,
 )
 
 
 class Page:
-    """One tab. `errors` are what its console and its security policy complained of."""
+    """One tab. `errors` are those of its console and its security policy, `requested` the URLs that it requested."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -57,18 +57,18 @@ class Page:
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def run(self, source: str) -> Any:
-        """The value of a JavaScript expression; a promise is waited for."""
-        answer = self.send("Runtime.evaluate", expression=source, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+        """Return the value of a JavaScript expression, of a promise once it is resolved."""
+        result = self.send("Runtime.evaluate", expression=source, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
 
     def until(self, source: str, seconds: float = 20) -> Any:
-        """The first value of the expression that is something."""
+        """Wait until the expression is truthy; return its value."""
         deadline = time.monotonic() + seconds
-        while not (found := self.run(source)):
+        while not (value := self.run(source)):
             assert time.monotonic() < deadline, f"never came true: {source}"
             self.run("new Promise((resolve) => setTimeout(resolve, 20))")
-        return found
+        return value
 
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
@@ -76,7 +76,7 @@ class Page:
 
 @contextlib.contextmanager
 def browser(folder: Path) -> Iterator[Page]:
-    """A page of a new browser whose profile is in `folder`."""
+    """Start a browser with its profile in `folder`; yield a page."""
     assert BINARY
     process = subprocess.Popen(
         [BINARY, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", "--no-first-run",

@@ -1,4 +1,4 @@
-"""A sandbox on a real socket in this process, upstreams that record what they get, and shorthands."""
+"""A sandbox on a real socket in this process, and upstreams that record requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.sandbox.conftest import Caller
 
 @dataclass
 class Served:
-    """A sandbox that listens."""
+    """A sandbox that listens on a socket."""
 
     app: FastAPI
     base_url: str
@@ -32,13 +32,15 @@ class Served:
     api: Caller
 
     def client(self, endpoint: str, mode: str = "auto") -> Client:
-        """The official SDK's client."""
+        """Return a client of the official SDK."""
         return Client(endpoint, mode=mode)
 
     async def deploy(self, app: str) -> str:
+        """Deploy an app; return its endpoint."""
         return str((await self.api("POST", f"/apps/{app}/deploy"))["endpoint"])
 
     async def call(self, endpoint: str, tool: str, arguments: dict[str, Any] | None = None) -> Any:
+        """Call a tool; return its result."""
         async with self.client(endpoint) as client:
             return await client.call_tool(tool, arguments or {})
 
@@ -57,35 +59,35 @@ class Served:
         widget: dict[str, Any] | None = None,
         **operation: Any,
     ) -> tuple[str, dict[str, Any]]:
-        """An app (a new one unless given) with one more tool bound to a new operation; the app's id and the tool."""
+        """Create a tool bound to a new operation, in a new app if `app` is empty; return the app's id and the tool."""
         app = app or await self.api.app(slug=f"app-{base_url.rpartition(':')[2].partition('/')[0]}-{id(operation)}")
         if not integration:
-            more: dict[str, Any] = {}
+            properties: dict[str, Any] = {}
             if auth is not None:
-                more["authId"] = (await self.api.new(app, "auth", name="Sign-in", **auth))["id"]
+                properties["authId"] = (await self.api.create(app, "auth", name="Sign-in", **auth))["id"]
             if headers is not None:
-                more["config"] = {"headers": headers}
-            integration = (await self.api.new(app, "integrations", name="API", baseUrl=base_url, **more))["id"]
+                properties["config"] = {"headers": headers}
+            integration = (await self.api.create(app, "integrations", name="API", baseUrl=base_url, **properties))["id"]
         body = {"name": name, "method": method, "path": path, **operation}
-        made = await self.api.new(app, f"integrations/{integration}/operations", **body)
-        binding = {"type": "integration_operation", "integrationOperationId": made["id"]}
-        built = await self.api.new(app, "tools", name=name, binding=binding, **(tool or {}))
+        new_operation = await self.api.create(app, f"integrations/{integration}/operations", **body)
+        binding = {"type": "integration_operation", "integrationOperationId": new_operation["id"]}
+        new_tool = await self.api.create(app, "tools", name=name, binding=binding, **(tool or {}))
         if widget is not None:
-            await self.api.new(app, "widgets", name=f"{name} widget", toolId=built["id"], **widget)
-        return app, built
+            await self.api.create(app, "widgets", name=f"{name} widget", toolId=new_tool["id"], **widget)
+        return app, new_tool
 
 
 @contextlib.asynccontextmanager
 async def served(folder: Path, **options: Any) -> AsyncIterator[Served]:
-    """A sandbox at a free port of this machine; `options` are those of its `Settings`."""
+    """Serve a sandbox on a free port; `options` are those of its `Settings`."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = create_app(Settings(folder, base_url, **options))
     async with app.router.lifespan_context(app), _uvicorn(app, listener):
-        box = app.state.sandbox
-        token = await mint_local_token(box.database, box.oauth.settings)
+        sandbox = app.state.sandbox
+        token = await mint_local_token(sandbox.database, sandbox.oauth.settings)
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False, timeout=60) as http:
             yield Served(app, base_url, folder, Caller(http))
@@ -104,7 +106,7 @@ async def _uvicorn(app: Any, listener: socket.socket) -> AsyncIterator[None]:
         timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # they are pytest's
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # pytest handles signals
     task = asyncio.create_task(server.serve([listener]))
     try:
         yield
@@ -116,7 +118,7 @@ async def _uvicorn(app: Any, listener: socket.socket) -> AsyncIterator[None]:
 
 @pytest_asyncio.fixture
 async def strict(tmp_path: Path) -> AsyncIterator[Served]:
-    """A sandbox as it is by default: deployed apps may not call private addresses."""
+    """A sandbox with default settings: deployed apps may not call private addresses."""
     async with served(tmp_path / "strict", example_app=False) as running:
         yield running
 
@@ -137,7 +139,7 @@ async def helpdesk(tmp_path: Path) -> AsyncIterator[Served]:
 
 @dataclass
 class Seen:
-    """One request as an upstream got it."""
+    """A request that an upstream has received."""
 
     method: str
     target: str
@@ -150,7 +152,7 @@ Reply = bytes | Awaitable[bytes]
 
 @dataclass
 class Upstream:
-    """A server that says what it is told to, byte for byte, and keeps what it was asked."""
+    """A server that sends the bytes that `answer` returns, and records the requests in `seen`."""
 
     base_url: str = ""
     port: int = 0
@@ -164,9 +166,9 @@ class Upstream:
                 await self.on_connection(reader, writer)
             else:
                 while True:
-                    seen = await read_request(reader)
-                    self.seen.append(seen)
-                    writer.write(self.answer(seen))
+                    request = await read_request(reader)
+                    self.seen.append(request)
+                    writer.write(self.answer(request))
                     await writer.drain()
         writer.close()
 
@@ -181,7 +183,7 @@ async def read_request(reader: asyncio.StreamReader) -> Seen:
 
 
 def respond(body: bytes, status: str = "200 OK", kind: str = "application/json", **headers: str) -> bytes:
-    """An HTTP answer."""
+    """Return an HTTP response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
@@ -207,6 +209,6 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 @pytest_asyncio.fixture
 async def other() -> AsyncIterator[Upstream]:
-    """Another upstream, at another port."""
+    """A second upstream, on another port."""
     async with upstream_at() as running:
         yield running

@@ -1,4 +1,4 @@
-"""Schemas that other people wrote are checked against, but do not get to keep the sandbox busy."""
+"""Validation against untrusted schemas, which must not keep the sandbox busy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from drio_tui.sandbox.mcp import compiled_schema
-from drio_tui.sandbox.mcp.arguments import Checker, Undecided, is_schema
+from drio_tui.sandbox.mcp.arguments import SchemaValidator, ValidationAborted, is_schema
 
 
-def test_problems_are_told_by_path() -> None:
+def test_errors_contain_the_path() -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -24,7 +24,9 @@ def test_problems_are_told_by_path() -> None:
         "patternProperties": {"^x-": {"type": "boolean"}},
         "additionalProperties": False,
     }
-    assert Checker(schema).problems({"who": {"age": "1"}, "tags": ["a", "c"], "code": "a\n", "x-y": 1, "z": 0}) == [
+    assert SchemaValidator(schema).errors(
+        {"who": {"age": "1"}, "tags": ["a", "c"], "code": "a\n", "x-y": 1, "z": 0}
+    ) == [
         "who.age: must be integer or null",
         "who.name: is required",
         "tags.1: must be one of 'a', 'b'",
@@ -32,26 +34,28 @@ def test_problems_are_told_by_path() -> None:
         "x-y: must be boolean",
         "has 'z', which is not expected",
     ]
-    assert Checker(schema).problems({"who": {"name": "n", "age": None}, "tags": [], "code": "a", "x-y": True}) == []
+    assert (
+        SchemaValidator(schema).errors({"who": {"name": "n", "age": None}, "tags": [], "code": "a", "x-y": True}) == []
+    )
 
 
-def test_definitions_in_the_schema_are_followed() -> None:
+def test_local_references_are_resolved() -> None:
     schema = {"$defs": {"node": {"properties": {"next": {"$ref": "#/$defs/node"}, "v": {"type": "integer"}}}},
               "$ref": "#/$defs/node"}  # fmt: skip
-    assert Checker(schema).problems({"next": {"next": {"v": "x"}}}) == ["next.next.v: must be integer"]
+    assert SchemaValidator(schema).errors({"next": {"next": {"v": "x"}}}) == ["next.next.v: must be integer"]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "value", "fits"),
+    ("pattern", "value", "valid"),
     [
-        ("(?:a{1000}){1000}", "b", True),  # a gigabyte, written out
+        ("(?:a{1000}){1000}", "b", True),  # a gigabyte when compiled
         (r"^\p{L}+$", "é", True),
         (r"^\p{L}+$", "1", False),
         (r"^(?<year>\d{4})$", "20", False),
     ],
 )
-def test_a_pattern_is_tried_if_it_can_be_held_in_memory(pattern: str, value: str, fits: bool) -> None:
-    assert (Checker({"pattern": pattern}).problems(value) == []) is fits
+def test_pattern_too_large_for_memory_is_skipped(pattern: str, value: str, valid: bool) -> None:
+    assert (SchemaValidator({"pattern": pattern}).errors(value) == []) is valid
 
 
 BOMB = r"(.*a){12}[b-d]q"
@@ -71,17 +75,17 @@ BOMB = r"(.*a){12}[b-d]q"
         ({"$ref": "#/$defs/nothing"}, {}),
     ],
 )  # fmt: skip
-def test_a_schema_that_asks_for_too_much_is_given_up_on(schema: dict[str, Any], value: Any) -> None:
-    with pytest.raises(Undecided):
-        Checker(schema).problems(value)
+def test_expensive_or_external_schemas_abort_the_validation(schema: dict[str, Any], value: Any) -> None:
+    with pytest.raises(ValidationAborted):
+        SchemaValidator(schema).errors(value)
 
 
-def test_a_pattern_that_only_ecma_knows_is_left_to_the_upstream() -> None:
-    assert Checker({"pattern": r"^\cA(?<name>x"}).problems("y") == []
+def test_pattern_valid_only_in_ecmascript_is_ignored() -> None:
+    assert SchemaValidator({"pattern": r"^\cA(?<name>x"}).errors("y") == []
 
 
 @pytest.mark.parametrize(
-    ("schema", "good"),
+    ("schema", "expected"),
     [
         ({"type": "object"}, True),
         ({"$ref": "#/$defs/a", "$defs": {"a": {}}}, True),
@@ -92,8 +96,8 @@ def test_a_pattern_that_only_ecma_knows_is_left_to_the_upstream() -> None:
         (True, False),
     ],
 )
-def test_only_whole_schemas_count_as_such(schema: Any, good: bool) -> None:
-    assert is_schema(schema) is good
+def test_is_schema_accepts_only_self_contained_schemas(schema: Any, expected: bool) -> None:
+    assert is_schema(schema) is expected
 
 
 SMALL = st.integers(0, 3)
@@ -127,18 +131,18 @@ SCHEMAS = st.recursive(
 
 
 @given(SCHEMAS, VALUES)
-def test_the_quick_yes_is_never_wrong(schema: Any, value: Any) -> None:
-    fits = compiled_schema.compiled(schema)
-    if fits is not None and fits(value):
+def test_compiled_check_accepts_only_valid_values(schema: Any, value: Any) -> None:
+    check = compiled_schema.compile_schema(schema)
+    if check is not None and check(value):
         assert Draft202012Validator(schema).is_valid(value)
 
 
-def test_the_quick_yes_is_said_for_what_tools_usually_have() -> None:
+def test_compiled_check_supports_typical_tool_schemas() -> None:
     schema = {"type": "object", "properties": {"q": {"type": "string", "maxLength": 5}, "n": {"type": "integer"}},
               "required": ["q"], "additionalProperties": False}  # fmt: skip
-    fits = compiled_schema.compiled(schema)
-    assert fits is not None
-    assert fits({"q": "abc", "n": 1})
-    assert not fits({"q": "abcdef"})
-    assert not fits({"n": 1})
-    assert not fits({"q": "a", "z": 1})
+    check = compiled_schema.compile_schema(schema)
+    assert check is not None
+    assert check({"q": "abc", "n": 1})
+    assert not check({"q": "abcdef"})
+    assert not check({"n": 1})
+    assert not check({"q": "a", "z": 1})

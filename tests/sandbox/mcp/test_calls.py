@@ -1,4 +1,4 @@
-"""What a call of a tool sends upstream, what comes back of it, and what follows it."""
+"""Calls of deployed tools: the request to the upstream, the result, and the chain."""
 
 from __future__ import annotations
 
@@ -24,60 +24,62 @@ from tests.workspace.saving_world import Token
 pytestmark = pytest.mark.socket
 
 
-def properties(**members: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": members}
+def object_schema(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
 
 
-async def test_arguments_go_into_path_query_and_body_by_the_stated_rule(lax: Served, upstream: Upstream) -> None:
+async def test_arguments_are_placed_in_path_query_and_body(lax: Served, upstream: Upstream) -> None:
     text = {"type": "string"}
     app, _ = await lax.tool(
-        upstream.base_url + "/v1/?key=fixed", name="Read", path="/people/{personId}/notes",
-        inputSchema=properties(personId=text, q=text, tags={"type": "array"}, deep={"type": "boolean"}),
+        upstream.base_url + "/v1/?key=fixed", name="Read", path="/contacts/{contactId}/notes",
+        inputSchema=object_schema(contactId=text, q=text, tags={"type": "array"}, deep={"type": "boolean"}),
         headers={"X-Company": "Acme"},
     )  # fmt: skip
     await lax.tool(
-        upstream.base_url, app=app, name="Write", method="PUT", path="/people/{personId}",
-        inputSchema=properties(personId=text, name=text, age={"type": "integer"}, note={"type": ["string", "null"]}),
+        upstream.base_url, app=app, name="Write", method="PUT", path="/contacts/{contactId}",
+        inputSchema=object_schema(
+            contactId=text, name=text, age={"type": "integer"}, note={"type": ["string", "null"]}
+        ),
     )  # fmt: skip
-    await lax.tool(upstream.base_url, app=app, name="Remove", method="DELETE", path="/people/{personId}",
-                   inputSchema=properties(force={"type": "boolean"}))  # fmt: skip
+    await lax.tool(upstream.base_url, app=app, name="Remove", method="DELETE", path="/contacts/{contactId}",
+                   inputSchema=object_schema(force={"type": "boolean"}))  # fmt: skip
     endpoint = await lax.deploy(app)
     async with lax.client(endpoint) as client:
-        await client.call_tool("read", {"personId": "a/b ?#%é", "q": "x & y", "tags": ["p", 2], "deep": True})
-        await client.call_tool("write", {"personId": "7", "name": "Zoë", "age": 3, "note": None})
-        await client.call_tool("remove", {"personId": "7", "force": False})
+        await client.call_tool("read", {"contactId": "a/b ?#%é", "q": "x & y", "tags": ["p", 2], "deep": True})
+        await client.call_tool("write", {"contactId": "7", "name": "Zoë", "age": 3, "note": None})
+        await client.call_tool("remove", {"contactId": "7", "force": False})
     read, write, remove = upstream.seen
     path, _, query = read.target.partition("?")
-    assert path == "/v1/people/a%2Fb%20%3F%23%25%C3%A9/notes"
+    assert path == "/v1/contacts/a%2Fb%20%3F%23%25%C3%A9/notes"
     assert parse_qsl(query) == [("key", "fixed"), ("q", "x & y"), ("tags", "p"), ("tags", "2"), ("deep", "true")]
     assert read.headers["x-company"] == "Acme"
-    assert (write.method, write.target) == ("PUT", "/people/7")
+    assert (write.method, write.target) == ("PUT", "/contacts/7")
     assert json.loads(write.body) == {"name": "Zoë", "age": 3, "note": None}
     assert write.headers["content-type"] == "application/json"
-    assert (remove.method, remove.target, remove.body) == ("DELETE", "/people/7?force=false", b"")
+    assert (remove.method, remove.target, remove.body) == ("DELETE", "/contacts/7?force=false", b"")
 
 
-async def test_hints_say_where_an_argument_goes_and_stay_hidden_from_models(lax: Served, upstream: Upstream) -> None:
-    schema = properties(
+async def test_schema_hints_place_arguments_and_are_hidden_from_models(lax: Served, upstream: Upstream) -> None:
+    schema = object_schema(
         dryRun={"type": "boolean", "x-in": "query", "x-name": "dry-run"},
         trace={"type": "string", "x-in": "header", "x-name": "X-Trace"},
-        person={"type": "string", "x-in": "path", "x-name": "id"},
+        contact={"type": "string", "x-in": "path", "x-name": "id"},
         payload={"type": "array", "x-in": "body", "x-whole": True},
     )
-    app, _ = await lax.tool(upstream.base_url, method="POST", path="/people/{id}", inputSchema=schema)
+    app, _ = await lax.tool(upstream.base_url, method="POST", path="/contacts/{id}", inputSchema=schema)
     endpoint = await lax.deploy(app)
     async with lax.client(endpoint) as client:
         (tool,) = (await client.list_tools()).tools
         assert "x-" not in json.dumps(tool.input_schema)
-        await client.call_tool("do-it", {"dryRun": True, "trace": "abc", "person": "p 1", "payload": [1, "two"]})
+        await client.call_tool("do-it", {"dryRun": True, "trace": "abc", "contact": "p 1", "payload": [1, "two"]})
     (seen,) = upstream.seen
-    assert seen.target == "/people/p%201?dry-run=true"
+    assert seen.target == "/contacts/p%201?dry-run=true"
     assert seen.headers["x-trace"] == "abc"
     assert json.loads(seen.body) == [1, "two"]
 
 
-async def test_a_parameter_of_the_path_that_the_schema_forgot_is_asked_for(lax: Served, upstream: Upstream) -> None:
-    app, _ = await lax.tool(upstream.base_url, path="/a/{one}/{two}", inputSchema=properties(one={"type": "string"}))
+async def test_path_parameter_missing_in_the_schema_is_required(lax: Served, upstream: Upstream) -> None:
+    app, _ = await lax.tool(upstream.base_url, path="/a/{one}/{two}", inputSchema=object_schema(one={"type": "string"}))
     endpoint = await lax.deploy(app)
     async with lax.client(endpoint) as client:
         (tool,) = (await client.list_tools()).tools
@@ -90,7 +92,7 @@ async def test_a_parameter_of_the_path_that_the_schema_forgot_is_asked_for(lax: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "why"),
+    ("arguments", "argument"),
     [
         ({"id": "a\r\nX-Evil: 1"}, "id"),
         ({"id": "a\x00b"}, "id"),
@@ -106,34 +108,34 @@ async def test_a_parameter_of_the_path_that_the_schema_forgot_is_asked_for(lax: 
         ({"id": "ok", "h": " a"}, "h"),
     ],
 )
-async def test_injections_into_path_query_and_headers_are_never_sent(
-    lax: Served, upstream: Upstream, arguments: dict[str, str], why: str
+async def test_injections_into_path_query_and_headers_are_not_sent(
+    lax: Served, upstream: Upstream, arguments: dict[str, str], argument: str
 ) -> None:
     """F63."""
     text = {"type": "string"}
-    schema = properties(id=text, q=text, h={"type": "string", "x-in": "header", "x-name": "X-H"})
+    schema = object_schema(id=text, q=text, h={"type": "string", "x-in": "header", "x-name": "X-H"})
     app, _ = await lax.tool(upstream.base_url, path="/things/{id}", inputSchema=schema)
     result = await lax.call(await lax.deploy(app), "do-it", arguments)
     assert result.is_error
-    assert f"not right: {why} " in result.content[0].text
+    assert f"not right: {argument} " in result.content[0].text
     assert upstream.seen == []
 
 
 @pytest.mark.parametrize("name", ["Host", "Authorization", "content-length", "Transfer-Encoding", "X Bad", "X\r\nY"])
-async def test_headers_that_are_not_its_to_set_are_refused_when_an_operation_is_saved(lax: Served, name: str) -> None:
+async def test_reserved_headers_are_refused_when_an_operation_is_saved(lax: Served, name: str) -> None:
     """F63."""
     app = await lax.api.app()
-    integration = await lax.api.new(app, "integrations", name="API", baseUrl="https://api.example.com")
-    schema = properties(h={"type": "string", "x-in": "header", "x-name": name})
+    integration = await lax.api.create(app, "integrations", name="API", baseUrl="https://api.example.com")
+    schema = object_schema(h={"type": "string", "x-in": "header", "x-name": name})
     body = {"name": "Op", "method": "GET", "path": "/x", "inputSchema": schema}
     error = await lax.api("POST", f"/apps/{app}/integrations/{integration['id']}/operations", body, expect=400)
     assert error["details"]["fields"][0]["path"] == "inputSchema.properties.h"
 
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/%2e%2e/b", "/./a", "/a/{", "/a/{}", "/{a"])
-async def test_paths_that_leave_the_base_or_name_nothing_are_refused_when_saved(lax: Served, path: str) -> None:
+async def test_unsafe_paths_are_refused_when_an_operation_is_saved(lax: Served, path: str) -> None:
     app = await lax.api.app()
-    integration = await lax.api.new(app, "integrations", name="API", baseUrl="https://api.example.com")
+    integration = await lax.api.create(app, "integrations", name="API", baseUrl="https://api.example.com")
     body = {"name": "Op", "method": "GET", "path": path}
     error = await lax.api("POST", f"/apps/{app}/integrations/{integration['id']}/operations", body, expect=400)
     assert error["details"]["fields"][0]["path"] == "path"
@@ -155,7 +157,7 @@ def auth(key: str, **config: Any) -> dict[str, Any]:
         ),
     ],
 )
-async def test_the_connection_signs_each_call_in(
+async def test_auth_connection_authenticates_each_call(
     lax: Served, upstream: Upstream, caplog: pytest.LogCaptureFixture, connection: Any, header: str, value: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -166,7 +168,7 @@ async def test_the_connection_signs_each_call_in(
     assert "-secret" not in caplog.text
 
 
-async def test_an_api_key_in_a_cookie_is_sent(lax: Served, upstream: Upstream) -> None:
+async def test_api_key_is_sent_in_a_cookie(lax: Served, upstream: Upstream) -> None:
     connection = auth("api-key", **{"in": "cookie", "name": "sid", "apiKey": "k3y-secret"})
     app, _ = await lax.tool(upstream.base_url, auth=connection)
     endpoint = await lax.deploy(app)
@@ -179,26 +181,26 @@ async def test_an_api_key_in_a_cookie_is_sent(lax: Served, upstream: Upstream) -
     assert len(upstream.seen) == 1
 
 
-async def test_an_api_key_in_the_query_is_sent_and_stands_in_no_log_or_message(
+async def test_api_key_in_the_query_is_not_in_logs_or_messages(
     lax: Served, upstream: Upstream, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     connection = auth("api-key", **{"in": "query", "name": "key", "apiKey": "k3y-secret"})
-    app, _ = await lax.tool(upstream.base_url, auth=connection, inputSchema=properties(q={"type": "string"}))
+    app, _ = await lax.tool(upstream.base_url, auth=connection, inputSchema=object_schema(q={"type": "string"}))
     endpoint = await lax.deploy(app)
     await lax.call(endpoint, "do-it", {"q": "1"})
     assert parse_qs(upstream.seen[0].target.partition("?")[2]) == {"q": ["1"], "key": ["k3y-secret"]}
-    upstream.answer = hang_up
+    upstream.answer = reset_connection
     failed = await lax.call(endpoint, "do-it", {"q": "1"})
     assert failed.is_error
     assert "k3y-secret" not in failed.content[0].text + caplog.text
 
 
-def hang_up(_seen: Seen) -> bytes:
+def reset_connection(_seen: Seen) -> bytes:
     raise ConnectionResetError
 
 
-async def test_client_credentials_give_one_token_for_many_calls_and_another_when_it_is_refused(
+async def test_client_credentials_token_is_reused_and_renewed_after_a_401(
     lax: Served, upstream: Upstream, other: Upstream
 ) -> None:
     issued = 0
@@ -219,23 +221,23 @@ async def test_client_credentials_give_one_token_for_many_calls_and_another_when
     async with lax.client(endpoint) as client:
         await asyncio.gather(*(client.call_tool("do-it", {}) for _ in range(5)))
         assert {seen.headers["authorization"] for seen in upstream.seen} == {"Bearer at-1"}
-        (asked,) = other.seen
-        assert asked.target == "/token"
-        assert parse_qs(asked.body.decode()) == {
+        (token_request,) = other.seen
+        assert token_request.target == "/token"
+        assert parse_qs(token_request.body.decode()) == {
             "grant_type": ["client_credentials"],
             "scope": ["contacts:read openid"],
         }
-        pair = base64.b64decode(asked.headers["authorization"].removeprefix("Basic ")).decode()
-        assert pair == "client%3A1:s3cret%2F%2B"
-        good = "Bearer at-2"
+        basic = base64.b64decode(token_request.headers["authorization"].removeprefix("Basic ")).decode()
+        assert basic == "client%3A1:s3cret%2F%2B"
+        renewed = "Bearer at-2"
         upstream.answer = lambda seen: (
-            respond(b"{}") if seen.headers["authorization"] == good else respond(b"{}", "401 Unauthorized")
+            respond(b"{}") if seen.headers["authorization"] == renewed else respond(b"{}", "401 Unauthorized")
         )
         assert not (await client.call_tool("do-it", {})).is_error
     assert issued == 2
 
 
-async def test_a_token_endpoint_that_refuses_is_told_without_its_secret(
+async def test_token_endpoint_error_is_reported_without_the_secret(
     lax: Served, upstream: Upstream, other: Upstream
 ) -> None:
     other.answer = lambda _seen: respond(b'{"error": "invalid_client"}', "401 Unauthorized")
@@ -252,7 +254,7 @@ async def test_a_token_endpoint_that_refuses_is_told_without_its_secret(
     assert upstream.seen == []
 
 
-async def test_an_upstream_error_is_an_error_of_the_tool_with_what_it_said(lax: Served, upstream: Upstream) -> None:
+async def test_upstream_error_is_a_tool_error_with_its_body(lax: Served, upstream: Upstream) -> None:
     upstream.answer = lambda _seen: respond(b'{"message": "no such contact"}', "404 Not Found")
     app, _ = await lax.tool(upstream.base_url, outputSchema={"type": "object", "required": ["id"]})
     result = await lax.call(await lax.deploy(app), "do-it")
@@ -260,9 +262,7 @@ async def test_an_upstream_error_is_an_error_of_the_tool_with_what_it_said(lax: 
     assert result.content[0].text == 'The upstream answered 404: {"message": "no such contact"}'
 
 
-async def test_results_that_are_no_objects_are_wrapped_and_their_schema_with_them(
-    lax: Served, upstream: Upstream
-) -> None:
+async def test_non_object_results_and_their_schema_are_wrapped(lax: Served, upstream: Upstream) -> None:
     upstream.answer = lambda _seen: respond(b"[1, 2]")
     app, _ = await lax.tool(upstream.base_url, outputSchema={"type": "array", "items": {"type": "integer"}})
     endpoint = await lax.deploy(app)
@@ -281,7 +281,7 @@ DESCRIBED = {
 
 
 @pytest.mark.parametrize(
-    ("schema", "answer", "structured", "note"),
+    ("schema", "response", "structured", "note"),
     [
         (DESCRIBED, respond(b'{"name": "x", "price": 2}'), {"name": "x", "price": 2}, ""),
         (DESCRIBED, respond(b'{"name": null}'), {"name": None}, "name: must be string"),
@@ -306,11 +306,11 @@ DESCRIBED = {
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_an_answer_that_is_not_as_described_is_a_result_with_a_note(
-    lax: Served, upstream: Upstream, method: str, schema: Any, answer: bytes, structured: Any, note: str
+async def test_response_that_does_not_match_its_schema_has_a_note(
+    lax: Served, upstream: Upstream, method: str, schema: Any, response: bytes, structured: Any, note: str
 ) -> None:
-    """Called by the official client, which refuses results that do not fit the published schema."""
-    upstream.answer = lambda _seen: answer
+    """The official client refuses results that do not match the published schema."""
+    upstream.answer = lambda _seen: response
     app, _ = await lax.tool(upstream.base_url, method=method, outputSchema=schema)
     async with lax.client(await lax.deploy(app)) as client:
         (tool,) = (await client.list_tools()).tools
@@ -318,13 +318,13 @@ async def test_an_answer_that_is_not_as_described_is_a_result_with_a_note(
         result = await client.call_tool("do-it", {})
     assert not result.is_error
     assert structured is None or result.structured_content == structured
-    told = (result.meta or {}).get("drio/note", "")
-    assert note in told
-    assert bool(told) == bool(note)
-    assert [block.text for block in result.content[1:]] == ([told] if note else [])
+    actual_note = (result.meta or {}).get("drio/note", "")
+    assert note in actual_note
+    assert bool(actual_note) == bool(note)
+    assert [block.text for block in result.content[1:]] == ([actual_note] if note else [])
 
 
-async def test_schemas_that_cannot_be_relied_on_are_not_published(lax: Served, upstream: Upstream) -> None:
+async def test_unusable_output_schemas_are_not_published(lax: Served, upstream: Upstream) -> None:
     app, _ = await lax.tool(upstream.base_url, name="Far", outputSchema={"$ref": "https://example.com/s.json"})
     await lax.tool(upstream.base_url, app=app, name="Open", outputSchema={"description": "anything"})
     endpoint = await lax.deploy(app)
@@ -334,7 +334,7 @@ async def test_schemas_that_cannot_be_relied_on_are_not_published(lax: Served, u
 
 
 @pytest.mark.parametrize(
-    ("answer", "text", "structured"),
+    ("response", "text", "structured"),
     [
         (respond(b"", "204 No Content"), '{"status": 204}', {"status": 204}),
         (respond(b"plain words", kind="text/plain"), "plain words", {"result": "plain words"}),
@@ -350,10 +350,10 @@ async def test_schemas_that_cannot_be_relied_on_are_not_published(lax: Served, u
         (respond(b'{"n": 1e999}'), None, {"n": "1E+999"}),
     ],
 )
-async def test_whatever_an_upstream_answers_can_be_passed_on(
-    lax: Served, upstream: Upstream, answer: bytes, text: str | None, structured: Any
+async def test_any_upstream_response_can_be_returned(
+    lax: Served, upstream: Upstream, response: bytes, text: str | None, structured: Any
 ) -> None:
-    upstream.answer = lambda _seen: answer
+    upstream.answer = lambda _seen: response
     app, _ = await lax.tool(upstream.base_url)
     result = await lax.call(await lax.deploy(app), "do-it")
     assert not result.is_error
@@ -365,33 +365,33 @@ async def test_whatever_an_upstream_answers_can_be_passed_on(
 # --- chains -------------------------------------------------------------------------------------------
 
 
-async def chain(lax: Served, upstream: Upstream, *specs: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """Tools in a row, each handing on to the next; the app and the tools."""
-    app, made = "", []
+async def create_chain(lax: Served, upstream: Upstream, *specs: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """Create a chain of tools; return the app and the tools."""
+    app, tools = "", []
     for spec in specs:
         app, tool = await lax.tool(upstream.base_url, app=app, **spec)
-        made.append(tool)
-    for tool, following in pairwise(made):
-        await lax.api("PUT", f"/apps/{app}/tools/{tool['id']}/chain", {"nextToolIds": [following["id"]]})
-    return app, made
+        tools.append(tool)
+    for tool, next_tool in pairwise(tools):
+        await lax.api("PUT", f"/apps/{app}/tools/{tool['id']}/chain", {"nextToolIds": [next_tool["id"]]})
+    return app, tools
 
 
-async def test_a_chain_hands_results_on_by_the_names_of_arguments(lax: Served, upstream: Upstream) -> None:
-    said = {
+async def test_chain_passes_results_by_argument_name(lax: Served, upstream: Upstream) -> None:
+    bodies = {
         "/find": {"customerId": "c1", "total": 1},
         "/customers/c1": {"planId": 7, "total": "many"},
         "/plans/7?customerId=c1&limit=3": {"price": 9},
     }
-    upstream.answer = lambda seen: respond(json.dumps(said[seen.target.replace("/find?limit=3", "/find")]).encode())
+    upstream.answer = lambda seen: respond(json.dumps(bodies[seen.target.replace("/find?limit=3", "/find")]).encode())
     text = {"type": "string"}
-    app, _ = await chain(
+    app, _ = await create_chain(
         lax, upstream,
-        {"name": "Find", "path": "/find", "inputSchema": properties(limit={"type": "integer"})},
-        {"name": "Customer", "path": "/customers/{customerId}", "inputSchema": properties(customerId=text)},
-        {"name": "Plan", "path": "/plans/{planId}", "inputSchema": properties(
+        {"name": "Find", "path": "/find", "inputSchema": object_schema(limit={"type": "integer"})},
+        {"name": "Customer", "path": "/customers/{customerId}", "inputSchema": object_schema(customerId=text)},
+        {"name": "Plan", "path": "/plans/{planId}", "inputSchema": object_schema(
             planId={"type": "integer"}, customerId=text, limit={"type": "integer"}, total={"type": "integer"})},
     )  # fmt: skip
-    said["/plans/7?customerId=c1&limit=3&total=1"] = {"price": 9}  # `total` of the newest result does not fit
+    bodies["/plans/7?customerId=c1&limit=3&total=1"] = {"price": 9}  # `total` of the newest result is invalid
     result = await lax.call(await lax.deploy(app), "find", {"limit": 3})
     assert result.structured_content == {"customerId": "c1", "total": 1}
     steps = result.meta["drio/chain"]
@@ -401,10 +401,8 @@ async def test_a_chain_hands_results_on_by_the_names_of_arguments(lax: Served, u
     assert '"price": 9' in result.content[1].text
 
 
-async def test_a_chain_runs_nothing_that_changes_something_unless_it_is_annotated_to_only_read(
-    lax: Served, upstream: Upstream
-) -> None:
-    app, _ = await chain(
+async def test_chain_runs_only_read_only_tools(lax: Served, upstream: Upstream) -> None:
+    app, _ = await create_chain(
         lax, upstream,
         {"name": "Start"},
         {"name": "Query", "method": "POST", "path": "/query", "tool": {"annotations": {"readOnlyHint": True}}},
@@ -419,11 +417,11 @@ async def test_a_chain_runs_nothing_that_changes_something_unless_it_is_annotate
     assert [seen.target for seen in upstream.seen] == ["/", "/query"]
 
 
-async def test_a_step_that_fails_leaves_the_result_and_says_why(lax: Served, upstream: Upstream) -> None:
+async def test_failed_step_keeps_the_result_and_has_a_reason(lax: Served, upstream: Upstream) -> None:
     upstream.answer = lambda seen: (
         respond(b'{"message": "down"}', "503 Service Unavailable") if seen.target == "/second" else respond(b'{"a": 1}')
     )
-    app, _ = await chain(lax, upstream, {"name": "First"}, {"name": "Second", "path": "/second"})
+    app, _ = await create_chain(lax, upstream, {"name": "First"}, {"name": "Second", "path": "/second"})
     result = await lax.call(await lax.deploy(app), "first")
     assert not result.is_error
     assert result.structured_content == {"a": 1}
@@ -431,17 +429,17 @@ async def test_a_step_that_fails_leaves_the_result_and_says_why(lax: Served, ups
     assert (step["status"], "503" in step["reason"]) == ("failed", True)
 
 
-# --- what the list of tools costs ---------------------------------------------------------------------
+# --- the size of the list of tools --------------------------------------------------------------------
 
 
-async def test_what_is_counted_of_a_tool_is_what_clients_receive(lax: Served, upstream: Upstream) -> None:
+async def test_counted_size_of_a_tool_is_what_clients_receive(lax: Served, upstream: Upstream) -> None:
     leaf: Any = {"type": "string", "description": "word " * 20}
     for _ in range(4):
-        leaf = properties(**{f"m{n}": leaf for n in range(6)})
-    app, _ = await lax.tool(upstream.base_url, name="Large", outputSchema=leaf, inputSchema=properties(q=leaf))
-    hints = {"title": "Look", "readOnlyHint": True, "openWorldHint": False}
-    more = {"description": "Żółw", "annotations": hints}
-    await lax.tool(upstream.base_url, app=app, name="List", outputSchema={"type": "array"}, tool=more)
+        leaf = object_schema(**{f"m{n}": leaf for n in range(6)})
+    app, _ = await lax.tool(upstream.base_url, name="Large", outputSchema=leaf, inputSchema=object_schema(q=leaf))
+    annotations = {"title": "Look", "readOnlyHint": True, "openWorldHint": False}
+    tool_properties = {"description": "Żółw", "annotations": annotations}
+    await lax.tool(upstream.base_url, app=app, name="List", outputSchema={"type": "array"}, tool=tool_properties)
     endpoint = await lax.deploy(app)
     request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
@@ -459,5 +457,5 @@ async def test_what_is_counted_of_a_tool_is_what_clients_receive(lax: Served, up
     assert report.bytes == sum(len(json.dumps(tool, ensure_ascii=False, separators=(",", ":")).encode())
                                for tool in received)  # fmt: skip
     assert len(json.dumps(leaf)) > 100_000
-    assert "large_output_schema" in {finding.code for finding in report.findings}
+    assert "large_output_schema" in {diagnostic.code for diagnostic in report.findings}
     assert all(len(json.dumps(tool.get("outputSchema"))) < 10_000 for tool in received)

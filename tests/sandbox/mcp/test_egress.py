@@ -1,4 +1,4 @@
-"""Where deployed apps cannot get to, however they ask, and how much of an answer they take."""
+"""The addresses that deployed apps cannot reach, and the limits of responses."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from drio_tui.tool_calls.requests import PreparedRequest
 from tests.sandbox.mcp.conftest import Served, Upstream, read_request, respond
 
 STRICT = Policy(("127.0.0.1", 1), "/upstream")
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="another loopback address, and a queue of connections")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs another loopback address and a listen queue")
 LAX = Policy(("127.0.0.1", 1), "/upstream", allow_private=True)
 
-INNER = [
+NON_PUBLIC = [
     "127.0.0.1", "127.1.2.3", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.2.1",
     "198.18.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "240.0.0.1",
     "::1", "::", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
@@ -41,18 +41,18 @@ INNER = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("address", INNER)
-def test_addresses_that_are_not_of_the_public_internet_are_refused(address: str) -> None:
+@pytest.mark.parametrize("address", NON_PUBLIC)
+def test_non_public_addresses_are_refused(address: str) -> None:
     assert why_refused(ipaddress.ip_address(address)) != ""
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"])
-def test_public_addresses_are_not(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     assert why_refused(ipaddress.ip_address(address)) == ""
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"])
-def test_what_is_no_address_of_a_server_is_refused_whatever_is_allowed(address: str) -> None:
+def test_unspecified_and_multicast_addresses_are_always_refused(address: str) -> None:
     assert why_refused(ipaddress.ip_address(address), allow_private=True) != ""
 
 
@@ -66,12 +66,12 @@ def test_what_is_no_address_of_a_server_is_refused_whatever_is_allowed(address: 
         "https://api.example.com.evil.example/", "http://a_b..c/", "http://api.example.com%00.evil.example/",
     ],
 )  # fmt: skip
-async def test_nothing_is_sent_to_a_host_that_no_integration_names(url: str) -> None:
+async def test_hosts_outside_the_integrations_are_refused(url: str) -> None:
     """F62."""
-    gate = EgressPolicy.for_urls(STRICT, ["https://api.example.com/v1", "http://api.example.com"])
+    policy = EgressPolicy.for_urls(STRICT, ["https://api.example.com/v1", "http://api.example.com"])
     async with GuardedTransport(STRICT) as transport:
         with pytest.raises(FetchFailed) as failure:
-            await fetch(transport, gate, PreparedRequest("GET", url))
+            await fetch(transport, policy, PreparedRequest("GET", url))
         assert not failure.value.sent
 
 
@@ -80,7 +80,7 @@ async def test_nothing_is_sent_to_a_host_that_no_integration_names(url: str) -> 
     "host",
     ["127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]", "localhost", "0.0.0.0"],
 )
-async def test_an_integration_that_names_this_machine_is_refused_when_it_is_called(
+async def test_integration_with_a_loopback_url_is_refused_at_the_call(
     strict: Served, upstream: Upstream, host: str
 ) -> None:
     """F62."""
@@ -88,16 +88,16 @@ async def test_an_integration_that_names_this_machine_is_refused_when_it_is_call
     result = await strict.call(await strict.deploy(app), "do-it")
     assert result.is_error
     reasons = ("this machine", "usual spelling", "no address of a server", "cannot be made")
-    assert any(why in result.content[0].text for why in reasons)
+    assert any(reason in result.content[0].text for reason in reasons)
     assert upstream.seen == []
 
 
 @pytest.mark.socket
 @pytest.mark.parametrize("path", ["/api/v1/templates", "/mcp/x", "/upstream/helpdesk/v2", "/upstream/helpdesk/v1x", ""])
-async def test_the_sandbox_does_not_call_itself_but_for_its_helpdesk(lax: Served, path: str) -> None:
+async def test_sandbox_calls_itself_only_for_the_helpdesk(lax: Served, path: str) -> None:
     app, _ = await lax.tool(lax.base_url + path)
-    own = lax.base_url.replace("127.0.0.1", "localhost")
-    await lax.tool(own + "/api/v1", app=app, name="By another name")
+    own_url = lax.base_url.replace("127.0.0.1", "localhost")
+    await lax.tool(own_url + "/api/v1", app=app, name="By another name")
     endpoint = await lax.deploy(app)
     for tool in ("do-it", "by-another-name"):
         result = await lax.call(endpoint, tool)
@@ -106,7 +106,7 @@ async def test_the_sandbox_does_not_call_itself_but_for_its_helpdesk(lax: Served
 
 
 @pytest.mark.socket
-async def test_redirects_are_judged_like_first_addresses(lax: Served, upstream: Upstream, other: Upstream) -> None:
+async def test_redirect_targets_are_checked_like_first_urls(lax: Served, upstream: Upstream, other: Upstream) -> None:
     """F62."""
     targets = [
         f"http://127.0.0.1:{other.port}/", f"http://127.1:{other.port}/", "http://169.254.169.254/", "file:///etc/passwd",
@@ -124,9 +124,7 @@ async def test_redirects_are_judged_like_first_addresses(lax: Served, upstream: 
 
 
 @pytest.mark.socket
-async def test_a_redirect_to_another_named_host_carries_no_credentials(
-    lax: Served, upstream: Upstream, other: Upstream
-) -> None:
+async def test_redirect_to_another_host_drops_credentials(lax: Served, upstream: Upstream, other: Upstream) -> None:
     upstream.answer = lambda _seen: respond(b"", "307 Temporary Redirect", Location=f"{other.base_url}/moved")
     auth = {"providerKey": "bearer", "config": {"token": "secret"}}
     app, _ = await lax.tool(upstream.base_url, auth=auth, headers={"X-Private": "key"})
@@ -139,7 +137,7 @@ async def test_a_redirect_to_another_named_host_carries_no_credentials(
 
 
 @pytest.mark.socket
-async def test_cookies_of_an_upstream_are_not_kept(lax: Served, upstream: Upstream) -> None:
+async def test_upstream_cookies_are_not_stored(lax: Served, upstream: Upstream) -> None:
     upstream.answer = lambda _seen: respond(b"{}", Set_Cookie="session=1; Path=/")
     app, _ = await lax.tool(upstream.base_url)
     endpoint = await lax.deploy(app)
@@ -149,7 +147,7 @@ async def test_cookies_of_an_upstream_are_not_kept(lax: Served, upstream: Upstre
 
 
 @pytest.mark.socket
-async def test_redirects_that_go_round_end(lax: Served, upstream: Upstream) -> None:
+async def test_redirect_loop_is_cut_off(lax: Served, upstream: Upstream) -> None:
     upstream.answer = lambda seen: respond(b"", "302 Found", Location=seen.target + "x")
     app, _ = await lax.tool(upstream.base_url)
     result = await lax.call(await lax.deploy(app), "do-it")
@@ -157,52 +155,50 @@ async def test_redirects_that_go_round_end(lax: Served, upstream: Upstream) -> N
     assert len(upstream.seen) == 6
 
 
-class Names:
-    """A resolver that gives each name the answers it was told, one after the other, and counts."""
+class FakeResolver:
+    """Replaces DNS: each lookup, of any name, returns the next list of addresses; the last one is repeated."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
-        self.asked = 0
+        self.lookups = 0
         self._answers = list(answers)
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._getaddrinfo)
 
     async def _getaddrinfo(self, host: str, port: int, **_options: Any) -> list[Any]:
-        answer = self._answers[min(self.asked, len(self._answers) - 1)]
-        self.asked += 1
-        if not answer:
+        addresses = self._answers[min(self.lookups, len(self._answers) - 1)]
+        self.lookups += 1
+        if not addresses:
             raise socket.gaierror(-2, "unknown")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answer]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
 
-async def test_a_host_of_other_letters_is_found_by_its_ascii_name(
-    monkeypatch: pytest.MonkeyPatch, upstream: Upstream
-) -> None:
-    Names(monkeypatch, ["127.0.0.1"])
+async def test_internationalized_host_is_sent_in_ascii(monkeypatch: pytest.MonkeyPatch, upstream: Upstream) -> None:
+    FakeResolver(monkeypatch, ["127.0.0.1"])
     for host in ("bücher.example", "xn--bcher-kva.example"):
-        gate = EgressPolicy.for_urls(LAX, [f"http://{host}:{upstream.port}"])
+        policy = EgressPolicy.for_urls(LAX, [f"http://{host}:{upstream.port}"])
         async with GuardedTransport(LAX) as transport:
-            answer = await fetch(transport, gate, PreparedRequest("GET", f"http://{host}:{upstream.port}/x"))
-        assert answer.status == 200
+            response = await fetch(transport, policy, PreparedRequest("GET", f"http://{host}:{upstream.port}/x"))
+        assert response.status == 200
     assert {seen.headers["host"] for seen in upstream.seen} == {f"xn--bcher-kva.example:{upstream.port}"}
 
 
-async def test_a_name_is_resolved_once_and_what_was_judged_is_what_is_connected_to(
+async def test_checked_address_is_the_one_that_is_connected_to(
     monkeypatch: pytest.MonkeyPatch, upstream: Upstream
 ) -> None:
     """F62."""
-    names = Names(monkeypatch, ["127.0.0.1"], ["10.9.9.9"])
-    gate = EgressPolicy.for_urls(LAX, [f"http://rebind.example:{upstream.port}"])
+    resolver = FakeResolver(monkeypatch, ["127.0.0.1"], ["10.9.9.9"])
+    policy = EgressPolicy.for_urls(LAX, [f"http://rebind.example:{upstream.port}"])
     async with GuardedTransport(LAX) as transport:
-        answer = await fetch(transport, gate, PreparedRequest("GET", f"http://rebind.example:{upstream.port}/x"))
-    assert answer.status == 200
-    assert names.asked == 1
+        response = await fetch(transport, policy, PreparedRequest("GET", f"http://rebind.example:{upstream.port}/x"))
+    assert response.status == 200
+    assert resolver.lookups == 1
     assert upstream.seen[0].headers["host"] == f"rebind.example:{upstream.port}"
 
 
-async def test_a_name_that_turns_private_after_a_good_answer_is_refused_at_the_next_connection(
+async def test_name_that_becomes_private_is_refused_at_the_next_connection(
     monkeypatch: pytest.MonkeyPatch, upstream: Upstream
 ) -> None:
     """F62."""
-    Names(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
+    FakeResolver(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
     backend = GuardedBackend(STRICT)
     assert await backend.addresses("rebind.example", upstream.port) == ["93.184.216.34"]
     with pytest.raises(EgressDenied, match="this machine"):
@@ -210,32 +206,32 @@ async def test_a_name_that_turns_private_after_a_good_answer_is_refused_at_the_n
     assert upstream.seen == []
 
 
-@pytest.mark.parametrize("dead", [1, 2, 3])
-async def test_the_first_three_addresses_of_a_host_are_tried(
-    monkeypatch: pytest.MonkeyPatch, upstream: Upstream, dead: int
+@pytest.mark.parametrize("closed_count", [1, 2, 3])
+async def test_first_three_addresses_of_a_host_are_tried(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream, closed_count: int
 ) -> None:
-    nobody = [f"127.0.0.{number}" for number in range(2, 2 + dead)]  # the upstream listens at .1 only
-    Names(monkeypatch, [*nobody, "127.0.0.1"])
-    gate = EgressPolicy.for_urls(LAX, [f"http://many.example:{upstream.port}"])
+    closed = [f"127.0.0.{number}" for number in range(2, 2 + closed_count)]  # the upstream listens at .1 only
+    FakeResolver(monkeypatch, [*closed, "127.0.0.1"])
+    policy = EgressPolicy.for_urls(LAX, [f"http://many.example:{upstream.port}"])
     async with GuardedTransport(LAX) as transport:
-        asking = fetch(transport, gate, PreparedRequest("GET", f"http://many.example:{upstream.port}/x"))
-        if dead < 3:
-            assert (await asking).status == 200
+        request = fetch(transport, policy, PreparedRequest("GET", f"http://many.example:{upstream.port}/x"))
+        if closed_count < 3:
+            assert (await request).status == 200
         else:
             with pytest.raises(FetchFailed) as failure:
-                await asking
+                await request
             assert not failure.value.sent
-    assert len(upstream.seen) == (1 if dead < 3 else 0)
+    assert len(upstream.seen) == (1 if closed_count < 3 else 0)
 
 
-async def test_one_bad_address_among_good_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    Names(monkeypatch, ["93.184.216.34", "169.254.169.254"])
+async def test_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeResolver(monkeypatch, ["93.184.216.34", "169.254.169.254"])
     with pytest.raises(EgressDenied, match="link-local"):
         await GuardedBackend(STRICT).addresses("mixed.example", 80)
 
 
-async def test_a_name_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    Names(monkeypatch, [])
+async def test_unresolvable_name_raises_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeResolver(monkeypatch, [])
     with pytest.raises(Unreachable, match=r"nowhere\.example"):
         await GuardedBackend(STRICT).addresses("nowhere.example", 80)
 
@@ -244,51 +240,51 @@ async def test_a_name_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest_asyncio.fixture
-async def connected(upstream: Upstream) -> list[tuple[str, asyncio.Event]]:
-    """Where each connection to the upstream came from, and whether it has ended."""
-    found: list[tuple[str, asyncio.Event]] = []
+async def connections(upstream: Upstream) -> list[tuple[str, asyncio.Event]]:
+    """The client address of each connection to the upstream, and an event that is set when it is closed."""
+    connections: list[tuple[str, asyncio.Event]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ended = asyncio.Event()
-        found.append((writer.get_extra_info("peername")[0], ended))
+        closed = asyncio.Event()
+        connections.append((writer.get_extra_info("peername")[0], closed))
         try:
             while True:
                 upstream.seen.append(await read_request(reader))
                 writer.write(respond(b"{}"))
         finally:
-            ended.set()
+            closed.set()
 
     upstream.on_connection = serve
-    return found
+    return connections
 
 
 def get(upstream: Upstream, **timeouts: float) -> httpx.Request:
     return httpx.Request("GET", upstream.base_url, extensions={"timeout": timeouts})
 
 
-async def test_a_connection_is_used_again_and_ends_with_the_transport(upstream: Upstream, connected: Any) -> None:
+async def test_connection_is_reused_and_closed_with_the_transport(upstream: Upstream, connections: Any) -> None:
     async with GuardedTransport(LAX) as transport:
         for body in (b"one", b"two"):
             response = await transport.handle_async_request(httpx.Request("POST", upstream.base_url, content=body))
             assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
             assert await response.aread() == b"{}"
-        ((_, ended),) = connected
-        assert not ended.is_set()
-    await asyncio.wait_for(ended.wait(), 30)
+        ((_, closed),) = connections
+        assert not closed.is_set()
+    await asyncio.wait_for(closed.wait(), 30)
     assert [(seen.method, seen.body) for seen in upstream.seen] == [("POST", b"one"), ("POST", b"two")]
 
 
-async def test_a_connection_that_was_idle_for_long_is_not_used_again(
-    monkeypatch: pytest.MonkeyPatch, upstream: Upstream, connected: Any
+async def test_idle_connection_is_not_reused(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream, connections: Any
 ) -> None:
     monkeypatch.setattr(egress, "_IDLE_SECONDS", 0.0)
     async with GuardedTransport(LAX) as transport:
         for _ in range(2):
             await (await transport.handle_async_request(get(upstream))).aread()
-    assert len(connected) == 2
+    assert len(connections) == 2
 
 
-async def test_so_many_connections_are_made_and_half_of_them_kept(upstream: Upstream, connected: Any) -> None:
+async def test_connection_limit_and_half_of_it_kept_alive(upstream: Upstream, connections: Any) -> None:
     async with GuardedTransport(LAX, connections=2) as transport:
         for _ in range(2):
             first = await transport.handle_async_request(get(upstream))
@@ -297,12 +293,10 @@ async def test_so_many_connections_are_made_and_half_of_them_kept(upstream: Upst
                 await transport.handle_async_request(get(upstream, pool=0.01))
             await first.aread()
             await second.aread()
-    assert len(connected) == 3
+    assert len(connections) == 3
 
 
-async def test_a_connection_is_not_used_again_once_a_person_no_longer_allows_its_origin(
-    upstream: Upstream, connected: Any
-) -> None:
+async def test_connection_is_not_reused_after_its_origin_was_revoked(upstream: Upstream, connections: Any) -> None:
     allowed = {("127.0.0.1", upstream.port)}
     async with GuardedTransport(Policy(private=allowed)) as transport:
         await (await transport.handle_async_request(get(upstream))).aread()
@@ -313,35 +307,33 @@ async def test_a_connection_is_not_used_again_once_a_person_no_longer_allows_its
 
 
 @LINUX
-async def test_a_connection_is_made_in_the_way_that_is_asked_for(upstream: Upstream, connected: Any) -> None:
+async def test_connection_uses_local_address_and_socket_options(upstream: Upstream, connections: Any) -> None:
     options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     stream = await GuardedBackend(LAX).connect_tcp("127.0.0.1", upstream.port, 30, "127.0.0.2", options)
     try:
         await stream.write(b"GET / HTTP/1.1\r\n\r\n")
         await stream.read(1)
-        assert [peer for peer, _ in connected] == ["127.0.0.2"]
+        assert [peer for peer, _ in connections] == ["127.0.0.2"]
         assert stream.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     finally:
         await stream.aclose()
 
 
 @LINUX
-async def test_an_address_that_does_not_answer_in_time_is_passed_over(
-    monkeypatch: pytest.MonkeyPatch, upstream: Upstream
-) -> None:
+async def test_unresponsive_address_is_skipped(monkeypatch: pytest.MonkeyPatch, upstream: Upstream) -> None:
     with socket.socket() as silent, socket.socket() as waiting:
         silent.bind(("127.0.0.2", upstream.port))
         silent.listen(0)
-        waiting.connect(silent.getsockname())  # whoever comes now is not let in
+        waiting.connect(silent.getsockname())  # fills the listen queue, so that the next connection is not accepted
         backend = GuardedBackend(LAX)
-        Names(monkeypatch, ["127.0.0.2", "127.0.0.1"], ["127.0.0.2"])
+        FakeResolver(monkeypatch, ["127.0.0.2", "127.0.0.1"], ["127.0.0.2"])
         async with asyncio.timeout(30):
             await (await backend.connect_tcp("half.example", upstream.port, 0.5)).aclose()
             with pytest.raises(httpcore.ConnectTimeout):
                 await backend.connect_tcp("silent.example", upstream.port, 0.5)
 
 
-async def test_an_answer_that_does_not_come_in_time_is_a_timeout(upstream: Upstream) -> None:
+async def test_late_response_raises_read_timeout(upstream: Upstream) -> None:
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         await reader.read()
@@ -355,7 +347,7 @@ async def test_an_answer_that_does_not_come_in_time_is_a_timeout(upstream: Upstr
 # --- credentials ----------------------------------------------------------------------------------
 
 
-async def test_credentials_replace_what_an_argument_sends_and_leave_the_rest_as_it_is(upstream: Upstream) -> None:
+async def test_credentials_override_arguments_and_keep_the_rest(upstream: Upstream) -> None:
     heads: list[str] = []
 
     async def record(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -365,10 +357,10 @@ async def test_credentials_replace_what_an_argument_sends_and_leave_the_rest_as_
 
     upstream.on_connection = record
     url = f"{upstream.base_url}/x?list=a%2Cb,c&words=a%20b&key=mine"
-    outgoing = PreparedRequest("GET", url, {"x-token": "mine", "X-Other": "kept"})
+    request = PreparedRequest("GET", url, {"x-token": "mine", "X-Other": "kept"})
     credentials = Credentials({"X-Token": "theirs"}, {"key": "p&q"})
     async with GuardedTransport(LAX) as transport:
-        await fetch(transport, EgressPolicy.for_urls(LAX, [upstream.base_url]), outgoing, credentials)
+        await fetch(transport, EgressPolicy.for_urls(LAX, [upstream.base_url]), request, credentials)
     (first, *lines) = heads[0].lower().split("\r\n")
     assert first.startswith("get /x?list=a%2cb,c&words=a%20b&key=p%26q ")
     assert [line for line in lines if line.startswith("x-")] == ["x-other: kept", "x-token: theirs"]
@@ -377,14 +369,14 @@ async def test_credentials_replace_what_an_argument_sends_and_leave_the_rest_as_
 # --- answers --------------------------------------------------------------------------------------
 
 
-async def fetched(upstream: Upstream, path: str = "/", **limits: Any) -> Any:
-    gate = EgressPolicy.for_urls(LAX, [upstream.base_url])
+async def fetch_from(upstream: Upstream, path: str = "/", **limits: Any) -> Any:
+    policy = EgressPolicy.for_urls(LAX, [upstream.base_url])
     async with GuardedTransport(LAX) as transport:
-        outgoing = PreparedRequest("GET", upstream.base_url + path)
-        return await fetch(transport, gate, outgoing, Credentials(), FetchLimits(**limits))
+        request = PreparedRequest("GET", upstream.base_url + path)
+        return await fetch(transport, policy, request, Credentials(), FetchLimits(**limits))
 
 
-async def test_an_answer_without_end_is_cut_at_the_limit(upstream: Upstream) -> None:
+async def test_endless_response_is_cut_off_at_the_limit(upstream: Upstream) -> None:
     """F66."""
     sent = 0
 
@@ -399,11 +391,11 @@ async def test_an_answer_without_end_is_cut_at_the_limit(upstream: Upstream) -> 
 
     upstream.on_connection = flood
     with pytest.raises(FetchFailed, match="larger than 256 KiB"):
-        await fetched(upstream, body=256 << 10)
-    assert sent < 32 << 20  # what buffers took, not a gigabyte
+        await fetch_from(upstream, body=256 << 10)
+    assert sent < 32 << 20  # what fits into buffers
 
 
-async def test_a_compressed_bomb_is_not_inflated_beyond_the_limit(upstream: Upstream) -> None:
+async def test_decompression_bomb_is_cut_off_at_the_limit(upstream: Upstream) -> None:
     """F66."""
     import tracemalloc
 
@@ -414,29 +406,29 @@ async def test_a_compressed_bomb_is_not_inflated_beyond_the_limit(upstream: Upst
     tracemalloc.start()
     try:
         with pytest.raises(FetchFailed, match="larger than"):
-            await fetched(upstream)
+            await fetch_from(upstream)
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()
 
 
-async def test_a_compressed_answer_is_read_and_a_damaged_one_told(upstream: Upstream) -> None:
+async def test_compressed_response_is_decoded_and_damage_raises(upstream: Upstream) -> None:
     packed = gzip.compress(b'{"a": 1}')
     upstream.answer = lambda _seen: respond(packed, Content_Encoding="gzip")
-    assert (await fetched(upstream)).body == b'{"a": 1}'
+    assert (await fetch_from(upstream)).body == b'{"a": 1}'
     upstream.answer = lambda _seen: respond(packed[:-8], Content_Encoding="gzip")
     with pytest.raises(FetchFailed, match="cut off"):
-        await fetched(upstream)
+        await fetch_from(upstream)
     upstream.answer = lambda _seen: respond(b"nonsense", Content_Encoding="gzip")
     with pytest.raises(FetchFailed, match="damaged"):
-        await fetched(upstream)
+        await fetch_from(upstream)
     upstream.answer = lambda _seen: respond(b"x", Content_Encoding="br")
     with pytest.raises(FetchFailed, match="not asked for"):
-        await fetched(upstream)
+        await fetch_from(upstream)
 
 
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"])
-async def test_an_upstream_that_drips_or_is_silent_is_given_up_on(upstream: Upstream, head: bytes) -> None:
+async def test_slow_or_silent_upstream_times_out(upstream: Upstream, head: bytes) -> None:
     """F66."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -450,12 +442,12 @@ async def test_an_upstream_that_drips_or_is_silent_is_given_up_on(upstream: Upst
 
     upstream.on_connection = drip
     with pytest.raises(FetchFailed, match=r"did not answer within 0\.3 seconds") as failure:
-        await fetched(upstream, total=0.3)
+        await fetch_from(upstream, total=0.3)
     assert failure.value.sent
 
 
 @pytest.mark.parametrize("raw", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort", b""])
-async def test_an_upstream_that_breaks_the_protocol_is_told(upstream: Upstream, raw: bytes) -> None:
+async def test_protocol_violation_raises_fetch_failed(upstream: Upstream, raw: bytes) -> None:
     async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(raw)
@@ -463,40 +455,40 @@ async def test_an_upstream_that_breaks_the_protocol_is_told(upstream: Upstream, 
 
     upstream.on_connection = break_off
     with pytest.raises(FetchFailed, match=r"broke off: .+ .+") as failure:
-        await fetched(upstream)
+        await fetch_from(upstream)
     assert failure.value.sent
 
 
-async def test_an_upstream_that_is_not_there_was_sent_nothing() -> None:
+async def test_refused_connection_counts_as_not_sent() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(FetchFailed, match="cannot be reached") as failure:
-        await fetched(Upstream(f"http://127.0.0.1:{port}", port))
+        await fetch_from(Upstream(f"http://127.0.0.1:{port}", port))
     assert not failure.value.sent
 
 
-async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch, upstream: Upstream) -> None:
+async def test_environment_proxies_are_ignored(monkeypatch: pytest.MonkeyPatch, upstream: Upstream) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    assert (await fetched(upstream)).status == 200
+    assert (await fetch_from(upstream)).status == 200
 
 
-async def test_certificates_are_loaded_for_tls_only_and_told_where_that_fails(
+async def test_certificates_are_loaded_only_for_tls_and_failures_are_reported(
     monkeypatch: pytest.MonkeyPatch, upstream: Upstream
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
-    gate = EgressPolicy.for_urls(LAX, [upstream.base_url, "https://127.0.0.1:2"])
+    policy = EgressPolicy.for_urls(LAX, [upstream.base_url, "https://127.0.0.1:2"])
     async with GuardedTransport(LAX) as transport:
-        assert (await fetch(transport, gate, PreparedRequest("GET", upstream.base_url))).status == 200
+        assert (await fetch(transport, policy, PreparedRequest("GET", upstream.base_url))).status == 200
         with pytest.raises(
             FetchFailed, match=r"reached: no certificates could be loaded, see SSL_CERT_FILE"
         ) as failure:
-            await fetch(transport, gate, PreparedRequest("GET", "https://127.0.0.1:2"))
+            await fetch(transport, policy, PreparedRequest("GET", "https://127.0.0.1:2"))
         assert not failure.value.sent
 
 
-async def test_tls_is_verified_against_the_name_though_an_address_is_connected_to(
+async def test_tls_certificate_is_verified_against_the_host_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     import ssl
@@ -508,18 +500,18 @@ async def test_tls_is_verified_against_the_name_though_an_address_is_connected_t
     authority.issue_cert("good.example").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    Names(monkeypatch, ["127.0.0.1"])
+    FakeResolver(monkeypatch, ["127.0.0.1"])
     upstream = Upstream(answer=lambda _seen: respond(b"", Connection="close"))
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     try:
         good, other = (f"https://{name}.example:{port}" for name in ("good", "other"))
-        gate = EgressPolicy.for_urls(LAX, [good, other])
+        policy = EgressPolicy.for_urls(LAX, [good, other])
         async with GuardedTransport(LAX) as transport:
-            assert (await fetch(transport, gate, PreparedRequest("GET", good))).status == 200
-            (tmp_path / "ca.pem").unlink()  # it is read once
-            assert (await fetch(transport, gate, PreparedRequest("GET", good))).status == 200
+            assert (await fetch(transport, policy, PreparedRequest("GET", good))).status == 200
+            (tmp_path / "ca.pem").unlink()  # it is read only once
+            assert (await fetch(transport, policy, PreparedRequest("GET", good))).status == 200
             with pytest.raises(FetchFailed, match="certificate"):
-                await fetch(transport, gate, PreparedRequest("GET", other))
+                await fetch(transport, policy, PreparedRequest("GET", other))
     finally:
         server.close()

@@ -1,4 +1,4 @@
-"""What MCP clients find at a deployed app's address."""
+"""The MCP endpoint of a deployed app, used by MCP clients."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.socket
 
 
 async def example(helpdesk: Served) -> tuple[str, str]:
-    """The example app's id, and where it is live."""
+    """Deploy the example app; return its id and its endpoint."""
     (app,) = (await helpdesk.api("GET", "/apps"))["apps"]
     return app["id"], await helpdesk.deploy(app["id"])
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_the_official_client_lists_tools_calls_one_and_reads_its_widget(helpdesk: Served, mode: str) -> None:
+async def test_official_client_lists_and_calls_tools_and_reads_a_widget(helpdesk: Served, mode: str) -> None:
     app, endpoint = await example(helpdesk)
     config = (await helpdesk.api("GET", f"/apps/{app}/config"))["config"]
     async with helpdesk.client(endpoint, mode) as client:
@@ -38,9 +38,9 @@ async def test_the_official_client_lists_tools_calls_one_and_reads_its_widget(he
             operation = operations[configured["binding"]["integrationOperationId"]]
             assert (tool.title, tool.description) == (configured["name"], configured["description"])
             assert tool.input_schema == operation["inputSchema"]
-            described, other = tool.output_schema["anyOf"]  # an answer that is not as described is no failure
-            assert {"$schema": tool.output_schema["$schema"], **described} == operation["outputSchema"]
-            assert other == {"type": "object", "description": "An answer that is not as documented."}
+            documented, any_object = tool.output_schema["anyOf"]  # a response that does not match is no failure
+            assert {"$schema": tool.output_schema["$schema"], **documented} == operation["outputSchema"]
+            assert any_object == {"type": "object", "description": "An answer that is not as documented."}
             assert tool.annotations
             assert tool.annotations.read_only_hint == configured["annotations"]["readOnlyHint"]
         result = await client.call_tool("search-contacts", {"q": "northwind"})
@@ -55,7 +55,7 @@ async def test_the_official_client_lists_tools_calls_one_and_reads_its_widget(he
         assert uri in {resource.uri for resource in (await client.list_resources()).resources}
 
 
-async def test_another_client_does_the_same(helpdesk: Served) -> None:
+async def test_fastmcp_client_lists_and_calls_tools_and_reads_a_widget(helpdesk: Served) -> None:
     fastmcp = pytest.importorskip("fastmcp", reason="the other client is not installed")
     _, endpoint = await example(helpdesk)
     async with fastmcp.Client(endpoint) as client:
@@ -68,7 +68,7 @@ async def test_another_client_does_the_same(helpdesk: Served) -> None:
         assert "Content-Security-Policy" in contents[0].text
 
 
-async def test_later_edits_stay_out_until_the_next_deploy(helpdesk: Served) -> None:
+async def test_edits_are_not_live_until_the_next_deploy(helpdesk: Served) -> None:
     app, endpoint = await example(helpdesk)
     tools = (await helpdesk.api("GET", f"/apps/{app}/tools"))["tools"]
     async with helpdesk.client(endpoint) as client:
@@ -77,7 +77,7 @@ async def test_later_edits_stay_out_until_the_next_deploy(helpdesk: Served) -> N
         before = (await client.list_tools(cache_mode="bypass")).tools
         assert len(before) == len(tools)
         assert before[0].description == tools[0]["description"]
-    with pytest.raises(AssertionError, match="not_deployable"):  # another tool hands its result to the disabled one
+    with pytest.raises(AssertionError, match="not_deployable"):  # another tool chains to the disabled one
         await helpdesk.deploy(app)
     await helpdesk.api("PUT", f"/apps/{app}/tools/{tools[3]['id']}/chain", {"nextToolIds": []})
     assert await helpdesk.deploy(app) == endpoint
@@ -87,7 +87,7 @@ async def test_later_edits_stay_out_until_the_next_deploy(helpdesk: Served) -> N
         assert after[0].description == "Changed."
 
 
-async def test_the_deployment_before_can_be_restored_with_the_secrets_it_had(lax: Served, upstream: Upstream) -> None:
+async def test_restore_brings_back_config_and_secrets(lax: Served, upstream: Upstream) -> None:
     auth = {"providerKey": "bearer", "config": {"type": "bearer", "token": "first"}}
     app, _ = await lax.tool(upstream.base_url, auth=auth, tool={"description": "First."})
     endpoint = await lax.deploy(app)
@@ -96,7 +96,7 @@ async def test_the_deployment_before_can_be_restored_with_the_secrets_it_had(lax
     await lax.api("PATCH", f"/apps/{app}/auth/{connection['id']}", {"config": {"token": "second"}})
     await lax.api("PATCH", f"/apps/{app}/tools/{tool['id']}", {"description": "Second."})
     await lax.call(endpoint, "do-it")
-    assert upstream.seen[-1].headers["authorization"] == "Bearer first"  # a secret is part of what was deployed
+    assert upstream.seen[-1].headers["authorization"] == "Bearer first"  # the secret of the deployment
     await lax.deploy(app)
     await lax.call(endpoint, "do-it")
     assert upstream.seen[-1].headers["authorization"] == "Bearer second"
@@ -111,8 +111,8 @@ async def test_the_deployment_before_can_be_restored_with_the_secrets_it_had(lax
     assert upstream.seen[-1].headers["authorization"] == "Bearer first"
     draft = (await lax.api("GET", f"/apps/{app}/tools"))["tools"][0]
     assert draft["description"] == "Second."
-    told = (await http.get(f"/sandbox/apps/{app}/deployments")).json()["deployments"]
-    assert [(each["version"], each["live"], each["restoredFrom"]) for each in told] == [
+    history = (await http.get(f"/sandbox/apps/{app}/deployments")).json()["deployments"]
+    assert [(deployment["version"], deployment["live"], deployment["restoredFrom"]) for deployment in history] == [
         ("1.3.0", True, "1.1.0"), ("1.2.0", False, None), ("1.1.0", False, None),
     ]  # fmt: skip
     named = await http.post(f"/sandbox/apps/{app}/restore", json={"version": "1.2.0"})
@@ -120,16 +120,16 @@ async def test_the_deployment_before_can_be_restored_with_the_secrets_it_had(lax
     assert (await http.post(f"/sandbox/apps/{app}/restore", json={"version": "9.9.9"})).status_code == 404
 
 
-async def test_there_is_nothing_to_restore_after_one_deploy(lax: Served, upstream: Upstream) -> None:
+async def test_restore_after_one_deploy_is_refused(lax: Served, upstream: Upstream) -> None:
     app, _ = await lax.tool(upstream.base_url)
     await lax.deploy(app)
-    answer = await lax.api.http.post(f"/sandbox/apps/{app}/restore", json={})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "nothing_to_restore")
+    response = await lax.api.http.post(f"/sandbox/apps/{app}/restore", json={})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "nothing_to_restore")
     async with httpx.AsyncClient(base_url=lax.base_url) as nobody:
         assert (await nobody.post(f"/sandbox/apps/{app}/restore", json={})).status_code == 401
 
 
-async def test_the_endpoint_survives_a_restart_at_another_port(tmp_path: Any) -> None:
+async def test_endpoint_survives_a_restart_on_another_port(tmp_path: Any) -> None:
     from tests.sandbox.mcp.conftest import served
 
     async with served(tmp_path / "moving") as first:
@@ -142,7 +142,7 @@ async def test_the_endpoint_survives_a_restart_at_another_port(tmp_path: Any) ->
         assert result.structured_content["id"] == "con_1001"
 
 
-async def test_fifty_calls_at_once_all_succeed(helpdesk: Served) -> None:
+async def test_fifty_concurrent_calls_succeed(helpdesk: Served) -> None:
     _, endpoint = await example(helpdesk)
     async with helpdesk.client(endpoint) as client:
         calls = [client.call_tool("show-contact", {"contactId": f"con_10{number % 9 + 1:02}"}) for number in range(50)]
@@ -150,31 +150,31 @@ async def test_fifty_calls_at_once_all_succeed(helpdesk: Served) -> None:
     assert [result.structured_content["id"] for result in results] == [f"con_10{n % 9 + 1:02}" for n in range(50)]
 
 
-async def test_a_call_under_way_ends_with_the_deployment_it_began_with(lax: Served, upstream: Upstream) -> None:
+async def test_running_call_finishes_with_its_own_deployment(lax: Served, upstream: Upstream) -> None:
     app, tool = await lax.tool(upstream.base_url)
     endpoint = await lax.deploy(app)
-    asked, may_answer = asyncio.Event(), asyncio.Event()
+    received, may_respond = asyncio.Event(), asyncio.Event()
 
-    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond_later(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        asked.set()
-        await may_answer.wait()
+        received.set()
+        await may_respond.wait()
         writer.write(respond(b'{"slow": true}'))
         await writer.drain()
 
-    upstream.on_connection = slowly
+    upstream.on_connection = respond_later
     async with lax.client(endpoint) as client:
         call = asyncio.create_task(client.call_tool("do-it", {}))
-        await asked.wait()
+        await received.wait()
         await lax.api("PATCH", f"/apps/{app}/tools/{tool['id']}", {"description": "Newer."})
         await lax.deploy(app)
         async with lax.client(endpoint) as newer:
             assert (await newer.list_tools()).tools[0].description == "Newer."
-        may_answer.set()
+        may_respond.set()
         assert (await call).structured_content == {"slow": True}
 
 
-async def test_bad_arguments_are_told_by_name_and_nothing_is_sent(lax: Served, upstream: Upstream) -> None:
+async def test_invalid_arguments_are_reported_and_nothing_is_sent(lax: Served, upstream: Upstream) -> None:
     schema = {
         "type": "object",
         "properties": {"count": {"type": "integer"}, "kind": {"enum": ["a", "b"]}},
@@ -201,10 +201,10 @@ async def test_unknown_tools_resources_and_apps_are_refused(helpdesk: Served) ->
         with pytest.raises(MCPError, match="There is no resource"):
             await client.read_resource("ui://acme-support/../../etc/passwd")
     for public_id in ("mcp_0000000000000000", "x" * 5000, "..%2f..", "%00"):
-        answer = await helpdesk.api.http.post(f"/mcp/{public_id}", json={})
-        assert answer.status_code == 404, public_id
-    answer = await helpdesk.api.http.get(endpoint)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+        response = await helpdesk.api.http.post(f"/mcp/{public_id}", json={})
+        assert response.status_code == 404, public_id
+    response = await helpdesk.api.http.get(endpoint)
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -223,17 +223,17 @@ ACCEPT = {"Accept": "application/json, text/event-stream"}
         ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
     ],
 )
-async def test_pages_of_elsewhere_cannot_use_the_endpoint(
+async def test_cross_origin_requests_to_the_endpoint_are_rejected(
     helpdesk: Served, headers: dict[str, str], status: int
 ) -> None:
     _, endpoint = await example(helpdesk)
     async with httpx.AsyncClient() as client:
-        sent = {"Content-Type": "application/json", **ACCEPT, **headers}
-        answer = await client.post(endpoint, content=json.dumps(PING), headers=sent)
-    assert answer.status_code == status, answer.text
+        all_headers = {"Content-Type": "application/json", **ACCEPT, **headers}
+        response = await client.post(endpoint, content=json.dumps(PING), headers=all_headers)
+    assert response.status_code == status, response.text
 
 
-async def test_bodies_that_are_too_large_or_no_json_are_refused(helpdesk: Served) -> None:
+async def test_large_and_non_json_bodies_are_refused(helpdesk: Served) -> None:
     _, endpoint = await example(helpdesk)
     async with httpx.AsyncClient(headers=ACCEPT | {"Content-Type": "application/json"}) as client:
         assert (await client.post(endpoint, content=b" " * (5 << 20))).status_code == 413
@@ -241,7 +241,7 @@ async def test_bodies_that_are_too_large_or_no_json_are_refused(helpdesk: Served
         assert (await client.post(endpoint, content=b"[" * 100_000)).status_code == 400
 
 
-def test_the_sdk_is_imported_only_when_somebody_connects() -> None:
+def test_sdk_is_not_imported_at_start() -> None:
     import subprocess
 
     source = (
@@ -253,12 +253,12 @@ def test_the_sdk_is_imported_only_when_somebody_connects() -> None:
 @pytest.mark.parametrize(
     "key", ["search-contacts", "a" * 64, "a" * 65, "a" * 100, "b" * 100, "Ünï cødé!", "", "x/y", "under_score"]
 )
-def test_every_key_gives_a_name_that_clients_take(key: str) -> None:
+def test_tool_names_are_valid_for_clients(key: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", tool_name(key))
     assert tool_name(key) == key or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key)
 
 
-def test_keys_that_differ_only_past_the_limit_keep_different_names() -> None:
+def test_long_keys_keep_distinct_tool_names() -> None:
     assert tool_name("a" * 70 + "b") != tool_name("a" * 70 + "c")
 
 
@@ -274,7 +274,7 @@ META = {
 
 
 async def post(endpoint: str, body: Any, version: str | None = None) -> httpx.Response:
-    """One message as HTTP, with the protocol version in its header."""
+    """Send one message, with the protocol version in its header."""
     headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
     headers |= {} if version is None else {"MCP-Protocol-Version": version}
     if version == "2026-07-28" and isinstance(body, dict):
@@ -287,10 +287,10 @@ METHODS = {
     "tools": {"tools/list": {}, "tools/call": {"name": "search-contacts", "arguments": {"q": "ada"}}},
     "resources": {"resources/list": {}, "resources/templates/list": {}, "resources/read": {"uri": ""}},
 }
-"""The methods that a capability implies (MCP 2025-06-18 and 2026-07-28, server features)."""
+"""The methods of each capability (MCP 2025-06-18 and 2026-07-28, server features)."""
 
 
-async def test_every_method_that_a_declared_capability_implies_is_answered(helpdesk: Served) -> None:
+async def test_all_methods_of_declared_capabilities_are_implemented(helpdesk: Served) -> None:
     _, endpoint = await example(helpdesk)
     client = {"capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
     for version in (*HANDSHAKES, "2026-07-28"):
@@ -299,56 +299,52 @@ async def test_every_method_that_a_declared_capability_implies_is_answered(helpd
         first = {"method": "server/discover", "params": META} if modern else {
             "method": "initialize", "params": {"protocolVersion": version, **client},
         }  # fmt: skip
-        told = (await post(endpoint, REQUEST | first, version if modern else None)).json()["result"]
-        assert modern or told["protocolVersion"] == version
-        assert set(told["capabilities"]) - {"extensions"} == set(METHODS)
-        assert told["capabilities"]["resources"]["subscribe"] is False
-        (uri, *_) = [
-            each["uri"]
-            for each in (await post(endpoint, REQUEST | {"method": "resources/list", "params": extra}, version)).json()[
-                "result"
-            ]["resources"]
-        ]
+        server = (await post(endpoint, REQUEST | first, version if modern else None)).json()["result"]
+        assert modern or server["protocolVersion"] == version
+        assert set(server["capabilities"]) - {"extensions"} == set(METHODS)
+        assert server["capabilities"]["resources"]["subscribe"] is False
+        listing = await post(endpoint, REQUEST | {"method": "resources/list", "params": extra}, version)
+        (uri, *_) = [resource["uri"] for resource in listing.json()["result"]["resources"]]
         for methods in METHODS.values():
             for method, params in methods.items():
                 params = params | ({"uri": uri} if "uri" in params else {}) | extra
                 if modern and method in ("tools/call", "resources/read"):
-                    continue  # they want one more header, which the official client sends
-                answer = (await post(endpoint, REQUEST | {"method": method, "params": params}, version)).json()
-                assert "result" in answer, (version, method, answer)
+                    continue  # they need one more header, which the official client sends
+                response = (await post(endpoint, REQUEST | {"method": method, "params": params}, version)).json()
+                assert "result" in response, (version, method, response)
         templates = await post(endpoint, REQUEST | {"method": "resources/templates/list", "params": extra}, version)
         assert templates.json()["result"]["resourceTemplates"] == []
-    async with helpdesk.client(endpoint) as there:
-        assert (await there.list_resource_templates()).resource_templates == []
+    async with helpdesk.client(endpoint) as official_client:
+        assert (await official_client.list_resource_templates()).resource_templates == []
 
 
-async def test_a_batch_is_refused_in_json_rpc(helpdesk: Served) -> None:
+async def test_batch_is_refused_with_a_json_rpc_error(helpdesk: Served) -> None:
     _, endpoint = await example(helpdesk)
     for version in (None, *HANDSHAKES, "2026-07-28"):
         for batch in ([], [REQUEST], [REQUEST, {"jsonrpc": "2.0", "method": "x"}]):
-            answer = await post(endpoint, batch, version)
-            assert answer.status_code == 400
-            assert set(answer.json()) == {"jsonrpc", "id", "error"}
-            assert answer.json()["id"] is None
-            assert answer.json()["error"]["code"] == -32600
-            assert "batches are not supported" in answer.json()["error"]["message"]
+            response = await post(endpoint, batch, version)
+            assert response.status_code == 400
+            assert set(response.json()) == {"jsonrpc", "id", "error"}
+            assert response.json()["id"] is None
+            assert response.json()["error"]["code"] == -32600
+            assert "batches are not supported" in response.json()["error"]["message"]
 
 
-async def test_an_unknown_protocol_version_is_refused_with_those_that_are_known(helpdesk: Served) -> None:
+async def test_unknown_protocol_version_is_refused_with_the_supported_ones(helpdesk: Served) -> None:
     _, endpoint = await example(helpdesk)
     for version in ("1999-01-01", "2099-01-01", "junk", ""):
         for params in ({}, META):
-            answer = await post(endpoint, REQUEST | {"params": params}, version)
-            assert answer.status_code == 400
-            assert answer.json()["id"] == 7
-            error = answer.json()["error"]
+            response = await post(endpoint, REQUEST | {"params": params}, version)
+            assert response.status_code == 400
+            assert response.json()["id"] == 7
+            error = response.json()["error"]
             assert error["code"] == -32022
             assert error["data"] == {"supported": [*HANDSHAKES, "2026-07-28"], "requested": version}
             assert "2025-06-18" in error["message"]
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (5, "an object"),
         (None, "an object"),
@@ -360,20 +356,20 @@ async def test_an_unknown_protocol_version_is_refused_with_those_that_are_known(
         ({"jsonrpc": "2.0", "id": 1.5, "method": "ping"}, "`id`"),
     ],
 )
-def test_what_is_no_json_rpc_request_is_refused_in_plain_words(body: Any, said: str) -> None:
-    from drio_tui.sandbox.mcp.messages import refusal
+def test_invalid_json_rpc_message_is_refused_with_the_reason(body: Any, message: str) -> None:
+    from drio_tui.sandbox.mcp.messages import message_error
 
-    found = refusal(json.dumps(body).encode(), "2025-06-18")
-    assert found is not None
-    assert found["error"]["code"] == -32600
-    assert said in found["error"]["message"]
-    assert found["id"] == (7 if isinstance(body, dict) and body["id"] == 7 else None)
+    response = message_error(json.dumps(body).encode(), "2025-06-18")
+    assert response is not None
+    assert response["error"]["code"] == -32600
+    assert message in response["error"]["message"]
+    assert response["id"] == (7 if isinstance(body, dict) and body["id"] == 7 else None)
 
 
-def test_messages_that_json_rpc_has_are_let_through() -> None:
-    from drio_tui.sandbox.mcp.messages import refusal
+def test_valid_json_rpc_messages_are_passed_on() -> None:
+    from drio_tui.sandbox.mcp.messages import message_error
 
     for message in (REQUEST, REQUEST | {"id": "a"}, {"jsonrpc": "2.0", "method": "notifications/initialized"},
                     {"jsonrpc": "2.0", "id": 1, "result": {}}):  # fmt: skip
         for version in (None, *HANDSHAKES, "2026-07-28"):
-            assert refusal(json.dumps(message).encode(), version) is None
+            assert message_error(json.dumps(message).encode(), version) is None

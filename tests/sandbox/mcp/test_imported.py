@@ -1,4 +1,4 @@
-"""Operations of an OpenAPI document, created, deployed and called by a model's client: each request is what it says."""
+"""Operations imported from an OpenAPI document, deployed and called by an MCP client, send the documented requests."""
 
 from __future__ import annotations
 
@@ -22,20 +22,27 @@ pytestmark = pytest.mark.socket
 
 
 async def imported(lax: Served, upstream: Upstream, path: Path, document: Any, most: int) -> list[str]:
-    """Import `most` operations of the document at `path`, deploy, call each, and hold what arrived against it.
+    """Import up to `most` operations of the document at `path`, deploy and call them, and compare the requests with it.
 
-    Gives the ids of those that were called.
+    Return the ids of the operations that were called.
     """
     app = await lax.api.app(slug=f"imported-{path.stem.lower().replace('.', '-')}"[:60])
     token = lax.api.http.headers["Authorization"].removeprefix("Bearer ")
     client = DrioClient(Transport(f"{lax.base_url}/api/v1", auth=Token(token)))
     try:
-        async with await open_document(str(path)) as found:
-            assert len(found.operations) == count(document)
-            sendable = {one.id for one in found.operations if not (one.obstacle or one.servers)}
-            pairs = [one for one in with_everything(document) if f"{one[1].upper()} {one[0]}" in sendable][:most]
-            ids = [f"{method.upper()} {place}" for place, method in pairs]
-            plan = await found.plan(ids, base_url=f"{upstream.base_url}/base")
+        async with await open_document(str(path)) as source:
+            assert len(source.operations) == count(document)
+            sendable = {
+                operation.id for operation in source.operations if not (operation.obstacle or operation.servers)
+            }
+            pairs = [
+                (route, method)
+                for route, method in with_everything(document)
+                if f"{method.upper()} {route}" in sendable
+            ]
+            pairs = pairs[:most]
+            ids = [f"{method.upper()} {route}" for route, method in pairs]
+            plan = await source.plan(ids, base_url=f"{upstream.base_url}/base")
         work = batch(Saver(client), app, plan)
         await work.run()
         assert work.done, work.failed
@@ -47,26 +54,30 @@ async def imported(lax: Served, upstream: Upstream, path: Path, document: Any, m
     async with lax.client(endpoint) as model:
         listed = {tool.name: tool for tool in (await model.list_tools()).tools}
         assert listed.keys() == set(names.values())
-        for (place, method), id in zip(pairs, ids, strict=True):
-            request = wanted(document, place, method)
+        for (route, method), id in zip(pairs, ids, strict=True):
+            expected = wanted(document, route, method)
             upstream.seen.clear()
-            result = await model.call_tool(names[id], request.arguments(schemas[id]))
+            result = await model.call_tool(names[id], expected.arguments(schemas[id]))
             assert len(upstream.seen) == 1, f"{id}: {result.content}"
-            seen = upstream.seen[0]
-            assert request.differences(seen.method, seen.target, seen.headers, seen.body, "/base") == [], id
+            request = upstream.seen[0]
+            assert expected.differences(request.method, request.target, request.headers, request.body, "/base") == [], (
+                id
+            )
     for resource in plan.of("tool"):
-        hints = listed[resource.body["key"]].annotations
-        assert hints is not None
-        assert resource.body["annotations"].items() <= hints.model_dump(by_alias=True).items()
+        annotations = listed[resource.body["key"]].annotations
+        assert annotations is not None
+        assert resource.body["annotations"].items() <= annotations.model_dump(by_alias=True).items()
     return ids
 
 
-async def test_a_small_document_is_called_as_it_says(lax: Served, upstream: Upstream, tmp_path: Path) -> None:
+async def test_imported_operations_send_the_documented_requests(
+    lax: Served, upstream: Upstream, tmp_path: Path
+) -> None:
     (tmp_path / "pets.json").write_text(json.dumps(PETS))
     await imported(lax, upstream, tmp_path / "pets.json", PETS, 5)
 
 
-async def test_ten_operations_of_drios_own_document_are_called_as_it_says(
+async def test_ten_imported_operations_of_drios_api_send_the_documented_requests(
     lax: Served, upstream: Upstream, tmp_path: Path
 ) -> None:
     document = (await lax.api.http.get("/api/openapi.json")).json()

@@ -1,4 +1,4 @@
-"""The endpoint of a sandbox that is a process of its own, and its deployments from the command line."""
+"""The endpoint of a sandbox in a separate process, and its deployments on the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def command(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def deploy_twice(process: Process) -> tuple[str, str]:
-    """The example app's id and endpoint, deployed with two descriptions of its first tool."""
+    """Deploy the example app with two descriptions of its first tool; return its id and its endpoint."""
     with process.client() as client:
         (app,) = client.get("/api/v1/apps").json()["apps"]
         base = f"/api/v1/apps/{app['id']}"
@@ -38,15 +38,15 @@ async def first_description(endpoint: str) -> Any:
         return (await client.list_tools()).tools[0].description
 
 
-async def test_a_running_sandbox_restores_at_a_command_and_lists_its_deployments(tmp_path: Path) -> None:
+async def test_restore_and_deployments_commands_use_the_running_sandbox(tmp_path: Path) -> None:
     process = start_sandbox(tmp_path / "data")
     try:
         app, endpoint = deploy_twice(process)
         assert await first_description(endpoint) == "Two."
         done = command(tmp_path / "data", "restore", "acme-support", "--json")
         assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)
-        assert (told["app"]["id"], told["app"]["version"], told["endpoint"]) == (app, "1.3.0", endpoint)
+        result = json.loads(done.stdout)
+        assert (result["app"]["id"], result["app"]["version"], result["endpoint"]) == (app, "1.3.0", endpoint)
         assert await first_description(endpoint) == "One."
         listed = command(tmp_path / "data", "deployments", app)
         assert [line.split()[0] for line in listed.stdout.splitlines()] == ["1.3.0", "1.2.0", "1.1.0"]
@@ -58,10 +58,10 @@ async def test_a_running_sandbox_restores_at_a_command_and_lists_its_deployments
         close(process)
 
 
-async def test_it_works_while_no_sandbox_runs_and_survives_a_kill(tmp_path: Path) -> None:
+async def test_restore_command_works_without_a_running_sandbox(tmp_path: Path) -> None:
     process = start_sandbox(tmp_path / "data")
     _, endpoint = deploy_twice(process)
-    close(process)  # by SIGKILL
+    close(process)  # with SIGKILL
     done = command(tmp_path / "data", "restore", "acme-support", "--version", "1.1.0", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["endpoint"] == endpoint
@@ -72,7 +72,7 @@ async def test_it_works_while_no_sandbox_runs_and_survives_a_kill(tmp_path: Path
         close(process)
 
 
-async def test_the_log_of_a_call_tells_no_key_and_ends_with_the_process(tmp_path: Path) -> None:
+async def test_log_of_a_call_contains_no_key_or_arguments(tmp_path: Path) -> None:
     process = start_sandbox(tmp_path / "data")
     try:
         _, endpoint = deploy_twice(process)
@@ -87,34 +87,35 @@ async def test_the_log_of_a_call_tells_no_key_and_ends_with_the_process(tmp_path
         close(process)
 
 
-async def test_private_upstreams_are_a_matter_of_a_flag(tmp_path: Path, upstream: Any) -> None:
+async def test_private_upstreams_need_a_flag(tmp_path: Path, upstream: Any) -> None:
     import asyncio
 
-    answers = {}
+    results = {}
     for flags in ((), ("--allow-private-egress",)):
         data = tmp_path / f"data{len(flags)}"
         process = await asyncio.to_thread(start_sandbox, data, *flags)
         try:
-            endpoint = await asyncio.to_thread(_app_calling, process, upstream.base_url)
+            endpoint = await asyncio.to_thread(_deploy_app_calling, process, upstream.base_url)
             async with Client(endpoint) as client:
-                answers[flags] = await client.call_tool("ask", {})
+                results[flags] = await client.call_tool("ask", {})
         finally:
             close(process)
-    assert "this machine" in answers[()].content[0].text
-    assert answers["--allow-private-egress",].structured_content == {"ok": True}
+    assert "this machine" in results[()].content[0].text
+    assert results["--allow-private-egress",].structured_content == {"ok": True}
 
 
-def _app_calling(process: Process, base_url: str) -> str:
+def _deploy_app_calling(process: Process, base_url: str) -> str:
+    """Deploy an app with one tool that calls `base_url`; return its endpoint."""
     with process.client() as client:
 
-        def made(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        def create(path: str, body: dict[str, Any]) -> dict[str, Any]:
             (resource,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
             return dict(resource)
 
-        app = made("", {"templateId": "blank", "name": "Private"})["id"]
-        integration = made(f"/{app}/integrations", {"name": "API", "baseUrl": base_url})["id"]
+        app = create("", {"templateId": "blank", "name": "Private"})["id"]
+        integration = create(f"/{app}/integrations", {"name": "API", "baseUrl": base_url})["id"]
         body = {"name": "Ask", "method": "GET", "path": "/"}
-        operation = made(f"/{app}/integrations/{integration}/operations", body)["id"]
+        operation = create(f"/{app}/integrations/{integration}/operations", body)["id"]
         binding = {"type": "integration_operation", "integrationOperationId": operation}
-        made(f"/{app}/tools", {"name": "Ask", "binding": binding})
+        create(f"/{app}/tools", {"name": "Ask", "binding": binding})
         return str(client.post(f"/api/v1/apps/{app}/deploy").raise_for_status().json()["endpoint"])

@@ -1,4 +1,4 @@
-"""A deployment called without its sandbox: where chains lead, what they hand on, and what is said of a failure."""
+"""Calls of a deployment without a sandbox: chains, failures and results."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import pytest
 import pytest_asyncio
 
 from drio_tui.sandbox.mcp import runtime as runtimes
-from drio_tui.sandbox.mcp.runtime import MOST_STEPS, Outcome, Runtime
-from drio_tui.sandbox.mcp.server import _result
+from drio_tui.sandbox.mcp.runtime import MAX_STEPS, CallResult, Runtime
+from drio_tui.sandbox.mcp.server import _tool_result
 from drio_tui.sandbox.mcp.snapshot import read
 from drio_tui.tool_calls.egress import Origin, Policy, origin_text
 from tests.sandbox.mcp.conftest import Seen, Upstream, respond
 
 Document = dict[str, Any]
-Call = Callable[..., Any]
+CallFirstTool = Callable[..., Any]
 PRIVATE = Policy(allow_private=True)
 CHANGES = "it changes something, so it is yours to call"
 
 
-def allowing(origin: Origin) -> str:
+def advice(origin: Origin) -> str:
     return f"Allow {origin_text(origin)}."
 
 
-def tool(name: str, *following: str, needs: str = "", output: Any = None, **operation: Any) -> Document:
-    """A tool `name` that calls `/name`; its arguments are those it `needs`, or as an `inputSchema` says."""
-    schema = {"properties": dict.fromkeys(needs.split(), True), "required": needs.split()}
+def tool(name: str, *next_ids: str, required: str = "", output: Any = None, **operation: Any) -> Document:
+    """Return a tool `name` that calls `/name`, with the `required` arguments or those of an `inputSchema`."""
+    schema = {"properties": dict.fromkeys(required.split(), True), "required": required.split()}
     return {
-        "id": name, "key": name, "name": name.title(), "isEnabled": True, "nextToolIds": list(following),
+        "id": name, "key": name, "name": name.title(), "isEnabled": True, "nextToolIds": list(next_ids),
         "binding": {"integrationOperationId": name},
         "operation": {"id": name, "integrationId": "i", "method": "GET", "path": f"/{name}", "inputSchema": schema,
                       "outputSchema": output} | operation,
@@ -40,13 +40,13 @@ def tool(name: str, *following: str, needs: str = "", output: Any = None, **oper
 
 
 @pytest_asyncio.fixture
-async def call(upstream: Upstream) -> AsyncIterator[Call]:
-    """Calls the first of some tools, all of which ask the upstream."""
+async def call(upstream: Upstream) -> AsyncIterator[CallFirstTool]:
+    """A function that deploys tools, all of which call the upstream, and calls the first of them."""
     async with AsyncExitStack() as stack:
 
-        async def made(
-            *tools: Document, given: Any = None, policy: Policy = PRIVATE, widget: Any = None, auth: Any = None
-        ) -> Outcome:
+        async def call_first(
+            *tools: Document, arguments: Any = None, policy: Policy = PRIVATE, widget: Any = None, auth: Any = None
+        ) -> CallResult:
             integration = {"id": "i", "baseUrl": upstream.base_url, "authId": "sign-in", "config": {}}
             connection = {"id": "sign-in", "name": "Sign-in", "config": auth}
             deployment = read(1, {
@@ -55,45 +55,47 @@ async def call(upstream: Upstream) -> AsyncIterator[Call]:
                 "widgets": [{"toolId": tools[0]["id"], **widget}] if widget is not None else [],
             })  # fmt: skip
             secrets = {"sign-in": {"clientSecret": "secret"}}
-            runtime = Runtime(deployment, policy, secrets, how_to_allow=allowing)
+            runtime = Runtime(deployment, policy, secrets, how_to_allow=advice)
             stack.push_async_callback(runtime.aclose)
-            return await runtime.call(deployment.by_id[tools[0]["id"]], given or {})
+            return await runtime.call(deployment.by_id[tools[0]["id"]], arguments or {})
 
-        yield made
+        yield call_first
 
 
-def says(upstream: Upstream, **answers: Any) -> None:
-    """The upstream answers each path with some JSON, and 503 where it is None."""
+def set_responses(upstream: Upstream, **bodies: Any) -> None:
+    """Let the upstream respond to each path with a JSON body, with 503 for None."""
 
-    def answer(seen: Seen) -> bytes:
-        value = answers.get(seen.target.partition("?")[0].removeprefix("/"), {})
+    def answer(request: Seen) -> bytes:
+        value = bodies.get(request.target.partition("?")[0].removeprefix("/"), {})
         return respond(json.dumps(value).encode()) if value is not None else respond(b"", "503 Service Unavailable")
 
     upstream.answer = answer
 
 
-async def test_a_chain_runs_each_tool_once_nearest_first(call: Call, upstream: Upstream) -> None:
-    outcome = await call(
+async def test_chain_runs_each_tool_once_breadth_first(call: CallFirstTool, upstream: Upstream) -> None:
+    result = await call(
         tool("a", "gone", "b", "c"), tool("b", "a", "d", "c"), tool("c", "b", "e"), tool("d"), tool("e", "a"),
     )  # fmt: skip
-    assert [(step["tool"], step["status"]) for step in outcome.steps] == [(name, "done") for name in "bcde"]
+    assert [(step["tool"], step["status"]) for step in result.steps] == [(name, "done") for name in "bcde"]
     assert [seen.target for seen in upstream.seen] == ["/a", "/b", "/c", "/d", "/e"]
 
 
-async def test_a_step_that_is_not_done_says_why_and_ends_its_own_branch_only(call: Call, upstream: Upstream) -> None:
-    says(upstream, a={"x": 1, "y": 1, "n": None}, b={"x": 2}, broken=None)
-    outcome = await call(
+async def test_failed_or_skipped_step_has_a_reason_and_ends_only_its_branch(
+    call: CallFirstTool, upstream: Upstream
+) -> None:
+    set_responses(upstream, a={"x": 1, "y": 1, "n": None}, b={"x": 2}, broken=None)
+    result = await call(
         tool("a", "lacking", "write", "broken", "b"),
-        tool("lacking", "never", needs="n x m"),
-        tool("write", "never", method="POST", needs="x"),
+        tool("lacking", "never", required="n x m"),
+        tool("write", "never", method="POST", required="x"),
         tool("broken", "never"),
         tool("b", "c"),
-        tool("c", needs="x y z"),
+        tool("c", required="x y z"),
         tool("never"),
-        given={"x": 0, "y": 0, "z": 0},
+        arguments={"x": 0, "y": 0, "z": 0},
     )
-    assert outcome.structured == {"x": 1, "y": 1, "n": None}
-    assert outcome.steps == [
+    assert result.structured == {"x": 1, "y": 1, "n": None}
+    assert result.steps == [
         {"tool": "lacking", "status": "skipped", "reason": "no result gives n, m"},
         {"tool": "write", "arguments": {"x": 1}, "status": "skipped", "reason": CHANGES},
         {"tool": "broken", "arguments": {}, "status": "failed", "reason": "The upstream answered 503"},
@@ -102,37 +104,37 @@ async def test_a_step_that_is_not_done_says_why_and_ends_its_own_branch_only(cal
     ]
 
 
-@pytest.mark.parametrize("more", [0, 1])
-async def test_a_chain_has_a_length_it_cannot_exceed(call: Call, upstream: Upstream, more: int) -> None:
-    names = [f"t{number}" for number in range(1 + MOST_STEPS + more)]
-    outcome = await call(*(tool(name, following) for name, following in zip(names, [*names[1:], ""], strict=True)))
-    assert [seen.target for seen in upstream.seen] == [f"/{name}" for name in names[: 1 + MOST_STEPS]]
-    assert [step["status"] for step in outcome.steps] == ["done"] * MOST_STEPS + ["skipped"] * (more > 0)
-    assert not more or outcome.steps[-1]["reason"] == f"a chain has {MOST_STEPS} steps at most"
+@pytest.mark.parametrize("excess", [0, 1])
+async def test_chain_length_is_limited(call: CallFirstTool, upstream: Upstream, excess: int) -> None:
+    names = [f"t{number}" for number in range(1 + MAX_STEPS + excess)]
+    result = await call(*(tool(name, following) for name, following in zip(names, [*names[1:], ""], strict=True)))
+    assert [seen.target for seen in upstream.seen] == [f"/{name}" for name in names[: 1 + MAX_STEPS]]
+    assert [step["status"] for step in result.steps] == ["done"] * MAX_STEPS + ["skipped"] * (excess > 0)
+    assert not excess or result.steps[-1]["reason"] == f"a chain has {MAX_STEPS} steps at most"
 
 
 @pytest.mark.parametrize(
-    ("schema", "fits"),
+    ("schema", "valid"),
     [
         (True, True),
         ({"type": "string"}, True),
         ({"type": "integer"}, False),
-        ({"$ref": "#/$defs/text"}, True),  # left to the check of all arguments
-        ({"not": {"$ref": "#/$defs/number"}}, False),  # cannot be decided by itself
+        ({"$ref": "#/$defs/text"}, True),  # left to the validation of all arguments
+        ({"not": {"$ref": "#/$defs/number"}}, False),  # cannot be validated without the whole schema
     ],
 )
-async def test_what_does_not_fit_an_argument_is_not_handed_on(
-    call: Call, upstream: Upstream, schema: Any, fits: bool
+async def test_values_invalid_for_an_argument_are_not_passed_on(
+    call: CallFirstTool, upstream: Upstream, schema: Any, valid: bool
 ) -> None:
-    says(upstream, a={"x": "found"})
+    set_responses(upstream, a={"x": "found"})
     definitions = {"text": {"type": "string"}, "number": {"type": "number"}}
-    takes = {"properties": {"x": schema}, "$defs": definitions}
-    outcome = await call(tool("a", "b"), tool("b", inputSchema=takes))
-    assert [step["arguments"] for step in outcome.steps] == [{"x": "found"} if fits else {}]
+    input_schema = {"properties": {"x": schema}, "$defs": definitions}
+    result = await call(tool("a", "b"), tool("b", inputSchema=input_schema))
+    assert [step["arguments"] for step in result.steps] == [{"x": "found"} if valid else {}]
 
 
-async def test_a_chain_that_takes_too_long_leaves_the_result_and_says_where_it_ended(
-    call: Call, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+async def test_chain_timeout_keeps_the_result_and_reports_the_step(
+    call: CallFirstTool, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -141,21 +143,21 @@ async def test_a_chain_that_takes_too_long_leaves_the_result_and_says_where_it_e
 
     upstream.on_connection = answer_once
     monkeypatch.setattr(runtimes, "CHAIN_SECONDS", 0.05)
-    outcome = await call(tool("a", "b", "c"), tool("b"), tool("c"))
-    assert outcome.structured == {"n": 1}
+    result = await call(tool("a", "b", "c"), tool("b"), tool("c"))
+    assert result.structured == {"n": 1}
     reason = "the 0.05 seconds of a chain are over"
-    assert outcome.steps == [{"tool": "b", "arguments": {}, "status": "failed", "reason": reason}]
-    result = _result(outcome)
-    assert not result.is_error
-    said = [block.text for block in result.content]  # type: ignore[union-attr]
-    assert said == ['{"n": 1}', f"Not done after it: b ({reason})"]
+    assert result.steps == [{"tool": "b", "arguments": {}, "status": "failed", "reason": reason}]
+    tool_result = _tool_result(result)
+    assert not tool_result.is_error
+    texts = [block.text for block in tool_result.content]  # type: ignore[union-attr]
+    assert texts == ['{"n": 1}', f"Not done after it: b ({reason})"]
 
 
 # --- failures -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("schema", "given", "text"),
+    ("schema", "arguments", "text"),
     [
         (
             {"properties": {"x": {"type": "string"}}, "required": ["x", "y"]},
@@ -175,67 +177,67 @@ async def test_a_chain_that_takes_too_long_leaves_the_result_and_says_where_it_e
         ),
     ],
 )
-async def test_arguments_that_cannot_be_sent_are_told(
-    call: Call, upstream: Upstream, schema: Any, given: Any, text: str
+async def test_unsendable_arguments_fail_with_the_reason(
+    call: CallFirstTool, upstream: Upstream, schema: Any, arguments: Any, text: str
 ) -> None:
-    outcome = await call(tool("a", inputSchema=schema), given=given)
-    assert outcome.text.startswith(text)
-    assert (outcome.failed, outcome.structured, outcome.unknown, outcome.private) == (True, None, False, None)
+    result = await call(tool("a", inputSchema=schema), arguments=arguments)
+    assert result.text.startswith(text)
+    assert (result.failed, result.structured, result.unknown, result.private) == (True, None, False, None)
     assert upstream.seen == []
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_private_address_is_told_with_how_to_allow_it(call: Call, upstream: Upstream, method: str) -> None:
-    outcome = await call(tool("a", method=method), policy=Policy())
-    assert outcome.text == f"127.0.0.1 is this machine. Allow 127.0.0.1:{upstream.port}."
-    assert (outcome.failed, outcome.unknown, outcome.private) == (True, False, ("127.0.0.1", upstream.port))
+async def test_private_address_fails_with_advice(call: CallFirstTool, upstream: Upstream, method: str) -> None:
+    result = await call(tool("a", method=method), policy=Policy())
+    assert result.text == f"127.0.0.1 is this machine. Allow 127.0.0.1:{upstream.port}."
+    assert (result.failed, result.unknown, result.private) == (True, False, ("127.0.0.1", upstream.port))
 
 
-async def test_a_sign_in_that_fails_is_told_and_leaves_nothing_open(call: Call, upstream: Upstream) -> None:
+async def test_failed_sign_in_fails_with_a_known_outcome(call: CallFirstTool, upstream: Upstream) -> None:
     write = tool("a", method="POST")
-    outcome = await call(write, auth={"type": "bearer"})
-    assert outcome.text == "The connection Sign-in has no token: edit the connection and set it."
-    assert (outcome.failed, outcome.unknown, outcome.private) == (True, False, None)
+    result = await call(write, auth={"type": "bearer"})
+    assert result.text == "The connection Sign-in has no token: edit the connection and set it."
+    assert (result.failed, result.unknown, result.private) == (True, False, None)
     oauth = {"type": "oauth", "tokenEndpoint": f"{upstream.base_url}/token", "clientId": "me"}
-    outcome = await call(write, auth=oauth, policy=Policy())
-    where = f"127.0.0.1:{upstream.port}"
-    assert outcome.text == f"Sign-in: no token was issued. 127.0.0.1 is this machine. Allow {where}."
-    assert (outcome.failed, outcome.unknown, outcome.private) == (True, False, ("127.0.0.1", upstream.port))
+    result = await call(write, auth=oauth, policy=Policy())
+    host = f"127.0.0.1:{upstream.port}"
+    assert result.text == f"Sign-in: no token was issued. 127.0.0.1 is this machine. Allow {host}."
+    assert (result.failed, result.unknown, result.private) == (True, False, ("127.0.0.1", upstream.port))
     assert upstream.seen == []
 
 
-@pytest.mark.parametrize(("status", "asked"), [("401 Unauthorized", [1, 3]), ("403 Forbidden", [1])])
-async def test_a_token_that_is_not_taken_is_asked_for_once_more(
-    call: Call, upstream: Upstream, status: str, asked: list[int]
+@pytest.mark.parametrize(("status", "tokens"), [("401 Unauthorized", [1, 3]), ("403 Forbidden", [1])])
+async def test_rejected_token_is_requested_once_more(
+    call: CallFirstTool, upstream: Upstream, status: str, tokens: list[int]
 ) -> None:
-    def answer(seen: Seen) -> bytes:
+    def answer(request: Seen) -> bytes:
         token = json.dumps({"access_token": f"token-{len(upstream.seen)}"}).encode()
-        return respond(token) if seen.target == "/token" else respond(b"", status)
+        return respond(token) if request.target == "/token" else respond(b"", status)
 
     upstream.answer = answer
     oauth = {"type": "oauth", "tokenEndpoint": f"{upstream.base_url}/token", "clientId": "me"}
     assert (await call(tool("a"), auth=oauth)).text == f"The upstream answered {status[:3]}"
-    sent = [seen.headers["authorization"] for seen in upstream.seen if seen.target == "/a"]
-    assert sent == [f"Bearer token-{number}" for number in asked]
+    sent = [request.headers["authorization"] for request in upstream.seen if request.target == "/a"]
+    assert sent == [f"Bearer token-{number}" for number in tokens]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE"])
-async def test_a_lost_answer_to_a_change_leaves_it_open_whether_it_took_effect(
-    call: Call, upstream: Upstream, method: str
+async def test_lost_response_to_a_change_is_an_unknown_outcome(
+    call: CallFirstTool, upstream: Upstream, method: str
 ) -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
 
     upstream.on_connection = hang_up
-    outcome = await call(tool("a", method=method))
+    result = await call(tool("a", method=method))
     changes = method in ("POST", "DELETE")
-    said = "The upstream broke off: Server disconnected without sending a response."
-    assert outcome.text == said + " Whether it took effect is not known." * changes
-    assert (outcome.failed, outcome.unknown, outcome.private) == (True, changes, None)
+    message = "The upstream broke off: Server disconnected without sending a response."
+    assert result.text == message + " Whether it took effect is not known." * changes
+    assert (result.failed, result.unknown, result.private) == (True, changes, None)
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"),
+    ("response", "text"),
     [
         (respond(b"", "500 Internal Server Error"), "The upstream answered 500"),
         (respond(b"{}", "300 Multiple Choices"), "The upstream answered 300: {}"),
@@ -245,12 +247,12 @@ async def test_a_lost_answer_to_a_change_leaves_it_open_whether_it_took_effect(
         (respond(b"\x89PNG", "404 Not Found", "image/png"), "The upstream answered 404"),
     ],
 )
-async def test_an_answer_that_is_no_success_is_told_with_the_beginning_of_what_it_says(
-    call: Call, upstream: Upstream, answer: bytes, text: str
+async def test_error_response_fails_with_status_and_start_of_the_body(
+    call: CallFirstTool, upstream: Upstream, response: bytes, text: str
 ) -> None:
-    upstream.answer = lambda _seen: answer
-    outcome = await call(tool("a", "b"), tool("b"))
-    assert (outcome.text, outcome.failed, outcome.steps) == (text, True, [])
+    upstream.answer = lambda _seen: response
+    result = await call(tool("a", "b"), tool("b"))
+    assert (result.text, result.failed, result.steps) == (text, True, [])
     assert [(seen.target, seen.headers["user-agent"]) for seen in upstream.seen] == [("/a", "drio-sandbox")]
 
 
@@ -260,19 +262,19 @@ async def test_an_answer_that_is_no_success_is_told_with_the_beginning_of_what_i
 @pytest.mark.parametrize(
     ("value", "path", "wrapped"), [({"name": "Ada"}, "$.name", False), ([{"name": "Ada"}], "$[0].name", True)]
 )
-async def test_a_widget_is_given_what_its_mappings_find_in_the_answer(
-    call: Call, upstream: Upstream, value: Any, path: str, wrapped: bool
+async def test_widget_gets_the_mapped_values_of_the_response(
+    call: CallFirstTool, upstream: Upstream, value: Any, path: str, wrapped: bool
 ) -> None:
-    says(upstream, a=value)
-    outcome = await call(tool("a"), widget={"config": {"fieldMappings": {"title": path}}})
-    assert outcome.structured == ({"result": value} if wrapped else value)
-    assert (outcome.view["slots"], outcome.view["wrapped"]) == ({"title": "Ada"}, wrapped)
+    set_responses(upstream, a=value)
+    result = await call(tool("a"), widget={"config": {"fieldMappings": {"title": path}}})
+    assert result.structured == ({"result": value} if wrapped else value)
+    assert (result.view["slots"], result.view["wrapped"]) == ({"title": "Ada"}, wrapped)
     assert (await call(tool("a"), widget={})).view["slots"] == {}
     assert (await call(tool("a"))).view is None
 
 
-async def test_an_answer_whose_schema_cannot_be_checked_is_a_result_with_a_note(call: Call, upstream: Upstream) -> None:
-    says(upstream, a={"x": 1})
-    outcome = await call(tool("a", output={"type": "object", "properties": {"x": {"$ref": "#/$defs/gone"}}}))
-    assert outcome.structured == {"x": 1}
-    assert "the schema refers to something that is not in it" in outcome.note
+async def test_response_with_an_uncheckable_schema_has_a_note(call: CallFirstTool, upstream: Upstream) -> None:
+    set_responses(upstream, a={"x": 1})
+    result = await call(tool("a", output={"type": "object", "properties": {"x": {"$ref": "#/$defs/gone"}}}))
+    assert result.structured == {"x": 1}
+    assert "the schema refers to something that is not in it" in result.note

@@ -1,4 +1,4 @@
-"""Widgets as a host and a person see them: in a real browser, and as documents."""
+"""Widgets in a real browser, and as documents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVIL = "</script><script>document.title='pwned'</script><img src=x onerror=\"doc
 
 
 def deployment(primitive: str, mappings: Any = None, **more: Any) -> Deployment:
-    """One tool `do` with a widget."""
+    """Return a deployment with one tool `do` and its widget."""
     schema = more.pop("schema", {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]})
     config = {"fieldMappings": mappings or {}, "style": more.pop("style", {})}
     widget = {"id": "w", "toolId": "t", "key": "w", "name": "W", "primitive": primitive, "config": config}
@@ -45,12 +45,12 @@ def deployment(primitive: str, mappings: Any = None, **more: Any) -> Deployment:
     })  # fmt: skip
 
 
-def shown(found: Deployment, result: dict[str, Any]) -> str:
-    """The document that shows a result by itself."""
-    tool = found.by_id["t"]
+def document_with(deployed: Deployment, result: dict[str, Any]) -> str:
+    """Return the document of the tool's widget that shows a result without a host."""
+    tool = deployed.by_id["t"]
     assert tool.widget
     view = fill(tool.widget["config"]["fieldMappings"], result).as_wire() | {"wrapped": False}
-    return document_of(found, tool, {"structuredContent": result, "_meta": {"drio/view": view}, "content": []})
+    return document_of(deployed, tool, {"structuredContent": result, "_meta": {"drio/view": view}, "content": []})
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 def draw(page: Page, folder: Path, document: str) -> str:
-    """The text on the page; nothing may have gone wrong on it, nor been loaded."""
+    """Open a document and return its text; fail if it has errors or loads anything."""
     file = folder / "widget.html"
     file.write_text(document)
     page.errors.clear()
@@ -108,13 +108,13 @@ DRAWN: list[tuple[str, dict[str, str], dict[str, Any], dict[str, str], list[str]
 
 @needs_chromium
 @pytest.mark.parametrize(("primitive", "mappings", "result", "style", "texts"), DRAWN)
-def test_every_primitive_draws_its_data_as_text_and_loads_nothing(
+def test_every_primitive_renders_data_as_text_and_loads_nothing(
     page: Page, tmp_path: Path, primitive: str, mappings: Any, result: Any, style: Any, texts: list[str]
 ) -> None:
     """F66."""
-    seen = draw(page, tmp_path, shown(deployment(primitive, mappings, style=style), result))
+    content = draw(page, tmp_path, document_with(deployment(primitive, mappings, style=style), result))
     for text in texts:
-        assert text in seen
+        assert text in content
     assert page.run("document.title") == "W"
     if primitive == "chart":
         assert page.run("document.querySelector('svg').getAttribute('aria-label')") == "V: Jan 10, Feb -4, Mar 15.5"
@@ -137,9 +137,7 @@ BROKEN_WORDS = """
 
 @needs_chromium
 @pytest.mark.parametrize("width", [360, 700])
-def test_wide_cells_of_a_table_are_broken_between_words_and_only_endless_ones_within(
-    page: Page, tmp_path: Path, width: int
-) -> None:
+def test_table_cells_wrap_between_words_and_only_long_words_break(page: Page, tmp_path: Path, width: int) -> None:
     rows = [
         {"a": "The invoice names the wrong business address since the relocation of the headquarters",
          "b": "Northwind International Trading Company", "c": "Call back on Thursday afternoon", "d": "responsible"},
@@ -147,30 +145,30 @@ def test_wide_cells_of_a_table_are_broken_between_words_and_only_endless_ones_wi
     mappings = {"rows": "$", **{f"columns.{name}": f"$.{name}" for name in "abcd"}}
     page.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
     try:
-        draw(page, tmp_path, shown(deployment("data-table", mappings), rows))
+        draw(page, tmp_path, document_with(deployment("data-table", mappings), rows))
         assert page.run(BROKEN_WORDS) == []
         endless = [{"a": "x" * 400, "b": "b", "c": "c", "d": "d"}]
-        draw(page, tmp_path, shown(deployment("data-table", mappings), endless))
+        draw(page, tmp_path, document_with(deployment("data-table", mappings), endless))
         assert page.run(BROKEN_WORDS) == ["x" * 400]
         assert page.run("document.documentElement.scrollWidth <= innerWidth")
     finally:
         page.send("Emulation.clearDeviceMetricsOverride")
 
 
-def test_every_primitive_that_drio_names_is_drawn_by_some_example() -> None:
+def test_every_documented_primitive_has_an_example() -> None:
     assert {primitive for primitive, *_ in DRAWN} >= set(PRIMITIVES)
 
 
 @needs_chromium
-def test_names_and_styles_from_the_config_are_data_too(page: Page, tmp_path: Path) -> None:
+def test_hostile_names_and_styles_of_the_config_are_harmless(page: Page, tmp_path: Path) -> None:
     branding = {"primaryColor": "red;}*{display:none}", "fontFamily": '";}</style><script>document.title=1</script>'}
-    found = deployment("list", {"items": "$.results", "title": "$.name"}, app=EVIL, branding=branding,
+    deployed = deployment("list", {"items": "$.results", "title": "$.name"}, app=EVIL, branding=branding,
                        style={"density": EVIL, "groupBy": "__proto__"})  # fmt: skip
-    assert "Ada" in draw(page, tmp_path, shown(found, ROWS))
+    assert "Ada" in draw(page, tmp_path, document_with(deployed, ROWS))
 
 
 def host_page(document: str, result: dict[str, Any]) -> str:
-    """A host after the MCP Apps specification: it keeps what the widget asks for, and answers."""
+    """Return the page of a host (MCP Apps specification) that records and answers the widget's requests in `asked`."""
     return f"""<!doctype html><meta charset="utf-8"><body style="margin:0">
 <iframe id="view" sandbox="allow-scripts allow-forms allow-same-origin" style="width:100%;height:640px;border:0"
   srcdoc="{html.escape(document)}"></iframe>
@@ -201,7 +199,8 @@ def click(page: Page, selector: str) -> None:
     page.run(f"view.contentDocument.querySelector({json.dumps(selector)}).click()")
 
 
-def asked_for(page: Page, method: str) -> Any:
+def requests_of(page: Page, method: str) -> Any:
+    """Wait for a request of the widget with that method; return the params of all of them."""
     page.until(f"asked.some((message) => message.method === {json.dumps(method)})")
     return page.run(
         f"asked.filter((message) => message.method === {json.dumps(method)}).map((message) => message.params)"
@@ -210,7 +209,7 @@ def asked_for(page: Page, method: str) -> Any:
 
 @needs_chromium
 @pytest.mark.socket
-async def test_the_example_apps_table_shows_its_data_in_a_host_and_its_rows_call_the_next_tool(
+async def test_example_table_renders_in_a_host_and_rows_call_the_next_tool(
     helpdesk: Served, page: Page, tmp_path: Path
 ) -> None:
     (app,) = (await helpdesk.api("GET", "/apps"))["apps"]
@@ -221,15 +220,15 @@ async def test_the_example_apps_table_shows_its_data_in_a_host_and_its_rows_call
         meta = tools["search-contacts"].meta
         assert meta
         (contents,) = (await client.read_resource(meta["ui"]["resourceUri"])).contents
-    sent = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+    result_json = result.model_dump(mode="json", by_alias=True, exclude_none=True)
     file = tmp_path / "host.html"
-    file.write_text(host_page(contents.text, sent))  # type: ignore[union-attr]  # a text, as the endpoint's tests show
+    file.write_text(host_page(contents.text, result_json))  # type: ignore[union-attr]  # a text, as the endpoint's tests show
 
-    def look() -> None:
+    def check() -> None:
         page.errors.clear()
         page.open(file.as_uri())
         page.until("!!view.contentDocument?.querySelector('tbody tr')")
-        seen = page.run("view.contentDocument.getElementById('root').innerText")
+        content = page.run("view.contentDocument.getElementById('root').innerText")
         for text in (
             "Ada Okafor",
             "ada.okafor@northwind-bakery.example",
@@ -237,23 +236,23 @@ async def test_the_example_apps_table_shows_its_data_in_a_host_and_its_rows_call
             "business",
             "Ines Moreau",
         ):
-            assert text in seen
+            assert text in content
         if folder := os.environ.get("DRIO_TEST_PICTURES"):
             page.picture(Path(folder) / "widget.png")
         click(page, "tbody tr")
-        assert asked_for(page, "tools/call") == [{"name": "show-contact", "arguments": {"contactId": "con_1001"}}]
+        assert requests_of(page, "tools/call") == [{"name": "show-contact", "arguments": {"contactId": "con_1001"}}]
         page.until("view.contentDocument.body.innerText.includes('show-contact')")
         click(page, "tbody tr")  # `callMode: once`
         click(page, "tbody tr:nth-child(2)")
         page.until("asked.filter((message) => message.method === 'tools/call').length === 2")
-        assert asked_for(page, "tools/call")[1]["arguments"] == {
+        assert requests_of(page, "tools/call")[1]["arguments"] == {
             "contactId": result.structured_content["results"][1]["id"]
         }
-        (size, *_) = asked_for(page, "ui/notifications/size-changed")
+        (size, *_) = requests_of(page, "ui/notifications/size-changed")
         assert size["height"] > 0
         assert page.errors == []
 
-    await asyncio.to_thread(look)
+    await asyncio.to_thread(check)
 
 
 ACTIONS = [
@@ -269,15 +268,15 @@ ACTIONS = [
 
 
 @needs_chromium
-def test_a_form_sends_what_was_typed_even_when_a_result_comes_meanwhile(page: Page, tmp_path: Path) -> None:
-    found = deployment("form", {"fields.id": "$.id"}, actions=ACTIONS, displayMode="fullscreen")
+def test_form_keeps_typed_values_when_a_result_arrives(page: Page, tmp_path: Path) -> None:
+    deployed = deployment("form", {"fields.id": "$.id"}, actions=ACTIONS, displayMode="fullscreen")
     view = {"slots": {"fields.id": "old"}, "items": None, "columns": [], "cut": 0, "wrapped": False}
     structured = {"id": "old", "url": "javascript:document.title='pwned'"}
     result = {"structuredContent": structured, "content": [], "_meta": {"drio/view": view}}
     file = tmp_path / "host.html"
-    file.write_text(host_page(document_of(found, found.by_id["t"]), result))
+    file.write_text(host_page(document_of(deployed, deployed.by_id["t"]), result))
     page.open(file.as_uri())
-    assert asked_for(page, "ui/request-display-mode") == [{"mode": "fullscreen"}]
+    assert requests_of(page, "ui/request-display-mode") == [{"mode": "fullscreen"}]
     page.until("view.contentDocument.querySelector('input')?.value === 'old'")
     typed = 'a"} <b>'
     page.run(f"""(() => {{ const input = view.contentDocument.querySelector('input'); input.value = {json.dumps(typed)};
@@ -286,27 +285,27 @@ def test_a_form_sends_what_was_typed_even_when_a_result_comes_meanwhile(page: Pa
              f" params: {json.dumps(result)}}}, '*')")  # fmt: skip
     page.until("view.contentDocument.querySelector('input')?.value !== 'old'")
     click(page, "button[type=submit]")
-    assert asked_for(page, "tools/call") == [{"name": "do", "arguments": {"id": typed, "x": [1]}}]
-    (said,) = asked_for(page, "ui/message")
-    assert said["content"] == [{"type": "text", "text": f"Said {typed} {{{{ ''.constructor }}}}"}]
+    assert requests_of(page, "tools/call") == [{"name": "do", "arguments": {"id": typed, "x": [1]}}]
+    (message,) = requests_of(page, "ui/message")
+    assert message["content"] == [{"type": "text", "text": f"Said {typed} {{{{ ''.constructor }}}}"}]
     click(page, "button.main[type=button]")
     page.until("view.contentDocument.body.innerText.includes('not a web address')")
     assert page.run("asked.some((message) => message.method === 'ui/open-link')") is False
 
 
 @needs_chromium
-def test_it_works_in_chatgpt_by_window_openai(page: Page, tmp_path: Path) -> None:
+def test_widget_works_with_window_openai(page: Page, tmp_path: Path) -> None:
     actions = [{"trigger": "row.select", "type": "callTool", "targetToolId": "t", "template": "{{ row.id }}"}]
-    found = deployment("list", {"items": "$.results", "title": "$.name"}, actions=actions)
+    deployed = deployment("list", {"items": "$.results", "title": "$.name"}, actions=actions)
     view = fill({"items": "$.results", "title": "$.name"}, ROWS).as_wire() | {"wrapped": False}
-    given = json.dumps({"output": ROWS, "meta": {"drio/view": view}}).replace("<", "\\u003c")
+    globals_json = json.dumps({"output": ROWS, "meta": {"drio/view": view}}).replace("<", "\\u003c")
     page.send("Page.addScriptToEvaluateOnNewDocument", source=f"""
-        window.calls = []; const given = {given};
-        window.openai = {{toolOutput: given.output, toolResponseMetadata: given.meta, toolInput: {{}},
+        window.calls = []; const globals = {globals_json};
+        window.openai = {{toolOutput: globals.output, toolResponseMetadata: globals.meta, toolInput: {{}},
             callTool: async (name, args) => {{ calls.push([name, args]); return {{structuredContent: {{}}}}; }},
             notifyIntrinsicHeight() {{}}}};""")  # fmt: skip
     try:
-        assert "Ada" in draw(page, tmp_path, document_of(found, found.by_id["t"]))
+        assert "Ada" in draw(page, tmp_path, document_of(deployed, deployed.by_id["t"]))
         page.run("document.querySelector('li').click()")
         assert page.until("calls.length && calls") == [["do", {"id": "c1"}]]
     finally:
@@ -316,8 +315,8 @@ def test_it_works_in_chatgpt_by_window_openai(page: Page, tmp_path: Path) -> Non
 # --- as documents ---------------------------------------------------------------------------------------
 
 
-def test_the_policy_names_the_script_and_style_that_are_there_and_nothing_else() -> None:
-    document = shown(deployment("card", {"title": "$.t"}), {"t": EVIL})
+def test_csp_allows_only_the_own_script_and_style() -> None:
+    document = document_with(deployment("card", {"title": "$.t"}), {"t": EVIL})
     policy = html.unescape(re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', document)[0])
     scripts = re.findall(r"<script>(.*?)</script>", document, re.DOTALL)
     styles = re.findall(r"<style>(.*?)</style>", document, re.DOTALL)
@@ -333,27 +332,27 @@ def test_the_policy_names_the_script_and_style_that_are_there_and_nothing_else()
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", document)
 
 
-def test_the_address_changes_with_the_document_and_only_then() -> None:
-    one = widgets_of(deployment("card", {"title": "$.t"}))["t"]
+def test_uri_changes_only_with_the_document() -> None:
+    widget = widgets_of(deployment("card", {"title": "$.t"}))["t"]
     same = widgets_of(deployment("card", {"title": "$.t"}))["t"]
     other = widgets_of(deployment("card", {"title": "$.t"}, branding={"primaryColor": "#ff0000"}))["t"]
-    assert one.uri == same.uri
-    assert one.uri != other.uri
-    assert one.uri.startswith("ui://acme/w-")
-    assert one.uri.endswith(".html")
-    assert one.resource_meta["ui"]["csp"] == {"connectDomains": [], "resourceDomains": []}
+    assert widget.uri == same.uri
+    assert widget.uri != other.uri
+    assert widget.uri.startswith("ui://acme/w-")
+    assert widget.uri.endswith(".html")
+    assert widget.resource_meta["ui"]["csp"] == {"connectDomains": [], "resourceDomains": []}
 
 
-def test_a_hidden_widget_is_not_offered() -> None:
+def test_hidden_widget_is_not_served() -> None:
     assert widgets_of(deployment("card", visibility="hidden")) == {}
 
 
 @pytest.mark.parametrize("colour", ["red", "#12", "#0f172a;}", "url(x)", "", None, 5])
-def test_only_colours_become_colours(colour: Any) -> None:
+def test_invalid_colours_are_ignored(colour: Any) -> None:
     assert variables({"primaryColor": colour}) == variables({})
 
 
-def test_text_is_readable_on_every_background() -> None:
+def test_text_has_contrast_on_every_background() -> None:
     assert "--fg: #ffffff" in variables({"backgroundColor": "#101010"})
     assert "--fg: #14181f" in variables({"backgroundColor": "#fff"})
     assert "--primary: #14181f" in variables({"backgroundColor": "#ffffff", "primaryColor": "#fefefe"})

@@ -1,4 +1,4 @@
-"""What the tests sign in with: a browser that keeps cookies and posts forms, an application, a clock."""
+"""Helpers for signing in: a browser that keeps cookies and posts forms, an application, a clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AUTH = "/api/v1/auth"
 
 
 class Clock:
-    """Seconds since the epoch that only move when told to."""
+    """Seconds since the epoch, which change only by `forward`."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
@@ -35,8 +35,8 @@ def http(app: ASGIApp, base: str = BASE) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base)
 
 
-class _Forms(HTMLParser):
-    """The forms of a page as a browser sees them: action, fields, and buttons with what they add."""
+class _Page(HTMLParser):
+    """The forms of a page (id, action, method, fields), its text and its tags."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -46,19 +46,20 @@ class _Forms(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        at = dict(attrs)
+        attributes = dict(attrs)
         self.tags.append(tag)
         if tag == "form":
-            self.forms.append({"id": at.get("id"), "action": at["action"], "method": at["method"], "fields": {}})
-        elif tag == "input" and at.get("name"):
-            self.forms[-1]["fields"][at["name"]] = at.get("value") or ""
+            form = {"id": attributes.get("id"), "action": attributes["action"], "method": attributes["method"]}
+            self.forms.append(form | {"fields": {}})
+        elif tag == "input" and attributes.get("name"):
+            self.forms[-1]["fields"][attributes["name"]] = attributes.get("value") or ""
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
 
 
 class Browser:
-    """Follows redirects inside the sandbox and stops where it would leave it (`left_to`)."""
+    """Follows redirects inside the sandbox; a redirect to another origin is not followed but kept as `left_to`."""
 
     def __init__(self, app: ASGIApp, base: str = BASE) -> None:
         self.base = base
@@ -67,9 +68,9 @@ class Browser:
         self.left_to = ""
 
     async def open(self, url: str) -> httpx.Response:
-        return await self._settle(await self.http.get(url))
+        return await self._follow(await self.http.get(url))
 
-    async def _settle(self, response: httpx.Response) -> httpx.Response:
+    async def _follow(self, response: httpx.Response) -> httpx.Response:
         self.left_to = ""
         while response.is_redirect:
             target = str(response.url.join(response.headers["location"]))
@@ -83,28 +84,28 @@ class Browser:
     @property
     def forms(self) -> list[dict[str, Any]]:
         assert self.page is not None
-        return _Forms(self.page.text).forms
+        return _Page(self.page.text).forms
 
     @property
     def tags(self) -> list[str]:
         assert self.page is not None
-        return _Forms(self.page.text).tags
+        return _Page(self.page.text).tags
 
     @property
     def text(self) -> str:
         assert self.page is not None
-        return " ".join(" ".join(_Forms(self.page.text).text).split())
+        return " ".join(" ".join(_Page(self.page.text).text).split())
 
     async def submit(self, form: int = 0, headers: dict[str, str] | None = None, **values: str) -> httpx.Response:
-        """Send the page's form of that number, as its page would."""
-        found = self.forms[form]
-        assert found["method"] == "post"
-        sent = {"Origin": self.base, **(headers or {})}
-        response = await self.http.post(found["action"], data=found["fields"] | values, headers=sent)
-        return await self._settle(response)
+        """Submit the page's form of that number."""
+        target = self.forms[form]
+        assert target["method"] == "post"
+        all_headers = {"Origin": self.base, **(headers or {})}
+        response = await self.http.post(target["action"], data=target["fields"] | values, headers=all_headers)
+        return await self._follow(response)
 
     async def sign_in(self, email: str | None = None) -> None:
-        """On the sign-in page: continue as the local user, or as someone else."""
+        """On the sign-in page, continue as the local user, or with another address."""
         if email is None:
             await self.submit(0, who="local")
         else:
@@ -112,7 +113,7 @@ class Browser:
 
     @property
     def answer(self) -> dict[str, str]:
-        """The parameters that the application was given."""
+        """The parameters of the redirect to the application."""
         pairs = parse_qsl(urlsplit(self.left_to).query, keep_blank_values=True)
         assert len(pairs) == len(dict(pairs))
         return dict(pairs)
@@ -123,7 +124,7 @@ class Browser:
 
 @dataclass
 class Application:
-    """A registered application, with a PKCE pair of its own."""
+    """A registered application with its PKCE verifier."""
 
     http: httpx.AsyncClient
     info: dict[str, Any]
@@ -139,7 +140,7 @@ class Application:
         return challenge_of(self.verifier)
 
     def authorize_url(self, **changes: str | None) -> str:
-        """The authorization URL; `changes` replace parameters, None leaves one out."""
+        """Return the authorization URL; `changes` replace parameters, None removes one."""
         params: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.id,
@@ -148,32 +149,35 @@ class Application:
             "code_challenge": self.challenge,
             "code_challenge_method": "S256",
         } | changes
-        found = {key: value for key, value in params.items() if value is not None}
-        return str(httpx.URL(BASE + f"{AUTH}/authorize", params=found))
+        query = {name: value for name, value in params.items() if value is not None}
+        return str(httpx.URL(BASE + f"{AUTH}/authorize", params=query))
 
     async def exchange(self, code: str, /, **changes: Any) -> httpx.Response:
-        """Swap a code for tokens."""
+        """Exchange a code for tokens."""
         auth = changes.pop("auth", None)
-        form = {
+        params = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": self.redirect_uri,
             "client_id": self.id,
             "code_verifier": self.verifier,
         } | changes
-        sent = {key: value for key, value in form.items() if value is not None}
-        return await self.http.post(f"{AUTH}/token", data=sent, auth=auth)
+        form = {name: value for name, value in params.items() if value is not None}
+        return await self.http.post(f"{AUTH}/token", data=form, auth=auth)
 
     async def refresh(self, token: str, /, **changes: Any) -> httpx.Response:
+        """Exchange a refresh token for new tokens."""
         auth = changes.pop("auth", None)
-        form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": self.id} | changes
-        sent = {key: value for key, value in form.items() if value is not None}
-        return await self.http.post(f"{AUTH}/token", data=sent, auth=auth)
+        params = {"grant_type": "refresh_token", "refresh_token": token, "client_id": self.id} | changes
+        form = {name: value for name, value in params.items() if value is not None}
+        return await self.http.post(f"{AUTH}/token", data=form, auth=auth)
 
     async def revoke(self, token: str, /, **changes: Any) -> httpx.Response:
+        """Revoke a token."""
         auth = changes.pop("auth", None)
-        sent = {k: v for k, v in ({"token": token, "client_id": self.id} | changes).items() if v is not None}
-        return await self.http.post(f"{AUTH}/revoke", data=sent, auth=auth)
+        params = {"token": token, "client_id": self.id} | changes
+        form = {name: value for name, value in params.items() if value is not None}
+        return await self.http.post(f"{AUTH}/revoke", data=form, auth=auth)
 
 
 def challenge_of(verifier: str) -> str:

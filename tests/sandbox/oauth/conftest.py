@@ -1,4 +1,4 @@
-"""A sandbox that has nothing but its authorization server and one protected route."""
+"""An application with the sandbox's authorization server and one protected route."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from drio_tui.sandbox.db import Database
-from drio_tui.sandbox.middleware import Guard
+from drio_tui.sandbox.middleware import GuardMiddleware
 from drio_tui.sandbox.oauth import OAuthServer, OAuthSettings, Principal, install, require_user
 from tests.sandbox.oauth.browser import AUTH, BASE, PORT, Application, Browser, Clock, http
 
@@ -30,7 +30,8 @@ class Sandbox:
     clock: Clock
     http: httpx.AsyncClient
 
-    async def register(self, redirect_uri: str = LOOPBACK, **members: Any) -> Application:
+    async def register(self, redirect_uri: str = LOOPBACK, **metadata: Any) -> Application:
+        """Register an application."""
         body = {
             "client_name": "A test",
             "redirect_uris": [redirect_uri],
@@ -38,13 +39,13 @@ class Sandbox:
             "response_types": ["code"],
             "application_type": "native",
             "token_endpoint_auth_method": "none",
-        } | members
+        } | metadata
         response = await self.http.post(f"{AUTH}/register", json=body)
         assert response.status_code == 201, response.text
         return Application(self.http, response.json(), redirect_uri)
 
     async def code(self, application: Application, email: str | None = None, **changes: str | None) -> str:
-        """A code for the application, by way of the pages."""
+        """Sign in and consent; return the code."""
         browser = Browser(self.app)
         await browser.open(application.authorize_url(**changes))
         await browser.sign_in(email)
@@ -53,11 +54,13 @@ class Sandbox:
         return browser.answer["code"]
 
     async def tokens(self, application: Application, email: str | None = None, **changes: str | None) -> dict[str, Any]:
+        """Sign in and consent; return the token response."""
         response = await application.exchange(await self.code(application, email, **changes))
         assert response.status_code == 200, response.text
         return dict(response.json())
 
     async def me(self, access_token: str) -> httpx.Response:
+        """Send a request to the protected route."""
         return await self.http.get("/api/v1/me", headers={"Authorization": f"Bearer {access_token}"})
 
 
@@ -65,24 +68,20 @@ def make_app(db: Database, settings: OAuthSettings) -> tuple[FastAPI, OAuthServe
     app = FastAPI(openapi_url=None)
 
     @app.get("/api/v1/me")
-    async def me(who: Principal = Depends(require_user)) -> dict[str, Any]:  # noqa: B008 - FastAPI's way to ask
-        return {"email": who.email, "client": who.client_id, "scopes": sorted(who.scopes), "id": who.user_id}
-
-    @app.api_route("/api/v1/things", methods=["GET", "POST", "PATCH"])
-    async def resources() -> dict[str, Any]:
-        return {"reached": True}
+    async def me(user: Principal = Depends(require_user)) -> dict[str, Any]:  # noqa: B008 - a dependency of FastAPI
+        return {"email": user.email, "client": user.client_id, "scopes": sorted(user.scopes), "id": user.user_id}
 
     return app, install(app, db, settings)
 
 
 @contextlib.asynccontextmanager
 async def opened(target: str | Path) -> AsyncIterator[Sandbox]:
-    """A sandbox over the database of that folder or URL."""
+    """Open a sandbox with the database in that folder or at that URL."""
     clock = Clock()
     settings = OAuthSettings(BASE, clock=clock, registrations_per_minute=40)
     async with Database(target) as db:
         app, server = make_app(db, settings)
-        guarded = Guard(app, port=PORT)
+        guarded = GuardMiddleware(app, port=PORT)
         async with http(guarded) as client:
             yield Sandbox(guarded, db, server, settings, clock, client)
 

@@ -1,4 +1,4 @@
-"""The authorization endpoint: what is told to the application, and the way through the upstream sign-in."""
+"""The authorization endpoint: its redirects to the application, and the WorkOS sign-in."""
 
 from __future__ import annotations
 
@@ -29,34 +29,32 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("changes", "error"), REFUSED)
-async def test_a_bad_request_is_told_to_the_application(
+async def test_invalid_request_redirects_to_the_application_with_an_error(
     sandbox: Sandbox, browser: Browser, application: Application, changes: dict[str, str | None], error: str
 ) -> None:
     await browser.open(application.authorize_url(**changes))
     assert browser.left_to.startswith(application.redirect_uri + "?")
-    answer = browser.answer
-    assert answer["error"] == error
-    assert answer["state"] == "a state"
-    assert answer["iss"] == BASE
-    assert "code" not in answer
+    params = browser.answer
+    assert params["error"] == error
+    assert params["state"] == "a state"
+    assert params["iss"] == BASE
+    assert "code" not in params
 
 
 @pytest.mark.parametrize("name", ["state", "scope", "code_challenge", "response_type", "resource"])
-async def test_a_repeated_parameter_is_refused(browser: Browser, application: Application, name: str) -> None:
+async def test_repeated_parameter_is_refused(browser: Browser, application: Application, name: str) -> None:
     await browser.open(application.authorize_url(scope="openid", resource=BASE) + f"&{name}=again")
     assert browser.answer["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize("state", ["x\r\ny", "\0", "é", "s" * 5000])
-async def test_a_state_that_cannot_be_kept_is_refused_and_harmless(
-    browser: Browser, application: Application, state: str
-) -> None:
+async def test_unsafe_state_is_refused(browser: Browser, application: Application, state: str) -> None:
     await browser.open(application.authorize_url(state=state))
     assert browser.answer["error"] == "invalid_request"
     assert browser.left_to.isprintable()
 
 
-async def test_the_way_leads_through_the_upstream_page_and_drios_callback(
+async def test_sign_in_goes_through_the_workos_page_and_drios_callback(
     browser: Browser, application: Application
 ) -> None:
     first = await browser.http.get(application.authorize_url())
@@ -64,48 +62,48 @@ async def test_the_way_leads_through_the_upstream_page_and_drios_callback(
     assert first.headers["location"].startswith("/workos/sign-in?")
     await browser.open(BASE + first.headers["location"])
     assert "Sign in" in browser.text
-    found = browser.forms[0]
-    second = await browser.http.post(found["action"], data=found["fields"] | {"who": "local"}, headers={"Origin": BASE})
+    form = browser.forms[0]
+    second = await browser.http.post(form["action"], data=form["fields"] | {"who": "local"}, headers={"Origin": BASE})
     assert second.headers["location"].startswith(f"{AUTH}/callback?code=")
     await browser.open(BASE + second.headers["location"])
     assert str(browser.page and browser.page.url).startswith(f"{BASE}/oauth/consent?")
 
 
-async def test_the_answer_carries_state_and_issuer(browser: Browser, application: Application) -> None:
+async def test_redirect_contains_state_and_issuer(browser: Browser, application: Application) -> None:
     await browser.open(application.authorize_url(state="a=b&c d/é".encode("ascii", "ignore").decode()))
     await browser.sign_in()
     await browser.submit(decision="allow")
     assert browser.left_to.startswith(application.redirect_uri + "?")
-    answer = browser.answer
-    assert set(answer) == {"code", "state", "iss"}
-    assert answer["state"] == "a=b&c d/"
-    assert answer["iss"] == BASE
+    params = browser.answer
+    assert set(params) == {"code", "state", "iss"}
+    assert params["state"] == "a=b&c d/"
+    assert params["iss"] == BASE
 
 
-async def test_no_state_asked_no_state_answered(browser: Browser, application: Application) -> None:
+async def test_redirect_has_no_state_if_the_request_had_none(browser: Browser, application: Application) -> None:
     await browser.open(application.authorize_url(state=None))
     await browser.sign_in()
     await browser.submit(decision="allow")
     assert set(browser.answer) == {"code", "iss"}
 
 
-async def test_one_can_sign_in_as_someone_else(sandbox: Sandbox, application: Application) -> None:
+async def test_user_can_sign_in_with_another_address(sandbox: Sandbox, application: Application) -> None:
     ada = await sandbox.tokens(application, "Ada.Lovelace@Example.com")
     local = await sandbox.tokens(application)
     again = await sandbox.tokens(application, "ada.lovelace@example.com")
-    who = [(await sandbox.me(tokens["access_token"])).json() for tokens in (ada, local, again)]
-    assert [one["email"] for one in who] == [
+    users = [(await sandbox.me(tokens["access_token"])).json() for tokens in (ada, local, again)]
+    assert [user["email"] for user in users] == [
         "ada.lovelace@example.com",
         "you@sandbox.local",
         "ada.lovelace@example.com",
     ]
-    assert who[0]["id"] == who[2]["id"] != who[1]["id"]
+    assert users[0]["id"] == users[2]["id"] != users[1]["id"]
 
 
 @pytest.mark.parametrize(
     "email", ["", "ada", "ada@", "@b.c", "a b@c.d", "a@b c", "<script>@x.y", "a@b.c\r\nX: y", "a" * 250 + "@b.c"]
 )
-async def test_what_is_no_address_is_asked_again_and_shown_as_typed(
+async def test_invalid_address_shows_the_sign_in_page_again(
     browser: Browser, application: Application, email: str
 ) -> None:
     await browser.open(application.authorize_url())
@@ -117,7 +115,7 @@ async def test_what_is_no_address_is_asked_again_and_shown_as_typed(
     assert "ada@example.com" in browser.text
 
 
-async def test_cancelling_the_sign_in_is_told_to_the_application(browser: Browser, application: Application) -> None:
+async def test_cancelled_sign_in_redirects_with_access_denied(browser: Browser, application: Application) -> None:
     await browser.open(application.authorize_url())
     cancel = next(number for number, form in enumerate(browser.forms) if form["id"] == "cancel")
     await browser.submit(cancel)
@@ -125,13 +123,13 @@ async def test_cancelling_the_sign_in_is_told_to_the_application(browser: Browse
     assert browser.answer["state"] == "a state"
 
 
-async def test_the_upstream_code_counts_once_and_only_for_its_request(
+async def test_workos_code_is_valid_once_and_for_its_request(
     sandbox: Sandbox, browser: Browser, application: Application
 ) -> None:
     await browser.open(application.authorize_url())
-    found = browser.forms[0]
-    sent = await browser.http.post(found["action"], data=found["fields"] | {"who": "local"}, headers={"Origin": BASE})
-    callback = BASE + sent.headers["location"]
+    form = browser.forms[0]
+    posted = await browser.http.post(form["action"], data=form["fields"] | {"who": "local"}, headers={"Origin": BASE})
+    callback = BASE + posted.headers["location"]
     other = Browser(sandbox.app)
     await other.open(application.authorize_url())
     handle = other.forms[0]["fields"]["state"]
@@ -146,19 +144,21 @@ async def test_the_upstream_code_counts_once_and_only_for_its_request(
     assert "declined" in browser.text, response.text
 
 
-async def test_a_callback_from_another_browser_is_refused(
+async def test_callback_from_another_browser_is_refused(
     sandbox: Sandbox, browser: Browser, application: Application
 ) -> None:
     await browser.open(application.authorize_url())
-    found = browser.forms[0]
-    sent = await browser.http.post(found["action"], data=found["fields"] | {"who": "local"}, headers={"Origin": BASE})
+    form = browser.forms[0]
+    sign_in_response = await browser.http.post(
+        form["action"], data=form["fields"] | {"who": "local"}, headers={"Origin": BASE}
+    )
     victim = Browser(sandbox.app)
-    response = await victim.open(BASE + sent.headers["location"])
+    response = await victim.open(BASE + sign_in_response.headers["location"])
     await victim.close()
     assert response.status_code == 400
 
 
-async def test_an_unfinished_sign_in_expires(sandbox: Sandbox, browser: Browser, application: Application) -> None:
+async def test_unfinished_sign_in_expires(sandbox: Sandbox, browser: Browser, application: Application) -> None:
     await browser.open(application.authorize_url())
     sandbox.clock.forward(sandbox.settings.request_lifetime)
     response = await browser.submit(0, who="local")
@@ -167,12 +167,14 @@ async def test_an_unfinished_sign_in_expires(sandbox: Sandbox, browser: Browser,
 
 
 @pytest.mark.parametrize("resource", [BASE, f"{BASE}/", f"{BASE}/api/v1", f"{BASE}/api/v1/"])
-async def test_the_resource_may_be_named(sandbox: Sandbox, application: Application, resource: str) -> None:
+async def test_resource_indicator_of_the_api_is_accepted(
+    sandbox: Sandbox, application: Application, resource: str
+) -> None:
     tokens = await sandbox.tokens(application, resource=resource)
     assert (await sandbox.me(tokens["access_token"])).status_code == 200
 
 
-async def test_a_scope_outside_of_the_registration_is_refused(sandbox: Sandbox, browser: Browser) -> None:
+async def test_scope_outside_the_registration_is_refused(sandbox: Sandbox, browser: Browser) -> None:
     application = await sandbox.register(scope="openid email")
     await browser.open(application.authorize_url(scope="openid profile"))
     assert browser.answer["error"] == "invalid_scope"

@@ -1,4 +1,4 @@
-"""The consent page: what it shows, whom it believes, and what it cannot be made to do."""
+"""The consent page: its content, and the protection of its form."""
 
 from __future__ import annotations
 
@@ -8,74 +8,77 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from drio_tui.sandbox.oauth.tables import Code, Grant
+from drio_tui.sandbox.oauth.tables import AuthorizationCode, Grant
 from tests.sandbox.oauth.browser import BASE, Application, Browser
 from tests.sandbox.oauth.conftest import Sandbox
 
 
-async def granted(sandbox: Sandbox) -> int:
+async def grant_count(sandbox: Sandbox) -> int:
+    """Return the number of grants, each of which has one code."""
     async with sandbox.db.read() as session:
         grants = (await session.execute(select(func.count()).select_from(Grant))).scalar_one()
-        codes = (await session.execute(select(func.count()).select_from(Code))).scalar_one()
+        codes = (await session.execute(select(func.count()).select_from(AuthorizationCode))).scalar_one()
     assert grants == codes
     return grants
 
 
 @pytest.fixture
-async def asked(browser: Browser, application: Application) -> Browser:
-    """A browser that stands at the question."""
+async def consent_page(browser: Browser, application: Application) -> Browser:
+    """A browser on the consent page."""
     await browser.open(application.authorize_url(scope="openid email"))
     await browser.sign_in()
     return browser
 
 
-async def test_the_page_names_the_application_the_host_the_person_and_the_scopes(asked: Browser) -> None:
+async def test_consent_page_shows_application_host_user_and_scopes(consent_page: Browser) -> None:
     for shown in ("A test", "127.0.0.1:51789", "you@sandbox.local", "openid", "email", "Allow", "Deny"):
-        assert shown in asked.text
-    assert "profile" not in asked.text
+        assert shown in consent_page.text
+    assert "profile" not in consent_page.text
 
 
-async def test_allowing_gives_a_code_once(sandbox: Sandbox, asked: Browser) -> None:
-    form = asked.forms[0]
-    await asked.submit(decision="allow")
-    assert asked.answer["code"].startswith("drio_code_")
-    again = await asked.http.post(form["action"], data=form["fields"] | {"decision": "allow"}, headers={"Origin": BASE})
+async def test_allowing_issues_one_code(sandbox: Sandbox, consent_page: Browser) -> None:
+    form = consent_page.forms[0]
+    await consent_page.submit(decision="allow")
+    assert consent_page.answer["code"].startswith("drio_code_")
+    again = await consent_page.http.post(
+        form["action"], data=form["fields"] | {"decision": "allow"}, headers={"Origin": BASE}
+    )
     assert "location" not in again.headers
     assert "You have allowed" in again.text
-    assert await granted(sandbox) == 1
+    assert await grant_count(sandbox) == 1
 
 
-async def test_denying_tells_the_application_and_gives_nothing(sandbox: Sandbox, asked: Browser) -> None:
-    await asked.submit(decision="deny")
-    assert asked.answer["error"] == "access_denied"
-    assert asked.answer["iss"] == BASE
-    assert await granted(sandbox) == 0
+async def test_denying_redirects_with_access_denied_and_grants_nothing(sandbox: Sandbox, consent_page: Browser) -> None:
+    await consent_page.submit(decision="deny")
+    assert consent_page.answer["error"] == "access_denied"
+    assert consent_page.answer["iss"] == BASE
+    assert await grant_count(sandbox) == 0
 
 
 @pytest.mark.parametrize("query", ["&decision=allow", "&decision=allow&token=x", ""])
-async def test_looking_at_the_page_grants_nothing(sandbox: Sandbox, asked: Browser, query: str) -> None:
+async def test_getting_the_consent_page_grants_nothing(sandbox: Sandbox, consent_page: Browser, query: str) -> None:
     """F68."""
-    assert asked.page is not None
-    fields = asked.forms[0]["fields"]
-    url = f"{asked.page.url}{query.replace('token=x', 'token=' + fields['token'])}"
+    assert consent_page.page is not None
+    fields = consent_page.forms[0]["fields"]
+    url = f"{consent_page.page.url}{query.replace('token=x', 'token=' + fields['token'])}"
     for method in ("GET", "HEAD"):
-        response = await asked.http.request(method, url)
+        response = await consent_page.http.request(method, url)
         assert "location" not in response.headers
-    assert await granted(sandbox) == 0
+    assert await grant_count(sandbox) == 0
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é"])
-async def test_an_answer_without_the_forms_token_is_refused(sandbox: Sandbox, asked: Browser, token: str) -> None:
+async def test_consent_without_csrf_token_is_refused(sandbox: Sandbox, consent_page: Browser, token: str) -> None:
     """F68."""
-    response = await asked.submit(decision="allow", token=token)
-    assert (response.status_code, asked.left_to) == (403, "")
-    assert await granted(sandbox) == 0
+    response = await consent_page.submit(decision="allow", token=token)
+    assert (response.status_code, consent_page.left_to) == (403, "")
+    assert await grant_count(sandbox) == 0
 
 
-async def test_the_token_of_another_request_does_not_count(
-    sandbox: Sandbox, asked: Browser, application: Application
+async def test_csrf_token_of_another_request_is_refused(
+    sandbox: Sandbox, consent_page: Browser, application: Application
 ) -> None:
-    form = asked.forms[0]
+    form = consent_page.forms[0]
     other = Browser(sandbox.app)
     await other.open(application.authorize_url())
     sign_in_token = other.forms[0]["fields"]["token"]
@@ -83,59 +86,61 @@ async def test_the_token_of_another_request_does_not_count(
     consent_token = other.forms[0]["fields"]["token"]
     await other.close()
     for token in (consent_token, sign_in_token):
-        answer = form["fields"] | {"decision": "allow", "token": token}
-        response = await asked.http.post(form["action"], data=answer, headers={"Origin": BASE})
+        data = form["fields"] | {"decision": "allow", "token": token}
+        response = await consent_page.http.post(form["action"], data=data, headers={"Origin": BASE})
         assert response.status_code == 403
-    assert await granted(sandbox) == 0
-    answer = form["fields"] | {"decision": "allow"}
-    assert (await asked.http.post(form["action"], data=answer, headers={"Origin": BASE})).status_code == 303
-    assert await granted(sandbox) == 1
+    assert await grant_count(sandbox) == 0
+    data = form["fields"] | {"decision": "allow"}
+    assert (await consent_page.http.post(form["action"], data=data, headers={"Origin": BASE})).status_code == 303
+    assert await grant_count(sandbox) == 1
 
 
-async def test_the_form_sent_by_a_browser_without_the_cookie_is_refused(sandbox: Sandbox, asked: Browser) -> None:
-    form = asked.forms[0]
+async def test_consent_from_a_browser_without_the_cookie_is_refused(sandbox: Sandbox, consent_page: Browser) -> None:
+    form = consent_page.forms[0]
     victim = Browser(sandbox.app)
     for send in (
         victim.http.post(form["action"], data=form["fields"] | {"decision": "allow"}, headers={"Origin": BASE}),
-        victim.http.get(str(asked.page and asked.page.url)),
+        victim.http.get(str(consent_page.page and consent_page.page.url)),
     ):
         response = await send
         assert response.status_code == 400
         assert "A test" not in response.text
     await victim.close()
-    assert await granted(sandbox) == 0
+    assert await grant_count(sandbox) == 0
 
 
 @pytest.mark.parametrize("origin", ["null", "http://evil.example", "http://127.0.0.1:1", "https://127.0.0.1:8765"])
-async def test_a_form_posted_from_another_origin_is_refused(sandbox: Sandbox, asked: Browser, origin: str) -> None:
-    response = await asked.submit(decision="allow", headers={"Origin": origin})
+async def test_consent_posted_from_another_origin_is_refused(
+    sandbox: Sandbox, consent_page: Browser, origin: str
+) -> None:
+    response = await consent_page.submit(decision="allow", headers={"Origin": origin})
     assert response.status_code == 403
-    assert await granted(sandbox) == 0
+    assert await grant_count(sandbox) == 0
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "multipart/form-data; boundary=x", ""])
-async def test_only_a_form_is_taken_for_an_answer(sandbox: Sandbox, asked: Browser, kind: str) -> None:
-    form = asked.forms[0]
+async def test_consent_accepts_only_form_bodies(sandbox: Sandbox, consent_page: Browser, kind: str) -> None:
+    form = consent_page.forms[0]
     body = httpx.Request("POST", BASE, data=form["fields"] | {"decision": "allow"}).content
-    response = await asked.http.post(form["action"], content=body, headers={"Content-Type": kind, "Origin": BASE})
+    response = await consent_page.http.post(
+        form["action"], content=body, headers={"Content-Type": kind, "Origin": BASE}
+    )
     assert response.status_code == 415
-    assert await granted(sandbox) == 0
+    assert await grant_count(sandbox) == 0
 
 
-async def test_the_question_cannot_be_answered_before_signing_in(
-    sandbox: Sandbox, browser: Browser, application: Application
-) -> None:
+async def test_consent_before_sign_in_is_refused(sandbox: Sandbox, browser: Browser, application: Application) -> None:
     await browser.open(application.authorize_url())
     fields = browser.forms[0]["fields"]
     response = await browser.http.get(f"{BASE}/oauth/consent?request={fields['state']}")
     assert response.status_code == 400
-    answer = {"request": fields["state"], "token": fields["token"], "decision": "allow"}
-    response = await browser.http.post("/oauth/consent", data=answer, headers={"Origin": BASE})
+    data = {"request": fields["state"], "token": fields["token"], "decision": "allow"}
+    response = await browser.http.post("/oauth/consent", data=data, headers={"Origin": BASE})
     assert response.status_code in (400, 403)
-    assert await granted(sandbox) == 0
+    assert await grant_count(sandbox) == 0
 
 
-async def test_the_cookie_is_strict_and_out_of_reach_of_scripts(browser: Browser, application: Application) -> None:
+async def test_cookie_is_http_only_and_same_site_strict(browser: Browser, application: Application) -> None:
     """F68."""
     response = await browser.http.get(application.authorize_url())
     cookie = response.headers["set-cookie"].lower()
@@ -171,7 +176,7 @@ PAGES = [_sign_in_page, _consent_page, _done_page, _error_page]
 
 
 @pytest.mark.parametrize("visit", PAGES)
-async def test_every_page_forbids_frames_scripts_and_caches(
+async def test_every_page_forbids_frames_scripts_and_caching(
     browser: Browser, application: Application, visit: Visit
 ) -> None:
     response = await visit(browser, application)
@@ -190,11 +195,11 @@ async def test_every_page_forbids_frames_scripts_and_caches(
 
 
 @pytest.mark.parametrize("visit", PAGES)
-async def test_no_page_tells_other_origins_where_one_came_from(
+async def test_no_page_sends_a_referrer_to_other_origins(
     browser: Browser, application: Application, visit: Visit
 ) -> None:
     policy = (await visit(browser, application)).headers["referrer-policy"]
-    # A form under no-referrer is posted with `Origin: null`, which the guard turns away.
+    # A form under no-referrer is posted with `Origin: null`, which the middleware rejects.
     assert policy == ("same-origin" if browser.forms else "no-referrer")
 
 
@@ -213,7 +218,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("visit", PAGES)
-async def test_a_hostile_name_is_text_on_every_page(
+async def test_hostile_client_name_is_escaped_on_every_page(
     sandbox: Sandbox, browser: Browser, name: str, visit: Visit
 ) -> None:
     application = await sandbox.register(client_name=name, logo_uri="https://evil.example/x.png")
@@ -227,7 +232,7 @@ async def test_a_hostile_name_is_text_on_every_page(
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-async def test_hostile_parameters_are_text_on_the_error_page(
+async def test_hostile_parameters_are_escaped_on_the_error_page(
     browser: Browser, application: Application, text: str
 ) -> None:
     for changes in ({"client_id": text}, {"redirect_uri": "http://evil.example/" + text}):
@@ -237,7 +242,7 @@ async def test_hostile_parameters_are_text_on_the_error_page(
         assert "\x1b" not in response.text
 
 
-async def test_the_style_sheet_comes_from_the_sandbox_itself(browser: Browser, application: Application) -> None:
+async def test_style_sheet_is_served_by_the_sandbox(browser: Browser, application: Application) -> None:
     page = await browser.open(application.authorize_url())
     assert 'rel="stylesheet" href="/oauth/style.css"' in page.text
     style = await browser.http.get("/oauth/style.css")

@@ -1,4 +1,4 @@
-"""The two discovery documents (RFC 8414, RFC 9728), and that they come from the settings."""
+"""The discovery documents (RFC 8414, RFC 9728), which depend only on the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WELL_KNOWN = "/.well-known/oauth-"
 
 
 @pytest.mark.parametrize("suffix", ["", "/api/v1"])
-async def test_the_authorization_server_names_its_endpoints_and_itself(sandbox: Sandbox, suffix: str) -> None:
+async def test_authorization_server_document_has_issuer_and_endpoints(sandbox: Sandbox, suffix: str) -> None:
     response = await sandbox.http.get(f"{WELL_KNOWN}authorization-server{suffix}")
     document = response.json()
     assert response.headers["content-type"] == "application/json"
@@ -21,15 +21,15 @@ async def test_the_authorization_server_names_its_endpoints_and_itself(sandbox: 
     assert document["authorization_response_iss_parameter_supported"] is True
     for name in ("authorization", "token", "registration", "revocation"):
         assert document[f"{name}_endpoint"].startswith(f"{BASE}/api/v1/auth/")
-    checked = AuthorizationServerMetadata(document | {"issuer": "https://as.example"})  # it insists on https
-    checked.validate_response_types_supported()
-    checked.validate_grant_types_supported()
-    checked.validate_token_endpoint_auth_methods_supported()
-    checked.validate_code_challenge_methods_supported()
+    metadata = AuthorizationServerMetadata(document | {"issuer": "https://as.example"})  # Authlib requires https
+    metadata.validate_response_types_supported()
+    metadata.validate_grant_types_supported()
+    metadata.validate_token_endpoint_auth_methods_supported()
+    metadata.validate_code_challenge_methods_supported()
 
 
 @pytest.mark.parametrize(("suffix", "resource"), [("", BASE), ("/api/v1", f"{BASE}/api/v1")])
-async def test_a_protected_resource_document_names_the_url_that_its_path_came_from(
+async def test_protected_resource_document_has_the_resource_of_its_path(
     sandbox: Sandbox, suffix: str, resource: str
 ) -> None:
     document = (await sandbox.http.get(f"{WELL_KNOWN}protected-resource{suffix}")).json()
@@ -38,12 +38,12 @@ async def test_a_protected_resource_document_names_the_url_that_its_path_came_fr
     assert {"openid", "profile", "email"} <= set(document["scopes_supported"])
 
 
-async def test_the_issuer_is_not_taken_from_the_host_header(sandbox: Sandbox) -> None:
+async def test_issuer_does_not_depend_on_the_host_header(sandbox: Sandbox) -> None:
     response = await sandbox.http.get(f"{WELL_KNOWN}authorization-server", headers={"Host": f"localhost:{PORT}"})
     assert response.json()["issuer"] == BASE
 
 
-async def test_a_request_without_a_token_is_told_where_to_begin(sandbox: Sandbox) -> None:
+async def test_request_without_token_gets_the_resource_metadata_url(sandbox: Sandbox) -> None:
     response = await sandbox.http.get("/api/v1/me")
     assert response.status_code == 401
     metadata = f"{BASE}/.well-known/oauth-protected-resource/api/v1"

@@ -1,4 +1,4 @@
-"""Applications that are not ours sign in, each with its own reading of the standards."""
+"""Sign-ins by OAuth clients of other projects."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pydantic import AnyUrl
 from requests_oauthlib import OAuth2Session
 
 from drio_tui.sandbox.db import Database
-from drio_tui.sandbox.middleware import Guard
+from drio_tui.sandbox.middleware import GuardMiddleware
 from drio_tui.sandbox.oauth import OAuthSettings
 from tests.sandbox.oauth.browser import BASE, Browser
 from tests.sandbox.oauth.conftest import LOOPBACK, Sandbox, make_app
 
 
 async def consent(sandbox: Sandbox, url: str, base: str = BASE) -> str:
-    """What a person does in the browser; the address that they are sent back to."""
+    """Sign in and consent in a browser; return the URL of the redirect to the application."""
     browser = Browser(sandbox.app, base)
     await browser.open(url)
     await browser.sign_in()
@@ -52,10 +52,10 @@ async def test_authlib_signs_in_refreshes_and_revokes(sandbox: Sandbox, method: 
         url, state = client.create_authorization_url(
             metadata["authorization_endpoint"], code_verifier=application.verifier
         )
-        back = await consent(sandbox, url)
+        redirect_url = await consent(sandbox, url)
         token = await client.fetch_token(
             metadata["token_endpoint"],
-            authorization_response=back,
+            authorization_response=redirect_url,
             state=state,
             code_verifier=application.verifier,
         )
@@ -69,8 +69,8 @@ async def test_authlib_signs_in_refreshes_and_revokes(sandbox: Sandbox, method: 
         assert (await client.get(f"{BASE}/api/v1/me")).status_code == 401
 
 
-class Memory(TokenStorage):
-    """Where the MCP SDK keeps what it got."""
+class MemoryStorage(TokenStorage):
+    """The token storage of the MCP SDK, in memory."""
 
     def __init__(self) -> None:
         self.tokens: OAuthToken | None = None
@@ -89,15 +89,15 @@ class Memory(TokenStorage):
         self.client = client_info
 
 
-async def test_the_mcp_sdk_finds_its_way_from_a_401(sandbox: Sandbox) -> None:
-    storage = Memory()
-    came_back: list[httpx2.QueryParams] = []
+async def test_mcp_sdk_signs_in_after_a_401(sandbox: Sandbox) -> None:
+    storage = MemoryStorage()
+    callbacks: list[httpx2.QueryParams] = []
 
     async def open_browser(url: str) -> None:
-        came_back.append(httpx2.URL(await consent(sandbox, url)).params)
+        callbacks.append(httpx2.URL(await consent(sandbox, url)).params)
 
     async def wait_for_callback() -> AuthorizationCodeResult:
-        params = came_back[-1]
+        params = callbacks[-1]
         return AuthorizationCodeResult(code=params["code"], state=params["state"], iss=params["iss"])
 
     def provider() -> OAuthClientProvider:
@@ -109,11 +109,11 @@ async def test_the_mcp_sdk_finds_its_way_from_a_401(sandbox: Sandbox) -> None:
         response = await client.get("/api/v1/me")
         assert response.status_code == 200
         assert response.json()["email"] == "you@sandbox.local"
-    assert len(came_back) == 1
+    assert len(callbacks) == 1
     assert storage.tokens is not None
     first = storage.tokens.access_token
     sandbox.clock.forward(sandbox.settings.access_lifetime)
-    storage.tokens = storage.tokens.model_copy(update={"expires_in": -1})  # its clock is the machine's
+    storage.tokens = storage.tokens.model_copy(update={"expires_in": -1})  # the SDK uses the machine's clock
     async with httpx2.AsyncClient(transport=transport, base_url=BASE, auth=provider()) as client:
         assert (await client.get("/api/v1/me")).status_code == 200
     assert storage.tokens.access_token != first
@@ -121,28 +121,28 @@ async def test_the_mcp_sdk_finds_its_way_from_a_401(sandbox: Sandbox) -> None:
 
 @contextlib.asynccontextmanager
 async def listening(folder: Path) -> AsyncIterator[tuple[Sandbox, str]]:
-    """The same sandbox on a port of its own, for clients that need one."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen()
-        port = door.getsockname()[1]
+    """Serve a sandbox on a free port, for clients that need a socket."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
         settings = OAuthSettings(base)
         async with Database(folder) as db:
             app, server = make_app(db, settings)
-            guarded = Guard(app, port=port)
-            web = uvicorn.Server(uvicorn.Config(guarded, http="h11", log_config=None, lifespan="off"))
-            running = asyncio.create_task(web.serve(sockets=[door]))
+            guarded = GuardMiddleware(app, port=port)
+            http_server = uvicorn.Server(uvicorn.Config(guarded, http="h11", log_config=None, lifespan="off"))
+            task = asyncio.create_task(http_server.serve(sockets=[listener]))
             try:
                 yield Sandbox(guarded, db, server, settings, None, None), base  # type: ignore[arg-type] # unused here
             finally:
-                web.should_exit = True
-                await running
+                http_server.should_exit = True
+                await task
 
 
 @pytest.mark.socket
 async def test_requests_oauthlib_signs_in_over_a_real_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # it does not know that loopback needs no https
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # else it requires https, also for loopback
     async with listening(tmp_path / "data") as (sandbox, base):
 
         def begin() -> tuple[OAuth2Session, str, dict[str, Any]]:
@@ -155,13 +155,15 @@ async def test_requests_oauthlib_signs_in_over_a_real_socket(tmp_path: Path, mon
             url, _ = session.authorization_url(metadata["authorization_endpoint"])
             return session, url, metadata
 
-        def finish(session: OAuth2Session, back: str, metadata: dict[str, Any]) -> dict[str, Any]:
+        def finish(session: OAuth2Session, redirect_url: str, metadata: dict[str, Any]) -> dict[str, Any]:
             with session:
-                session.fetch_token(metadata["token_endpoint"], authorization_response=back, include_client_id=True)
+                session.fetch_token(
+                    metadata["token_endpoint"], authorization_response=redirect_url, include_client_id=True
+                )
                 return dict(session.get(f"{base}/api/v1/me").json())
 
         session, url, metadata = await asyncio.to_thread(begin)
-        back = await consent(sandbox, url, base)
-        who = await asyncio.to_thread(finish, session, back, metadata)
-    assert who["email"] == "you@sandbox.local"
-    assert who["scopes"] == ["email", "openid"]
+        redirect_url = await consent(sandbox, url, base)
+        user = await asyncio.to_thread(finish, session, redirect_url, metadata)
+    assert user["email"] == "you@sandbox.local"
+    assert user["scopes"] == ["email", "openid"]

@@ -1,4 +1,4 @@
-"""The same sign-in over PostgreSQL, where two requests really run at once."""
+"""The authorization server with PostgreSQL, where transactions run concurrently."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def shared(postgres_url: str) -> AsyncIterator[Sandbox]:  # noqa: F811 - t
         await sandbox.db.drop_all()
 
 
-async def test_one_signs_in_refreshes_and_revokes(shared: Sandbox) -> None:
+async def test_sign_in_refresh_and_revocation(shared: Sandbox) -> None:
     application = await shared.register()
     first = await shared.tokens(application, "ada@example.com")
     second = (await application.refresh(first["refresh_token"])).json()
@@ -31,31 +31,31 @@ async def test_one_signs_in_refreshes_and_revokes(shared: Sandbox) -> None:
     assert (await shared.me(second["access_token"])).status_code == 401
 
 
-async def test_a_code_and_a_refresh_token_count_once_however_many_ask(shared: Sandbox) -> None:
+async def test_concurrent_exchanges_of_a_code_or_refresh_token_succeed_once(shared: Sandbox) -> None:
     application = await shared.register()
     code = await shared.code(application)
-    answers = await asyncio.gather(*(application.exchange(code) for _ in range(12)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 11
+    responses = await asyncio.gather(*(application.exchange(code) for _ in range(12)))
+    assert sorted(response.status_code for response in responses) == [200] + [400] * 11
     tokens = await shared.tokens(application)
-    answers = await asyncio.gather(*(application.refresh(tokens["refresh_token"]) for _ in range(12)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 11
+    responses = await asyncio.gather(*(application.refresh(tokens["refresh_token"]) for _ in range(12)))
+    assert sorted(response.status_code for response in responses) == [200] + [400] * 11
     assert (await shared.me(tokens["access_token"])).status_code == 401
 
 
-async def test_a_question_is_answered_once_however_often_it_is_posted(shared: Sandbox) -> None:
+async def test_concurrent_consents_issue_one_code(shared: Sandbox) -> None:
     application = await shared.register()
     browser = Browser(shared.app)
     await browser.open(application.authorize_url())
     await browser.sign_in()
     form = browser.forms[0]
-    post = [browser.http.post(form["action"], data=form["fields"] | {"decision": "allow"}) for _ in range(8)]
-    answers = await asyncio.gather(*post)
+    requests = [browser.http.post(form["action"], data=form["fields"] | {"decision": "allow"}) for _ in range(8)]
+    responses = await asyncio.gather(*requests)
     await browser.close()
-    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [303]
+    assert sorted(response.status_code for response in responses) == [200] * 7 + [303]
 
 
 @pytest.mark.parametrize("text", ["\0", "é\0", "a\0b"])
-async def test_what_postgresql_cannot_hold_is_refused_before_it_gets_there(shared: Sandbox, text: str) -> None:
+async def test_texts_that_postgresql_cannot_store_are_refused(shared: Sandbox, text: str) -> None:
     application = await shared.register()
     browser = Browser(shared.app)
     for name in ("client_id", "redirect_uri", "state", "scope", "resource", "code_challenge"):
@@ -72,13 +72,13 @@ async def test_what_postgresql_cannot_hold_is_refused_before_it_gets_there(share
     assert (await shared.http.post("/api/v1/auth/register", json={"client_name": text})).status_code == 400
 
 
-async def test_two_people_of_the_same_address_at_once_are_one(shared: Sandbox) -> None:
+async def test_concurrent_sign_ins_with_one_address_create_one_user(shared: Sandbox) -> None:
     application = await shared.register()
-    answers = await asyncio.gather(*(shared.tokens(application, "grace@example.com") for _ in range(4)))
-    who = {(await shared.me(tokens["access_token"])).json()["id"] for tokens in answers}
-    assert len(who) == 1
+    all_tokens = await asyncio.gather(*(shared.tokens(application, "grace@example.com") for _ in range(4)))
+    user_ids = {(await shared.me(tokens["access_token"])).json()["id"] for tokens in all_tokens}
+    assert len(user_ids) == 1
 
 
-async def test_two_processes_may_mint_their_local_tokens_at_once(shared: Sandbox) -> None:
+async def test_local_tokens_can_be_minted_concurrently(shared: Sandbox) -> None:
     minted = await asyncio.gather(*(mint_local_token(shared.db, shared.settings) for _ in range(6)))
     assert [(await shared.me(token)).status_code for token in minted] == [200] * 6

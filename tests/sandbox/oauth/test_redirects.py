@@ -1,4 +1,4 @@
-"""The redirect rule (RFC 8252 section 7.3, RFC 9700 section 2.1): exact, but for a native loopback port."""
+"""Validation of redirect URIs: exact match except for native loopback ports (RFC 8252 7.3, RFC 9700 2.1)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drio_tui.sandbox.oauth.redirects import matches, problem, with_params
+from drio_tui.sandbox.oauth.redirects import matches, redirect_uri_error, with_params
 from tests.sandbox.oauth.browser import Browser
 from tests.sandbox.oauth.conftest import LOOPBACK, Sandbox
 
 REGISTERED = "http://127.0.0.1:51789/callback"
-NOT_IT = [
+UNREGISTERED = [
     "http://127.0.0.1.evil.com/callback",
     "http://127.0.0.1.evil.com:51789/callback",
     "http://127.0.0.1:51789@evil.com/callback",
@@ -59,8 +59,8 @@ NOT_IT = [
 ]
 
 
-@pytest.mark.parametrize("uri", NOT_IT)
-async def test_another_address_yields_a_page_and_never_a_redirect(sandbox: Sandbox, browser: Browser, uri: str) -> None:
+@pytest.mark.parametrize("uri", UNREGISTERED)
+async def test_unregistered_redirect_uri_shows_an_error_page(sandbox: Sandbox, browser: Browser, uri: str) -> None:
     application = await sandbox.register(REGISTERED)
     response = await browser.http.get(application.authorize_url(redirect_uri=uri))
     assert response.status_code == 400
@@ -69,16 +69,14 @@ async def test_another_address_yields_a_page_and_never_a_redirect(sandbox: Sandb
     assert "set-cookie" not in response.headers
 
 
-@pytest.mark.parametrize("uri", NOT_IT)
-async def test_a_web_application_has_no_freedom_of_port_either(sandbox: Sandbox, uri: str) -> None:
+@pytest.mark.parametrize("uri", UNREGISTERED)
+async def test_web_applications_need_the_exact_port(sandbox: Sandbox, uri: str) -> None:
     assert not matches(uri, [REGISTERED], native=False)
     assert not matches("http://127.0.0.1:1/callback", [REGISTERED], native=False)
 
 
 @pytest.mark.parametrize("port", ["", ":1", ":80", ":51790", ":65535"])
-async def test_a_native_application_may_come_back_on_any_loopback_port(
-    sandbox: Sandbox, browser: Browser, port: str
-) -> None:
+async def test_native_applications_may_use_any_loopback_port(sandbox: Sandbox, browser: Browser, port: str) -> None:
     application = await sandbox.register(REGISTERED)
     application.redirect_uri = f"http://127.0.0.1{port}/callback"
     await browser.open(application.authorize_url())
@@ -88,7 +86,7 @@ async def test_a_native_application_may_come_back_on_any_loopback_port(
     assert (await application.exchange(browser.answer["code"])).status_code == 200
 
 
-async def test_the_code_counts_only_for_the_port_it_was_sent_to(sandbox: Sandbox) -> None:
+async def test_code_is_bound_to_the_port_of_its_redirect_uri(sandbox: Sandbox) -> None:
     application = await sandbox.register(REGISTERED)
     application.redirect_uri = "http://127.0.0.1:40000/callback"
     code = await sandbox.code(application)
@@ -97,7 +95,7 @@ async def test_the_code_counts_only_for_the_port_it_was_sent_to(sandbox: Sandbox
 
 
 @pytest.mark.parametrize("missing", ["client_id", "redirect_uri"])
-async def test_a_request_without_identity_or_address_yields_a_page(
+async def test_missing_client_id_or_redirect_uri_shows_an_error_page(
     sandbox: Sandbox, browser: Browser, missing: str
 ) -> None:
     application = await sandbox.register()
@@ -106,27 +104,29 @@ async def test_a_request_without_identity_or_address_yields_a_page(
 
 
 @pytest.mark.parametrize("client_id", ["client_unknown", "local", "", "%00", "' OR 1=1 --", "x" * 5000, "ü"])
-async def test_an_unknown_application_yields_a_page(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
+async def test_unknown_client_id_shows_an_error_page(sandbox: Sandbox, browser: Browser, client_id: str) -> None:
     application = await sandbox.register()
     response = await browser.http.get(application.authorize_url(client_id=client_id))
     assert (response.status_code, response.headers.get("location")) == (400, None)
 
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
-async def test_an_address_given_twice_yields_a_page(sandbox: Sandbox, browser: Browser, name: str) -> None:
+async def test_repeated_client_id_or_redirect_uri_shows_an_error_page(
+    sandbox: Sandbox, browser: Browser, name: str
+) -> None:
     application = await sandbox.register()
     url = application.authorize_url() + f"&{name}=https%3A%2F%2Fevil.com"
     response = await browser.http.get(url)
     assert (response.status_code, response.headers.get("location")) == (400, None)
 
 
-def test_the_query_of_a_registered_address_is_kept() -> None:
+def test_query_of_a_redirect_uri_is_preserved() -> None:
     assert with_params("https://a.b/cb?x=%20y", {"code": "a b"}) == "https://a.b/cb?x=%20y&code=a+b"
     assert with_params("https://a.b/cb", {"code": "c"}) == "https://a.b/cb?code=c"
 
 
 @given(st.text(max_size=60))
-def test_no_text_matches_but_the_registered_one_and_its_ports(text: str) -> None:
+def test_only_the_registered_uri_and_other_ports_match(text: str) -> None:
     for uri in (text, f"http://127.0.0.1{text}", f"http://127.0.0.1:{text}/callback", f"{LOOPBACK}{text}"):
         if matches(uri, [REGISTERED], native=True):
             host, _, path = uri.removeprefix("http://").partition("/")
@@ -136,9 +136,9 @@ def test_no_text_matches_but_the_registered_one_and_its_ports(text: str) -> None
 
 
 @given(st.text(max_size=60))
-def test_whatever_can_be_registered_is_plain_ascii_without_a_fragment(text: str) -> None:
+def test_registrable_uris_are_ascii_without_fragment(text: str) -> None:
     for uri in (text, f"https://{text}", f"http://127.0.0.1{text}", f"com.example:{text}"):
-        if problem(uri, native=True) is None:
+        if redirect_uri_error(uri, native=True) is None:
             assert uri.isascii()
             assert uri.isprintable()
             assert not set(uri) & set(' #\\"<>')

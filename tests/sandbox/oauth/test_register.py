@@ -14,7 +14,7 @@ from tests.sandbox.oauth.conftest import LOOPBACK, Sandbox
 REGISTER = f"{AUTH}/register"
 
 
-async def test_the_vendors_documented_body_gives_a_public_client(sandbox: Sandbox) -> None:
+async def test_documented_registration_body_creates_a_public_client(sandbox: Sandbox) -> None:
     body = {
         "client_name": "drio-tui",
         "redirect_uris": [LOOPBACK],
@@ -32,7 +32,7 @@ async def test_the_vendors_documented_body_gives_a_public_client(sandbox: Sandbo
 
 
 @pytest.mark.parametrize("method", ["client_secret_post", "client_secret_basic"])
-async def test_a_confidential_client_gets_a_secret_that_only_it_knows(sandbox: Sandbox, method: str) -> None:
+async def test_confidential_client_gets_a_secret_that_is_stored_as_digest(sandbox: Sandbox, method: str) -> None:
     application = await sandbox.register(token_endpoint_auth_method=method)
     secret = application.info["client_secret"]
     assert application.info["client_secret_expires_at"] == 0
@@ -42,19 +42,19 @@ async def test_a_confidential_client_gets_a_secret_that_only_it_knows(sandbox: S
     assert secret not in client.secret_digest
 
 
-async def test_what_an_application_says_of_itself_is_given_back(sandbox: Sandbox) -> None:
-    about = {
+async def test_optional_client_metadata_is_returned(sandbox: Sandbox) -> None:
+    metadata = {
         "client_uri": "https://example.com",
         "logo_uri": "https://example.com/logo.png",
         "software_id": "4NRB1",
         "software_version": "1.0",
         "contacts": ["ops@example.com"],
     }
-    application = await sandbox.register(**about)
-    assert {key: application.info[key] for key in about} == about
+    application = await sandbox.register(**metadata)
+    assert {name: application.info[name] for name in metadata} == metadata
 
 
-async def test_unsupported_grants_are_left_out_and_said_so(sandbox: Sandbox) -> None:
+async def test_unsupported_grant_types_are_left_out_of_the_response(sandbox: Sandbox) -> None:
     application = await sandbox.register(grant_types=["authorization_code", "implicit", "password"])
     assert application.info["grant_types"] == ["authorization_code"]
 
@@ -91,7 +91,7 @@ BAD_URIS = [
 
 
 @pytest.mark.parametrize("uri", BAD_URIS)
-async def test_a_dangerous_redirect_uri_is_refused(sandbox: Sandbox, uri: str) -> None:
+async def test_unsafe_redirect_uri_is_refused(sandbox: Sandbox, uri: str) -> None:
     body = {"client_name": "x", "redirect_uris": [LOOPBACK, uri], "application_type": "native"}
     response = await sandbox.http.post(REGISTER, json=body)
     assert response.status_code == 400
@@ -102,17 +102,17 @@ async def test_a_dangerous_redirect_uri_is_refused(sandbox: Sandbox, uri: str) -
     "uri",
     ["https://example.com/cb", "http://localhost:1/cb", "http://[::1]:9/cb", "http://127.0.0.1/cb?a=b"],
 )
-async def test_a_sound_redirect_uri_is_kept_as_it_was_written(sandbox: Sandbox, uri: str) -> None:
+async def test_valid_redirect_uri_is_stored_unchanged(sandbox: Sandbox, uri: str) -> None:
     assert (await sandbox.register(uri)).info["redirect_uris"] == [uri]
 
 
-async def test_a_private_scheme_is_for_native_applications_with_a_domain_of_their_own(sandbox: Sandbox) -> None:
+async def test_private_use_scheme_needs_a_native_application_and_a_domain(sandbox: Sandbox) -> None:
     assert (await sandbox.register("com.example.app:/cb")).info["redirect_uris"] == ["com.example.app:/cb"]
     body = {"redirect_uris": ["com.example.app:/cb"], "application_type": "web"}
     assert (await sandbox.http.post(REGISTER, json=body)).json()["error"] == "invalid_redirect_uri"
 
 
-BAD_MEMBERS: list[tuple[dict[str, Any], str]] = [
+BAD_METADATA: list[tuple[dict[str, Any], str]] = [
     ({"redirect_uris": []}, "invalid_redirect_uri"),
     ({"redirect_uris": None}, "invalid_redirect_uri"),
     ({"redirect_uris": LOOPBACK}, "invalid_redirect_uri"),
@@ -132,11 +132,11 @@ BAD_MEMBERS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("members", "error"), BAD_MEMBERS)
-async def test_bad_metadata_is_refused_and_nothing_is_stored(
-    sandbox: Sandbox, members: dict[str, Any], error: str
+@pytest.mark.parametrize(("metadata", "error"), BAD_METADATA)
+async def test_invalid_metadata_is_refused_and_not_stored(
+    sandbox: Sandbox, metadata: dict[str, Any], error: str
 ) -> None:
-    response = await sandbox.http.post(REGISTER, json={"redirect_uris": [LOOPBACK]} | members)
+    response = await sandbox.http.post(REGISTER, json={"redirect_uris": [LOOPBACK]} | metadata)
     assert (response.status_code, response.json()["error"]) == (400, error)
     async with sandbox.db.read() as session:
         assert (await session.execute(select(func.count()).select_from(Client))).scalar() == 0
@@ -154,22 +154,22 @@ async def test_bad_metadata_is_refused_and_nothing_is_stored(
         b"\xff",
     ],
 )
-async def test_a_body_that_cannot_be_read_is_refused(sandbox: Sandbox, body: bytes) -> None:
+async def test_unparsable_body_is_refused(sandbox: Sandbox, body: bytes) -> None:
     response = await sandbox.http.post(REGISTER, content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["error"]) == (400, "invalid_client_metadata")
 
 
-async def test_a_huge_body_is_refused(sandbox: Sandbox) -> None:
+async def test_large_body_is_refused(sandbox: Sandbox) -> None:
     response = await sandbox.http.post(REGISTER, json={"client_name": "x" * 70_000})
     assert response.status_code == 413
 
 
-async def test_a_form_does_not_register(sandbox: Sandbox) -> None:
+async def test_form_body_is_refused(sandbox: Sandbox) -> None:
     response = await sandbox.http.post(REGISTER, data={"redirect_uris": LOOPBACK})
     assert (response.status_code, response.json()["error"]) == (415, "invalid_client_metadata")
 
 
-async def test_registrations_are_limited_per_minute_and_open_again_later(sandbox: Sandbox) -> None:
+async def test_registrations_are_rate_limited(sandbox: Sandbox) -> None:
     for _ in range(sandbox.settings.registrations_per_minute):
         await sandbox.register()
     body = {"redirect_uris": [LOOPBACK]}
@@ -180,11 +180,11 @@ async def test_registrations_are_limited_per_minute_and_open_again_later(sandbox
     assert (await sandbox.http.post(REGISTER, json=body)).status_code == 201
 
 
-async def test_a_client_outlives_its_tokens(sandbox: Sandbox) -> None:
+async def test_client_is_kept_when_its_tokens_are_deleted(sandbox: Sandbox) -> None:
     application = await sandbox.register()
     await sandbox.tokens(application)
     sandbox.clock.forward(400 * 86400)
     await sandbox.tokens(application)
     async with sandbox.db.read() as session:
-        left = (await session.execute(select(func.count()).select_from(Token))).scalar()
-    assert left == 2  # the old pair is gone, the client is not
+        token_count = (await session.execute(select(func.count()).select_from(Token))).scalar()
+    assert token_count == 2  # the old pair was deleted, the client was not

@@ -1,4 +1,4 @@
-"""Codes and tokens: bound, short-lived, used once; a second use takes back what the first one gave."""
+"""The token, refresh and revocation routes: codes and refresh tokens are bound, short-lived and for one use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.sandbox.oauth.browser import AUTH, BASE, Application
 from tests.sandbox.oauth.conftest import Sandbox
 
 
-def refused(response: httpx.Response, error: str, status: int = 400) -> bool:
+def is_error(response: httpx.Response, error: str, status: int = 400) -> bool:
     body = response.json()
     assert set(body) == {"error", "error_description"}
     assert response.headers["cache-control"] == "no-store"
@@ -21,7 +21,7 @@ def refused(response: httpx.Response, error: str, status: int = 400) -> bool:
     return True
 
 
-async def test_a_code_gives_a_bearer_and_a_refresh_token(sandbox: Sandbox, application: Application) -> None:
+async def test_code_is_exchanged_for_access_and_refresh_token(sandbox: Sandbox, application: Application) -> None:
     response = await application.exchange(await sandbox.code(application))
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
@@ -39,26 +39,24 @@ async def test_a_code_gives_a_bearer_and_a_refresh_token(sandbox: Sandbox, appli
     }
 
 
-async def test_a_code_can_be_used_only_once(sandbox: Sandbox, application: Application) -> None:
+async def test_code_can_be_used_only_once(sandbox: Sandbox, application: Application) -> None:
     code = await sandbox.code(application)
     assert (await application.exchange(code)).status_code == 200
-    assert refused(await application.exchange(code), "invalid_grant")
+    assert is_error(await application.exchange(code), "invalid_grant")
 
 
-async def test_a_replayed_code_revokes_every_token_that_came_from_it(
-    sandbox: Sandbox, application: Application
-) -> None:
+async def test_replayed_code_revokes_all_tokens_of_its_grant(sandbox: Sandbox, application: Application) -> None:
     code = await sandbox.code(application)
     first = (await application.exchange(code)).json()
     second = (await application.refresh(first["refresh_token"])).json()
     assert (await sandbox.me(second["access_token"])).status_code == 200
-    assert refused(await application.exchange(code), "invalid_grant")
+    assert is_error(await application.exchange(code), "invalid_grant")
     for tokens in (first, second):
         assert (await sandbox.me(tokens["access_token"])).status_code == 401
-    assert refused(await application.refresh(second["refresh_token"]), "invalid_grant")
+    assert is_error(await application.refresh(second["refresh_token"]), "invalid_grant")
 
 
-async def test_a_replay_leaves_other_sign_ins_alone(sandbox: Sandbox, application: Application) -> None:
+async def test_replayed_code_does_not_affect_other_grants(sandbox: Sandbox, application: Application) -> None:
     other = await sandbox.tokens(application)
     code = await sandbox.code(application)
     await application.exchange(code)
@@ -66,38 +64,38 @@ async def test_a_replay_leaves_other_sign_ins_alone(sandbox: Sandbox, applicatio
     assert (await sandbox.me(other["access_token"])).status_code == 200
 
 
-async def test_a_code_sent_twenty_times_at_once_counts_once(sandbox: Sandbox, application: Application) -> None:
+async def test_concurrent_exchanges_of_a_code_succeed_once(sandbox: Sandbox, application: Application) -> None:
     code = await sandbox.code(application)
-    answers = await asyncio.gather(*(application.exchange(code) for _ in range(20)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 19
+    responses = await asyncio.gather(*(application.exchange(code) for _ in range(20)))
+    assert sorted(response.status_code for response in responses) == [200] + [400] * 19
 
 
-async def test_a_code_lives_for_a_minute_at_most(sandbox: Sandbox, application: Application) -> None:
+async def test_code_expires_after_a_minute(sandbox: Sandbox, application: Application) -> None:
     early, late = await sandbox.code(application), await sandbox.code(application)
     sandbox.clock.forward(59)
     assert (await application.exchange(early)).status_code == 200
     sandbox.clock.forward(1)
-    assert refused(await application.exchange(late), "invalid_grant")
+    assert is_error(await application.exchange(late), "invalid_grant")
 
 
-async def test_a_code_belongs_to_the_application_that_asked(sandbox: Sandbox, application: Application) -> None:
+async def test_code_is_bound_to_its_client(sandbox: Sandbox, application: Application) -> None:
     code = await sandbox.code(application)
     thief = await sandbox.register()
     thief.verifier = application.verifier
-    assert refused(await thief.exchange(code), "invalid_grant")
+    assert is_error(await thief.exchange(code), "invalid_grant")
     assert (await application.exchange(code)).status_code == 200
 
 
-async def test_another_application_cannot_revoke_by_replaying(sandbox: Sandbox, application: Application) -> None:
+async def test_replay_by_another_client_revokes_nothing(sandbox: Sandbox, application: Application) -> None:
     code = await sandbox.code(application)
     tokens = (await application.exchange(code)).json()
     thief = await sandbox.register()
-    assert refused(await thief.exchange(code), "invalid_grant")
-    assert refused(await thief.refresh(tokens["refresh_token"]), "invalid_grant")
+    assert is_error(await thief.exchange(code), "invalid_grant")
+    assert is_error(await thief.refresh(tokens["refresh_token"]), "invalid_grant")
     assert (await sandbox.me(tokens["access_token"])).status_code == 200
 
 
-WRONG = [
+INVALID_EXCHANGES = [
     ({"code_verifier": "b" * 43}, "invalid_grant"),
     ({"code_verifier": None}, "invalid_request"),
     ({"code_verifier": ""}, "invalid_request"),
@@ -117,90 +115,90 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "error"), WRONG)
-async def test_a_wrong_exchange_is_refused_and_the_right_one_still_works(
+@pytest.mark.parametrize(("changes", "error"), INVALID_EXCHANGES)
+async def test_invalid_exchange_is_refused_and_does_not_use_up_the_code(
     sandbox: Sandbox, application: Application, changes: dict[str, Any], error: str
 ) -> None:
     code = await sandbox.code(application)
-    assert refused(await application.exchange(code, **changes), error)
+    assert is_error(await application.exchange(code, **changes), error)
     assert (await application.exchange(code)).status_code == 200
 
 
-async def test_the_challenge_itself_is_not_taken_for_the_verifier(sandbox: Sandbox, application: Application) -> None:
+async def test_code_challenge_is_not_accepted_as_verifier(sandbox: Sandbox, application: Application) -> None:
     code = await sandbox.code(application)
-    assert refused(await application.exchange(code, code_verifier=application.challenge), "invalid_grant")
+    assert is_error(await application.exchange(code, code_verifier=application.challenge), "invalid_grant")
 
 
-async def test_the_resource_of_the_exchange_is_the_one_consented_to(sandbox: Sandbox, application: Application) -> None:
+async def test_exchange_with_another_resource_is_refused(sandbox: Sandbox, application: Application) -> None:
     code = await sandbox.code(application, resource=f"{BASE}/api/v1")
-    assert refused(await application.exchange(code, resource=BASE), "invalid_target")
+    assert is_error(await application.exchange(code, resource=BASE), "invalid_target")
     assert (await application.exchange(code, resource=f"{BASE}/api/v1")).status_code == 200
 
 
 @pytest.mark.parametrize("client_id", [None, "client_unknown", "local", "\0", "é"])
-async def test_an_unknown_client_gets_invalid_client(
+async def test_unknown_client_gets_invalid_client(
     sandbox: Sandbox, application: Application, client_id: str | None
 ) -> None:
     code = await sandbox.code(application)
     response = await application.exchange(code, client_id=client_id)
-    assert refused(response, "invalid_client", 401)
+    assert is_error(response, "invalid_client", 401)
     assert "www-authenticate" in response.headers
 
 
 @pytest.mark.parametrize("method", ["client_secret_post", "client_secret_basic"])
-async def test_a_confidential_client_needs_its_secret_in_its_own_way(sandbox: Sandbox, method: str) -> None:
+async def test_confidential_client_must_use_its_registered_auth_method(sandbox: Sandbox, method: str) -> None:
     application = await sandbox.register(token_endpoint_auth_method=method)
     secret = application.info["client_secret"]
     code = await sandbox.code(application)
     by_form: dict[str, Any] = {"client_secret": secret}
     by_header: dict[str, Any] = {"auth": (application.id, secret), "client_id": None}
     right, wrong = (by_form, by_header) if method == "client_secret_post" else (by_header, by_form)
-    assert refused(await application.exchange(code), "invalid_client", 401)
-    assert refused(await application.exchange(code, **wrong), "invalid_client", 401)
-    assert refused(await application.exchange(code, client_secret="guess"), "invalid_client", 401)
-    assert refused(await application.exchange(code, auth=(application.id, "guess")), "invalid_client", 401)
+    assert is_error(await application.exchange(code), "invalid_client", 401)
+    assert is_error(await application.exchange(code, **wrong), "invalid_client", 401)
+    assert is_error(await application.exchange(code, client_secret="guess"), "invalid_client", 401)
+    assert is_error(await application.exchange(code, auth=(application.id, "guess")), "invalid_client", 401)
     response = await application.exchange(code, **right)
     assert response.status_code == 200
     assert (await application.refresh(response.json()["refresh_token"], **right)).status_code == 200
 
 
-async def test_a_public_client_has_no_secret_to_send(sandbox: Sandbox, application: Application) -> None:
+async def test_public_client_with_a_secret_is_refused(sandbox: Sandbox, application: Application) -> None:
     code = await sandbox.code(application)
-    assert refused(await application.exchange(code, client_secret="x"), "invalid_client", 401)
+    assert is_error(await application.exchange(code, client_secret="x"), "invalid_client", 401)
 
 
-async def test_a_client_identifies_itself_in_one_way(sandbox: Sandbox) -> None:
+async def test_two_client_authentications_are_refused(sandbox: Sandbox) -> None:
     application = await sandbox.register(token_endpoint_auth_method="client_secret_basic")
     secret = application.info["client_secret"]
     code = await sandbox.code(application)
-    both = await application.exchange(code, auth=(application.id, secret), client_secret=secret)
-    assert refused(both, "invalid_request")
-    two = await application.exchange(code, auth=(application.id, secret), client_id="client_other")
-    assert refused(two, "invalid_request")
+    two_secrets = await application.exchange(code, auth=(application.id, secret), client_secret=secret)
+    assert is_error(two_secrets, "invalid_request")
+    two_ids = await application.exchange(code, auth=(application.id, secret), client_id="client_other")
+    assert is_error(two_ids, "invalid_request")
 
 
 @pytest.mark.parametrize(
     "header", ["Basic", "Basic !!!", "Basic /////w==", "Basic bm9jb2xvbg==", "Bearer x", "Digest a"]
 )
-async def test_an_unreadable_authorization_header_is_invalid_client(
+async def test_invalid_authorization_header_gets_invalid_client(
     sandbox: Sandbox, application: Application, header: str
 ) -> None:
     form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": application.id}
     response = await sandbox.http.post(f"{AUTH}/token", data=form, headers={"Authorization": header})
-    assert refused(response, "invalid_client", 401)
+    assert is_error(response, "invalid_client", 401)
 
 
-async def test_a_client_registered_without_refresh_gets_none_and_may_not(sandbox: Sandbox) -> None:
+async def test_client_without_refresh_grant_gets_no_refresh_token(sandbox: Sandbox) -> None:
     application = await sandbox.register(grant_types=["authorization_code"])
     tokens = await sandbox.tokens(application)
     assert "refresh_token" not in tokens
-    assert refused(await application.refresh("drio_rt_x"), "unauthorized_client")
+    assert is_error(await application.refresh("drio_rt_x"), "unauthorized_client")
 
 
 # --- refresh -------------------------------------------------------------------------------------
 
 
-async def test_refreshing_rotates_both_tokens(sandbox: Sandbox, application: Application) -> None:
+async def test_refresh_rotates_both_tokens(sandbox: Sandbox, application: Application) -> None:
     first = await sandbox.tokens(application)
     second = (await application.refresh(first["refresh_token"])).json()
     assert second["access_token"] != first["access_token"]
@@ -209,27 +207,27 @@ async def test_refreshing_rotates_both_tokens(sandbox: Sandbox, application: App
     assert (await application.refresh(second["refresh_token"])).status_code == 200
 
 
-async def test_a_refresh_token_used_twice_revokes_its_family(sandbox: Sandbox, application: Application) -> None:
+async def test_reused_refresh_token_revokes_its_grant(sandbox: Sandbox, application: Application) -> None:
     other = await sandbox.tokens(application)
     first = await sandbox.tokens(application)
     second = (await application.refresh(first["refresh_token"])).json()
     assert (await sandbox.me(second["access_token"])).status_code == 200
-    assert refused(await application.refresh(first["refresh_token"]), "invalid_grant")
-    assert refused(await application.refresh(second["refresh_token"]), "invalid_grant")
+    assert is_error(await application.refresh(first["refresh_token"]), "invalid_grant")
+    assert is_error(await application.refresh(second["refresh_token"]), "invalid_grant")
     for tokens in (first, second):
         assert (await sandbox.me(tokens["access_token"])).status_code == 401
     assert (await sandbox.me(other["access_token"])).status_code == 200
 
 
-async def test_twenty_refreshes_at_once_give_one_pair(sandbox: Sandbox, application: Application) -> None:
+async def test_concurrent_refreshes_succeed_once(sandbox: Sandbox, application: Application) -> None:
     first = await sandbox.tokens(application)
-    answers = await asyncio.gather(*(application.refresh(first["refresh_token"]) for _ in range(20)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 19
+    responses = await asyncio.gather(*(application.refresh(first["refresh_token"]) for _ in range(20)))
+    assert sorted(response.status_code for response in responses) == [200] + [400] * 19
 
 
-async def test_a_refresh_may_narrow_the_scope_but_not_widen_it(sandbox: Sandbox, application: Application) -> None:
+async def test_refresh_may_narrow_but_not_widen_the_scope(sandbox: Sandbox, application: Application) -> None:
     first = await sandbox.tokens(application, scope="openid email")
-    assert refused(await application.refresh(first["refresh_token"], scope="openid profile"), "invalid_scope")
+    assert is_error(await application.refresh(first["refresh_token"], scope="openid profile"), "invalid_scope")
     narrow = (await application.refresh(first["refresh_token"], scope="openid")).json()
     assert narrow["scope"] == "openid"
     assert (await sandbox.me(narrow["access_token"])).json()["scopes"] == ["openid"]
@@ -237,7 +235,7 @@ async def test_a_refresh_may_narrow_the_scope_but_not_widen_it(sandbox: Sandbox,
     assert whole["scope"] == "openid email"
 
 
-async def test_tokens_end_when_they_said_they_would(sandbox: Sandbox, application: Application) -> None:
+async def test_access_token_expires_as_announced(sandbox: Sandbox, application: Application) -> None:
     tokens = await sandbox.tokens(application)
     sandbox.clock.forward(3599)
     assert (await sandbox.me(tokens["access_token"])).status_code == 200
@@ -246,24 +244,20 @@ async def test_tokens_end_when_they_said_they_would(sandbox: Sandbox, applicatio
     assert (await application.refresh(tokens["refresh_token"])).status_code == 200
 
 
-async def test_a_refresh_token_ends_after_a_month_of_silence(sandbox: Sandbox, application: Application) -> None:
+async def test_refresh_token_expires_after_a_month(sandbox: Sandbox, application: Application) -> None:
     tokens = await sandbox.tokens(application)
     sandbox.clock.forward(sandbox.settings.refresh_lifetime)
-    assert refused(await application.refresh(tokens["refresh_token"]), "invalid_grant")
+    assert is_error(await application.refresh(tokens["refresh_token"]), "invalid_grant")
 
 
-async def test_an_access_token_does_not_refresh_and_a_refresh_token_does_not_open(
-    sandbox: Sandbox, application: Application
-) -> None:
+async def test_access_and_refresh_tokens_are_not_interchangeable(sandbox: Sandbox, application: Application) -> None:
     tokens = await sandbox.tokens(application)
-    assert refused(await application.refresh(tokens["access_token"]), "invalid_grant")
+    assert is_error(await application.refresh(tokens["access_token"]), "invalid_grant")
     assert (await sandbox.me(tokens["refresh_token"])).status_code == 401
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-async def test_drios_own_refresh_route_takes_a_form_or_json(
-    sandbox: Sandbox, application: Application, as_json: bool
-) -> None:
+async def test_refresh_route_accepts_form_and_json(sandbox: Sandbox, application: Application, as_json: bool) -> None:
     tokens = await sandbox.tokens(application)
     body = {"refresh_token": tokens["refresh_token"], "client_id": application.id}
     sent: dict[str, Any] = {"json": body} if as_json else {"data": body}
@@ -272,12 +266,12 @@ async def test_drios_own_refresh_route_takes_a_form_or_json(
     assert (await sandbox.me(response.json()["access_token"])).status_code == 200
 
 
-async def test_the_refresh_route_exchanges_no_codes(sandbox: Sandbox, application: Application) -> None:
+async def test_refresh_route_refuses_codes(sandbox: Sandbox, application: Application) -> None:
     form = {"grant_type": "authorization_code", "code": "x", "client_id": application.id}
-    assert refused(await sandbox.http.post(f"{AUTH}/refresh", data=form), "unsupported_grant_type")
+    assert is_error(await sandbox.http.post(f"{AUTH}/refresh", data=form), "unsupported_grant_type")
 
 
-async def test_the_token_route_takes_json_too(sandbox: Sandbox, application: Application) -> None:
+async def test_token_route_accepts_json(sandbox: Sandbox, application: Application) -> None:
     body = {
         "grant_type": "authorization_code",
         "code": await sandbox.code(application),
@@ -305,32 +299,32 @@ BODIES = [
 ]
 
 
-@pytest.mark.parametrize(("body", "kind", "status"), BODIES)
-async def test_a_body_that_cannot_be_read_is_an_invalid_request(
-    sandbox: Sandbox, body: bytes, kind: str, status: int
+@pytest.mark.parametrize(("body", "content_type", "status"), BODIES)
+async def test_unparsable_body_is_an_invalid_request(
+    sandbox: Sandbox, body: bytes, content_type: str, status: int
 ) -> None:
     for route in ("token", "refresh", "revoke"):
-        response = await sandbox.http.post(f"{AUTH}/{route}", content=body, headers={"Content-Type": kind})
-        assert refused(response, "invalid_request", status)
+        response = await sandbox.http.post(f"{AUTH}/{route}", content=body, headers={"Content-Type": content_type})
+        assert is_error(response, "invalid_request", status)
 
 
 @pytest.mark.parametrize("route", ["token", "refresh", "revoke", "register"])
-async def test_credentials_are_not_taken_from_a_get(sandbox: Sandbox, route: str) -> None:
+async def test_oauth_endpoints_refuse_get(sandbox: Sandbox, route: str) -> None:
     assert (await sandbox.http.get(f"{AUTH}/{route}?grant_type=refresh_token")).status_code == 405
 
 
 # --- revocation and secrecy ------------------------------------------------------------------------
 
 
-async def test_revoking_the_refresh_token_ends_the_whole_sign_in(sandbox: Sandbox, application: Application) -> None:
+async def test_revoking_the_refresh_token_revokes_the_grant(sandbox: Sandbox, application: Application) -> None:
     tokens = await sandbox.tokens(application)
     assert (await sandbox.me(tokens["access_token"])).status_code == 200
     assert (await application.revoke(tokens["refresh_token"])).status_code == 200
     assert (await sandbox.me(tokens["access_token"])).status_code == 401
-    assert refused(await application.refresh(tokens["refresh_token"]), "invalid_grant")
+    assert is_error(await application.refresh(tokens["refresh_token"]), "invalid_grant")
 
 
-async def test_revoking_the_access_token_leaves_the_refresh_token(sandbox: Sandbox, application: Application) -> None:
+async def test_revoking_the_access_token_keeps_the_refresh_token(sandbox: Sandbox, application: Application) -> None:
     tokens = await sandbox.tokens(application)
     response = await application.revoke(tokens["access_token"], token_type_hint="access_token")
     assert response.status_code == 200
@@ -339,7 +333,7 @@ async def test_revoking_the_access_token_leaves_the_refresh_token(sandbox: Sandb
 
 
 @pytest.mark.parametrize("hint", [None, "refresh_token", "access_token", "something_new"])
-async def test_revoking_what_nobody_knows_is_fine_and_hints_do_not_matter(
+async def test_unknown_tokens_and_hints_are_ignored_by_revocation(
     sandbox: Sandbox, application: Application, hint: str | None
 ) -> None:
     tokens = await sandbox.tokens(application)
@@ -349,16 +343,18 @@ async def test_revoking_what_nobody_knows_is_fine_and_hints_do_not_matter(
     assert (await sandbox.me(tokens["access_token"])).status_code == 401
 
 
-async def test_nobody_revokes_the_token_of_another(sandbox: Sandbox, application: Application) -> None:
+async def test_token_of_another_client_cannot_be_revoked(sandbox: Sandbox, application: Application) -> None:
     tokens = await sandbox.tokens(application)
     other = await sandbox.register()
     assert (await other.revoke(tokens["refresh_token"])).status_code == 400
-    assert refused(await application.revoke(tokens["refresh_token"], client_id="client_x"), "invalid_client", 401)
-    assert refused(await application.revoke(tokens["refresh_token"], token=None), "invalid_request")
+    assert is_error(await application.revoke(tokens["refresh_token"], client_id="client_x"), "invalid_client", 401)
+    assert is_error(await application.revoke(tokens["refresh_token"], token=None), "invalid_request")
     assert (await sandbox.me(tokens["access_token"])).status_code == 200
 
 
-async def test_no_usable_credential_is_in_the_database(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+async def test_database_and_log_contain_no_usable_credential(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(0)
     application = await sandbox.register(token_endpoint_auth_method="client_secret_post")
     secret = application.info["client_secret"]
@@ -370,6 +366,6 @@ async def test_no_usable_credential_is_in_the_database(sandbox: Sandbox, caplog:
         dump = "\n".join(connection.iterdump())
     connection.close()
     assert application.id in dump
-    for one in (secret, used, unused, tokens["access_token"], tokens["refresh_token"], application.verifier):
-        assert one not in dump
-        assert one not in caplog.text
+    for credential in (secret, used, unused, tokens["access_token"], tokens["refresh_token"], application.verifier):
+        assert credential not in dump
+        assert credential not in caplog.text

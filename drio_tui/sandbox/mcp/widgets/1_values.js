@@ -1,5 +1,5 @@
-// What every part uses: values as text, elements, and templates, which look things up and do nothing else.
-// The files of this folder are put together in their order, inside one function in strict mode.
+// Helpers of all other files: values as text, elements, and templates.
+// The files of this folder are concatenated in their order, inside one function in strict mode.
 
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const config = read("config");
@@ -9,23 +9,23 @@ const state = { result: null, view: null, input: {}, error: "", form: {}, typed:
 const used = new Set();
 const followUps = document.createElement("div");
 
-// --- small things ---------------------------------------------------------------------------
+// --- values and elements ----------------------------------------------------------------------
 
 const has = (value, name) =>
   value !== null && typeof value === "object" && Object.prototype.hasOwnProperty.call(value, name);
 
 const el = (tag, className, ...children) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
-  return made;
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return element;
 };
 
 const svg = (tag, attributes, ...children) => {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
 };
 
 const label = (name) => {
@@ -33,15 +33,15 @@ const label = (name) => {
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 };
 
-const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/;
+const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/;
 const show = (value) => {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return value ? "Yes" : "No";
   if (typeof value === "number") return value.toLocaleString(undefined, { maximumFractionDigits: 6 });
   if (typeof value === "string") {
-    const moment = MOMENT.test(value) ? new Date(value) : null;
-    if (moment && !Number.isNaN(moment.getTime()))
-      return moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+    const date = TIMESTAMP.test(value) ? new Date(value) : null;
+    if (date && !Number.isNaN(date.getTime()))
+      return date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
     return value;
   }
   return JSON.stringify(value);
@@ -50,7 +50,7 @@ const text = (slots, name) => (has(slots, name) ? show(slots[name]) : "");
 const group = (slots, prefix) =>
   Object.entries(slots).filter(([name]) => name.startsWith(prefix + "."))
     .map(([name, value]) => [name.slice(prefix.length + 1), value]);
-const measured = (value) => {
+const formatNumber = (value) => {
   if (typeof value !== "number") return show(value);
   const digits = Number.parseInt(style.precision, 10);
   const options = Number.isInteger(digits) && digits >= 0 && digits <= 6
@@ -68,7 +68,7 @@ const webAddress = (value) => {
   }
 };
 
-// --- templates: lookups and nothing else ------------------------------------------------------
+// --- templates: only lookups, nothing is evaluated --------------------------------------------
 
 const inside = (value, path) => {
   for (const step of path) {
@@ -84,8 +84,8 @@ const lookup = (path, scope) => {
       return inside(scope[name], path.slice(1));
   for (const name of ["item", "form", "result", "input"])
     for (const steps of [path, path.slice(1)]) {
-      const found = steps.length ? inside(scope[name], steps) : undefined;
-      if (found !== undefined && found !== null) return found;
+      const value = steps.length ? inside(scope[name], steps) : undefined;
+      if (value !== undefined && value !== null) return value;
     }
   return undefined;
 };
@@ -93,15 +93,15 @@ const lookup = (path, scope) => {
 const asText = (value) =>
   value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
 
-const filled = (parts, scope) =>
+const fillParts = (parts, scope) =>
   parts.length === 1 && Array.isArray(parts[0])
     ? lookup(parts[0], scope)
     : parts.map((part) => (typeof part === "string" ? part : asText(lookup(part, scope)))).join("");
 
-const built = (piece, scope) => {
-  if (has(piece, "parts")) return filled(piece.parts, scope) ?? null;
-  if (has(piece, "items")) return piece.items.map((item) => built(item, scope));
+const fillObject = (piece, scope) => {
+  if (has(piece, "parts")) return fillParts(piece.parts, scope) ?? null;
+  if (has(piece, "items")) return piece.items.map((item) => fillObject(item, scope));
   if (has(piece, "members"))
-    return Object.fromEntries(Object.entries(piece.members).map(([name, member]) => [name, built(member, scope)]));
+    return Object.fromEntries(Object.entries(piece.members).map(([name, value]) => [name, fillObject(value, scope)]));
   return piece.value;
 };

@@ -2,13 +2,13 @@
 
 const openai = () => window.openai;
 const hosted = window.parent !== window;
-const waiting = new Map();
+const pending = new Map();
 let lastId = 0;
 const post = (message) => window.parent.postMessage({ jsonrpc: "2.0", ...message }, "*");
 const request = (method, params) =>
   new Promise((resolve, reject) => {
     const id = ++lastId;
-    waiting.set(id, { resolve, reject });
+    pending.set(id, { resolve, reject });
     post({ id, method, params });
   });
 
@@ -21,7 +21,7 @@ const host = {
   async sendMessage(message) {
     if (openai()?.sendFollowUpMessage) return openai().sendFollowUpMessage({ prompt: message });
     if (hosted) return request("ui/message", { role: "user", content: [{ type: "text", text: message }] });
-    return note(`Here this would be said: ${message}`);
+    return note(`Here this message would be sent: ${message}`);
   },
   async openUrl(url) {
     const address = webAddress(url);
@@ -32,10 +32,10 @@ const host = {
   },
 };
 
-const take = (result) => {
+const setResult = (result) => {
   if (!result || typeof result !== "object") return;
-  const said = (result.content || []).filter((block) => block.type === "text").map((block) => block.text).join("\n");
-  state.error = result.isError ? said || "The call failed." : "";
+  const message = (result.content || []).filter((block) => block.type === "text").map((block) => block.text).join("\n");
+  state.error = result.isError ? message || "The call failed." : "";
   state.result = result.structuredContent ?? null;
   state.view = (result._meta || {})[config.viewMeta] ?? null;
   render();
@@ -46,26 +46,26 @@ const receive = (event) => {
   const message = event.data;
   if (!message || message.jsonrpc !== "2.0") return;
   if (message.id !== undefined && !message.method) {
-    const asked = waiting.get(message.id);
-    waiting.delete(message.id);
-    if (asked && message.error) asked.reject(new Error(asText(message.error.message)));
-    else if (asked) asked.resolve(message.result);
+    const call = pending.get(message.id);
+    pending.delete(message.id);
+    if (call && message.error) call.reject(new Error(asText(message.error.message)));
+    else if (call) call.resolve(message.result);
   } else if (message.method === "ui/notifications/tool-input") state.input = message.params?.arguments ?? {};
-  else if (message.method === "ui/notifications/tool-result") take(message.params);
+  else if (message.method === "ui/notifications/tool-result") setResult(message.params);
   else if (message.method === "ui/notifications/tool-cancelled") {
     state.error = "The call was cancelled.";
     render();
   } else if (message.id !== undefined) post({ id: message.id, result: {} });
 };
 
-const fromOpenai = () => {
-  const given = openai();
-  if (!given || given.toolOutput === undefined || given.toolOutput === null) return;
-  state.input = given.toolInput ?? {};
-  take({ structuredContent: given.toolOutput, _meta: given.toolResponseMetadata ?? {} });
+const readOpenai = () => {
+  const api = openai();
+  if (!api || api.toolOutput === undefined || api.toolOutput === null) return;
+  state.input = api.toolInput ?? {};
+  setResult({ structuredContent: api.toolOutput, _meta: api.toolResponseMetadata ?? {} });
 };
 
-const begin = async () => {
+const initialize = async () => {
   const answer = await request("ui/initialize", {
     protocolVersion: "2026-01-26",
     appInfo: { name: config.name, version: config.version },
@@ -77,7 +77,7 @@ const begin = async () => {
     await request("ui/request-display-mode", { mode: config.displayMode });
 };
 
-const tellSize = () => {
+const notifySize = () => {
   const height = Math.ceil(document.documentElement.getBoundingClientRect().height);
   if (openai()?.notifyIntrinsicHeight) openai().notifyIntrinsicHeight(height);
   else if (hosted) post({ method: "ui/notifications/size-changed", params: { width: innerWidth, height } });
@@ -90,24 +90,24 @@ const note = (message) => {
 };
 
 const pick = (names, ...sources) => {
-  const found = {};
+  const picked = {};
   for (const name of names)
     for (const source of sources)
-      if (has(source, name) && source[name] !== null && !has(found, name)) found[name] = source[name];
-  return found;
+      if (has(source, name) && source[name] !== null && !has(picked, name)) picked[name] = source[name];
+  return picked;
 };
 
 const argumentsOf = (action, scope) => {
   const names = action.properties || [];
   if (!action.template) return pick(names, scope.form, scope.item, scope.result);
-  if (has(action.template, "object")) return built(action.template.object, scope);
-  const value = filled(action.template.parts, scope);
+  if (has(action.template, "object")) return fillObject(action.template.object, scope);
+  const value = fillParts(action.template.parts, scope);
   const rest = scope.form ? pick(names, scope.form) : {};
   return action.argument && value !== undefined && value !== "" ? { ...rest, [action.argument]: value } : rest;
 };
 
-const run = async (action, scope, mark) => {
-  const key = `${action.index}:${mark}`;
+const run = async (action, scope, itemKey) => {
+  const key = `${action.index}:${itemKey}`;
   if (used.has(key)) return;
   used.add(key);
   try {
@@ -115,21 +115,21 @@ const run = async (action, scope, mark) => {
       const result = await host.callTool(action.tool, argumentsOf(action, scope));
       if (result) showResult(action, result);
     } else if (action.type === "sendMessage")
-      await host.sendMessage(asText(action.template ? filled(action.template.parts, scope) : action.label));
+      await host.sendMessage(asText(action.template ? fillParts(action.template.parts, scope) : action.label));
     else if (action.type === "openUrl")
-      await host.openUrl(asText(action.template ? filled(action.template.parts, scope) : ""));
+      await host.openUrl(asText(action.template ? fillParts(action.template.parts, scope) : ""));
     if (action.repeats || action.type === "openUrl") used.delete(key);
-  } catch (problem) {
+  } catch (error) {
     used.delete(key);
-    note(`${action.label}: ${asText(problem.message) || "it failed"}`);
+    note(`${action.label}: ${asText(error.message) || "it failed"}`);
   }
-  tellSize();
+  notifySize();
 };
 
 const showResult = (action, result) => {
-  const said = (result.content || []).filter((block) => block.type === "text").map((block) => block.text);
+  const texts = (result.content || []).filter((block) => block.type === "text").map((block) => block.text);
   const body = !result.isError && result.structuredContent ? tree(result.structuredContent, 0)
-    : el("p", "prose", said[0] || (result.isError ? "It failed." : "Done."));
+    : el("p", "prose", texts[0] || (result.isError ? "It failed." : "Done."));
   followUps.replaceChildren(el("section", "panel note", el("h2", "", action.label), body));
 };
 
@@ -138,16 +138,17 @@ const scopeOf = (item) => ({
   view: state.view ? state.view.slots : {},
 });
 
-const fire = (trigger, item, mark) => {
-  for (const action of config.actions.filter((each) => each.trigger === trigger)) run(action, scopeOf(item), mark);
+const fire = (trigger, item, itemKey) => {
+  for (const action of config.actions.filter((action) => action.trigger === trigger))
+    run(action, scopeOf(item), itemKey);
 };
 
-const selectable = (element, triggers, item, mark) => {
-  const wanted = triggers.filter((trigger) => config.actions.some((action) => action.trigger === trigger));
-  if (!wanted.length) return element;
+const selectable = (element, triggers, item, itemKey) => {
+  const usedTriggers = triggers.filter((trigger) => config.actions.some((action) => action.trigger === trigger));
+  if (!usedTriggers.length) return element;
   element.classList.add("pick");
   element.tabIndex = 0;
-  const select = () => wanted.forEach((trigger) => fire(trigger, item, mark));
+  const select = () => usedTriggers.forEach((trigger) => fire(trigger, item, itemKey));
   element.addEventListener("click", (event) => {
     if (!event.target.closest("button")) select();
   });
@@ -160,18 +161,18 @@ const selectable = (element, triggers, item, mark) => {
   return element;
 };
 
-const buttons = (item, mark, perItem) => {
-  const made = config.actions
+const buttons = (item, itemKey, perItem) => {
+  const elements = config.actions
     .filter((action) => action.trigger === "button.click" && Boolean(action.ofItem) === perItem)
     .map((action) => {
       const button = el("button", perItem ? "" : "main", action.label);
       button.type = "button";
       button.addEventListener("click", async () => {
         button.disabled = true;
-        await run(action, scopeOf(item), mark);
-        button.disabled = !action.repeats && used.has(`${action.index}:${mark}`);
+        await run(action, scopeOf(item), itemKey);
+        button.disabled = !action.repeats && used.has(`${action.index}:${itemKey}`);
       });
       return button;
     });
-  return made.length ? el("div", "buttons", ...made) : null;
+  return elements.length ? el("div", "buttons", ...elements) : null;
 };

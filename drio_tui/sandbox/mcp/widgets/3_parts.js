@@ -4,7 +4,7 @@ const base = () => (state.view && state.view.wrapped && has(state.result, "resul
 const slotsOf = () => (state.view ? state.view.slots : {});
 const items = () =>
   (state.view && state.view.items ? state.view.items : []).map((item, index) => ({
-    slots: item.slots, raw: inside(base(), item.at), mark: String(index),
+    slots: item.slots, raw: inside(base(), item.at), itemKey: String(index),
   }));
 
 const picture = (source, alternative) => {
@@ -16,19 +16,19 @@ const picture = (source, alternative) => {
   }
   const address = webAddress(source);
   if (!address) return null;
-  const open = el("button", "", "Open image");
-  open.type = "button";
-  open.addEventListener("click", () => host.openUrl(address));
-  return el("div", "placeholder", el("p", "", alternative || "An image"), open);
+  const button = el("button", "", "Open image");
+  button.type = "button";
+  button.addEventListener("click", () => host.openUrl(address));
+  return el("div", "placeholder", el("p", "", alternative || "An image"), button);
 };
 
 const link = (value) => {
   const address = webAddress(value);
   if (!address) return null;
-  const open = el("button", "", "Open link");
-  open.type = "button";
-  open.addEventListener("click", () => host.openUrl(address));
-  return el("div", "buttons", open);
+  const button = el("button", "", "Open link");
+  button.type = "button";
+  button.addEventListener("click", () => host.openUrl(address));
+  return el("div", "buttons", button);
 };
 
 const heading = (slots) => {
@@ -55,8 +55,8 @@ const tree = (value, depth) => {
   }
   if (value !== null && typeof value === "object" && depth < 4) {
     const list = el("dl");
-    for (const [name, member] of Object.entries(value).slice(0, 60))
-      list.append(el("dt", "", label(name)), el("dd", "", tree(member, depth + 1)));
+    for (const [name, inner] of Object.entries(value).slice(0, 60))
+      list.append(el("dt", "", label(name)), el("dd", "", tree(inner, depth + 1)));
     return list;
   }
   return el("span", "", show(value));
@@ -88,34 +88,34 @@ const grouped = (all) => {
   return groups;
 };
 const density = () => (style.density === "compact" ? " compact" : "");
-const cut = () => (state.view && state.view.cut ? el("p", "note small muted", `${state.view.cut} more are not shown.`) : null);
-const nothing = () => el("p", "empty", "Nothing found.");
+const cutNote = () => (state.view && state.view.cut ? el("p", "note small muted", `${state.view.cut} more are not shown.`) : null);
+const emptyNote = () => el("p", "empty", "Nothing found.");
 
-const card = (slots, raw, mark, small) => {
+const card = (slots, raw, itemKey, small) => {
   const fields = group(slots, "fields");
   const parts = [
     has(slots, "image") ? picture(slots.image, text(slots, "title")) : null,
     heading(slots),
-    has(slots, "value") ? el("p", "value", measured(slots.value)) : null,
-    has(slots, "delta") ? el("p", "small muted", measured(slots.delta)) : null,
+    has(slots, "value") ? el("p", "value", formatNumber(slots.value)) : null,
+    has(slots, "delta") ? el("p", "small muted", formatNumber(slots.delta)) : null,
     has(slots, "body") ? prose(slots.body) : null,
     fields.length ? pairs(fields) : null,
     has(slots, "link") ? link(slots.link) : null,
     Object.keys(slots).length ? null : tree(raw, 0),
-    buttons(raw, mark, true),
+    buttons(raw, itemKey, true),
   ];
   return el("article", `panel card${small ? " small-card" : ""}`, ...parts.filter(Boolean));
 };
 
-// Outside a form, what would be submitted is a button.
-const submits = () => {
-  const made = config.actions.filter((action) => action.trigger === "form.submit").map((action) => {
+// Outside a form, an action on `form.submit` is a button.
+const submitButtons = () => {
+  const elements = config.actions.filter((action) => action.trigger === "form.submit").map((action) => {
     const button = el("button", "", action.label);
     button.type = "button";
     button.addEventListener("click", () => run(action, scopeOf(base()), "submit"));
     return button;
   });
-  return made.length ? el("div", "buttons", ...made) : null;
+  return elements.length ? el("div", "buttons", ...elements) : null;
 };
 
 const control = (field, value) => {
@@ -143,16 +143,16 @@ const control = (field, value) => {
   return el("label", "", ...[caption, input, field.description ? el("small", "", field.description) : null].filter(Boolean));
 };
 
-const values = (form) => {
-  const found = {};
+const formValues = (form) => {
+  const values = {};
   for (const field of config.form) {
     const input = form.elements.namedItem(field.name);
     if (!input) continue;
-    if (field.type === "boolean") found[field.name] = input.checked;
+    if (field.type === "boolean") values[field.name] = input.checked;
     else if (input.value === "") continue;
-    else if (field.type === "integer" || field.type === "number") found[field.name] = Number(input.value);
-    else found[field.name] = Array.isArray(field.choices)
+    else if (field.type === "integer" || field.type === "number") values[field.name] = Number(input.value);
+    else values[field.name] = Array.isArray(field.choices)
       ? field.choices.find((choice) => asText(choice) === input.value) : input.value;
   }
-  return found;
+  return values;
 };

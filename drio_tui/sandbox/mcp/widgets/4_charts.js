@@ -16,7 +16,7 @@ const frame = (names, series) => {
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}` });
   for (const value of [top, (top + bottom) / 2, bottom]) {
     drawing.append(svg("path", { class: "axis", d: `M56 ${place(value)}H${WIDTH - 8}` }),
-      svg("text", { x: 50, y: place(value) + 4, "text-anchor": "end" }, measured(value)));
+      svg("text", { x: 50, y: place(value) + 4, "text-anchor": "end" }, formatNumber(value)));
   }
   const step = (WIDTH - 70) / Math.max(1, names.length);
   const every = Math.ceil(names.length / 8);

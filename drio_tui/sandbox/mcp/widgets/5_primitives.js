@@ -3,7 +3,7 @@
 const primitives = {
   "data-table"() {
     const all = items();
-    if (!all.length) return [heading(slotsOf()), nothing()];
+    if (!all.length) return [heading(slotsOf()), emptyNote()];
     const columns = state.view.columns;
     const withButtons = config.actions.some((action) => action.trigger === "button.click" && action.ofItem);
     const numeric = new Set(columns.filter((column) => all.every(({ slots }) =>
@@ -24,17 +24,17 @@ const primitives = {
       for (const item of members) {
         const row = el("tr", "", ...columns.map((column) =>
           el("td", numeric.has(column) ? "number" : "", show(item.slots[`columns.${column}`]))));
-        if (withButtons) row.append(el("td", "", buttons(item.raw, item.mark, true)));
-        body.append(selectable(row, ["row.select", "card.select"], item.raw, item.mark));
+        if (withButtons) row.append(el("td", "", buttons(item.raw, item.itemKey, true)));
+        body.append(selectable(row, ["row.select", "card.select"], item.raw, item.itemKey));
       }
     }
     const table = el("table", `${density()}${style.monospace === "true" ? " mono" : ""}`.trim(), el("thead", "", head), body);
-    return [heading(slotsOf()), el("div", "scroll", table), cut()];
+    return [heading(slotsOf()), el("div", "scroll", table), cutNote()];
   },
 
   list() {
     const all = items();
-    if (!all.length) return [nothing()];
+    if (!all.length) return [emptyNote()];
     const list = el("ul", `rows scroll${density()}`);
     for (const [name, members] of grouped(all)) {
       if (name) list.append(el("li", "group", name));
@@ -47,13 +47,13 @@ const primitives = {
             el("div", "title", text(slots, "title")),
             text(slots, "subtitle") ? el("div", "muted small", text(slots, "subtitle")) : null,
             text(slots, "body") ? el("div", "small prose", text(slots, "body")) : null,
-            buttons(item.raw, item.mark, true)),
+            buttons(item.raw, item.itemKey, true)),
           text(slots, "timestamp") ? el("span", "muted small", text(slots, "timestamp")) : null,
           badge ? el("span", "badge", badge) : null);
-        list.append(selectable(row, ["row.select", "card.select"], item.raw, item.mark));
+        list.append(selectable(row, ["row.select", "card.select"], item.raw, item.itemKey));
       }
     }
-    return [list, cut()];
+    return [list, cutNote()];
   },
 
   card() {
@@ -62,29 +62,29 @@ const primitives = {
 
   "card-grid"() {
     const all = items();
-    if (!all.length) return [nothing()];
+    if (!all.length) return [emptyNote()];
     const parts = [];
     for (const [name, members] of grouped(all)) {
       if (name) parts.push(el("h2", "", name));
       const grid = el("div", "grid", ...members.map((item) =>
-        selectable(card(item.slots, item.raw, item.mark, true), ["card.select", "row.select"], item.raw, item.mark)));
+        selectable(card(item.slots, item.raw, item.itemKey, true), ["card.select", "row.select"], item.raw, item.itemKey)));
       if (style.columns) grid.dataset.columns = String(style.columns);
       parts.push(grid);
     }
-    return [...parts, cut()];
+    return [...parts, cutNote()];
   },
 
   detail() {
     const slots = slotsOf();
     const parts = [heading(slots)];
     if (has(slots, "image")) parts.push(picture(slots.image, text(slots, "title")));
-    if (has(slots, "value")) parts.push(el("p", "value", measured(slots.value)));
+    if (has(slots, "value")) parts.push(el("p", "value", formatNumber(slots.value)));
     if (has(slots, "body")) parts.push(prose(slots.body));
     const fields = group(slots, "fields");
     if (fields.length) parts.push(pairs(fields));
     for (const [name, value] of group(slots, "sections")) parts.push(el("h2", "", label(name)), tree(value, 0));
     if (!Object.keys(slots).length) parts.push(tree(base(), 0));
-    parts.push(buttons(base(), "detail", true), submits());
+    parts.push(buttons(base(), "detail", true), submitButtons());
     return [el("article", "panel", ...parts.filter(Boolean))];
   },
 
@@ -92,17 +92,17 @@ const primitives = {
     const form = el("form", "panel");
     const mapped = Object.fromEntries(group(slotsOf(), "fields"));
     for (const field of config.form) {
-      const given = [state.typed, mapped, state.input].find((source) => has(source, field.name));
-      form.append(control(field, given ? given[field.name] : undefined));
+      const source = [state.typed, mapped, state.input].find((source) => has(source, field.name));
+      form.append(control(field, source ? source[field.name] : undefined));
     }
-    // What a person typed outlives a result that comes later.
-    form.addEventListener("input", () => Object.assign(state.typed, values(form)));
+    // Keeps what the user typed when the form is drawn again for a later result.
+    form.addEventListener("input", () => Object.assign(state.typed, formValues(form)));
     const submit = el("button", "main", style.submitLabel || "Submit");
     submit.type = "submit";
     form.append(el("div", "buttons", submit));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      state.form = values(form);
+      state.form = formValues(form);
       fire("form.submit", base(), JSON.stringify(state.form));
     });
     return [form];
@@ -115,7 +115,7 @@ const primitives = {
     const series = [["y", list(slots.y)], ...group(slots, "series").map(([name, value]) => [name, list(value)])]
       .map(([name, values]) => [name, values.map((value) => (typeof value === "number" && Number.isFinite(value) ? value : 0))])
       .filter(([, values]) => values.length);
-    if (!series.length) return [heading(slots), nothing()];
+    if (!series.length) return [heading(slots), emptyNote()];
     const kind = has(charts, style.type) ? style.type : "bar";
     const drawing = charts[kind](names, series);
     drawing.setAttribute("role", "img");
@@ -131,35 +131,35 @@ const primitives = {
     const slots = slotsOf();
     const body = has(slots, "body") ? slots.body : has(slots, "text") ? slots.text : Object.keys(slots).length ? "" : base();
     return [el("article", "panel", ...[heading(slots), prose(body), has(slots, "link") ? link(slots.link) : null,
-      buttons(base(), "text", true), submits()].filter(Boolean))];
+      buttons(base(), "text", true), submitButtons()].filter(Boolean))];
   },
 
   metric() {
     const slots = slotsOf();
     const value = has(slots, "value") ? slots.value : base();
     return [el("div", "panel", ...[el("p", "muted", text(slots, "label") || text(slots, "title")),
-      el("p", "big", measured(value)),
-      has(slots, "delta") ? el("p", "small muted", measured(slots.delta)) : null].filter(Boolean))];
+      el("p", "big", formatNumber(value)),
+      has(slots, "delta") ? el("p", "small muted", formatNumber(slots.delta)) : null].filter(Boolean))];
   },
 
   timeline() {
     const all = items();
-    if (!all.length) return [nothing()];
+    if (!all.length) return [emptyNote()];
     return [el("ol", "line", ...all.map((item) => {
       const { slots } = item;
       const entry = el("li", "", ...[
         text(slots, "timestamp") ? el("div", "muted small", text(slots, "timestamp")) : null,
         el("div", "title", text(slots, "title"), " ", text(slots, "badge") ? el("span", "badge", text(slots, "badge")) : ""),
         text(slots, "body") ? el("div", "prose", text(slots, "body")) : null,
-        buttons(item.raw, item.mark, true)].filter(Boolean));
-      return selectable(entry, ["row.select", "card.select"], item.raw, item.mark);
-    })), cut()];
+        buttons(item.raw, item.itemKey, true)].filter(Boolean));
+      return selectable(entry, ["row.select", "card.select"], item.raw, item.itemKey);
+    })), cutNote()];
   },
 
   image() {
     const slots = slotsOf();
     const source = has(slots, "src") ? slots.src : slots.image;
     const shown = picture(source, text(slots, "alt") || text(slots, "title"));
-    return [el("figure", "", ...[shown || nothing(), text(slots, "caption") ? el("figcaption", "muted small", text(slots, "caption")) : null].filter(Boolean))];
+    return [el("figure", "", ...[shown || emptyNote(), text(slots, "caption") ? el("figcaption", "muted small", text(slots, "caption")) : null].filter(Boolean))];
   },
 };

@@ -8,16 +8,16 @@ const render = () => {
     root.replaceChildren(...draw().filter(Boolean), ...[buttons(base(), "widget", false)].filter(Boolean), followUps);
   }
   root.dataset.ready = "yes";
-  tellSize();
+  notifySize();
 };
 
 const data = read("data");
 window.addEventListener("message", receive);
-window.addEventListener("openai:set_globals", fromOpenai);
+window.addEventListener("openai:set_globals", readOpenai);
 if (data) {
   state.input = data.input ?? {};
-  take(data);
+  setResult(data);
 } else render();
-fromOpenai();
-if (hosted && !openai()) begin().catch(() => note("The host does not answer."));
-if (typeof ResizeObserver === "function") new ResizeObserver(tellSize).observe(document.documentElement);
+readOpenai();
+if (hosted && !openai()) initialize().catch(() => note("The host does not answer."));
+if (typeof ResizeObserver === "function") new ResizeObserver(notifySize).observe(document.documentElement);

@@ -1,8 +1,8 @@
-"""Widgets as MCP Apps: each one self-contained HTML document that draws a tool's result in the app's looks.
+"""Widgets as MCP Apps: self-contained HTML documents that render a tool's result with the app's branding.
 
-A document loads nothing and may connect to nowhere (its Content-Security-Policy names its own script and style
-by hash, and nothing else). Data reach it as JSON, from the host (MCP Apps, or ChatGPT's `window.openai`) or, in
-a preview, from a script element of type `application/json`; all of it becomes text nodes.
+A document loads nothing and connects to nothing: its Content-Security-Policy allows only its own script and style,
+by hash. It gets its data as JSON from the host (MCP Apps, or ChatGPT's `window.openai`) or, in a preview, from a
+script element of type `application/json`, and renders them as text nodes only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ APPS_EXTENSION = "io.modelcontextprotocol/ui"
 """The MCP Apps extension (SEP-1865)."""
 MIME_TYPE = "text/html;profile=mcp-app"
 VIEW_META = "drio/view"
-"""In a result's `_meta`: what the widget shows (`drio_tui.widget_data.field_mappings.WidgetData`)."""
+"""The property of a result's `_meta` with the widget's data (`drio_tui.widget_data.field_mappings.WidgetData`)."""
 
 _ITEM_PRIMITIVES = frozenset({"data-table", "list", "card-grid", "timeline", "chart"})
 _CONTROLS = ("string", "number", "integer", "boolean")
@@ -34,7 +34,7 @@ _CONTROLS = ("string", "number", "integer", "boolean")
 
 @dataclass(frozen=True, slots=True)
 class Widget:
-    """One widget of a deployment. The address changes with the document, since hosts keep what they fetched."""
+    """One widget of a deployment. Its URI contains a hash of the document, since hosts cache what they fetched."""
 
     uri: str
     key: str
@@ -46,12 +46,12 @@ class Widget:
 
 
 def widgets_of(deployment: Deployment) -> dict[str, Widget]:
-    """The widgets of a deployment by the id of their tool."""
+    """Return the widgets of a deployment by the id of their tool."""
     return {tool.id: _widget(deployment, tool) for tool in deployment.tools.values() if tool.widget is not None}
 
 
 def document_of(deployment: Deployment, tool: DeployedTool, result: Document | None = None) -> str:
-    """The HTML of a tool's widget; with `result` (a tool result as MCP has it) it shows that by itself."""
+    """Return the HTML of a tool's widget; with `result` (an MCP tool result) it shows that without a host."""
     assert tool.widget is not None
     config = _config(deployment, tool, tool.widget)
     style = f":root {{{variables(deployment.app.get('branding'))}}}\n{_asset('widget.css')}"
@@ -66,8 +66,8 @@ def document_of(deployment: Deployment, tool: DeployedTool, result: Document | N
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(str(tool.widget['name']))}</title><style>{style}</style></head>"
         '<body><main id="root" aria-live="polite"></main>'
-        f'<script type="application/json" id="config">{_inert(config)}</script>'
-        f'<script type="application/json" id="data">{_inert(result)}</script>'
+        f'<script type="application/json" id="config">{_json_for_html(config)}</script>'
+        f'<script type="application/json" id="data">{_json_for_html(result)}</script>'
         f"<script>{script}</script></body></html>\n"
     )
 
@@ -76,10 +76,10 @@ def _widget(deployment: Deployment, tool: DeployedTool) -> Widget:
     assert tool.widget is not None
     app, widget = deployment.app, tool.widget
     text = document_of(deployment, tool)
-    mark = hashlib.sha256(text.encode()).hexdigest()[:12]
-    uri = f"ui://{app.get('slug') or app['id']}/{widget['key']}-{mark}.html"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    uri = f"ui://{app.get('slug') or app['id']}/{widget['key']}-{digest}.html"
     description = widget.get("description") or f"{widget['name']}: the result of {tool.title}."
-    nowhere: Document = {"connectDomains": [], "resourceDomains": []}
+    no_domains: Document = {"connectDomains": [], "resourceDomains": []}
     return Widget(
         uri=uri,
         key=widget["key"],
@@ -94,7 +94,7 @@ def _widget(deployment: Deployment, tool: DeployedTool) -> Widget:
             "openai/toolInvocation/invoked": f"{tool.title}: done"[:64],
         },
         resource_meta={
-            "ui": {"csp": nowhere, "prefersBorder": True},
+            "ui": {"csp": no_domains, "prefersBorder": True},
             "openai/widgetDescription": description,
             "openai/widgetPrefersBorder": True,
             "openai/widgetCSP": {"connect_domains": [], "resource_domains": []},
@@ -103,6 +103,7 @@ def _widget(deployment: Deployment, tool: DeployedTool) -> Widget:
 
 
 def _config(deployment: Deployment, tool: DeployedTool, widget: Document) -> Document:
+    """Return the config that the document's script reads."""
     config = widget.get("config") or {}
     mappings = config.get("fieldMappings") or {}
     return {
@@ -112,9 +113,9 @@ def _config(deployment: Deployment, tool: DeployedTool, widget: Document) -> Doc
         "displayMode": widget.get("displayMode") or "inline",
         "style": {name: str(value) for name, value in (config.get("style") or {}).items()},
         "actions": [
-            action
-            for index, each in enumerate(widget.get("actions") or [])
-            if (action := _action(deployment, widget, index, each)) is not None
+            config_action
+            for index, action in enumerate(widget.get("actions") or [])
+            if (config_action := _action(deployment, widget, index, action)) is not None
         ],
         "form": _form(tool, mappings) if widget["primitive"] == "form" else [],
         "yName": str(mappings.get("y", "value")).rpartition(".")[2] or "value",
@@ -124,6 +125,7 @@ def _config(deployment: Deployment, tool: DeployedTool, widget: Document) -> Doc
 
 
 def _action(deployment: Deployment, widget: Document, index: int, action: Document) -> Document | None:
+    """Return an action as the document's script reads it, None for one that cannot work."""
     target = deployment.by_id.get(action.get("targetToolId") or "")
     kind = action.get("type")
     if kind not in ("callTool", "sendMessage", "openUrl") or (kind == "callTool" and target is None):
@@ -133,7 +135,9 @@ def _action(deployment: Deployment, widget: Document, index: int, action: Docume
     if isinstance(text, str) and text:
         compiled = template.arguments(text) if kind == "callTool" else {"parts": template.parts(text)}
     roots = [part[0] for part in template.parts(text or "") if isinstance(part, list)]
-    of_item = widget["primitive"] not in ("form",) and any(root not in template.ROOTS["result"] for root in roots)
+    refers_to_item = widget["primitive"] not in ("form",) and any(
+        root not in template.ROOTS["result"] for root in roots
+    )
     return {
         "index": index,
         "trigger": action.get("trigger"),
@@ -144,7 +148,7 @@ def _action(deployment: Deployment, widget: Document, index: int, action: Docume
         "label": _label(kind, target),
         "template": compiled,
         "repeats": action.get("callMode") not in (None, "once"),
-        "ofItem": of_item or (not roots and kind == "callTool" and widget["primitive"] in _ITEM_PRIMITIVES),
+        "ofItem": refers_to_item or (not roots and kind == "callTool" and widget["primitive"] in _ITEM_PRIMITIVES),
     }
 
 
@@ -155,20 +159,20 @@ def _label(kind: str, target: DeployedTool | None) -> str:
 
 
 def _argument(tool: DeployedTool) -> str | None:
-    """The argument that an action's one value is for: the first required one, else the first."""
+    """Return the name of the argument that takes an action's value: the first required one, else the first."""
     names = [*tool.required, *tool.properties]
     return names[0] if names else None
 
 
 def _form(tool: DeployedTool, mappings: Document) -> list[Document]:
-    """The fields of a form: those that are mapped, in that order; where none is, every argument of the tool."""
-    wanted = [name.removeprefix("fields.") for name in mappings if name.startswith("fields.")]
+    """Return the fields of a form: the mapped ones in their order, or every argument of the tool if none is mapped."""
+    mapped = [name.removeprefix("fields.") for name in mappings if name.startswith("fields.")]
     fields = []
-    for name in wanted or tool.properties:
+    for name in mapped or tool.properties:
         schema = tool.properties.get(name)
         schema = schema if isinstance(schema, dict) else {}
         kind = schema.get("type")
-        long = isinstance(schema.get("maxLength"), int) and schema["maxLength"] > 300
+        multiline = isinstance(schema.get("maxLength"), int) and schema["maxLength"] > 300
         fields.append(
             {
                 "name": name,
@@ -178,14 +182,14 @@ def _form(tool: DeployedTool, mappings: Document) -> list[Document]:
                 "choices": schema.get("enum"),
                 "format": schema.get("format"),
                 "required": name in tool.required,
-                "multiline": long,
+                "multiline": multiline,
             }
         )
     return fields
 
 
-def _inert(value: Any) -> str:
-    """JSON that no HTML parser takes for anything else, wherever it stands."""
+def _json_for_html(value: Any) -> str:
+    """Return JSON that contains no HTML syntax, for a script element."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
