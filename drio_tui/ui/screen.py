@@ -1,4 +1,4 @@
-"""What every full screen is made of: the status line, its own content, the footer; and how it makes requests."""
+"""The base of every full screen: status line, content and footer; and how screens make requests."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ S = TypeVar("S")
 
 
 class Requests:
-    """Making requests from a screen without a worker ever touching a widget. Mixed into screens and modals."""
+    """Makes requests from a screen, so that no worker touches a widget. Mixed into screens and dialogs."""
 
     opens_fields: ClassVar[bool] = False
-    """Whether what is typed right after opening the screen belongs to fields that come once it is filled."""
+    """Whether text typed right after the screen is opened is meant for fields that appear once it is filled."""
 
     _first_requests: tuple[Worker[None], ...] = ()
 
     @property
     def drio(self) -> DrioContext:
-        """The app, with its own type."""
+        """The app, with its type."""
         return cast("DrioContext", cast("Screen[Any]", self).app)
 
     @property
     def backend(self) -> Backend:
-        """The connection and everything known about it."""
+        """The connection to drio."""
         return self.drio.backend
 
     def run_request(
@@ -59,12 +59,12 @@ class Requests:
         failed: Callable[[Any], Message] | None = None,
         once: bool = False,
     ) -> Worker[None] | None:
-        """Run `call(client)` in a worker; post what `done` makes of the result to this screen.
+        """Run `call(client)` in a worker; post the message `done(result)` to this screen.
 
-        The client is waited for if it is not there yet. A newer request of the same `group` cancels the
-        older one; with `once`, the newer one is not made instead (and None is given), which is how a key
-        pressed twenty times makes one request. A `DrioError` becomes the message `failed` makes of it, or
-        a `RequestFailed`, which ends up in `show_error`. Esc cancels what is under way.
+        If there is no client yet, the worker waits for it. A newer request of the same `group` cancels the
+        older one; with `once`, the newer one is not made instead and None is returned, so that a key
+        pressed twenty times makes one request. A `DrioError` is posted as `failed(error)`, or as
+        `RequestFailed`, which is shown by `show_error`. Esc cancels running requests.
         """
         screen = cast("Screen[Any]", self)
         if once and self.asking(group):
@@ -87,15 +87,15 @@ class Requests:
 
     @property
     def filling(self) -> bool:
-        """Whether the requests that the screen made when it was opened are under way: type-ahead waits for them."""
+        """Whether the requests that the screen made when it was opened are running: type-ahead waits for them."""
         return any(not worker.is_finished for worker in self._first_requests)
 
     def asking(self, group: str) -> bool:
-        """Whether a request of this group is under way."""
+        """Return whether a request of this group is running."""
         return any(worker.group == group for worker in self._under_way())
 
     def cancel_requests(self) -> bool:
-        """Cancel every request of this screen; whether there was one."""
+        """Cancel every request of this screen; return whether there was one."""
         running = self._under_way()
         for worker in running:
             worker.cancel()
@@ -106,20 +106,20 @@ class Requests:
         return [worker for worker in screen.workers if worker.node is screen and not worker.is_finished]
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Every failed request of a screen ends here, unless the screen asked for a message of its own."""
+        """Show the error of a request, unless the screen asked for another message with `failed`."""
         message.stop()
         self.drio.show_error(message.error)
 
 
-class Guarded:
-    """Actions that may be switched off, with a reason. Mixed into screens and widgets that have keys."""
+class GuardedActions:
+    """Disables actions, with a reason. Mixed into screens and widgets that have keys."""
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        """Why an action cannot be done now, as a sentence for the person; None when it can. Override it."""
+        """Return why an action cannot be done now, as a sentence for the user; None if it can. Override it."""
         return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """False hides the key (what changes something, under --read-only), None dims it (see `why_not`)."""
+        """Return False to hide the key (of a dangerous action, under --read-only), None to dim it (see `why_not`)."""
         app = cast("DrioContext", cast("Screen[Any]", self).app)
         if app.options.read_only and keymap.is_dangerous(action):
             return False
@@ -127,39 +127,39 @@ class Guarded:
 
 
 class SafeDismiss(IgnoresStaleSizes):
-    """Mixed into screens and dialogs, before textual's class.
+    """Dismisses a screen at most once, and never another one. Mixed into screens and dialogs, before Textual's class.
 
-    textual's `dismiss` takes away whatever is on top, and as often as it is called. A button that is pressed
-    twice, or an answer that comes while help is read, would close something else. Here a screen that is covered
-    (by a dialog, or by another area) goes when it is uncovered, and one that is gone stays gone.
+    Textual's `dismiss` removes whatever screen is on top, each time it is called. A button that is pressed twice, or
+    a response that comes while help is open, would close another screen. Here a screen that is covered (by a dialog,
+    or by another area) is removed when it is uncovered, and further calls do nothing.
     """
 
-    _end: tuple[Any] | None = None
+    _pending_result: tuple[Any] | None = None
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
-        """End with `result`, now or once nothing covers this screen."""
+        """Remove the screen with `result`, now or once nothing covers it."""
         if self.is_active:
             return super().dismiss(result)
-        self._end = (result,)
+        self._pending_result = (result,)
         return AwaitComplete()
 
     def on_screen_resume(self) -> None:
-        if self._end is not None:
-            self.call_later(self._end_now)
+        if self._pending_result is not None:
+            self.call_later(self._dismiss_pending)
 
-    def _end_now(self) -> None:
-        """What textual calls later it waits for, and a screen cannot wait for its own end: this gives nothing."""
-        if self._end is not None:
-            self.dismiss(*self._end)
+    def _dismiss_pending(self) -> None:
+        """Dismiss, but return nothing: Textual would await the result, and a screen cannot await its own removal."""
+        if self._pending_result is not None:
+            self.dismiss(*self._pending_result)
 
 
-class DrioScreen(Guarded, Requests, SafeDismiss, PageBindings[S]):
-    """A full screen. Subclasses fill `compose_body`, name their `AREA` and declare keys with `keymap.section`."""
+class DrioScreen(GuardedActions, Requests, SafeDismiss, PageBindings[S]):
+    """A full screen. Subclasses override `compose_body`, set `AREA` and declare keys with `keymap.section`."""
 
     AREA: ClassVar[str] = ""
     """The area of the navigation this screen belongs to."""
 
-    AUTO_FOCUS = ""  # a text field that takes the focus by itself would swallow q and the other keys
+    AUTO_FOCUS = ""  # a text field that had the focus from the start would take q and the other keys as text
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -174,7 +174,7 @@ class DrioScreen(Guarded, Requests, SafeDismiss, PageBindings[S]):
         yield KeyFooter()
 
     def compose_body(self) -> ComposeResult:
-        """The content between the status line and the footer."""
+        """Yield the content between the status line and the footer."""
         yield from ()
 
     def on_mount(self) -> None:
@@ -182,42 +182,42 @@ class DrioScreen(Guarded, Requests, SafeDismiss, PageBindings[S]):
         self.watch(self.app, "status", self._status_changed, init=False)
 
     @on(events.Unmount)
-    def _forget_watching(self) -> None:
-        """Be forgotten by the app: textual keeps who watches an attribute until that changes the next time."""
+    def _stop_watching(self) -> None:
+        """Remove this screen from the app's watchers: Textual keeps them until the next change of the reactive."""
         forget_watchers(self.app, self)
 
     def _session_changed(self) -> None:
         self.session_changed()
 
     def session_changed(self) -> None:
-        """Another session (or none) is in use: what is shown belongs to the old one. Override to load anew."""
+        """Handle that another session (or none) is in use: the data shown belong to the old one. Override to reload."""
 
-    def _status_changed(self, before: Status, now: Status) -> None:
-        is_back = before.phase in UNREACHABLE and now.phase in ("online", "signed-out")
+    def _status_changed(self, before: Status, current: Status) -> None:
+        is_back = before.phase in UNREACHABLE and current.phase in ("online", "signed-out")
         if is_back and self.is_current:
             self.reconnected()
 
     def reconnected(self) -> None:
-        """drio answers again after it did not. By default what is shown is read anew, where that can be done."""
+        """Handle that drio responds again. By default the screen is refreshed, if it has a refresh action."""
         refresh = getattr(self, "action_refresh", None)
         if refresh is not None:
             refresh()
 
     def unsaved(self) -> str:
-        """What would be lost by leaving now (`your edits of the tool`); empty when nothing would."""
+        """Return what would be lost by leaving now (`your edits of the tool`); empty if nothing would."""
         return ""
 
     def under_way(self) -> str:
-        """What goes on that should not be left unseen (`The deploy`); empty when nothing does."""
+        """Return what is running whose result the user should see (`The deploy`); empty if nothing is."""
         return ""
 
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
-        """When the focused widget goes away, no text field takes the focus in its place: keys stay keys."""
+        """When the focused widget is removed, move the focus to no text field, which would take keys as text."""
         super()._reset_focus(widget, avoiding)
         if isinstance(self.focused, Input) and not isinstance(widget, Input):
             self.set_focus(None)
 
     def action_back(self) -> None:
-        """Cancel what is under way; with nothing under way, go back one screen."""
+        """Cancel running requests; if there are none, go back one screen."""
         if not self.cancel_requests():
             self.drio.back()

@@ -1,1 +1,1 @@
-"""The Textual app: what it starts with, the screens that belong to no feature, how it opens screens and ends."""
+"""The Textual app: start, navigation, quitting, failures, and the screens that belong to no feature."""

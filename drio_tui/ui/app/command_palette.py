@@ -1,4 +1,4 @@
-"""The command palette: every key that works on the screen, by its name, and the connections one can switch to."""
+"""The command palette: the actions of the current screen by name, and the connections to switch to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Command(NamedTuple):
-    """A name to search for, its key, what it does, and doing it."""
+    """One entry of the palette: its name, key, help text and callback."""
 
     name: str
     key: str
@@ -29,7 +29,10 @@ class Command(NamedTuple):
 
 
 class Commands(Provider):
-    """Names and help are handed over as content: a profile's name may hold anything."""
+    """Provides the palette's commands.
+
+    Names and help texts are passed as `Content`, without markup: a profile's name may contain any text.
+    """
 
     @property
     def _drio(self) -> DrioApp:
@@ -42,42 +45,44 @@ class Commands(Provider):
             if key is None or not key.palette or key.id in seen or not enabled:
                 continue
             seen.add(key.id)
-            shown = keymap.display(binding.key)
-            yield Command(key.description, shown, key.tooltip or key.description, partial(self._run, key.action, node))
+            key_text = keymap.display(binding.key)
+            yield Command(
+                key.description, key_text, key.tooltip or key.description, partial(self._run, key.action, node)
+            )
         app = self._drio
         yield Command("Use the local sandbox", "", "Start or join it", partial(app.restart, sandbox=True))
         yield Command("Sign in to another host", "", "Choose the host first", partial(app.switch_mode, "welcome"))
         for profile in Profiles.load():
-            about = f"{profile.host}, {profile.account or 'not signed in'}"
-            yield Command(f"Use profile {profile.name}", "", about, partial(app.restart, profile=profile.name))
+            help_text = f"{profile.host}, {profile.account or 'not signed in'}"
+            yield Command(f"Use profile {profile.name}", "", help_text, partial(app.restart, profile=profile.name))
         yield Command("Save a screenshot", "", "As an SVG file in the current folder", app.deliver_screenshot)
 
     async def _run(self, action: str, node: DOMNode) -> None:
         await self.app.run_action(action, node)
 
     async def discover(self) -> Hits:
-        """Everything, by name."""
-        for command in sorted(self._commands(), key=lambda one: one.name):
-            yield DiscoveryHit(_display(command), command.run, command.name, _help(command))
+        """Yield every command, sorted by name."""
+        for command in sorted(self._commands(), key=lambda command: command.name):
+            yield DiscoveryHit(_label(command), command.run, command.name, _help(command))
 
     async def search(self, query: str) -> Hits:
-        """What matches, the letters that match marked."""
+        """Yield the commands that match `query`, with the matching letters underlined."""
         matcher = self.matcher(query)
         for command in self._commands():
-            score, places = matcher.fuzzy_search.match(matcher.query, command.name)
+            score, positions = matcher.fuzzy_search.match(matcher.query, command.name)
             if score > 0:
-                yield Hit(score, _display(command, places), command.run, command.name, _help(command))
+                yield Hit(score, _label(command, positions), command.run, command.name, _help(command))
 
 
-def _display(command: Command, marked: Any = ()) -> Content:
+def _label(command: Command, positions: Any = ()) -> Content:
     name = safe_line(command.name, 60)
-    # Positions only fit as long as nothing had to be made visible.
+    # The positions belong to the raw name: they are only valid if sanitizing changed nothing.
     if name.plain == command.name:
-        for place in marked:
-            name = name.stylize("underline", place, place + 1)
+        for position in positions:
+            name = name.stylize("underline", position, position + 1)
     return Content.assemble(name, (f"  {command.key}" if command.key else "", "$text-accent"))
 
 
 def _help(command: Command) -> Any:
-    # textual takes content here as well and does not read markup in it, though it is declared as text.
+    # Textual accepts `Content` here, without reading markup in it, although the type is declared as `str`.
     return safe_line(command.help, 70)

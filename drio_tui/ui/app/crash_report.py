@@ -1,4 +1,4 @@
-"""What is left when the program fails: a report on disk without secrets, and a few calm lines on the terminal."""
+"""Crash reports: a file without secrets, and a short message on the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SECRETS = (
 
 
 def redacted(text: str) -> str:
-    """`text` with everything that looks like a credential replaced."""
+    """Return `text` with everything that looks like a credential replaced."""
     text = _SECRETS[0].sub(r"\1 ••••••", text)
     text = _SECRETS[1].sub(r"\1••••••", text)
     for pattern in _SECRETS[2:]:
@@ -35,10 +35,13 @@ def redacted(text: str) -> str:
 
 
 def write_report(error: BaseException) -> Path | None:
-    """Write a report of `error` (code lines and messages, no variables) and give its path; None if it cannot be."""
+    """Write a report of `error` (code lines and messages, no variables).
+
+    Return its path, or None if it cannot be written.
+    """
     from textual import __version__ as textual_version
 
-    from drio_tui.storage import files  # a crash is rare
+    from drio_tui.storage import files  # imported only when needed: a crash is rare
 
     now = time.gmtime()
     head = (
@@ -58,14 +61,14 @@ def write_report(error: BaseException) -> Path | None:
     return path
 
 
-def tell(error: BaseException, report: Path | None) -> None:
-    """Say on stderr, after the terminal is itself again, what happened and where the report is."""
+def print_summary(error: BaseException, report: Path | None) -> None:
+    """Print to stderr what happened and where the report is; call it once the terminal is restored."""
     from drio_tui.text import one_line
 
-    kind = type(error).__name__
+    class_name = type(error).__name__
     lines = [
         "",
-        "drio-tui had to stop: " + one_line(redacted(f"{kind}: {error}" if str(error) else kind), 200),
+        "drio-tui had to stop: " + one_line(redacted(f"{class_name}: {error}" if str(error) else class_name), 200),
         f"A report without secrets is in {report}" if report else "No report could be written.",
         "Nothing was changed on the server that was not confirmed on the screen.",
         "",

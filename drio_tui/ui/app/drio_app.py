@@ -1,7 +1,7 @@
-"""The application: areas, screens, themes, errors, and what the backend tells turned into reactives.
+"""The application: areas, themes, notifications, and the backend's messages turned into reactives.
 
-Only textual, the standard library and light modules of our own may be imported at module level here and
-in the first screen: the first frame waits for nothing else.
+Only Textual, the standard library and light modules of drio-tui may be imported at module level here and in the
+first screen, so that the first frame waits for nothing else.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ if TYPE_CHECKING:
     from drio_tui.ui.widgets.copy_field import CopyField
     from drio_tui.ui.widgets.json_view import JsonView
 
-GARBAGE_SECONDS = 3.0
-"""How long the program starts without looking for garbage (see `launch.run_tui`)."""
+GC_DELAY_SECONDS = 3.0
+"""Seconds after the start at which garbage collection is enabled (see `launch.run_tui`)."""
 
-PRELOAD_SECONDS = 1.5
-"""After the connection stands; by then the first list is on the screen."""
+PRELOAD_DELAY_SECONDS = 1.5
+"""Seconds between the connection and the import of the other screens; by then the first list is on the screen."""
 
 
 def _commands() -> type[Provider]:
@@ -81,7 +81,7 @@ def _commands() -> type[Provider]:
 
 
 class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
-    """drio in the terminal."""
+    """The app `drio-tui` runs."""
 
     TITLE = "drio"
     CSS_PATH = stylesheet("app")
@@ -96,7 +96,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         "Everywhere",
         Key("app.templates", "1", "go('templates')", "Templates", "Browse the templates", show=False),
         Key("app.apps", "2", "go('apps')", "Apps", "Your apps", show=False),
-        Key("app.requests", "3", "go('requests')", "Requests", "What was asked of drio and answered", show=False),
+        Key("app.requests", "3", "go('requests')", "Requests", "The requests to drio and their responses", show=False),
         Key("app.help", "question_mark,f1", "help", "Help", "Every key of this screen"),
         Key("app.palette", "ctrl+p", "command_palette", "Commands", "Find a command by name"),
         Key("app.sign_in", "L", "sign_in", "Sign in", "Sign in, or switch the account", show=False),
@@ -110,19 +110,19 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
     """What the status line shows."""
 
     steps: reactive[tuple[Step, ...]] = reactive(tuple, init=False)
-    """The story of starting up."""
+    """The steps of starting up, in order."""
 
     session: reactive[Session | None] = reactive(None, init=False)
     """The session in use; None while signed out."""
 
     session_count: reactive[int] = reactive(0, init=False)
-    """Grows with every change of session, also from signed out to signed out elsewhere."""
+    """Incremented at every change of session, also from signed out to signed out at another host."""
 
     failure: reactive[DrioError | None] = reactive(None, init=False)
-    """Why starting up failed; None while it did not."""
+    """Why starting up failed; None if it did not."""
 
     log_count: reactive[int] = reactive(0, init=False)
-    """Grows with every change of the request log."""
+    """Incremented at every change of the request log."""
 
     def __init__(self, options: LaunchOptions | None = None) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.options = replace(options, read_only=options.read_only or self.settings.read_only)
         self.backend = Backend(self.options, self.post_message)
         self._offered = False
-        self._type_ahead = TypeAhead(self, self._text_dropped)
+        self._type_ahead = TypeAhead(self, self._notify_text_dropped)
         self._began = time.time()
         self._connect: Callable[[], Coroutine[Any, Any, None]] = self.backend.start
         self.set_reactive(DrioApp.status, self.backend.status)
@@ -146,26 +146,26 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.set_keymap(self.settings.keys)
 
     def _choose_theme(self) -> None:
-        wanted = self.settings.theme
-        if wanted and wanted not in self.available_themes:
-            known = ", ".join(sorted(self.available_themes))
-            problem = f"theme: there is no theme {one_line(wanted, 40)}; the themes are {known}"
-            self.settings = replace(self.settings, problems=(*self.settings.problems, problem))
-        remembered = stored.remembered().get("theme")
-        for name in (self.options.theme, self.settings.theme, remembered, DEFAULT_THEME):
+        configured = self.settings.theme
+        if configured and configured not in self.available_themes:
+            themes = ", ".join(sorted(self.available_themes))
+            message = f"theme: there is no theme {one_line(configured, 40)}; the themes are {themes}"
+            self.settings = replace(self.settings, problems=(*self.settings.problems, message))
+        last_used = stored.remembered().get("theme")
+        for name in (self.options.theme, self.settings.theme, last_used, DEFAULT_THEME):
             if isinstance(name, str) and name in self.available_themes:
                 self.theme = name
                 return
 
     def get_default_screen(self) -> Screen[Any]:
-        # Not one of MODES: textual reads the styles once more for each of those, before the first frame.
+        # Not one of MODES: Textual would read the styles of each mode again before the first frame.
         return StartScreen()
 
     def on_mount(self) -> None:
         self.add_mode("start", StartScreen)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
-        self.look_after_the_terminal()
-        self.set_timer(GARBAGE_SECONDS, gc.enable, name="enable garbage collection")
+        self.check_terminal_size()
+        self.set_timer(GC_DELAY_SECONDS, gc.enable, name="enable garbage collection")
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -176,7 +176,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.retry()
 
     def restart(self, *, sandbox: bool = False, profile: str | None = None, base_url: str | None = None) -> None:
-        """Connect anew: to the sandbox, or to a profile or host."""
+        """Connect again: to the sandbox, to a profile or to a host."""
         use_profile = partial(self.backend.use_profile, profile, base_url=base_url)
         self._connect = self.backend.use_sandbox if sandbox else use_profile
         if self.keep_unsaved("drio-tui went over to another sign-in"):
@@ -191,11 +191,11 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
                 self.add_mode(area, partial(make_screen, area))
 
     def retry(self) -> None:
-        """Connect again in the way that was last asked for."""
+        """Connect again to what was last chosen."""
         self.failure = None
         self.run_worker(self._connect(), name="connect", group="connect", exclusive=True)
 
-    # -- what the backend tells -------------------------------------------------------------------
+    # -- messages of the backend ------------------------------------------------------------------
 
     def on_connection_changed(self, message: ConnectionChanged) -> None:
         self.status = message.status
@@ -214,19 +214,19 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         self.notify(safe(message.text).plain, title=safe(message.title).plain, markup=False)
 
     def on_backend_ready(self, message: BackendReady) -> None:
-        # Later, or it would hold up the first list.
-        self.set_timer(PRELOAD_SECONDS, self._preload, name="preload")
+        # Later, since it would delay the first list.
+        self.set_timer(PRELOAD_DELAY_SECONDS, self._preload, name="preload")
         if self.current_mode in ("start", "welcome"):
             signed_in = self.backend.session is not None
             self.switch_mode("welcome" if message.first_run else "apps" if signed_in else "templates")
-            self._open_what_was_asked_for()
+            self._open_requested_wizard()
 
-    def _open_what_was_asked_for(self) -> None:
-        """`drio-tui new` opens the wizard, once, as soon as someone is signed in."""
+    def _open_requested_wizard(self) -> None:
+        """Open the wizard for `drio-tui new`, once, as soon as the user is signed in."""
         if self.options.new is None:
             return
         if self.backend.session is None:
-            self.notify("Sign in first (L): then your new app is begun.", markup=False)
+            self.notify("Sign in first (L): then the wizard for your new app opens.", markup=False)
             return
         template, name = self.options.new
         self.options = replace(self.options, new=None)
@@ -239,23 +239,23 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
 
     @work(name="preload", group="preload", exclusive=True)
     async def _preload(self) -> None:
-        """Import the screens not shown yet, so that showing them is quick and every binding is known."""
+        """Import the screens that were not shown yet, so that they open quickly and every binding is known."""
         for module, _ in SCREENS.values():
             await asyncio.to_thread(importlib.import_module, f"drio_tui.ui.{module}")
-        self.call_later(self._tell_problems)
+        self.call_later(self._notify_settings_problems)
         self.call_later(self._offer_kept)
 
-    def _tell_problems(self) -> None:
-        """What is wrong with the configuration, once, when every binding is known."""
+    def _notify_settings_problems(self) -> None:
+        """Show what is wrong in config.toml, once, when every binding is known."""
         problems = [*self.settings.problems, *keymap.problems(self.settings.keys)]
         self.settings = replace(self.settings, problems=())
         for problem in problems[:5]:
             self.notify(safe(problem).plain, title="config.toml", severity="warning", timeout=10, markup=False)
 
-    # -- for the screens --------------------------------------------------------------------------
+    # -- services for the screens -----------------------------------------------------------------
 
     def show_error(self, error: DrioError) -> None:
-        """The one place where an error becomes a toast."""
+        """Show an error as a notification."""
         body = "\n".join(part for part in (error.message, error.hint) if part)
         self.notify(
             safe(body, multiline=True).plain,
@@ -266,24 +266,24 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         )
 
     def copy(self, text: str, what: str = "") -> None:
-        """Put `text` on the clipboard and say in a toast how; `what` names it (`the URL`)."""
+        """Copy `text` to the clipboard and notify how it was done; `what` names it (`the URL`)."""
         self.run_worker(self._copy(text, what), name="copy", group="copy")
 
     async def _copy(self, text: str, what: str) -> None:
         from drio_tui.ui.widgets import clipboard  # not needed for the first frame
 
         write = self._driver.write if self._driver is not None and not self.is_headless else None
-        done = await clipboard.copy(text, write)
-        self.post_message(Notice(done.how, title=what))
+        result = await clipboard.copy(text, write)
+        self.post_message(Notice(result.message, title=what))
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Textual's own way of copying (selected text, input fields) goes the same way."""
+        """Copy what Textual itself copies (selected text, input fields) in the same way."""
         super().copy_to_clipboard(text) if self.is_headless else self.copy(text, "the selection")
 
-    def on_copy_field_wanted(self, message: CopyField.Wanted) -> None:
+    def on_copy_field_copy_requested(self, message: CopyField.CopyRequested) -> None:
         self.copy(message.text, message.what)
 
-    def on_json_view_copied(self, message: JsonView.Copied) -> None:
+    def on_json_view_copy_requested(self, message: JsonView.CopyRequested) -> None:
         if isinstance(message.value, str):
             self.copy(message.value, "the text")
             return
@@ -297,7 +297,7 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         if not self._type_ahead.holds(event):
             await super().on_event(event)
 
-    def _text_dropped(self) -> None:
+    def _notify_text_dropped(self) -> None:
         self.notify("The screen was not ready: what you typed meanwhile was not used.", markup=False)
 
     # -- actions ----------------------------------------------------------------------------------
@@ -308,23 +308,26 @@ class DrioApp(Opening, Leaving, Failing, TerminalApp, inherit_bindings=False):
         default_namespace: DOMNode | None = None,
         namespaces: Any = None,
     ) -> bool:
-        """As textual does; an action that is switched off says why, instead of nothing."""
+        """Run an action as Textual does; when it is disabled, notify why.
+
+        An exception is reported instead of raised if the program survives failures.
+        """
         target, name, parameters = self._parse_action(action, default_namespace or self, namespaces)
-        why = getattr(target, "why_not", None)
-        reason = why(name, parameters) if why else None
+        disabled_reason = getattr(target, "why_not", None)
+        reason = disabled_reason(name, parameters) if disabled_reason else None
         if reason:
             self.notify(safe(reason).plain, title="Not now", severity="warning", markup=False)
             return True
         try:
             return await super().run_action(action, default_namespace, namespaces)
         except Exception as error:
-            if not self._goes_on:
+            if not self._survives_failures:
                 raise
-            self.action_failed(error)
+            self.report_failure(error)
             return True
 
     def action_go(self, area: str) -> None:
-        """Switch to an area; each keeps the screens it had."""
+        """Switch to an area; each area keeps its screens."""
         self.switch_mode(area)
 
     def on_status_line_go(self, message: StatusLine.Go) -> None:

@@ -1,4 +1,4 @@
-"""What stands in the place of a screen that failed."""
+"""The screen that replaces a screen that failed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from drio_tui.ui.widgets.empty_state import EmptyState
 
 
 class FailedScreen(DrioScreen[None]):
-    """Says why a screen was closed and where the report is; `again` opens it once more, where that can be done."""
+    """Shows why a screen was closed and where the report is.
+
+    `reopen` opens that screen again; None if that is not possible. `kept` says that its edits were kept.
+    """
 
     BINDINGS = keymap.section(
         "failed",
@@ -22,25 +25,25 @@ class FailedScreen(DrioScreen[None]):
         Key("failed.again", "r,enter", "again", "Open again", "Open the screen again"),
     )
 
-    def __init__(self, error: str, report: Path | None, again: Callable[[], object] | None, *, kept: bool) -> None:
+    def __init__(self, error: str, report: Path | None, reopen: Callable[[], object] | None, *, kept: bool) -> None:
         super().__init__()
-        self._error, self._report, self._again, self._kept = error, report, again, kept
+        self._error, self._report, self._reopen, self._edits_kept = error, report, reopen, kept
 
     def compose_body(self) -> ComposeResult:
         body = [self._error]
         body.append(f"A report without secrets is in {self._report}" if self._report else "No report could be written.")
-        if self._kept:
+        if self._edits_kept:
             body.append("What you were editing here is kept.")
-        steps = [("r", "open it again")] if self._again else []
+        steps = [("r", "open it again")] if self._reopen else []
         if len(self.app.screen_stack) > 1:
             steps.append(("Esc", "go back"))
         yield EmptyState("This screen failed and was closed.", "\n".join(body), *steps)
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        if action == "again" and self._again is None:
+        if action == "again" and self._reopen is None:
             return "It cannot be opened again from here: go back (Esc) and open it from there."
         return super().why_not(action, parameters)
 
     def action_again(self) -> None:
-        if self._again is not None:
-            self._again()
+        if self._reopen is not None:
+            self._reopen()

@@ -1,4 +1,4 @@
-"""Every key that works on the screen below, read from the binding registry."""
+"""The keys of the screen below, read from the binding registry."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from drio_tui.ui.widgets.filter_input import FilterInput
 
 
 class HelpScreen(Dialog[None]):
-    """Keys of `below` (the screen that was shown), of its widgets and of the program, as they are bound now.
+    """The keys of `below` (the screen that was shown), of its widgets and of the program, as they are bound now.
 
-    The keys of the screen come first, those that work everywhere last.
+    The keys of the screen come first, those that work everywhere last. `bound` is the user's `[keys]` table.
     """
 
     CSS_PATH = stylesheet("help")
@@ -38,8 +38,8 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, below: Screen[object], bound: dict[str, str]) -> None:
         super().__init__()
-        found = dict.fromkeys(key.id for key in self._keys_of(below))
-        order = {id: place for place, id in enumerate(found)}
+        ids = dict.fromkeys(key.id for key in self._keys_of(below))
+        order = {id: index for index, id in enumerate(ids)}
         parts = []
         for part in keymap.sections():
             keys = [key for key in part.keys if part.name == "app" or key.id in order]
@@ -52,7 +52,7 @@ class HelpScreen(Dialog[None]):
 
     @staticmethod
     def _keys_of(below: Screen[object]) -> Iterator[Key]:
-        """The registered keys that the screen and the widgets on it declare, the screen's first."""
+        """Yield the registered keys that the screen and its widgets declare, the screen's first."""
         for node in (below, *below.query("*")):
             for _, binding in node._bindings:
                 key = keymap.find(binding.id)
@@ -77,16 +77,16 @@ class HelpScreen(Dialog[None]):
     def _filter(self, event: Input.Changed) -> None:
         self._show(event.value)
 
-    def _show(self, wanted: str) -> None:
-        words = wanted.lower().split()
+    def _show(self, query: str) -> None:
+        words = query.lower().split()
         for part, keys in self._parts:
-            matching = [key for key in keys if all(word in self._haystack(part, key) for word in words)]
+            matching = [key for key in keys if all(word in self._searchable_text(part, key) for word in words)]
             section = self.query_one(f"#section-{part.name}", Static)
             section.display = bool(matching)
             section.update(self._table(part, matching))
         self.query_one("#none").display = not any(section.display for section in self.query("#keys > Static"))
 
-    def _haystack(self, part: Section, key: Key) -> str:
+    def _searchable_text(self, part: Section, key: Key) -> str:
         return f"{part.title} {self._keys_shown(key)} {key.description} {key.tooltip} {key.id}".lower()
 
     def _keys_shown(self, key: Key) -> str:

@@ -1,4 +1,4 @@
-"""Starting the terminal interface, and leaving the terminal as it was found."""
+"""Start the terminal interface, and leave the terminal as it was."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["LaunchOptions", "refusal", "run_tui"]
 
 
 def refusal() -> str | None:
-    """Why the interface cannot be shown on this terminal; None when it can."""
+    """Return why the interface cannot be shown on this terminal; None if it can."""
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return "the interface needs a terminal; for scripts see `drio-tui --help` (apps, inspect, templates …)"
     if os.environ.get("TERM", "") == "dumb":
@@ -21,11 +21,11 @@ def refusal() -> str | None:
 
 
 def run_tui(options: LaunchOptions | None = None) -> int:
-    """Run the interface until it is left; gives the exit code (128+n after signal n, 1 after a crash)."""
-    gc.disable()  # a seventh of the time to the first list goes into finding no garbage; the app enables it again
+    """Run the interface until the user quits; return the exit code (128 + n after signal n, 1 after a crash)."""
+    gc.disable()  # collecting would take a seventh of the time to the first list; the app enables it later
     from drio_tui.ui.app.drio_app import DrioApp
 
-    # Later collections need not look at what was imported. Freezing any later would keep closed screens for ever.
+    # Collections then skip the imported modules. Freezing later would keep closed screens alive for ever.
     gc.freeze()
     app = DrioApp(options)
     try:
@@ -35,6 +35,6 @@ def run_tui(options: LaunchOptions | None = None) -> int:
     if app.crashed is not None:
         from drio_tui.ui.app import crash_report
 
-        crash_report.tell(app.crashed, crash_report.write_report(app.crashed))
+        crash_report.print_summary(app.crashed, crash_report.write_report(app.crashed))
         return 1
     return result if isinstance(result, int) else app.return_code or 0

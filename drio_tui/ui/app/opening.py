@@ -1,4 +1,4 @@
-"""Every screen by its name, and how the program opens the ones that are opened from many places."""
+"""The screens by name, and the methods that open them."""
 
 from __future__ import annotations
 
@@ -41,14 +41,17 @@ SCREENS: dict[str, tuple[str, str]] = {
     "failed": ("app.failed_screen", "FailedScreen"),
     "too_small": ("app.too_small_screen", "TooSmallScreen"),
 }
-"""Every screen, by the name it is opened with; imported when first shown, or in the background before."""
+"""Module (below `drio_tui.ui`) and class of every screen, by the name it is opened with.
+
+A module is imported when its screen is first shown, or in the background before.
+"""
 
 
 def make_screen(name: str, /, *arguments: Any, **options: Any) -> Screen[Any]:
-    """The screen of that name, made from `arguments`; its module is imported now if it was not yet."""
-    module, kind = SCREENS[name]
-    made: Screen[Any] = getattr(importlib.import_module(f"drio_tui.ui.{module}"), kind)(*arguments, **options)
-    return made
+    """Make the screen of that name, importing its module if necessary."""
+    module, class_name = SCREENS[name]
+    screen: Screen[Any] = getattr(importlib.import_module(f"drio_tui.ui.{module}"), class_name)(*arguments, **options)
+    return screen
 
 
 def _sign_in_screen() -> type[SignInScreen]:
@@ -58,24 +61,25 @@ def _sign_in_screen() -> type[SignInScreen]:
 
 
 class Opening(_Base):
-    """Mixed into the app."""
+    """Methods that open screens. Mixed into the app."""
 
     @property
     def _drio(self) -> DrioApp:
         return cast("DrioApp", self)
 
     def open_app(self, app_id: str) -> None:
-        """Show one app, over the list of apps."""
+        """Show one app over the list of apps."""
         self.switch_mode("apps")
         self.push_screen(make_screen("app", app_id))
 
     def open_guide(self, template: Any = None, *, wanted: str = "", name: str = "", draft: str = "") -> None:
-        """Show the wizard that makes an app: from a template (raw JSON, or the `wanted` id), or go on with a draft.
+        """Show the wizard that creates an app.
 
-        A wizard that is open is brought to the front instead.
+        It starts from `template` (raw JSON), from the template of the id `wanted`, or from a saved `draft`. A wizard
+        that is open already is brought to the front instead.
         """
         from drio_tui.ui.wizard.wizard_screen import WizardScreen
-        from drio_tui.wizard.draft_store import DraftSession, InUse  # the first screen does without
+        from drio_tui.wizard.draft_store import DraftSession, InUse  # not needed for the first frame
 
         for screen in all_screens(self):
             if isinstance(screen, WizardScreen):
@@ -84,39 +88,39 @@ class Opening(_Base):
                 return
         profile, server = self._drio.status.profile, self._drio.backend.server
         try:
-            keeper = DraftSession.resume(draft, server) if draft else DraftSession.begin(profile, server)
+            session = DraftSession.resume(draft, server) if draft else DraftSession.begin(profile, server)
         except (InUse, OSError, ValueError, KeyError, TypeError) as error:
             self.notify(safe(str(error)).plain, title="The draft cannot be opened", severity="warning", markup=False)
             return
         if isinstance(template, dict):
-            keeper.draft.choose(template)
-            keeper.draft.page = "basics"
+            session.draft.choose(template)
+            session.draft.page = "basics"
         if name:
-            keeper.draft.basics["name"] = name
+            session.draft.basics["name"] = name
         self.switch_mode("apps")
-        self.push_screen(make_screen("guide", keeper, wanted=wanted, fresh=not draft and not name))
+        self.push_screen(make_screen("guide", session, wanted=wanted, fresh=not draft and not name))
 
     def open_tool(self, app_id: str, tool_id: str) -> None:
         """Show the playground of one tool."""
         self.push_screen(make_screen("try", app_id, tool_id))
 
     def open_deploy(self, app_id: str, done: Callable[[Any], None] | None = None) -> None:
-        """Show what stands between an app and going live; `done` gets the endpoint when it was deployed, else None."""
+        """Show the deploy screen of an app; `done` gets the endpoint if it was deployed, else None."""
         self.push_screen(make_screen("deploy", app_id), done)
 
     def open_connect(self, app_id: str, endpoint: str = "") -> None:
-        """Show how AI clients are told of a deployed app."""
+        """Show how to connect AI clients to a deployed app."""
         self.push_screen(make_screen("connect", app_id, endpoint))
 
     def action_command_palette(self) -> None:
-        """Find a command by name. Textual's own has an id, and fails where it is open in another area."""
+        """Open the command palette. Textual's action gives it an id, and fails if it is open in another area."""
         from textual.command import CommandPalette  # opened long after the first frame
 
         if not CommandPalette.is_open(cast(Any, self)):
             self.push_screen(make_command_palette())
 
     def action_help(self) -> None:
-        """Every key that works here."""
+        """Show the keys of the current screen."""
         self.push_screen(make_screen("help", self.screen, self._drio.settings.keys))
 
     def action_sign_in(self) -> None:
@@ -124,13 +128,13 @@ class Opening(_Base):
         self.sign_in()
 
     def sign_in(self, base_url: str | None = None) -> None:
-        """Show the sign-in screen, for a host (normalized) or the one in use; then use what was signed in to."""
+        """Show the sign-in screen for a host (normalized) or the one in use; then use the new sign-in."""
 
         def use(signed_in: SignInResult | None) -> None:
             if signed_in is None:
                 return
             if self._drio.session is not None and signed_in.profile.name == self._drio.session.profile:
-                # What is open stays as it is.
+                # The screens stay open.
                 self.run_worker(self._drio.backend.renew(), name="renew", group="connect")
             else:
                 self._drio.restart(profile=signed_in.profile.name)
@@ -139,16 +143,16 @@ class Opening(_Base):
             self._show_sign_in(use, base_url)
 
     def on_sign_in_wanted(self, message: SignInWanted) -> None:
-        """Requests wait for a new sign-in: it is made over the screen that is shown, which stays as it is."""
+        """Show the sign-in screen over the current screen; the requests that wait go on with its result."""
 
-        def tell(signed_in: SignInResult | None) -> None:
+        def set_result(signed_in: SignInResult | None) -> None:
             if not message.answer.done():
                 message.answer.set_result(signed_in)
 
         if isinstance(self.screen, _sign_in_screen()):
-            tell(None)
+            set_result(None)
         else:
-            self._show_sign_in(tell, scopes=message.scopes)
+            self._show_sign_in(set_result, scopes=message.scopes)
 
     def _show_sign_in(
         self,
@@ -157,17 +161,17 @@ class Opening(_Base):
         *,
         scopes: tuple[str, ...] = (),
     ) -> None:
-        """Show the sign-in that is open in another area, or a new one; `then` is called with what comes of it."""
+        """Show the sign-in screen that is open in another area, or a new one; call `then` with its result."""
         for screen in all_screens(self):
             if isinstance(screen, _sign_in_screen()) and base_url in (None, screen.base_url):
                 screen.then.append(then)
                 self.switch_mode(mode_of(self, screen))
                 return
-        made = _sign_in_screen()(base_url, scopes=scopes)
-        made.then.append(then)
+        sign_in = _sign_in_screen()(base_url, scopes=scopes)
+        sign_in.then.append(then)
 
-        def ended(signed_in: SignInResult | None) -> None:
-            for call in made.then:
-                call(signed_in)
+        def finish(signed_in: SignInResult | None) -> None:
+            for callback in sign_in.then:
+                callback(signed_in)
 
-        self.push_screen(made, ended)
+        self.push_screen(sign_in, finish)

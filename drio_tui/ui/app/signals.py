@@ -1,4 +1,4 @@
-"""Signals, read on a thread of their own: one that ends the program does so whatever the event loop is doing."""
+"""Signals, read on a separate thread: a signal that ends the program does so even if the event loop hangs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from collections.abc import Callable
 
 
 class SignalThread(threading.Thread):
-    """Calls back on `loop` at a signal, and ends the process where a signal that should end it has not done so in time.
+    """Calls back on `loop` at signals, and ends the process if a signal that should end it has not done so in time.
 
     A Python signal handler runs in the main thread between any two instructions, perhaps while that thread holds
     a lock that the handler needs, and not at all while the thread is in C code. The handlers set here do nothing:
     the interpreter writes each signal's number to a socket, which this thread reads.
     `give_up(number)` is called on this thread before the process ends with status 128 + number.
-    `ignore(number)` says, on this thread, that a signal is not for this program now.
+    `ignore(number)` is called on this thread and says whether a signal is not meant for this program now.
     """
 
     def __init__(
@@ -41,34 +41,37 @@ class SignalThread(threading.Thread):
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
 
     def on(self, number: int, callback: Callable[[], object], *, ends_within: float | None = None) -> None:
-        """Call `callback` on the event loop at each signal `number`, which ends the process in so many seconds."""
+        """Call `callback` on the event loop at each signal `number`.
+
+        With `ends_within`, the process ends at the latest so many seconds after the signal.
+        """
         self._callbacks[number] = callback
         if ends_within is not None:
             self._limits[number] = ends_within
-        signal.signal(number, _nothing)
+        signal.signal(number, _do_nothing)
 
     def call(self, callback: Callable[[], object]) -> None:
-        """Call `callback` on the event loop, unless that is closed; may be called on any thread."""
+        """Call `callback` on the event loop unless the loop is closed; may be called on any thread."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback)
 
     def run(self) -> None:
-        end: tuple[float, int] | None = None
+        deadline: tuple[float, int] | None = None
         while True:
-            wait = None if end is None else max(0.0, end[0] - time.monotonic())
+            wait = None if deadline is None else max(0.0, deadline[0] - time.monotonic())
             if not select.select([self._reader], [], [], wait)[0]:
-                assert end is not None
+                assert deadline is not None
                 with contextlib.suppress(Exception):
-                    self._give_up(end[1])
-                os._exit(128 + end[1])
+                    self._give_up(deadline[1])
+                os._exit(128 + deadline[1])
             for number in self._reader.recv(64):
                 if number not in self._callbacks or self._ignore(number):
                     continue
                 self.call(self._callbacks[number])
                 if number in self._limits:
-                    last = time.monotonic() + self._limits[number]
-                    end = (last, number) if end is None else (min(last, end[0]), end[1])
+                    limit = time.monotonic() + self._limits[number]
+                    deadline = (limit, number) if deadline is None else (min(limit, deadline[0]), deadline[1])
 
 
-def _nothing(_number: int, _frame: object) -> None:
-    """Python has to have a handler for a signal, or the interpreter does not report it."""
+def _do_nothing(_number: int, _frame: object) -> None:
+    """Do nothing: without a Python handler the interpreter would not report the signal."""

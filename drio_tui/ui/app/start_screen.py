@@ -1,4 +1,4 @@
-"""The first frame: the program's outline, and the story of starting up told in place."""
+"""The first frame: the outline of the program, and the steps of starting up."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from drio_tui.ui.base.messages import Step
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 
-_LINE = 120
+_MAX_LINE = 120
 _QUIET_SECONDS = 0.3
-"""A start that takes no longer is not told step by step: each telling would delay it."""
+"""A start that takes no longer does not show its steps: each update would delay it."""
 
 
 class StartScreen(DrioScreen[None]):
-    """Shown until the backend is ready; when it cannot be, it stays with the cause and the ways on.
+    """Shown until the backend is ready; if starting fails, it shows the cause and what can be done.
 
-    Its styles are in `app.tcss`, which is read anyway: the first frame waits for one file less.
+    Its styles are in `app.tcss`, which is read anyway, so that the first frame waits for one file less.
     """
 
     BINDINGS = keymap.section(
@@ -31,14 +31,14 @@ class StartScreen(DrioScreen[None]):
     )
 
     def compose_body(self) -> ComposeResult:
-        yield Static(self._story(), id="story")
+        yield Static(self._startup_content(), id="startup")
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._telling = False
-        self.set_timer(_QUIET_SECONDS, self._begin_to_tell)
-        self.watch(self.app, "steps", self._tell, init=False)
-        self.watch(self.app, "failure", self._tell, init=False)
+        self._shows_steps = False
+        self.set_timer(_QUIET_SECONDS, self._start_showing_steps)
+        self.watch(self.app, "steps", self._update, init=False)
+        self.watch(self.app, "failure", self._update, init=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("retry", "sandbox") and self.drio.failure is None:
@@ -47,20 +47,20 @@ class StartScreen(DrioScreen[None]):
             return False
         return super().check_action(action, parameters)
 
-    def _begin_to_tell(self) -> None:
-        self._telling = True
-        self._tell()
+    def _start_showing_steps(self) -> None:
+        self._shows_steps = True
+        self._update()
 
-    def _tell(self) -> None:
-        if not (self._telling or self.drio.failure):
+    def _update(self) -> None:
+        if not (self._shows_steps or self.drio.failure):
             return
-        self.query_one("#story", Static).update(self._story())
+        self.query_one("#startup", Static).update(self._startup_content())
         self.refresh_bindings()
 
-    def _story(self) -> Content:
+    def _startup_content(self) -> Content:
         lines = [Content.from_markup("[bold $text-primary]drio[/]  [$foreground-muted]build MCP apps[/]"), Content()]
         for step in self.drio.steps or (Step("Loading"),):
-            text = safe_line(step.text, _LINE)
+            text = safe_line(step.text, _MAX_LINE)
             if step.failed:
                 lines.append(Content.assemble(("✗ ", "$text-error"), text))
             elif step.done:

@@ -1,4 +1,4 @@
-"""What is shown while the terminal is too small; everything below stays as it was."""
+"""The screen that is shown while the terminal is too small; the screens below stay as they are."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SMALLEST = Size(44, 12)
 
 
 def fits(size: Size) -> bool:
-    """Whether the program can be used at this size."""
+    """Return whether the program can be used at this size."""
     return size.width >= SMALLEST.width and size.height >= SMALLEST.height
 
 
 class TooSmallScreen(Dialog[None]):
-    """Asks for more room and goes away by itself when there is some.
+    """Asks for a larger terminal, and dismisses itself when there is room.
 
-    Modal, so that no key does anything that cannot be seen.
+    It is modal, so that no key acts on a hidden screen.
     """
 
     DEFAULT_CSS = """
@@ -39,33 +39,33 @@ class TooSmallScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "too_small",
-        "Too little room",
+        "Terminal too small",
         Key("too_small.quit", "q,ctrl+q", "app.quit", "Leave the program", palette=False),
         Key("too_small.suspend", "ctrl+z", "app.suspend_process", "Back to the shell", palette=False),
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self._leaving = False
+        self._dismissed = False
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
-        self._look(event.size)
+        self._update(event.size)
 
     def on_screen_resume(self) -> None:
-        self._look(self.app.size)
+        self._update(self.app.size)
 
-    def _look(self, size: Size) -> None:
-        if self._leaving:  # a screen that comes back is told of its return and of its new size
+    def _update(self, size: Size) -> None:
+        if self._dismissed:  # a screen that is shown again gets both ScreenResume and Resize
             return
         # Not `is_current`, which also holds under a dialog: `dismiss` would close that instead.
         if fits(size) and self.is_active:
-            self._leaving = True
+            self._dismissed = True
             self.dismiss()
             return
-        words = "Make it bigger"
+        text = "Make it bigger"
         if size.width >= 24 and size.height >= 3:
-            words += f"\n{size.width}×{size.height} → {SMALLEST.width}×{SMALLEST.height}\nq quits"
-        self.query_one(Static).update(words)
+            text += f"\n{size.width}×{size.height} → {SMALLEST.width}×{SMALLEST.height}\nq quits"
+        self.query_one(Static).update(text)

@@ -1,1 +1,1 @@
-"""What every screen and widget builds on."""
+"""What screens and widgets build on: connection, messages, key bindings, themes, and the use of Textual internals."""

@@ -1,8 +1,8 @@
-"""What the screens call: the session with its client, the state of the connection, the request log.
+"""The connection to a drio: the session with its client, the state of the connection, the request log.
 
-It is no widget and touches none. Whatever happens here is told to the app by a message; the app turns it
-into reactives that screens and widgets watch. The libraries behind it (HTTP, models, keyring) are
-imported in a thread once the first frame stands.
+Nothing here touches a widget: every change is posted to the app as a message, and the app turns it into reactives
+that screens and widgets watch. The libraries behind it (HTTP, models, keyring) are imported in a thread after the
+first frame.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from drio_tui.auth.token_manager import TokenCallbacks
     from drio_tui.session import SandboxLink, Session
 
-# One by one, so that quitting while they load waits for one of them at most.
-HEAVY = ("drio_tui.api.http", "drio_tui.api.client", "drio_tui.session")
-_PROBE_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0)  # the last one stays
+# Imported one by one, so that quitting meanwhile waits for one of them at most.
+LAZY_MODULES = ("drio_tui.api.http", "drio_tui.api.client", "drio_tui.session")
+_PROBE_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0)  # the last one is repeated
 
 
 class _Closing(Exception):
-    """The program is ending while its libraries still load."""
+    """The program ends while its libraries are still being imported."""
 
 
 class Backend:
-    """One connection at a time, and everything known about it.
+    """One connection at a time, with its client, session, status and request log.
 
     `post` delivers messages to the app. `client` is None until the first session (or the anonymous
-    client of a signed-out profile) is there; `ready()` waits for it. `base_url` is the API's.
+    client of a signed-out profile) exists; `ready()` waits for it. `base_url` is the API's.
     """
 
     def __init__(self, options: LaunchOptions, post: Callable[[Message], object]) -> None:
@@ -67,31 +67,31 @@ class Backend:
         self._ready = asyncio.Event()
         self._closing = False
         self._probe: asyncio.Task[None] | None = None
-        self._watch: asyncio.Task[None] | None = None
-        self._asked: asyncio.Future[SignInResult | None] | None = None
-        self._waits: dict[int, float] = {}
-        self._answered = asyncio.Event()
+        self._sandbox_watch: asyncio.Task[None] | None = None
+        self._sign_in_request: asyncio.Future[SignInResult | None] | None = None
+        self._retry_waits: dict[int, float] = {}
+        self._response_seen = asyncio.Event()
 
     @property
     def server(self) -> str:
-        """The name under which local files about the drio in use are kept; of the last one while there is none."""
+        """The server id that local files are stored under; while not connected, that of the last connection."""
         if self.client is not None:
             self._server = self.client.transport.server_id
         return self._server
 
     async def ready(self) -> DrioClient:
-        """The client, as soon as there is one."""
+        """Return the client, as soon as there is one."""
         while self.client is None:
             await self._ready.wait()
         return self.client
 
     async def start(self) -> None:
-        """Load the libraries, then connect as the options say. Posts `BackendReady` or `StartupFailed`."""
+        """Import the libraries, then connect as the options say. Posts `BackendReady` or `StartupFailed`."""
         self._ready.clear()
-        self._set(phase="starting", cause="")
+        self._set_status(phase="starting", cause="")
         self.steps = ()
         try:
-            await self._load()
+            await self._import_libraries()
         except _Closing:
             return
         if self.options.sandbox:
@@ -100,74 +100,76 @@ class Backend:
             await self.use_profile(self.options.profile, base_url=self.options.base_url)
 
     async def use_sandbox(self) -> None:
-        """Join the local sandbox, starting it when it does not run, and use it as the local user."""
-        self._set(phase="starting", sandbox=True, profile="sandbox", host="local sandbox", account="", cause="")
+        """Connect to the local sandbox as its local user; start the sandbox if it does not run."""
+        self._set_status(phase="starting", sandbox=True, profile="sandbox", host="local sandbox", account="", cause="")
 
         async def connect() -> Session:
             from drio_tui.launcher import ensure_sandbox
             from drio_tui.session import open_session
 
-            running = await ensure_sandbox(self.options.data_dir, on_line=self._begin)
-            self._begin("Opening it")
-            return await open_session(sandbox=True, running=running, on_exchange=self._exchanged, notice=self._notice)
+            running = await ensure_sandbox(self.options.data_dir, on_line=self._start_step)
+            self._start_step("Opening it")
+            return await open_session(
+                sandbox=True, running=running, on_exchange=self._record_exchange, notice=self._post_notice
+            )
 
         await self._connect(connect)
 
     async def use_profile(self, profile: str | None = None, *, base_url: str | None = None) -> None:
-        """Use a profile's stored sign-in; where there is none, an anonymous client for its host."""
-        self._set(phase="connecting", sandbox=False, profile=profile or "", account="", cause="")
+        """Connect with a profile's stored sign-in; without one, with an anonymous client for its host."""
+        self._set_status(phase="connecting", sandbox=False, profile=profile or "", account="", cause="")
 
         async def connect() -> Session:
             from drio_tui.session import open_session
 
-            self._begin("Looking for your sign-in")
+            self._start_step("Looking for your sign-in")
             return await open_session(
                 profile=profile,
                 base_url=base_url,
-                on_exchange=self._exchanged,
-                notice=self._notice,
-                hooks=self._hooks(),
+                on_exchange=self._record_exchange,
+                notice=self._post_notice,
+                hooks=self._token_callbacks(),
                 or_anonymous=True,
             )
 
-        await self._connect(connect, asked=bool(profile or base_url))
+        await self._connect(connect, chosen=bool(profile or base_url))
 
     async def close(self) -> None:
-        """End the session. The sandbox goes on running."""
+        """Close the session. The sandbox goes on running."""
         self._closing = True
-        await self._drop_session()
+        await self._close_session()
 
-    async def _connect(self, connect: Callable[[], Coroutine[Any, Any, Session]], *, asked: bool = True) -> None:
-        """Take over a new session; `asked` says that someone named what to connect to."""
+    async def _connect(self, connect: Callable[[], Coroutine[Any, Any, Session]], *, chosen: bool = True) -> None:
+        """Replace the session; `chosen` says that the user named what to connect to."""
         from drio_tui.api.errors import DrioError
 
-        await self._drop_session()
+        await self._close_session()
         try:
             session = await connect()
         except DrioError as error:
-            self._end(failed=error.message or error.title)
-            self._set(phase="failed", cause=error.title)
+            self._finish_step(failed=error.message or error.title)
+            self._set_status(phase="failed", cause=error.title)
             self._post(StartupFailed(error))
             return
-        self._end()
+        self._finish_step()
         self.client, self.base_url = session.client, session.base_url
         self.session = session if session.auth else None
         host = "local sandbox" if self.status.sandbox else session.host
         if self.session:
-            self._set(phase="online", profile=session.profile, host=host, account=session.account or "")
+            self._set_status(phase="online", profile=session.profile, host=host, account=session.account or "")
         else:
             # Signed out: templates can still be browsed, with no token.
-            self._set(phase="signed-out", profile=session.profile, host=host)
+            self._set_status(phase="signed-out", profile=session.profile, host=host)
         if session.sandbox is not None:
-            self._watch = asyncio.create_task(self._stay_with_sandbox(session, session.sandbox))
+            self._sandbox_watch = asyncio.create_task(self._watch_sandbox(session, session.sandbox))
         self._ready.set()
         self._post(SessionChanged(self.session))
-        self._post(BackendReady(first_run=session.first_run and not asked))
+        self._post(BackendReady(first_run=session.first_run and not chosen))
         if self.session and not session.account:
-            await self._introduce(session)
+            await self._fetch_account(session)
 
-    async def _introduce(self, session: Session) -> None:
-        """Ask who a token belongs to that came without a name; not knowing is no error."""
+    async def _fetch_account(self, session: Session) -> None:
+        """Fetch the name of the account of a token that came without one; a failure is ignored."""
         from drio_tui.api.errors import DrioError
 
         try:
@@ -176,15 +178,15 @@ class Backend:
             return
         name = next((user[key] for key in ("email", "name", "id") if isinstance(user.get(key), str)), "")
         if self.session is session:
-            self._set(account=name)
+            self._set_status(account=name)
 
-    async def _drop_session(self) -> None:
+    async def _close_session(self) -> None:
         self._ready.clear()
-        for task in (self._probe, self._watch):
+        for task in (self._probe, self._sandbox_watch):
             if task is not None:
                 task.cancel()
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_result(None)  # nobody answers any more, and what waits for it would never end
+        if self._sign_in_request is not None and not self._sign_in_request.done():
+            self._sign_in_request.set_result(None)  # or the requests that wait for the new sign-in would wait for ever
         client, session, self._server = self.client, self.session, self.server
         self.client = self.session = None
         if session is not None:
@@ -192,52 +194,55 @@ class Backend:
         elif client is not None:
             await client.aclose()
 
-    async def _load(self) -> None:
-        self._begin("Loading")
-        for name in HEAVY:
+    async def _import_libraries(self) -> None:
+        self._start_step("Loading")
+        for name in LAZY_MODULES:
             await asyncio.to_thread(importlib.import_module, name)
             if self._closing:
                 raise _Closing
-        self._end()
+        self._finish_step()
 
-    def _hooks(self) -> TokenCallbacks:
+    def _token_callbacks(self) -> TokenCallbacks:
         from drio_tui.auth.token_manager import TokenCallbacks
 
         return TokenCallbacks(
             signed_out=self.sign_in_again,
             step_up=lambda scopes: self.sign_in_again(scopes=scopes),
-            offline=lambda error: self._set(phase="offline", cause=error.message or error.title),
-            online=lambda: self._set(phase="online", cause=""),
-            notice=self._notice,
+            offline=lambda error: self._set_status(phase="offline", cause=error.message or error.title),
+            online=lambda: self._set_status(phase="online", cause=""),
+            notice=self._post_notice,
         )
 
     async def sign_in_again(self, _error: SignedOut | None = None, *, scopes: tuple[str, ...] = ()) -> bool:
-        """The sign-in ended while something waits, or lacks `scopes`: ask for a new one; whether there is one now.
+        """Ask for a new sign-in, since it has ended or lacks `scopes`; return whether there is one now.
 
-        Raises `OtherAccount` when it is someone else's: what waits does not go on in that one's name.
+        Requests wait for it. Raises `OtherAccount` if another account signed in: they are not sent in its name.
         """
         from drio_tui.auth.errors import OtherAccount
 
         session = self.session
-        self._asked = answer = asyncio.get_running_loop().create_future()
-        self._post(SignInWanted(answer, scopes))
-        signed_in = await answer
+        self._sign_in_request = request = asyncio.get_running_loop().create_future()
+        self._post(SignInWanted(request, scopes))
+        signed_in = await request
         if signed_in is None or session is None or session is not self.session:
             return False
         if signed_in.profile.name != session.profile:
-            before, now = session.account or session.profile, signed_in.account.label or signed_in.profile.name
-            raise OtherAccount(f"{now} is signed in now; what {before} had begun was not sent")
-        await self._use_kept(session)
+            old_account, new_account = (
+                session.account or session.profile,
+                signed_in.account.label or signed_in.profile.name,
+            )
+            raise OtherAccount(f"{new_account} is signed in now; what {old_account} had begun was not sent")
+        await self._reload_tokens(session)
         return True
 
     async def renew(self) -> None:
-        """Go on with the same session and the sign-in that is kept for it now."""
+        """Use the sign-in that is stored now for the same session."""
         session = self.session
         if session is not None:
-            await self._use_kept(session)
+            await self._reload_tokens(session)
             self._post(SessionChanged(session))
 
-    async def _use_kept(self, session: Session) -> None:
+    async def _reload_tokens(self, session: Session) -> None:
         from drio_tui.auth.token_manager import TokenManager
 
         if session.auth is not None and isinstance(session.auth.source, TokenManager):
@@ -245,105 +250,105 @@ class Backend:
 
     @property
     def can_sign_in_again(self) -> bool:
-        """Whether a new sign-in would be used: a token from outside stays what it is."""
+        """Whether a new sign-in would be used: a token from the environment is not replaced."""
         from drio_tui.auth.token_manager import TokenManager
 
         auth = self.session.auth if self.session is not None else None
         return auth is not None and isinstance(auth.source, TokenManager)
 
-    async def _stay_with_sandbox(self, session: Session, link: SandboxLink) -> None:
-        """Notice when the sandbox ends and start it again; one that a person stopped waits for the next request."""
+    async def _watch_sandbox(self, session: Session, link: SandboxLink) -> None:
+        """Start the sandbox again when it ends; one that the user stopped is started with the next request."""
         from drio_tui.api.errors import DrioError
 
-        back = asyncio.Event()
+        running = asyncio.Event()
 
         def lost() -> None:
-            back.clear()
-            self._set(phase="restarting", cause="")
+            running.clear()
+            self._set_status(phase="restarting", cause="")
 
-        def found() -> None:
-            back.set()
+        def restored() -> None:
+            running.set()
             self.base_url = session.base_url
-            self._set(phase="online", cause="")
+            self._set_status(phase="online", cause="")
 
         def failed(error: DrioError) -> None:
-            self._set(phase="offline", cause=error.message or error.title)
+            self._set_status(phase="offline", cause=error.message or error.title)
 
-        link.on_lost, link.on_back, link.on_failed = lost, found, failed
+        link.on_lost, link.on_back, link.on_failed = lost, restored, failed
         while True:
             await link.wait_until_gone()
-            back.clear()
-            self._answered.clear()
+            running.clear()
+            self._response_seen.clear()
             try:
                 if await asyncio.to_thread(link.was_stopped):
-                    self._set(phase="stopped", cause="")
-                    self._notice("The local sandbox was stopped. What you do next starts it again.")
-                    await self._back_or_answered(back)
-                if not back.is_set():  # it ended by itself, or somebody else started it again
+                    self._set_status(phase="stopped", cause="")
+                    self._post_notice("The local sandbox was stopped. What you do next starts it again.")
+                    await self._wait_until_running(running)
+                if not running.is_set():  # it ended by itself, or another process started it again
                     await link.revive()
             except DrioError as error:
-                self._notice(f"The local sandbox ended and does not start: {error.message or error.title}")
-                await self._back_or_answered(back)
-            self._notice("The local sandbox had ended and was started again. Unsaved edits are kept.")
-            await asyncio.sleep(_PROBE_SECONDS[0])  # one that always ends at once is not started without a pause
+                self._post_notice(f"The local sandbox ended and does not start: {error.message or error.title}")
+                await self._wait_until_running(running)
+            self._post_notice("The local sandbox had ended and was started again. Unsaved edits are kept.")
+            await asyncio.sleep(_PROBE_SECONDS[0])  # a sandbox that keeps ending is not started without a pause
 
-    async def _back_or_answered(self, back: asyncio.Event) -> None:
-        """Wait until this program has started the sandbox again, or an answer shows that another one has."""
-        waiting = [asyncio.ensure_future(event.wait()) for event in (back, self._answered)]
+    async def _wait_until_running(self, running: asyncio.Event) -> None:
+        """Wait until this process has started the sandbox again, or a response shows that another process has."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (running, self._response_seen)]
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in waiting:
-                one.cancel()
+            for wait in waits:
+                wait.cancel()
 
-    # -- telling ----------------------------------------------------------------------------------
+    # -- posting state ----------------------------------------------------------------------------
 
-    def _set(self, **changes: Any) -> None:
+    def _set_status(self, **changes: Any) -> None:
         status = replace(self.status, **changes)
         if status != self.status:
             self.status = status
             self._post(ConnectionChanged(status))
 
-    def _begin(self, text: str) -> None:
-        told = () if any(step.failed for step in self.steps) else _ended(self.steps)
-        self.steps = (*told, Step(text))
+    def _start_step(self, text: str) -> None:
+        previous = () if any(step.failed for step in self.steps) else _finished_steps(self.steps)
+        self.steps = (*previous, Step(text))
         self._post(StartupChanged(self.steps))
 
-    def _end(self, failed: str = "") -> None:
-        self.steps = _ended(self.steps, failed)
+    def _finish_step(self, failed: str = "") -> None:
+        self.steps = _finished_steps(self.steps, failed)
         self._post(StartupChanged(self.steps))
 
-    def _notice(self, text: str) -> None:
+    def _post_notice(self, text: str) -> None:
         self._post(Notice(text))
 
     def note_exchange(self, exchange: Exchange) -> None:
-        """Show an exchange in the request log; one with a deployed endpoint says nothing about drio itself."""
+        """Add an exchange to the request log. One with a deployed endpoint does not change the connection's state."""
         self.log.add(exchange)
         self._post(ExchangeLogged(exchange))
 
-    def _exchanged(self, exchange: Exchange) -> None:
+    def _record_exchange(self, exchange: Exchange) -> None:
         self.note_exchange(exchange)
         if exchange.waiting:
-            self._waits[exchange.number] = exchange.retry_in or 0.0
+            self._retry_waits[exchange.number] = exchange.retry_in or 0.0
         else:
-            self._waits.pop(exchange.number, None)
+            self._retry_waits.pop(exchange.number, None)
             if exchange.status is not None:
-                self._answered.set()
+                self._response_seen.set()
             if exchange.done and self.status.phase in ("online", "offline", "signed-out"):
-                self._judge(exchange)
-        self._set(waiting=max(self._waits.values(), default=0.0))
+                self._update_phase(exchange)
+        self._set_status(waiting=max(self._retry_waits.values(), default=0.0))
 
-    def _judge(self, exchange: Exchange) -> None:
-        """An answer of any kind means online; an attempt without one means offline, with its cause."""
+    def _update_phase(self, exchange: Exchange) -> None:
+        """Set the phase: any response means online, a request without a response means offline, with its cause."""
         if exchange.status is not None:
-            self._set(phase="online" if self.session else "signed-out", cause="")
+            self._set_status(phase="online" if self.session else "signed-out", cause="")
         elif exchange.error and exchange.error != "cancelled":
-            self._set(phase="offline", cause=exchange.error)
+            self._set_status(phase="offline", cause=exchange.error)
             if self._probe is None or self._probe.done():
-                self._probe = asyncio.create_task(self._look_for_drio())
+                self._probe = asyncio.create_task(self._probe_connection())
 
-    async def _look_for_drio(self) -> None:
-        """While offline, ask for something public now and then; the first answer brings the program back online."""
+    async def _probe_connection(self) -> None:
+        """While offline, request something public from time to time; the first response means online again."""
         from drio_tui.api.errors import DrioError
         from drio_tui.api.transport import Limits, Transport
 
@@ -353,16 +358,16 @@ class Backend:
             await asyncio.sleep(pause)
             pause = next(pauses, pause)
             limits = Limits(connect=5.0, read=5.0, total=8.0, retries=0)
-            transport = Transport(self.base_url, on_exchange=self._exchanged, limits=limits)
+            transport = Transport(self.base_url, on_exchange=self._record_exchange, limits=limits)
             try:
                 await transport.request("GET", "/templates", anonymous=True)
             except DrioError:
-                continue  # still offline, or an answer that was an error and counts as one
+                continue  # still offline, or an error response, which also means online
             finally:
                 await transport.aclose()
 
 
-def _ended(steps: tuple[Step, ...], failed: str = "") -> tuple[Step, ...]:
+def _finished_steps(steps: tuple[Step, ...], failed: str = "") -> tuple[Step, ...]:
     if not steps or steps[-1].done:
         return steps
     return (*steps[:-1], replace(steps[-1], done=True, failed=failed))

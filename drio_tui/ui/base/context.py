@@ -1,4 +1,4 @@
-"""What screens, dialogs and widgets may use of the app: a Protocol, so that nothing below the app imports it."""
+"""What screens, dialogs and widgets may use of the app: a Protocol, so that they do not import the app itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DrioContext(Protocol):
-    """The app as its screens see it; `DrioApp` says what each member does."""
+    """The app as its screens see it; `DrioApp` documents the attributes and methods."""
 
     backend: Backend
     options: LaunchOptions

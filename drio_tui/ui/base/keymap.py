@@ -1,4 +1,4 @@
-"""The binding registry: every key the program reacts to, said once.
+"""The registry of key bindings: every key the program reacts to, declared once.
 
 A screen or widget declares its keys with `section(...)` at import and uses the result as its `BINDINGS`.
 The footer, the help screen, the command palette, the user's `[keys]` table in config.toml and the key
@@ -18,10 +18,10 @@ from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One binding.
+    """One key binding.
 
-    `id` is what config.toml calls it (`apps.refresh`), `keys` one or more textual key names separated by
-    commas, `action` a textual action. `dangerous` ones change something on the server: they vanish under
+    `id` is its name in config.toml (`apps.refresh`), `keys` are one or more Textual key names separated by
+    commas, `action` a Textual action. `dangerous` ones change something on the server: they are hidden under
     `--read-only`. `show` puts it in the footer, `palette` offers it in the command palette.
     """
 
@@ -42,7 +42,7 @@ class Key:
 
     @property
     def binding(self) -> Binding:
-        """The same as textual wants it."""
+        """The same as a Textual binding."""
         return Binding(
             self.keys,
             self.action,
@@ -56,7 +56,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The keys of one screen or widget under a title people read."""
+    """The keys of one screen or widget, under a title for the user."""
 
     name: str
     title: str
@@ -88,7 +88,7 @@ _RENAMED_SECTIONS = {
     "step": "chain_step",
     "try": "playground",
 }
-"""Ids, and first parts of ids, of earlier versions, which config.toml may still hold, with those of today."""
+"""Ids, and first parts of ids, of earlier versions, which config.toml may still hold, and their current names."""
 
 _KEY_NAMES = frozenset({*(key.value for key in Keys), *KEY_NAME_REPLACEMENTS.values()})
 _sections: dict[str, Section] = {}
@@ -97,9 +97,10 @@ _dangerous: set[str] = set()
 
 
 def section(name: str, title: str, *keys: Key) -> list[BindingType]:
-    """Register the keys of a screen or widget and give back its `BINDINGS`.
+    """Register the keys of a screen or widget and return its `BINDINGS`.
 
-    Ids are unique over the whole program; declaring a section a second time replaces it.
+    Declaring a section a second time replaces it. Raises `ValueError` for an id that is taken: ids are unique in the
+    whole program.
     """
     old = _sections.pop(name, None)
     for key in old.keys if old else ():
@@ -115,12 +116,12 @@ def section(name: str, title: str, *keys: Key) -> list[BindingType]:
 
 
 def sections() -> tuple[Section, ...]:
-    """Every section declared so far, the program-wide one first."""
+    """Return every section that is declared by now, the program-wide one first."""
     return tuple(sorted(_sections.values(), key=lambda part: part.name != "app"))
 
 
 def load_sections() -> None:
-    """Import every screen and widget of the program, since importing one declares its section."""
+    """Import every screen and widget of the program, which declares their sections."""
     import drio_tui.ui
 
     for module in pkgutil.walk_packages(drio_tui.ui.__path__, drio_tui.ui.__name__ + "."):
@@ -128,17 +129,17 @@ def load_sections() -> None:
 
 
 def find(binding_id: str | None) -> Key | None:
-    """The key with this id, if it is one of ours."""
+    """Return the registered key with this id; None if there is none."""
     return _by_id.get(binding_id or "")
 
 
 def is_dangerous(action: str) -> bool:
-    """Whether an action (its bare name) changes something on the server."""
+    """Return whether an action (its bare name) changes something on the server."""
     return action in _dangerous
 
 
 def movement(prefix: str) -> tuple[Key, ...]:
-    """The keys every list has, beyond the arrows: j k g G. `prefix` starts their ids."""
+    """Return the keys that every list has beyond the arrows: j k g G. `prefix` starts their ids."""
     return (
         Key(f"{prefix}.down", "j", "cursor_down", "Down", show=False, palette=False),
         Key(f"{prefix}.up", "k", "cursor_up", "Up", show=False, palette=False),
@@ -147,48 +148,48 @@ def movement(prefix: str) -> tuple[Key, ...]:
     )
 
 
-def with_current_ids(wanted: Mapping[str, str]) -> dict[str, str]:
-    """A user's `[keys]` table with the ids of earlier versions replaced; an id of today goes before its old ones.
+def with_current_ids(configured: Mapping[str, str]) -> dict[str, str]:
+    """Return a user's `[keys]` table with the ids of earlier versions replaced.
 
-    The keys of old ids that are one id today all count.
+    A current id takes precedence over its old ids. If several old ids have become one, the keys of all of them count.
     """
     earlier: dict[str, dict[str, None]] = {}
     current: dict[str, str] = {}
-    for name, keys in wanted.items():
-        today = _current_id(name)
-        if today == name:
+    for name, keys in configured.items():
+        current_id = _current_id(name)
+        if current_id == name:
             current[name] = keys
         else:
-            earlier.setdefault(today, {}).update(dict.fromkeys(key.strip() for key in keys.split(",")))
+            earlier.setdefault(current_id, {}).update(dict.fromkeys(key.strip() for key in keys.split(",")))
     return {name: ",".join(keys) for name, keys in earlier.items()} | current
 
 
 def _current_id(name: str) -> str:
-    section, dot, key = name.partition(".")
-    return _RENAMED.get(name) or f"{_RENAMED_SECTIONS.get(section, section)}{dot}{key}"
+    section_name, dot, key = name.partition(".")
+    return _RENAMED.get(name) or f"{_RENAMED_SECTIONS.get(section_name, section_name)}{dot}{key}"
 
 
-def problems(wanted: Mapping[str, str]) -> list[str]:
-    """What is wrong with a user's `[keys]` table: unknown ids, unknown keys, one key for two things in one section."""
-    found = [f"[keys] {name}: there is no such binding" for name in wanted if name not in _by_id]
-    found += [
+def problems(configured: Mapping[str, str]) -> list[str]:
+    """Return what is wrong in a user's `[keys]` table: unknown ids, unknown keys, a key used twice in one section."""
+    errors = [f"[keys] {name}: there is no such binding" for name in configured if name not in _by_id]
+    errors += [
         f"[keys] {name}: there is no key {key}"
-        for name, keys in wanted.items()
+        for name, keys in configured.items()
         for key in _split(keys)
         if not _is_key(key)
     ]
     for part in _sections.values():
-        taken: dict[str, str] = {}
+        used_by: dict[str, str] = {}
         for key in part.keys:
-            for name in _split(wanted.get(key.id, key.keys)):
-                if name in taken and (key.id in wanted or taken[name] in wanted):
-                    found.append(f"[keys] {name} is used by both {taken[name]} and {key.id}")
-                taken.setdefault(name, key.id)
-    return found
+            for name in _split(configured.get(key.id, key.keys)):
+                if name in used_by and (key.id in configured or used_by[name] in configured):
+                    errors.append(f"[keys] {name} is used by both {used_by[name]} and {key.id}")
+                used_by.setdefault(name, key.id)
+    return errors
 
 
 def _is_key(name: str) -> bool:
-    """Whether textual can ever report a key of this name: `f1`, `ctrl+r`, `question_mark`, `x`."""
+    """Return whether Textual can report a key of this name: `f1`, `ctrl+r`, `question_mark`, `x`."""
     last = name.rpartition("+")[2] or name
     return " " not in name and (last in _KEY_NAMES or key_to_character(last) is not None)
 
@@ -218,19 +219,19 @@ _NAMES = {
 
 
 def display(keys: str) -> str:
-    """Keys as people write them: `ctrl+p` → `Ctrl+P`, `j,down` → `j ↓`."""
-    shown = []
+    """Return keys as they are usually written: `ctrl+p` → `Ctrl+P`, `j,down` → `j ↓`."""
+    parts = []
     for name in _split(keys):
         *modifiers, last = name.split("+") if len(name) > 1 else [name]
-        word = _NAMES.get(last, last)
-        if (modifiers and len(word) == 1) or (len(word) > 1 and word[0] == "f" and word[1:].isdigit()):
-            word = word.upper()
-        shown.append("+".join([*(m.capitalize() for m in modifiers), word]))
-    return " ".join(shown)
+        label = _NAMES.get(last, last)
+        if (modifiers and len(label) == 1) or (len(label) > 1 and label[0] == "f" and label[1:].isdigit()):
+            label = label.upper()
+        parts.append("+".join([*(m.capitalize() for m in modifiers), label]))
+    return " ".join(parts)
 
 
 def markdown_table() -> str:
-    """The key table of the README."""
+    """Return the key table of the README."""
     lines = []
     for part in sections():
         lines += [f"### {part.title}", "", "| Key | What it does | Id |", "|---|---|---|"]

@@ -1,4 +1,4 @@
-"""How the program was started."""
+"""The options the program was started with."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """What the command line asked for.
+    """The options of the command line.
 
     `profile` and `base_url` choose where to connect (None: the current profile); `sandbox` starts or joins
-    the local sandbox, whose data lie in `data_dir` (None: the platform's folder); `read_only` takes every
-    action away that changes something; `theme` overrides the configured one for this run. `new` opens the
-    wizard that makes an app, with a template's id and a name that are filled in (either may be empty).
+    the local sandbox, whose data are in `data_dir` (None: the platform's folder); `read_only` hides every
+    action that changes something; `theme` overrides the configured one for this run. `new` opens the
+    wizard that creates an app, prefilled with a template's id and a name (either may be empty).
     """
 
     profile: str | None = None

@@ -1,4 +1,4 @@
-"""What the backend tells the program. Everything here is plain data; widgets are touched by handlers only."""
+"""The messages of the backend to the app. They hold plain data; only handlers touch widgets."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ UNREACHABLE: frozenset[Phase] = frozenset({"offline", "restarting", "stopped"})
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the status line shows. Texts are as they came: show them through `safe_line`.
+    """What the status line shows. Its texts are not sanitized: show them through `safe_line`.
 
-    `waiting` are the seconds after which a request that failed is sent again, 0 when none waits.
+    `waiting` is the number of seconds until a failed request is sent again, 0 if none waits.
     """
 
     phase: Phase = "starting"
@@ -47,7 +47,7 @@ class SessionChanged(Message):
 
 
 class ConnectionChanged(Message):
-    """The connection's state moved on."""
+    """The state of the connection changed."""
 
     def __init__(self, status: Status) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class ConnectionChanged(Message):
 
 
 class ExchangeLogged(Message):
-    """A request started or ended; the record is in `backend.log`."""
+    """A request started or ended; its exchange is in `backend.log`."""
 
     def __init__(self, exchange: Any) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class ExchangeLogged(Message):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the story of starting up: what happens, whether it is over, and why it failed."""
+    """One step of starting up: what it does, whether it is done, and why it failed (empty if it did not)."""
 
     text: str
     done: bool = False
@@ -72,7 +72,7 @@ class Step:
 
 
 class StartupChanged(Message):
-    """The story of starting up went on; `steps` is the whole of it so far."""
+    """Startup progress changed; `steps` are all steps until now."""
 
     def __init__(self, steps: tuple[Step, ...]) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class StartupChanged(Message):
 
 
 class StartupFailed(Message):
-    """Starting up ended in an error; the program stays and offers to retry."""
+    """Starting up ended in an error; the program offers to retry."""
 
     def __init__(self, error: DrioError) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class StartupFailed(Message):
 
 
 class BackendReady(Message):
-    """Requests can be made. `first_run` when there is no profile yet and nothing was asked for."""
+    """Requests can be made. `first_run` if there is no profile yet and none was asked for."""
 
     def __init__(self, *, first_run: bool = False) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class BackendReady(Message):
 
 
 class RequestFailed(Message):
-    """A request of a screen ended in an error (posted to the screen that made it)."""
+    """A request of a screen ended in an error; posted to the screen that made it."""
 
     def __init__(self, error: DrioError, group: str) -> None:
         super().__init__()
@@ -105,9 +105,9 @@ class RequestFailed(Message):
 
 
 class SignInWanted(Message):
-    """The sign-in ended, or allows too little, while requests wait; `answer` gets the new one, None when there is none.
+    """The sign-in ended, or lacks scopes, while requests wait; `answer` gets the new one, or None.
 
-    `scopes` are what the new one has to allow, empty for what the server lists.
+    `scopes` are the scopes that the new sign-in needs, empty for those the server lists.
     """
 
     def __init__(self, answer: asyncio.Future[SignInResult | None], scopes: tuple[str, ...] = ()) -> None:
@@ -117,7 +117,7 @@ class SignInWanted(Message):
 
 
 class Notice(Message):
-    """Something the person should know that is no error."""
+    """A notification for the user that is not an error."""
 
     def __init__(self, text: str, *, title: str = "") -> None:
         super().__init__()

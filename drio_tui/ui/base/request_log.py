@@ -1,4 +1,4 @@
-"""The last requests, bounded in number and in memory."""
+"""The log of the last requests, bounded in number and in memory."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ MAX_BODY_BYTES = 32 << 20
 
 
 class RequestLog:
-    """A ring of exchanges, oldest first inside, newest first when iterated.
+    """The last exchanges; iterating gives the newest first.
 
-    When the response bodies held exceed `max_bytes` (counted by their size on the wire), the oldest ones
-    are let go; the line itself stays until `max_exchanges` newer ones came.
+    When the response bodies exceed `max_bytes` (counted by their size on the wire), the oldest bodies are
+    dropped; the exchange itself stays until there are `max_exchanges` newer ones.
     """
 
     def __init__(self, *, max_exchanges: int = MAX_EXCHANGES, max_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_exchanges = max_exchanges
         self._max_bytes = max_bytes
-        self._held: dict[int, Exchange] = {}
+        self._exchanges: dict[int, Exchange] = {}
         self._sizes: dict[int, int] = {}
         self._total = 0
         self.dropped_bodies: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._exchanges)
 
     def __iter__(self) -> Iterator[Exchange]:
-        return reversed(self._held.values())
+        return reversed(self._exchanges.values())
 
     def get(self, number: int) -> Exchange | None:
-        """The exchange with this number, if it is still held."""
-        return self._held.get(number)
+        """Return the exchange with this number; None if it is no longer in the log."""
+        return self._exchanges.get(number)
 
     def add(self, exchange: Exchange) -> None:
-        """Take an exchange in, or note that a known one went on."""
-        self._held[exchange.number] = exchange
+        """Add an exchange, or update the size of one that is in the log."""
+        self._exchanges[exchange.number] = exchange
         size = exchange.response_size if exchange.response_body is not None else 0
         self._total += size - self._sizes.get(exchange.number, 0)
         self._sizes[exchange.number] = size
-        while len(self._held) > self._max_exchanges:
-            oldest = next(iter(self._held))
-            del self._held[oldest]
+        while len(self._exchanges) > self._max_exchanges:
+            oldest = next(iter(self._exchanges))
+            del self._exchanges[oldest]
             self._total -= self._sizes.pop(oldest)
             self.dropped_bodies.discard(oldest)
         if self._total > self._max_bytes:
-            self._let_go(exchange.number)
+            self._drop_bodies(exchange.number)
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._held.clear()
+        """Remove everything."""
+        self._exchanges.clear()
         self._sizes.clear()
         self.dropped_bodies.clear()
         self._total = 0
 
-    def _let_go(self, newest: int) -> None:
-        for number, exchange in self._held.items():
+    def _drop_bodies(self, newest: int) -> None:
+        for number, exchange in self._exchanges.items():
             if self._total <= self._max_bytes:
                 return
             if number != newest and self._sizes[number]:

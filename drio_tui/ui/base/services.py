@@ -1,4 +1,4 @@
-"""What the screens that change resources share: the saver, and the server's own description of requests."""
+"""What the screens that change resources share: the saver, and the server's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from drio_tui.ui.base.connection import Backend
 
 DOCUMENT_SECONDS = 1.0
-"""How long a form waits for the server to say what its document is now; after that it uses what is known.
+"""How long a form waits for the server's current document; after that it uses the cached one.
 
-Nothing on a form changes when the answer comes later: the next form is made by it.
+A form does not change when the document comes later: the next form uses it.
 """
 
 _savers: WeakKeyDictionary[DrioClient, Saver] = WeakKeyDictionary()
@@ -35,24 +35,24 @@ _documents: WeakKeyDictionary[DrioClient, ServerOpenApi] = WeakKeyDictionary()
 
 
 def saver_of(backend: Backend, client: DrioClient) -> Saver:
-    """The one saver of a connection, so that the same intent is known again whichever screen it comes from."""
-    found = _savers.get(client)
-    if found is None:
+    """Return the one saver of a connection, so that the same request is recognized whichever screen makes it."""
+    saver = _savers.get(client)
+    if saver is None:
         profile = backend.status.profile
-        found = _savers[client] = Saver(client, lambda app: Journal(profile, client.transport.server_id, app))
-    return found
+        saver = _savers[client] = Saver(client, lambda app: Journal(profile, client.transport.server_id, app))
+    return saver
 
 
 def document_of(client: DrioClient) -> ServerOpenApi:
-    """The document of a connection. Asking for it early costs nothing: it is done in the background."""
-    found = _documents.get(client)
-    if found is None:
-        found = _documents[client] = ServerOpenApi(client.transport)
-    return found
+    """Return the OpenAPI document of a connection. It is fetched in the background, so asking early costs nothing."""
+    document = _documents.get(client)
+    if document is None:
+        document = _documents[client] = ServerOpenApi(client.transport)
+    return document
 
 
 async def schemas_seen(backend: Backend, app: str, resource: Mapping[str, Any]) -> dict[str, Any]:
-    """The input schemas seen here, by hash, of the operation that a resource is bound to; empty without one."""
+    """Return the known input schemas, by hash, of the operation that a resource is bound to; empty without one."""
     binding = resource.get("binding")
     operation = binding.get("integrationOperationId") if isinstance(binding, Mapping) else None
     if not isinstance(operation, str):
@@ -61,34 +61,34 @@ async def schemas_seen(backend: Backend, app: str, resource: Mapping[str, Any]) 
 
 
 def body_of(kind: Kind[Any], document: Json | None, *, new: bool) -> tuple[Reader, Json, bool]:
-    """A reader and the schema of the body that makes or changes a resource, and whether it is the server's own."""
-    names = {one.path: {"title": KINDS[one.to].title} for one in kind.references}
+    """Return a reader and the schema of the body that creates or changes a resource, and whether it is the server's."""
+    names = {reference.path: {"title": KINDS[reference.to].title} for reference in kind.references}
     hints = Hints(multiline=frozenset(kind.multiline), extra=names)
     method, path = ("POST", kind.collection) if new else ("PATCH", kind.item)
-    found = reader(document, method, path, hints) if document is not None else None
-    if found is not None:
-        return (*found, True)
+    described = reader(document, method, path, hints) if document is not None else None
+    if described is not None:
+        return (*described, True)
     model = kind.create_model if new else kind.patch_model
     schema = model.model_json_schema(by_alias=True) if model else {"type": "object", "properties": {}}
     return Reader(schema, hints), schema, False
 
 
-def without_members(made: Reader, schema: Json, left_out: frozenset[str]) -> Field:
-    """The body as a field to draw, without the members that have an editor of their own."""
-    flat, _ = made.schemas.flat(schema)
-    properties: Mapping[str, Any] = flat.get("properties") or {}
-    needed = flat.get("required") or []
-    return made.field(
+def without_members(schema_reader: Reader, schema: Json, left_out: frozenset[str]) -> Field:
+    """Return the body as a field for a form, without the properties that have a separate editor."""
+    flat_schema, _ = schema_reader.schemas.flat(schema)
+    properties: Mapping[str, Any] = flat_schema.get("properties") or {}
+    required = flat_schema.get("required") or []
+    return schema_reader.field(
         {
             "type": "object",
             "properties": {name: value for name, value in properties.items() if name not in left_out},
-            "required": [name for name in needed if name not in left_out],
+            "required": [name for name in required if name not in left_out],
         }
     )
 
 
 def references_of(kind: Kind[Any], snapshot: Snapshot) -> dict[str, Reference]:
-    """What the members of a kind can refer to, by name, from what the app has."""
+    """Return what the properties of a kind can refer to, by path, from the resources of the app."""
 
     def options(to: str) -> list[Option]:
         return [
@@ -98,10 +98,11 @@ def references_of(kind: Kind[Any], snapshot: Snapshot) -> dict[str, Reference]:
         ]
 
     return {
-        one.path: Reference(partial(options, one.to), f"new {KINDS[one.to].title.lower()}…") for one in kind.references
+        reference.path: Reference(partial(options, reference.to), f"new {KINDS[reference.to].title.lower()}…")
+        for reference in kind.references
     }
 
 
 def not_allowed(error: ApiError, advice: str) -> str:
-    """What a 403 says as the reason why a key is off, with what can be done (without a full stop)."""
+    """Return the message of a 403 as the reason why a key is disabled; `advice` has no full stop."""
     return f"drio does not allow this: {one_line(error.message, 200).rstrip('. ')}. {advice}."

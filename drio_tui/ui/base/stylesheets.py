@@ -1,4 +1,4 @@
-"""Where the `.tcss` files are: beside the package in a wheel, at the top of the repository in a checkout."""
+"""The paths of the `.tcss` files: inside the package in a wheel, at the top of the repository in a checkout."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if not _FOLDER.is_dir():
 
 
 def stylesheet(name: str) -> Path:
-    """The path of `styles/<name>.tcss`, for a `CSS_PATH`."""
+    """Return the path of `styles/<name>.tcss`, for a `CSS_PATH`."""
     return _FOLDER / f"{name}.tcss"

@@ -1,4 +1,4 @@
-"""The program's own themes. Everything else names colours by meaning only, so any textual theme works too."""
+"""The program's themes. All styles name colours by meaning only, so that any Textual theme works too."""
 
 from __future__ import annotations
 

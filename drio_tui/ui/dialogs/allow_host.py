@@ -1,4 +1,4 @@
-"""Letting the sandbox call the private address of an integration: one question, and taking it back."""
+"""Allow the sandbox to call the private address of an integration, or revoke that, after a confirmation."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 def why_not_allowed(client: DrioClient | None, integration: Resource | None) -> str:
-    """Why nothing can be allowed for what is chosen, as a sentence; empty where something can."""
+    """Return why no address can be allowed for the selected resource, as a sentence; empty if one can."""
     if client is None or not client.transport.is_sandbox:
-        return "Only the local sandbox is told which private addresses it may call."
+        return "Private addresses are allowed for the local sandbox only."
     if integration is None or integration.kind != "integration":
         return "Choose an integration first."
     if private_origin(integration.text("baseUrl"), client.transport.base_url) is None:
-        return "Its address is no private one, so nothing has to be allowed."
+        return "Its address is not private, so nothing has to be allowed."
     return ""
 
 
 async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, why: str = "") -> bool:
-    """Ask whether the sandbox may call an origin, and tell it so; whether it may now.
+    """Ask whether the sandbox may call an origin and allow it; return whether it may now.
 
-    To be called in a worker. Raises `DrioError`.
+    Call it in a worker. Raises `DrioError`.
     """
     host = origin_text(origin)
     body = (
@@ -45,23 +45,26 @@ async def ask_to_allow(drio: DrioContext, client: DrioClient, origin: Origin, wh
 
 
 async def change_allowed(drio: DrioContext, client: DrioClient, base_url: str) -> bool:
-    """Allow the address of an integration, or no longer, after asking; whether anything changed. In a worker."""
+    """Allow the address of an integration, or revoke that, after a confirmation; return whether it changed.
+
+    Call it in a worker.
+    """
     try:
-        origin, known = private_origin(base_url, client.transport.base_url), await allowed_hosts(client)
-        if origin is None or known is None:
+        origin, allowed = private_origin(base_url, client.transport.base_url), await allowed_hosts(client)
+        if origin is None or allowed is None:
             return False
-        if known.everything:
+        if allowed.everything:
             drio.notify("This sandbox was started with --allow-private-egress: it calls every address.", markup=False)
             return False
-        if origin not in known:
+        if origin not in allowed:
             return await ask_to_allow(drio, client, origin)
         host = origin_text(origin)
         if not await drio.confirm(
-            f"Let the sandbox call {host} no longer?", "Calls of its tools will fail.", agree="Revoke"
+            f"Stop the sandbox from calling {host}?", "Calls of its tools will fail.", agree="Revoke"
         ):
             return False
         await revoke(client, origin)
-        drio.notify(safe_line(f"The sandbox calls {host} no longer.", 200).plain, title="Revoked", markup=False)
+        drio.notify(safe_line(f"The sandbox may no longer call {host}.", 200).plain, title="Revoked", markup=False)
     except DrioError as error:
         drio.show_error(error)
         return False

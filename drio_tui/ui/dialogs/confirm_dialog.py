@@ -1,4 +1,4 @@
-"""Asking before something that cannot be taken back."""
+"""The dialog that confirms an action, if needed by typing a name."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from drio_tui.ui.widgets.sanitize import safe
 
 
 class ConfirmScreen(Dialog[bool]):
-    """Gives True when the person agreed.
+    """Asks for a confirmation; the result is True if the user agreed.
 
-    `title` asks, `body` says what would happen, `agree` is the word on the button. With `name`, the name
-    has to be typed first; it is compared code point by code point, so a lookalike does not pass. `danger` says
-    that agreeing loses or changes what cannot be brought back. `ctrl_s` is False where Ctrl+S, which presses the
+    `title` is the question, `body` says what would happen, `agree` is the label of the button. With `name`, the name
+    has to be typed first; it is compared code point by code point, so that a lookalike does not pass. `danger` says
+    that agreeing loses or changes what cannot be restored. `ctrl_s` is False where Ctrl+S, which presses the
     button in a dialog, could be meant to save.
     """
 
     CSS_PATH = stylesheet("dialogs")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "confirm",
-        "Questions",
+        "Confirmation dialogs",
         Key("confirm.no", "escape", "answer(False)", "No", "Leave everything as it is"),
     )
 
@@ -44,7 +44,7 @@ class ConfirmScreen(Dialog[bool]):
         ctrl_s: bool = True,
     ) -> None:
         super().__init__()
-        self._title, self._body, self._agree, self._wanted = title, body, agree, name
+        self._title, self._body, self._agree, self._required_name = title, body, agree, name
         self._danger, self._ctrl_s = danger, ctrl_s
 
     def compose(self) -> ComposeResult:
@@ -52,8 +52,8 @@ class ConfirmScreen(Dialog[bool]):
             box.border_title = safe(self._title)
             if self._body:
                 yield Static(safe(self._body, multiline=True), id="body")
-            if self._wanted is not None:
-                yield Static(safe(f"Type {self._wanted} to go on:"))
+            if self._required_name is not None:
+                yield Static(safe(f"Type {self._required_name} to go on:"))
                 yield Input(id="typed")
             yield ButtonRow(
                 Button("No", id="no"),
@@ -61,24 +61,24 @@ class ConfirmScreen(Dialog[bool]):
                     self._agree,
                     id="yes",
                     variant="error" if self._danger else "primary",
-                    disabled=self._wanted is not None,
+                    disabled=self._required_name is not None,
                 ),
                 confirms=self._ctrl_s,
             )
 
     def on_mount(self) -> None:
-        if self._wanted is not None:
+        if self._required_name is not None:
             self.set_focus(self.query_one("#typed"))
         else:
             self.focus_default()
 
     @on(Input.Changed)
     def _compare(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = event.value != self._wanted
+        self.query_one("#yes", Button).disabled = event.value != self._required_name
 
     @on(Input.Submitted)
-    def _typed(self, event: Input.Submitted) -> None:
-        if event.value == self._wanted:
+    def _submit(self, event: Input.Submitted) -> None:
+        if event.value == self._required_name:
             self.dismiss(True)
 
     @on(Button.Pressed)

@@ -1,4 +1,4 @@
-"""Dialogs: their row of buttons, what is focused first and what Ctrl+S presses; how screens and dialogs end once."""
+"""The base of all dialogs: the row of buttons, the first focus, and what Ctrl+S presses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ButtonRow(Horizontal):
     """The buttons of a dialog: the one that leaves it on the left, its action on the right.
 
     ← and → move between the buttons and stop at the ends. A destructive action has the variant `error` or
-    `warning`. `confirms` is False where Ctrl+S shall not press the action.
+    `warning`. `confirms` is False if Ctrl+S must not press the action.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -41,27 +41,27 @@ class ButtonRow(Horizontal):
 
     @property
     def action(self) -> Button:
-        """The button on the right, which does what the dialog is about."""
+        """The button on the right, which does the dialog's action."""
         return [button for button in self.query(Button) if button.display][-1]
 
     @property
     def default(self) -> Button:
-        """What is focused first: the action, or the button that leaves the dialog where the action is destructive."""
-        safe = self.action.disabled or self.action.variant in ("error", "warning")
-        return self.pressable[0] if safe else self.action
+        """The button to focus first: the action, or the one that leaves the dialog if the action is destructive."""
+        avoid = self.action.disabled or self.action.variant in ("error", "warning")
+        return self.pressable[0] if avoid else self.action
 
     def action_move(self, step: int) -> None:
         """Focus the next button to the left or right, if there is one."""
         buttons = self.pressable
         if self.screen.focused in buttons:
-            place = buttons.index(self.screen.focused) + step
-            buttons[max(0, min(place, len(buttons) - 1))].focus()
+            index = buttons.index(self.screen.focused) + step
+            buttons[max(0, min(index, len(buttons) - 1))].focus()
 
 
 class Dialog(SafeDismiss, ModalScreen[S]):
-    """What is asked or shown over a screen.
+    """The base class of dialogs.
 
-    One rule for all: where something is to be typed or chosen, that has the focus first, else `ButtonRow.default`.
+    In every dialog the field or list to fill in has the focus first; without one it is `ButtonRow.default`.
     Ctrl+S presses the action, wherever the focus is; Esc leaves.
     """
 
@@ -73,7 +73,7 @@ class Dialog(SafeDismiss, ModalScreen[S]):
 
     @property
     def buttons(self) -> ButtonRow | None:
-        """The row of buttons that is shown."""
+        """The row of buttons that is shown, if any."""
         return next((row for row in self.query(ButtonRow) if row.display), None)
 
     def focus_default(self) -> None:

@@ -1,4 +1,4 @@
-"""One name to type, over the wizard."""
+"""The dialog that renames a resource in the wizard."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from drio_tui.ui.widgets.sanitize import safe_line
 
 
 class NameScreen(Dialog[str | None]):
-    """Gives the new name, None when it stays. `what` is the title of its kind."""
+    """Asks for a name; the result is the new one, None if it stays. `what` is the title of the resource's kind."""
 
     CSS_PATH = stylesheet("wizard")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -33,12 +33,12 @@ class NameScreen(Dialog[str | None]):
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__()
-        self._what, self._called = what, name
+        self._what, self._old_name = what, name
 
     def compose(self) -> ComposeResult:
         with Vertical(id="naming") as box:
             box.border_title = safe_line(f"Rename the {self._what.lower()}", 60)
-            line = LineEditor(self._called[:NAME_MAX])
+            line = LineEditor(self._old_name[:NAME_MAX])
             line.id, line.max_length = "new-name", NAME_MAX
             yield line
             yield Static(Content.styled("Enter takes it, Esc leaves it.", "$foreground-muted"), id="naming-note")

@@ -1,4 +1,4 @@
-"""The list that opens over a form: type to narrow it, Enter or a click takes one."""
+"""The list that opens over a form: typing filters it, Enter or a click chooses."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ from drio_tui.workspace.model.search import rank
 
 T = TypeVar("T")
 _WIDTH = 56
-_SHOWN = 500
+_MAX_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[T]):
-    """One resource to take. Texts may be hostile. `quiet` ones are about the field, not values of it.
+    """One choice in the list. Its texts are sanitized when shown.
 
-    A `new` one makes something called what was typed: it stays in the list whatever that is, and is given with
-    it as `typed` (empty where its own label was typed to find it).
+    `quiet` choices do something else than set a value ("not set", "new …"). A `new` one creates a resource named by
+    the typed text: it stays in the list whatever is typed, and is returned with the text as `typed` (empty if the
+    text was typed to find the choice itself).
     """
 
     value: T
@@ -44,9 +45,9 @@ class Choice(Generic[T]):
 
 
 class ChooserScreen(Dialog[Choice[Any] | None]):
-    """Gives the choice that was taken, None when none was.
+    """A list to choose from; the result is the choice, None if the dialog was closed.
 
-    `near` is where on the screen it was asked for; `free` lets a text that is not in the list be taken
+    `near` is the region of the widget that opened it; with `free`, a text that is not in the list can be chosen
     (as a `Choice` of that text).
     """
 
@@ -105,7 +106,7 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
         self._near = near
         self._typed = typed
         self._free = free
-        self._found: list[Choice[Any]] = []
+        self._matches: list[Choice[Any]] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(id="chooser") as box:
@@ -116,15 +117,15 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
 
     def on_mount(self) -> None:
         self.query_one(OptionList).can_focus = False
-        self._fill(self._typed)
+        self._filter(self._typed)
         self.set_focus(self.query_one(LineEditor))
-        self.call_after_refresh(self._place)
+        self.call_after_refresh(self._position)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._place)
+        self.call_after_refresh(self._position)
 
-    def _place(self) -> None:
-        """Stand under what asked, or above it where there is no room, always whole on the screen."""
+    def _position(self) -> None:
+        """Place the box under the widget that opened it, or above where there is no room, always within the screen."""
         box = self.query_one("#chooser")
         width, height = box.outer_size
         if self._near is None:
@@ -138,82 +139,83 @@ class ChooserScreen(Dialog[Choice[Any] | None]):
         y = max(0, min(y, self.size.height - height))
         box.styles.offset = (x, y)
 
-    def _fill(self, typed: str) -> None:
+    def _filter(self, typed: str) -> None:
         ranked = [(rank(typed, choice.label, choice.note), choice) for choice in self._choices]
-        if self._free:  # where anything can be typed, letters here and there in a name mean something else
-            ranked = [(fit, choice) for fit, choice in ranked if _holds(typed, choice)]
-        fitting = [(fit, choice) for fit, choice in ranked if fit is not None]
+        if self._free:  # any text can be typed: then scattered letters of a name are no match
+            ranked = [(score, choice) for score, choice in ranked if _contains_words(typed, choice)]
+        scored = [(score, choice) for score, choice in ranked if score is not None]
         if typed.strip():
-            fitting.sort(key=lambda found: (found[1].quiet, found[0]))
-        matches = [choice for _, choice in fitting if not choice.new]
-        self._found = matches[:_SHOWN] + [choice for choice in self._choices if choice.new]
-        if self._free and typed and not any(choice.label == typed for choice in matches):
-            self._found.append(Choice(typed, typed, "as typed"))
+            scored.sort(key=lambda entry: (entry[1].quiet, entry[0]))
+        listed = [choice for _, choice in scored if not choice.new]
+        self._matches = listed[:_MAX_SHOWN] + [choice for choice in self._choices if choice.new]
+        if self._free and typed and not any(choice.label == typed for choice in listed):
+            self._matches.append(Choice(typed, typed, "as typed"))
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(self._line(choice, typed.strip())) for choice in self._found])
-        if not self._found:
+        options.add_options([Option(self._option_content(choice, typed.strip())) for choice in self._matches])
+        if not self._matches:
             options.add_option(Option(safe_line(f"Nothing matches “{typed}”", _WIDTH - 6), disabled=True))
-        if len(matches) > _SHOWN:
-            options.add_option(Option(f"… {len(matches) - _SHOWN} more: type to narrow", disabled=True))
-        if self._found:
+        if len(listed) > _MAX_SHOWN:
+            options.add_option(Option(f"… {len(listed) - _MAX_SHOWN} more: type to narrow", disabled=True))
+        if self._matches:
             current = self._choices[self._current] if self._current is not None and not typed else None
-            options.highlighted = self._found.index(current) if current in self._found else 0
-        self.call_after_refresh(self._place)
+            options.highlighted = self._matches.index(current) if current in self._matches else 0
+        self.call_after_refresh(self._position)
 
-    def _line(self, choice: Choice[Any], typed: str) -> Content:
+    def _option_content(self, choice: Choice[Any], typed: str) -> Content:
         label = safe_line(choice.label, 40, "$foreground-muted italic" if choice.quiet else "")
-        called = name_typed(typed, choice.label) if choice.new else ""
-        note = f"called {called}" if called else choice.note
+        name = name_typed(typed, choice.label) if choice.new else ""
+        note = f"called {name}" if name else choice.note
         if not note:
             return label
         room = max(8, _WIDTH - label.cell_length - 6)
         return Content.assemble(label, "  ", safe_line(note, room, "$foreground-muted"))
 
-    def _take(self, number: int | None) -> None:
-        if number is not None and number < len(self._found):
-            taken = self._found[number]
-            name = name_typed(self.query_one(LineEditor).value, taken.label)
-            self.dismiss(replace(taken, typed=name) if taken.new else taken)
+    def _choose(self, number: int | None) -> None:
+        if number is not None and number < len(self._matches):
+            choice = self._matches[number]
+            name = name_typed(self.query_one(LineEditor).value, choice.label)
+            self.dismiss(replace(choice, typed=name) if choice.new else choice)
 
     @on(Input.Changed)
-    def _narrow(self, event: Input.Changed) -> None:
+    def _text_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._fill(event.value)
+        self._filter(event.value)
 
     @on(Input.Submitted)
-    def _enter(self, event: Input.Submitted) -> None:
+    def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._take(self.query_one(OptionList).highlighted)
+        self._choose(self.query_one(OptionList).highlighted)
 
     @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
+    def _option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self._take(event.option_index)
+        self._choose(event.option_index)
 
     def action_go(self, step: int) -> None:
-        if self._found:
+        if self._matches:
             options = self.query_one(OptionList)
-            at = (options.highlighted or 0) + step
-            options.highlighted = at % len(self._found) if abs(step) == 1 else max(0, min(at, len(self._found) - 1))
+            index = (options.highlighted or 0) + step
+            last = len(self._matches) - 1
+            options.highlighted = index % (last + 1) if abs(step) == 1 else max(0, min(index, last))
 
     def action_close(self) -> None:
         self.dismiss(None)
 
     def on_click(self, event: events.Click) -> None:
-        """A click beside the list leaves it."""
+        """Close the dialog at a click beside the list."""
         if self.get_widget_at(*event.screen_offset)[0] is self:
             self.dismiss(None)
 
 
 def name_typed(typed: str, label: str) -> str:
-    """What something new is to be called, from what was typed to find it; empty when that was `new …` itself."""
+    """Return the typed text as the name of a new resource; empty if it only matches the label `new …` itself."""
     words = label.casefold().split()
     if all(any(word.startswith(part) for word in words) for part in typed.casefold().split()):
         return ""
     return typed.strip()
 
 
-def _holds(typed: str, choice: Choice[Any]) -> bool:
-    said = f"{choice.label} {choice.note}".casefold()
-    return all(word in said for word in typed.casefold().split())
+def _contains_words(typed: str, choice: Choice[Any]) -> bool:
+    text = f"{choice.label} {choice.note}".casefold()
+    return all(word in text for word in typed.casefold().split())

@@ -1,4 +1,4 @@
-"""Forms drawn from JSON Schema: `form.SchemaForm` shows a `drio_tui.schema.form.FormModel`.
+"""Forms built from JSON Schema: `schema_form.SchemaForm` shows a `drio_tui.schema.form.FormModel`.
 
-Nothing here is imported at the program's start.
+Nothing here is imported when the program starts.
 """

@@ -1,4 +1,4 @@
-"""Editing text in the person's own `$VISUAL` or `$EDITOR`."""
+"""Edit text in the user's `$VISUAL` or `$EDITOR`."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from drio_tui.storage.files import reason_of
 if TYPE_CHECKING:
     from textual.app import App
 
-_LIMIT = 16 << 20
-_USUAL = ("vi", "nano")
+_MAX_BYTES = 16 << 20
+_DEFAULT_EDITORS = ("vi", "nano")
 
 
 class NoEditor(Exception):
-    """There is no editor to start, or it failed; the text says why."""
+    """There is no editor to start, or it failed; the message says why."""
 
 
 def edit_outside(app: App[Any], text: str) -> str | None:
-    """What the person made of `text`, None when the editor ended with an error.
+    """Open `text` in an editor; return the edited text, or None if the editor exited with an error.
 
-    The text lies in a new file of mode 0600 in a folder of its own (0700), which is gone afterwards. The
+    The text is in a new file of mode 0600 in a separate folder (0700), which is deleted afterwards. The
     command is split as a shell would, but no shell is started. Raises `NoEditor`.
     """
     words = _command()
@@ -39,17 +39,17 @@ def edit_outside(app: App[Any], text: str) -> str | None:
             file.write(text + "\n")
         try:
             with app.suspend():
-                ended = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603  # what the person set
+                status = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - set by the user
         except SuspendNotSupported:
             raise NoEditor("This terminal cannot be lent to an editor.") from None
         except OSError as error:
             raise NoEditor(f"The editor did not start: {reason_of(error)}") from None
-        if ended != 0:
+        if status != 0:
             return None
         try:
-            with path.open("rb") as made:
-                data = made.read(_LIMIT + 1)
-            if len(data) > _LIMIT:
+            with path.open("rb") as edited:
+                data = edited.read(_MAX_BYTES + 1)
+            if len(data) > _MAX_BYTES:
                 raise NoEditor("What came back is too large.")
             return data.decode("utf-8").rstrip("\n")
         except (OSError, UnicodeDecodeError):
@@ -57,13 +57,13 @@ def edit_outside(app: App[Any], text: str) -> str | None:
 
 
 def _command() -> list[str]:
-    """The editor's command: that of `$VISUAL`, else of `$EDITOR`, else vi or nano. Raises `NoEditor`."""
+    """Return the editor's command: `$VISUAL`, else `$EDITOR`, else vi or nano. Raises `NoEditor`."""
     variable = next((name for name in ("VISUAL", "EDITOR") if os.environ.get(name, "").strip()), "")
     if not variable:
-        found = next((name for name in _USUAL if shutil.which(name)), None)
-        if found is None:
+        default = next((name for name in _DEFAULT_EDITORS if shutil.which(name)), None)
+        if default is None:
             raise NoEditor("There is no vi and no nano. Set $VISUAL or $EDITOR to an editor, as in EDITOR=micro.")
-        return [found]
+        return [default]
     try:
         words = shlex.split(os.environ[variable])
     except ValueError:

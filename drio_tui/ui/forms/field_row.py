@@ -1,4 +1,4 @@
-"""A field on a line of its own: label at the left (above, where there is no room), editor, and a line of words."""
+"""A field in one row: the label at the left (above if the form is narrow), the editor, and a message below."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from drio_tui.schema.nodes import Node
 from drio_tui.schema.objects import ChoiceNode
 from drio_tui.text import visible
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
-from drio_tui.ui.forms.field_widget import CONTROLS, LABEL, NUMBER, Place, message_line
+from drio_tui.ui.forms.field_widget import CONTROLS, LABEL, NUMBER, FieldWidget, message_line
 from drio_tui.ui.forms.inputs import Picker, Segments, TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import safe_line
 
 _NOT_SET = "not set"
-_KEY_NAMES = "-key"
+_ENTRY_NAME = "-key"
 
 
 def on_one_line(node: Node) -> bool:
-    """Whether a place is edited in a single row, alternatives of simple types included."""
+    """Return whether a node is edited in a single row; this includes alternatives of simple types."""
     if isinstance(node, ChoiceNode):
         return all(variant.scalar or variant.kind == "json" for variant in node.field.variants)
     return isinstance(node, Leaf | SecretLeaf | JsonNode)
 
 
-class FieldRow(Place):
-    """One place edited in one editor. For a map's entry, the name is edited too; for a choice, its type."""
+class FieldRow(FieldWidget):
+    """A field with one editor. For a map's entry, the name is edited too; for a choice, its type."""
 
     def __init__(self, node: Node, *, reference: Reference | None = None) -> None:
         super().__init__(node)
@@ -45,12 +45,12 @@ class FieldRow(Place):
 
     @property
     def called(self) -> str:
-        """A reference goes by what it refers to, since no id is seen or typed."""
+        """The title; for a reference without "ID", since the user chooses a resource and never types an id."""
         return super().called.removesuffix(" ID") if self._reference is not None else super().called
 
     @property
     def leaf(self) -> Node | None:
-        """The node that holds the value: the chosen alternative's, for a choice."""
+        """The node that holds the value: for a choice, that of the chosen alternative."""
         return self.node.body if isinstance(self.node, ChoiceNode) else self.node
 
     @property
@@ -62,22 +62,22 @@ class FieldRow(Place):
     def compose(self) -> ComposeResult:
         editors: list[Widget] = []
         if self._is_entry:
-            editors.append(LineEditor(self._entry_name(), placeholder="name", classes=_KEY_NAMES))
+            editors.append(LineEditor(self._entry_name(), placeholder="name", classes=_ENTRY_NAME))
         if isinstance(self.node, ChoiceNode):
-            editors.append(Picker(self._type_shown(), classes="-type"))
+            editors.append(Picker(self._type_content(), classes="-type"))
         editors += self._editor()
         self._arrange(editors)
         yield from editors
 
     def _arrange(self, editors: Sequence[Widget]) -> None:
-        """Leave room for the label, and for ↑ ↓ ✕. Styles of each editor itself cost less than rules for all."""
+        """Leave room for the label and for ↑ ↓ ✕. Setting styles on each editor costs less than CSS rules."""
         narrow = self.narrow
         top = 1 if self._stacked else 0
         for number, editor in enumerate(editors):
             left = self._column if number == 0 else 0
             last = number == len(editors) - 1
             editor.styles.margin = (top, (len(CONTROLS) if self.is_item else 0) if last else 1, 0, left)
-            if editor.has_class(_KEY_NAMES):
+            if editor.has_class(_ENTRY_NAME):
                 editor.styles.width = 12 if narrow else 22
             elif editor.has_class("-type"):
                 editor.styles.width = 9 if narrow and self.is_item else 14
@@ -98,9 +98,9 @@ class FieldRow(Place):
                 yield TextEditor(leaf.text, placeholder="JSON", classes="-json")
         elif isinstance(leaf, Leaf):
             if self._reference is not None or leaf.field.kind == "enum":
-                yield Picker(self._picked())
+                yield Picker(self._picker_content())
             elif leaf.field.kind == "boolean":
-                yield Segments(self._answers(), self._answer())
+                yield Segments(self._segment_labels(), self._segment_number())
             elif leaf.multiline:
                 yield TextEditor(leaf.text, placeholder=self._placeholder(leaf))
             else:
@@ -132,46 +132,46 @@ class FieldRow(Place):
 
     @property
     def _column(self) -> int:
-        """Cells before the editor."""
+        """The number of cells before the editor."""
         if self._stacked:
             return 2
         return (0 if self._is_entry else NUMBER) if self.is_item else LABEL
 
-    def _words(self) -> Content:
-        """The lines under the editor."""
+    def _message(self) -> Content:
+        """Return the message under the editor."""
         leaf = self.leaf
-        more = leaf.errors if leaf is not None and leaf is not self.node else ()
+        more_errors = leaf.errors if leaf is not None and leaf is not self.node else ()
         help_text = self.node.field.description
         if isinstance(leaf, JsonNode) and leaf.reason and leaf.reason != "edited as JSON":
             help_text = f"{help_text} (JSON: {leaf.reason})" if help_text else f"JSON: {leaf.reason}"
-        if not (self.is_item and not self.node.errors and not more):
-            return message_line(self.node, more=more, help_text=help_text)
+        if not (self.is_item and not self.node.errors and not more_errors):
+            return message_line(self.node, more_errors=more_errors, help_text=help_text)
         return Content()
 
-    def _lines_at(self, width: int) -> list[Content]:
-        words = self._words()
-        if not words:
+    def _message_lines(self, width: int) -> list[Content]:
+        message = self._message()
+        if not message:
             return []
         room = max(10, width - self._column)
-        return list(words.wrap(room))[:6]
+        return list(message.wrap(room))[:6]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return super().get_content_height(container, viewport, width) + max(
-            len(self._lines_at(width)), 0 if self.is_item else 1
+            len(self._message_lines(width)), 0 if self.is_item else 1
         )
 
     def render(self) -> Content:
         width, height = self.content_size
-        words = self._lines_at(width)
+        message_lines = self._message_lines(width)
         lines: list[Content] = []
         label = self._label(width)
         controls = Content(CONTROLS).stylize("$foreground-muted") if self.is_item else Content()
         gap = max(0, width - label.cell_length - controls.cell_length)
         lines.append(Content.assemble(label, " " * gap, controls))
-        blank = height - 1 - max(len(words), 0 if self.is_item else 1)
+        blank = height - 1 - max(len(message_lines), 0 if self.is_item else 1)
         lines += [Content()] * max(0, blank)
         indent = " " * self._column
-        lines += [Content.assemble(indent, line) for line in words]
+        lines += [Content.assemble(indent, line) for line in message_lines]
         return Content("\n").join(lines)
 
     def _label(self, width: int) -> Content:
@@ -194,24 +194,24 @@ class FieldRow(Place):
         leaf = self.leaf
         if not (isinstance(leaf, Leaf) and leaf.field.kind == "string" and is_colour(leaf.text)):
             return Content()
-        meant = leaf.field.format in ("color", "colour", "hex-color") or leaf.field.name.endswith("Color")
-        return Content.styled(" ██ ", _opaque(leaf.text)) if meant else Content()
+        is_colour_field = leaf.field.format in ("color", "colour", "hex-color") or leaf.field.name.endswith("Color")
+        return Content.styled(" ██ ", _opaque(leaf.text)) if is_colour_field else Content()
 
     def refresh_state(self) -> None:
         leaf = self.leaf
         for picker in self.query(Picker):
             if picker.has_class("-type"):
-                picker.show(self._type_shown())
+                picker.show(self._type_content())
             elif isinstance(leaf, Leaf):
-                picker.show(self._picked())
+                picker.show(self._picker_content())
         self.set_class(bool(self.node.errors or (leaf and leaf.errors)), "-wrong")
         self.refresh(layout=True)
 
     def reload(self) -> None:
-        """Show the node's value again after something other than the editor changed it."""
+        """Show the node's value again after it was changed by something else than the editor."""
         leaf = self.leaf
         for editor in self.query(LineEditor):
-            if editor.has_class(_KEY_NAMES):
+            if editor.has_class(_ENTRY_NAME):
                 editor.value = self._entry_name()
             elif isinstance(leaf, SecretLeaf):
                 editor.value = leaf.typed
@@ -222,7 +222,7 @@ class FieldRow(Place):
             if isinstance(leaf, Leaf | JsonNode) and area.text != leaf.text:
                 area.load_text(leaf.text)
         for segments in self.query(Segments):
-            segments.chosen = self._answer()
+            segments.chosen = self._segment_number()
         self.refresh_state()
 
     def focus_editor(self) -> None:
@@ -240,7 +240,7 @@ class FieldRow(Place):
         leaf = self.leaf
         for node in {id(node): node for node in (self.node, leaf) if node is not None}.values():
             if node.touched or node.errors or node.value() is not MISSING:
-                node.check_self()  # an empty field that was only passed by is asked for when saving
+                node.check_self()  # an empty field that only had the focus is checked when saving
         if isinstance(self.node.parent, MapNode) and self.node.touched:
             self.node.parent.check()
         self.refresh_state()
@@ -254,8 +254,8 @@ class FieldRow(Place):
 
     # -- editing ----------------------------------------------------------------------------------
 
-    def _changed(self) -> None:
-        """Take note of an edit; what was wrong is looked at again while it is being put right."""
+    def _handle_edit(self) -> None:
+        """Handle an edit: check a field with errors again, so that they disappear once corrected."""
         leaf = self.leaf
         for node in (self.node, leaf):
             if node is not None and node.failed:
@@ -271,19 +271,19 @@ class FieldRow(Place):
     @on(Input.Changed)
     def _line_changed(self, event: Input.Changed) -> None:
         event.stop()
-        if event.input.has_class(_KEY_NAMES):
+        if event.input.has_class(_ENTRY_NAME):
             if event.value != self._entry_name() and isinstance(self.node.parent, MapNode):
                 self.node.parent.rename(self.node, event.value)
-                self._changed()
+                self._handle_edit()
             return
         leaf = self.leaf
         if isinstance(leaf, SecretLeaf):
             if event.value != leaf.typed:
                 leaf.set_text(event.value)
-                self._changed()
+                self._handle_edit()
         elif isinstance(leaf, Leaf) and event.value != leaf.text:
             leaf.set_text(event.value)
-            self._changed()
+            self._handle_edit()
 
     @on(Input.Submitted)
     def _line_submitted(self, event: Input.Submitted) -> None:
@@ -291,26 +291,26 @@ class FieldRow(Place):
         self.screen.focus_next()
 
     @on(TextArea.Changed)
-    def _box_changed(self, event: TextArea.Changed) -> None:
+    def _text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         leaf = self.leaf
         if isinstance(leaf, Leaf | JsonNode) and event.text_area.text != leaf.text:
             leaf.set_text(event.text_area.text)
-            self._changed()
+            self._handle_edit()
 
-    # -- yes or no --------------------------------------------------------------------------------
+    # -- booleans ---------------------------------------------------------------------------------
 
-    def _answers(self) -> list[str]:
+    def _segment_labels(self) -> list[str]:
         return ["yes", "no"] if self.node.field.required else ["yes", "no", _NOT_SET]
 
-    def _answer(self) -> int | None:
+    def _segment_number(self) -> int | None:
         value = self.leaf.value() if self.leaf is not None else MISSING
         if isinstance(value, bool):
             return 0 if value else 1
-        return 2 if len(self._answers()) == 3 else None
+        return 2 if len(self._segment_labels()) == 3 else None
 
     @on(Segments.Chosen)
-    def _answered(self, event: Segments.Chosen) -> None:
+    def _segment_chosen(self, event: Segments.Chosen) -> None:
         event.stop()
         if not isinstance(self.leaf, Leaf):
             return
@@ -320,11 +320,11 @@ class FieldRow(Place):
             self.leaf.set_value(None)
         else:
             self.leaf.set_value(MISSING)
-        self._changed()
+        self._handle_edit()
 
-    # -- lists ------------------------------------------------------------------------------------
+    # -- choices ----------------------------------------------------------------------------------
 
-    def _picked(self) -> Content:
+    def _picker_content(self) -> Content:
         assert isinstance(self.leaf, Leaf)
         value = self.leaf.value()
         if value is None or value is MISSING or value == "":
@@ -332,77 +332,77 @@ class FieldRow(Place):
             return safe_line(f"choose… e.g. {example}" if example else "choose…", 60, "$foreground-muted")
         if self._reference is not None:
             for option in self._reference.options():
-                if _is(option.value, value):
+                if _same_value(option.value, value):
                     return safe_line(option.label, 80)
             return Content.assemble(safe_line(str(value), 60), (" (not found)", "$text-warning"))
         for option in self.leaf.field.options:
-            if _is(option.value, value):
+            if _same_value(option.value, value):
                 return safe_line(option.label, 80)
         return Content.assemble(safe_line(visible(self.leaf.text), 60), (" (current value)", "$foreground-muted"))
 
     def _choices(self) -> tuple[list[Choice[object]], int | None]:
-        """What can be picked, and which of it is picked now."""
+        """Return the choices, and the index of the current one."""
         assert isinstance(self.leaf, Leaf)
         leaf = self.leaf
         value = leaf.value()
         options = self._reference.options() if self._reference else leaf.field.options
-        found: list[Choice[object]] = [Choice(option.value, option.label, option.note) for option in options]
-        now = next((number for number, choice in enumerate(found) if _is(choice.value, value)), None)
-        # What the server gave stays on offer, known or not.
-        for kept in (value, leaf.initial):
-            if kept is MISSING or kept is None or any(_is(choice.value, kept) for choice in found):
+        choices: list[Choice[object]] = [Choice(option.value, option.label, option.note) for option in options]
+        current = next((number for number, choice in enumerate(choices) if _same_value(choice.value, value)), None)
+        # The server's value and the current one can always be chosen, even if they are not among the options.
+        for known in (value, leaf.initial):
+            if known is MISSING or known is None or any(_same_value(choice.value, known) for choice in choices):
                 continue
-            found.append(Choice(kept, kept if isinstance(kept, str) else compact(kept), "current value"))
-            if _is(kept, value) and now is None:
-                now = len(found) - 1
+            choices.append(Choice(known, known if isinstance(known, str) else compact(known), "current value"))
+            if _same_value(known, value) and current is None:
+                current = len(choices) - 1
         if not leaf.field.required and not self.is_item:
-            found.append(Choice(MISSING, _NOT_SET, quiet=True))
-            now = len(found) - 1 if now is None else now
+            choices.append(Choice(MISSING, _NOT_SET, quiet=True))
+            current = len(choices) - 1 if current is None else current
         if self._reference is not None and self._reference.new:
-            found.append(Choice(self._reference, self._reference.new, quiet=True, new=True))
-        return found, now
+            choices.append(Choice(self._reference, self._reference.new, quiet=True, new=True))
+        return choices, current
 
     @on(Picker.Wanted)
-    def _open_list(self, event: Picker.Wanted) -> None:
+    def _open_choices(self, event: Picker.Wanted) -> None:
         event.stop()
         if event.picker.has_class("-type"):
             self._open_types(event)
             return
         if not isinstance(self.leaf, Leaf):
             return
-        choices, now = self._choices()
+        choices, current = self._choices()
         self.app.push_screen(
             ChooserScreen(
                 self.node.field.title,
                 choices,
-                current=now,
+                current=current,
                 near=event.picker.region,
                 typed=event.typed,
                 free=self.leaf.field.open and self._reference is None,
             ),
-            self._take,
+            self._value_picked,
         )
 
-    def _take(self, choice: Choice[object] | None) -> None:
+    def _value_picked(self, choice: Choice[object] | None) -> None:
         leaf = self.leaf
         if choice is None or not isinstance(leaf, Leaf):
             return
         if choice.value is self._reference and self._reference is not None:
-            self.post_message(self.NewWanted(self, choice.typed))
+            self.post_message(self.CreateRequested(self, choice.typed))
             return
         if choice.value is MISSING and leaf.initial is None:
             leaf.set_value(None)
         else:
             leaf.set_value(choice.value)
-        self._settled()
+        self._check_and_post_edited()
 
     def set_reference(self, value: str) -> None:
-        """Refer to something, such as what was just made."""
+        """Refer to a resource, such as one that was just created."""
         if isinstance(self.leaf, Leaf):
             self.leaf.set_value(value)
-            self._settled()
+            self._check_and_post_edited()
 
-    def _settled(self) -> None:
+    def _check_and_post_edited(self) -> None:
         self.node.check_self()
         if self.leaf is not None:
             self.leaf.check_self()
@@ -410,25 +410,25 @@ class FieldRow(Place):
         self.post_message(self.Edited(self))
 
     @on(Picker.Turned)
-    def _turn(self, event: Picker.Turned) -> None:
+    def _step_value(self, event: Picker.Turned) -> None:
         event.stop()
         if event.picker.has_class("-type"):
             if isinstance(self.node, ChoiceNode):
                 count = len(self.node.field.variants)
-                at = -1 if self.node.chosen is None and event.step > 0 else self.node.chosen or 0
-                self._choose_type((at + event.step) % count)
+                index = -1 if self.node.chosen is None and event.step > 0 else self.node.chosen or 0
+                self._choose_type((index + event.step) % count)
             return
         if not isinstance(self.leaf, Leaf):
             return
-        choices, now = self._choices()
+        choices, current = self._choices()
         choices = [choice for choice in choices if not choice.quiet]
         if choices:
-            at = -1 if now is None or now >= len(choices) else now
-            self._take(choices[(at + event.step) % len(choices) if at >= 0 or event.step > 0 else -1])
+            index = -1 if current is None or current >= len(choices) else current
+            self._value_picked(choices[(index + event.step) % len(choices) if index >= 0 or event.step > 0 else -1])
 
     # -- types ------------------------------------------------------------------------------------
 
-    def _type_shown(self) -> Content:
+    def _type_content(self) -> Content:
         node = self.node
         assert isinstance(node, ChoiceNode)
         if node.chosen is None:
@@ -443,10 +443,10 @@ class FieldRow(Place):
         ]
         self.app.push_screen(
             ChooserScreen("Type", choices, current=node.chosen, near=event.picker.region, typed=event.typed),
-            self._take_type,
+            self._type_picked,
         )
 
-    def _take_type(self, choice: Choice[int] | None) -> None:
+    def _type_picked(self, choice: Choice[int] | None) -> None:
         if choice is not None:
             self._choose_type(choice.value)
 
@@ -457,14 +457,14 @@ class FieldRow(Place):
         text = node.body.text if isinstance(node.body, Leaf) else ""
         body = node.choose(number)
         if isinstance(body, Leaf) and text and not body.text and body.field.kind in ("string", "number", "integer"):
-            body.set_text(text)  # what was typed goes along
+            body.set_text(text)  # keep what was typed
         for child in list(self.children):
-            if not _stays(child):
+            if not _edits_name_or_type(child):
                 child.remove()
-        fresh = list(self._editor())
-        self._arrange([*(child for child in self.children if _stays(child)), *fresh])
-        self.mount(*fresh)
-        self._settled()
+        editors = list(self._editor())
+        self._arrange([*(child for child in self.children if _edits_name_or_type(child)), *editors])
+        self.mount(*editors)
+        self._check_and_post_edited()
 
     # -- mouse ------------------------------------------------------------------------------------
 
@@ -473,23 +473,23 @@ class FieldRow(Place):
             return
         step = self.control_at(event, self.content_size.width)
         if step is not None:
-            self.post_message(self.Shifted(self, step))
+            self.post_message(self.MoveRequested(self, step))
         elif event.button == 3 or (event.y == 0 and LABEL - 3 <= event.x < LABEL and self._column == LABEL):
-            self.post_message(self.MenuWanted(self))
+            self.post_message(self.MenuRequested(self))
         else:
             self.focus_editor()
 
 
-def _stays(editor: Widget) -> bool:
-    """Whether an editor is there for the name or the type, not for the value."""
-    return editor.has_class("-type") or editor.has_class(_KEY_NAMES)
+def _edits_name_or_type(editor: Widget) -> bool:
+    """Return whether an editor is for the name or the type, not for the value."""
+    return editor.has_class("-type") or editor.has_class(_ENTRY_NAME)
 
 
-def _is(left: object, right: object) -> bool:
-    """Whether two values are the same JSON."""
+def _same_value(left: object, right: object) -> bool:
+    """Return whether two values are the same JSON."""
     return left is right or (left is not MISSING and right is not MISSING and same_json(left, right))
 
 
 def _opaque(colour: str) -> str:
-    """A colour without its transparency, which a terminal cannot show."""
+    """Return a colour without its transparency, which a terminal cannot show."""
     return colour[:4] if len(colour) == 5 else colour[:7]

@@ -1,4 +1,4 @@
-"""What every place on a form is made of: its node, the messages it sends up, and the words around it."""
+"""The base of the widgets of a form: the node, the messages to the form, the label and the message below."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from drio_tui.schema.nodes import Node
 from drio_tui.ui.widgets.sanitize import safe_line
 
 LABEL = 24
-"""Cells of the column that labels stand in."""
+"""Cells of the column of labels."""
 
 NUMBER = 4
-"""The same for the numbers of a list's items."""
+"""Cells of the column of item numbers in a list."""
 
 CONTROLS = " ↑ ↓ ✕ "
-"""What stands at the right of an item: up, down, remove."""
+"""The controls at the right of an item: up, down, remove."""
 
 
-class Place(Widget):
-    """One node on the form. Knows how to show what is wrong with it and how to take the focus."""
+class FieldWidget(Widget):
+    """The widget of one node of the form. It shows the node's errors and can take the focus."""
 
     class Edited(Message):
-        """A person changed what is at this place."""
+        """The user changed the value."""
 
-        def __init__(self, place: Place) -> None:
+        def __init__(self, field_widget: FieldWidget) -> None:
             super().__init__()
-            self.place = place
+            self.field_widget = field_widget
 
-    class MenuWanted(Message):
-        """What can be done with this place is wanted."""
+    class MenuRequested(Message):
+        """The menu of this field should open."""
 
-        def __init__(self, place: Place) -> None:
+        def __init__(self, field_widget: FieldWidget) -> None:
             super().__init__()
-            self.place = place
+            self.field_widget = field_widget
 
-    class Shifted(Message):
-        """This item is to move by `step`, or to go when `step` is 0."""
+    class MoveRequested(Message):
+        """This item should move by `step`, or be removed if `step` is 0."""
 
-        def __init__(self, place: Place, step: int) -> None:
+        def __init__(self, field_widget: FieldWidget, step: int) -> None:
             super().__init__()
-            self.place = place
+            self.field_widget = field_widget
             self.step = step
 
-    class NewWanted(Message):
-        """Something new, called `name` where that was typed, is to be made and referred to here."""
+    class CreateRequested(Message):
+        """A new resource should be created and referred to here; `name` is the typed name, if any."""
 
-        def __init__(self, place: Place, name: str = "") -> None:
+        def __init__(self, field_widget: FieldWidget, name: str = "") -> None:
             super().__init__()
-            self.place = place
+            self.field_widget = field_widget
             self.name = name
 
     def __init__(self, node: Node, *, classes: str = "") -> None:
@@ -62,28 +62,28 @@ class Place(Widget):
 
     @property
     def is_item(self) -> bool:
-        """Whether it stands in a list or map and can move and go."""
+        """Whether this is an item of a list or map, which can be moved and removed."""
         return isinstance(self.node.parent, ArrayNode | MapNode)
 
     @property
     def narrow(self) -> bool:
-        """Whether the form has no room for labels beside editors."""
+        """Whether the form is too narrow for labels beside editors."""
         return any(node.has_class("-narrow-form") for node in self.ancestors if isinstance(node, Widget))
 
     def refresh_state(self) -> None:
-        """Show anew what is wrong, changed or missing here."""
+        """Update what is shown of errors, changes and missing values."""
         self.refresh(layout=True)
 
     def focus_editor(self) -> None:
-        """Take the focus to where this place is edited."""
+        """Focus the editor of this field."""
 
     @property
     def called(self) -> str:
-        """What people call the member."""
+        """The title of the property."""
         return self.node.field.title
 
     def title(self, room: int = 40) -> Content:
-        """The label in at most `room` cells: a mark when changed, the name, a star when required."""
+        """Return the label in at most `room` cells: a mark if changed, the name, a star if required."""
         field = self.node.field
         parent = self.node.parent
         text = self.called
@@ -95,26 +95,26 @@ class Place(Widget):
         return Content.assemble(mark, name, star)
 
     def control_at(self, event: events.Click, width: int) -> int | None:
-        """The step a click on ↑ ↓ ✕ means (-1, 1, 0); None beside them."""
+        """Return the step for a click on ↑ ↓ ✕ (-1, 1, 0); None beside them."""
         if not self.is_item or event.y != 0:
             return None
-        at = event.x - (width - len(CONTROLS))
-        return {1: -1, 3: 1, 5: 0}.get(at)
+        column = event.x - (width - len(CONTROLS))
+        return {1: -1, 3: 1, 5: 0}.get(column)
 
 
-def once_mounted(owner: Widget, mounting: Awaitable[object], do: Callable[[], None]) -> None:
-    """Call `do` when what was mounted, with everything in it, is there."""
+def once_mounted(owner: Widget, mounting: Awaitable[object], callback: Callable[[], None]) -> None:
+    """Call `callback` once `mounting`, including everything in it, is mounted."""
 
-    async def go() -> None:
+    async def wait_and_call() -> None:
         await mounting
-        do()
+        callback()
 
-    owner.call_later(go)
+    owner.call_later(wait_and_call)
 
 
-def message_line(node: Node, *, more: tuple[str, ...] = (), help_text: str = "") -> Content:
-    """What is written under an editor: what is wrong, else what it is for."""
-    errors = (*node.errors, *more)
+def message_line(node: Node, *, more_errors: tuple[str, ...] = (), help_text: str = "") -> Content:
+    """Return the lines under an editor: the errors, else the help text."""
+    errors = (*node.errors, *more_errors)
     if errors:
         parts: list[Content | str | tuple[str, str]] = []
         for number, error in enumerate(dict.fromkeys(errors)):

@@ -1,4 +1,4 @@
-"""Places that hold others: objects, lists, maps, alternatives. A header that folds, and what is in it."""
+"""Form widgets that contain others: objects, lists, maps, alternatives. Each has a header that folds its body."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.forms.field_row import FieldRow, on_one_line
-from drio_tui.ui.forms.field_widget import CONTROLS, Place, message_line, once_mounted
+from drio_tui.ui.forms.field_widget import CONTROLS, FieldWidget, message_line, once_mounted
 from drio_tui.ui.forms.inputs import Picker
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import safe_line
@@ -34,8 +34,8 @@ from drio_tui.ui.widgets.sanitize import safe_line
 References = Mapping[str, Reference]
 
 
-def place_for(node: Node, references: References, *, header: bool = True) -> Place:
-    """The widget for a node. Without `header`, an object's members stand alone (the tab names it already)."""
+def make_field_widget(node: Node, references: References, *, header: bool = True) -> FieldWidget:
+    """Make the widget of a node. Without `header`, an object is shown without its header (the tab has its title)."""
     if isinstance(node, ObjectNode):
         return ObjectBlock(node, references, header=header)
     if isinstance(node, ArrayNode):
@@ -48,7 +48,7 @@ def place_for(node: Node, references: References, *, header: bool = True) -> Pla
 
 
 class AddLine(Widget, can_focus=True):
-    """The line that adds one."""
+    """The line that adds an item."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "form_add",
@@ -57,7 +57,7 @@ class AddLine(Widget, can_focus=True):
     )
 
     class Pressed(Message):
-        """One more is wanted."""
+        """An item should be added."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class AddLine(Widget, can_focus=True):
 
 
 class BlockHeader(Widget, can_focus=True):
-    """The line over a block: folds it, says what is in it."""
+    """The line above a block: it folds the block and summarizes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "form_header",
@@ -89,12 +89,12 @@ class BlockHeader(Widget, can_focus=True):
         self._block = block
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return 1 + len(self._words(width))
+        return 1 + len(self._message_lines(width))
 
-    def _words(self, width: int) -> list[Content]:
+    def _message_lines(self, width: int) -> list[Content]:
         block = self._block
-        words = message_line(block.node, help_text=block.help_text())
-        return list(words.wrap(max(10, width - 2)))[:6] if words else []
+        message = message_line(block.node, help_text=block.help_text())
+        return list(message.wrap(max(10, width - 2)))[:6] if message else []
 
     def render(self) -> Content:
         block = self._block
@@ -108,7 +108,7 @@ class BlockHeader(Widget, can_focus=True):
         line = Content.assemble(arrow, title, note).truncate(room, ellipsis=True)
         gap = max(0, width - line.cell_length - menu.cell_length - controls.cell_length)
         first = Content.assemble(line, menu, " " * gap, controls)
-        return Content("\n").join([first, *(Content.assemble("  ", words) for words in self._words(width))])
+        return Content("\n").join([first, *(Content.assemble("  ", line) for line in self._message_lines(width))])
 
     def action_toggle_fold(self) -> None:
         self._block.folded = not self._block.folded
@@ -125,15 +125,15 @@ class BlockHeader(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         step = self._block.control_at(event, self.content_size.width)
         if step is not None:
-            self._block.post_message(Place.Shifted(self._block, step))
+            self._block.post_message(FieldWidget.MoveRequested(self._block, step))
         elif event.button == 3:
-            self._block.post_message(Place.MenuWanted(self._block))
+            self._block.post_message(FieldWidget.MenuRequested(self._block))
         elif event.y == 0:
             self.action_toggle_fold()
 
 
-class Block(Place):
-    """A header and a body of other places."""
+class Block(FieldWidget):
+    """A header, and a body of other field widgets."""
 
     folded: reactive[bool] = reactive(False)
     """Whether the body is hidden."""
@@ -147,31 +147,31 @@ class Block(Place):
         if self._with_header:
             yield BlockHeader(self)
         with Vertical(classes="-body" if self._with_header else "-bare"):
-            yield from self._all_parts()
+            yield from self._with_entry_name()
 
-    def _all_parts(self) -> Iterator[Widget]:
+    def _with_entry_name(self) -> Iterator[Widget]:
         if isinstance(self.node.parent, MapNode):
             yield EntryName(self.node)
-        yield from self.parts()
+        yield from self.body_widgets()
 
     def on_mount(self) -> None:
         self.set_class(self.is_item, "-item")
 
     @property
     def body(self) -> Vertical:
-        """What holds the places."""
+        """The container of the body."""
         return self.query_children(Vertical).only_one()
 
-    def parts(self) -> Iterator[Widget]:
-        """The places in the body."""
+    def body_widgets(self) -> Iterator[Widget]:
+        """Yield the widgets of the body."""
         yield from ()
 
     def summary(self) -> Content:
-        """A few words on what is in it, beside the title."""
+        """Return a short summary of the value, beside the title."""
         return Content()
 
     def help_text(self) -> str:
-        """What is said under the title."""
+        """Return the text under the title."""
         return "" if self.is_item else self.node.field.description
 
     def watch_folded(self, folded: bool) -> None:
@@ -185,19 +185,19 @@ class Block(Place):
 
     @property
     def has_header(self) -> bool:
-        """Whether it has a line of its own above its parts."""
+        """Whether there is a header above the body."""
         return self._with_header
 
     def refresh_summary(self) -> None:
-        """Show anew the words beside the title; the layout stays."""
+        """Update the summary beside the title; the layout stays."""
         for header in self.query_children(BlockHeader):
             header.refresh()
 
-    def refill(self) -> None:
-        """Make the body anew, since other nodes stand in it now, and take the focus into it."""
+    def rebuild_body(self) -> None:
+        """Make the body again for other nodes, and focus its first editor."""
         body = self.body
         body.remove_children()
-        mounting = body.mount(*self._all_parts())
+        mounting = body.mount(*self._with_entry_name())
         self.refresh_state()
         once_mounted(self, mounting, self.focus_inside)
 
@@ -208,10 +208,10 @@ class Block(Place):
         self.focus_inside()
 
     def focus_inside(self) -> None:
-        """Take the focus to the first editor in it."""
-        for place in self.query(Place):
-            if isinstance(place, FieldRow):
-                place.focus_editor()
+        """Focus the first editor in the body."""
+        for field_widget in self.query(FieldWidget):
+            if isinstance(field_widget, FieldRow):
+                field_widget.focus_editor()
                 return
         for header in self.query(BlockHeader):
             header.focus()
@@ -220,23 +220,23 @@ class Block(Place):
     def on_focus(self) -> None:
         self.refresh_state()
 
-    def place(self, node: Node) -> Place:
-        """The widget for a node below."""
-        return place_for(node, self._references)
+    def child_widget(self, node: Node) -> FieldWidget:
+        """Make the widget of a child node."""
+        return make_field_widget(node, self._references)
 
 
 class ObjectBlock(Block):
-    """An object's members."""
+    """The properties of an object."""
 
     node: ObjectNode
 
-    def parts(self) -> Iterator[Widget]:
+    def body_widgets(self) -> Iterator[Widget]:
         if self.node.field.recursive and not self.node.members:
             yield AddLine(f"Add {self.node.field.title}")
             return
-        shown = [member for member in self.node.members.values() if not hidden(member)]
-        for member in shown:
-            yield self.place(member)
+        visible_members = [member for member in self.node.members.values() if not hidden(member)]
+        for member in visible_members:
+            yield self.child_widget(member)
 
     def summary(self) -> Content:
         if self.node.presence == "null" and not self.node.counts:
@@ -256,17 +256,17 @@ class ObjectBlock(Block):
         return Content(" · ").join(parts)
 
     @on(AddLine.Pressed)
-    def _make(self, event: AddLine.Pressed) -> None:
+    def _make_present(self, event: AddLine.Pressed) -> None:
         if self.node.members:
             return
         event.stop()
         self.node.make_present()
-        self.refill()
+        self.rebuild_body()
         self.post_message(self.Edited(self))
 
 
 class EntryName(Widget):
-    """The name of a map's entry whose value is a block."""
+    """The editor of the name of a map's entry whose value is a block."""
 
     def __init__(self, node: Node) -> None:
         super().__init__()
@@ -286,8 +286,8 @@ class EntryName(Widget):
         event.stop()
         if isinstance(self._node.parent, MapNode):
             self._node.parent.rename(self._node, event.value)
-            place = next(node for node in self.ancestors if isinstance(node, Place))
-            place.post_message(Place.Edited(place))
+            field_widget = next(node for node in self.ancestors if isinstance(node, FieldWidget))
+            field_widget.post_message(FieldWidget.Edited(field_widget))
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -296,23 +296,23 @@ class EntryName(Widget):
 
 
 class ListBlock(Block):
-    """What arrays and maps have in common: parts that come, go and move."""
+    """The base of arrays and maps: items that are added, removed and moved."""
 
     def nodes(self) -> list[Node]:
-        """The nodes in order."""
+        """Return the item nodes in order."""
         return list(self.node.children())
 
-    def added(self) -> Node:
-        """Add one to the node."""
+    def add_node(self) -> Node:
+        """Add an item to the node."""
         raise NotImplementedError
 
-    def parts(self) -> Iterator[Widget]:
+    def body_widgets(self) -> Iterator[Widget]:
         for node in self.nodes():
-            yield self.place(node)
-        yield AddLine(f"Add {self.one()}")
+            yield self.child_widget(node)
+        yield AddLine(f"Add {self.item_name()}")
 
-    def one(self) -> str:
-        """What one of them is called."""
+    def item_name(self) -> str:
+        """Return the name of an item, with an article."""
         return "one"
 
     def summary(self) -> Content:
@@ -326,85 +326,85 @@ class ListBlock(Block):
         self.add()
 
     def add(self) -> None:
-        """Add one at the end, ready to be filled in."""
-        place = self.place(self.added())
+        """Add an item at the end and focus it."""
+        field_widget = self.child_widget(self.add_node())
         body = self.body
-        mounting = body.mount(place, before=len(body.children) - 1)
+        mounting = body.mount(field_widget, before=len(body.children) - 1)
         self.refresh_state()
-        once_mounted(self, mounting, lambda: _focus_in(place))
+        once_mounted(self, mounting, lambda: _focus(field_widget))
         self.post_message(self.Edited(self))
 
-    def shift(self, place: Place, step: int) -> None:
-        """Move an item's widget with its node, or take it away when `step` is 0."""
+    def move_item(self, field_widget: FieldWidget, step: int) -> None:
+        """Move an item's node and widget by `step`, or remove them if `step` is 0."""
         body = self.body
         node = self.node
         assert isinstance(node, ArrayNode | MapNode)
         if step == 0:
-            at = body.children.index(place)
-            node.remove(place.node)
-            place.remove()
-            left = [child for child in body.children if child is not place]
-            target = left[min(at, len(left) - 1)]
-            self.call_after_refresh(_focus_in, target)
-        elif node.move(place.node, step):
-            at = body.children.index(place)
+            index = body.children.index(field_widget)
+            node.remove(field_widget.node)
+            field_widget.remove()
+            remaining = [child for child in body.children if child is not field_widget]
+            target = remaining[min(index, len(remaining) - 1)]
+            self.call_after_refresh(_focus, target)
+        elif node.move(field_widget.node, step):
+            index = body.children.index(field_widget)
             if step < 0:
-                body.move_child(place, before=at - 1)
+                body.move_child(field_widget, before=index - 1)
             else:
-                body.move_child(place, after=at + 1)
-            place.scroll_visible(animate=False)
+                body.move_child(field_widget, after=index + 1)
+            field_widget.scroll_visible(animate=False)
         for child in body.children:
-            if isinstance(child, Place):
+            if isinstance(child, FieldWidget):
                 child.refresh_state()
         self.refresh_state()
         self.post_message(self.Edited(self))
 
 
 class ArrayBlock(ListBlock):
-    """A list of items."""
+    """An array of items."""
 
     node: ArrayNode
 
-    def added(self) -> Node:
+    def add_node(self) -> Node:
         return self.node.add()
 
-    def one(self) -> str:
+    def item_name(self) -> str:
         return self.node.field.item.title or "an item"
 
 
 class MapBlock(ListBlock):
-    """Names and values."""
+    """A map of names to values."""
 
     node: MapNode
 
-    def added(self) -> Node:
+    def add_node(self) -> Node:
         return self.node.add().node
 
-    def one(self) -> str:
+    def item_name(self) -> str:
         return "a name and value"
 
 
 class ChoiceBlock(Block):
-    """Alternatives of which one is shown, with a list to choose it from."""
+    """Alternatives (`oneOf`, `anyOf`): the chosen one, with a list to choose another."""
 
     node: ChoiceNode
 
-    def parts(self) -> Iterator[Widget]:
-        yield _Alternatives(self._chosen())
+    def body_widgets(self) -> Iterator[Widget]:
+        yield _Alternatives(self._chosen_title())
         body = self.node.body
         if body is not None:
-            yield place_for(body, self._references, header=False)
+            yield make_field_widget(body, self._references, header=False)
 
-    def _chosen(self) -> Content:
+    def _chosen_title(self) -> Content:
         if self.node.chosen is None:
             return Content("null" if self.node.null else "choose…").stylize("$foreground-muted")
         return safe_line(self.node.field.variants[self.node.chosen].title, 60)
 
     def summary(self) -> Content:
-        return self._chosen() if self.folded else Content()
+        return self._chosen_title() if self.folded else Content()
 
     @on(Picker.Wanted)
-    def _open(self, event: Picker.Wanted) -> None:
+    def _open_choices(self, event: Picker.Wanted) -> None:
         event.stop()
         choices = [
             Choice(number, variant.title, variant.description)
@@ -417,31 +417,31 @@ class ChoiceBlock(Block):
             near=event.picker.region,
             typed=event.typed,
         )
-        self.app.push_screen(screen, self._take)
+        self.app.push_screen(screen, self._alternative_picked)
 
     @on(Picker.Turned)
-    def _turn(self, event: Picker.Turned) -> None:
+    def _step_alternative(self, event: Picker.Turned) -> None:
         event.stop()
-        at = self.node.chosen
+        chosen = self.node.chosen
         count = len(self.node.field.variants)
-        self.choose((at + event.step) % count if at is not None else 0)
+        self.choose((chosen + event.step) % count if chosen is not None else 0)
 
-    def _take(self, choice: Choice[int] | None) -> None:
+    def _alternative_picked(self, choice: Choice[int] | None) -> None:
         if choice is not None:
             self.choose(choice.value)
 
     def choose(self, number: int) -> None:
-        """Show another alternative; what was typed into the one before is kept."""
+        """Show another alternative; what was typed into the previous one is kept."""
         if number == self.node.chosen:
             return
         self.node.choose(number)
         body = self.body
         for child in list(body.children):
-            if isinstance(child, Place):
+            if isinstance(child, FieldWidget):
                 child.remove()
         if self.node.body is not None:
-            body.mount(place_for(self.node.body, self._references, header=False))
-        self.query_one(Picker).show(self._chosen())
+            body.mount(make_field_widget(self.node.body, self._references, header=False))
+        self.query_one(Picker).show(self._chosen_title())
         self.node.check_self()
         self.refresh_state()
         self.post_message(self.Edited(self))
@@ -451,23 +451,23 @@ class ChoiceBlock(Block):
 
 
 class _Alternatives(Widget):
-    """The line with the list of alternatives."""
+    """The line with the picker of the alternative."""
 
-    def __init__(self, shown: Content) -> None:
+    def __init__(self, title: Content) -> None:
         super().__init__()
-        self._first = shown
+        self._title = title
 
     def compose(self) -> ComposeResult:
-        yield Picker(self._first)
+        yield Picker(self._title)
 
     def render(self) -> Content:
         return Content("Kind").stylize("$foreground-muted")
 
 
-def _focus_in(widget: Widget) -> None:
+def _focus(widget: Widget) -> None:
     if isinstance(widget, Block):
         widget.focus_inside()
-    elif isinstance(widget, Place):
+    elif isinstance(widget, FieldWidget):
         widget.focus_editor()
     elif widget.focusable:
         widget.focus()

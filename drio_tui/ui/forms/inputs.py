@@ -1,7 +1,7 @@
-"""The single editors of a form: a box, a row of segments, a picker, a list to pick from.
+"""The editors of single values in a form: a text area, a row of segments, a picker.
 
-What is typed is kept as it is; what is shown of it is safe: characters that could act on the terminal or
-hide are drawn as one symbol each, so that the cursor stays where it belongs.
+The value stays as typed; only the display is sanitized: characters that could control the terminal or are hidden
+are drawn as one symbol each, so that the cursor position stays right.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from drio_tui.text import visible
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.textual_internals import forget_watchers
-from drio_tui.ui.widgets.line_editor import drawn
+from drio_tui.ui.widgets.line_editor import sanitized_same_length
 from drio_tui.ui.widgets.sanitize import safe_line
 
 
 class TextEditor(TextArea, inherit_bindings=False):
-    """Several lines of text. Tab leaves it; F6 and F7 are keys of the page it is on, where Textual selects text."""
+    """A text area. Tab leaves it; F6 and F7, which Textual uses to select text, are left to the page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        one for one in TextArea.BINDINGS if not isinstance(one, Binding) or one.key not in ("f6", "f7")
+        binding for binding in TextArea.BINDINGS if not isinstance(binding, Binding) or binding.key not in ("f6", "f7")
     ]
 
     def __init__(self, text: str, *, placeholder: str = "", classes: str = "") -> None:
@@ -46,23 +46,23 @@ class TextEditor(TextArea, inherit_bindings=False):
         )
 
     @on(events.Unmount)
-    def _forget_watching(self) -> None:
-        """Be forgotten by the app: textual keeps who watches its theme until that changes, closed editors too."""
+    def _stop_watching(self) -> None:
+        """Remove this editor from the app's watchers: Textual keeps those of the theme until it changes."""
         forget_watchers(self.app, self)
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)
         plain = line.plain.replace("\t", " ")
-        safe = drawn(plain)
-        return line if safe == plain else Text(safe, end="", no_wrap=True)
+        sanitized = sanitized_same_length(plain)
+        return line if sanitized == plain else Text(sanitized, end="", no_wrap=True)
 
 
 class Segments(Widget, can_focus=True):
-    """A few alternatives side by side; one of them, or none, is chosen."""
+    """A few alternatives side by side, of which one or none is chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "segments",
-        "Yes or no, a few alternatives",
+        "Segmented choices",
         Key("segments.next", "right,l,space", "choose_next(1)", "Next", show=False, palette=False),
         Key("segments.previous", "left,h", "choose_next(-1)", "Previous", show=False, palette=False),
     )
@@ -92,7 +92,7 @@ class Segments(Widget, can_focus=True):
         return Content.assemble(*parts)
 
     def pick(self, number: int) -> None:
-        """Choose as a person would."""
+        """Choose an alternative, as the user does, and post `Chosen`."""
         if 0 <= number < len(self._labels) and number != self.chosen:
             self.chosen = number
             self.post_message(self.Chosen(self, number))
@@ -104,7 +104,7 @@ class Segments(Widget, can_focus=True):
             self.pick((self.chosen + step) % len(self._labels))
 
     def on_key(self, event: events.Key) -> None:
-        """A letter chooses the alternative that begins with it (y, n)."""
+        """Choose the alternative that begins with the typed letter (y, n)."""
         char = (event.character or "").casefold()
         if len(char) != 1 or not char.isalpha() or char in "hjkl":
             return
@@ -115,27 +115,27 @@ class Segments(Widget, can_focus=True):
                 return
 
     def on_click(self, event: events.Click) -> None:
-        at = 0
+        end = 0
         for number, label in enumerate(self._labels):
-            at += 4 + label.cell_length
-            if event.x < at:
+            end += 4 + label.cell_length
+            if event.x < end:
                 self.pick(number)
                 return
 
 
 class Picker(Widget, can_focus=True):
-    """Shows what is chosen; Enter, a click or typing asks for the list."""
+    """Shows the current choice; Enter, a click or typing opens the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "picker",
         "Choosing from a list",
         Key("picker.open", "enter,space", "open", "Choose", show=False, palette=False),
-        Key("picker.next", "right", "turn(1)", "Next one", show=False, palette=False),
-        Key("picker.previous", "left", "turn(-1)", "One before", show=False, palette=False),
+        Key("picker.next", "right", "turn(1)", "Next choice", show=False, palette=False),
+        Key("picker.previous", "left", "turn(-1)", "Previous choice", show=False, palette=False),
     )
 
     class Wanted(Message):
-        """The list is wanted; `typed` is what was typed to ask for it."""
+        """The list should open; `typed` is the text typed to open it."""
 
         def __init__(self, picker: Picker, typed: str) -> None:
             super().__init__()
@@ -143,32 +143,32 @@ class Picker(Widget, can_focus=True):
             self.typed = typed
 
     class Turned(Message):
-        """The next or previous one is wanted, without the list."""
+        """The next or previous choice should be chosen, without the list."""
 
         def __init__(self, picker: Picker, step: int) -> None:
             super().__init__()
             self.picker = picker
             self.step = step
 
-    def __init__(self, shown: Content, *, classes: str = "") -> None:
+    def __init__(self, label: Content, *, classes: str = "") -> None:
         super().__init__(classes=classes)
-        self._shown = shown
+        self._label = label
         self._typed = ""
 
-    def show(self, shown: Content) -> None:
+    def show(self, label: Content) -> None:
         """Show another choice."""
-        self._shown = shown
+        self._label = label
         self.refresh()
 
     @property
     def shown(self) -> str:
-        """The text it shows."""
-        return self._shown.plain
+        """The text of the current choice."""
+        return self._label.plain
 
     def render(self) -> Content:
         width = max(1, self.content_size.width - 2)
-        shown = self._shown.truncate(width, ellipsis=True)
-        return Content.assemble(shown, " " * (width - shown.cell_length), (" ▾", "$foreground-muted"))
+        label = self._label.truncate(width, ellipsis=True)
+        return Content.assemble(label, " " * (width - label.cell_length), (" ▾", "$foreground-muted"))
 
     def action_open(self) -> None:
         self.post_message(self.Wanted(self, ""))
@@ -180,11 +180,11 @@ class Picker(Widget, can_focus=True):
         if event.is_printable and event.character and event.character.isalnum():
             event.stop()
             if not self._typed:
-                self.call_later(self._want)
+                self.call_later(self._post_wanted)
             self._typed += event.character
 
-    def _want(self) -> None:
-        """Ask for one list, with all the letters that came at once."""
+    def _post_wanted(self) -> None:
+        """Open the list once for all letters that were typed together."""
         typed, self._typed = self._typed, ""
         self.post_message(self.Wanted(self, typed))
 

@@ -1,4 +1,4 @@
-"""The whole object as JSON, on a tab of its own. Secrets are left out of it."""
+"""The tab with the whole object as JSON, without secrets."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from drio_tui.ui.widgets.sanitize import safe_line
 
 
 class FormPage(VerticalScroll, can_focus=False):
-    """What stands on one tab."""
+    """The content of one tab."""
 
 
 class WholeJson(FormPage):
-    """The JSON view. Text that does not parse is kept as `draft` until it does, or is dropped."""
+    """The JSON view. Text that does not parse is kept as `draft` until it parses or is discarded."""
 
     def __init__(self, model: FormModel, *, id: str) -> None:
         super().__init__(id=id)
@@ -31,42 +31,42 @@ class WholeJson(FormPage):
         self._area: TextEditor | None = None
         self._error = ""
         self.draft: str | None = None
-        """Text that does not parse."""
+        """Text that does not parse; None if there is none."""
 
     @property
     def text(self) -> str:
-        """What would be edited: the draft, or the object as the fields hold it."""
+        """The text to edit: the draft, or the object from the fields."""
         return self.draft if self.draft is not None else pretty(self._model.value(secrets=False))
 
     def show(self) -> AwaitComplete:
-        """Fill the page anew; awaiting it waits until it is there."""
+        """Fill the page again; await the result to wait until it is mounted."""
         self._shown = text = self.text
-        gone = self.remove_children()
+        removed = self.remove_children()
         if len(text) > TOO_LONG:
             self._area = None
-            words = f"{len(text):,} characters are too many to edit here; the fields, and $EDITOR, can edit them."
-            return AwaitComplete(gone, self.mount(Static(Content(words).stylize("$foreground-muted"))))
+            message = f"{len(text):,} characters are too many to edit here; the fields, and $EDITOR, can edit them."
+            return AwaitComplete(removed, self.mount(Static(Content(message).stylize("$foreground-muted"))))
         self._area = TextEditor(text, classes="-whole")
         error = safe_line(f"✗ not taken over: {self._error}", 300, "$text-error") if self._error else Content()
-        return AwaitComplete(gone, self.mount(self._area, Static(error, classes="-json-error")))
+        return AwaitComplete(removed, self.mount(self._area, Static(error, classes="-json-error")))
 
     def focus_text(self) -> None:
-        """Take the focus to the text; to be called when it is there."""
+        """Focus the text; call it once the page is filled."""
         if self._area is not None and self._area.is_attached and self.display:
             self._area.focus()
 
     def drop(self) -> None:
-        """Forget the draft."""
+        """Discard the draft."""
         self.draft, self._error = None, ""
 
     def take_edits(self) -> bool:
-        """Take over what was typed, if anything was; whether the fields hold something else now."""
+        """Apply the typed text, if it was edited; return whether the fields have changed."""
         if self._area is None or (self._area.text == self._shown and self.draft is None):
             return False
         return self.take(self._area.text)
 
     def take(self, text: str) -> bool:
-        """Take over the object from text; text that does not parse becomes the draft."""
+        """Apply the object in `text` to the fields; return False if it does not parse, and keep it as the draft."""
         try:
             value: Any = loads(text)
             if not isinstance(value, dict):

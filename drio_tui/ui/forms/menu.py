@@ -1,4 +1,4 @@
-"""What can be done with a field beyond typing into it."""
+"""The menu of a form field: reset, leave out, null, edit as JSON, move."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from drio_tui.schema.leaves import JsonNode, SecretLeaf
 from drio_tui.schema.lists import ArrayNode, MapNode
 from drio_tui.schema.nodes import Node
 from drio_tui.ui.dialogs.select_dialog import Choice
-from drio_tui.ui.forms.field_widget import Place
+from drio_tui.ui.forms.field_widget import FieldWidget
 from drio_tui.ui.forms.group_widgets import ListBlock
 
 if TYPE_CHECKING:
@@ -19,47 +19,52 @@ if TYPE_CHECKING:
 _STEPS = {"up": -1, "down": 1, "remove": 0}
 
 
-def deeds(place: Place) -> list[Choice[str]]:
-    """The menu of a place, for `do`: only what would change something."""
-    node = place.node
-    found: list[Choice[str]] = []
+def menu_items(field_widget: FieldWidget) -> list[Choice[str]]:
+    """Return the menu of a field, for `run_menu_item`: only items that would change something."""
+    node = field_widget.node
+    items: list[Choice[str]] = []
     if isinstance(node, ArrayNode | MapNode):
-        found.append(Choice("add", "Add one"))
+        items.append(Choice("add", "Add one"))
     if node.touched:
-        found.append(Choice("reset", "Reset", "to how it was"))
+        items.append(Choice("reset", "Reset", "to how it was"))
     value = node.value()
     secret = isinstance(node, SecretLeaf)
-    if not node.field.required and (value is not MISSING or secret) and not place.is_item and node.parent is not None:
-        found.append(Choice("clear", "Remove the secret" if secret else "Leave out", "as if it had never been set"))
+    if (
+        not node.field.required
+        and (value is not MISSING or secret)
+        and not field_widget.is_item
+        and node.parent is not None
+    ):
+        items.append(Choice("clear", "Remove the secret" if secret else "Leave out", "as if it had never been set"))
     if node.field.nullable and value is not None:
-        found.append(Choice("null", "Set to null"))
+        items.append(Choice("null", "Set to null"))
     if isinstance(node, JsonNode):
         if node.field.kind != "json" and not node.too_long:
-            found.append(Choice("fields", "Edit in fields"))
+            items.append(Choice("fields", "Edit in fields"))
     elif not has_secret(node) and node.parent is not None:
-        found.append(Choice("json", "Edit as JSON"))
-    item = _item(place)
-    if item is not None:
-        what = "this" if item is place else "the whole item"
-        found += [
+        items.append(Choice("json", "Edit as JSON"))
+    enclosing = _enclosing_item(field_widget)
+    if enclosing is not None:
+        what = "this" if enclosing is field_widget else "the whole item"
+        items += [
             Choice("up", f"Move {what} up", "Alt+↑"),
             Choice("down", f"Move {what} down", "Alt+↓"),
             Choice("remove", f"Remove {what}"),
         ]
-    return found
+    return items
 
 
-def do(form: SchemaForm, place: Place, deed: str) -> None:
-    """Do one of the resources that `deeds` offered."""
-    node = place.node
-    if deed in _STEPS:
-        form.shift(place, _STEPS[deed])
+def run_menu_item(form: SchemaForm, field_widget: FieldWidget, item: str) -> None:
+    """Run an item of `menu_items`."""
+    node = field_widget.node
+    if item in _STEPS:
+        form.move_item(field_widget, _STEPS[item])
         return
-    if deed == "add":
-        if isinstance(place, ListBlock):
-            place.add()
+    if item == "add":
+        if isinstance(field_widget, ListBlock):
+            field_widget.add()
         return
-    match deed:
+    match item:
         case "reset":
             node.reset()
         case "clear":
@@ -70,32 +75,39 @@ def do(form: SchemaForm, place: Place, deed: str) -> None:
             node = to_json(node)
         case "fields" if isinstance(node, JsonNode):
             node = to_fields(node)
-    form.redraw(place, node)
+    form.redraw(field_widget, node)
 
 
-def json_deeds(draft: bool) -> list[Choice[str]]:
-    """The menu of the JSON view."""
-    found = [Choice("outside", "Edit in $EDITOR")]
+def json_menu_items(draft: bool) -> list[Choice[str]]:
+    """Return the menu of the JSON view."""
+    items = [Choice("outside", "Edit in $EDITOR")]
     if draft:
-        found.insert(0, Choice("drop", "Forget this text", "back to what the fields hold"))
-    return found
+        items.insert(0, Choice("drop", "Forget this text", "back to what the fields hold"))
+    return items
 
 
-def do_json(form: SchemaForm, deed: str) -> None:
-    """Do one of the resources that `json_deeds` offered."""
-    if deed == "drop":
-        form.drop_draft()
+def run_json_menu_item(form: SchemaForm, item: str) -> None:
+    """Run an item of `json_menu_items`."""
+    if item == "drop":
+        form.discard_json_text()
     else:
         form.action_outside()
 
 
-def _item(place: Place) -> Place | None:
-    """The place, or the nearest one above, that stands in a list."""
-    node: Node | None = place.node
-    if place.is_item:
-        return place
+def _enclosing_item(field_widget: FieldWidget) -> FieldWidget | None:
+    """Return the widget, or its nearest ancestor, that is an item of a list or map."""
+    node: Node | None = field_widget.node
+    if field_widget.is_item:
+        return field_widget
     while node is not None and not isinstance(node.parent, ArrayNode | MapNode):
         node = node.parent
     if node is None:
         return None
-    return next((above for above in place.ancestors if isinstance(above, Place) and above.node is node), None)
+    return next(
+        (
+            ancestor
+            for ancestor in field_widget.ancestors
+            if isinstance(ancestor, FieldWidget) and ancestor.node is node
+        ),
+        None,
+    )

@@ -1,4 +1,4 @@
-"""The form widget: tabs that are filled when first shown, errors where they belong, a JSON view of the whole."""
+"""The form widget: tabs that are filled when first shown, errors at their fields, and a JSON view of the object."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.forms import menu
 from drio_tui.ui.forms.field_row import FieldRow
-from drio_tui.ui.forms.field_widget import Place, once_mounted
-from drio_tui.ui.forms.group_widgets import Block, ListBlock, place_for
+from drio_tui.ui.forms.field_widget import FieldWidget, once_mounted
+from drio_tui.ui.forms.group_widgets import Block, ListBlock, make_field_widget
 from drio_tui.ui.forms.json_page import FormPage, WholeJson
 from drio_tui.ui.forms.tabs import TabStrip
 from drio_tui.ui.widgets.sanitize import safe_line
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 JSON_TAB = "JSON"
 NARROW = 60
-"""Cells of width below which labels stand over their editors."""
+"""Cells of width below which labels are placed above their editors."""
 
 
 class SchemaForm(Widget):
-    """A form over a model.
+    """A form for a model.
 
-    `references` gives, by path pattern (`binding.integrationOperationId`, `nextToolIds[]`), what a member
-    can refer to; `groups` puts members on tabs by title; `note` says where the schema is from. With
+    `references` gives, by path pattern (`binding.integrationOperationId`, `nextToolIds[]`), what a property
+    can refer to; `groups` assigns properties to tabs by title; `note` says where the schema is from. With
     `json_view`, the last tab is the whole object as JSON.
     """
 
@@ -75,7 +75,7 @@ class SchemaForm(Widget):
             return self.form
 
     class Submitted(Message):
-        """The form is to be saved and nothing is wrong by the schema: `value` whole, `patch` what changed."""
+        """The form should be saved and is valid by its schema; `value` is the whole object, `patch` the changes."""
 
         def __init__(self, form: SchemaForm, value: Any, patch: dict[str, Any]) -> None:
             super().__init__()
@@ -88,9 +88,9 @@ class SchemaForm(Widget):
             return self.form
 
     class NewWanted(Message):
-        """Something new is to be made for the reference at `path` (of `pattern`); answer with `refer`.
+        """A resource should be created for the reference at `path` (of `pattern`); then call `refer`.
 
-        `name` is what it is to be called, empty where nothing was typed.
+        `name` is its name, empty if none was typed.
         """
 
         def __init__(self, form: SchemaForm, path: str, pattern: str, name: str = "") -> None:
@@ -118,14 +118,14 @@ class SchemaForm(Widget):
         super().__init__(id=id, classes=classes)
         self.model = model
         self._references = references or {}
-        self._wanted = groups
+        self._group_config = groups
         self._note = note
         self._json_view = json_view and model.field.kind == "object"
         self._groups = model.groups(groups)
         self._current = 0
-        self._said = Content()
+        self._shown_notes = Content()
         self._filled: set[int] = set()
-        self._whole: WholeJson | None = None
+        self._json_page: WholeJson | None = None
         self._removing: list[Awaitable[object]] = []
         self._mounting: Awaitable[object] | None = None
 
@@ -143,7 +143,7 @@ class SchemaForm(Widget):
             name = f"page-{number}"
             page = FormPage(id=name)
             if self._is_json(number):
-                page = self._whole = WholeJson(self.model, id=name)
+                page = self._json_page = WholeJson(self.model, id=name)
             page.display = number == 0
             yield page
         note = Static(id="form-note")
@@ -151,14 +151,14 @@ class SchemaForm(Widget):
         yield note
 
     @property
-    def _strip(self) -> TabStrip | None:
-        """The line of tabs, where there is more than one; it is always the first child."""
+    def _tab_strip(self) -> TabStrip | None:
+        """The line of tabs, if there is more than one tab; it is always the first child."""
         first = self.children[0] if self.children else None
         return first if isinstance(first, TabStrip) else None
 
     def on_mount(self) -> None:
         self._fill(0)
-        self._say()
+        self._update_status()
 
     def on_resize(self, event: events.Resize) -> None:
         narrow = event.size.width < NARROW
@@ -174,7 +174,7 @@ class SchemaForm(Widget):
         return self._json_view and number == len(self._groups)
 
     def _fill(self, number: int) -> None:
-        """Put the places on a tab, once; the JSON view is made anew each time."""
+        """Fill a tab with its field widgets, once; the JSON view is filled each time."""
         page = self._page(number)
         if isinstance(page, WholeJson):
             self._mounting = page.show()
@@ -183,27 +183,27 @@ class SchemaForm(Widget):
             return
         self._filled.add(number)
         nodes = [node for node in self.model.nodes_of(self._groups[number]) if not hidden(node)]
-        alone = len(nodes) == 1 and len(self._groups) > 1
-        places: list[Widget] = [place_for(node, self._references, header=not alone) for node in nodes]
-        nothing = Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))
-        self._mounting = AwaitComplete(*self._removing, page.mount(*(places or [nothing])))
+        is_single = len(nodes) == 1 and len(self._groups) > 1
+        widgets: list[Widget] = [make_field_widget(node, self._references, header=not is_single) for node in nodes]
+        empty = Static(Content("Nothing to fill in here.").stylize("$foreground-muted"))
+        self._mounting = AwaitComplete(*self._removing, page.mount(*(widgets or [empty])))
         self._removing = []
 
     def load(self, base: dict[str, Any] | None) -> None:
-        """Start over from what was loaded anew."""
+        """Fill the form from `base`, which was loaded again."""
         self.model.load(base)
-        if self._whole is not None:
-            self._whole.drop()
+        if self._json_page is not None:
+            self._json_page.drop()
         self._rebuild()
 
     def _rebuild(self) -> None:
-        """Make the tabs anew from the model; their titles stay."""
+        """Fill the tabs again from the model; their titles stay."""
         self._empty_pages()
         self._fill(self._current)
-        self._say()
+        self._update_status()
 
     def _empty_pages(self) -> None:
-        groups = self.model.groups(self._wanted)
+        groups = self.model.groups(self._group_config)
         if [group.title for group in groups] == [group.title for group in self._groups]:
             self._groups = groups
         self._filled.clear()
@@ -212,9 +212,9 @@ class SchemaForm(Widget):
     # -- tabs -------------------------------------------------------------------------------------
 
     @property
-    def has_draft(self) -> bool:
-        """Whether the JSON view holds text that does not parse."""
-        return self._whole is not None and self._whole.draft is not None
+    def has_invalid_json(self) -> bool:
+        """Whether the JSON view contains text that does not parse."""
+        return self._json_page is not None and self._json_page.draft is not None
 
     @property
     def current(self) -> int:
@@ -222,35 +222,35 @@ class SchemaForm(Widget):
         return self._current
 
     def show_tab(self, number: int, *, focus: bool = True) -> None:
-        """Show a tab, filling it when it is shown for the first time."""
+        """Show a tab; it is filled when it is first shown."""
         if not 0 <= number < len(self.titles) or number == self._current:
             return
-        self._leave_json()
+        self._apply_json_edits()
         self._page(self._current).display = False
         self._current = number
         page = self._page(number)
         self._fill(number)
         page.display = True
-        if self._strip is not None:
-            self._strip.chosen = number
+        if self._tab_strip is not None:
+            self._tab_strip.chosen = number
         if focus:
-            self._soon(self.focus_first)
-        self._say()
+            self._after_mounting(self.focus_first)
+        self._update_status()
 
-    def _soon(self, do: Callable[[], None]) -> None:
-        """Call `do` when what the current tab was filled with is there."""
+    def _after_mounting(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the content of the current tab is mounted."""
         if self._mounting is not None:
-            once_mounted(self, self._mounting, do)
+            once_mounted(self, self._mounting, callback)
 
     @on(TabStrip.Chosen)
     def _tab_chosen(self, event: TabStrip.Chosen) -> None:
         event.stop()
         self.show_tab(event.number, focus=False)
         if event.enter:
-            self._soon(self.focus_first)
+            self._after_mounting(self.focus_first)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys for other tabs are none where there are none, and who shows the whole has the key for editing it."""
+        """Hide the keys for tabs if there is only one, and that for the external editor without a JSON view."""
         if action == "outside":
             return self._json_view
         return action != "tab" or len(self.titles) > 1
@@ -263,11 +263,11 @@ class SchemaForm(Widget):
         page.scroll_relative(y=pages * max(1, page.size.height - 2), animate=False)
 
     def focus_first(self) -> None:
-        """Take the focus to the first field of the tab."""
+        """Focus the first field of the tab."""
         page = self._page(self._current)
-        for place in page.query(Place):
-            if isinstance(place, FieldRow) or (isinstance(place, Block) and place.has_header):
-                place.focus_editor()
+        for field_widget in page.query(FieldWidget):
+            if isinstance(field_widget, FieldRow) or (isinstance(field_widget, Block) and field_widget.has_header):
+                field_widget.focus_editor()
                 return
         for widget in page.query("*"):
             if widget.focusable:
@@ -275,37 +275,37 @@ class SchemaForm(Widget):
                 return
 
     def focus_soon(self) -> None:
-        """The same once the tab is there as the model has it now: what it had before may still be going away."""
-        self._soon(self.focus_first)
+        """Focus the first field once the tab shows the current model; old widgets may not be removed yet."""
+        self._after_mounting(self.focus_first)
 
     # -- the JSON view ----------------------------------------------------------------------------
 
-    def _leave_json(self) -> bool:
-        """Take over what was typed into the JSON view; whether the fields have to be drawn anew."""
-        if self._whole is None or not self._is_json(self._current) or not self._whole.take_edits():
+    def _apply_json_edits(self) -> bool:
+        """Apply the edits of the JSON view; return whether the fields have to be filled again."""
+        if self._json_page is None or not self._is_json(self._current) or not self._json_page.take_edits():
             return False
         self._empty_pages()
         self.post_message(self.Changed(self))
         return True
 
-    def drop_draft(self) -> None:
-        """Forget text of the JSON view that does not parse."""
-        if self._whole is None:
+    def discard_json_text(self) -> None:
+        """Discard the text of the JSON view that does not parse."""
+        if self._json_page is None:
             return
-        self._whole.drop()
+        self._json_page.drop()
         if self._is_json(self._current):
             self._fill(self._current)
-            self._soon(self.focus_first)
-        self._say()
+            self._after_mounting(self.focus_first)
+        self._update_status()
 
     def action_outside(self) -> None:
-        """Edit the whole as JSON in the person's own editor."""
+        """Edit the whole object as JSON in the user's editor."""
         from drio_tui.ui.forms.external_editor import NoEditor, edit_outside  # tempfile and subprocess, rarely needed
 
-        if self._whole is None:
+        if self._json_page is None:
             return
-        self._leave_json()
-        text = self._whole.text
+        self._apply_json_edits()
+        text = self._json_page.text
         try:
             edited = edit_outside(self.app, text)
         except NoEditor as error:
@@ -313,60 +313,60 @@ class SchemaForm(Widget):
             return
         if edited is None or edited == text:
             return
-        if self._whole.take(edited):
+        if self._json_page.take(edited):
             self._rebuild()
             self.post_message(self.Changed(self))
         elif self._is_json(self._current):
             self._fill(self._current)
         else:
             self.show_tab(len(self._groups))
-        self._say()
+        self._update_status()
 
-    # -- what is wrong ----------------------------------------------------------------------------
+    # -- errors -----------------------------------------------------------------------------------
 
     def validate(self) -> bool:
-        """Check everything; errors are shown where they belong, and the first one gets the focus."""
-        if self._leave_json():
+        """Check all fields, show their errors and focus the first one; return whether the form is valid."""
+        if self._apply_json_edits():
             self._fill(self._current)
-        wrong = bool(self.model.check()) or self.has_draft
+        invalid = bool(self.model.check()) or self.has_invalid_json
         self._show_errors()
-        if wrong:
+        if invalid:
             self._focus_error(self.model.failing())
-        return not wrong
+        return not invalid
 
     def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
-        """Show what the server found on the fields it names; gives back what names no field."""
-        left = self.model.apply_errors(errors)
+        """Show the server's errors at their fields; return those that belong to no field."""
+        unmatched = self.model.apply_errors(errors)
         self._show_errors()
         self._focus_error([node for node in self.model.failing() if node.refused])
-        return left
+        return unmatched
 
     def _show_errors(self) -> None:
-        for place in self.query(Place):
-            place.refresh_state()
-        self._say()
+        for field_widget in self.query(FieldWidget):
+            field_widget.refresh_state()
+        self._update_status()
 
-    def _say(self) -> None:
-        """Bring the tabs' counts and the line at the bottom up to date."""
+    def _update_status(self) -> None:
+        """Update the error counts of the tabs and the line at the bottom."""
         failing = self.model.failing()
         counts = [0] * len(self.titles)
         for node in failing:
             counts[self._tab_of(node)] += len(node.errors) if node is not self.model.root else 0
-        if self.has_draft:
+        if self.has_invalid_json:
             counts[-1] += 1
-        if self._strip is not None:
-            self._strip.count(counts)
+        if self._tab_strip is not None:
+            self._tab_strip.count(counts)
         parts: list[Content] = []
         parts += [safe_line(f"✗ {text}", 300, "$text-error") for text in self.model.root.errors]
-        if self.has_draft and not self._is_json(self._current):
+        if self.has_invalid_json and not self._is_json(self._current):
             parts.append(safe_line("✗ The JSON view holds text that does not parse.", 200, "$text-error"))
         if self._note and not parts:
             parts.append(safe_line(self._note, 300, "$foreground-muted"))
-        said = Content("\n").join(parts)
-        if said != self._said:  # it would lay out the whole screen anew
-            self._said = said
+        notes = Content("\n").join(parts)
+        if notes != self._shown_notes:  # updating lays out the whole screen again
+            self._shown_notes = notes
             note = self.query_one("#form-note", Static)
-            note.update(said)
+            note.update(notes)
             note.display = bool(parts)
 
     def _tab_of(self, node: Node) -> int:
@@ -374,162 +374,164 @@ class SchemaForm(Widget):
         while top.parent is not None and top.parent is not self.model.root:
             top = top.parent
         for number, group in enumerate(self._groups):
-            if any(one is top for one in self.model.nodes_of(group)):
+            if any(member is top for member in self.model.nodes_of(group)):
                 return number
         return 0
 
     def _focus_error(self, failing: list[Node]) -> None:
-        below = [node for node in failing if node is not self.model.root]
-        if below:
-            self.show_node(below[0])
-        elif self.has_draft:
+        nodes = [node for node in failing if node is not self.model.root]
+        if nodes:
+            self.show_node(nodes[0])
+        elif self.has_invalid_json:
             self.show_tab(len(self._groups))
 
     def show_node(self, node: Node) -> None:
-        """Show the tab a node stands on, unfold what hides it, and focus its editor."""
+        """Show the tab of a node, unfold its ancestors, and focus its editor."""
         self.show_tab(self._tab_of(node), focus=False)
-        self._soon(lambda: self._focus_node(node))
+        self._after_mounting(lambda: self._focus_node(node))
 
     def _focus_node(self, node: Node) -> None:
-        place = self.place_of(node)
-        if place is None:
+        field_widget = self.place_of(node)
+        if field_widget is None:
             return
-        for above in place.ancestors:
-            if isinstance(above, Block):
-                above.folded = False
-        place.focus_editor()
+        for ancestor in field_widget.ancestors:
+            if isinstance(ancestor, Block):
+                ancestor.folded = False
+        field_widget.focus_editor()
 
-    def place_of(self, node: Node) -> Place | None:
-        """The widget of a node, or of the nearest one above that has one; None before its tab was shown."""
-        places = {id(place.node): place for place in self.query(Place)}
-        at: Node | None = node
-        while at is not None:
-            if id(at) in places:
-                return places[id(at)]
-            at = at.parent
+    def place_of(self, node: Node) -> FieldWidget | None:
+        """Return the widget of a node, or of its nearest ancestor that has one; None before its tab was shown."""
+        widgets = {id(field_widget.node): field_widget for field_widget in self.query(FieldWidget)}
+        current: Node | None = node
+        while current is not None:
+            if id(current) in widgets:
+                return widgets[id(current)]
+            current = current.parent
         return None
 
     def action_next_error(self) -> None:
         failing = [node for node in self.model.failing() if node is not self.model.root]
         if not failing:
             return
-        here = self._focused_place()
+        focused = self._focused_place()
         numbers = {id(node): number for number, node in enumerate(failing)}
-        at = numbers.get(id(here.node), -1) if here is not None else -1
-        self.show_node(failing[(at + 1) % len(failing)])
+        index = numbers.get(id(focused.node), -1) if focused is not None else -1
+        self.show_node(failing[(index + 1) % len(failing)])
 
     def action_save(self) -> None:
         if self.validate():
             self.post_message(self.Submitted(self, self.model.value(), self.model.to_patch()))
 
-    # -- what places say --------------------------------------------------------------------------
+    # -- messages of field widgets ----------------------------------------------------------------
 
-    @on(Place.Edited)
-    def _edited(self, event: Place.Edited) -> None:
+    @on(FieldWidget.Edited)
+    def _edited(self, event: FieldWidget.Edited) -> None:
         event.stop()
-        for above in event.place.ancestors:
-            if isinstance(above, Block):
-                above.refresh_summary()
-            if above is self:
+        for ancestor in event.field_widget.ancestors:
+            if isinstance(ancestor, Block):
+                ancestor.refresh_summary()
+            if ancestor is self:
                 break
-        # Typing costs no walk over the form while there is nothing wrong.
-        here = event.place.node
-        strip = self._strip
-        counted = (strip is not None and any(strip.counts)) or bool(self.model.root.errors)
-        if counted or here.errors or any(child.errors for child in here.children()):
-            self._say()
+        # While there are no errors, typing does not need a walk over the form.
+        node = event.field_widget.node
+        strip = self._tab_strip
+        has_counts = (strip is not None and any(strip.counts)) or bool(self.model.root.errors)
+        if has_counts or node.errors or any(child.errors for child in node.children()):
+            self._update_status()
         self.post_message(self.Changed(self))
 
-    @on(Place.NewWanted)
-    def _new_wanted(self, event: Place.NewWanted) -> None:
+    @on(FieldWidget.CreateRequested)
+    def _create_requested(self, event: FieldWidget.CreateRequested) -> None:
         event.stop()
-        node = event.place.node
+        node = event.field_widget.node
         path = ".".join(map(str, node.path))
         self.post_message(self.NewWanted(self, path, node.field.pattern, event.name))
 
     def refer(self, path: str, value: str) -> None:
-        """Refer, at `path`, to something that was just made."""
+        """Set the reference at `path` to a resource that was just created."""
         node, rest = self.model.nearest(path)
-        place = self.place_of(node)
-        if not rest and isinstance(place, FieldRow):
-            place.set_reference(value)
-            place.focus_editor()
+        field_widget = self.place_of(node)
+        if not rest and isinstance(field_widget, FieldRow):
+            field_widget.set_reference(value)
+            field_widget.focus_editor()
 
-    @on(Place.Shifted)
-    def _shifted(self, event: Place.Shifted) -> None:
+    @on(FieldWidget.MoveRequested)
+    def _move_requested(self, event: FieldWidget.MoveRequested) -> None:
         event.stop()
-        self.shift(event.place, event.step)
+        self.move_item(event.field_widget, event.step)
 
-    def shift(self, place: Place, step: int) -> None:
-        """Move the item that a place stands in, or is, by `step`; take it away when `step` is 0."""
-        around = (one for one in (place, *place.ancestors) if isinstance(one, Place))
-        item = next((one for one in around if one.is_item), None)
-        holder = next((one for one in around if isinstance(one, ListBlock)), None)
+    def move_item(self, field_widget: FieldWidget, step: int) -> None:
+        """Move the item that a widget is, or is in, by `step`; remove it if `step` is 0."""
+        enclosing = (widget for widget in (field_widget, *field_widget.ancestors) if isinstance(widget, FieldWidget))
+        item = next((widget for widget in enclosing if widget.is_item), None)
+        holder = next((widget for widget in enclosing if isinstance(widget, ListBlock)), None)
         if item is not None and holder is not None:
-            holder.shift(item, step)
+            holder.move_item(item, step)
 
     def action_shift(self, step: int) -> None:
-        place = self._focused_place()
-        if place is not None:
-            self.shift(place, step)
+        field_widget = self._focused_place()
+        if field_widget is not None:
+            self.move_item(field_widget, step)
 
-    def _focused_place(self) -> Place | None:
+    def _focused_place(self) -> FieldWidget | None:
         focused = self.screen.focused if self.is_attached else None
         if focused is None:
             return None
-        return next((node for node in focused.ancestors_with_self if isinstance(node, Place)), None)
+        return next((node for node in focused.ancestors_with_self if isinstance(node, FieldWidget)), None)
 
     # -- the menu of a field ----------------------------------------------------------------------
 
-    @on(Place.MenuWanted)
-    def _menu_wanted(self, event: Place.MenuWanted) -> None:
+    @on(FieldWidget.MenuRequested)
+    def _menu_requested(self, event: FieldWidget.MenuRequested) -> None:
         event.stop()
-        self.open_menu(event.place)
+        self.open_menu(event.field_widget)
 
     def action_menu(self) -> None:
         if self._is_json(self._current):
-            self.app.push_screen(ChooserScreen("JSON", menu.json_deeds(self.has_draft)), self._json_deed)
+            self.app.push_screen(
+                ChooserScreen("JSON", menu.json_menu_items(self.has_invalid_json)), self._json_item_chosen
+            )
             return
-        place = self._focused_place()
-        if place is not None:
-            self.open_menu(place)
+        field_widget = self._focused_place()
+        if field_widget is not None:
+            self.open_menu(field_widget)
 
-    def _json_deed(self, choice: Choice[str] | None) -> None:
+    def _json_item_chosen(self, choice: Choice[str] | None) -> None:
         if choice is not None:
-            menu.do_json(self, choice.value)
+            menu.run_json_menu_item(self, choice.value)
 
-    def open_menu(self, place: Place) -> None:
-        """Offer what can be done with a field."""
-        found = menu.deeds(place)
-        if not found:
+    def open_menu(self, field_widget: FieldWidget) -> None:
+        """Open the menu of a field."""
+        items = menu.menu_items(field_widget)
+        if not items:
             return
 
-        def done(choice: Choice[str] | None) -> None:
+        def item_chosen(choice: Choice[str] | None) -> None:
             if choice is not None:
-                menu.do(self, place, choice.value)
+                menu.run_menu_item(self, field_widget, choice.value)
 
-        title = place.node.field.title or "Field"
-        self.app.push_screen(ChooserScreen(title, found, near=place.region), done)
+        title = field_widget.node.field.title or "Field"
+        self.app.push_screen(ChooserScreen(title, items, near=field_widget.region), item_chosen)
 
-    def redraw(self, place: Place, node: Node) -> None:
-        """Show a place again after its node was changed, or `node` was put in its stead."""
+    def redraw(self, field_widget: FieldWidget, node: Node) -> None:
+        """Show a field again after its node was changed or replaced by `node`."""
         node.check_self()
-        if node is place.node and isinstance(place, FieldRow) and not any(node.children()):
-            place.reload()
+        if node is field_widget.node and isinstance(field_widget, FieldRow) and not any(node.children()):
+            field_widget.reload()
         else:
-            self._replace(place, node)
-        self._say()
+            self._replace(field_widget, node)
+        self._update_status()
         self.post_message(self.Changed(self))
 
-    def _replace(self, place: Place, node: Node) -> None:
-        parent = place.parent
+    def _replace(self, field_widget: FieldWidget, node: Node) -> None:
+        parent = field_widget.parent
         if not isinstance(parent, Widget):
             return
-        bare = isinstance(place, Block) and not place.has_header
-        other = place_for(node, self._references, header=not bare)
-        mounting = parent.mount(other, before=place)
-        place.remove()
-        once_mounted(self, mounting, other.focus_editor)
+        without_header = isinstance(field_widget, Block) and not field_widget.has_header
+        replacement = make_field_widget(node, self._references, header=not without_header)
+        mounting = parent.mount(replacement, before=field_widget)
+        field_widget.remove()
+        once_mounted(self, mounting, replacement.focus_editor)
 
     @on(TextArea.Changed)
     def _json_typed(self, event: TextArea.Changed) -> None:

@@ -1,4 +1,4 @@
-"""The line of tabs over a form, with how many errors each has."""
+"""The line of tabs above a form, with the number of errors on each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from drio_tui.ui.widgets.sanitize import safe_line
 
 
 class TabStrip(Widget, can_focus=True):
-    """Titles side by side; the chosen one is scrolled into view where there is no room for all."""
+    """Titles side by side, scrolled to the chosen one if there is no room for all."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "form_tabs",
@@ -32,7 +32,7 @@ class TabStrip(Widget, can_focus=True):
     """The number of the tab that is shown."""
 
     class Chosen(Message):
-        """Another tab is wanted; with `enter`, the focus goes into it."""
+        """A tab was chosen; with `enter`, the focus should move into it."""
 
         def __init__(self, number: int, *, enter: bool = False) -> None:
             super().__init__()
@@ -46,11 +46,11 @@ class TabStrip(Widget, can_focus=True):
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How many errors each tab shows."""
+        """The number of errors shown on each tab."""
         return tuple(self._errors)
 
     def count(self, errors: Sequence[int]) -> None:
-        """Show how many errors each tab has."""
+        """Show the number of errors on each tab."""
         if list(errors) != self._errors:
             self._errors = list(errors)
             self.refresh()
@@ -67,17 +67,17 @@ class TabStrip(Widget, can_focus=True):
             labels.append(Content.assemble(" ", *parts, " "))
         return labels
 
-    def _first(self, labels: list[Content]) -> int:
-        """The first title shown, so that the chosen one is in view."""
-        first = 0
+    def _first_visible(self, labels: list[Content]) -> int:
+        """Return the index of the first title to show, so that the chosen one is visible."""
+        index = 0
         width = self.content_size.width
-        while first < self.chosen and sum(label.cell_length for label in labels[first : self.chosen + 1]) > width:
-            first += 1
-        return first
+        while index < self.chosen and sum(label.cell_length for label in labels[index : self.chosen + 1]) > width:
+            index += 1
+        return index
 
     def render(self) -> Content:
         labels = self._labels()
-        return Content.assemble(*labels[self._first(labels) :])
+        return Content.assemble(*labels[self._first_visible(labels) :])
 
     def action_go(self, step: int) -> None:
         self.post_message(self.Chosen((self.chosen + step) % len(self._titles)))
@@ -87,9 +87,9 @@ class TabStrip(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         labels = self._labels()
-        at = 0
-        for number in range(self._first(labels), len(labels)):
-            at += labels[number].cell_length
-            if event.x < at:
+        end = 0
+        for number in range(self._first_visible(labels), len(labels)):
+            end += labels[number].cell_length
+            if event.x < end:
                 self.post_message(self.Chosen(number, enter=True))
                 return

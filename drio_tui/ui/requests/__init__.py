@@ -1,1 +1,1 @@
-"""The requests that were made."""
+"""The request log and its screen."""

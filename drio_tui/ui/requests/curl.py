@@ -1,4 +1,4 @@
-"""A logged request as a command for the shell, with the token left to the environment."""
+"""Requests as curl commands for a POSIX shell; tokens and secrets are left to environment variables."""
 
 from __future__ import annotations
 
@@ -12,32 +12,38 @@ from drio_tui.api.redact import HIDDEN
 if TYPE_CHECKING:
     from drio_tui.api.transport import Exchange
 
-# curl sets these by itself, or they belong to our connection alone.
-_OURS = frozenset({"host", "content-length", "connection", "accept-encoding", "user-agent", "authorization", "cookie"})
-_LEFT_OPEN = '"$UPSTREAM_SECRET"'
+# curl sets these itself, or they only concern this program's connection.
+_LEFT_OUT = frozenset(
+    {"host", "content-length", "connection", "accept-encoding", "user-agent", "authorization", "cookie"}
+)
+_HIDDEN_VARIABLE = '"$UPSTREAM_SECRET"'
 
 
 def command(method: str, url: str, headers: Iterable[tuple[str, str]], body: str | None) -> str:
-    """A request of a tool as a curl command: hidden values are left to the environment, all else is quoted."""
-    parts = ["curl", "--request " + shlex.quote(_no_controls(method)), "--url " + _open(_no_controls(url))]
+    """Return a tool's request as a curl command: hidden values are left to a variable, everything else is quoted."""
+    parts = [
+        "curl",
+        "--request " + shlex.quote(_no_controls(method)),
+        "--url " + _quote_with_secrets(_no_controls(url)),
+    ]
     for name, value in headers:
-        if name.lower() not in _OURS - {"authorization"}:
-            parts.append("--header " + _open(_no_controls(f"{name}: {value}")))
+        if name.lower() not in _LEFT_OUT - {"authorization"}:
+            parts.append("--header " + _quote_with_secrets(_no_controls(f"{name}: {value}")))
     if body is not None:
-        parts.append("--data-raw " + _open(body))
+        parts.append("--data-raw " + _quote_with_secrets(body))
     return " \\\n  ".join(parts)
 
 
-def _open(text: str) -> str:
-    """The text quoted, a hidden value in it left to the environment."""
-    return _LEFT_OPEN.join(shlex.quote(part) if part else "" for part in text.split(HIDDEN)) or "''"
+def _quote_with_secrets(text: str) -> str:
+    """Quote `text`, with hidden values replaced by a variable."""
+    return _HIDDEN_VARIABLE.join(shlex.quote(part) if part else "" for part in text.split(HIDDEN)) or "''"
 
 
 def as_curl(exchange: Exchange, dumps: Any = json.dumps) -> str:
-    """The exchange as a curl command; every value is quoted for a POSIX shell, so pasting it runs curl and no more."""
+    """Return an exchange as a curl command; every value is quoted, so that pasting it runs nothing but curl."""
     parts = ["curl", "--request " + shlex.quote(exchange.method), "--url " + shlex.quote(_no_controls(exchange.url))]
     for name, value in exchange.request_headers:
-        if name.lower() not in _OURS:
+        if name.lower() not in _LEFT_OUT:
             parts.append("--header " + shlex.quote(_no_controls(f"{name}: {value}")))
     if any(name.lower() == "authorization" for name, _ in exchange.request_headers):
         parts.append('--header "Authorization: Bearer $DRIO_TOKEN"')
@@ -47,5 +53,5 @@ def as_curl(exchange: Exchange, dumps: Any = json.dumps) -> str:
 
 
 def _no_controls(text: str) -> str:
-    """Header and URL values cannot hold control characters; a pasted newline would start another command line."""
+    """Percent-encode control characters, which URLs and headers cannot have: a newline would start another command."""
     return "".join(char if char.isprintable() else f"%{ord(char):02X}" for char in text)

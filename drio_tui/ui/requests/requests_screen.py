@@ -1,4 +1,4 @@
-"""The request log: what was asked of drio, and what it answered. Nothing secret is in it."""
+"""The request log: the requests to drio and their responses, without secrets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _METHODS = {
 
 
 def status_of(exchange: Exchange) -> Content:
-    """What became of it, in a word or a number."""
+    """Return the status code of an exchange, or its state in a word."""
     if exchange.status is not None:
         colour = (
             "$text-success" if exchange.status < 300 else "$text-error" if exchange.status >= 400 else "$text-warning"
@@ -55,7 +55,7 @@ def _elapsed(exchange: Exchange) -> str:
 
 
 class RequestsScreen(DrioScreen[None]):
-    """Newest first, live; the chosen request in full beside it."""
+    """The requests, newest first and updated live, with the details of the selected one."""
 
     AREA = "requests"
     CSS_PATH = stylesheet("requests")
@@ -70,8 +70,8 @@ class RequestsScreen(DrioScreen[None]):
         Key("requests.clear", "X", "clear", "Clear", "Forget all requests"),
     )
 
-    wanted: reactive[str] = reactive("", init=False)
-    """What the filter field holds."""
+    filter_text: reactive[str] = reactive("", init=False)
+    """The text of the filter field."""
 
     def compose_body(self) -> ComposeResult:
         yield EmptyState(
@@ -110,7 +110,7 @@ class RequestsScreen(DrioScreen[None]):
     def on_screen_resume(self) -> None:
         self._refresh_rows()
 
-    def watch_wanted(self) -> None:
+    def watch_filter_text(self) -> None:
         self._refresh_rows()
 
     def _refresh_rows(self) -> None:
@@ -122,10 +122,10 @@ class RequestsScreen(DrioScreen[None]):
         self.query_one("#log").display = not empty
         rows = [self._row(exchange) for exchange in self._matching()]
         self.query_one(RowList).show(rows, follow_top=True)
-        self._detail()
+        self._show_detail()
 
     def _matching(self) -> Iterable[Exchange]:
-        words = self.wanted.lower().split()
+        words = self.filter_text.lower().split()
         for exchange in self.backend.log:
             outcome = exchange.status or exchange.error or ""
             text = f"{exchange.method} {exchange.path} {outcome} {exchange.request_id or ''}"
@@ -133,13 +133,13 @@ class RequestsScreen(DrioScreen[None]):
                 yield exchange
 
     def _row(self, exchange: Exchange) -> Row:
-        again = Content.styled(f" ↻{exchange.attempt}", "$text-warning") if exchange.attempt > 1 else Content()
+        attempt = Content.styled(f" ↻{exchange.attempt}", "$text-warning") if exchange.attempt > 1 else Content()
         return Row(
             str(exchange.number),
             (
                 Content.styled(exchange.method, _METHODS.get(exchange.method, "")),
                 safe_line(exchange.path, 400),
-                Content.assemble(status_of(exchange), again),
+                Content.assemble(status_of(exchange), attempt),
                 Content.styled(_elapsed(exchange), "$foreground-muted"),
                 Content.styled(time.strftime("%H:%M:%S", time.localtime(exchange.started_at)), "$foreground-muted"),
                 safe_line(exchange.request_id or "", 40, "$foreground-muted"),
@@ -150,19 +150,19 @@ class RequestsScreen(DrioScreen[None]):
 
     @property
     def chosen(self) -> Exchange | None:
-        """The request under the cursor."""
+        """The selected request."""
         key = self.query_one(RowList).key
         return self.backend.log.get(int(key)) if key else None
 
     @on(RowList.Moved)
-    def _moved(self) -> None:
-        self._detail()
+    def _row_selected(self) -> None:
+        self._show_detail()
 
     @on(RowList.Opened)
-    def _opened(self) -> None:
+    def _row_opened(self) -> None:
         self.query_one("#response-body JsonLines").focus()
 
-    def _detail(self) -> None:
+    def _show_detail(self) -> None:
         exchange = self.chosen
         pane = self.query_one("#exchange")
         pane.display = exchange is not None
@@ -174,8 +174,8 @@ class RequestsScreen(DrioScreen[None]):
             return
         self._shown = state
         self.query_one("#summary", Static).update(self._summary(exchange))
-        self._body("#response-body", exchange.response_body, self._no_body(exchange))
-        self._body("#request-body", exchange.request_body, "The request has no body.")
+        self._show_body("#response-body", exchange.response_body, self._empty_body_text(exchange))
+        self._show_body("#request-body", exchange.request_body, "The request has no body.")
         headers = {
             "request": [f"{name}: {value}" for name, value in exchange.request_headers],
             "response": [f"{name}: {value}" for name, value in exchange.response_headers],
@@ -186,18 +186,18 @@ class RequestsScreen(DrioScreen[None]):
             + "\n".join(f"  {line}" for line in headers["response"])
         )
 
-    def _body(self, where: str, body: Any, otherwise: str) -> None:
-        view = self.query_one(where, JsonView)
+    def _show_body(self, selector: str, body: Any, empty_text: str) -> None:
+        view = self.query_one(selector, JsonView)
         if body is None:
-            view.show_text(otherwise)
+            view.show_text(empty_text)
         elif isinstance(body, str):
             view.show_text(body)
         else:
             view.show(body)
 
-    def _no_body(self, exchange: Exchange) -> str:
+    def _empty_body_text(self, exchange: Exchange) -> str:
         if exchange.number in self.backend.log.dropped_bodies:
-            return "The body was let go to save memory."
+            return "The body was dropped to save memory."
         if not exchange.done:
             return "Waiting for the answer…"
         return exchange.error or "The answer has no body."
@@ -219,11 +219,11 @@ class RequestsScreen(DrioScreen[None]):
             facts.append(exchange.error)
         return Content("\n").join([first, safe(" · ".join(fact for fact in facts if fact), "$foreground-muted")])
 
-    # -- acting -----------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
-        self.wanted = event.value
+        self.filter_text = event.value
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
@@ -241,7 +241,7 @@ class RequestsScreen(DrioScreen[None]):
 
     def action_back(self) -> None:
         rows = self.query_one(RowList)
-        if self.wanted and self.focused is self.query_one("#filter"):
+        if self.filter_text and self.focused is self.query_one("#filter"):
             self.query_one("#filter", Input).value = ""
         if self.focused is not rows:
             rows.focus()

@@ -1,1 +1,1 @@
-"""Signing in."""
+"""The sign-in screen."""

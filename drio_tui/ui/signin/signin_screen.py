@@ -1,4 +1,4 @@
-"""Signing in through the browser, told step by step; the address and a way to paste the answer always at hand."""
+"""Sign-in through the browser: shows its steps, the address to open, and a field to paste the redirect address."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from drio_tui.ui.widgets.sanitize import safe
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One step as it is shown."""
+    """One step of the sign-in, as shown. `state` is `going`, `done` or `failed`."""
 
     step: Step
     text: str
-    state: str = "going"  # going, done, failed
+    state: str = "going"
     detail: str = ""
 
 
 class SignInScreen(DrioScreen[SignInResult]):
-    """Signs in to `base_url` (normalized; None: where the program is connected). Gives `SignInResult`, or None."""
+    """Signs in to `base_url` (normalized; None: the host in use). The result is a `SignInResult`, or None."""
 
     CSS_PATH = stylesheet("signin")
     AUTO_FOCUS = ""
@@ -54,39 +54,39 @@ class SignInScreen(DrioScreen[SignInResult]):
     )
 
     lines: reactive[tuple[Line, ...]] = reactive(tuple, init=False)
-    """The steps so far."""
+    """The steps until now."""
 
     url: reactive[str] = reactive("", init=False)
-    """The address to open."""
+    """The address to open in the browser."""
 
     deadline: reactive[float] = reactive(0.0, init=False)
-    """When the wait for the browser ends, by `time.monotonic()`; 0 while nothing is waited for."""
+    """When the wait for the browser ends, by `time.monotonic()`; 0 if it is not waiting."""
 
     failure: reactive[DrioError | None] = reactive(None, init=False)
-    """Why it failed."""
+    """Why the sign-in failed; None if it did not."""
 
-    class Told(Message):
-        """The flow told something."""
+    class Progressed(Message):
+        """The flow sent an event."""
 
-        def __init__(self, turn: int, event: Event) -> None:
+        def __init__(self, attempt: int, event: Event) -> None:
             super().__init__()
-            self.turn = turn
+            self.attempt = attempt
             self.event = event
 
     class Finished(Message):
-        """The flow ended well."""
+        """The flow succeeded."""
 
-        def __init__(self, turn: int, signed_in: SignInResult) -> None:
+        def __init__(self, attempt: int, signed_in: SignInResult) -> None:
             super().__init__()
-            self.turn = turn
+            self.attempt = attempt
             self.signed_in = signed_in
 
     class Failed(Message):
         """The flow ended in an error."""
 
-        def __init__(self, turn: int, error: DrioError) -> None:
+        def __init__(self, attempt: int, error: DrioError) -> None:
             super().__init__()
-            self.turn = turn
+            self.attempt = attempt
             self.error = error
 
     def __init__(
@@ -101,10 +101,10 @@ class SignInScreen(DrioScreen[SignInResult]):
         self.base_url = base_url
         self._scopes = scopes
         self.then: list[Callable[[SignInResult | None], None]] = []
-        """What is called with the result."""
+        """Called with the result when the screen ends."""
         self._open_browser = open_browser
-        self._wait = timeout
-        self._turn = 0
+        self._timeout = timeout
+        self._attempt = 0
         self._flow: SignInFlow | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -132,22 +132,22 @@ class SignInScreen(DrioScreen[SignInResult]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.set_interval(1.0, self._tell_steps)
-        self._begin()
+        self.set_interval(1.0, self._show_steps)
+        self._start_attempt()
 
-    def _begin(self, *, register_again: bool = False) -> None:
-        """Begin a new attempt; what an older one still tells is not listened to."""
-        self._turn += 1
+    def _start_attempt(self, *, register_again: bool = False) -> None:
+        """Start a new attempt; messages of older ones are ignored."""
+        self._attempt += 1
         self.lines, self.url, self.deadline, self.failure = (), "", 0.0, None
         for part in ("#address", "#answer", "#failure", "#refused", "#offer", "#silence"):
             self.query_one(part).display = False
         if self._flow is not None:
             self._flow.cancel()
-        self.run_worker(self._sign_in(self._turn, register_again), group="sign-in", exclusive=True)
+        self.run_worker(self._sign_in(self._attempt, register_again), group="sign-in", exclusive=True)
 
-    async def _sign_in(self, turn: int, register_again: bool) -> None:
-        def tell(event: Event) -> None:
-            self.post_message(self.Told(turn, event))
+    async def _sign_in(self, attempt: int, register_again: bool) -> None:
+        def post(event: Event) -> None:
+            self.post_message(self.Progressed(attempt, event))
 
         try:
             profiles = Profiles.load()
@@ -155,10 +155,10 @@ class SignInScreen(DrioScreen[SignInResult]):
             settings = self.drio.settings
             self._flow = flow = SignInFlow(
                 profile,
-                store=Vault(insecure=settings.insecure_storage, notice=lambda text: tell(Notice(text))),
+                store=Vault(insecure=settings.insecure_storage, notice=lambda text: post(Notice(text))),
                 profiles=profiles,
-                on_event=tell,
-                timeout=self._wait or settings.login_timeout,
+                on_event=post,
+                timeout=self._timeout or settings.login_timeout,
                 open_browser=self._open_browser,
                 register_again=register_again,
                 scopes=self._scopes,
@@ -167,12 +167,12 @@ class SignInScreen(DrioScreen[SignInResult]):
         except SignInCancelled:
             return
         except DrioError as error:
-            self.post_message(self.Failed(turn, error))
+            self.post_message(self.Failed(attempt, error))
         else:
-            self.post_message(self.Finished(turn, signed_in))
+            self.post_message(self.Finished(attempt, signed_in))
 
     def _profile(self, profiles: Profiles) -> Profile:
-        """The profile to sign in to. The sandbox's own local user is no profile: it gets one by its address."""
+        """Return the profile to sign in to. The sandbox's local user has no profile, so it is found by the address."""
         session, status = self.backend.session, self.backend.status
         if self.base_url:
             return profiles.resolve(None, self.base_url)
@@ -180,16 +180,16 @@ class SignInScreen(DrioScreen[SignInResult]):
             return profiles.resolve(None, session.base_url)
         return profiles.resolve(status.profile if profiles.get(status.profile) else None, self.backend.base_url)
 
-    # -- what the flow tells ----------------------------------------------------------------------
+    # -- messages of the flow ---------------------------------------------------------------------
 
-    def on_sign_in_screen_told(self, message: Told) -> None:
-        if message.turn != self._turn:
+    def on_sign_in_screen_progressed(self, message: Progressed) -> None:
+        if message.attempt != self._attempt:
             return
         match message.event:
             case StepStarted(step, text):
                 self.lines = (*self.lines, Line(step, text))
             case StepDone(step, detail):
-                self.lines = _done(self.lines, step, detail)
+                self.lines = _with_step_done(self.lines, step, detail)
             case UrlReady(url):
                 self.url = url
             case Waiting(deadline, _):
@@ -205,14 +205,14 @@ class SignInScreen(DrioScreen[SignInResult]):
                 self.notify(safe(text).plain, markup=False, timeout=10)
 
     def on_sign_in_screen_finished(self, message: Finished) -> None:
-        if message.turn == self._turn:
+        if message.attempt == self._attempt:
             self._flow = None
-            who = message.signed_in.account.label or message.signed_in.profile.host
-            self.notify(safe(f"Signed in as {who}.").plain, markup=False)
+            account = message.signed_in.account.label or message.signed_in.profile.host
+            self.notify(safe(f"Signed in as {account}.").plain, markup=False)
             self.dismiss(message.signed_in)
 
     def on_sign_in_screen_failed(self, message: Failed) -> None:
-        if message.turn == self._turn:
+        if message.attempt == self._attempt:
             self.deadline = 0.0
             self.lines = tuple(replace(line, state="failed") if line.state == "going" else line for line in self.lines)
             self.failure = message.error
@@ -220,19 +220,19 @@ class SignInScreen(DrioScreen[SignInResult]):
     # -- showing ----------------------------------------------------------------------------------
 
     def watch_lines(self) -> None:
-        self._tell_steps()
+        self._show_steps()
 
-    def _tell_steps(self) -> None:
+    def _show_steps(self) -> None:
         symbols = {"going": ("◌", "$text-warning"), "done": ("✓", "$text-success"), "failed": ("✗", "$text-error")}
-        shown = []
+        rows = []
         for line in self.lines:
             symbol, colour = symbols[line.state]
             detail = safe(f"  {line.detail}", "$foreground-muted") if line.detail else Content()
             if line.step == Step.CALLBACK and line.state == "going" and self.deadline:
-                left = max(0, round(self.deadline - time.monotonic()))
-                detail = Content.assemble("  ", (f"{left // 60}:{left % 60:02}", "bold $text-accent"), " left")
-            shown.append(Content.assemble((f"{symbol} ", colour), safe(line.text), detail))
-        self.query_one("#steps", Static).update(Content("\n").join(shown))
+                seconds = max(0, round(self.deadline - time.monotonic()))
+                detail = Content.assemble("  ", (f"{seconds // 60}:{seconds % 60:02}", "bold $text-accent"), " left")
+            rows.append(Content.assemble((f"{symbol} ", colour), safe(line.text), detail))
+        self.query_one("#steps", Static).update(Content("\n").join(rows))
 
     def watch_url(self, url: str) -> None:
         address = self.query_one("#url", CopyField)
@@ -244,7 +244,7 @@ class SignInScreen(DrioScreen[SignInResult]):
 
     def watch_deadline(self, deadline: float) -> None:
         self.query_one("#answer").display = bool(deadline)
-        self._tell_steps()
+        self._show_steps()
 
     def watch_failure(self, failure: DrioError | None) -> None:
         self.query_one("#failure").display = failure is not None
@@ -253,11 +253,11 @@ class SignInScreen(DrioScreen[SignInResult]):
             if failure.hint:
                 parts.append(safe(failure.hint, "$foreground-muted", multiline=True))
             self.query_one("#why", Static).update(Content("\n").join(parts))
-            again = "#register" if getattr(failure, "register_again", False) else "#retry"
-            self.query_one(again).focus()
+            button = "#register" if getattr(failure, "register_again", False) else "#retry"
+            self.query_one(button).focus()
         self.refresh_bindings()
 
-    # -- acting -----------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("copy_url", "paste_field") and not (self.url and self.failure is None):
@@ -278,7 +278,7 @@ class SignInScreen(DrioScreen[SignInResult]):
             refused.display = False
 
     def on_paste(self, event: events.Paste) -> None:
-        """A paste that no field took is the address the browser ended at."""
+        """Treat a paste outside of a field as the address the browser ended at."""
         if self.deadline:
             field = self.query_one("#pasted", Input)
             field.value = " ".join(event.text.split())
@@ -290,7 +290,7 @@ class SignInScreen(DrioScreen[SignInResult]):
         if event.button.id == "leave":
             self.action_back()
         else:
-            self._begin(register_again=event.button.id in ("register", "register-now"))
+            self._start_attempt(register_again=event.button.id in ("register", "register-now"))
 
     def action_copy_url(self) -> None:
         self.drio.copy(self.url, "the address")
@@ -299,20 +299,20 @@ class SignInScreen(DrioScreen[SignInResult]):
         self.query_one("#pasted").focus()
 
     def action_retry(self) -> None:
-        self._begin()
+        self._start_attempt()
 
     def action_register(self) -> None:
-        self._begin(register_again=True)
+        self._start_attempt(register_again=True)
 
     def action_back(self) -> None:
-        """Cancel: the socket is closed, stored tokens stay as they are."""
-        self._turn += 1
+        """Cancel the flow, which closes its socket; stored tokens stay as they are."""
+        self._attempt += 1
         if self._flow is not None:
             self._flow.cancel()
         self.dismiss(None)
 
 
-def _done(lines: tuple[Line, ...], step: Step, detail: str) -> tuple[Line, ...]:
+def _with_step_done(lines: tuple[Line, ...], step: Step, detail: str) -> tuple[Line, ...]:
     if any(line.step == step and line.state == "going" for line in lines):
         return tuple(
             replace(line, state="done", detail=detail) if line.step == step and line.state == "going" else line

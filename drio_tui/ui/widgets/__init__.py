@@ -1,1 +1,1 @@
-"""The widgets the screens are made of."""
+"""Widgets that several screens use."""

@@ -1,4 +1,4 @@
-"""A text that is there to be taken away: wraps, can be selected, `y` or a click copies it."""
+"""A text to copy: it wraps and can be selected; `y` or a double click copies it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from drio_tui.ui.widgets.sanitize import safe
 
 
 class CopyField(Static, can_focus=True):
-    """Shows `text` literally; copies exactly `text`, whatever had to be made visible in it.
+    """Shows `text` sanitized, but copies exactly `text`.
 
-    With `lines`, line breaks are shown as such and not as symbols.
+    With `lines`, line breaks are shown as such and not as symbols. `what` names the text in the notification.
     """
 
     DEFAULT_CSS = """
@@ -31,12 +31,12 @@ class CopyField(Static, can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "copy_field",
-        "CopyField text",
+        "Text to copy",
         Key("copy_field.copy", "y,enter", "copy", "Copy", "Copy the text under the cursor", palette=False),
     )
 
-    class Wanted(Message):
-        """A copy of `text` is wanted; `what` names it."""
+    class CopyRequested(Message):
+        """The user asked to copy `text`; `what` names it."""
 
         def __init__(self, text: str, what: str) -> None:
             super().__init__()
@@ -55,13 +55,13 @@ class CopyField(Static, can_focus=True):
         return self._text
 
     def set_text(self, text: str) -> None:
-        """Show and offer another text."""
+        """Show another text."""
         self._text = text
         self.update(safe(text, multiline=self._lines))
 
     def action_copy(self) -> None:
         if self._text:
-            self.post_message(self.Wanted(self._text, self._what))
+            self.post_message(self.CopyRequested(self._text, self._what))
 
     def on_click(self, event: events.Click) -> None:
         if event.chain == 2:

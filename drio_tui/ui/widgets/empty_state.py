@@ -1,4 +1,4 @@
-"""What stands where there is nothing to show: why, and what to do next."""
+"""The placeholder for an empty list or a failed request: why it is empty, and what to do next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from drio_tui.ui.widgets.sanitize import safe
 
 
 class EmptyState(Static):
-    """A title, a sentence, and the keys that lead on: `steps` are pairs of key and what it does."""
+    """A title, a sentence, and key hints: `steps` are pairs of a key and what it does."""
 
     DEFAULT_CSS = """
     EmptyState {
@@ -33,20 +33,20 @@ class EmptyState(Static):
         super().__init__(self.content_of(title, body, *steps), id=id, classes=classes)
 
     def say(self, title: str, body: str = "", *steps: tuple[str, str]) -> None:
-        """Say something else."""
+        """Show another message."""
         self.update(self.content_of(title, body, *steps))
 
     def say_error(self, error: DrioError, *steps: tuple[str, str]) -> None:
-        """Say what went wrong and what to do about it."""
+        """Show what went wrong and what to do about it."""
         self.say(error.title, "\n".join(filter(None, (error.message, error.hint))), *steps)
 
     @staticmethod
     def content_of(title: str, body: str, *steps: tuple[str, str]) -> Content:
-        """The same as content, for other widgets."""
+        """Return the message as content."""
         lines = [safe(title, "bold")]
         if body:
             lines += [safe(body, "$foreground-muted", multiline=True)]
         if steps:
             lines.append(Content())
-            lines += [Content.assemble(safe(key, "bold $text-accent"), "  ", safe(what)) for key, what in steps]
+            lines += [Content.assemble(safe(key, "bold $text-accent"), "  ", safe(action)) for key, action in steps]
         return Content("\n").join(lines)

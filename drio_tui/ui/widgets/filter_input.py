@@ -1,4 +1,4 @@
-"""The field that narrows a list: arrows and Enter go to the list, Esc empties it and then leaves it."""
+"""The field that filters a list: Down and Enter move to the list, Esc first clears the field and then leaves it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from textual.widgets import Input
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 
-_LONGEST = 500
-"""A longer text is in no name, and takes long to look for in a large list."""
+_MAX_LENGTH = 500
+"""No name is longer, and longer texts take long to search for in a large list."""
 
 
 class FilterInput(Input):
-    """One borderless line. Its list is whoever handles `Leave`."""
+    """A borderless line. Its list is focused by the handler of `Leave`."""
 
     DEFAULT_CSS = """
     FilterInput {
@@ -35,7 +35,7 @@ class FilterInput(Input):
     )
 
     class Leave(Message):
-        """The focus belongs to the list now; `closed` when that was asked for by Esc."""
+        """The focus should move to the list; `closed` if Esc was pressed."""
 
         def __init__(self, field: FilterInput, *, closed: bool) -> None:
             super().__init__()
@@ -47,7 +47,7 @@ class FilterInput(Input):
             return self.field
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, max_length=_LONGEST, **options)
+        super().__init__(*arguments, max_length=_MAX_LENGTH, **options)
 
     def action_leave(self) -> None:
         self.post_message(self.Leave(self, closed=False))

@@ -1,4 +1,4 @@
-"""The line of keys at the bottom: as many as there is room for, Help always among them."""
+"""The footer: as many keys as there is room for, always including Help."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from textual.widgets._footer import FooterKey
 
 from drio_tui.ui.base.textual_internals import forget_fields, forget_watchers
 
-_ALWAYS = "help"
-"""The action that tells of every key, also of those there is no room for."""
+_ALWAYS_SHOWN = "help"
+"""The action that shows all keys, also those there is no room for."""
 _PADDING = 3
-"""Cells around a key and its word."""
+"""Cells around a key and its label."""
 
 
 class KeyFooter(Footer):
-    """textual's footer, without the keys that would be cut off at the right."""
+    """Textual's footer, without the keys that would be cut off at the right."""
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False)
-        self._width = 0
-        self._shown: list[tuple[str, str, str, bool]] = []
+        self._composed_width = 0
+        self._composed_bindings: list[tuple[str, str, str, bool]] = []
 
     def compose(self) -> ComposeResult:
         if not self._bindings_ready:
-            return  # nor is the screen
-        found = list(super().compose())
-        for one in found:
-            if isinstance(one, FooterKey):
-                one.set_reactive(FooterKey.compact, self.compact)  # or each is styled twice more
-        self._width = self.app.size.width
-        self._shown = self._wanted()
-        yield from fitting(found, self._width)
+            return  # the screen is not ready either
+        widgets = list(super().compose())
+        for widget in widgets:
+            if isinstance(widget, FooterKey):
+                widget.set_reactive(FooterKey.compact, self.compact)  # Textual would style each key twice more
+        self._composed_width = self.app.size.width
+        self._composed_bindings = self._bindings_to_show()
+        yield from keys_that_fit(widgets, self._composed_width)
 
-    def _wanted(self) -> list[tuple[str, str, str, bool]]:
-        """What there is to show, room aside."""
+    def _bindings_to_show(self) -> list[tuple[str, str, str, bool]]:
+        """Return the bindings to show if there were room for all."""
         active = self.screen.active_bindings.values()
         return [
             (binding.key, binding.action, binding.description, enabled)
@@ -51,36 +51,36 @@ class KeyFooter(Footer):
     def bindings_changed(self, screen: Screen[Any]) -> None:
         self._bindings_ready = True
         if self.app.app_focus and self.is_attached and screen is self.screen:
-            self.call_after_refresh(self._renew)
+            self.call_after_refresh(self._recompose_if_changed)
 
-    async def _renew(self) -> None:
-        """Draw anew what changed: the focus goes from field to field more often than the keys become others."""
-        if self.is_attached and not self._pruning and self._wanted() != self._shown:
+    async def _recompose_if_changed(self) -> None:
+        """Recompose only if the keys have changed: the focus moves much more often."""
+        if self.is_attached and not self._pruning and self._bindings_to_show() != self._composed_bindings:
             await self.recompose()
 
     async def recompose(self) -> None:
         await super().recompose()
-        forget_watchers(self)  # each key watches this line
+        forget_watchers(self)  # each key watches the footer
         if self.is_attached:
             forget_fields(self.screen)
 
     def on_resize(self, event: events.Resize) -> None:
-        if self._bindings_ready and event.size.width != self._width:
+        if self._bindings_ready and event.size.width != self._composed_width:
             self.call_after_refresh(self.recompose)
 
 
-def fitting(found: list[Widget], width: int) -> list[Widget]:
-    """Those of the footer's keys that fit into `width` cells, in their order; the one for Help before all others."""
-    always = [one for one in found if isinstance(one, FooterKey) and one.action.endswith(_ALWAYS)]
-    room = width - sum(map(_cells, always))
-    kept: list[Widget] = []
-    for one in found:
-        if one not in always:
-            room -= _cells(one)
-        if room >= 0 or one in always:
-            kept.append(one)
-    return kept
+def keys_that_fit(widgets: list[Widget], width: int) -> list[Widget]:
+    """Return the footer's keys that fit into `width` cells, in order; Help takes its room first."""
+    always = [widget for widget in widgets if isinstance(widget, FooterKey) and widget.action.endswith(_ALWAYS_SHOWN)]
+    room = width - sum(map(_cell_width, always))
+    fitting: list[Widget] = []
+    for widget in widgets:
+        if widget not in always:
+            room -= _cell_width(widget)
+        if room >= 0 or widget in always:
+            fitting.append(widget)
+    return fitting
 
 
-def _cells(one: Widget) -> int:
-    return cell_len(one.key_display) + cell_len(one.description) + _PADDING if isinstance(one, FooterKey) else 0
+def _cell_width(key: Widget) -> int:
+    return cell_len(key.key_display) + cell_len(key.description) + _PADDING if isinstance(key, FooterKey) else 0

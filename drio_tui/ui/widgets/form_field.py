@@ -1,4 +1,4 @@
-"""One field of a form: label, input, and under it what is wrong or what helps."""
+"""One field of a form: a label, an input, and a line for its error or help text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from drio_tui.ui.widgets.values import swatch
 
 
 class FormField(Vertical):
-    """A text, a colour with a swatch, or one of several words. `path` names the member it stands for."""
+    """A text, a colour with a swatch, or a choice. `path` is the path of the property it edits."""
 
     DEFAULT_CSS = """
     FormField {
@@ -43,7 +43,7 @@ class FormField(Vertical):
     """
 
     class Changed(Message):
-        """The person, or the program, changed the value."""
+        """The value was changed, by the user or the program."""
 
         def __init__(self, form_field: FormField, value: str) -> None:
             super().__init__()
@@ -55,7 +55,7 @@ class FormField(Vertical):
             return self.form_field
 
     class Left(Message):
-        """The focus left it."""
+        """The field lost the focus."""
 
         def __init__(self, form_field: FormField) -> None:
             super().__init__()
@@ -86,7 +86,7 @@ class FormField(Vertical):
         with Horizontal():
             yield Static(self._label, classes="form-field--label", markup=False)
             if self._kind == "choice":
-                # A Select reads its prompt as markup, so what the template has is only shown when it is one of ours.
+                # A Select reads its prompt as markup, so the placeholder is only shown if it is one of the choices.
                 prompt = self._placeholder if self._placeholder in self._choices else "not set"
                 yield Select([(choice, choice) for choice in self._choices], prompt=prompt, compact=True)
             else:
@@ -96,31 +96,31 @@ class FormField(Vertical):
         yield Static(safe(self._help), classes="form-field--note")
 
     def on_mount(self) -> None:
-        self._paint()
+        self._update_swatch()
         self.query_one(".form-field--note").display = bool(self._help)
 
     @property
     def value(self) -> str:
-        """What is filled in; empty when nothing is."""
+        """The entered text or choice; empty if there is none."""
         if self._kind == "choice":
             chosen = self.query_one(Select).value
             return chosen if isinstance(chosen, str) else ""
         return self.query_one(Input).value
 
     def set_value(self, value: str) -> None:
-        """Fill in a text, without telling anyone."""
+        """Set the text without posting `Changed`."""
         field = self.query_one(Input)
         with field.prevent(Input.Changed):
             field.value = value
             field.cursor_position = len(value)
-        self._paint()
+        self._update_swatch()
 
     def focus_input(self) -> None:
-        """Put the focus into it."""
+        """Focus the input."""
         self.query_one(Select if self._kind == "choice" else Input).focus()
 
     def say(self, *, error: str = "", help: str | None = None) -> None:
-        """Show an error under the field, or, when there is none, a help."""
+        """Show an error under the field or, if there is none, a help text."""
         if help is not None:
             self._help = help
         self.error = error
@@ -130,22 +130,22 @@ class FormField(Vertical):
         note.display = bool(text)
         self.set_class(bool(error), "-invalid")
 
-    def _paint(self) -> None:
+    def _update_swatch(self) -> None:
         if self._kind != "colour":
             return
-        typed = self.value.strip()
-        shown = typed or self._placeholder
-        patch = Content() if not shown else swatch(shown) if is_colour(shown) or typed else Content()
-        self.query_one(".form-field--swatch", Static).update(patch)
+        entered = self.value.strip()
+        colour = entered or self._placeholder
+        content = Content() if not colour else swatch(colour) if is_colour(colour) or entered else Content()
+        self.query_one(".form-field--swatch", Static).update(content)
 
     @on(Input.Changed)
     @on(Select.Changed)
     def _changed(self, event: Input.Changed | Select.Changed) -> None:
         event.stop()
-        self._paint()
+        self._update_swatch()
         self.post_message(self.Changed(self, self.value))
 
     @on(Input.Blurred)
-    def _left(self, event: Input.Blurred) -> None:
+    def _blurred(self, event: Input.Blurred) -> None:
         event.stop()
         self.post_message(self.Left(self))

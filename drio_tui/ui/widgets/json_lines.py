@@ -1,7 +1,7 @@
-"""JSON as lines to be shown: pretty-printed one line at a time, cut where it is too much, split into parts.
+"""Pretty-printed JSON, line by line: truncated to limits, and split into tokens for highlighting.
 
-Works on values of any size and depth without recursion, and yields as it goes, so that a caller can stop
-early or hand out chunks.
+It works on values of any size and depth without recursion, and yields line by line, so that a caller can stop
+early or process chunks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TOKENS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is shown: lines, characters in all, characters of one string."""
+    """How much is shown: lines, characters in total, characters of one string."""
 
     lines: int = 5_000
     chars: int = 400_000
@@ -40,13 +40,13 @@ NO_LIMITS = Limits(1 << 60, 1 << 60, 1 << 60)
 
 @dataclass(slots=True)
 class Cut:
-    """Whether something was left out."""
+    """Whether something was truncated."""
 
     happened: bool = False
 
 
 def lines_of(value: Any, limits: Limits, cut: Cut) -> Iterator[str]:
-    """The lines of a JSON value, two spaces a level, safe to show; `cut` tells whether the limits were met."""
+    """Yield the sanitized lines of a JSON value, indented by two spaces; `cut` records whether limits were exceeded."""
     total = 0
     for number, line in enumerate(_lines(value, limits, cut)):
         if number >= limits.lines or total >= limits.chars:
@@ -58,7 +58,7 @@ def lines_of(value: Any, limits: Limits, cut: Cut) -> Iterator[str]:
 
 
 def text_lines(text: str, limits: Limits, cut: Cut) -> Iterator[str]:
-    """The lines of a text that is not JSON, safe to show."""
+    """Yield the sanitized lines of a text that is not JSON."""
     if len(text) > limits.chars:
         cut.happened, text = True, text[: limits.chars]
     for number, line in enumerate(text.split("\n")):
@@ -71,37 +71,37 @@ def text_lines(text: str, limits: Limits, cut: Cut) -> Iterator[str]:
 
 
 def parts_of(line: str) -> list[tuple[int, int, Part]]:
-    """Where the keys, strings, numbers, words and marks of one pretty-printed line stand."""
-    return [(found.start(), found.end(), found.lastgroup) for found in _TOKENS.finditer(line)]  # type: ignore[misc]
+    """Return start, end and kind of the tokens of one pretty-printed line."""
+    return [(token.start(), token.end(), token.lastgroup) for token in _TOKENS.finditer(line)]  # type: ignore[misc]
 
 
 def _lines(value: Any, limits: Limits, cut: Cut) -> Iterator[str]:
     if not isinstance(value, dict | list) or not value:
-        yield _leaf(value, limits, cut)
+        yield _scalar(value, limits, cut)
         return
     yield "{" if isinstance(value, dict) else "["
-    # Each level: what is left of it, its closing bracket, how many members are still to come.
+    # Each level: an iterator over its items, its closing bracket, and how many items are left.
     stack: list[tuple[Iterator[Any], str, list[int]]] = [_level(value)]
     while stack:
-        members, close, left = stack[-1]
+        items, close, remaining = stack[-1]
         indent = "  " * min(len(stack), MAX_INDENT)
-        if not left[0]:
+        if not remaining[0]:
             stack.pop()
             comma = "," if stack and stack[-1][2][0] else ""
             yield "  " * min(len(stack), MAX_INDENT) + close + comma
             continue
-        left[0] -= 1
-        member = next(members)
+        remaining[0] -= 1
+        entry = next(items)
         if close == "}":
-            name, item = member
+            name, item = entry
             head = f"{indent}{_string(name, limits, cut)}: "
         else:
-            head, item = indent, member
+            head, item = indent, entry
         if isinstance(item, dict | list) and item:
             yield head + ("{" if isinstance(item, dict) else "[")
             stack.append(_level(item))
         else:
-            yield head + _leaf(item, limits, cut) + ("," if left[0] else "")
+            yield head + _scalar(item, limits, cut) + ("," if remaining[0] else "")
 
 
 def _level(value: dict[str, Any] | list[Any]) -> tuple[Iterator[Any], str, list[int]]:
@@ -110,7 +110,7 @@ def _level(value: dict[str, Any] | list[Any]) -> tuple[Iterator[Any], str, list[
     return iter(value), "]", [len(value)]
 
 
-def _leaf(value: Any, limits: Limits, cut: Cut) -> str:
+def _scalar(value: Any, limits: Limits, cut: Cut) -> str:
     if isinstance(value, str):
         return _string(value, limits, cut)
     if isinstance(value, dict | list):

@@ -1,4 +1,4 @@
-"""A reader for JSON of any size: coloured by theme, literal, drawn a screenful at a time, searchable."""
+"""A viewer for JSON of any size: highlighted, without markup, drawn only as far as visible, searchable."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _STYLES: dict[Part, str] = {
     "word": "json-lines--word",
     "mark": "json-lines--mark",
 }
-_LINES_SPLIT = 512
-"""Several screens of lines."""
+_CACHED_LINES = 512
+"""How many lines' tokens are cached: several screens."""
 
 
 class JsonLines(ScrollView, can_focus=True):
-    """The lines themselves. Lines are safe already; long ones are scrolled sideways, never wrapped."""
+    """The lines. They are already sanitized; long ones are scrolled sideways, never wrapped."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*_STYLES.values(), "json-lines--match", "json-lines--here"}
     DEFAULT_CSS = """
@@ -70,35 +70,35 @@ class JsonLines(ScrollView, can_focus=True):
     )
 
     class Find(Message):
-        """The search field is wanted."""
+        """The search field should open."""
 
     class Step(Message):
-        """The next (1) or previous (-1) match is wanted."""
+        """The next (1) or previous (-1) match should be shown."""
 
         def __init__(self, step: int) -> None:
             super().__init__()
             self.step = step
 
     class Whole(Message):
-        """The whole of it is wanted."""
+        """The whole value should be shown."""
 
     class Copy(Message):
-        """A copy is wanted."""
+        """The value should be copied."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
-        self.coloured = True
+        self.highlighted = True
         self.query_text = ""
-        self.at: int | None = None
+        self.current_line: int | None = None
         self._widest = 0
-        self._parts = lru_cache(_LINES_SPLIT)(parts_of)  # with the view, so that its lines go with it
+        self._parts = lru_cache(_CACHED_LINES)(parts_of)  # one cache per view, so that it is freed with the view
 
-    def replace(self, lines: list[str], *, coloured: bool) -> None:
+    def replace(self, lines: list[str], *, highlighted: bool) -> None:
         """Show other lines, from the top."""
-        self.lines, self.coloured, self._widest = [], coloured, 0
+        self.lines, self.highlighted, self._widest = [], highlighted, 0
         self._parts.cache_clear()
-        self.at = None
+        self.current_line = None
         self.scroll_to(0, 0, animate=False)
         self.extend(lines)
 
@@ -112,8 +112,8 @@ class JsonLines(ScrollView, can_focus=True):
         self.refresh()
 
     def reveal(self, index: int, column: int) -> None:
-        """Bring one match into view and mark its line."""
-        self.at = index
+        """Scroll to one match and highlight its line."""
+        self.current_line = index
         width = self.scrollable_content_region.width
         x = self.scroll_offset.x if self.scroll_offset.x <= column < self.scroll_offset.x + width - 8 else 0
         if column >= x + width - 8:
@@ -132,21 +132,21 @@ class JsonLines(ScrollView, can_focus=True):
         start = self.scroll_offset.x
         end = start + width + 1
         spans: list[Span] = []
-        if self.coloured:
-            for left, right, part in self._parts(line):
-                if right > start and left < end:
+        if self.highlighted:
+            for token_start, token_end, part in self._parts(line):
+                if token_end > start and token_start < end:
                     name = self.get_visual_style(_STYLES[part], partial=True)
-                    spans.append(Span(max(0, left - start), min(end, right) - start, name))
+                    spans.append(Span(max(0, token_start - start), min(end, token_end) - start, name))
         if self.query_text:
-            mark = "json-lines--here" if index == self.at else "json-lines--match"
-            found, where = self.get_visual_style(mark, partial=True), -1
-            low = line.lower()
-            while (where := low.find(self.query_text, where + 1)) >= 0 and where < end:
-                stop = where + len(self.query_text)
+            match_name = "json-lines--here" if index == self.current_line else "json-lines--match"
+            match_style, column = self.get_visual_style(match_name, partial=True), -1
+            lowered = line.lower()
+            while (column := lowered.find(self.query_text, column + 1)) >= 0 and column < end:
+                stop = column + len(self.query_text)
                 if stop > start:
-                    spans.append(Span(max(0, where - start), min(end, stop) - start, found))
-        shown = Content(line[start:end], spans)
-        return Strip(shown.render_segments(style)).adjust_cell_length(width, style.rich_style)
+                    spans.append(Span(max(0, column - start), min(end, stop) - start, match_style))
+        visible = Content(line[start:end], spans)
+        return Strip(visible.render_segments(style)).adjust_cell_length(width, style.rich_style)
 
     def action_first(self) -> None:
         self.scroll_to(0, 0, animate=False)
@@ -171,7 +171,7 @@ class JsonLines(ScrollView, can_focus=True):
 
 
 class JsonView(Vertical):
-    """`show(value)` any parsed JSON, or `show_text(text)` what is not JSON. Large values come cut, `o` opens them."""
+    """Shows parsed JSON (`show`) or other text (`show_text`). A large value is truncated; `o` opens the whole."""
 
     DEFAULT_CSS = """
     JsonView {
@@ -183,8 +183,8 @@ class JsonView(Vertical):
     }
     """
 
-    class Copied(Message):
-        """The JSON's copy was asked for; `value` is what is shown, whole."""
+    class CopyRequested(Message):
+        """The user asked to copy the JSON; `value` is the whole value."""
 
         def __init__(self, view: JsonView, value: Any) -> None:
             super().__init__()
@@ -192,21 +192,21 @@ class JsonView(Vertical):
             self.value = value
 
     class _More(Message):
-        def __init__(self, turn: int, lines: list[str], *, first: bool, last: bool) -> None:
+        def __init__(self, generation: int, lines: list[str], *, first: bool, last: bool) -> None:
             super().__init__()
-            self.turn, self.lines, self.first, self.last = turn, lines, first, last
+            self.generation, self.lines, self.first, self.last = generation, lines, first, last
 
     class _Found(Message):
-        def __init__(self, turn: int, query: str, matches: list[tuple[int, int]]) -> None:
+        def __init__(self, generation: int, query: str, matches: list[tuple[int, int]]) -> None:
             super().__init__()
-            self.turn, self.query, self.matches = turn, query, matches
+            self.generation, self.query, self.matches = generation, query, matches
 
     def __init__(self, value: Any = None, *, id: str | None = None, limits: Limits | None = None) -> None:
         super().__init__(id=id)
         self._value = value
         self._text = False
         self._limits = limits or Limits()
-        self._turn = 0
+        self._generation = 0
         self._matches: list[tuple[int, int]] = []
         self._match = -1
 
@@ -224,22 +224,22 @@ class JsonView(Vertical):
         return self.query_one(JsonLines)
 
     def show(self, value: Any) -> None:
-        """Show a parsed JSON value, from its beginning."""
+        """Show a parsed JSON value from its beginning."""
         self._value, self._text = value, False
         self._draw()
 
     def show_text(self, text: str) -> None:
-        """Show a text that is not JSON, without colours."""
+        """Show a text that is not JSON, without highlighting."""
         self._value, self._text = text, True
         self._draw()
 
     def _draw(self) -> None:
         if not self.query(JsonLines):
-            return  # drawn when mounted
-        self._turn += 1
+            return  # not mounted yet: `on_mount` draws it
+        self._generation += 1
         cut = Cut()
         make = text_lines if self._text else lines_of
-        self._lines.replace(list(make(self._value, self._limits, cut)), coloured=not self._text)
+        self._lines.replace(list(make(self._value, self._limits, cut)), highlighted=not self._text)
         self._note("Cut here: press o to open the whole." if cut.happened else "")
         self._forget_matches()
 
@@ -251,29 +251,29 @@ class JsonView(Vertical):
     @on(JsonLines.Whole)
     def _open_whole(self) -> None:
         if self.query_one(".json-view--note", Static).display:
-            self._turn += 1
+            self._generation += 1
             self._note("Opening the whole…")
-            self.run_worker(self._make_whole(self._turn, self._value), group="whole", exclusive=True)
+            self.run_worker(self._make_whole(self._generation, self._value), group="whole", exclusive=True)
 
-    async def _make_whole(self, turn: int, value: Any) -> None:
-        make = text_lines(value, NO_LIMITS, Cut()) if self._text else lines_of(value, NO_LIMITS, Cut())
+    async def _make_whole(self, generation: int, value: Any) -> None:
+        lines_iterator = text_lines(value, NO_LIMITS, Cut()) if self._text else lines_of(value, NO_LIMITS, Cut())
 
         def chunk() -> list[str]:
-            return list(islice(make, _CHUNK))
+            return list(islice(lines_iterator, _CHUNK))
 
         first = True
-        while turn == self._turn:
+        while generation == self._generation:
             lines = await asyncio.to_thread(chunk)
-            self.post_message(self._More(turn, lines, first=first, last=len(lines) < _CHUNK))
+            self.post_message(self._More(generation, lines, first=first, last=len(lines) < _CHUNK))
             if len(lines) < _CHUNK:
                 return
             first = False
 
     def on_json_view__more(self, message: _More) -> None:
-        if message.turn != self._turn:
+        if message.generation != self._generation:
             return
         if message.first:
-            self._lines.replace(message.lines, coloured=not self._text)
+            self._lines.replace(message.lines, highlighted=not self._text)
         else:
             self._lines.extend(message.lines)
         if message.last:
@@ -290,25 +290,25 @@ class JsonView(Vertical):
     @on(Input.Changed)
     def _find(self, event: Input.Changed) -> None:
         event.stop()
-        self.run_worker(self._search(self._turn, event.value.lower()), group="find", exclusive=True)
+        self.run_worker(self._search(self._generation, event.value.lower()), group="find", exclusive=True)
 
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:
         event.stop()
         self._step(1)
 
-    async def _search(self, turn: int, query: str) -> None:
+    async def _search(self, generation: int, query: str) -> None:
         lines = self._lines.lines
 
         def search() -> list[tuple[int, int]]:
-            found = ((number, line.lower().find(query)) for number, line in enumerate(lines))
-            return [(number, column) for number, column in found if column >= 0]
+            positions = ((number, line.lower().find(query)) for number, line in enumerate(lines))
+            return [(number, column) for number, column in positions if column >= 0]
 
         matches = await asyncio.to_thread(search) if query else []
-        self.post_message(self._Found(turn, query, matches))
+        self.post_message(self._Found(generation, query, matches))
 
     def on_json_view__found(self, message: _Found) -> None:
-        if message.turn != self._turn:
+        if message.generation != self._generation:
             return
         self._matches, self._match = message.matches, -1
         self._lines.query_text = message.query
@@ -332,7 +332,7 @@ class JsonView(Vertical):
         self._lines.query_text = ""
 
     def on_key(self, event: events.Key) -> None:
-        """Esc in the search field closes it and goes back to the lines."""
+        """Close the search field at Esc and focus the lines."""
         field = self.query_one(Input)
         if event.key == "escape" and field.display:
             event.stop()
@@ -342,4 +342,4 @@ class JsonView(Vertical):
 
     @on(JsonLines.Copy)
     def _copy(self) -> None:
-        self.post_message(self.Copied(self, self._value))
+        self.post_message(self.CopyRequested(self, self._value))

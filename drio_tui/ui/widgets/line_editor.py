@@ -1,7 +1,7 @@
-"""A field for one line of text that shows hostile characters harmlessly.
+"""A field for one line of text that displays hostile characters safely.
 
-What is typed is kept as it is; what is shown of it is safe: characters that could act on the terminal or
-hide are drawn as one symbol each, so that the cursor stays where it belongs.
+The value stays as typed; only the display is sanitized: characters that could control the terminal or are hidden
+are drawn as one symbol each, so that the cursor position stays right.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from textual.widgets import Input
 
 from drio_tui.text import visible
 
-_MARKS_IN_A_ROW = 8
+_MAX_COMBINING_MARKS = 8
 
 
-def drawn(text: str) -> str:
-    """`text` with every character that acts or hides as one symbol, so that lengths stay the same."""
+def sanitized_same_length(text: str) -> str:
+    """Return `text` with each control or hidden character replaced by one symbol, so that the length stays the same."""
     if text.isprintable() or visible(text) == text:
         return text
-    out: list[str] = []
+    characters: list[str] = []
     marks = 0
     for char in text:
-        shown = visible(char)
+        symbol = visible(char)
         marks = marks + 1 if char >= "\u0300" and cell_len(char) == 0 else 0
-        out.append(shown if len(shown) == 1 and marks <= _MARKS_IN_A_ROW else "\ufffd")
-    return "".join(out)
+        characters.append(symbol if len(symbol) == 1 and marks <= _MAX_COMBINING_MARKS else "\ufffd")
+    return "".join(characters)
 
 
 class LineEditor(Input):
-    """A line of text."""
+    """An input for one line of text."""
 
     virtual_size = Reactive(Size(0, 0), layout=False)
-    """textual lays the whole screen out anew for every letter that makes a line longer; a line's box never grows."""
+    """Without `layout`: the box never grows, and Textual would lay out the whole screen again for each typed letter."""
 
     def __init__(self, value: str, *, placeholder: str = "", password: bool = False, classes: str = "") -> None:
         super().__init__(
@@ -48,10 +48,10 @@ class LineEditor(Input):
 
     @property
     def _value(self) -> Text:
-        # textual draws what this gives; the value itself stays as typed.
+        # Textual draws this; the value itself stays as typed.
         if self.password:
             return super()._value
-        return Text(drawn(self.value), no_wrap=True, overflow="ignore", end="")
+        return Text(sanitized_same_length(self.value), no_wrap=True, overflow="ignore", end="")
 
     def _position_to_cell(self, position: int) -> int:
-        return position if self.password else cell_len(drawn(self.value[:position]))
+        return position if self.password else cell_len(sanitized_same_length(self.value[:position]))

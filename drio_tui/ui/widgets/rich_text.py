@@ -1,7 +1,7 @@
-"""Reading matter: headings, aligned fields, entries and paragraphs, laid out anew for every width.
+"""Read-only text: headings, aligned fields, entries and paragraphs, laid out for the current width.
 
-A document is a list of blocks of safe content. Long values wrap under themselves, so labels stay a
-column of their own; where the room is too narrow for two columns the value stands under its label.
+A document is a list of blocks of sanitized content. Long values wrap within their column, beside the labels; if the
+width is too small for two columns, a value is placed under its label.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STACKED_BELOW = 34
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A line that begins a group, with a quieter note behind it."""
+    """A line that starts a group, followed by a muted note."""
 
     text: Content
     note: Content = _EMPTY
@@ -46,7 +46,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One of several alike: a mark, a title, a quieter note on the same line, text under it."""
+    """One of several similar entries: a mark, a title, a muted note on the same line, and text below."""
 
     mark: Content
     title: Content
@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Running text. `mark` stands before it, in a column of its own."""
+    """Running text, with `mark` in a separate column before it."""
 
     text: Content
     mark: Content = _EMPTY
@@ -71,11 +71,11 @@ Block = Gap | Heading | Field | Entry | Paragraph
 
 
 def layout(blocks: Iterable[Block], width: int) -> list[Content]:
-    """The blocks as lines of at most `width` cells."""
+    """Return the blocks as lines of at most `width` cells."""
     blocks = list(blocks)
     width = max(8, width)
     longest = max((block.label.cell_length for block in blocks if isinstance(block, Field)), default=0)
-    labels = min(longest, max(10, width * 2 // 5), 24)
+    label_width = min(longest, max(10, width * 2 // 5), 24)
     lines: list[Content] = []
     for number, block in enumerate(blocks):
         match block:
@@ -88,22 +88,24 @@ def layout(blocks: Iterable[Block], width: int) -> list[Content]:
                 lines.append(line.truncate(width, ellipsis=True))
             case Field(label, value) if width < _STACKED_BELOW:
                 lines.append(label.truncate(width, ellipsis=True))
-                lines += _hung(Content("  "), value, width)
+                lines += _with_hanging_indent(Content("  "), value, width)
             case Field(label, value):
-                cut = label.truncate(labels, ellipsis=True)
-                lines += _hung(Content.assemble(cut, " " * (labels - cut.cell_length + 2)), value, width)
+                shortened = label.truncate(label_width, ellipsis=True)
+                lines += _with_hanging_indent(
+                    Content.assemble(shortened, " " * (label_width - shortened.cell_length + 2)), value, width
+                )
             case Entry(mark, title, note, body):
                 head = title if not note else Content.assemble(title, "  ", note)
-                lines += _hung(Content.assemble(mark, " "), head, width)
+                lines += _with_hanging_indent(Content.assemble(mark, " "), head, width)
                 if body:
-                    lines += _hung(Content(" " * (mark.cell_length + 1)), body, width)
+                    lines += _with_hanging_indent(Content(" " * (mark.cell_length + 1)), body, width)
             case Paragraph(text, mark):
-                lines += _hung(Content.assemble(mark, " ") if mark else _EMPTY, text, width)
+                lines += _with_hanging_indent(Content.assemble(mark, " ") if mark else _EMPTY, text, width)
     return lines
 
 
-def _hung(first: Content, text: Content, width: int) -> list[Content]:
-    """`text` wrapped beside `first`, its further lines indented as far."""
+def _with_hanging_indent(first: Content, text: Content, width: int) -> list[Content]:
+    """Return `text` wrapped beside `first`, with all further lines indented by its width."""
     indent = first.cell_length
     wrapped: Sequence[Content] = text.wrap(max(4, width - indent)) or [_EMPTY]
     pad = " " * indent
@@ -111,7 +113,7 @@ def _hung(first: Content, text: Content, width: int) -> list[Content]:
 
 
 class Document(ScrollView, can_focus=True):
-    """A scrolling page of blocks, drawn line by line. Its text can be selected with the mouse."""
+    """A scrolling page of blocks. Its text can be selected with the mouse."""
 
     DEFAULT_CSS = """
     Document {
@@ -123,7 +125,7 @@ class Document(ScrollView, can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "rich_text",
-        "Reading",
+        "Read-only text",
         Key("rich_text.down", "j,down", "scroll_down", "Down", show=False, palette=False),
         Key("rich_text.up", "k,up", "scroll_up", "Up", show=False, palette=False),
         Key("rich_text.page_down", "pagedown,ctrl+f,space", "page_down", "Page down", show=False, palette=False),
@@ -136,19 +138,19 @@ class Document(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._blocks: Sequence[Block] = ()
         self._lines: list[Content] = []
-        self._laid_for = -1
+        self._layout_width = -1
 
     def show(self, blocks: Sequence[Block], *, keep_place: bool = False) -> None:
         """Show other blocks, from the top unless `keep_place`."""
         self._blocks = blocks
-        self._laid_for = -1
+        self._layout_width = -1
         self._lay_out()
         if not keep_place:
             self.scroll_home(animate=False, immediate=True)
 
     @property
     def text(self) -> str:
-        """What can be read here, as plain text."""
+        """The lines as plain text."""
         return "\n".join(line.plain for line in self._lines)
 
     def on_resize(self) -> None:
@@ -156,9 +158,9 @@ class Document(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width
-        if width <= 0 or width == self._laid_for:
+        if width <= 0 or width == self._layout_width:
             return
-        self._laid_for = width
+        self._layout_width = width
         self._lines = layout(self._blocks, width)
         set_virtual_size(self, Size(width, len(self._lines)))
         self.refresh()
@@ -186,19 +188,19 @@ class Document(ScrollView, can_focus=True):
 
 
 def strip_of(widget: Widget, line: Content, style: Style, width: int) -> Strip:
-    """One line of content as a strip of exactly `width` cells, theme colours resolved."""
+    """Return one line of content as a strip of exactly `width` cells, with theme colours resolved."""
     segments = [
-        Segment(text, found.rich_style)
-        for text, found in line.render(style, end="", parse_style=widget.app.stylesheet.parse_style)
+        Segment(text, segment_style.rich_style)
+        for text, segment_style in line.render(style, end="", parse_style=widget.app.stylesheet.parse_style)
     ]
     return Strip(segments).adjust_cell_length(width, style.rich_style)
 
 
 def set_virtual_size(view: ScrollView, size: Size) -> None:
-    """Tell a view how long its content is, laying the whole screen out anew only if the scrollbar comes or goes."""
+    """Set the virtual size of a view; lay out the whole screen again only if the scrollbar appears or disappears."""
     height = view.container_size.height
-    always = view.styles.overflow_y == "scroll"
-    if view.is_attached and (always or (view.virtual_size.height > height) == (size.height > height)):
+    always_shown = view.styles.overflow_y == "scroll"
+    if view.is_attached and (always_shown or (view.virtual_size.height > height) == (size.height > height)):
         view.set_reactive(Widget.virtual_size, size)
         view._scroll_update(size)
     else:

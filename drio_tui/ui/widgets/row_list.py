@@ -1,4 +1,4 @@
-"""A table of lines that is drawn a screenful at a time, however many rows there are."""
+"""A table that draws only the visible rows, however many there are."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from textual.style import Style
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 
-_MEASURED = 300
-"""How many rows are looked at to find out how wide a column would like to be."""
+_MAX_MEASURED = 300
+"""How many rows are measured to find the width of a column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: as wide as its content where there is room, at most `width` cells (0: no limit).
+    """A column: as wide as its content if there is room, at most `width` cells (0: no limit).
 
-    It is shown with `least` cells or more, else not at all: where not all columns fit, the one of the highest `rank`
-    goes first. What does not fit into it is cut at its end, or in the `middle`, as suits paths. One that `may_hide`
-    is shown only while a row has something in it.
+    It is shown with at least `least` cells or not at all: if not all columns fit, the one with the highest `rank` is
+    dropped first. Longer content is truncated at its end, or in the `middle`, which suits paths. A column that
+    `may_hide` is shown only while it is not empty.
     """
 
     title: str
@@ -42,32 +42,37 @@ class Column:
 
 
 def column_widths(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[int]:
-    """Cells for each column in `width` cells, with two between columns and one before the first; 0 leaves one out.
+    """Return the width of each column within `width` cells, two between columns and one before the first; 0: hidden.
 
-    `wanted` is the width of each column's content, 0 for a column that is not to be shown. Narrow columns get all
-    that they want, wide ones share the rest equally.
+    `wanted` is the width of each column's content, 0 for a column that is not shown. Narrow columns get what they
+    want, wide ones share the rest equally.
     """
-    most = [min(want, column.width or want) for column, want in zip(columns, wanted, strict=True)]
+    maximums = [
+        min(wanted_width, column.width or wanted_width) for column, wanted_width in zip(columns, wanted, strict=True)
+    ]
     titles = [Content(column.title).cell_length for column in columns]
-    least = [min(want, max(column.least, title)) for column, want, title in zip(columns, most, titles, strict=True)]
-    shown = [place for place, want in enumerate(most) if want]
-    while len(shown) > 1 and 1 + sum(least[place] + 2 for place in shown) > width + 2:
-        shown.remove(max(shown, key=lambda place: (columns[place].rank, place)))
-    widths = [least[place] if place in shown else 0 for place in range(len(columns))]
-    left = width + 1 - sum(widths[place] + 2 for place in shown)
-    growing = [place for place in shown if widths[place] < most[place]]
-    while left > 0 and growing:
-        share = max(1, left // len(growing))
-        for place in growing:
-            more = min(share, most[place] - widths[place], left)
-            widths[place] += more
-            left -= more
-        growing = [place for place in growing if widths[place] < most[place]]
+    minimums = [
+        min(wanted_width, max(column.least, title))
+        for column, wanted_width, title in zip(columns, maximums, titles, strict=True)
+    ]
+    visible = [index for index, wanted_width in enumerate(maximums) if wanted_width]
+    while len(visible) > 1 and 1 + sum(minimums[index] + 2 for index in visible) > width + 2:
+        visible.remove(max(visible, key=lambda index: (columns[index].rank, index)))
+    widths = [minimums[index] if index in visible else 0 for index in range(len(columns))]
+    remaining = width + 1 - sum(widths[index] + 2 for index in visible)
+    growing = [index for index in visible if widths[index] < maximums[index]]
+    while remaining > 0 and growing:
+        share = max(1, remaining // len(growing))
+        for index in growing:
+            extra = min(share, maximums[index] - widths[index], remaining)
+            widths[index] += extra
+            remaining -= extra
+        growing = [index for index in growing if widths[index] < maximums[index]]
     return widths
 
 
 def cut_middle(cell: Content, width: int) -> Content:
-    """`cell` in at most `width` cells, with an ellipsis in its middle where it was cut: its end tells paths apart."""
+    """Return `cell` truncated in its middle to at most `width` cells: paths differ at their ends."""
     if cell.cell_length <= width or width < 8:
         return cell.truncate(width, ellipsis=True)
     before = width // 3
@@ -82,14 +87,14 @@ def cut_middle(cell: Content, width: int) -> Content:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: a `key` that stays the same when the row changes, and one safe content per column."""
+    """A row: a `key` that identifies it when its content changes, and sanitized content for each column."""
 
     key: str
     cells: Sequence[Content]
 
 
 class RowList(ScrollView, can_focus=True):
-    """Rows under a header, with a cursor that follows its row when others come and go."""
+    """Rows under a header, with a cursor that stays on its row when other rows are added or removed."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "row-list--header",
@@ -123,13 +128,13 @@ class RowList(ScrollView, can_focus=True):
     )
 
     cursor: reactive[int] = reactive(0)
-    """The index of the chosen row."""
+    """The index of the selected row."""
 
     hover: reactive[int] = reactive(-1)
     """The index of the row under the mouse."""
 
     class Moved(Message):
-        """Another row is chosen; `key` is None when there is none."""
+        """Another row is selected; `key` is None if there are no rows."""
 
         def __init__(self, rows: RowList, key: str | None) -> None:
             super().__init__()
@@ -157,56 +162,56 @@ class RowList(ScrollView, can_focus=True):
         self._columns = columns
         self._rows: Sequence[Row] = ()
         self._wanted = [0 if column.may_hide else Content(column.title).cell_length for column in columns]
-        self._laid_out: tuple[int, Sequence[Column], list[int]] | None = None
-        self._laid_out_widths: list[int] = []
+        self._widths_for: tuple[int, Sequence[Column], list[int]] | None = None
+        self._cached_widths: list[int] = []
         self._key: str | None = None
 
     @property
     def key(self) -> str | None:
-        """The chosen row's key."""
+        """The key of the selected row."""
         return self._key
 
     def show(self, rows: Sequence[Row], *, follow_top: bool = False) -> None:
-        """Show other rows. The cursor stays on its row; with `follow_top`, at the top if it was there."""
+        """Show other rows. The cursor stays on its row or, with `follow_top`, at the top if it was there."""
         was_top = self.cursor == 0 and self.scroll_offset.y == 0
         above = self.cursor - self.scroll_offset.y
         self._rows = rows
-        self._want(rows)
-        self._measure()
+        self._measure_columns(rows)
+        self._update_virtual_size()
         index = next((i for i, row in enumerate(rows) if row.key == self._key), None)
         if index is None or (follow_top and was_top):
             index = min(self.cursor, max(0, len(rows) - 1)) if not (follow_top and was_top) else 0
         elif index != self.cursor:
             self.scroll_to(y=max(0, index - above), animate=False)
         self.set_reactive(RowList.cursor, index)
-        self._chosen()
+        self._post_moved()
         self.refresh()
 
     def choose(self, key: str) -> None:
-        """Move the cursor to a row by its key."""
+        """Move the cursor to the row with this key."""
         for index, row in enumerate(self._rows):
             if row.key == key:
                 self.cursor = index
                 return
 
-    def _measure(self) -> None:
+    def _update_virtual_size(self) -> None:
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows) + 1)
 
     def on_resize(self, event: events.Resize) -> None:
-        self._measure()
+        self._update_virtual_size()
 
     def validate_cursor(self, cursor: int) -> int:
         return max(0, min(cursor, len(self._rows) - 1))
 
     def watch_cursor(self) -> None:
         self.scroll_to_region(Region(0, self.cursor, 1, 2), animate=False, force=True)
-        self._chosen()
+        self._post_moved()
         self.refresh()
 
     def watch_hover(self) -> None:
         self.refresh()
 
-    def _chosen(self) -> None:
+    def _post_moved(self) -> None:
         key = self._rows[self.cursor].key if 0 <= self.cursor < len(self._rows) else None
         if key != self._key:
             self._key = key
@@ -215,22 +220,22 @@ class RowList(ScrollView, can_focus=True):
     # -- drawing ----------------------------------------------------------------------------------
 
     def _widths(self, width: int) -> list[int]:
-        if self._laid_out != (width, self._columns, self._wanted):
+        if self._widths_for != (width, self._columns, self._wanted):
             widths = column_widths(self._columns, self._wanted, width)
-            self._laid_out = (width, self._columns, list(self._wanted))
-            self._laid_out_widths = widths
-        return self._laid_out_widths
+            self._widths_for = (width, self._columns, list(self._wanted))
+            self._cached_widths = widths
+        return self._cached_widths
 
-    def _want(self, rows: Sequence[Row]) -> None:
-        """Note how wide the columns' content is. A filter makes no column narrower, so nothing moves while typing."""
-        step = max(1, len(rows) // _MEASURED)
-        for place, column in enumerate(self._columns):
-            cells = [row.cells[place].cell_length for row in rows[::step] if place < len(row.cells)]
-            content = max(cells, default=0)
-            if column.may_hide and not (content or any(place < len(row.cells) and row.cells[place] for row in rows)):
-                self._wanted[place] = 0
+    def _measure_columns(self, rows: Sequence[Row]) -> None:
+        """Measure the columns' content. Columns never get narrower, so that nothing moves while a filter is typed."""
+        step = max(1, len(rows) // _MAX_MEASURED)
+        for index, column in enumerate(self._columns):
+            cells = [row.cells[index].cell_length for row in rows[::step] if index < len(row.cells)]
+            widest = max(cells, default=0)
+            if column.may_hide and not (widest or any(index < len(row.cells) and row.cells[index] for row in rows)):
+                self._wanted[index] = 0
             else:
-                self._wanted[place] = max(self._wanted[place], content, Content(column.title).cell_length)
+                self._wanted[index] = max(self._wanted[index], widest, Content(column.title).cell_length)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
@@ -245,7 +250,7 @@ class RowList(ScrollView, can_focus=True):
             name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
             style = self.get_visual_style(name)
             if self.app.current_theme.ansi:
-                # The terminal's own colours may be the cursor's too; plain text is always readable on it.
+                # A cell's colour may be the cursor's background in the terminal; plain text is always readable.
                 return self._line([Content(cell.plain) for cell in self._rows[index].cells], width, style)
         elif index == self.hover:
             style = self.get_visual_style("row-list--hover")
@@ -253,12 +258,14 @@ class RowList(ScrollView, can_focus=True):
 
     def _line(self, cells: Sequence[Content], width: int, style: Style) -> Strip:
         parts: list[Content] = [Content(" ")]
-        for column, cell, room in zip(self._columns, cells, self._widths(width), strict=False):
-            if not room:
+        for column, cell, cell_width in zip(self._columns, cells, self._widths(width), strict=False):
+            if not cell_width:
                 continue
-            cut = cut_middle(cell, room) if column.cut == "middle" else cell.truncate(room, ellipsis=True)
-            space = " " * (room - cut.cell_length)
-            parts += [Content(space), cut] if column.align == "right" else [cut, Content(space)]
+            truncated = (
+                cut_middle(cell, cell_width) if column.cut == "middle" else cell.truncate(cell_width, ellipsis=True)
+            )
+            space = " " * (cell_width - truncated.cell_length)
+            parts += [Content(space), truncated] if column.align == "right" else [truncated, Content(space)]
             parts.append(Content("  "))
         line = Content("").join(parts).truncate(width)
         segments = line.render_segments(style)
@@ -298,6 +305,6 @@ class RowList(ScrollView, can_focus=True):
 
 
 def show_rows(table: RowList, rows: Sequence[Row], most: int = 16) -> None:
-    """Show rows in a dialog: as high as they need under the header, up to `most` lines, where styles allow it."""
+    """Show rows in a dialog: the table is as high as they need, up to `most` lines."""
     table.styles.height = min(len(rows) + 1, most)
     table.show(rows)

@@ -1,4 +1,4 @@
-"""The one way text from the API reaches a widget: made visible, and as `Content`, so that nothing reads markup."""
+"""Sanitize text from the API for widgets: hidden characters are made visible, and `Content` is never read as markup."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from drio_tui import text as _text
 
 
 def safe(text: str, style: str | Style = "", *, multiline: bool = False) -> Content:
-    """`text` as literal content; control, bidi and hidden characters show as symbols of their own."""
-    shown = _text.visible(text, multiline=multiline)
-    return Content.styled(shown, style) if style else Content(shown)
+    """Return `text` as literal content; control, bidi and hidden characters are shown as symbols."""
+    visible_text = _text.visible(text, multiline=multiline)
+    return Content.styled(visible_text, style) if style else Content(visible_text)
 
 
 def safe_line(text: str, width: int | None = None, style: str | Style = "") -> Content:
-    """`text` as one literal line of at most `width` cells, ending in … when something was cut."""
+    """Return `text` as one literal line of at most `width` cells, ending in … if it was truncated."""
     if width is not None and len(text) > width * 4 + 16:
-        text = text[: width * 4 + 16]  # a cell holds at least a quarter of what visible() makes of a character
+        text = text[: width * 4 + 16]  # visible() leaves at most four characters per cell
     content = safe(text, style)
     if width is not None and content.cell_length > width:
         content = content.truncate(max(0, width), ellipsis=True)

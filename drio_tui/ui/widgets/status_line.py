@@ -1,4 +1,4 @@
-"""The line at the top of every screen: where one can go, and what one is connected to."""
+"""The line at the top of every screen: the areas, and the connection."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from drio_tui.ui.widgets.sanitize import safe_line
 
 AREAS: tuple[tuple[str, str], ...] = (("templates", "Templates"), ("apps", "Apps"), ("requests", "Requests"))
 
-_WORTH_TELLING = 1.0
-"""Seconds of waiting below which nothing is said: it would only flicker."""
+_MIN_WAIT_SHOWN = 1.0
+"""Seconds; a shorter wait is not shown, since it would only flicker."""
 
 _PHASES: dict[Phase, tuple[str, str, str]] = {
-    # phase: symbol, word, colour by meaning; the word alone says it where there is no colour
+    # phase: symbol, word, colour; the word alone is enough where there is no colour
     "starting": ("◌", "starting", "$text-warning"),
     "first-run": ("○", "not connected", "$foreground-muted"),
     "signed-out": ("○", "signed out", "$text-warning"),
@@ -32,7 +32,7 @@ _PHASES: dict[Phase, tuple[str, str, str]] = {
 
 
 class StatusLine(Widget):
-    """One row: the program's areas at the left, the connection at the right, cut where there is no room."""
+    """One row: the areas at the left, the connection at the right, truncated if there is no room."""
 
     DEFAULT_CSS = """
     StatusLine {
@@ -44,13 +44,13 @@ class StatusLine(Widget):
     """
 
     area: reactive[str] = reactive("")
-    """The area shown: its name is marked."""
+    """The current area, which is highlighted."""
 
     status: reactive[Status] = reactive(Status)
-    """What the right side tells."""
+    """The status of the connection, shown at the right."""
 
     class Go(Message):
-        """An area's name was clicked."""
+        """The name of an area was clicked."""
 
         def __init__(self, area: str) -> None:
             super().__init__()
@@ -62,12 +62,12 @@ class StatusLine(Widget):
     def __init__(self, area: str = "") -> None:
         super().__init__()
         self.set_reactive(StatusLine.area, area)
-        self._spots: list[tuple[int, int, str]] = []
+        self._clickable: list[tuple[int, int, str]] = []
 
     def on_mount(self) -> None:
-        self.watch(self.app, "status", self._take_status)
+        self.watch(self.app, "status", self._set_status)
 
-    def _take_status(self, status: Status) -> None:
+    def _set_status(self, status: Status) -> None:
         self.status = status
 
     def render(self) -> Content:
@@ -79,40 +79,40 @@ class StatusLine(Widget):
 
     def _navigation(self, *, short: bool) -> Content:
         parts: list[Content | tuple[str, str]] = [(" drio ", "bold $text-primary")]
-        at = 6
-        self._spots = []
+        position = 6
+        self._clickable = []
         for number, (name, title) in enumerate(AREAS, start=1):
-            here = name == self.area
-            label = f" {number} {title} " if here or not short else f" {number} "
-            parts.append((label, "bold reverse $text-primary" if here else "$foreground-muted"))
-            self._spots.append((at, at + len(label), name))
-            at += len(label)
+            is_current = name == self.area
+            label = f" {number} {title} " if is_current or not short else f" {number} "
+            parts.append((label, "bold reverse $text-primary" if is_current else "$foreground-muted"))
+            self._clickable.append((position, position + len(label), name))
+            position += len(label)
         return Content.assemble(*parts)
 
-    def _connection(self, room: int) -> Content:
-        """The right side in `room` cells: the state always, then host, account and profile as they fit."""
+    def _connection(self, width: int) -> Content:
+        """Return the right side in `width` cells: the state always; host, account and profile as they fit."""
         status = self.status
         symbol, word, colour = _PHASES[status.phase]
-        if status.waiting >= _WORTH_TELLING:
+        if status.waiting >= _MIN_WAIT_SHOWN:
             wait = duration(round(status.waiting), short=True)
             symbol, word, colour = "◌", f"again in {wait}, Esc stops", "$text-warning"
         state = Content.assemble((f"{symbol} {word} ", colour))
         if status.read_only:
             state = Content.assemble(("◆ read-only ", "$text-accent"), " ", state)
-        if state.cell_length > room:
+        if state.cell_length > width:
             return Content.assemble((symbol, colour), " ")
         profile = "" if status.profile in (status.host, "sandbox") else status.profile
         names = {"host": status.host, "account": status.account, "profile": profile}
         parts = {key: safe_line(name, 40, "$foreground-muted") for key, name in names.items() if name}
-        while parts and sum(part.cell_length + 2 for part in parts.values()) + state.cell_length > room:
+        while parts and sum(part.cell_length + 2 for part in parts.values()) + state.cell_length > width:
             parts.popitem()
-        shown = [parts[key] for key in ("profile", "host", "account") if key in parts]
-        return Content("  ").join([*shown, state])
+        visible_parts = [parts[key] for key in ("profile", "host", "account") if key in parts]
+        return Content("  ").join([*visible_parts, state])
 
     def on_click(self, event: events.Click) -> None:
-        for start, end, name in self._spots:
+        for start, end, name in self._clickable:
             if start <= event.x < end:
                 self.post_message(self.Go(name))
                 return
-        if self._spots and event.x > self._spots[-1][1]:
+        if self._clickable and event.x > self._clickable[-1][1]:
             self.post_message(self.Account())

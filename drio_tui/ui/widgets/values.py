@@ -1,4 +1,4 @@
-"""How the values of the API are shown to people: colours, dates, switches, schemas, words with a meaning."""
+"""How values of the API are displayed: colours, dates, booleans, schemas, status words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from drio_tui.text import duration
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 
 TEXT_MAX = 20_000
-"""Characters of one text that are shown; the JSON view has the rest."""
+"""Characters of one text that are shown; the JSON view shows the rest."""
 
 TONES = {
     "good": "$text-success",
@@ -27,34 +27,34 @@ TONES = {
     "info": "$text-primary",
     "": "$foreground-muted",
 }
-"""Theme colours of an outline's tones."""
+"""The theme colour of each tone (see `TreeNode.tone`)."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[^A-Za-z0-9_\-]+")
 _SPELLED = {"url": "URL", "id": "ID", "ids": "IDs", "mcp": "MCP", "api": "API", "json": "JSON", "uri": "URI"}
 _METHODS = {"GET": "info", "POST": "good", "PUT": "warn", "PATCH": "warn", "DELETE": "bad"}
 
 
-def label_of(member: str) -> str:
-    """A member's name as a label: `companyUrl` → `Company URL`. Names that are not words stay as they are."""
-    if not member.isascii() or not member.replace("_", "").isalnum() or len(member) > 60:
-        return member
-    words = [_SPELLED.get(word.lower(), word.lower()) for word in _WORD.findall(member)]
+def label_of(name: str) -> str:
+    """Return a property's name as a label: `companyUrl` → `Company URL`. Names that are not words stay as they are."""
+    if not name.isascii() or not name.replace("_", "").isalnum() or len(name) > 60:
+        return name
+    words = [_SPELLED.get(word.lower(), word.lower()) for word in _WORD.findall(name)]
     text = " ".join(words)
     return text[:1].upper() + text[1:]
 
 
 def badge(word: str, tone: str = "") -> Content:
-    """A word with a meaning, coloured by it."""
+    """Return a word in the colour of its tone."""
     return safe_line(word, 40, TONES.get(tone, TONES[""]))
 
 
 def method(name: str) -> Content:
-    """An HTTP method in its colour."""
+    """Return an HTTP method in its colour."""
     return safe_line(name, 12, f"bold {TONES[_METHODS.get(name, '')]}")
 
 
 def swatch(value: str) -> Content:
-    """A patch of the colour with an edge, so that it is seen on any ground; question marks where it is none."""
+    """Return a patch of the colour with an edge, to be visible on any background; question marks if it is no colour."""
     if not is_colour(value):
         return Content.styled(" ?? ▏", "$foreground-muted")
     colour = Color.parse(value)
@@ -63,37 +63,37 @@ def swatch(value: str) -> Content:
 
 
 def timestamp(text: str, now: datetime | None = None) -> Content | None:
-    """An ISO 8601 time as a date and an age: `15 Mar 2026 12:00 UTC · 8 months ago`; None when it is none.
+    """Return an ISO 8601 time as date and age: `15 Mar 2026 12:00 UTC  8 months ago`; None if it is no such time.
 
-    A time without a zone is shown as it is, with no age, since it could be off by a day.
+    A time without a zone is shown without an age, which could be off by a day.
     """
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    shown = f"{found.day} {found:%b} {found.year:04d} {found:%H:%M}"
-    if found.tzinfo is None:
-        return Content.assemble(shown, ("  no time zone given", "$foreground-muted"))
+    date = f"{time.day} {time:%b} {time.year:04d} {time:%H:%M}"
+    if time.tzinfo is None:
+        return Content.assemble(date, ("  no time zone given", "$foreground-muted"))
     try:
-        seconds = ((now or datetime.now(UTC)) - found).total_seconds()
-        shown = f"{found.astimezone(UTC).day} {found.astimezone(UTC):%b} {found.astimezone(UTC).year:04d} "
-        shown += f"{found.astimezone(UTC):%H:%M} UTC"
-    except (OverflowError, ValueError):  # the ends of the calendar, moved by their zone beyond it
-        return Content(shown)
-    return Content.assemble(shown, (f"  {age(seconds)}", "$foreground-muted"))
+        seconds = ((now or datetime.now(UTC)) - time).total_seconds()
+        date = f"{time.astimezone(UTC).day} {time.astimezone(UTC):%b} {time.astimezone(UTC).year:04d} "
+        date += f"{time.astimezone(UTC):%H:%M} UTC"
+    except (OverflowError, ValueError):  # beyond the years 1 to 9999 in UTC
+        return Content(date)
+    return Content.assemble(date, (f"  {age(seconds)}", "$foreground-muted"))
 
 
 def age(seconds: float) -> str:
-    """A distance in time in words; negative seconds lie ahead."""
+    """Return an age in words (`2 hours ago`); negative seconds are in the future (`in 2 hours`)."""
     distance = abs(seconds)
     if distance < 60:
         return "just now"
-    words = duration(distance, parts=1)
-    return f"{words} ago" if seconds >= 0 else f"in {words}"
+    text = duration(distance, parts=1)
+    return f"{text} ago" if seconds >= 0 else f"in {text}"
 
 
 def cut(text: str) -> Content:
-    """A long text as it is, newlines kept, its end left to the JSON view when it is very long."""
+    """Return a text with its newlines, truncated after `TEXT_MAX` characters."""
     if len(text) <= TEXT_MAX:
         return safe(text, multiline=True)
     rest = f"\n… and {len(text) - TEXT_MAX:,} more characters: see JSON"
@@ -101,7 +101,7 @@ def cut(text: str) -> Content:
 
 
 def scalar(value: Any, member: str = "") -> Content:
-    """A string, number, switch or nothing, as its member's name suggests."""
+    """Return a string, number, boolean or null as content; the property's name says what a string means."""
     if value is None:
         return Content.styled("not set", "$foreground-muted italic")
     if isinstance(value, bool):
@@ -116,20 +116,20 @@ def scalar(value: Any, member: str = "") -> Content:
         return Content.styled("empty", "$foreground-muted italic")
     if is_colour(value):
         return Content.assemble(swatch(value), " ", safe_line(value))
-    if member.endswith("At") and (found := timestamp(value)) is not None:
-        return found
+    if member.endswith("At") and (date := timestamp(value)) is not None:
+        return date
     if member == "method":
         return method(value)
     return cut(value)
 
 
 def _number(value: int | float | Decimal) -> str:
-    # A number of thousands of digits is refused by str(); nobody reads it either.
+    # str() refuses a number of thousands of digits, which nobody would read either.
     return f"{value}" if not isinstance(value, int) or value.bit_length() < 4000 else "a number of thousands of digits"
 
 
 def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
-    """A JSON Schema in short: one line per property, nested ones indented, at most three levels."""
+    """Yield a JSON Schema in short: one line per property, nested ones indented, at most three levels."""
     if not isinstance(schema, Mapping):
         yield safe_line(json.dumps(schema, default=str)[:200], 80, "$foreground-muted")
         return
@@ -141,15 +141,15 @@ def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
             yield from schema_lines(inner, depth + 1)
         return
     required = schema.get("required")
-    needed = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
+    required_names = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
     names = [name for name in properties if isinstance(name, str)]
     width = min(24, max((len(name) for name in names), default=0))
     for name in names[:100]:
         inner = properties[name]
-        shown = safe_line(name, 40, "bold" if name in needed else "")
-        pad = " " * max(0, width - shown.cell_length)
-        star = Content.styled("*", "$text-warning") if name in needed else Content(" ")
-        parts: list[Content | str] = ["  " * depth, shown, star, pad, " ", schema_type(inner)]
+        label = safe_line(name, 40, "bold" if name in required_names else "")
+        pad = " " * max(0, width - label.cell_length)
+        star = Content.styled("*", "$text-warning") if name in required_names else Content(" ")
+        parts: list[Content | str] = ["  " * depth, label, star, pad, " ", schema_type(inner)]
         if isinstance(inner, Mapping) and isinstance(inner.get("description"), str):
             parts += ["  ", safe_line(inner["description"], 200, "$foreground-muted")]
         yield Content.assemble(*parts)
@@ -166,7 +166,7 @@ def schema_lines(schema: Any, depth: int = 0) -> Iterator[Content]:
 
 
 def schema_type(schema: Any) -> Content:
-    """What a schema allows in a word or two: `string email`, `array of object`, `a | b | c`."""
+    """Return what a schema allows in a word or two: `string email`, `array of object`, `a | b | c`."""
     if not isinstance(schema, Mapping):
         return Content.styled("any" if schema is not False else "nothing", "$text-secondary")
     choices = schema.get("enum")
@@ -175,7 +175,7 @@ def schema_type(schema: Any) -> Content:
         return safe_line(words, 80, "$text-secondary")
     kind = schema.get("type")
     word = (
-        " or ".join(str(one) for one in kind[:4]) if isinstance(kind, list) else kind if isinstance(kind, str) else ""
+        " or ".join(str(name) for name in kind[:4]) if isinstance(kind, list) else kind if isinstance(kind, str) else ""
     )
     if not word and isinstance(schema.get("$ref"), str):
         word = f"→ {schema['$ref']}"

@@ -1,4 +1,4 @@
-"""What fails inside the program is reported, and the program goes on."""
+"""Failures inside the program are reported, and the program goes on."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def fail(*_: Any, **__: Any) -> None:
     raise RuntimeError(f"broken with {SECRET}")
 
 
-def going_on(pilot: Pilot[Any]) -> Any:
-    """The app, set to go on after failures as it does in a terminal."""
+def with_failures_survived(pilot: Pilot[Any]) -> Any:
+    """Return the app, set to survive failures as it does in a terminal."""
     app: Any = pilot.app
     app.contains_failures = True
     return app
@@ -43,8 +43,8 @@ def reports(isolated: Path) -> list[str]:
     return [path.read_text() for path in (isolated / "state" / "crashes").glob("*")]
 
 
-async def replaced(app: Any) -> FailedScreen:
-    """The screen in the place of one that failed. The pilot would wait for the messages of the one that failed."""
+async def wait_for_replacement(app: Any) -> FailedScreen:
+    """Wait for the screen that replaces a failed one. The pilot would wait for the messages of the failed screen."""
     async with asyncio.timeout(30):
         while not isinstance(app.screen, FailedScreen) or not app.screen.is_mounted:
             await asyncio.sleep(0)
@@ -52,20 +52,20 @@ async def replaced(app: Any) -> FailedScreen:
     return app.screen
 
 
-async def said(pilot: Pilot[Any], text: str) -> None:
+async def wait_for_notification(pilot: Pilot[Any], text: str) -> None:
     await until(pilot, lambda: any(text in note.message for note in pilot.app._notifications))
 
 
-async def test_an_action_that_fails_is_told_with_its_report_and_the_screen_stays(
+async def test_a_failing_action_is_reported_and_the_screen_stays(
     monkeypatch: pytest.MonkeyPatch, isolated: Path
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        app = going_on(pilot)
+        app = with_failures_survived(pilot)
         screen = await show(pilot, "apps")
         monkeypatch.setattr(AppsScreen, "action_sort", fail)
-        for _ in range(5):  # an action may fail as often as it is tried
+        for _ in range(5):  # an action may fail any number of times
             await pilot.press("s")
-        await said(pilot, "RuntimeError: broken")
+        await wait_for_notification(pilot, "RuntimeError: broken")
         assert app.screen is screen
         (note, *_) = app._notifications
         assert note.severity == "error"
@@ -76,11 +76,11 @@ async def test_an_action_that_fails_is_told_with_its_report_and_the_screen_stays
         await until(pilot, lambda: app.current_mode == "templates")
 
 
-async def test_a_failure_of_a_worker_or_of_the_app_itself_is_told(
+async def test_failures_of_workers_and_app_callbacks_are_reported(
     monkeypatch: pytest.MonkeyPatch, isolated: Path
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        app = going_on(pilot)
+        app = with_failures_survived(pilot)
         await show(pilot, "apps")
 
         async def work() -> None:
@@ -96,11 +96,11 @@ async def test_a_failure_of_a_worker_or_of_the_app_itself_is_told(
 
 
 @pytest.mark.parametrize("where", ["handler", "timer", "render"])
-async def test_the_first_screen_of_an_area_that_fails_is_replaced_and_opened_again(
+async def test_a_failing_first_screen_of_an_area_is_replaced_and_can_be_reopened(
     where: str, monkeypatch: pytest.MonkeyPatch, isolated: Path
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
-        app = going_on(pilot)
+        app = with_failures_survived(pilot)
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.resources)
         with monkeypatch.context() as broken:
@@ -111,7 +111,7 @@ async def test_the_first_screen_of_an_area_that_fails_is_replaced_and_opened_aga
             else:
                 broken.setattr(type(screen.table), "render_line", fail)
                 screen.table.refresh()
-            await replaced(app)
+            await wait_for_replacement(app)
         await pilot.pause()
         assert "This screen failed and was closed" in text_of(app)
         assert "A report without secrets is in" in text_of(app)
@@ -124,53 +124,53 @@ async def test_the_first_screen_of_an_area_that_fails_is_replaced_and_opened_aga
         assert isinstance(await open_first_app(pilot), AppScreen)
 
 
-async def test_what_was_edited_on_a_screen_that_fails_is_kept_and_gone_on_with(
+async def test_unsaved_edits_of_a_failing_screen_are_kept_and_reopened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
-        app = going_on(pilot)
+        app = with_failures_survived(pilot)
         below = app.screen_stack[-2]
         put(screen, "name", "Mine")
         screen.form.call_later(fail)
-        await replaced(app)
-        assert [one.mine["name"] for one in unsaved_edits.load().buffers] == ["Mine"]
+        await wait_for_replacement(app)
+        assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Mine"]
         assert app.screen_stack[-2] is below
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen._filled)
         assert app.screen.mine()["name"] == "Mine"
 
 
-async def test_a_screen_whose_widgets_are_gone_already_still_has_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Textual draws the line of keys of a screen that is being closed."""
+async def test_a_screen_without_its_widgets_still_has_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual draws the footer of a screen that is being closed."""
     async with editing_tool(monkeypatch) as (_, screen, _):
         assert "ctrl+s" in screen.active_bindings
         await screen.form.remove()
         assert "ctrl+s" in screen.active_bindings
 
 
-async def test_every_edit_on_the_screens_that_were_closed_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unsaved_edits_of_all_replaced_screens_are_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
-        app = going_on(pilot)
+        app = with_failures_survived(pilot)
         put(screen, "name", "Lower")
         app.push_screen(EditScreen(Target(screen.target.app, "tool")))
         await until(pilot, lambda: app.screen is not screen and app.screen._filled)
         put(app.screen, "name", "Upper")
         screen.form.call_later(fail)
-        await replaced(app)
+        await wait_for_replacement(app)
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen_stack[-2], EditScreen) and app.screen_stack[-2]._filled)
         await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen._filled)
-        assert [shown.mine()["name"] for shown in app.screen_stack[-2:]] == ["Lower", "Upper"]
+        assert [screen.mine()["name"] for screen in app.screen_stack[-2:]] == ["Lower", "Upper"]
 
 
-async def test_a_dialog_that_fails_answers_nothing_to_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failing_dialog_returns_none_to_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
-        app = going_on(pilot)
+        app = with_failures_survived(pilot)
         put(screen, "name", "Mine")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         app.screen.query_one("#no").call_later(fail)
-        await replaced(app)
+        await wait_for_replacement(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
         assert screen.dirty
@@ -194,24 +194,25 @@ sys.exit(run_tui(LaunchOptions(base_url="http://127.0.0.1:9")))
 
 
 @pytest.mark.socket
-def test_what_fails_again_and_again_ends_the_program_with_a_report(isolated: Path) -> None:
-    """F51: the screen that tells of the failure fails itself."""
+def test_repeated_failures_end_the_program_with_a_report(isolated: Path) -> None:
+    """F51: the screen that shows the failure fails as well."""
     with Terminal(command=[sys.executable, "-c", BROKEN_FOR_GOOD], size=(120, 30)) as terminal:
         terminal.until("Quit")
         terminal.press("?")
         assert terminal.wait() == 1
         assert terminal.restored == []
-        told = terminal.output.split(b"\x1b[?1049l")[-1].decode()
-        assert "drio-tui had to stop" in told
-        assert "Traceback" not in told
+        printed = terminal.output.split(b"\x1b[?1049l")[-1].decode()
+        assert "drio-tui had to stop" in printed
+        assert "Traceback" not in printed
         folder = isolated / "state" / "crashes"
-        assert any(report.name in told.replace("\r\n", "") for report in folder.iterdir())
+        assert any(report.name in printed.replace("\r\n", "") for report in folder.iterdir())
         texts = [report.read_text() for report in folder.iterdir()]
-        assert any("RuntimeError" in text and "in fail" in text for text in texts)  # what it leads to is reported too
+        # Reports of subsequent failures are there too.
+        assert any("RuntimeError" in text and "in fail" in text for text in texts)
         for report, text in zip(folder.iterdir(), texts, strict=True):
             assert report.stat().st_mode & 0o777 == 0o600
             for secret in ("abc.def-ghi", "s3cretS3cret"):
-                assert secret not in text + told
+                assert secret not in text + printed
 
 
 FAILING_HELP = BROKEN_FOR_GOOD.replace("HelpScreen.compose = fail", "DrioApp.action_help = fail").replace(
@@ -220,7 +221,7 @@ FAILING_HELP = BROKEN_FOR_GOOD.replace("HelpScreen.compose = fail", "DrioApp.act
 
 
 @pytest.mark.socket
-def test_in_a_terminal_an_action_that_fails_is_told_and_the_program_goes_on(isolated: Path) -> None:
+def test_in_a_terminal_a_failing_action_is_reported_and_the_program_goes_on(isolated: Path) -> None:
     with Terminal(command=[sys.executable, "-c", FAILING_HELP], size=(120, 30)) as terminal:
         terminal.until("Quit")
         terminal.press("?")
@@ -231,8 +232,8 @@ def test_in_a_terminal_an_action_that_fails_is_told_and_the_program_goes_on(isol
         assert len(reports(isolated)) == 1
 
 
-async def test_signing_in_is_asked_for_in_two_areas_without_harm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second time the screen that is open comes to the front."""
+async def test_signing_in_from_another_area_shows_the_open_sign_in_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time, the open screen is brought to the front."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         await show(pilot, "apps")
@@ -246,7 +247,8 @@ async def test_signing_in_is_asked_for_in_two_areas_without_harm(monkeypatch: py
         assert app.current_mode == "apps"
         at_once(pilot, "1", "L", "1", "L", "escape")
         await until(pilot, lambda: not first.is_running)
-        assert not [one for stack in app._screen_stacks.values() for one in stack if isinstance(one, SignInScreen)]
+        screens = [screen for stack in app._screen_stacks.values() for screen in stack]
+        assert not [screen for screen in screens if isinstance(screen, SignInScreen)]
 
 
 async def test_the_command_palette_can_be_open_in_two_areas(monkeypatch: pytest.MonkeyPatch) -> None:

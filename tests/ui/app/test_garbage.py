@@ -1,4 +1,4 @@
-"""Garbage as terminal input: the short form of scripts/random_bytes.py, and pastes that no field can hold."""
+"""Garbage as terminal input: a short run of scripts/random_bytes.py, and pastes that no field can hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.ui.table_server import TableServer, drio_of, serving
 pytestmark = pytest.mark.socket
 
 
-def live_through_garbage(base_url: str, seed: int) -> Undrawn:
+def survive_garbage(base_url: str, seed: int) -> Undrawn:
     random = Random(seed)
     with Undrawn("--base-url", base_url, size=(100, 30), env=ENVIRONMENT | {"DRIO_TOKEN": TOKEN}) as terminal:
         sends = count()
@@ -28,21 +28,21 @@ def live_through_garbage(base_url: str, seed: int) -> Undrawn:
         return terminal
 
 
-async def test_it_lives_through_garbage_and_quits_cleanly() -> None:
+async def test_the_program_survives_garbage_input_and_quits_cleanly() -> None:
     async with serving(TableServer(drio_of())) as server:
-        terminal = await asyncio.to_thread(live_through_garbage, server.base_url, 3)
+        terminal = await asyncio.to_thread(survive_garbage, server.base_url, 3)
         assert b"Traceback" not in terminal.output
 
 
-async def test_a_paste_that_is_too_long_is_refused_whole_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_paste_that_is_too_long_is_rejected_with_a_notification(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
         await pilot.press("slash", "a")
         field = pilot.app.focused
         pilot.app.post_message(events.Paste("x" * (PASTE_MAX + 1)))
         await until(pilot, lambda: len(pilot.app._notifications) == 1)
-        (told,) = pilot.app._notifications
-        assert told.message == "200,001 characters were pasted; a field takes 200,000 at once."
+        (notification,) = pilot.app._notifications
+        assert notification.message == "200,001 characters were pasted; a field takes 200,000 at once."
         pilot.app.post_message(events.Paste("x" * PASTE_MAX))
         pilot.app.post_message(events.Paste("bc"))
         await until(pilot, lambda: field.value == "abc")

@@ -1,4 +1,4 @@
-"""The short form of scripts/hangups.py: the terminal is closed at a moment of each kind."""
+"""A short run of scripts/hangups.py: the terminal is closed at a moment of each kind."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.ui.table_server import TableServer, drio_of, serving
 pytestmark = pytest.mark.socket
 
 
-async def test_what_was_typed_is_offered_at_the_next_start_whenever_the_terminal_was_closed() -> None:
-    """F50: each start goes on with the edit of the one before."""
+async def test_edits_are_offered_at_the_next_start_whenever_the_terminal_was_closed() -> None:
+    """F50: each start continues the edit of the previous one."""
     random = Random(8)
     async with serving(TableServer(drio_of())) as server:
         server.hold(SAVED)

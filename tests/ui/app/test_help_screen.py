@@ -1,4 +1,4 @@
-"""Help and questions."""
+"""The help screen and confirmation dialogs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TableServer, drio_of, serving
 
 
-async def test_help_lists_the_keys_of_the_screen_as_they_are_bound_and_no_other_screens(
+async def test_help_lists_the_current_bindings_of_the_screen_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with (
@@ -26,16 +26,16 @@ async def test_help_lists_the_keys_of_the_screen_as_they_are_bound_and_no_other_
         await show(pilot, "requests")
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        shown = text_of(app)
-        assert "F8" in shown
-        assert "Copy the request as a curl command" in shown
-        assert "Browse the templates" in shown
-        assert "Create an app from the template" not in shown
+        text = text_of(app)
+        assert "F8" in text
+        assert "Copy the request as a curl command" in text
+        assert "Browse the templates" in text
+        assert "Create an app from the template" not in text
         await pilot.press("question_mark")
         await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
 
 
-async def test_help_begins_with_the_keys_of_the_screen_and_is_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_help_starts_with_the_screens_keys_and_can_be_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=(80, 24)) as pilot:
         app: Any = pilot.app
         await show(pilot, "requests")
@@ -54,7 +54,7 @@ async def test_help_begins_with_the_keys_of_the_screen_and_is_filtered(monkeypat
         await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
 
 
-async def test_a_dangerous_question_wants_the_name_typed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_confirming_by_name_needs_the_exact_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """F56."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
@@ -78,7 +78,7 @@ async def test_a_dangerous_question_wants_the_name_typed_exactly(monkeypatch: py
         await until(pilot, lambda: answers == [True])
 
 
-async def test_a_question_is_answered_no_by_esc_and_by_the_key_that_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_esc_and_enter_decline_a_dangerous_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         answers: list[bool | None] = []

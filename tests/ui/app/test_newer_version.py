@@ -1,4 +1,4 @@
-"""The program connected to a drio that no longer serves the API it edits."""
+"""The program connected to a drio that no longer serves the supported API version."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.ui.driving import TOKEN, text_of, until
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_apps_and_templates_say_which_version_the_server_speaks_and_what_to_do(
+async def test_apps_and_templates_show_an_unsupported_api_version_and_advice(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRIO_TOKEN", TOKEN)

@@ -1,4 +1,4 @@
-"""The local sandbox ends under an open program."""
+"""The local sandbox ends while the program is connected to it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def pid_in(folder: Path) -> int:
     return int(json.loads((folder / "sandbox.json").read_text())["pid"])
 
 
-def phases_of(app: DrioApp) -> list[str]:
-    """The phases that the status line has shown from now on."""
-    seen: list[str] = []
-    app.watch(app, "status", lambda: seen.append(app.status.phase))
-    return seen
+def record_phases(app: DrioApp) -> list[str]:
+    """Return a list that collects the phases of the status from now on."""
+    phases: list[str] = []
+    app.watch(app, "status", lambda: phases.append(app.status.phase))
+    return phases
 
 
 async def online(pilot: Pilot[Any]) -> None:
@@ -37,11 +37,11 @@ async def online(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: app.current_mode == "apps" and app.status.phase == "online")
 
 
-async def test_a_killed_sandbox_is_started_again_and_no_edit_is_lost(background: Path) -> None:
+async def test_a_killed_sandbox_is_restarted_and_no_edit_is_lost(background: Path) -> None:
     app = DrioApp(LaunchOptions(sandbox=True, data_dir=background))
     async with app.run_test(size=(80, 24)) as pilot:
         await online(pilot)
-        phases = phases_of(app)
+        phases = record_phases(app)
         await open_first_app(pilot)
         await pilot.press("e")
         screen = await edit_of(pilot)
@@ -60,14 +60,12 @@ async def test_a_killed_sandbox_is_started_again_and_no_edit_is_lost(background:
 
 
 @pytest.mark.parametrize("started_by", ["this program", "another one"])
-async def test_a_stopped_sandbox_stays_stopped_until_something_is_asked_of_it(
-    background: Path, started_by: str
-) -> None:
+async def test_a_stopped_sandbox_stays_stopped_until_the_next_request(background: Path, started_by: str) -> None:
     app = DrioApp(LaunchOptions(sandbox=True, data_dir=background))
     async with app.run_test(size=(80, 24)) as pilot:
         await online(pilot)
         screen = await show(pilot, "apps")
-        await until(pilot, lambda: screen.resources and "counting" not in text_of(app))  # nothing is asked any more
+        await until(pilot, lambda: screen.resources and "counting" not in text_of(app))  # no requests are left
         await asyncio.to_thread(stop_sandbox, background)
         await until(pilot, lambda: "sandbox stopped" in text_of(app))
         assert not is_locked(background)
@@ -80,11 +78,11 @@ async def test_a_stopped_sandbox_stays_stopped_until_something_is_asked_of_it(
         assert is_locked(background)
 
 
-async def test_a_sandbox_that_does_not_start_again_says_why(background: Path) -> None:
+async def test_the_reason_is_shown_if_the_sandbox_does_not_restart(background: Path) -> None:
     app = DrioApp(LaunchOptions(sandbox=True, data_dir=background))
     async with app.run_test(size=(120, 40)) as pilot:
         await online(pilot)
-        os.kill(pid_in(background), signal.SIGSTOP)  # what follows happens before anybody notices the end
+        os.kill(pid_in(background), signal.SIGSTOP)  # so that the end is not noticed before the files are changed
         for name in ("sandbox.db-wal", "sandbox.db-shm"):
             (background / name).unlink(missing_ok=True)
         (background / "sandbox.db").write_bytes(b"not a database at all" * 200)
@@ -95,8 +93,8 @@ async def test_a_sandbox_that_does_not_start_again_says_why(background: Path) ->
 
 def test_two_programs_that_start_at_once_use_one_sandbox(background: Path) -> None:
     command = [sys.executable, "-m", "drio_tui", "--sandbox", "--data", str(background), "apps", "--json"]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    answers = [each.communicate(timeout=60) for each in both]
-    assert [each.returncode for each in both] == [0, 0], answers
-    first, second = (json.loads(out)["apps"] for out, _ in answers)
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    first, second = (json.loads(stdout)["apps"] for stdout, _ in outputs)
     assert first == second

@@ -1,4 +1,4 @@
-"""The shell: starting, areas, status line, keys, themes, sizes, errors."""
+"""The app: starting, areas, status line, keys, themes, sizes, errors."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def configure(text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def toasts(app: DrioApp) -> list[str]:
-    """What the toasts say, with their titles."""
-    return [f"{toast.title}: {toast.message}" for toast in app._notifications]
+def notifications(app: DrioApp) -> list[str]:
+    """Return the notifications, as title and message."""
+    return [f"{notification.title}: {notification.message}" for notification in app._notifications]
 
 
 # -- starting -----------------------------------------------------------------------------------------
@@ -47,9 +47,9 @@ def toasts(app: DrioApp) -> list[str]:
 
 def test_the_first_frame_imports_neither_http_nor_models_nor_the_keyring() -> None:
     code = "import sys, json, drio_tui.ui.app.drio_app; print(json.dumps(sorted(sys.modules)))"
-    found = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     heavy = ("pydantic", "httpx", "keyring", "click", "fastapi", "sqlalchemy", "mcp", "drio_tui.sandbox")
-    assert [name for name in found if name in heavy or name.startswith("drio_tui.api.")] == []
+    assert [name for name in modules if name in heavy or name.startswith("drio_tui.api.")] == []
 
 
 async def test_the_sandbox_flag_opens_the_apps_of_the_local_user(sandbox_process: Any) -> None:
@@ -62,7 +62,7 @@ async def test_the_sandbox_flag_opens_the_apps_of_the_local_user(sandbox_process
         assert "online" in text_of(app)
 
 
-async def test_a_sandbox_that_does_not_start_says_why_and_is_started_on_retry(tmp_path: Path) -> None:
+async def test_a_failed_sandbox_start_shows_the_reason_and_can_be_retried(tmp_path: Path) -> None:
     folder = tmp_path / "box"
     folder.write_text("in the way")
     app = DrioApp(LaunchOptions(sandbox=True, data_dir=folder))
@@ -100,7 +100,9 @@ async def test_signed_out_the_templates_are_shown(sandbox_process: Any, monkeypa
         assert "signed out" in text_of(pilot.app)
 
 
-async def test_no_answer_shows_as_offline_and_an_answer_as_online(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_without_a_response_means_offline_and_a_response_online(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "apps")
@@ -116,7 +118,7 @@ async def test_no_answer_shows_as_offline_and_an_answer_as_online(monkeypatch: p
         await until(pilot, lambda: app.status.phase == "online")
 
 
-async def test_when_drio_answers_again_the_screen_recovers_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_screen_recovers_when_drio_responds_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """F09."""
     monkeypatch.setattr(connection, "_PROBE_SECONDS", (0.05,))
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, token="") as pilot:
@@ -127,10 +129,10 @@ async def test_when_drio_answers_again_the_screen_recovers_by_itself(monkeypatch
         app.backend.base_url = app.backend.client.transport.base_url = "http://127.0.0.1:9/api/v1"
         screen.action_refresh()
         await until(pilot, lambda: app.status.phase == "offline")
-        asked = server.asked("GET", "/templates")
+        count = server.asked("GET", "/templates")
         app.backend.base_url = app.backend.client.transport.base_url = good
         await until(pilot, lambda: app.status.phase == "signed-out")
-        await until(pilot, lambda: server.asked("GET", "/templates") >= asked + 2)
+        await until(pilot, lambda: server.asked("GET", "/templates") >= count + 2)
 
 
 # -- areas and keys -----------------------------------------------------------------------------------
@@ -145,14 +147,14 @@ async def test_numbers_and_clicks_switch_areas_and_each_keeps_its_state(monkeypa
         key = templates.list.key
         await pilot.press("3")
         await until(pilot, lambda: app.current_mode == "requests")
-        at = app.screen.query_one("StatusLine")._spots[0]
-        await pilot.click("StatusLine", offset=(at[0] + 2, 0))
+        start, *_ = app.screen.query_one("StatusLine")._clickable[0]
+        await pilot.click("StatusLine", offset=(start + 2, 0))
         await until(pilot, lambda: app.current_mode == "templates")
         assert app.screen is templates
         assert templates.list.key == key
 
 
-async def test_under_read_only_what_changes_something_is_gone_and_the_status_line_says_so(
+async def test_read_only_hides_dangerous_keys_and_is_shown_in_the_status_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with (
@@ -166,7 +168,7 @@ async def test_under_read_only_what_changes_something_is_gone_and_the_status_lin
             assert "read-only" in text_of(pilot.app)
 
 
-async def test_a_key_that_is_switched_off_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pressing_a_disabled_key_shows_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         apps = await show(pilot, "apps")
@@ -176,7 +178,7 @@ async def test_a_key_that_is_switched_off_says_why(monkeypatch: pytest.MonkeyPat
         screen.action_clear()
         await until(pilot, lambda: "/apps" not in text_of(app))
         await pilot.press("c")
-        await until(pilot, lambda: any("There is no request to copy." in toast for toast in toasts(app)))
+        await until(pilot, lambda: any("There is no request to copy." in text for text in notifications(app)))
 
 
 async def test_keys_can_be_rebound_in_the_config_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,15 +193,15 @@ async def test_keys_can_be_rebound_in_the_config_file(monkeypatch: pytest.Monkey
         await until(pilot, lambda: app.current_mode == "requests")
 
 
-async def test_a_binding_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_and_duplicate_bindings_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     configure('[keys]\n"app.nonsense" = "f9"\n"app.apps" = "1"\n')
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
-        await until(pilot, lambda: any("app.nonsense: there is no such binding" in toast for toast in toasts(app)))
-        assert any("1 is used by both" in toast for toast in toasts(app))
+        await until(pilot, lambda: any("app.nonsense: there is no such binding" in text for text in notifications(app)))
+        assert any("1 is used by both" in text for text in notifications(app))
 
 
-def test_every_key_says_what_it_does_and_appears_in_the_table() -> None:
+def test_every_key_has_a_description_and_is_in_the_table() -> None:
     for name in SCREENS:
         module, _ = SCREENS[name]
         __import__(f"drio_tui.ui.{module}")
@@ -217,7 +219,7 @@ async def test_the_palette_finds_a_command_by_name(monkeypatch: pytest.MonkeyPat
         await show(pilot, "apps")
         await pilot.press("ctrl+p")
         await pilot.press(*"Requests")
-        await until(pilot, lambda: "What was asked of drio" in text_of(app))
+        await until(pilot, lambda: "The requests to drio" in text_of(app))
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "requests")
 
@@ -234,7 +236,7 @@ async def test_a_profile_is_offered_in_the_palette_by_its_literal_name(monkeypat
         assert "[bold]a[/] ␛[31m" in text_of(app)
 
 
-async def test_another_connection_shows_nothing_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_connection_shows_nothing_of_the_previous_one(monkeypatch: pytest.MonkeyPatch) -> None:
     async with (
         serving(TableServer(drio_of())) as server,
         serving(TableServer({})) as other,
@@ -249,10 +251,10 @@ async def test_another_connection_shows_nothing_of_the_one_before(monkeypatch: p
         assert app.backend.base_url.startswith(other.base_url)
 
 
-# -- looks --------------------------------------------------------------------------------------------
+# -- themes -------------------------------------------------------------------------------------------
 
 
-async def test_the_theme_is_the_configured_one_and_a_chosen_one_is_remembered() -> None:
+async def test_the_configured_theme_is_used_and_a_chosen_one_is_remembered() -> None:
     configure('theme = "no-such-theme"\n')
     app = DrioApp(LaunchOptions(base_url="http://127.0.0.1:9"))
     async with app.run_test(notifications=True) as pilot:
@@ -289,7 +291,7 @@ async def test_an_error_is_shown_literally_in_a_toast() -> None:
 # -- sizes --------------------------------------------------------------------------------------------
 
 
-async def test_a_size_that_the_terminal_no_longer_has_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stale_resize_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "templates")
@@ -301,7 +303,7 @@ async def test_a_size_that_the_terminal_no_longer_has_is_dropped(monkeypatch: py
         assert screen.size == app.size
 
 
-async def test_a_terminal_that_is_too_small_asks_for_room_and_gives_everything_back(
+async def test_a_too_small_terminal_is_covered_until_it_is_large_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
@@ -309,16 +311,16 @@ async def test_a_terminal_that_is_too_small_asks_for_room_and_gives_everything_b
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
         await pilot.press("j")
-        chosen, focused = screen.list.key, screen.focused
+        key, focused = screen.list.key, screen.focused
         for size in ((20, 5), (1, 1), (44, 11)):
             await pilot.resize_terminal(*size)
             await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
         await pilot.resize_terminal(SMALLEST.width, SMALLEST.height)
         await until(pilot, lambda: app.screen is screen)
-        assert (screen.list.key, screen.focused) == (chosen, focused)
+        assert (screen.list.key, screen.focused) == (key, focused)
 
 
-async def test_no_key_goes_anywhere_while_the_terminal_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_do_nothing_while_the_terminal_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "templates")
@@ -329,7 +331,7 @@ async def test_no_key_goes_anywhere_while_the_terminal_is_too_small(monkeypatch:
         await until(pilot, lambda: app.screen is screen)
 
 
-async def test_what_opens_by_itself_while_there_is_no_room_is_there_when_there_is(
+async def test_screens_opened_while_the_terminal_is_too_small_appear_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
@@ -346,7 +348,7 @@ async def test_what_opens_by_itself_while_there_is_no_room_is_there_when_there_i
         await until(pilot, lambda: app.screen is screen)
 
 
-async def test_a_storm_of_sizes_ends_in_a_screen_of_the_last_size(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rapid_resizes_settle_on_the_last_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """F46."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
@@ -368,8 +370,8 @@ async def test_lists_move_with_j_k_g_and_capital_g_and_open_with_enter(monkeypat
         await until(pilot, lambda: screen.resources)
         rows = screen.query_one("#list", RowList)
         rows.focus()
-        seen = []
+        positions = []
         for key in ("G", "k", "g", "j", "down", "up", "end", "home"):
             await pilot.press(key)
-            seen.append(rows.cursor)
-        assert seen == [2, 1, 0, 1, 2, 1, 2, 0]
+            positions.append(rows.cursor)
+        assert positions == [2, 1, 0, 1, 2, 1, 2, 0]

@@ -1,4 +1,4 @@
-"""F19: a laptop that slept wakes to a program that asks for nothing more than before."""
+"""F19: after a laptop slept, the program makes no extra requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ASLEEP = 3.0
 
 
 @pytest.mark.slow
-def test_after_sleeping_there_is_no_storm_of_requests(sandbox_process: Process) -> None:
+def test_no_extra_requests_after_the_computer_slept(sandbox_process: Process) -> None:
     env = {"DRIO_TOKEN": sandbox_process.token}
     with Terminal("--base-url", sandbox_process.base_url, size=(100, 30), env=env) as terminal:
         terminal.until("online")

@@ -1,4 +1,4 @@
-"""The program in a real pseudo-terminal: what it leaves behind, whatever ends it."""
+"""The program in a real pseudo-terminal, which it restores however it ends."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from tests.sandbox_fixtures import Process
 from tests.ui.shell_pty import SIGNALS, Terminal
 
 pytestmark = pytest.mark.socket
-NOBODY = ("--base-url", "http://127.0.0.1:9")
+UNREACHABLE = ("--base-url", "http://127.0.0.1:9")
 FIRST_FRAME = "Quit"
 
 
-def drawn(terminal: Terminal, frames: int) -> None:
-    """Read until so many escape sequences were written: a measure of how far starting has come."""
+def read_until_drawn(terminal: Terminal, frames: int) -> None:
+    """Read until so many escape sequences were written, as a measure of the progress of starting."""
     terminal.until(lambda: terminal.output.count(b"\x1b[") >= frames)
 
 
 @pytest.mark.parametrize("writes", [1, 20, 60, 200, 600])
-def test_quitting_at_any_moment_of_starting_leaves_the_terminal_as_it_was(writes: int) -> None:
-    with Terminal(*NOBODY) as terminal:
-        drawn(terminal, writes)
+def test_quitting_during_start_restores_the_terminal(writes: int) -> None:
+    with Terminal(*UNREACHABLE) as terminal:
+        read_until_drawn(terminal, writes)
         terminal.press("\x11")
         if writes == 1:
-            # After its first byte the terminal may not be raw yet and takes ctrl+q for itself: one presses again.
+            # After its first byte the terminal may not be raw yet and consumes ctrl+q itself: press it again.
             terminal.press_until_it_ends("\x11")
         assert terminal.wait() == 0
         assert terminal.restored == []
@@ -61,7 +61,7 @@ main()
 """
 
 
-def test_ctrl_s_while_it_is_leaving_does_not_stop_it() -> None:
+def test_ctrl_s_while_quitting_does_not_block_the_exit() -> None:
     """Ctrl+S stops the output of a terminal whose modes are restored."""
     with Terminal(command=[sys.executable, "-c", PAUSING]) as terminal:
         terminal.until(FIRST_FRAME)
@@ -73,9 +73,9 @@ def test_ctrl_s_while_it_is_leaving_does_not_stop_it() -> None:
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_a_signal_ends_it_with_128_and_its_number_and_restores_the_terminal(name: str) -> None:
+def test_a_signal_ends_the_program_with_128_plus_number_and_restores_the_terminal(name: str) -> None:
     """F50."""
-    with Terminal(*NOBODY) as terminal:
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until("Templates")
         terminal.until(FIRST_FRAME)
         terminal.kill(SIGNALS[name])
@@ -85,12 +85,12 @@ def test_a_signal_ends_it_with_128_and_its_number_and_restores_the_terminal(name
 
 
 @pytest.mark.parametrize("key", ["\x1a", "\x1c", "\x03"])
-def test_a_key_that_becomes_a_signal_while_it_quits_changes_nothing(key: str) -> None:
-    """The terminal is not raw any more by then."""
-    with Terminal(*NOBODY) as terminal:
+def test_signal_keys_while_quitting_change_nothing(key: str) -> None:
+    """The terminal is no longer raw by then."""
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until("try again")
         terminal.press("\x11")
-        # What is still to be read is lost with such a key, which is the kernel's doing.
+        # Wait for the output first: the kernel discards pending output at such a key.
         terminal.until(lambda: b"\x1b[?1004l" in terminal.output)
         terminal.press(key * 3)
         assert terminal.wait() == 0
@@ -98,9 +98,9 @@ def test_a_key_that_becomes_a_signal_while_it_quits_changes_nothing(key: str) ->
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.03, 0.06])
-def test_ended_while_its_first_list_is_being_made_it_does_not_call_that_a_crash(wait: float) -> None:
-    """A screen whose widgets are no longer mounted misses them."""
-    with Terminal(*NOBODY) as terminal:
+def test_ending_while_the_first_list_is_mounted_is_no_crash(wait: float) -> None:
+    """A screen whose widgets are no longer mounted cannot find them."""
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until("Templates")
         terminal.until(FIRST_FRAME)
         end = time.monotonic() + wait
@@ -111,25 +111,25 @@ def test_ended_while_its_first_list_is_being_made_it_does_not_call_that_a_crash(
         assert b"had to stop" not in terminal.output
 
 
-def test_a_closed_window_ends_it() -> None:
+def test_closing_the_terminal_ends_the_program() -> None:
     """F50."""
-    with Terminal(*NOBODY) as terminal:
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until(FIRST_FRAME)
         terminal.hang_up()
         assert terminal.process.wait(30) == 128 + signal.SIGHUP
 
 
-def test_a_terminal_that_is_gone_without_a_signal_ends_it() -> None:
-    """The kernel tells only the leader of the session whose terminal it is."""
-    with Terminal(*NOBODY, controlling=False) as terminal:
+def test_a_terminal_closed_without_a_signal_ends_the_program() -> None:
+    """The kernel sends SIGHUP only to the leader of the terminal's session."""
+    with Terminal(*UNREACHABLE, controlling=False) as terminal:
         terminal.until(FIRST_FRAME)
         terminal.hang_up()
         assert terminal.process.wait(30) == 128 + signal.SIGHUP
 
 
-def test_a_terminal_that_takes_no_output_does_not_keep_it_from_ending() -> None:
-    """As with Ctrl+S, or a connection that hangs: the event loop waits for room in the queue of what is to be drawn."""
-    with Terminal(*NOBODY) as terminal:
+def test_blocked_terminal_output_does_not_prevent_the_exit() -> None:
+    """As with Ctrl+S, or a hanging connection: the event loop waits for room in the output queue."""
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until("try again")
         termios.tcflow(terminal.slave, termios.TCOOFF)
         for _ in range(100):
@@ -138,9 +138,9 @@ def test_a_terminal_that_takes_no_output_does_not_keep_it_from_ending() -> None:
         assert terminal.process.wait(30) == 128 + signal.SIGTERM
 
 
-def test_it_goes_on_after_bytes_that_are_no_text_and_sequences_that_mean_nothing() -> None:
+def test_invalid_bytes_and_escape_sequences_are_survived() -> None:
     """F47."""
-    with Terminal(*NOBODY) as terminal:
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until("try again")
         for data in (
             b"\xe9a",
@@ -163,8 +163,8 @@ def test_it_goes_on_after_bytes_that_are_no_text_and_sequences_that_mean_nothing
         assert terminal.restored == []
 
 
-def test_a_paste_whose_end_never_comes_does_not_swallow_every_key_from_then_on() -> None:
-    with Terminal(*NOBODY) as terminal:
+def test_an_unterminated_paste_does_not_swallow_later_keys() -> None:
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until("try again")
         terminal.send(b"\x1b[200~half of a")
         terminal.press_until_it_ends("\x11")
@@ -172,8 +172,8 @@ def test_a_paste_whose_end_never_comes_does_not_swallow_every_key_from_then_on()
         assert terminal.restored == []
 
 
-def test_it_draws_for_the_new_size_when_the_terminal_is_resized() -> None:
-    with Terminal(*NOBODY, size=(100, 30)) as terminal:
+def test_resizing_the_terminal_redraws_the_screen() -> None:
+    with Terminal(*UNREACHABLE, size=(100, 30)) as terminal:
         terminal.until("try again")
         terminal.resize(120, 35)
         terminal.until(lambda: FIRST_FRAME in terminal.screen.display[34])
@@ -181,8 +181,8 @@ def test_it_draws_for_the_new_size_when_the_terminal_is_resized() -> None:
         assert terminal.wait() == 0
 
 
-def test_it_can_be_stopped_and_brought_back() -> None:
-    with Terminal(*NOBODY) as terminal:
+def test_the_program_can_be_stopped_and_continued() -> None:
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until(FIRST_FRAME)
         terminal.kill(signal.SIGTSTP)
         terminal.until(lambda: os.waitpid(terminal.process.pid, os.WUNTRACED | os.WNOHANG)[0])
@@ -196,8 +196,8 @@ def test_it_can_be_stopped_and_brought_back() -> None:
         assert terminal.restored == []
 
 
-def test_it_does_not_stop_where_no_shell_could_bring_it_back() -> None:
-    with Terminal(*NOBODY) as terminal:
+def test_ctrl_z_without_a_job_control_shell_does_not_stop_the_program() -> None:
+    with Terminal(*UNREACHABLE) as terminal:
         terminal.until("try again")
         terminal.press("\x1a")
         terminal.until("There is no shell to go back to")
@@ -206,7 +206,7 @@ def test_it_does_not_stop_where_no_shell_could_bring_it_back() -> None:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_ctrl_z_goes_to_the_shell_and_fg_comes_back(sandbox_process: Process) -> None:
+def test_ctrl_z_returns_to_the_shell_and_fg_resumes(sandbox_process: Process) -> None:
     env = {"PS1": "shell> ", "DRIO_TOKEN": sandbox_process.token}
     with Terminal(command=["bash", "--norc", "--noprofile", "-i"], env=env) as terminal:
         terminal.until("shell>")
@@ -227,8 +227,8 @@ def test_ctrl_z_goes_to_the_shell_and_fg_comes_back(sandbox_process: Process) ->
         assert terminal.wait() == 0
 
 
-def test_the_sandbox_it_started_outlives_it_whatever_ends_it(isolated: Path) -> None:
-    """Nothing is asked at the end either."""
+def test_the_sandbox_outlives_the_program(isolated: Path) -> None:
+    """There is no confirmation at the end either."""
     ready = isolated / "data" / "sandbox" / "sandbox.json"
     first = None
     for end in ("q", signal.SIGTERM, signal.SIGKILL):
@@ -242,43 +242,43 @@ def test_the_sandbox_it_started_outlives_it_whatever_ends_it(isolated: Path) -> 
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 5), (500, 200)])
-def test_it_starts_and_ends_in_a_terminal_of_any_size(size: tuple[int, int]) -> None:
+def test_the_program_starts_and_ends_in_a_terminal_of_any_size(size: tuple[int, int]) -> None:
     """F46."""
-    with Terminal(*NOBODY, size=size) as terminal:
-        drawn(terminal, 60)
+    with Terminal(*UNREACHABLE, size=size) as terminal:
+        read_until_drawn(terminal, 60)
         terminal.press("q")
         assert terminal.wait() == 0
         assert terminal.restored == []
 
 
-def test_a_terminal_that_cannot_draw_is_refused_politely() -> None:
+def test_a_dumb_terminal_is_refused_with_a_message() -> None:
     """F47."""
-    with Terminal(*NOBODY, env={"TERM": "dumb"}) as terminal:
+    with Terminal(*UNREACHABLE, env={"TERM": "dumb"}) as terminal:
         assert terminal.wait() == 2
         assert b"TERM=dumb" in terminal.output
         assert b"\x1b" not in terminal.output
 
 
-def test_without_a_terminal_it_says_what_to_do_instead() -> None:
+def test_without_a_terminal_an_error_is_printed() -> None:
     """F49."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "drio_tui", *NOBODY],
+    result = subprocess.run(
+        [sys.executable, "-m", "drio_tui", *UNREACHABLE],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert ran.returncode == 2
-    assert "needs a terminal" in ran.stderr
-    assert ran.stdout == ""
+    assert result.returncode == 2
+    assert "needs a terminal" in result.stderr
+    assert result.stdout == ""
 
 
-def test_without_colours_it_draws_in_shades_of_grey() -> None:
+def test_no_color_draws_in_shades_of_grey() -> None:
     """F47."""
-    with Terminal(*NOBODY, env={"NO_COLOR": "1"}) as terminal:
+    with Terminal(*UNREACHABLE, env={"NO_COLOR": "1"}) as terminal:
         terminal.until(FIRST_FRAME)
         colours = {
-            tuple(cell for cell in (char.fg, char.bg) if len(cell) == 6)
+            tuple(part for part in (char.fg, char.bg) if len(part) == 6)
             for line in terminal.screen.buffer.values()
             for char in line.values()
         }
@@ -301,18 +301,18 @@ def test_without_colours_it_draws_in_shades_of_grey() -> None:
         ("token dr_0123456789abcdef0123456789abcdef0123", "0123456789abcdef0123456789abcdef"),
     ],
 )
-def test_what_looks_like_a_credential_never_stays_in_a_report(text: str, secret: str) -> None:
+def test_crash_reports_contain_no_credentials(text: str, secret: str) -> None:
     assert secret not in crash_report.redacted(text)
 
 
-def test_what_helps_to_find_the_fault_stays_in_a_report() -> None:
+def test_crash_reports_keep_paths_and_line_numbers() -> None:
     text = 'File "/usr/lib/python3/site-packages/textual/widgets/_a_rather_long_module_name_1.py", line 3, in compose'
     assert crash_report.redacted(text) == text
 
 
-def test_a_report_that_cannot_be_written_is_no_second_crash(isolated: Path, capsys: Any) -> None:
+def test_a_crash_report_that_cannot_be_written_raises_nothing(isolated: Path, capsys: Any) -> None:
     (isolated / "state").write_text("in the way")
     error = RuntimeError("x")
     assert crash_report.write_report(error) is None
-    crash_report.tell(error, None)
+    crash_report.print_summary(error, None)
     assert "No report could be written" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Each internal of Textual that the program depends on; a test here fails when Textual changes it."""
+"""Tests of each Textual internal that the program depends on; they fail when Textual changes it."""
 
 from __future__ import annotations
 
@@ -38,31 +38,31 @@ def keys(messages: list[Message]) -> list[str]:
     return [message.key for message in messages if isinstance(message, events.Key)]
 
 
-def test_the_methods_that_the_driver_overrides_are_those_that_textual_calls() -> None:
-    """In a terminal tests/ui/app/test_terminal.py and tests/ui/editing/test_endings.py check what they do."""
-    called = linux_driver.LinuxDriver.__dict__
+def test_the_driver_overrides_the_methods_that_textual_calls() -> None:
+    """Their behaviour is tested in tests/ui/app/test_terminal.py and tests/ui/editing/test_endings.py."""
+    methods = linux_driver.LinuxDriver.__dict__
     for name in ("_run_input_thread", "run_input_thread", "process_message", "start_application_mode"):
-        assert name in called
+        assert name in methods
         assert name in TerminalDriver.__dict__
     for name in ("_sigtstp_application", "_disable_mouse_support", "stop_application_mode"):
-        assert name in called
-    assert called["_run_input_thread"].__code__.co_names[0] == "run_input_thread"
-    assert "_run_input_thread" in called["start_application_mode"].__code__.co_names
+        assert name in methods
+    assert methods["_run_input_thread"].__code__.co_names[0] == "run_input_thread"
+    assert "_run_input_thread" in methods["start_application_mode"].__code__.co_names
 
 
 @pytest.mark.parametrize("broken", ["\x1b[99999999u", "\x1b[97:65;2u", "\x1b[48;0;0;0;0t\x1b[<0;5;5M"])
-def test_the_parser_goes_on_after_a_sequence_that_textual_cannot_convert(broken: str) -> None:
+def test_the_parser_goes_on_after_a_sequence_textual_cannot_convert(broken: str) -> None:
     parser = _InputParser(False)
     assert keys([*parser.feed(f"a{broken}c\x1b[Bb")]) == ["a", "c", "down", "b"]
 
 
-def test_textual_still_fails_on_such_a_sequence() -> None:
-    """When it does not any more, the parser need not be started again."""
+def test_textuals_own_parser_still_fails_on_such_a_sequence() -> None:
+    """If this test fails, the parser no longer has to be restarted."""
     with pytest.raises((ValueError, OverflowError)):
         list(internals.XTermParser().feed("\x1b[99999999u"))
 
 
-def test_a_paste_that_has_not_ended_is_known() -> None:
+def test_an_unterminated_paste_is_detected() -> None:
     parser = _InputParser(False)
     assert not parser._in_paste
     assert [*parser.feed("\x1b[200~half")] == []
@@ -83,7 +83,7 @@ def test_a_paste_without_an_end_is_ended_after_a_pause(monkeypatch: pytest.Monke
     assert keys([*parser.feed("q")]) == ["q"]
 
 
-class Two(App[int]):
+class TwoModes(App[int]):
     MODES = {"one": Screen, "two": Screen}
 
     async def on_mount(self) -> None:
@@ -92,8 +92,8 @@ class Two(App[int]):
         await self.switch_mode("two")
 
 
-async def test_the_screens_of_every_mode_are_found() -> None:
-    app = Two()
+async def test_all_screens_returns_the_screens_of_every_mode() -> None:
+    app = TwoModes()
     async with app.run_test() as pilot:
         await pilot.pause()
         (_, *rest) = internals.all_screens(app)
@@ -101,18 +101,18 @@ async def test_the_screens_of_every_mode_are_found() -> None:
         assert app.screen in rest
 
 
-async def test_an_app_that_was_told_to_exit_is_known() -> None:
-    app = Two()
+async def test_is_ending_after_exit() -> None:
+    app = TwoModes()
     async with app.run_test():
         assert not internals.is_ending(app)
         app.exit(3)
         assert internals.is_ending(app)
 
 
-async def test_an_app_is_ended_after_a_crash_with_a_status_and_without_a_traceback(
+async def test_end_after_crash_sets_the_return_code_and_prints_no_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    app = Two()
+    app = TwoModes()
     with pytest.raises(RuntimeError, match="broken"):
         async with app.run_test():
             internals.end_after_crash(app, RuntimeError("broken"))
@@ -125,15 +125,15 @@ async def test_the_loop_is_idle_only_when_nothing_else_is_ready() -> None:
     seen: list[bool] = []
     done = asyncio.Event()
 
-    def look() -> None:
+    def record() -> None:
         seen.append(internals.loop_is_idle(loop))
 
-    def last() -> None:
-        look()
+    def record_last() -> None:
+        record()
         done.set()
 
-    loop.call_soon(look)  # the next one is ready
-    loop.call_soon(last)
+    loop.call_soon(record)  # the next one is ready
+    loop.call_soon(record_last)
     await done.wait()
     assert seen == [False, True]
 
@@ -170,7 +170,7 @@ async def test_a_pending_layout_or_callback_waits_for_refresh() -> None:
 
 @pytest.mark.parametrize("guarded", [True, False])
 async def test_a_palette_that_is_removed_while_it_searches_does_not_fail(guarded: bool) -> None:
-    """Textual's own does; when it does not any more, `make_command_palette` can go."""
+    """Textual's own palette fails; once it does not, `make_command_palette` can be removed."""
     app = App[None]()
     async with app.run_test() as pilot:
         palette: Any = internals.make_command_palette() if guarded else CommandPalette()
@@ -200,7 +200,7 @@ async def test_the_palette_is_searching_until_it_shows_its_commands() -> None:
 
 async def test_page_keys_in_an_option_list_that_has_no_lines_do_nothing() -> None:
     internals.guard_option_lists()
-    internals.guard_option_lists()  # a second time changes nothing
+    internals.guard_option_lists()  # patching twice changes nothing
 
     class Hidden(Screen[None]):
         def compose(self) -> ComposeResult:
@@ -211,10 +211,10 @@ async def test_page_keys_in_an_option_list_that_has_no_lines_do_nothing() -> Non
 
     app = Lists()
     async with app.run_test() as pilot:
-        shown = app.query_one(OptionList)
-        shown.highlighted = 0
-        shown.action_page_down()
-        assert shown.highlighted == 1
+        visible = app.query_one(OptionList)
+        visible.highlighted = 0
+        visible.action_page_down()
+        assert visible.highlighted == 1
         await app.push_screen(Hidden())
         await pilot.pause()
         hidden = app.screen.query_one(OptionList)
@@ -230,37 +230,37 @@ class Areas(Lists):
     DEFAULT_MODE = "here"
 
 
-async def test_a_screen_is_found_in_its_mode_and_by_its_widget_that_handles_a_message() -> None:
+async def test_mode_of_and_screen_of_active_pump_find_the_screen() -> None:
     app = Areas()
     assert not internals.has_started(app)
     async with app.run_test() as pilot:
         assert internals.has_started(app)
-        here = app.screen
+        screen = app.screen
         button = Static()
-        await here.mount(button)
-        found: list[Screen[object] | None] = []
-        button.call_later(lambda: found.append(internals.screen_of_active_pump()))
-        app.call_later(lambda: found.append(internals.screen_of_active_pump()))
+        await screen.mount(button)
+        screens: list[Screen[object] | None] = []
+        button.call_later(lambda: screens.append(internals.screen_of_active_pump()))
+        app.call_later(lambda: screens.append(internals.screen_of_active_pump()))
         await app.switch_mode("there")
         await pilot.pause()
-        assert found == [here, None] or found == [None, here]
-        assert (internals.mode_of(app, here), internals.mode_of(app, app.screen)) == ("here", "there")
+        assert screens == [screen, None] or screens == [None, screen]
+        assert (internals.mode_of(app, screen), internals.mode_of(app, app.screen)) == ("here", "there")
 
 
-async def test_a_screen_in_the_place_of_others_ends_them_and_answers_none_to_who_waits() -> None:
+async def test_replace_screens_removes_screens_and_returns_none_to_callers() -> None:
     app = Areas()
     async with app.run_test() as pilot:
         base = app.screen
-        answers: list[object] = []
-        replaced, over, instead = Screen[int](), Screen[int](), Screen[None]()
-        await app.push_screen(replaced, answers.append)
-        await app.push_screen(over, answers.append)
-        app.call_later(internals.put_in_place_of, app, "here", 1, instead)
+        results: list[object] = []
+        replaced, over, replacement = Screen[int](), Screen[int](), Screen[None]()
+        await app.push_screen(replaced, results.append)
+        await app.push_screen(over, results.append)
+        app.call_later(internals.replace_screens, app, "here", 1, replacement)
         async with asyncio.timeout(30):
-            while app.screen is not instead or replaced.is_running or over.is_running:
+            while app.screen is not replacement or replaced.is_running or over.is_running:
                 await pilot.pause()
-        assert app.screen_stack == [base, instead]
-        assert answers == [None, None]
+        assert app.screen_stack == [base, replacement]
+        assert results == [None, None]
 
 
 class Lean(internals.LeanApp):
@@ -268,13 +268,13 @@ class Lean(internals.LeanApp):
         yield VerticalScroll()
 
 
-async def test_a_scrollbar_asked_for_in_a_removed_widget_runs_no_message_loop() -> None:
+async def test_a_scrollbar_created_in_a_removed_widget_runs_no_message_loop() -> None:
     app = Lean()
     async with app.run_test():
-        shown = app.query_one(VerticalScroll)
-        assert shown.vertical_scrollbar._task is not None
-        await shown.remove()
-        assert shown.horizontal_scrollbar._task is None
+        container = app.query_one(VerticalScroll)
+        assert container.vertical_scrollbar._task is not None
+        await container.remove()
+        assert container.horizontal_scrollbar._task is None
 
 
 async def test_a_widget_does_not_keep_the_widget_whose_message_mounted_it() -> None:
@@ -290,7 +290,7 @@ async def test_a_widget_does_not_keep_the_widget_whose_message_mounted_it() -> N
         assert second.is_running
 
 
-async def test_who_watches_and_has_ended_is_forgotten() -> None:
+async def test_ended_watchers_are_removed() -> None:
     app = Lean()
     async with app.run_test() as pilot:
         stays, leaves = Static(), Static()
@@ -298,14 +298,14 @@ async def test_who_watches_and_has_ended_is_forgotten() -> None:
         for widget in (stays, leaves):
             widget.watch(app, "theme", lambda: None, init=False)
         await leaves.remove()
-        watchers = getattr(app, "__watchers")["theme"]  # the name would be mangled
-        assert {one[0] for one in watchers} >= {stays, leaves}
+        watchers = getattr(app, "__watchers")["theme"]  # attribute access would mangle the name
+        assert {watcher for watcher, *_ in watchers} >= {stays, leaves}
         internals.forget_watchers(app)
-        assert {one[0] for one in watchers} & {stays, leaves} == {stays}
+        assert {watcher for watcher, *_ in watchers} & {stays, leaves} == {stays}
         await pilot.pause()
 
 
-async def test_fields_that_were_removed_are_forgotten() -> None:
+async def test_subscriptions_of_removed_fields_are_removed() -> None:
     app = Lean()
     async with app.run_test():
         stays, leaves = Input(), Input()
@@ -317,16 +317,16 @@ async def test_fields_that_were_removed_are_forgotten() -> None:
         assert set(subscribed) & {stays, leaves} == {stays}
 
 
-async def test_the_styles_of_a_background_are_cached_without_the_widget() -> None:
+async def test_background_styles_are_cached_without_the_widget() -> None:
     internals.share_background_styles()
-    internals.share_background_styles()  # a second time changes nothing
+    internals.share_background_styles()  # patching twice changes nothing
     black, red = Color(0, 0, 0), Color(255, 0, 0)
-    one, other = StylesCache().get_inner_outer(black, red), StylesCache().get_inner_outer(black, red)
-    assert one[0] is other[0]
-    assert (one[0].background, one[1].background) == (black + red, black)
+    first, second = StylesCache().get_inner_outer(black, red), StylesCache().get_inner_outer(black, red)
+    assert first[0] is second[0]
+    assert (first[0].background, first[1].background) == (black + red, black)
 
 
-async def test_typing_in_a_field_with_a_long_value_keeps_few_copies_of_it() -> None:
+async def test_typing_in_a_long_field_keeps_few_copies_of_its_value() -> None:
     DrioApp()
     app = App[None]()
     async with app.run_test() as pilot:
@@ -338,7 +338,7 @@ async def test_typing_in_a_field_with_a_long_value_keeps_few_copies_of_it() -> N
             field.cursor_position -= 1
             field.render_line(0)
     gc.collect()
-    kept = [one for one in gc.get_objects() if isinstance(one, Segment) and len(one.text) > 1_000]
+    kept = [item for item in gc.get_objects() if isinstance(item, Segment) and len(item.text) > 1_000]
     assert len(kept) < 40
 
 
@@ -349,7 +349,7 @@ async def test_a_widget_does_not_keep_the_screen_that_sent_its_last_message() ->
         stays = Static()
         await app.screen.mount(stays)
         screen = Screen[None]()
-        gone = weakref.ref(screen)
+        reference = weakref.ref(screen)
         await app.push_screen(screen)
         screen.dismiss()
         await pilot.pause()
@@ -363,15 +363,16 @@ async def test_a_widget_does_not_keep_the_screen_that_sent_its_last_message() ->
             node.call_later(lambda: None)
         await idle()
         gc.collect()
-        assert gone() is None
+        assert reference() is None
 
 
-def arranged(widget: Any) -> list[Widget]:
-    """The widgets in the arrangements that `widget` has cached."""
-    return [place.widget for result in widget._arrangement_cache._cache.values() for place in result.placements]
+def cached_arrangement(widget: Any) -> list[Widget]:
+    """Return the widgets in the arrangements that `widget` has cached."""
+    results = widget._arrangement_cache._cache.values()
+    return [placement.widget for result in results for placement in result.placements]
 
 
-async def test_a_widget_that_is_removed_is_in_no_cache_of_those_above_it() -> None:
+async def test_a_removed_widget_is_in_no_cache_of_its_ancestors() -> None:
     DrioApp()
     app = Lean()
     async with app.run_test() as pilot:
@@ -379,18 +380,18 @@ async def test_a_widget_that_is_removed_is_in_no_cache_of_those_above_it() -> No
         await app.screen.mount(box)
         await pilot.pause()
         removed = app.screen.query_one("#one")
-        assert removed in arranged(box)
+        assert removed in cached_arrangement(box)
         assert box.query_one("#one") is removed
         assert removed in box.displayed_children
         await removed.remove()
         await pilot.pause()
         for node in (app, app.screen, box):
-            assert not [one for one in node._nodes._displayed_nodes[1] if one is removed]
+            assert not [widget for widget in node._nodes._displayed_nodes[1] if widget is removed]
             assert not node._query_one_cache
-            assert node is app or not [one for one in arranged(node) if one is removed]
+            assert node is app or not [widget for widget in cached_arrangement(node) if widget is removed]
 
 
-async def test_copying_a_selection_below_a_text_that_became_shorter_copies_nothing() -> None:
+async def test_copying_a_selection_below_a_shortened_text_copies_nothing() -> None:
     internals.guard_selections()
     app = Lean()
     async with app.run_test() as pilot:
@@ -417,7 +418,7 @@ async def test_a_text_area_without_styles_is_drawn_blank() -> None:
         area._component_styles = styles
 
 
-async def test_a_mouse_button_over_a_widget_that_has_left_selects_nothing() -> None:
+async def test_pressing_the_mouse_over_a_removed_widget_selects_nothing() -> None:
     internals.guard_mouse_selection()
     app = Lean()
     async with app.run_test() as pilot:
@@ -434,20 +435,20 @@ async def test_a_mouse_button_over_a_widget_that_has_left_selects_nothing() -> N
             text._parent = parent
 
 
-async def test_a_cancelled_timer_holds_nothing_once_another_widget_is_mounted() -> None:
+async def test_cancelled_timers_are_emptied_when_a_widget_is_mounted() -> None:
     class Held:
-        """What the context of a timer refers to."""
+        """An object that the context of a timer refers to."""
 
     app = LeanApp()
     async with app.run_test():
         held = Held()
-        gone = weakref.ref(held)
+        reference = weakref.ref(held)
         context = contextvars.copy_context()
         context.run(contextvars.ContextVar[Held]("held").set, held)
         asyncio.get_running_loop().call_later(60, int, context=context).cancel()
         del held, context
         gc.collect()
-        assert gone() is not None
+        assert reference() is not None
         await app.mount(Static())
         gc.collect()
-        assert gone() is None
+        assert reference() is None

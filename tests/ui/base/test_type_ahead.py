@@ -1,4 +1,4 @@
-"""Keys that come at once act as if they were typed one by one: each goes where the ones before it have led."""
+"""Keys that arrive together act as if typed one by one: each goes to the widget focused by the keys before it."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import SEARCH_TOOL, small_config
 
 COMMANDS = "q1naeDLzi"
-"""Letters that are commands on one screen or another; the first one quits."""
+"""Letters that are commands on some screen; the first one quits."""
 TOOL_1 = "/apps/app_1/tools/tool_1"
 
 
 @asynccontextmanager
 async def program(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Any]:
-    """The program on a server with one app, and the server."""
+    """Run the program with a server of one app; yield both."""
     answers = drio_of()
     answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, size=size) as pilot:
         yield pilot, server
 
 
-async def opened(pilot: Pilot[Any], kind: type[Any], ready: Callable[[Any], object] = lambda _: True) -> Any:
-    """The screen of that kind on top, once it is ready."""
+async def wait_for_screen(pilot: Pilot[Any], kind: type[Any], ready: Callable[[Any], object] = lambda _: True) -> Any:
+    """Return the top screen, once it is of this class and ready."""
     await until(pilot, lambda: isinstance(pilot.app.screen, kind) and ready(pilot.app.screen))
     return pilot.app.screen
 
 
-async def took(pilot: Pilot[Any], field: Input, text: str = COMMANDS) -> None:
-    """Wait until a field holds all of a burst."""
+async def field_ends_with(pilot: Pilot[Any], field: Input, text: str = COMMANDS) -> None:
+    """Wait until a field contains all letters that were typed together."""
     await until(pilot, lambda: field.value.endswith(text))
     assert pilot.app.is_running
 
@@ -67,7 +67,7 @@ async def test_every_letter_after_slash_belongs_to_the_filter(area: str, monkeyp
             screen = await show(pilot, area)
             await until(pilot, lambda: area == "requests" or screen.resources)
         at_once(pilot, "/", *COMMANDS)
-        await took(pilot, screen.query_one("#filter", Input))
+        await field_ends_with(pilot, screen.query_one("#filter", Input))
         assert pilot.app.screen is screen
 
 
@@ -79,44 +79,46 @@ async def test_every_letter_after_slash_belongs_to_the_filter_in_wizard_and_impo
     async with program(monkeypatch) as (pilot, _):
         await show(pilot, "apps")
         at_once(pilot, "n", "/", *COMMANDS)
-        guide = await opened(pilot, WizardScreen, lambda screen: screen._page is not None and screen._page.resources)
-        await took(pilot, guide.query_one("#template-filter", Input))
+        wizard = await wait_for_screen(
+            pilot, WizardScreen, lambda screen: screen._page is not None and screen._page.resources
+        )
+        await field_ends_with(pilot, wizard.query_one("#template-filter", Input))
         at_once(pilot, "escape", "escape", "escape")
-        await until(pilot, lambda: pilot.app.screen is not guide)
+        await until(pilot, lambda: pilot.app.screen is not wizard)
         await open_first_app(pilot)
         at_once(pilot, "i", *str(document), "enter")
-        screen = await opened(pilot, ImportScreen, lambda screen: screen.picker._shown)
+        screen = await wait_for_screen(pilot, ImportScreen, lambda screen: screen.picker._shown)
         screen.picker.focus_list()
         await pilot.pause()
         at_once(pilot, "/", *COMMANDS)
-        await took(pilot, screen.picker.query_one(FilterInput))
+        await field_ends_with(pilot, screen.picker.query_one(FilterInput))
         assert pilot.app.screen is screen
 
 
-async def test_every_letter_after_slash_in_json_is_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_letter_after_slash_goes_to_the_json_search(monkeypatch: pytest.MonkeyPatch) -> None:
     async with program(monkeypatch) as (pilot, _):
         screen = await show(pilot, "requests")
         view = screen.query_one("#response-body", JsonView)
         view._lines.focus()
         await pilot.pause()
         at_once(pilot, "/", *COMMANDS)
-        await took(pilot, view.query_one(Input))
+        await field_ends_with(pilot, view.query_one(Input))
 
 
-async def test_a_screen_opened_by_the_key_before_is_filled_before_the_next_keys(
+async def test_keys_wait_until_a_screen_opened_by_the_previous_key_is_filled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From the list of apps into the app, its filter, back, and into the first field of the app's form."""
+    """Open an app from the list, type into its filter, go back, and type into the first field of the app's form."""
     async with program(monkeypatch) as (pilot, server):
         await show(pilot, "requests")
         at_once(pilot, "2", "enter", "/", *COMMANDS)
-        screen = await opened(pilot, AppScreen)
-        await took(pilot, screen.query_one("#filter", Input))
+        screen = await wait_for_screen(pilot, AppScreen)
+        await field_ends_with(pilot, screen.query_one("#filter", Input))
         at_once(pilot, "escape", "escape", "g", "e", "end", *COMMANDS)
-        editing = await opened(pilot, EditScreen)
+        editing = await wait_for_screen(pilot, EditScreen)
         await until(pilot, lambda: isinstance(pilot.app.focused, LineEditor))
         assert pilot.app.screen is editing
-        await took(pilot, pilot.app.focused)
+        await field_ends_with(pilot, pilot.app.focused)
         assert server.asked("PATCH", "/apps/app_1") == 0
 
 
@@ -132,12 +134,12 @@ async def test_text_waits_for_the_form_of_a_slow_server(monkeypatch: pytest.Monk
                 await asyncio.sleep(0)
         assert pilot.app._type_ahead.waiting
         server.release()
-        editing = await opened(pilot, EditScreen)
+        editing = await wait_for_screen(pilot, EditScreen)
         await until(pilot, lambda: editing._filled and isinstance(pilot.app.focused, LineEditor))
-        await took(pilot, pilot.app.focused)
+        await field_ends_with(pilot, pilot.app.focused)
 
 
-async def test_text_for_a_form_that_does_not_come_is_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_text_for_a_form_that_does_not_load_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(type_ahead._LIMITS, "fill", 0.2)
     async with program(monkeypatch) as (pilot, server):
         screen = await open_first_app(pilot)
@@ -146,19 +148,20 @@ async def test_text_for_a_form_that_does_not_come_is_no_command(monkeypatch: pyt
         server.hold(f"GET {TOOL_1}")
         at_once(pilot, "e", *COMMANDS, "f1")
         await until(pilot, lambda: any("was not used" in note.message for note in pilot.app._notifications))
-        await until(pilot, lambda: type(pilot.app.screen).__name__ == "HelpScreen")  # keys that are no text are kept
+        # Keys that are not text are not dropped.
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == "HelpScreen")
         assert isinstance(pilot.app.screen_stack[-2], EditScreen)
 
 
-async def test_adding_and_the_menu_of_a_field_narrow_their_list(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_letters_after_add_or_menu_filter_the_opened_list(monkeypatch: pytest.MonkeyPatch) -> None:
     async with program(monkeypatch) as (pilot, _):
         await open_first_app(pilot)
         at_once(pilot, "a", *"widg")
-        chooser = await opened(pilot, ChooserScreen)
-        await took(pilot, chooser.query_one(LineEditor), "widg")
+        chooser = await wait_for_screen(pilot, ChooserScreen)
+        await field_ends_with(pilot, chooser.query_one(LineEditor), "widg")
         at_once(pilot, "escape", "g", "e", "f2", *"rese")
-        menu = await opened(pilot, ChooserScreen, lambda screen: screen is not chooser)
-        await took(pilot, menu.query_one(LineEditor), "rese")
+        menu = await wait_for_screen(pilot, ChooserScreen, lambda screen: screen is not chooser)
+        await field_ends_with(pilot, menu.query_one(LineEditor), "rese")
         assert isinstance(pilot.app.screen_stack[-2], EditScreen)
 
 
@@ -168,8 +171,8 @@ async def test_a_command_is_found_and_run_in_one_burst(monkeypatch: pytest.Monke
         at_once(pilot, "ctrl+p", *"Requests", "enter")
         await until(pilot, lambda: pilot.app.current_mode == "requests")
         at_once(pilot, "ctrl+p", *COMMANDS)
-        palette = await opened(pilot, CommandPalette)
-        await took(pilot, palette.query_one(Input))
+        palette = await wait_for_screen(pilot, CommandPalette)
+        await field_ends_with(pilot, palette.query_one(Input))
 
 
 async def test_the_playground_takes_arguments_right_after_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,19 +186,19 @@ async def test_the_playground_takes_arguments_right_after_it_is_opened(monkeypat
         screen.tree_view.reveal(("tool", "tool_1"))
         await until(pilot, lambda: screen.chosen.about == ("tool", "tool_1"))
         at_once(pilot, "t", *COMMANDS)
-        await opened(pilot, PlaygroundScreen)
+        await wait_for_screen(pilot, PlaygroundScreen)
         await until(pilot, lambda: isinstance(pilot.app.focused, LineEditor))
-        await took(pilot, pilot.app.focused)
+        await field_ends_with(pilot, pilot.app.focused)
 
 
-async def test_a_paste_goes_where_the_key_before_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_paste_goes_to_the_field_opened_by_the_previous_key(monkeypatch: pytest.MonkeyPatch) -> None:
     async with program(monkeypatch) as (pilot, _):
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
         at_once(pilot, "/")
         pilot.app.post_message(events.Paste("pasted "))
         at_once(pilot, *COMMANDS)
-        await took(pilot, screen.query_one("#filter", Input), f"pasted {COMMANDS}")
+        await field_ends_with(pilot, screen.query_one("#filter", Input), f"pasted {COMMANDS}")
 
 
 async def test_keys_after_a_click_go_to_what_it_opened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +209,7 @@ async def test_keys_after_a_click_go_to_what_it_opened(monkeypatch: pytest.Monke
         for kind in (events.MouseDown, events.MouseUp):
             pilot.app.post_message(kind(None, x, y, 0, 0, 1, False, False, False, x, y))
         at_once(pilot, *COMMANDS)
-        await took(pilot, field)
+        await field_ends_with(pilot, field)
 
 
 async def test_keys_after_the_wheel_and_the_pointer_are_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,23 +219,23 @@ async def test_keys_after_the_wheel_and_the_pointer_are_delivered(monkeypatch: p
         for kind in (events.MouseScrollDown, events.MouseMove, events.MouseScrollUp):
             pilot.app.post_message(kind(None, 5, 5, 0, 0, 0, False, False, False, 5, 5))
         at_once(pilot, *COMMANDS)
-        await took(pilot, screen.query_one("#filter", Input))
+        await field_ends_with(pilot, screen.query_one("#filter", Input))
 
 
-async def test_a_question_asked_by_a_worker_takes_the_next_key(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_confirmation_opened_by_a_worker_gets_the_next_key(monkeypatch: pytest.MonkeyPatch) -> None:
     async with program(monkeypatch) as (pilot, _):
         screen = await open_first_app(pilot)
         await pilot.app.push_screen(EditScreen(Target("app_1", "app", "app_1"), screen.snapshot))
-        editing = await opened(pilot, EditScreen, lambda screen: screen._filled)
+        editing = await wait_for_screen(pilot, EditScreen, lambda screen: screen._filled)
         await until(pilot, lambda: isinstance(pilot.app.focused, LineEditor))
         at_once(pilot, "x", "escape", "enter")  # No is the default
         await until(pilot, lambda: pilot.app.screen is editing and not pilot.app._type_ahead.waiting)
         assert editing.dirty
         at_once(pilot, "escape")
-        await opened(pilot, ConfirmScreen)
+        await wait_for_screen(pilot, ConfirmScreen)
 
 
-async def test_a_loop_that_is_never_idle_does_not_hold_keys_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_never_idle_event_loop_does_not_block_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(type_ahead._LIMITS, "work", 0.05)
     async with program(monkeypatch) as (pilot, _):
         await show(pilot, "apps")
@@ -250,12 +253,12 @@ async def test_a_loop_that_is_never_idle_does_not_hold_keys_for_good(monkeypatch
         await until(pilot, lambda: pilot.app.screen.is_mounted)
 
 
-async def test_page_keys_in_lists_without_a_line_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_page_keys_in_empty_lists_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with program(monkeypatch) as (pilot, _):
         await show(pilot, "apps")
         for keys in (("ctrl+p", *"zzzz"), ("ctrl+p",)):
             at_once(pilot, *keys, "pageup", "pagedown", "ctrl+home", "ctrl+end", "up", "down", "home", "end")
-            palette = await opened(pilot, CommandPalette)
+            palette = await wait_for_screen(pilot, CommandPalette)
             await until(pilot, lambda: not pilot.app._type_ahead.waiting)
             await until(pilot, lambda p=palette, keys=keys: p.query_one(Input).value == "".join(keys[1:]))
             palette.query_one(OptionList).action_page_up()
@@ -265,8 +268,8 @@ async def test_page_keys_in_lists_without_a_line_do_nothing(monkeypatch: pytest.
 
 @pytest.mark.socket
 @pytest.mark.parametrize("key", ["/", "e", "a", "n", "\x10", "t"])
-def test_in_a_terminal_one_write_is_typed_where_it_leads(key: str) -> None:
-    """The same over the driver: one read of everything, in a real terminal."""
+def test_in_a_terminal_keys_of_one_write_reach_the_opened_field(key: str) -> None:
+    """The same in a real terminal, where the driver reads all keys at once."""
     with Terminal("--sandbox", size=(120, 40)) as terminal:
         terminal.until("Acme Support")
         terminal.press("\r")

@@ -1,4 +1,4 @@
-"""Letting the sandbox call a private address from the program: asked once, remembered, taken back."""
+"""Allow the sandbox to call a private address: confirmed once, remembered, revoked."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ __all__ = ["upstream"]
 
 @pytest.fixture
 def local(sandbox_process: Process, upstream: Upstream) -> dict[str, str]:
-    """An app with one tool, whose API is on this machine."""
+    """Create an app with one tool whose API is on this machine; return their ids."""
     with sandbox_process.client() as client:
 
-        def make(path: str, /, **body: Any) -> str:
-            (made,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
-            return str(made["id"])
+        def create(path: str, /, **body: Any) -> str:
+            (resource,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
+            return str(resource["id"])
 
-        app = make("", templateId="blank", name="Local", slug=f"local-{uuid.uuid4().hex[:8]}")
-        api = make(f"/{app}/integrations", name="API", baseUrl=upstream.base_url)
-        operation = make(f"/{app}/integrations/{api}/operations", name="Get", method="GET", path="/a")
+        app = create("", templateId="blank", name="Local", slug=f"local-{uuid.uuid4().hex[:8]}")
+        api = create(f"/{app}/integrations", name="API", baseUrl=upstream.base_url)
+        operation = create(f"/{app}/integrations/{api}/operations", name="Get", method="GET", path="/a")
         binding = {"type": "integration_operation", "integrationOperationId": operation}
-        tool = make(f"/{app}/tools", name="Get", description="Gets it.", binding=binding)
+        tool = create(f"/{app}/tools", name="Get", description="Gets it.", binding=binding)
     return {"app": app, "integration": api, "tool": tool}
 
 
-async def agree(pilot: Any, says: str) -> None:
+async def confirm(pilot: Any, question: str) -> None:
     await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-    assert says in text_of(pilot.app)
+    assert question in text_of(pilot.app)
     await pilot.click("#yes")
     await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmScreen))
 
 
-async def test_the_playground_asks_and_then_the_tool_runs(
+async def test_the_playground_runs_the_tool_after_the_host_is_allowed(
     sandbox_process: Process, local: dict[str, str], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = f"127.0.0.1:{upstream.port}"
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=(80, 24)) as pilot:
         screen = await playground(pilot, local["app"], local["tool"])
         await pilot.press("f9")
-        await agree(pilot, f"Let the sandbox call {host}?")
+        await confirm(pilot, f"Let the sandbox call {host}?")
         await answered(pilot, screen)
         assert not screen.run_shown.failed
         assert len(upstream.seen) == 1
@@ -59,7 +59,7 @@ async def test_the_playground_asks_and_then_the_tool_runs(
         await until(pilot, lambda: len(upstream.seen) == 2)
 
 
-async def test_a_on_the_finding_allows_and_ends_it_and_a_on_the_integration_revokes(
+async def test_a_allows_the_host_on_a_diagnostic_and_revokes_it_on_the_integration(
     sandbox_process: Process, local: dict[str, str], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = f"127.0.0.1:{upstream.port}"
@@ -68,36 +68,39 @@ async def test_a_on_the_finding_allows_and_ends_it_and_a_on_the_integration_revo
         client = await app.backend.ready()
         app.open_app(local["app"])
         await until(pilot, lambda: isinstance(app.screen, AppScreen) and not app.screen.loading_app)
-        tree: Any = app.screen
+        app_screen: Any = app.screen
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DeployScreen) and app.screen.report is not None)
-        deploying: Any = app.screen
-        codes = [finding.code for finding in deploying.report.findings]
+        deploy_screen: Any = app.screen
+        codes = [finding.code for finding in deploy_screen.report.findings]
         assert "private_base_url" in codes
         await pilot.press(*["down"] * codes.index("private_base_url"))
         await pilot.pause()
         assert "or A on the integration" in " ".join(text_of(app).split())
         await pilot.press("A")
-        await agree(pilot, f"Let the sandbox call {host}?")
+        await confirm(pilot, f"Let the sandbox call {host}?")
         await until(
             pilot,
-            lambda: deploying.report and "private_base_url" not in [one.code for one in deploying.report.findings],
+            lambda: (
+                deploy_screen.report
+                and "private_base_url" not in [finding.code for finding in deploy_screen.report.findings]
+            ),
         )
-        known = await allowed_hosts(client)
-        assert known is not None
-        assert parse_origin(host) in known
+        allowed = await allowed_hosts(client)
+        assert allowed is not None
+        assert parse_origin(host) in allowed
 
         await pilot.press("escape")
-        await until(pilot, lambda: app.screen is tree and not tree.loading_app)
-        tree.tree_view.reveal(("integration", local["integration"]))
+        await until(pilot, lambda: app.screen is app_screen and not app_screen.loading_app)
+        app_screen.tree_view.reveal(("integration", local["integration"]))
         await pilot.pause()
         await pilot.press("A")
-        await agree(pilot, f"Let the sandbox call {host} no longer?")
+        await confirm(pilot, f"Stop the sandbox from calling {host}?")
         await pilot.app.workers.wait_for_complete()
-        known = await allowed_hosts(client)
-        assert known is not None
-        assert parse_origin(host) not in known
-        assert tree.why_not("allow_host", ()) is None
-        tree.tree_view.reveal(("tool", local["tool"]))
+        allowed = await allowed_hosts(client)
+        assert allowed is not None
+        assert parse_origin(host) not in allowed
+        assert app_screen.why_not("allow_host", ()) is None
+        app_screen.tree_view.reveal(("tool", local["tool"]))
         await pilot.pause()
-        assert tree.why_not("allow_host", ()) == "Choose an integration first."
+        assert app_screen.why_not("allow_host", ()) == "Choose an integration first."

@@ -1,4 +1,4 @@
-"""One rule for every dialog: what has the focus first, where ← and → lead, what Ctrl+S and Esc do."""
+"""The behaviour of every dialog: the first focus, ← and →, Ctrl+S and Esc."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _batch(*, danger: bool, name: str | None = None) -> BatchDialog:
 
 
 DIALOGS: dict[str, tuple[Callable[[], Dialog[Any]], str]] = {
-    # name: (how it is made, what has the focus first)
+    # name: (factory, selector of the widget focused first)
     "confirm": (lambda: ConfirmScreen("Send it?", agree="Send", danger=False), "#yes"),
     "confirm-danger": (lambda: ConfirmScreen("Leave it?", agree="Leave"), "#no"),
     "confirm-name": (lambda: ConfirmScreen("Deploy?", agree="Deploy", name="acme"), "#typed"),
@@ -48,7 +48,7 @@ DIALOGS: dict[str, tuple[Callable[[], Dialog[Any]], str]] = {
 
 
 async def opened(pilot: Pilot[Any], name: str) -> tuple[Dialog[Any], list[Any]]:
-    """The dialog on top, and the list that its result goes into."""
+    """Open a dialog; return it and the list that gets its result."""
     dialog, results = DIALOGS[name][0](), []
     pilot.app.push_screen(dialog, results.append)
     await until(pilot, lambda: pilot.app.screen is dialog and dialog.is_mounted)
@@ -60,7 +60,7 @@ def theme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-async def test_dialogs_follow_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_dialog_has_the_same_focus_and_button_order(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         for name, (_, first) in DIALOGS.items():
             dialog, _results = await opened(pilot, name)
@@ -69,7 +69,7 @@ async def test_dialogs_follow_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
             assert row is not None, name
             buttons = row.pressable
             assert row.query(Button)[0].id in ("no", "back", "cancel", "later", "close"), (
-                f"{name}: it leaves by the left one"
+                f"{name}: the left button leaves the dialog"
             )
             row.pressable[0].focus()
             await pilot.pause()
@@ -84,7 +84,7 @@ async def test_dialogs_follow_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("name", "result"), [("confirm", True), ("confirm-danger", True), ("review", True)])
-async def test_ctrl_s_agrees(name: str, result: object, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ctrl_s_confirms(name: str, result: object, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         dialog, results = await opened(pilot, name)
         await pilot.press("ctrl+s")
@@ -93,7 +93,7 @@ async def test_ctrl_s_agrees(name: str, result: object, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", ["confirm-name", "batch-name"])
-async def test_ctrl_s_does_not_agree_before_the_name_is_typed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ctrl_s_does_not_confirm_before_the_name_is_typed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         dialog, results = await opened(pilot, name)
         await pilot.press(*"acm", "ctrl+s")
@@ -105,8 +105,8 @@ async def test_ctrl_s_does_not_agree_before_the_name_is_typed(name: str, monkeyp
         await until(pilot, lambda: not dialog.buttons.action.disabled)
 
 
-async def test_the_focused_button_stands_out(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is filled where the others are outlined, so that it is seen beside red and green ones and without colour."""
+async def test_the_focused_button_differs_in_background_and_border(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is filled and the others are outlined, so that it is visible beside coloured buttons and without colour."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, theme=theme) as pilot:
         dialog, _ = await opened(pilot, "recovery")
         row = dialog.query_one(ButtonRow)
@@ -121,7 +121,7 @@ async def test_the_focused_button_stands_out(theme: str, monkeypatch: pytest.Mon
                     assert borders[other.id] != borders[focused.id]
 
 
-def test_key_ids_of_earlier_versions_still_count() -> None:
+def test_key_ids_of_earlier_versions_are_still_accepted() -> None:
     from drio_tui.ui.base import keymap
 
     assert keymap.with_current_ids({"confirm.left": "h", "apps.new": "n"}) == {"buttons.left": "h", "apps.new": "n"}
@@ -136,20 +136,22 @@ async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.M
     snapshot = snapshot_of(small_config())
     tool, operation = (next(iter(snapshot.resources(kind))) for kind in ("tool", "operation"))
     change = FieldChange(("nextToolIds",), [], [tool.id, "tool_unknown"])
-    clash = FieldConflict(("binding", "integrationOperationId"), None, operation.id, None, "both changed it", MISSING)
+    field_conflict = FieldConflict(
+        ("binding", "integrationOperationId"), None, operation.id, None, "both changed it", MISSING
+    )
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         review = ReviewScreen("Tool", TOOL, [change], (), name_of=snapshot.name_of)
-        conflict = ConflictScreen("Tool", [clash], snapshot.name_of)
+        conflict = ConflictScreen("Tool", [field_conflict], snapshot.name_of)
         for dialog, names in (
             (review, (f"{tool.name} ({tool.id})", "tool_unknown")),
             (conflict, (f"{operation.name} ({operation.id})",)),
         ):
             pilot.app.push_screen(dialog)
-            await until(pilot, lambda shown=dialog: pilot.app.screen is shown and shown.is_mounted)
+            await until(pilot, lambda current=dialog: pilot.app.screen is current and current.is_mounted)
             for name in names:
                 assert name in text_of(pilot.app)
             await pilot.press("escape")
-            await until(pilot, lambda shown=dialog: pilot.app.screen is not shown)
+            await until(pilot, lambda closed=dialog: pilot.app.screen is not closed)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.M
         (["a"], ["b"], "both changed the same entries of the list"),
     ],
 )
-async def test_a_conflict_says_why_both_sides_cannot_be_put_together(
+async def test_a_conflict_shows_why_both_sides_cannot_be_merged(
     monkeypatch: pytest.MonkeyPatch, theirs: Any, mine: Any, why: str
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
@@ -177,9 +179,9 @@ async def test_a_conflict_says_why_both_sides_cannot_be_put_together(
 
 
 def test_reviews_hide_secrets_at_any_depth() -> None:
-    inside = {"auth": [{"clientSecret": "s3cr3t", "scope": "read"}], "x": [{"name": "X-Api-Key", "value": "s3cr3t"}]}
-    said = shown(("config",), inside)
-    assert "s3cr3t" not in said
-    assert "read" in said
+    config = {"auth": [{"clientSecret": "s3cr3t", "scope": "read"}], "x": [{"name": "X-Api-Key", "value": "s3cr3t"}]}
+    text = shown(("config",), config)
+    assert "s3cr3t" not in text
+    assert "read" in text
     assert "s3cr3t" not in shown(("config", "password"), "s3cr3t")
     assert "s3cr3t" not in shown(("baseUrl",), "https://me:s3cr3t@example.com")

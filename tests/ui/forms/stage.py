@@ -1,4 +1,4 @@
-"""A program with one form on it, and ways to look at it."""
+"""An app with one form, and a driver for tests."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from textual.widgets import Footer
 from drio_tui.schema.fields import Reference
 from drio_tui.schema.form import FormModel
 from drio_tui.ui.base.themes import THEMES
-from drio_tui.ui.forms.field_widget import Place
+from drio_tui.ui.forms.field_widget import FieldWidget
 from drio_tui.ui.forms.schema_form import SchemaForm
 from tests.ui import idle
 
 
 class Stage(App[None]):
-    """Shows one form, and remembers what it said."""
+    """Shows one form and records its messages."""
 
     def __init__(self, model: FormModel, **options: Any) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Stage(App[None]):
 
 
 class Hand:
-    """A person at the keyboard and the mouse."""
+    """Controls the app with keyboard and mouse, and reads its screen."""
 
     def __init__(self, app: Stage, pilot: Pilot[None]) -> None:
         self.app = app
@@ -74,15 +74,15 @@ class Hand:
     def screen(self) -> str:
         return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
 
-    def place(self, path: str) -> Place:
+    def field_widget(self, path: str) -> FieldWidget:
         node, rest = self.model.nearest(path)
         assert not rest, f"there is no {path}"
-        place = self.form.place_of(node)
-        assert place is not None, f"{path} is not on the screen"
-        return place
+        field_widget = self.form.place_of(node)
+        assert field_widget is not None, f"{path} is not on the screen"
+        return field_widget
 
     async def focus(self, path: str) -> None:
-        self.place(path).focus_editor()
+        self.field_widget(path).focus_editor()
         await self.pilot.pause()
 
 

@@ -1,4 +1,4 @@
-"""Errors stand under their fields and are counted on the tab; the first one gets the focus."""
+"""Errors are shown under their fields and counted on the tabs; the first one gets the focus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.schema.editing import form, form_of
 from tests.ui.forms.stage import staged
 
 
-async def test_saving_shows_every_error_and_goes_to_the_first() -> None:
+async def test_saving_shows_every_error_and_focuses_the_first() -> None:
     async with staged(form_of("AppCreate")) as hand:
         hand.form.show_tab(1)
         await hand.settle()
@@ -19,16 +19,16 @@ async def test_saving_shows_every_error_and_goes_to_the_first() -> None:
         await hand.settle()
         assert hand.app.submitted == []
         assert hand.form.current == 0
-        assert hand.place("templateId").has_focus_within
+        assert hand.field_widget("templateId").has_focus_within
         assert hand.form.query_one(TabStrip).counts == (2, 1, 0)
         assert hand.screen.count("✗ is required") == 2
         await hand.press("f8", "f8")
         await hand.settle()
-        assert hand.place("branding.primaryColor").has_focus_within
+        assert hand.field_widget("branding.primaryColor").has_focus_within
         assert "must be a colour" in hand.screen
 
 
-async def test_a_field_is_checked_when_it_is_left_and_cleared_while_it_is_put_right() -> None:
+async def test_a_field_is_checked_on_blur_and_its_error_removed_when_corrected() -> None:
     async with staged(form_of("AppCreate")) as hand:
         await hand.focus("slug")
         await hand.type("A")
@@ -44,16 +44,16 @@ async def test_a_field_is_checked_when_it_is_left_and_cleared_while_it_is_put_ri
         assert hand.form.query_one(TabStrip).counts[0] == 0
 
 
-async def test_the_server_s_errors_land_on_tabs_that_were_never_opened() -> None:
+async def test_server_errors_are_shown_on_tabs_never_opened() -> None:
     """F01."""
     async with staged(form_of("AppPatch", {"name": "n"}), size=(80, 24)) as hand:
-        left = hand.form.apply_errors(
+        unmatched = hand.form.apply_errors(
             [FieldError("branding.fontFamily", "is not licensed"), FieldError("x.y", "is odd")]
         )
         await hand.settle()
-        assert [error.path for error in left] == ["x.y"]
+        assert [error.path for error in unmatched] == ["x.y"]
         assert hand.form.current == 1
-        assert hand.place("branding.fontFamily").has_focus_within
+        assert hand.field_widget("branding.fontFamily").has_focus_within
         assert "✗ is not licensed" in hand.screen
         assert "✗ x.y is odd" in hand.screen
         await hand.type("a")
@@ -63,7 +63,7 @@ async def test_the_server_s_errors_land_on_tabs_that_were_never_opened() -> None
 
 async def test_an_error_in_a_folded_group_unfolds_it() -> None:
     async with staged(form_of("WidgetPatch", {"config": {"fieldMappings": {"rows": "$.a"}}})) as hand:
-        config = hand.place("config")
+        config = hand.field_widget("config")
         assert isinstance(config, Block)
         config.folded = True
         await hand.settle()
@@ -74,7 +74,7 @@ async def test_an_error_in_a_folded_group_unfolds_it() -> None:
         assert "✗ matches nothing" in hand.screen
 
 
-async def test_the_json_view_edits_the_whole_with_the_same_checks() -> None:
+async def test_edits_in_the_json_view_are_checked_like_fields() -> None:
     async with staged(form_of("AppPatch", {"name": "n", "later": {"a": 1}})) as hand:
         await hand.press("f3")
         await hand.settle()
@@ -86,10 +86,10 @@ async def test_the_json_view_edits_the_whole_with_the_same_checks() -> None:
         assert hand.model.to_patch() == {"name": "m", "later": {"a": 2}, "slug": "Bad Slug"}
         assert hand.app.submitted == []
         assert "✗ must be lower-case" in hand.screen
-        assert hand.place("slug").has_focus_within
+        assert hand.field_widget("slug").has_focus_within
 
 
-async def test_json_that_does_not_parse_is_kept_and_stops_the_save() -> None:
+async def test_invalid_json_is_kept_and_prevents_saving() -> None:
     async with staged(form_of("AppPatch", {"name": "n"})) as hand:
         await hand.press("f3")
         await hand.settle()
@@ -101,14 +101,14 @@ async def test_json_that_does_not_parse_is_kept_and_stops_the_save() -> None:
         await hand.settle()
         assert hand.app.submitted == []
         assert hand.form.query_one("TextEditor.-whole", TextEditor).text == '{"name": '
-        hand.form.drop_draft()
+        hand.form.discard_json_text()
         await hand.settle()
         await hand.press("ctrl+s")
         await hand.settle()
         assert [event.patch for event in hand.app.submitted] == [{}]
 
 
-async def test_a_form_from_a_newer_server_edits_what_our_models_never_heard_of() -> None:
+async def test_a_form_of_a_newer_server_edits_unknown_properties() -> None:
     from drio_tui.api import models
 
     schema = models.AppCreate.model_json_schema(by_alias=True)
@@ -127,7 +127,7 @@ async def test_a_form_from_a_newer_server_edits_what_our_models_never_heard_of()
         await hand.type("n")
         await hand.press("ctrl+s")
         await hand.settle()
-        assert hand.place("region").has_focus_within
+        assert hand.field_widget("region").has_focus_within
         await hand.press("right", "right", "f4")
         await hand.settle()
         await hand.focus("branding.borderRadius")

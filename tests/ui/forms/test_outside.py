@@ -1,4 +1,4 @@
-"""Editing the whole in the person's own editor."""
+"""Editing the whole object in the user's editor."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.schema.editing import form, type_into
 from tests.ui.forms.stage import staged
 
 
-class Lending:
-    """What `edit_outside` needs of the program: a terminal that can be lent. (A test has none to lend.)"""
+class Suspendable:
+    """The part of the app that `edit_outside` uses: `suspend`, which is not supported in a test."""
 
     @contextmanager
     def suspend(self) -> Any:
@@ -29,7 +29,7 @@ def editor(folder: Path, code: str) -> str:
     return f"{sys.executable} '{script}'"
 
 
-def test_the_editor_gets_a_private_file_that_is_gone_afterwards(
+def test_the_editor_gets_a_private_file_that_is_deleted_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = tmp_path / "seen"
@@ -38,7 +38,7 @@ def test_the_editor_gets_a_private_file_that_is_gone_afterwards(
         f"{{stat.S_IMODE(path.parent.stat().st_mode):o}}')\npath.write_text('changed')"
     )
     monkeypatch.setenv("EDITOR", editor(tmp_path, code))
-    app: Any = Lending()
+    app: Any = Suspendable()
     assert edit_outside(app, "before") == "changed"
     name, mode, folder = seen.read_text().split()
     assert (mode, folder) == ("600", "700")
@@ -47,23 +47,25 @@ def test_the_editor_gets_a_private_file_that_is_gone_afterwards(
 
 def test_an_editor_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", editor(tmp_path, "path.write_text('x'); sys.exit(1)"))
-    app: Any = Lending()
+    app: Any = Suspendable()
     assert edit_outside(app, "before") is None
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         ("", "There is no vi and no nano. Set \\$VISUAL or \\$EDITOR"),
         ("no-such-editor-anywhere", "\\$EDITOR names no-such-editor-anywhere, which is not found"),
         ("'unclosed", "\\$EDITOR has a quote that is not closed"),
     ],
 )
-def test_no_editor_is_said_plainly(command: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_editor_is_reported(
+    command: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EDITOR", command)
     monkeypatch.setenv("PATH", str(tmp_path))
-    app: Any = Lending()
-    with pytest.raises(NoEditor, match=said):
+    app: Any = Suspendable()
+    with pytest.raises(NoEditor, match=message):
         edit_outside(app, "before")
 
 
@@ -71,7 +73,7 @@ def test_without_the_variables_vi_is_used_or_else_nano(tmp_path: Path, monkeypat
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.delenv("EDITOR", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    app: Any = Lending()
+    app: Any = Suspendable()
     for name in ("nano", "vi"):
         command = tmp_path / name
         command.write_text(f"#!/bin/sh\necho {name} > $1\n")
@@ -79,24 +81,24 @@ def test_without_the_variables_vi_is_used_or_else_nano(tmp_path: Path, monkeypat
         assert edit_outside(app, "before") == name
 
 
-async def test_what_comes_back_is_taken_over_and_secrets_never_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_edited_text_is_applied_and_secrets_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     schema = {"properties": {"name": {"type": "string"}, "token": {"type": "string", "writeOnly": True}}}
     async with staged(form(schema, {"name": "n"})) as hand:
         type_into(hand.model, "token", "s3cret")
-        given: list[str] = []
+        sent: list[str] = []
 
         def edited(app: Any, text: str) -> str:
-            given.append(text)
+            sent.append(text)
             return '{"name": "m", "later": 1}'
 
         monkeypatch.setattr(external_editor, "edit_outside", edited)
         hand.form.action_outside()
         await hand.settle()
-        assert "s3cret" not in given[0]
+        assert "s3cret" not in sent[0]
         assert hand.model.to_patch() == {"name": "m", "later": 1, "token": "s3cret"}
 
 
-async def test_text_that_does_not_parse_is_kept_on_the_json_tab(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_invalid_json_from_the_editor_is_kept_on_the_json_tab(monkeypatch: pytest.MonkeyPatch) -> None:
     async with staged(form({"properties": {"name": {"type": "string"}}}, {"name": "n"})) as hand:
         monkeypatch.setattr(external_editor, "edit_outside", lambda app, text: "{oops")
         hand.form.action_outside()
@@ -106,7 +108,7 @@ async def test_text_that_does_not_parse_is_kept_on_the_json_tab(monkeypatch: pyt
         assert hand.model.to_patch() == {}
 
 
-async def test_a_terminal_that_cannot_be_lent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_terminal_that_cannot_be_suspended_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDITOR", editor(tmp_path, ""))
     async with staged(form({"properties": {"name": {"type": "string"}}}, {})) as hand:
         hand.form.action_outside()

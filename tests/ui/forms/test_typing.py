@@ -1,4 +1,4 @@
-"""Editing with the keyboard alone, and with the mouse alone."""
+"""Editing with only the keyboard, and with only the mouse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_an_app_is_filled_in_and_saved_by_keyboard() -> None:
         ]
 
 
-async def test_nested_lists_are_added_to_reordered_and_cut_by_keyboard() -> None:
+async def test_nested_lists_are_edited_by_keyboard() -> None:
     schema = {
         "properties": {
             "rows": {
@@ -89,7 +89,7 @@ async def test_a_map_is_filled_in_by_keyboard() -> None:
         assert hand.model.to_patch() == {"config": {"fieldMappings": {"rows": "$.a"}}}
 
 
-async def test_an_enumeration_keeps_an_unknown_value_on_offer_and_takes_one_by_typing() -> None:
+async def test_an_enumeration_offers_an_unknown_current_value_and_filters_by_typing() -> None:
     async with staged(form_of("WidgetPatch", {"primitive": "hologram"})) as hand:
         assert "hologram (current value)" in hand.screen
         await hand.focus("primitive")
@@ -109,7 +109,7 @@ async def test_an_enumeration_keeps_an_unknown_value_on_offer_and_takes_one_by_t
         assert hand.model.to_patch() == {}
 
 
-async def test_yes_no_and_not_set_are_a_key_each() -> None:
+async def test_boolean_choices_have_one_key_each() -> None:
     async with staged(form_of("ToolPatch", {"isEnabled": None})) as hand:
         await hand.focus("isEnabled")
         await hand.press("y")
@@ -142,7 +142,7 @@ async def test_a_reference_is_chosen_by_name_and_never_typed() -> None:
         assert "op_2" not in hand.screen
 
 
-async def test_a_chooser_without_a_match_says_so() -> None:
+async def test_a_list_without_matches_says_so() -> None:
     async with staged(form_of("ToolCreate")) as hand:
         chooser: ChooserScreen = ChooserScreen("Which?", [Choice("one", "The first"), Choice("two", "The second")])
         hand.app.push_screen(chooser)
@@ -157,7 +157,7 @@ async def test_a_chooser_without_a_match_says_so() -> None:
         assert "Nothing matches" not in hand.screen
 
 
-async def test_something_new_to_refer_to_is_asked_for_and_taken() -> None:
+async def test_a_new_resource_can_be_requested_and_referred_to() -> None:
     async with staged(form_of("ToolCreate"), references=REFERENCES) as hand:
         hand.form.show_tab(2)
         await hand.settle()
@@ -167,19 +167,19 @@ async def test_something_new_to_refer_to_is_asked_for_and_taken() -> None:
         await hand.type("new op")
         await hand.press("enter")
         await hand.until(lambda: hand.app.new_wanted)
-        wanted = hand.app.new_wanted[0]
-        assert wanted.pattern == "binding.integrationOperationId"
-        hand.form.refer(wanted.path, "op_1")
+        request = hand.app.new_wanted[0]
+        assert request.pattern == "binding.integrationOperationId"
+        hand.form.refer(request.path, "op_1")
         await hand.settle()
         assert hand.model.value()["binding"] == {"integrationOperationId": "op_1"}
 
 
-async def test_a_reference_to_what_is_gone_says_so() -> None:
+async def test_a_dangling_reference_is_marked_not_found() -> None:
     async with staged(form_of("ToolPatch", {"widgetId": "w_9"}), references={"widgetId": Reference(list)}) as hand:
         assert "w_9 (not found)" in hand.screen
 
 
-async def test_alternatives_are_switched_and_what_was_typed_comes_back() -> None:
+async def test_switching_alternatives_keeps_what_was_typed() -> None:
     schema = {
         "properties": {
             "auth": {
@@ -204,38 +204,38 @@ async def test_alternatives_are_switched_and_what_was_typed_comes_back() -> None
         await hand.press("shift+tab", "left")
         await hand.settle()
         assert hand.model.value() == {"auth": {"type": "key", "value": "k"}}
-        assert hand.place("auth.value").query_one(LineEditor).value == "k"
+        assert hand.field_widget("auth.value").query_one(LineEditor).value == "k"
 
 
-async def test_the_menu_resets_clears_nulls_and_turns_into_json() -> None:
+async def test_the_menu_resets_clears_sets_null_and_switches_to_json() -> None:
     async with staged(form_of("AppPatch", {"name": "n", "slug": "s", "branding": {"primaryColor": "#fff"}})) as hand:
 
-        async def menu(path: str, deed: str) -> None:
+        async def menu(path: str, item: str) -> None:
             await hand.focus(path)
             await hand.press("f2")
             await hand.until(lambda: isinstance(hand.app.screen, ChooserScreen))
-            await hand.type(deed)
+            await hand.type(item)
             await hand.settle()
             await hand.press("enter")
             await hand.settle()
 
         await menu("slug", "leave")
         assert hand.model.to_patch() == {"slug": None}
-        assert hand.place("slug").query_one(LineEditor).value == ""
+        assert hand.field_widget("slug").query_one(LineEditor).value == ""
         await menu("slug", "reset")
         assert hand.model.to_patch() == {}
-        assert hand.place("slug").query_one(LineEditor).value == "s"
+        assert hand.field_widget("slug").query_one(LineEditor).value == "s"
         await menu("name", "null")
         assert hand.model.to_patch() == {"name": None}
         await menu("name", "reset")
         await menu("name", "as json")
-        assert hand.place("name").query_one(TextEditor).text == '"n"'
+        assert hand.field_widget("name").query_one(TextEditor).text == '"n"'
         await menu("name", "in fields")
-        assert hand.place("name").query_one(LineEditor).value == "n"
+        assert hand.field_widget("name").query_one(LineEditor).value == "n"
         assert hand.model.to_patch() == {}
 
 
-async def test_an_object_that_contains_itself_is_opened_by_a_key() -> None:
+async def test_a_recursive_object_is_added_by_a_key() -> None:
     schema = {
         "$ref": "#/$defs/T",
         "$defs": {"T": {"properties": {"v": {"type": "string"}, "next": {"$ref": "#/$defs/T"}}}},
@@ -247,7 +247,7 @@ async def test_an_object_that_contains_itself_is_opened_by_a_key() -> None:
         assert hand.model.value() == {"next": {"v": "inner"}}
 
 
-async def test_the_same_is_done_with_the_mouse() -> None:
+async def test_a_form_is_edited_with_the_mouse() -> None:
     schema = {
         "properties": {
             "on": {"type": "boolean"},
@@ -262,16 +262,16 @@ async def test_the_same_is_done_with_the_mouse() -> None:
             await hand.pilot.click(widget, offset=(x, y))
             await hand.settle()
 
-        await click(hand.place("on").query_one(Segments), 2)
+        await click(hand.field_widget("on").query_one(Segments), 2)
         assert hand.model.to_patch() == {"on": True}
-        await click(hand.place("kind").query_one(Picker), 3)
+        await click(hand.field_widget("kind").query_one(Picker), 3)
         assert isinstance(hand.app.screen, ChooserScreen)
         await click("OptionList", 2, 1)
         assert hand.model.to_patch() == {"on": True, "kind": "b"}
-        row = hand.place("tags.1")
+        row = hand.field_widget("tags.1")
         await click(row, row.size.width - 6)
         assert hand.model.value()["tags"] == ["2", "1", "3"]
-        row = hand.place("tags.0")
+        row = hand.field_widget("tags.0")
         await click(row, row.size.width - 2)
         assert hand.model.value()["tags"] == ["1", "3"]
         await click("AddLine", 1)
@@ -283,7 +283,7 @@ async def test_the_same_is_done_with_the_mouse() -> None:
         assert hand.model.value()["deep"] == {"x": "t"}
 
 
-async def test_a_secret_is_masked_and_never_on_the_screen() -> None:
+async def test_a_secret_is_masked_and_never_shown() -> None:
     schema = {"properties": {"token": {"type": "string", "writeOnly": True}, "name": {"type": "string"}}}
     async with staged(form(schema, {"token": "loaded-secret", "name": "n"})) as hand:
         assert "unchanged" in hand.screen
@@ -295,7 +295,7 @@ async def test_a_secret_is_masked_and_never_on_the_screen() -> None:
         assert hand.model.to_patch() == {"token": "typed-secret"}
 
 
-async def test_a_form_made_narrower_keeps_its_text_and_puts_labels_above() -> None:
+async def test_a_narrowed_form_keeps_its_text_and_moves_labels_above() -> None:
     async with staged(form_of("AppPatch", {"name": "n"}), size=(100, 30)) as hand:
         await hand.focus("slug")
         await hand.type("abc")
@@ -312,7 +312,7 @@ async def test_a_form_made_narrower_keeps_its_text_and_puts_labels_above() -> No
         assert any("Slug" in line and "abcd" in line for line in hand.screen.splitlines())
 
 
-async def test_a_hint_makes_a_free_map_a_map_of_checked_paths() -> None:
+async def test_a_hint_adds_validation_to_a_free_map() -> None:
     from drio_tui.api import models
     from drio_tui.schema.fields import Hints
 
@@ -335,5 +335,5 @@ async def test_a_hint_makes_a_free_map_a_map_of_checked_paths() -> None:
         (" Write note ", "new operation…", "Write note"), ("new year", "new tool…", "new year"),
     ],
 )  # fmt: skip
-def test_what_was_typed_to_find_new_is_no_name_and_anything_else_is(typed: str, label: str, name: str) -> None:
+def test_name_typed_ignores_text_that_matches_the_label(typed: str, label: str, name: str) -> None:
     assert name_typed(typed, label) == name

@@ -1,4 +1,4 @@
-"""The request log: live, bounded, without secrets, and what is copied from it is inert."""
+"""The request log: live, bounded and without secrets; copied curl commands are harmless."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tests.ui.table_server import TableServer, drio_of, serving
 
 
 def exchange(number: int, size: int = 0, **more: Any) -> Exchange:
-    made = Exchange(number, "GET", f"http://127.0.0.1:1/api/v1/things/{number}", f"/things/{number}", 1, 0.0, **more)
-    made.status, made.elapsed, made.response_size = 200, 0.01, size
-    made.response_body = {"size": size} if size else None
-    return made
+    logged = Exchange(number, "GET", f"http://127.0.0.1:1/api/v1/things/{number}", f"/things/{number}", 1, 0.0, **more)
+    logged.status, logged.elapsed, logged.response_size = 200, 0.01, size
+    logged.response_body = {"size": size} if size else None
+    return logged
 
 
 def listed(screen: RequestsScreen) -> list[str]:
-    """Method and path of the rows, top to bottom."""
+    """Return method and path of the rows, from top to bottom."""
     return [" ".join(cell.plain for cell in row.cells[:2]) for row in screen.query_one(RowList)._rows]
 
 
-async def test_requests_appear_as_they_are_made_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_are_listed_live_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         await show(pilot, "apps")
@@ -43,7 +43,7 @@ async def test_requests_appear_as_they_are_made_newest_first(monkeypatch: pytest
         assert "✓ 200" in text_of(app)
 
 
-async def test_a_request_under_way_is_listed_before_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_running_request_is_listed_before_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "requests")
@@ -57,7 +57,7 @@ async def test_a_request_under_way_is_listed_before_it_is_answered(monkeypatch: 
         await until(pilot, lambda: "◌ …" not in text_of(app))
 
 
-async def test_the_filter_keeps_what_matches_every_word(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_filter_shows_requests_that_match_every_word(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "requests")
@@ -72,7 +72,7 @@ async def test_the_filter_keeps_what_matches_every_word(monkeypatch: pytest.Monk
         assert screen.query_one("#filter", Input).value == ""
 
 
-async def test_the_token_is_nowhere_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_log_does_not_contain_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         screen = await show(pilot, "requests")
@@ -86,7 +86,7 @@ async def test_the_token_is_nowhere_in_the_log(monkeypatch: pytest.MonkeyPatch) 
         await until(pilot, lambda: "authorization: ••" in text_of(app))
 
 
-async def test_c_copies_a_curl_command_with_the_token_left_to_the_environment(
+async def test_c_copies_a_curl_command_with_the_token_as_a_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
@@ -106,16 +106,16 @@ async def test_c_copies_a_curl_command_with_the_token_left_to_the_environment(
 )
 def test_a_pasted_curl_command_runs_curl_and_nothing_else(hostile: str, tmp_path: Any) -> None:
     """F59."""
-    made = exchange(1, request_headers=[("x-note", hostile), ("authorization", "••••••")])
-    made.method, made.url = "POST", f"http://127.0.0.1:1/{hostile}"
-    made.request_body = {"name": hostile}
-    command = as_curl(made, json_codec.dumps)
+    logged = exchange(1, request_headers=[("x-note", hostile), ("authorization", "••••••")])
+    logged.method, logged.url = "POST", f"http://127.0.0.1:1/{hostile}"
+    logged.request_body = {"name": hostile}
+    command = as_curl(logged, json_codec.dumps)
     script = f'curl() {{ printf "%s\\0" "$@"; }}\n{command}\n'
-    ran = subprocess.run(
+    result = subprocess.run(
         ["/bin/sh", "-c", script], capture_output=True, cwd=tmp_path, env={"DRIO_TOKEN": "t", "PATH": "/usr/bin:/bin"}
     )
-    arguments = ran.stdout.decode().split("\0")[:-1]
-    assert ran.returncode == 0
+    arguments = result.stdout.decode().split("\0")[:-1]
+    assert result.returncode == 0
     assert list(tmp_path.iterdir()) == []
     assert json_codec.loads(arguments[arguments.index("--data-raw") + 1]) == {"name": hostile}
     assert "Authorization: Bearer t" in arguments
@@ -126,20 +126,20 @@ def test_the_log_keeps_a_bounded_number_of_requests() -> None:
     log = RequestLog(max_exchanges=3)
     for number in range(10):
         log.add(exchange(number))
-    assert [one.number for one in log] == [9, 8, 7]
+    assert [logged.number for logged in log] == [9, 8, 7]
 
 
-def test_the_log_lets_old_bodies_go_before_it_holds_too_much() -> None:
+def test_the_log_drops_old_bodies_over_its_memory_limit() -> None:
     log = RequestLog(max_bytes=100)
     for number in range(4):
         log.add(exchange(number, size=40))
-    assert [one.response_body is not None for one in log] == [True, True, False, False]
+    assert [logged.response_body is not None for logged in log] == [True, True, False, False]
     assert log.dropped_bodies == {0, 1}
     log.add(exchange(9, size=1000))
-    assert [one.number for one in log if one.response_body is not None] == [9]
+    assert [logged.number for logged in log if logged.response_body is not None] == [9]
 
 
-async def test_an_answer_that_is_too_long_is_cut_and_opened_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_response_is_truncated_and_can_be_opened_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """F26."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app

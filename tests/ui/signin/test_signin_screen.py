@@ -1,4 +1,4 @@
-"""The sign-in screen: the whole walk against the sandbox's own OAuth server, and every way out of it."""
+"""The sign-in screen: the whole flow with the sandbox's OAuth server, and every way to end it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.ui.driving import text_of, until
 
 
 class SocketBrowser(Browser):
-    """The test browser on a real network: redirects to the program's own listener are left to the test."""
+    """The test browser on a real network; redirects to the program's listener are left to the test."""
 
     def __init__(self, base: str) -> None:
         self.base = base
@@ -35,20 +35,20 @@ class SocketBrowser(Browser):
         self.left_to = ""
 
     async def walk(self, url: str, *, agree: bool = True) -> str:
-        """Sign in as the local user and answer the consent page; gives where the browser is sent back to."""
+        """Sign in as the local user and answer the consent page; return the address the browser is redirected to."""
         await self.open(url)
         await self.sign_in()
         await self.submit(0, decision="allow" if agree else "deny")
         return self.left_to
 
     async def follow(self) -> None:
-        """Go where it was sent: to the program's listener."""
+        """Follow the redirect to the program's listener."""
         (await self.http.get(self.left_to)).raise_for_status()
 
 
 @asynccontextmanager
 async def signing_in(base_url: str, *, size: tuple[int, int] = (100, 40)) -> AsyncIterator[Pilot[Any]]:
-    """The program on its sign-in screen, waiting for the browser."""
+    """Run the program with its sign-in screen waiting for the browser."""
     app = DrioApp(LaunchOptions(base_url=base_url))
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: app.current_mode != "start")
@@ -66,19 +66,19 @@ async def browsing(base_url: str) -> AsyncIterator[SocketBrowser]:
         await browser.close()
 
 
-def kept(base_url: str) -> Profile | None:
-    """The profile kept for a host."""
+def stored_profile(base_url: str) -> Profile | None:
+    """Return the stored profile of a host."""
     return next(iter(Profiles.load().at(normalize_base_url(base_url))), None)
 
 
-async def kept_tokens(base_url: str) -> TokenSet | None:
-    profile = kept(base_url)
+async def stored_tokens(base_url: str) -> TokenSet | None:
+    profile = stored_profile(base_url)
     return await Vault().load(profile) if profile else None
 
 
 async def revoke(base_url: str) -> None:
-    """End the kept sign-in as drio would: neither token counts any more."""
-    tokens = await kept_tokens(base_url)
+    """Revoke both tokens of the stored sign-in, as drio does."""
+    tokens = await stored_tokens(base_url)
     assert tokens
     async with httpx.AsyncClient(base_url=base_url, trust_env=False) as http:
         discovery = (await http.get("/.well-known/oauth-authorization-server")).json()
@@ -87,27 +87,27 @@ async def revoke(base_url: str) -> None:
             (await http.post(discovery["revocation_endpoint"], data=form)).raise_for_status()
 
 
-async def test_signing_in_through_the_browser_ends_in_the_apps_of_that_account(sandbox_process: Any) -> None:
+async def test_signing_in_through_the_browser_shows_the_accounts_apps(sandbox_process: Any) -> None:
     base = sandbox_process.base_url
     async with signing_in(base) as pilot, browsing(base) as browser:
         app: Any = pilot.app
         screen = app.screen
         for step in ("Asking", "Opening a port", "Regist", "Waiting for the browser", " left"):
             await until(pilot, lambda step=step: step in text_of(app))  # type: ignore[misc] # mypy cannot infer a lambda with a default
-        shown = text_of(app)
-        assert screen.url in shown.replace("\n", "").replace(" ", "").replace("│", "")
+        text = text_of(app)
+        assert screen.url in text.replace("\n", "").replace(" ", "").replace("│", "")
         await browser.walk(screen.url)
         await browser.follow()
         await until(pilot, lambda: app.current_mode == "apps" and app.session is not None)
         await until(pilot, lambda: "Acme Support" in text_of(app))
         assert "you@sandbox.local" in text_of(app)
-        profile = kept(base)
+        profile = stored_profile(base)
         assert profile
         assert profile.account == "you@sandbox.local"
-        assert await kept_tokens(base)
+        assert await stored_tokens(base)
 
 
-async def test_the_address_pasted_back_signs_in(sandbox_process: Any) -> None:
+async def test_pasting_the_redirect_address_signs_in(sandbox_process: Any) -> None:
     base = sandbox_process.base_url
     async with signing_in(base) as pilot, browsing(base) as browser:
         app: Any = pilot.app
@@ -119,7 +119,7 @@ async def test_the_address_pasted_back_signs_in(sandbox_process: Any) -> None:
         await until(pilot, lambda: app.current_mode == "apps" and app.session is not None)
 
 
-async def test_a_paste_while_no_field_has_the_focus_signs_in(sandbox_process: Any) -> None:
+async def test_a_paste_without_a_focused_field_signs_in(sandbox_process: Any) -> None:
     async with signing_in(sandbox_process.base_url) as pilot, browsing(sandbox_process.base_url) as browser:
         app: Any = pilot.app
         end = await browser.walk(app.screen.url)
@@ -129,7 +129,7 @@ async def test_a_paste_while_no_field_has_the_focus_signs_in(sandbox_process: An
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_after_a_silence_registering_again_is_offered_and_done(
+async def test_registering_again_is_offered_after_a_silence(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     monkeypatch.setattr(flow, "SILENCE_SECONDS", 0.1)
@@ -147,7 +147,7 @@ async def test_after_a_silence_registering_again_is_offered_and_done(
         assert client.client_id in app.screen.url
 
 
-async def test_a_paste_that_cannot_be_it_is_refused_and_the_wait_goes_on(sandbox_process: Any) -> None:
+async def test_a_wrong_pasted_address_is_rejected_and_the_sign_in_goes_on(sandbox_process: Any) -> None:
     base = sandbox_process.base_url
     async with signing_in(base) as pilot, browsing(base) as browser:
         app: Any = pilot.app
@@ -163,7 +163,7 @@ async def test_a_paste_that_cannot_be_it_is_refused_and_the_wait_goes_on(sandbox
         await until(pilot, lambda: app.session is not None)
 
 
-async def test_esc_closes_the_listener_and_keeps_nothing(sandbox_process: Any) -> None:
+async def test_esc_closes_the_listener_and_stores_nothing(sandbox_process: Any) -> None:
     base = sandbox_process.base_url
     async with signing_in(base) as pilot, browsing(base) as browser:
         app: Any = pilot.app
@@ -174,10 +174,10 @@ async def test_esc_closes_the_listener_and_keeps_nothing(sandbox_process: Any) -
         with pytest.raises(httpx.ConnectError):
             await browser.http.get(end)
         assert app.session is None
-        assert await kept_tokens(base) is None
+        assert await stored_tokens(base) is None
 
 
-async def test_access_denied_is_explained_and_retry_begins_with_a_new_address(sandbox_process: Any) -> None:
+async def test_access_denied_is_explained_and_retry_uses_a_new_address(sandbox_process: Any) -> None:
     base = sandbox_process.base_url
     async with signing_in(base) as pilot, browsing(base) as browser:
         app: Any = pilot.app
@@ -195,7 +195,7 @@ async def test_access_denied_is_explained_and_retry_begins_with_a_new_address(sa
         await until(pilot, lambda: app.session is not None)
 
 
-async def test_a_host_without_sign_in_is_named_and_the_way_back_is_open(unused_host: str) -> None:
+async def test_an_unreachable_host_is_reported_and_esc_goes_back(unused_host: str) -> None:
     app = DrioApp(LaunchOptions(base_url=unused_host))
     async with app.run_test(size=(100, 40)) as pilot:
         await until(pilot, lambda: app.current_mode != "start")
@@ -208,7 +208,7 @@ async def test_a_host_without_sign_in_is_named_and_the_way_back_is_open(unused_h
 
 @pytest.fixture
 async def unused_host() -> str:
-    """An address of this machine where nobody listens."""
+    """Return an address of this machine without a listener."""
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
@@ -216,7 +216,7 @@ async def unused_host() -> str:
     return f"http://127.0.0.1:{port}"
 
 
-async def test_the_address_is_there_in_full_on_a_small_terminal(sandbox_process: Any) -> None:
+async def test_the_full_address_is_available_on_a_small_terminal(sandbox_process: Any) -> None:
     async with signing_in(sandbox_process.base_url, size=(60, 24)) as pilot:
         app: Any = pilot.app
         url = app.screen.url
@@ -225,7 +225,7 @@ async def test_the_address_is_there_in_full_on_a_small_terminal(sandbox_process:
         assert app.screen.query_one("#pasted").has_focus
 
 
-async def test_a_sign_in_that_ended_is_renewed_in_place_and_the_request_goes_on(sandbox_process: Any) -> None:
+async def test_an_ended_sign_in_is_renewed_in_place_and_the_request_goes_on(sandbox_process: Any) -> None:
     base = sandbox_process.base_url
     async with signing_in(base) as pilot, browsing(base) as browser:
         app: Any = pilot.app
@@ -233,19 +233,19 @@ async def test_a_sign_in_that_ended_is_renewed_in_place_and_the_request_goes_on(
         await browser.follow()
         await until(pilot, lambda: app.current_mode == "apps" and app.screen.resources)
         apps = app.screen
-        profile, tokens = kept(base), await kept_tokens(base)
+        profile, tokens = stored_profile(base), await stored_tokens(base)
         assert profile
         assert tokens
         await revoke(base)
         apps.action_refresh()
         await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
-        again = SocketBrowser(base)
-        await again.walk(app.screen.url)
-        await again.follow()
-        await again.close()
+        other_browser = SocketBrowser(base)
+        await other_browser.walk(app.screen.url)
+        await other_browser.follow()
+        await other_browser.close()
         await until(pilot, lambda: app.screen is apps)
         await app.workers.wait_for_complete()
         assert app.status.phase == "online"
-        renewed = await kept_tokens(base)
+        renewed = await stored_tokens(base)
         assert renewed
         assert renewed.access_token != tokens.access_token

@@ -1,4 +1,4 @@
-"""How a table's columns share its width."""
+"""The widths of a table's columns."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ WANTED = (6, 64, 6, 6, 8, 36)
 
 
 def used(widths: Sequence[int]) -> int:
-    """Cells up to the end of the last column: one before the first, two between columns."""
-    shown = [width for width in widths if width]
-    return 1 + sum(shown) + 2 * (len(shown) - 1)
+    """Return the cells up to the end of the last column: one before the first, two between columns."""
+    visible = [width for width in widths if width]
+    return 1 + sum(visible) + 2 * (len(visible) - 1)
 
 
 @pytest.mark.parametrize(
-    ("width", "shown"),
+    ("width", "titles"),
     [(40, "Method Path Status"), (50, "Method Path Status Time"), (60, "Method Path Status Time When")],
 )
-def test_the_least_useful_columns_go_first(width: int, shown: str) -> None:
+def test_columns_of_the_highest_rank_are_dropped_first(width: int, titles: str) -> None:
     widths = column_widths(REQUESTS, WANTED, width)
-    assert [column.title for column, cells in zip(REQUESTS, widths, strict=True) if cells] == shown.split()
+    assert [column.title for column, cells in zip(REQUESTS, widths, strict=True) if cells] == titles.split()
 
 
-def test_no_column_is_cut_while_there_is_room() -> None:
+def test_no_column_is_truncated_if_there_is_room() -> None:
     assert column_widths(REQUESTS, WANTED, 200) == list(WANTED)
 
 
-def test_wide_columns_share_what_narrow_ones_leave() -> None:
+def test_wide_columns_share_the_remaining_width() -> None:
     columns = (Column("A"), Column("B"), Column("C"))
     assert column_widths(columns, (4, 100, 100), 49) == [4, 20, 20]
 
@@ -63,29 +63,31 @@ _COLUMNS = st.lists(
 
 
 @given(_COLUMNS, st.integers(4, 250))
-def test_the_width_is_used_and_never_exceeded(given_columns: list[tuple[Column, int]], width: int) -> None:
-    columns, wanted = [one for one, _ in given_columns], [want for _, want in given_columns]
+def test_the_width_is_used_and_never_exceeded(columns_and_widths: list[tuple[Column, int]], width: int) -> None:
+    columns, wanted = [column for column, _ in columns_and_widths], [width for _, width in columns_and_widths]
     widths = column_widths(columns, wanted, width)
-    shown = [place for place, cells in enumerate(widths) if cells]
-    if len(shown) > 1:
+    visible = [index for index, cells in enumerate(widths) if cells]
+    if len(visible) > 1:
         assert used(widths) <= width
-    for place, cells in enumerate(widths):
-        assert cells <= wanted[place]
-    hidden = [place for place, want in enumerate(wanted) if want and not widths[place]]
-    if hidden and shown:
-        assert max(columns[place].rank for place in shown) <= min(columns[place].rank for place in hidden)
-    cut = [place for place in shown if widths[place] < min(wanted[place], columns[place].width or wanted[place])]
-    if cut and len(shown) > 1:
-        assert used(widths) == width, "a column is cut though there is room"
+    for index, cells in enumerate(widths):
+        assert cells <= wanted[index]
+    hidden = [index for index, wanted_width in enumerate(wanted) if wanted_width and not widths[index]]
+    if hidden and visible:
+        assert max(columns[index].rank for index in visible) <= min(columns[index].rank for index in hidden)
+    truncated = [
+        index for index in visible if widths[index] < min(wanted[index], columns[index].width or wanted[index])
+    ]
+    if truncated and len(visible) > 1:
+        assert used(widths) == width, "a column is truncated although there is room"
 
 
 @given(st.text("ab/日本", max_size=60), st.integers(8, 40))
 @example("aa日aa日日", 9)
-def test_a_cut_path_keeps_its_end(path: str, width: int) -> None:
-    cut = cut_middle(Content(path), width)
-    assert cut.cell_length <= width
+def test_a_truncated_path_keeps_its_end(path: str, width: int) -> None:
+    truncated = cut_middle(Content(path), width)
+    assert truncated.cell_length <= width
     if Content(path).cell_length > width:
-        head, _, tail = cut.plain.partition("…")
+        head, _, tail = truncated.plain.partition("…")
         assert tail
         assert path.startswith(head)
         assert path.endswith(tail)

@@ -1,4 +1,4 @@
-"""The JSON reader: everything shown is what is there, however large or hostile it is."""
+"""The JSON view: values are shown exactly, however large or hostile they are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 class Viewer(App[None]):
-    """A program that shows one value."""
+    """An app that shows one value."""
 
     def __init__(self, value: Any = None, limits: Limits | None = None) -> None:
         super().__init__()
@@ -36,44 +36,44 @@ class Viewer(App[None]):
     def compose(self) -> ComposeResult:
         yield self.view
 
-    def on_json_view_copied(self, message: JsonView.Copied) -> None:
+    def on_json_view_copy_requested(self, message: JsonView.CopyRequested) -> None:
         self.copied.append(message.value)
 
 
 @given(JSON)
-def test_the_lines_are_the_pretty_printed_value_made_visible(value: Any) -> None:
+def test_lines_are_the_sanitized_pretty_printed_value(value: Any) -> None:
     cut = Cut()
-    shown = list(lines_of(value, NO_LIMITS, cut))
-    assert shown == [visible(line) for line in json.dumps(value, indent=2, ensure_ascii=False).split("\n")]
+    lines = list(lines_of(value, NO_LIMITS, cut))
+    assert lines == [visible(line) for line in json.dumps(value, indent=2, ensure_ascii=False).split("\n")]
     assert not cut.happened
 
 
 @given(JSON)
-def test_the_parts_of_a_line_cover_everything_but_spaces(value: Any) -> None:
+def test_parts_cover_everything_but_spaces(value: Any) -> None:
     for line in lines_of(value, NO_LIMITS, Cut()):
         covered = "".join(line[start:end] for start, end, _ in parts_of(line))
         if '"' not in line:
             assert covered == line.replace(" ", "")
         else:
-            assert all(char.isspace() or char in ":," for char in _outside(line))
+            assert all(char.isspace() or char in ":," for char in _outside_of_parts(line))
 
 
-def _outside(line: str) -> str:
-    left = list(line)
+def _outside_of_parts(line: str) -> str:
+    characters = list(line)
     for start, end, _ in parts_of(line):
-        left[start:end] = " " * (end - start)
-    return "".join(left)
+        characters[start:end] = " " * (end - start)
+    return "".join(characters)
 
 
 def test_numbers_are_shown_digit_for_digit() -> None:
     value = json_codec.loads(b'{"big": 12345678901234567890123, "exact": 0.1234567890123456789012, "e": 1e400}')
     assert isinstance(value["exact"], Decimal)
-    shown = "\n".join(lines_of(value, NO_LIMITS, Cut()))
+    text = "\n".join(lines_of(value, NO_LIMITS, Cut()))
     for digits in ("12345678901234567890123", "0.1234567890123456789012", "1E+400"):
-        assert digits in shown
+        assert digits in text
 
 
-def test_a_value_nested_a_hundred_thousand_deep_is_read() -> None:
+def test_a_value_nested_a_hundred_thousand_deep_is_shown() -> None:
     value: Any = "core"
     for _ in range(100_000):
         value = [value]
@@ -82,12 +82,12 @@ def test_a_value_nested_a_hundred_thousand_deep_is_read() -> None:
     assert max(map(len, lines)) < 100
 
 
-def test_limits_stop_the_work_early_and_say_so() -> None:
+def test_limits_stop_early_and_are_recorded() -> None:
     """F26."""
     cut = Cut()
-    endless = {"rows": range(10**12)}
-    endless["rows"] = [0] * 10**6
-    assert len(list(lines_of(endless, Limits(lines=50), cut))) == 50
+    long_list = {"rows": range(10**12)}
+    long_list["rows"] = [0] * 10**6
+    assert len(list(lines_of(long_list, Limits(lines=50), cut))) == 50
     assert cut.happened
     cut = Cut()
     (line,) = lines_of("x" * 10**6, Limits(string=100), cut)
@@ -96,7 +96,7 @@ def test_limits_stop_the_work_early_and_say_so() -> None:
     assert cut.happened
 
 
-def test_text_that_is_not_json_is_cut_by_the_same_limits() -> None:
+def test_text_that_is_not_json_has_the_same_limits() -> None:
     cut = Cut()
     assert list(text_lines("a\r\nb\x1b", Limits(), cut)) == ["a", "b␛"]
     assert not cut.happened
@@ -109,9 +109,9 @@ async def test_hostile_strings_are_shown_literally() -> None:
     app = Viewer(value)
     async with app.run_test(size=(120, 20)) as pilot:
         await pilot.pause()
-        shown = text_of(app)
-        assert '"[red]k[/]": "[@click=app.quit]x[/] \\u001b]52;c;x\\u0007' in shown
-        assert not {"\x1b", "\u202e", "\x9b", "\x07"} & set(shown)
+        text = text_of(app)
+        assert '"[red]k[/]": "[@click=app.quit]x[/] \\u001b]52;c;x\\u0007' in text
+        assert not {"\x1b", "\u202e", "\x9b", "\x07"} & set(text)
 
 
 async def test_a_line_of_a_million_characters_scrolls_sideways() -> None:
@@ -125,24 +125,24 @@ async def test_a_line_of_a_million_characters_scrolls_sideways() -> None:
         assert "END" in text_of(app)
 
 
-async def test_lines_are_forgotten_once_others_are_shown() -> None:
+async def test_replaced_lines_are_freed() -> None:
     class Line(str):
-        """A text to which there can be a weak reference."""
+        """A string that can be weakly referenced."""
 
     app = Viewer()
     async with app.run_test(size=(60, 10)) as pilot:
         await pilot.pause()
         line = Line('"first"')
-        gone = weakref.ref(line)
-        app.view._lines.replace([line], coloured=True)
+        reference = weakref.ref(line)
+        app.view._lines.replace([line], highlighted=True)
         app.view._lines.render_line(0)
-        app.view._lines.replace(['"second"'], coloured=True)
+        app.view._lines.replace(['"second"'], highlighted=True)
         del line
         gc.collect()
-        assert gone() is None
+        assert reference() is None
 
 
-async def test_finding_jumps_to_each_match_and_esc_closes_the_field() -> None:
+async def test_searching_jumps_to_each_match_and_esc_closes_the_field() -> None:
     app = Viewer([f"row {number}" for number in range(200)])
     async with app.run_test(size=(60, 12)) as pilot:
         app.view._lines.focus()
@@ -157,7 +157,7 @@ async def test_finding_jumps_to_each_match_and_esc_closes_the_field() -> None:
         await until(pilot, lambda: '"row 171"' in text_of(app))
 
 
-async def test_another_value_replaces_the_whole_of_the_old_one_while_it_is_still_coming() -> None:
+async def test_another_value_replaces_one_that_is_still_loading() -> None:
     app = Viewer(list(range(100_000)))
     async with app.run_test(size=(60, 12)) as pilot:
         app.view._lines.focus()
@@ -168,7 +168,7 @@ async def test_another_value_replaces_the_whole_of_the_old_one_while_it_is_still
         assert app.view._lines.lines == ["{", '  "new": true', "}"]
 
 
-async def test_y_asks_for_a_copy_of_the_whole_value() -> None:
+async def test_y_requests_a_copy_of_the_whole_value() -> None:
     app = Viewer({"a": ["x" * 5_000]})
     async with app.run_test() as pilot:
         app.view._lines.focus()
