@@ -1,4 +1,4 @@
-"""The program is idle when it has nothing left to do, for Textual's pilot too, and its style sheets are parsed once."""
+"""Set up UI tests: Textual's pilot waits for real idleness, frames are drawn on demand, style sheets parsed once."""
 
 from __future__ import annotations
 

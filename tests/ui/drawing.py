@@ -1,8 +1,8 @@
-"""Frames are drawn where a test looks at the screen, not sixty times a second.
+"""Draw frames only when a test looks at the screen, not sixty times a second.
 
-Drawing takes a fifth of the time of the tests that drive the whole program, and of most frames nobody sees anything.
-What a test waits for with `until` is drawn once it is there, so what fails in drawing fails as ever. Programs in a
-terminal run in a process of their own, which draws every frame.
+Drawing takes a fifth of the time of the tests that run the whole program, and most frames are never looked at. The
+screen is drawn once a condition that a test waits for with `until` holds, so that failures of drawing still fail the
+test. Programs in a terminal run in a separate process, which draws every frame.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _undrawn: WeakSet[Screen[Any]] = WeakSet()
 
 
 def install() -> None:
-    """Put off the frames of the current screen."""
+    """Postpone the frames of the current screen."""
 
-    def put_off(self: Screen[Any]) -> None:
+    def postpone(self: Screen[Any]) -> None:
         if self is self.app.screen and self.app.is_headless:
             _undrawn.add(self)
             self._dirty_widgets.clear()  # the compositor has their regions
@@ -27,11 +27,11 @@ def install() -> None:
         else:
             _draw_now(self)
 
-    Screen._compositor_refresh = put_off  # type: ignore[method-assign]
+    Screen._compositor_refresh = postpone  # type: ignore[method-assign]
 
 
 def draw() -> bool:
-    """Draw what was put off; whether there was anything."""
+    """Draw the postponed frames; return whether there were any."""
     screens = [screen for screen in _undrawn if screen.is_running and screen.is_current]
     _undrawn.clear()
     for screen in screens:

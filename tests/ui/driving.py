@@ -1,4 +1,4 @@
-"""Driving the real app in a test: opened on a server, then pressed and looked at until it is where it should be."""
+"""Run the real app in a test: start it with a server, press keys, and wait for conditions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOKEN = "a-token-of-the-tests-" + "x" * 20
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-    """Let the app work until `condition()` holds, and then until it is idle; fails when it is idle and it does not."""
+    """Let the app work until `condition()` holds and it is idle; fail if it is idle and the condition does not hold."""
 
     def ended_or_true() -> object:
         return pilot.app._exception is not None or condition()
@@ -32,33 +32,35 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
 
 
 def at_once(pilot: Pilot[Any], *keys: str) -> None:
-    """Press keys as a terminal sends them in one read: all are there before the first is looked at."""
+    """Press keys as a terminal sends them in one read: all are queued before the first is handled."""
     for key in keys:
-        one = len(key) == 1
-        pilot.app.post_message(events.Key(_character_to_key(key) if one else key, key if one else None))
+        single = len(key) == 1
+        pilot.app.post_message(events.Key(_character_to_key(key) if single else key, key if single else None))
 
 
 async def click_button(pilot: Pilot[Any], selector: str, *, times: int = 1) -> None:
-    """Click on a button of the screen as a person does: once it stays where it is, and is not lit from the last press.
+    """Click on a button of the screen once it no longer moves and is not highlighted by the last press.
 
-    A button takes no press in the 0.2 s that it is lit for, so that a double click presses it once. A dialog that
+    A button ignores presses during the 0.2 s it is highlighted, so that a double click presses it once. A dialog that
     is being filled grows, and its buttons move.
     """
     before: list[Region] = []
 
     def ready() -> bool:
-        found = list(pilot.app.screen.query(selector).results(Button))
-        stays = before == [one.region for one in found]
-        before[:] = [one.region for one in found]
-        return stays and any(one.region and not one.disabled and not one.has_class("-active") for one in found[:1])
+        buttons = list(pilot.app.screen.query(selector).results(Button))
+        is_still = before == [button.region for button in buttons]
+        before[:] = [button.region for button in buttons]
+        return is_still and any(
+            button.region and not button.disabled and not button.has_class("-active") for button in buttons[:1]
+        )
 
     await until(pilot, ready)
     assert await pilot.click(selector, times=times), f"something lies over {selector}:\n{text_of(pilot.app)}"
 
 
 def text_of(app: Any) -> str:
-    """What is on the screen, as lines of text."""
-    # What is drawn is kept, so a dialog is drawn over the screens that are behind it, as textual does.
+    """Return what is on the screen as lines of text."""
+    # A dialog is drawn over the screens behind it, as Textual does.
     visible_screen_stack.set(app._background_screens)
     lines = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in lines)
@@ -73,7 +75,7 @@ async def running(
     size: tuple[int, int] = (120, 40),
     **options: Any,
 ) -> AsyncIterator[Pilot[Any]]:
-    """The app on a server, signed in with `token` (`""`: signed out), once it can make requests."""
+    """Run the app with a server, signed in with `token` (`""`: signed out); yield once it can make requests."""
     if token:
         monkeypatch.setenv("DRIO_TOKEN", token)
     app = DrioApp(LaunchOptions(base_url=base_url, **options))
@@ -83,7 +85,7 @@ async def running(
 
 
 async def show(pilot: Pilot[Any], area: str) -> Any:
-    """Go to an area, and give its screen once it is shown."""
+    """Go to an area; return its screen once it is shown."""
     app: Any = pilot.app
     if app.current_mode != area:
         await pilot.press({"templates": "1", "apps": "2", "requests": "3"}[area])
@@ -92,7 +94,7 @@ async def show(pilot: Pilot[Any], area: str) -> Any:
 
 
 async def open_first_app(pilot: Pilot[Any]) -> Any:
-    """Open the first app of the table, and give its screen once everything is read."""
+    """Open the first app of the table; return its screen once everything is loaded."""
     from drio_tui.ui.app_detail.app_screen import AppScreen
 
     screen = await show(pilot, "apps")

@@ -1,4 +1,4 @@
-"""Garbage as terminal input: scripts/random_bytes.py sends it for a minute, a test for a few hundred reads."""
+"""Garbage as terminal input: scripts/random_bytes.py sends it for a minute, a test a few times."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ PASTE = (b"\x1b[200~", b"\x1b[201~")
 
 
 ENVIRONMENT = {"EDITOR": "true", "VISUAL": "true", "BROWSER": "true"}
-"""No program that garbage could be typed into, and that would do as it is told."""
+"""Harmless commands instead of an editor or browser, which would execute garbage typed into them."""
 PLACES = (b"", b"\r", b"\re", b"n", b"/", b"2", b"3/", b"?", b"\x10", b"1\r", b"L", b"\rd", b"\rt", b"\rp")
-"""Keys that lead to the screens where the garbage arrives first."""
+"""Keys that open the screens where the garbage arrives first."""
 
 
 class Undrawn(Terminal):
-    """Keeps what the program writes without drawing it: garbage makes it write a lot."""
+    """A terminal that keeps the program's output without drawing it: garbage makes it write a lot."""
 
     def draw(self, data: bytes) -> None:
-        """Nothing, until somebody looks."""
+        """Draw nothing; `text` draws on demand."""
 
     @property
     def text(self) -> str:
@@ -67,17 +67,17 @@ def long_paste(random: Random, size: int = 1_000_000) -> bytes:
 SOURCES: dict[Callable[[Random], bytes], int] = {
     any_bytes: 8, every_byte: 3, cut_utf8: 8, broken_escape: 20, half_paste: 2, long_paste: 1,
 }  # fmt: skip
-"""What is sent, and how often in proportion."""
+"""The generators of garbage and their weights."""
 
 
 def garbage(random: Random) -> bytes:
-    """What one of the sources, chosen by its share, makes."""
+    """Return garbage of a random source."""
     (source,) = random.choices([*SOURCES], [*SOURCES.values()])
     return source(random)
 
 
 def feed(terminal: Terminal, random: Random, enough: Callable[[], bool]) -> int:
-    """Send garbage until there is enough of it or the program ends, which garbage can ask for; gives the bytes sent."""
+    """Send garbage until there is enough or the program ends, which garbage may cause; return the bytes sent."""
     terminal.until(lambda: b"Templates" in terminal.output)
     terminal.send(random.choice(PLACES))
     sent = 0
@@ -90,12 +90,12 @@ def feed(terminal: Terminal, random: Random, enough: Callable[[], bool]) -> int:
 
 
 def quit_from_anywhere(terminal: Terminal) -> int:
-    """Leave what is open and quit, agreeing to the loss of what was typed; gives the exit status."""
+    """Close what is open and quit, confirming the loss of unsaved edits; return the exit status."""
     terminal.send(PASTE[1])
     end = time.monotonic() + 3 * PATIENCE
     while terminal.process.poll() is None:
         assert time.monotonic() < end, f"it does not quit\n{terminal.text}"
-        for keys in (b"\x1b", b"\x1b", b"\x11", b"\x1b[C\r"):  # in the question → goes to the button that agrees
+        for keys in (b"\x1b", b"\x1b", b"\x11", b"\x1b[C\r"):  # in the dialog, → goes to the confirming button
             terminal.send(keys)
             _read_until_idle(terminal, 5.0)
     return terminal.wait()
@@ -114,7 +114,7 @@ def _read_until_idle(terminal: Terminal, longest: float) -> None:
 
 
 def _processor_time(pid: int) -> int:
-    """The processor time that a process has used, in ticks; 0 where the system does not tell it."""
+    """Return the processor time that a process has used, in ticks; 0 where the system does not provide it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,4 +1,4 @@
-"""Closing the terminal at a random moment of an edit: scripts/hangups.py does it 200 times, a test a few times."""
+"""Close the terminal at a random moment of an edit: scripts/hangups.py does it 200 times, a test a few times."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.ui.shell_pty import Terminal
 NAME = "Acme Support"
 NEXT_PAGE, END, SAVE = "\x1b[15~", "\x1b[F", "\x13"
 SAVED = "PATCH /apps/app_1"
-"""The request that the server has to hold, or the edit is saved and nothing is left to keep."""
+"""The request that the server has to hold back; otherwise the edit is saved and nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the program ended: its exit status, after how many seconds, and the edit that it kept."""
+    """How the program ended: its exit status, after how many seconds, and the name in the edit it kept."""
 
     status: int
     seconds: float
@@ -28,8 +28,8 @@ class Ended:
 def hang_up(base_url: str, moment: str, random: Random, offered: str) -> Ended:
     """Type into the app's name and close the terminal.
 
-    `offered` is what the program has to offer from the last time; when empty, the editor is opened. Fails when
-    what was typed, and seen on the screen, is not in the one edit that was kept.
+    `offered` is the name in the edit that the program offers from the last time; if empty, the editor is opened. Fails
+    if the typed text that was on the screen is not in the one edit that was kept.
     """
     with Terminal("--base-url", base_url, size=(120, 40), env={"DRIO_TOKEN": TOKEN}) as terminal:
         terminal.until(NAME)
@@ -51,16 +51,16 @@ def hang_up(base_url: str, moment: str, random: Random, offered: str) -> Ended:
         began = time.monotonic()
         status = terminal.process.wait(60)
         seconds = time.monotonic() - began
-    (buffer,) = unsaved_edits.load().buffers
-    kept = str(buffer.mine["name"])
+    (edit,) = unsaved_edits.load().buffers
+    kept = str(edit.mine["name"])
     assert kept.startswith(f"{offered or NAME}{typed}"), f"{typed!r} is not at the end of {kept!r}"
     return Ended(status, seconds, kept)
 
 
 def forget() -> None:
-    """Discard what was kept, so that the next edit begins from the server's name."""
-    for buffer in unsaved_edits.load().buffers:
-        unsaved_edits.discard(buffer.id)
+    """Discard the kept edits, so that the next edit starts from the server's name."""
+    for edit in unsaved_edits.load().buffers:
+        unsaved_edits.discard(edit.id)
 
 
 def _idle(terminal: Terminal, random: Random) -> None:
@@ -92,7 +92,7 @@ MOMENTS = {"idle": _idle, "drawing": _drawing, "typing": _typing, "saving": _sav
 
 
 def _read_for(terminal: Terminal, seconds: float) -> None:
-    """Let the program work: a random time is what is wanted here."""
+    """Let the program run for a time; the time is random on purpose."""
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        terminal.read(left)
+    while (remaining := end - time.monotonic()) > 0:
+        terminal.read(remaining)

@@ -36,7 +36,7 @@ _KEPT = frozenset({
 
 
 def hostile(value: Any, text: str, member: str = "") -> Any:
-    """`value` with `text` in the place of every string but ids, which would make it another app; and in new members."""
+    """Return `value` with `text` instead of every string except ids, and in additional properties."""
     if isinstance(value, dict):
         changed = {name: hostile(item, text, name) for name, item in value.items()}
         return {**changed, text[:300]: text, "unknownMember": {text[:300]: [text, {"deep": text}]}}
@@ -48,7 +48,7 @@ def hostile(value: Any, text: str, member: str = "") -> Any:
 
 
 def hostile_drio(text: str = HOSTILE) -> dict[str, Any]:
-    """The answers of a drio whose every text is `text`; its config has members of every shape we do not know."""
+    """Return the responses of a drio in which every text is `text`, with unknown properties of every shape."""
     config = small_config()
     config["auth"][0] |= {"config": {"type": "oauth", "scopes": ["a"]}, "grants": ["a"], "lastError": "e", "key": "k"}
     config["integrations"][0] |= {"config": {"headers": {"X-A": "b"}}, "status": "active", "kind": "rest"}
@@ -67,7 +67,7 @@ def hostile_drio(text: str = HOSTILE) -> dict[str, Any]:
     config["tools"].append({"id": "tool_3", "name": 7, "nextToolIds": ["gone", "tool_3"], "binding": text})
     config["tools"].append(text)
     config = hostile(config, text)
-    # the schema's own words, so that it is still read as a schema
+    # keep the schema's keywords, so that it is still read as a schema
     config["operations"][0]["inputSchema"]["type"] = "object"
     config["operations"][0]["inputSchema"]["properties"][text[:300]] = {"type": "string", "description": text}
     config["runtime"] = {text[:300]: text}

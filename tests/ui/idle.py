@@ -1,8 +1,8 @@
-"""Waiting until a program under test has nothing left to do, exactly.
+"""Wait until the program under test has exactly nothing left to do.
 
-Textual's pilot takes a process for idle that used little processor time lately. On a busy machine that is so in the
-middle of work, and the next key goes to whatever has the focus by then. Here a program is idle when its event loop
-has nothing ready, no timer due within a frame, no job in a thread or a process and no request to a server under way.
+Textual's pilot considers a process idle that used little processor time recently. On a busy machine that happens in
+the middle of work, and the next key goes to whatever has the focus by then. Here a program is idle if its event loop
+has nothing ready, no timer due within a frame, no job in a thread or a process and no running request to a server.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from drio_tui.ui.base.textual_internals import loop_is_idle
 from tests.ui import drawing
 
 FRAME = 1 / 50
-"""Seconds; a timer due within them belongs to what is being done: Textual draws 60 times a second."""
+"""Seconds; a timer due within them is part of the current work: Textual draws 60 times a second."""
 LONGEST = 1.0
-"""Seconds after which something else than work keeps the loop awake: an animation, a server that does not answer."""
+"""Seconds after which something other than work keeps the loop awake: an animation, a server without a response."""
 PATIENCE = 15.0
 _ROUNDS = 3
 _STEP = 0.002
@@ -45,12 +45,12 @@ def _job(count: int = 1) -> Iterator[None]:
 
 
 def parked() -> contextlib.AbstractContextManager[None]:
-    """While a test's server holds an answer back: the request that waits for it is no work under way."""
+    """Use it while a test's server holds a response back: the request that waits for it does not count as work."""
     return _job(-1)
 
 
 def install() -> None:
-    """Count jobs, requests and what a document is asked for, and let Textual's pilot wait exactly too."""
+    """Count jobs, requests and messages of the document process, and let Textual's pilot wait in the same way."""
     run_in_executor = asyncio.BaseEventLoop.run_in_executor
 
     def counted(self: Any, executor: Any, func: Callable[..., Any], *arguments: Any) -> Any:
@@ -84,18 +84,18 @@ async def _wait_for_idle(min_sleep: float = 0, max_sleep: float = LONGEST) -> No
 
 
 async def idle(longest: float = LONGEST) -> bool:
-    """Wait until nothing is left to do; False when something still was after `longest` seconds."""
+    """Wait until nothing is left to do; return False if there still was something after `longest` seconds."""
     loop: Any = asyncio.get_running_loop()
     end = time.monotonic() + longest
     quiet = 0
     while quiet < _ROUNDS:
-        # Also looks for what came in over sockets. What is then ready runs before this goes on.
+        # This also polls sockets. Callbacks that become ready run before this coroutine goes on.
         await asyncio.sleep(0)
         if loop_is_idle(loop) and _jobs <= 0 and not _due(loop):
             quiet += 1
         else:
             quiet = 0
-            await asyncio.sleep(_STEP)  # the program itself waits for a loop in which nothing else is ready
+            await asyncio.sleep(_STEP)  # the program itself waits for a loop with nothing else ready
         if time.monotonic() > end:
             return False
     return True
@@ -109,16 +109,17 @@ def _due(loop: Any) -> bool:
 async def until(condition: Callable[[], object], seen: Callable[[], str], *, patience: float = PATIENCE) -> None:
     """Let the program work until `condition()` holds and nothing is left to do.
 
-    Fails, with what is `seen`, once the program was idle for `patience` seconds and it still does not hold: however
-    long a busy machine takes over the work does not count. A program that is never idle is given four times as long.
+    Fails, with the text of `seen()`, once the program was idle for `patience` seconds and the condition still does
+    not hold: the time a busy machine needs for work does not count. A program that is never idle gets four times as
+    long.
     """
     waited = 0.0
     while not condition():
         assert waited < patience, f"never came true; on the screen:\n{seen()}"
         if await idle():
-            began = time.monotonic()
+            started_at = time.monotonic()
             await asyncio.sleep(_LOOK_EVERY)
-            waited += min(time.monotonic() - began + _LOOK_EVERY, _LONGEST_LOOK)
+            waited += min(time.monotonic() - started_at + _LOOK_EVERY, _LONGEST_LOOK)
         else:
             waited += LONGEST / 4
     await idle()

@@ -1,4 +1,4 @@
-"""Opening and closing a screen many times, and counting what stays: a test does a few rounds, a script fifty."""
+"""Open and close a screen many times and count what stays in memory: a test does a few rounds, a script fifty."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from textual.widget import Widget
 from tests.ui.driving import until
 
 ALLOWED = 250
-"""Blocks of memory that a round may leave on average: entries of the journal, the allocator's noise."""
+"""Blocks of memory that a round may leave on average: entries of the journal, noise of the allocator."""
 STAYS = 1
-"""Screens that may stay: the last one, in what the event loop and textual touched last."""
+"""Screens that may stay: the last one, which the event loop and Textual may still refer to."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came of opening and closing one thing many times: counts after half of the rounds and after all.
+    """The result of opening and closing one screen many times: counts after half of the rounds and after all.
 
-    `drawn` are the widgets whose drawn lines are kept at the end, `grown` blocks of memory.
+    `drawn` is the number of widgets whose drawn lines are kept at the end, `grown` the growth in blocks of memory.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Found:
 
     @property
     def a_round(self) -> float:
-        """Blocks of memory by which each round of the second half left more in use."""
+        """The growth per round of the second half, in blocks of memory."""
         return self.grown / max(1, self.rounds - self.rounds // 2)
 
     @property
     def fine(self) -> bool:
-        """Whether nothing stays behind but what one closed screen may still be held by."""
+        """Whether no more stays in memory than one closed screen may still hold."""
         return self.screens[1] <= STAYS and max(self.widgets[1], self.drawn) <= self.at_once and self.a_round <= ALLOWED
 
     def __str__(self) -> str:
@@ -57,14 +57,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Opening:
-    """How a screen is opened: the coroutine ends when it is filled."""
+    """How a screen is opened: `open` returns once it is filled."""
 
     name: str
     open: Callable[[], Awaitable[Screen[Any]]]
 
 
 async def measure(pilot: Pilot[Any], opening: Opening, rounds: int, *, held: bool = False) -> Found:
-    """Open and close `rounds` times, and count what stays."""
+    """Open and close a screen `rounds` times, and count what stays in memory."""
     screens: weakref.WeakSet[Screen[Any]] = weakref.WeakSet()
     live: weakref.WeakSet[Widget] = weakref.WeakSet()
     drawn: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -97,9 +97,9 @@ async def measure(pilot: Pilot[Any], opening: Opening, rounds: int, *, held: boo
 
 
 async def forget_timers() -> None:
-    """Let the event loop drop the timers that are cancelled, which it does when they are many.
+    """Make the event loop drop its cancelled timers, which it does once there are many.
 
-    Until then, or until they would have run (a request's time limit), they hold what started them: by their context.
+    Until then, or until their time (a request's time limit), their contexts hold what started them.
     """
     loop = asyncio.get_running_loop()
     for _ in range(1_000):
@@ -109,35 +109,35 @@ async def forget_timers() -> None:
 
 
 def holders(app: Any, wanted: object) -> Iterator[str]:
-    """The shortest chain of references from what always lives to `wanted`."""
+    """Yield the shortest chain of references from permanent objects to `wanted`."""
     loop: Any = asyncio.get_running_loop()
     roots = [sys.modules, app, loop, *asyncio.all_tasks()]
     above: dict[int, object] = {id(root): None for root in roots}
-    waiting = deque(roots)
-    while waiting:
-        one = waiting.popleft()
-        if one is wanted:
-            chain = [one]
-            while (one := above[id(one)]) is not None:
-                chain.append(one)
-            yield from (_told(link) for link in reversed(chain))
+    queue = deque(roots)
+    while queue:
+        current = queue.popleft()
+        if current is wanted:
+            chain = [current]
+            while (current := above[id(current)]) is not None:
+                chain.append(current)
+            yield from (_description(link) for link in reversed(chain))
             return
-        for other in gc.get_referents(one):
-            if id(other) not in above and gc.is_tracked(other):
-                above[id(other)] = one
-                waiting.append(other)
+        for referent in gc.get_referents(current):
+            if id(referent) not in above and gc.is_tracked(referent):
+                above[id(referent)] = current
+                queue.append(referent)
 
 
-def _told(resource: Any) -> str:
-    if isinstance(resource, dict):
-        return f"dict of {len(resource)}: {list(resource)[:4]!r}"[:120]
-    if isinstance(resource, list | tuple | set | deque):
-        return f"{type(resource).__name__} of {len(resource)}"
-    return f"{type(resource).__name__}: {resource!r}"[:160]
+def _description(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"dict of {len(value)}: {list(value)[:4]!r}"[:120]
+    if isinstance(value, list | tuple | set | deque):
+        return f"{type(value).__name__} of {len(value)}"
+    return f"{type(value).__name__}: {value!r}"[:160]
 
 
 class Walk:
-    """The screens of one app of the sandbox, as openings."""
+    """The screens of one app in the sandbox, as openings."""
 
     def __init__(self, pilot: Pilot[Any]) -> None:
         self.pilot = pilot
@@ -146,7 +146,7 @@ class Walk:
         self.above: Any = None
 
     async def begin(self) -> None:
-        """Until the program is connected; the app is the first one there is."""
+        """Wait until the program is connected, and use the first app."""
         from drio_tui.kinds import APP
 
         await until(self.pilot, lambda: self.app.current_mode != "start" and self.app.session is not None)
@@ -155,18 +155,18 @@ class Walk:
         self.endpoint = str((await client.deploy(self.id)).raw["endpoint"])
 
     async def shown(self, kind: str, filled: Callable[[Any], object] = lambda _: True) -> Any:
-        """The screen on top, once it is one of that kind, filled, and everything is painted."""
+        """Return the top screen, once it is of this class, filled and painted."""
         await until(self.pilot, lambda: type(self.app.screen).__name__ == kind and filled(self.app.screen))
         await self.pilot.pause()
         return self.app.screen
 
     async def app_screen(self) -> Any:
-        """The app screen, everything read."""
+        """Open the app screen; return it once everything is loaded."""
         self.app.open_app(self.id)
         return await self.shown("AppScreen", lambda screen: screen.outline is not None and not screen.loading_app)
 
     async def edit(self, target: Any) -> Any:
-        """The edit screen, every page of it shown."""
+        """Open the edit screen; return it after every page was shown."""
         self.above.open_edit(target)
         screen = await self.shown("EditScreen", lambda screen: screen._filled)
         for number in range(len(screen._pages)):
@@ -175,7 +175,7 @@ class Walk:
         return screen
 
     async def asked(self, target: Any, dialog: str) -> Any:
-        """The edit screen, after a save that asked something by `dialog`, which was left."""
+        """Open the edit screen, and close the `dialog` that saving opens; return the edit screen."""
         screen = await self.edit(target)
         screen.action_write()
         (await self.shown(dialog)).dismiss(None)
@@ -183,7 +183,7 @@ class Walk:
         return screen
 
     def openings(self) -> Iterator[Opening]:
-        """Over the app screen (`above`), which is open meanwhile."""
+        """Yield the openings of the screens over the app screen (`above`), which stays open."""
         from drio_tui.kinds import KINDS
         from drio_tui.ui.dialogs.select_dialog import ChooserScreen
         from drio_tui.ui.editing.edit_screen import Target
@@ -233,22 +233,22 @@ class Walk:
             yield Opening(name, opened)
 
 
-async def walk(
+async def walker(
     pilot: Pilot[Any], rounds: int, only: tuple[str, ...] = (), *, held: bool = False, tell: bool = False
 ) -> list[Found]:
-    """The app screen, then every screen over it; or only those named."""
-    going = Walk(pilot)
-    await going.begin()
-    found: list[Found] = []
+    """Measure the app screen, then every screen over it; or only those named in `only`."""
+    walker = Walk(pilot)
+    await walker.begin()
+    results: list[Found] = []
 
-    async def one(opening: Opening) -> None:
+    async def measure_one(opening: Opening) -> None:
         if not only or opening.name in only:
-            found.append(await measure(pilot, opening, rounds, held=held))
+            results.append(await measure(pilot, opening, rounds, held=held))
             if tell:
-                print(found[-1], flush=True)
+                print(results[-1], flush=True)
 
-    await one(Opening("app", going.app_screen))
-    going.above = await going.app_screen()
-    for opening in going.openings():
-        await one(opening)
-    return found
+    await measure_one(Opening("app", walker.app_screen))
+    walker.above = await walker.app_screen()
+    for opening in walker.openings():
+        await measure_one(opening)
+    return results

@@ -1,7 +1,7 @@
-"""A monkey at the terminal: random keys, text, pastes, mouse and sizes, on the real program with a sandbox of its own.
+"""A monkey test: random keys, text, pastes, mouse events and sizes for the real program with a separate sandbox.
 
-The events follow from the seed alone. What counts as a finding: the program ends, does not draw after its terminal
-changed its size, does not react to keys, or writes a report of a failure.
+The events depend on the seed only. A finding is when the program ends, does not draw after its terminal
+changed its size, does not react to keys, or writes a crash report.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _QUIET = 0.02
 
 @dataclass(frozen=True)
 class Event:
-    """One resource that the monkey does: bytes for the terminal, or something about the terminal or the sandbox."""
+    """One event: bytes for the terminal, another size, or a pause."""
 
     name: str
     data: str = ""
@@ -64,7 +64,7 @@ class Event:
 
 
 def events_of(seed: int) -> Iterator[Event]:
-    """What a monkey of this seed does, for ever; nothing but the seed decides it."""
+    """Yield the events of a seed, without an end; they depend on the seed only."""
     rng = random.Random(seed)
     columns, rows = SIZES[0]
     while True:
@@ -109,10 +109,10 @@ def _mouse(rng: random.Random, columns: int, rows: int) -> Event:
 
 
 class _Raw(Terminal):
-    """A terminal whose screen is modelled only when it is asked for, since that takes more time than the program."""
+    """A terminal whose screen is modelled on demand, since that takes more time than the program itself."""
 
     drawn = 0
-    """Bytes that came from the program; `output` holds only the last of them."""
+    """Number of bytes the program has written; `output` holds only the last ones."""
     _used: Sequence[str] = ()
 
     def read(self, seconds: float = 0.05) -> bool:
@@ -133,13 +133,13 @@ class _Raw(Terminal):
 
     @property
     def rss(self) -> float:
-        """MiB of memory that the program holds."""
+        """The resident memory of the program in MiB."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     @property
     def idle(self) -> bool:
-        """Whether the program used no time of the processor since this was last asked and wants none, or has ended."""
+        """Whether the program sleeps and used no processor time since the last call, or has ended."""
         if self.process.poll() is not None:
             return True
         state, *numbers = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -153,7 +153,7 @@ def _ignore(_data: bytes) -> None:
 
 @dataclass
 class Result:
-    """What a monkey did and found; `memory` is pairs of minutes since the program's start and MiB."""
+    """What a monkey did and found; `memory` are pairs of minutes since the program's start and MiB."""
 
     seed: int
     start: str
@@ -164,7 +164,7 @@ class Result:
     memory: list[tuple[float, float]] = field(default_factory=list)
 
     def growth(self, warm_up: float) -> tuple[float, float, float]:
-        """MiB right after `warm_up` minutes and at the end, and by how many it grew in an hour between."""
+        """Return MiB after `warm_up` minutes, MiB at the end, and the growth between in MiB per hour."""
         warm = [pair for pair in self.memory if pair[0] >= warm_up] or self.memory[-2:]
         if len(warm) < 2 or warm[0][0] == warm[-1][0]:
             return (warm[0][1], warm[-1][1], 0.0) if warm else (0.0, 0.0, 0.0)
@@ -173,7 +173,7 @@ class Result:
 
 
 class Monkey:
-    """Plays on the program in `folder`, which holds its home and its sandbox's data."""
+    """Sends random events to the program; `folder` holds its home and its sandbox's data."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class Monkey:
         self.result = Result(seed, self.start)
         self._events = events_of(seed)
         self._chance = random.Random(seed + 1)
-        self._folder, self._patience, self._sandbox_every, self._tell = folder, patience, sandbox_every, tell
+        self._folder, self._patience, self._sandbox_every, self._report = folder, patience, sandbox_every, tell
         self._data = folder / "data" / "sandbox"
         self._last: deque[str] = deque(maxlen=60)
         self._reports: set[Path] = set()
@@ -197,13 +197,13 @@ class Monkey:
             **{f"DRIO_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")},
             "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "EDITOR": "true", "VISUAL": "true", "BROWSER": "true",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "DISPLAY": "", "WAYLAND_DISPLAY": "",
-            # Another host than the sandbox is not there.
+            # Hosts other than the sandbox are unreachable.
             "HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost",
             "PYTHONFAULTHANDLER": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         }  # fmt: skip
 
     def play(self, seconds: float) -> Result:
-        """Play for so long, starting the program again when it ended."""
+        """Send events for so many seconds, starting the program again when it ended."""
         end = time.monotonic() + seconds
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -225,7 +225,7 @@ class Monkey:
         with terminal:
             self.result.starts += 1
             if not self._wait(terminal, lambda: b"Acme" in terminal.output or b"new app" in terminal.output, 60):
-                self._find(terminal, "it did not start")
+                self._add_finding(terminal, "it did not start")
                 return
             began = time.monotonic()
             for part in STARTS[self.start]:
@@ -233,10 +233,10 @@ class Monkey:
                 self._wait(terminal, lambda: False, 0.7)
             self._run(terminal, began, end)
 
-    def _run(self, terminal: _Raw, began: float, end: float) -> None:
-        looked = keyed = began
+    def _run(self, terminal: _Raw, started_at: float, end: float) -> None:
+        last_check = last_key_check = started_at
         away = 0
-        sandbox_at = began + self._sandbox_every * self._chance.uniform(0.5, 1.5)
+        sandbox_at = started_at + self._sandbox_every * self._chance.uniform(0.5, 1.5)
         while time.monotonic() < end:
             event = next(self._events)
             self.result.events += 1
@@ -248,115 +248,115 @@ class Monkey:
             if event.name == "calm":
                 self._wait(terminal, lambda: False, 0.6)
             else:
-                self._settle(terminal, 0.02)
+                self._read_until_quiet(terminal, 0.02)
                 self._wait(terminal, lambda: terminal.idle, 2)
             now = time.monotonic()
             if terminal.process.poll() is not None:
                 if not self._has_quit(terminal):
-                    self._find(terminal, f"it ended with {terminal.process.returncode}")
+                    self._add_finding(terminal, f"it ended with {terminal.process.returncode}")
                 return
             if now > sandbox_at:
-                self._kick_sandbox()
+                self._kill_or_start_sandbox()
                 sandbox_at = now + self._sandbox_every * self._chance.uniform(0.5, 1.5)
-            if now - looked > 3:
-                looked = now
-                self._look_at_reports(terminal)
-                self.result.memory.append(((now - began) / 60, terminal.rss))
+            if now - last_check > 3:
+                last_check = now
+                self._check_reports(terminal)
+                self.result.memory.append(((now - started_at) / 60, terminal.rss))
                 mark = terminal.drawn
                 if not self._draws(terminal):
-                    self._find(terminal, "it does not draw any more")
+                    self._add_finding(terminal, "it does not draw any more")
                     return
                 away = 0 if b"sandbox" in terminal.output[mark - terminal.drawn :] else away + 1
-                if away > 15:  # at another host, or signed out: back to where there is something to do
+                if away > 15:  # at another host, or signed out: go back to the sandbox
                     self._send(terminal, KEYS["escape"] * 3 + "\x10Use the local sandbox\r")
                     away = 0
-            if now - keyed > 15:
-                keyed = now
+            if now - last_key_check > 15:
+                last_key_check = now
                 if not self._reacts(terminal):
-                    self._find(terminal, "it does not react to keys any more")
+                    self._add_finding(terminal, "it does not react to keys any more")
                     return
         self._leave(terminal)
 
     def _has_quit(self, terminal: _Raw) -> bool:
-        """Whether the program may have ended because Quit was chosen in the palette or in a dialog."""
+        """Return whether the program may have ended because Quit was chosen in the palette or in a dialog."""
         return terminal.process.returncode == 0 and any("enter" in name for name in [*self._last][-6:])
 
     def _leave(self, terminal: _Raw) -> None:
-        """Quit, agreeing to what is asked; another program would be killed."""
+        """Quit, confirming what is asked."""
         ends = time.monotonic() + 3 * self._patience
         while terminal.process.poll() is None and time.monotonic() < ends:
             self._send(terminal, KEYS["escape"])
-            self._settle(terminal, 0.3)
+            self._read_until_quiet(terminal, 0.3)
             self._send(terminal, "\x11")
             self._wait(terminal, lambda: terminal.process.poll() is not None, 2)
             self._send(terminal, KEYS["right"] + KEYS["enter"])
             self._wait(terminal, lambda: terminal.process.poll() is not None, 2)
         if terminal.process.poll() is None:
-            self._find(terminal, "it cannot be quit")
+            self._add_finding(terminal, "it cannot be quit")
         elif terminal.process.returncode:
-            self._find(terminal, f"quitting ended with {terminal.process.returncode}")
-        self._look_at_reports(terminal)
+            self._add_finding(terminal, f"quitting ended with {terminal.process.returncode}")
+        self._check_reports(terminal)
 
     # -- probes -----------------------------------------------------------------------------------
 
     def _draws(self, terminal: _Raw) -> bool:
-        """Whether the program draws everything when the terminal becomes another size."""
+        """Return whether the program draws everything when the terminal gets another size."""
         columns, rows = terminal.screen.columns, terminal.screen.lines
         for width in (columns - 1, columns):
             mark = terminal.drawn
             terminal.resize(width, rows)
             if not self._wait(terminal, lambda mark=mark: terminal.drawn - mark > columns, self._patience):  # type: ignore[misc]
                 return False
-            self._settle(terminal, 0.3)
+            self._read_until_quiet(terminal, 0.3)
         return True
 
     def _reacts(self, terminal: _Raw) -> bool:
-        """Whether help, or leaving what is open, changes what is drawn. Below the smallest size nothing is."""
+        """Return whether opening help or leaving a screen changes what is drawn; True below the smallest size."""
         if not fits(Size(terminal.screen.columns, terminal.screen.lines)):
             return True
         for key in ("f1", "escape", "f1", "escape", "enter", "f1"):
-            self._settle(terminal, 0.5)
+            self._read_until_quiet(terminal, 0.5)
             mark = terminal.drawn
             self._send(terminal, KEYS[key])
             if self._wait(terminal, lambda mark=mark: terminal.drawn - mark > 120, self._patience / 4):  # type: ignore[misc]
-                self._settle(terminal, 0.3)
+                self._read_until_quiet(terminal, 0.3)
                 return True
         return False
 
-    def _look_at_reports(self, terminal: _Raw) -> None:
+    def _check_reports(self, terminal: _Raw) -> None:
         folder = self._folder / "state" / "crashes"
         for path in sorted(set(folder.glob("*")) - self._reports):
             self._reports.add(path)
-            self._find(terminal, f"report {path.name}\n{path.read_text()}")
+            self._add_finding(terminal, f"report {path.name}\n{path.read_text()}")
 
-    def _find(self, terminal: _Raw, what: str) -> None:
+    def _add_finding(self, terminal: _Raw, what: str) -> None:
         while terminal.read(0.2):
             continue
         shown = terminal.text
         if what.startswith(("it does not", "it cannot")):
-            terminal.kill(signal.SIGABRT)  # says where every thread is
+            terminal.kill(signal.SIGABRT)  # faulthandler prints the stack of every thread
             self._wait(terminal, lambda: False, 3)
         ending = bytes(terminal.output[-3000:]).decode(errors="replace") if terminal.process.poll() is not None else ""
         last = " | ".join(self._last)
-        said = f"{what}\nafter {self.result.events} events, the last: {last}\n{shown}\n{ending}"
-        self.result.findings.append(said)
-        self._tell(f"FOUND (seed {self.result.seed}, start {self.start}): {said}")
+        finding = f"{what}\nafter {self.result.events} events, the last: {last}\n{shown}\n{ending}"
+        self.result.findings.append(finding)
+        self._report(f"FOUND (seed {self.result.seed}, start {self.start}): {finding}")
 
     # -- the terminal -----------------------------------------------------------------------------
 
     def _send(self, terminal: _Raw, data: str) -> None:
-        left = data.encode()
+        remaining = data.encode()
         ends = time.monotonic() + self._patience
         os.set_blocking(terminal.master, False)
-        while left and terminal.process.poll() is None and time.monotonic() < ends:
+        while remaining and terminal.process.poll() is None and time.monotonic() < ends:
             try:
-                left = left[os.write(terminal.master, left) :]
+                remaining = remaining[os.write(terminal.master, remaining) :]
             except BlockingIOError:
-                terminal.read(0.01)  # it cannot take more while nobody reads what it draws
+                terminal.read(0.01)  # the terminal takes no more until its output is read
         os.set_blocking(terminal.master, True)
 
-    def _settle(self, terminal: _Raw, most: float) -> None:
-        """Until nothing was drawn for a moment."""
+    def _read_until_quiet(self, terminal: _Raw, most: float) -> None:
+        """Read until nothing was drawn for a moment, at most `most` seconds."""
         ends = time.monotonic() + most
         while time.monotonic() < ends and terminal.read(_QUIET):
             continue
@@ -371,8 +371,8 @@ class Monkey:
 
     # -- the sandbox ------------------------------------------------------------------------------
 
-    def _kick_sandbox(self) -> None:
-        """Kill the sandbox, or start it again when it is gone and the program has not done so."""
+    def _kill_or_start_sandbox(self) -> None:
+        """Kill the sandbox, or start it if it does not run and the program has not restarted it."""
         if self._kill_sandbox():
             self.result.kills += 1
             self._last.append("sandbox killed")

@@ -1,4 +1,4 @@
-"""Style sheets are parsed once for all tests: Textual keeps what it parsed per app, and each test has its own app."""
+"""Parse style sheets once for all tests: Textual's cache is per app, and each test has its own app."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from textual.css.stylesheet import Stylesheet
 
 
 def install() -> None:
-    """Give every style sheet with the same variables (a theme's colours) the same parsed rules."""
+    """Share the parsed rules between style sheets with the same variables (a theme's colours)."""
     parsed: dict[frozenset[tuple[str, str]], LRUCache[Any, Any]] = {}
     parse_rules = Stylesheet._parse_rules
 
-    def shared(self: Stylesheet, *arguments: Any, **options: Any) -> Any:
-        own = self._parse_cache
+    def parse_shared(self: Stylesheet, *arguments: Any, **options: Any) -> Any:
+        own_cache = self._parse_cache
         self._parse_cache = parsed.setdefault(frozenset(self._variables.items()), LRUCache(4096))
         try:
             return parse_rules(self, *arguments, **options)
         finally:
-            self._parse_cache = own  # which is emptied when the variables change
+            self._parse_cache = own_cache  # Textual clears it when the variables change
 
-    Stylesheet._parse_rules = shared  # type: ignore[method-assign]
+    Stylesheet._parse_rules = parse_shared  # type: ignore[method-assign]

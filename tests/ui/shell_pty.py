@@ -1,4 +1,4 @@
-"""The program in a pseudo-terminal of its own, its screen modelled by pyte: what a person would see and press."""
+"""The program in a pseudo-terminal, whose screen is modelled by pyte."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 40.0
 class Terminal:
     """Runs `python -m drio_tui ARGUMENTS` in a terminal of `size` (columns, rows).
 
-    When the terminal of a program is not its `controlling` one, the program gets no signals from it.
+    If the terminal is not the `controlling` one of the program, the program gets no signals from it.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What is on the screen."""
+        """The text on the screen."""
         return "\n".join(self.screen.display)
 
     def _resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give the terminal another size; the program is told by SIGWINCH."""
+        """Give the terminal another size; the program gets SIGWINCH."""
         self.screen.resize(rows, columns)
         self._resize(columns, rows)
 
@@ -85,22 +85,22 @@ class Terminal:
         self.send(keys.encode())
 
     def send(self, data: bytes) -> None:
-        """Send bytes, which need not be text, and may be more than a terminal holds; reads meanwhile."""
-        left = memoryview(data)
-        while left and self.process.poll() is None:
+        """Send any bytes, also more than a terminal's buffer holds; read output meanwhile."""
+        remaining = memoryview(data)
+        while remaining and self.process.poll() is None:
             readable, writable, _ = select.select([self.master], [self.master], [], 0.05)
             if writable:
-                left = left[os.write(self.master, left[:1024]) :]
+                remaining = remaining[os.write(self.master, remaining[:1024]) :]
             if readable:
                 self.read(0)
 
     def press_until_it_ends(self, keys: str, *, every: float = 5.0) -> None:
-        """Send key presses every few seconds for as long as the program runs; `wait` says when it does not end."""
+        """Send key presses every few seconds until the program ends; `wait` fails if it does not end."""
         end = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < end:
             self.press(keys)
-            again = time.monotonic() + every
-            while self.process.poll() is None and time.monotonic() < again:
+            next_press = time.monotonic() + every
+            while self.process.poll() is None and time.monotonic() < next_press:
                 self.read()
 
     def kill(self, number: int) -> None:
@@ -114,7 +114,7 @@ class Terminal:
         self.master = self.slave = -1
 
     def read(self, seconds: float = 0.05) -> bool:
-        """Take in what came within `seconds`; False when nothing did."""
+        """Read output that arrives within `seconds`; return False if there was none."""
         ready, _, _ = select.select([self.master], [], [], seconds)
         if not ready:
             return False
@@ -127,20 +127,20 @@ class Terminal:
         return True
 
     def draw(self, data: bytes) -> None:
-        """Draw what the program wrote on `screen`."""
-        # pyte does not know the sequences that carry a private marker beyond `?`.
+        """Draw the program's output on `screen`."""
+        # pyte does not support sequences with a private marker other than `?`.
         self._stream.feed(re.sub(rb"\x1b\[[<>=][\d;]*[a-zA-Z]", b"", data))
 
     def until(self, condition: Callable[[], object] | str) -> None:
-        """Read until the text is on the screen, or the condition holds; fails after a long while."""
-        wanted = (lambda: condition in self.text) if isinstance(condition, str) else condition
+        """Read until the text is on the screen or the condition holds; fail after `PATIENCE` seconds."""
+        is_true = (lambda: condition in self.text) if isinstance(condition, str) else condition
         end = time.monotonic() + PATIENCE
-        while not wanted():
+        while not is_true():
             self.read()
             assert time.monotonic() < end, f"never came: {condition}\n{self.text}"
 
     def wait(self) -> int:
-        """Read until the program ended; gives its exit code as a shell would (128 + n for a signal)."""
+        """Read until the program has ended; return its exit code as a shell does (128 + n for a signal)."""
         end = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             self.read()
@@ -152,8 +152,8 @@ class Terminal:
 
     @property
     def restored(self) -> list[str]:
-        """What the program left switched on in the terminal; empty when it is as it was found."""
-        left = []
+        """The terminal modes that the program has not restored; empty if all are."""
+        unrestored = []
         for name, mode in {
             "alternate screen": 1049,
             "mouse": 1000,
@@ -164,12 +164,12 @@ class Terminal:
         }.items():
             on, off = self.output.rfind(b"\x1b[?%dh" % mode), self.output.rfind(b"\x1b[?%dl" % mode)
             if on > off:
-                left.append(name)
+                unrestored.append(name)
         if self.output.rfind(b"\x1b[?25l") > self.output.rfind(b"\x1b[?25h"):
-            left.append("hidden cursor")
+            unrestored.append("hidden cursor")
         if termios.tcgetattr(self.slave)[3] != self.before[3]:
-            left.append("raw mode")
-        return left
+            unrestored.append("raw mode")
+        return unrestored
 
 
 SIGNALS = {"SIGINT": signal.SIGINT, "SIGQUIT": signal.SIGQUIT, "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP}

@@ -1,4 +1,4 @@
-"""A drio of fixed answers over real HTTP, for what the sandbox would refuse to store: broken and hostile data."""
+"""A drio with fixed responses over real HTTP, for data the sandbox would not store: broken and hostile."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.workspace.small_app import list_routes, small_config
 class TableServer:
     """Answers `METHOD path` (below `/api/v1`) from `answers`: JSON, a status number, or a pair of both.
 
-    Headers may follow in a third place. What `next_answers` lists for a route comes first, one for each request.
-    `requests` lists what was asked, as `(method, path, JSON body)`, `targets` the paths as they stood on the wire.
-    While `gate` is not set, answers wait; so do those of a route that `hold` names, until `release`. Who names the
-    ETag among an answer's headers gets a 304, which `unchanged` counts.
+    A third element may hold headers. The answers that `next_answers` lists for a route are used first, one per request.
+    `requests` lists the requests as `(method, path, JSON body)`, `targets` their paths as sent on the wire.
+    While `gate` is not set, responses wait; so do those of a route passed to `hold`, until `release`. A request with
+    the ETag of an answer's headers gets a 304, which `unchanged` counts.
     """
 
     def __init__(self, answers: dict[str, Any] | None = None) -> None:
@@ -52,11 +52,11 @@ class TableServer:
             await self.gate.wait()
             if route in self._held:
                 await self._held[route].wait()
-        turns = self.next_answers.get(route)
-        answer = turns.pop(0) if turns else self.answers.get(route, 404)
-        more: list[tuple[str, str]] = []
+        pending = self.next_answers.get(route)
+        answer = pending.pop(0) if pending else self.answers.get(route, 404)
+        extra_headers: list[tuple[str, str]] = []
         if isinstance(answer, tuple) and len(answer) == 3:
-            *answer, more = answer
+            *answer, extra_headers = answer
             answer = tuple(answer)
         status, data = (
             answer if isinstance(answer, tuple) else (answer, None) if isinstance(answer, int) else (200, answer)
@@ -64,7 +64,7 @@ class TableServer:
         if data is None and status >= 400:
             data = {"error": {"code": f"e{status}", "message": f"refused with {status}", "details": None}}
         text = data if isinstance(data, bytes) else json.dumps(data).encode()
-        headers = [(name.lower().encode(), value.encode()) for name, value in more]
+        headers = [(name.lower().encode(), value.encode()) for name, value in extra_headers]
         etag = dict(headers).get(b"etag")
         if etag and dict(scope["headers"]).get(b"if-none-match") == etag:
             self.unchanged += 1
@@ -78,20 +78,20 @@ class TableServer:
         self._held[route] = asyncio.Event()
 
     def release(self) -> None:
-        """Answer everything."""
+        """Send all responses that are held back."""
         self.gate.set()
         for event in self._held.values():
             event.set()
         self._held.clear()
 
     def asked(self, method: str, path: str) -> int:
-        """How often a route was asked."""
+        """Return how often a route was requested."""
         return sum((method, path) == request[:2] for request in self.requests)
 
 
 @asynccontextmanager
 async def serving(server: TableServer, port: int = 0) -> AsyncIterator[TableServer]:
-    """Serve on a loopback port of the system's choice, or this one; `server.base_url` is set inside."""
+    """Serve on `port` of the loopback interface (0: a free one), and set `server.base_url`."""
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))
@@ -112,7 +112,7 @@ async def serving(server: TableServer, port: int = 0) -> AsyncIterator[TableServ
 
 
 def drio_of(config: dict[str, Any] | None = None, *, templates: list[Any] | None = None) -> dict[str, Any]:
-    """The answers of a drio with one app: every route that reads."""
+    """Return the answers of a drio with one app, for every route that reads."""
     config = small_config() if config is None else config
     answers = {f"GET {path}": answer for path, answer in list_routes(config).items()}
     answers["GET /apps/app_1/config"] = {"config": config}

@@ -1,4 +1,4 @@
-"""Text from the API is shown literally everywhere, does nothing, and no control byte of it reaches the terminal."""
+"""Text from the API is shown literally everywhere, and none of its control bytes reach the terminal."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.ui.hostile_data import HOSTILE, SEQUENCES, hostile_drio
 from tests.ui.shell_pty import Terminal
 from tests.ui.table_server import TableServer, serving
 
-# What the program itself sends: styles, cursor, modes, clearing, its own title and queries.
-_OURS = re.compile(
+# Sequences that the program itself sends: styles, cursor, modes, clearing, its title and queries.
+_OWN_SEQUENCES = re.compile(
     rb"\x1b\[[0-9;?<>=$]*[ -/]*[@-~]"
     rb"|\x1b[78=>]"
     rb"|\x1b\][0-9]*;(?!c;)[ -~]*?(?:\x07|\x1b\\)"
@@ -27,7 +27,7 @@ _OURS = re.compile(
 
 
 def unsafe(text: str) -> set[str]:
-    """The characters of a screen that act on a terminal or hide from the reader."""
+    """Return the characters of a screen that control a terminal or are invisible."""
     return {c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
 
 
@@ -35,10 +35,10 @@ def unsafe(text: str) -> set[str]:
 async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.MonkeyPatch) -> None:
     """F57 F58."""
     async with serving(TableServer(hostile_drio())) as server, running(server.base_url, monkeypatch) as pilot:
-        seen = []
+        texts = []
         templates = await show(pilot, "templates")
         await until(pilot, lambda: templates.resources)
-        seen += [text_of(pilot.app), templates.query_one(Document).text]
+        texts += [text_of(pilot.app), templates.query_one(Document).text]
         await pilot.press("c")
         await until(pilot, lambda: isinstance(pilot.app.screen, WizardScreen))
         form: Any = pilot.app.screen
@@ -50,47 +50,47 @@ async def test_every_screen_shows_hostile_text_literally(monkeypatch: pytest.Mon
                 form.call_later(form._show, page)
             await until(pilot, lambda page=page: form._on == page and form._page.is_mounted)
             await pilot.pause()
-            seen.append(text_of(pilot.app))
+            texts.append(text_of(pilot.app))
         await pilot.press("escape")
         screen = await open_first_app(pilot)
-        seen.append(text_of(pilot.app))
+        texts.append(text_of(pilot.app))
         for node in list(screen.outline.walk()):
             screen.tree_view.reveal(node.key)
             for tab in ("fields", "json", "references"):
                 screen.detail.tabs.active = tab
                 await until(pilot, lambda node=node: screen.detail._node.key == node.key)
                 await pilot.pause()
-                seen.append(text_of(pilot.app))
-            seen.append(screen.query_one(Document).text)
+                texts.append(text_of(pilot.app))
+            texts.append(screen.query_one(Document).text)
         screen.tree_view.focus()
         await pilot.press("p")
         await pilot.pause()
-        seen.append(text_of(pilot.app))
+        texts.append(text_of(pilot.app))
         await pilot.press("escape")
         await show(pilot, "requests")
-        seen.append(text_of(pilot.app))
+        texts.append(text_of(pilot.app))
         assert pilot.app.is_running
-    everything = "\n".join(seen)
+    everything = "\n".join(texts)
     assert unsafe(everything) == set()
     for literal in ("app [prod]", "a [/] b", "[@click=app.quit]x[/]", "[link=https://evil.example]y[/link]", "␛[2J"):
         assert literal in everything
 
 
-async def test_a_hostile_name_is_read_in_the_tree_and_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hostile_names_are_shown_literally_in_tree_and_detail(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(hostile_drio("plain"))) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         for text in SEQUENCES:
             server.answers = hostile_drio(text)
             await pilot.press("r")
-            begin = re.match(r"[ -~]*", text)
-            assert begin is not None
-            wanted = begin[0][:12].rstrip()
+            printable = re.match(r"[ -~]*", text)
+            assert printable is not None
+            expected = printable[0][:12].rstrip()
             raw = server.answers["GET /apps/app_1"]["app"]["name"]
             await until(pilot, lambda raw=raw: screen.snapshot.app.raw["name"] == raw and not screen.loading_app)  # type: ignore[misc] # mypy cannot infer a lambda with a default
             await pilot.pause()
-            shown = text_of(pilot.app) + screen.query_one(Document).text
-            assert unsafe(shown) == set(), ascii(text)
-            assert wanted in shown, ascii(text)
+            screen_text = text_of(pilot.app) + screen.query_one(Document).text
+            assert unsafe(screen_text) == set(), ascii(text)
+            assert expected in screen_text, ascii(text)
             await pilot.click("#tree", offset=(8, 1))
             await pilot.click("#detail", offset=(6, 4))
             await pilot.pause()
@@ -101,7 +101,7 @@ async def test_no_control_byte_of_the_data_reaches_the_terminal(isolated: Any) -
     """F55."""
     async with serving(TableServer(hostile_drio())) as server:
         output = await asyncio.to_thread(_walk_in_a_terminal, server.base_url)
-    rest = _OURS.sub(b"", output)
+    rest = _OWN_SEQUENCES.sub(b"", output)
     assert set(rest) & {*range(0x20), 0x7F} - {0x0A, 0x0D, 0x09} == set()
     text = rest.decode("utf-8")
     assert {c for c in text if unicodedata.category(c) in ("Cf", "Cs", "Zl", "Zp") or "\x80" <= c <= "\x9f"} == set()
@@ -111,7 +111,7 @@ async def test_no_control_byte_of_the_data_reaches_the_terminal(isolated: Any) -
 
 
 def _walk_in_a_terminal(base_url: str) -> bytes:
-    """Templates, apps, the app opened whole with its three tabs, the request log, quit; gives all that was sent."""
+    """Open templates, apps, an app with its three tabs and the request log, then quit; return all output."""
     with Terminal("--base-url", base_url, size=(120, 40), env={"DRIO_TOKEN": TOKEN}) as terminal:
         terminal.until("app [prod]")
         terminal.press("1")
@@ -133,6 +133,6 @@ def _walk_in_a_terminal(base_url: str) -> bytes:
         return bytes(terminal.output)
 
 
-def test_the_data_is_as_hostile_as_it_is_meant_to_be() -> None:
+def test_hostile_test_data_contains_unsafe_characters() -> None:
     assert unsafe(HOSTILE)
     assert "\x1b" in HOSTILE

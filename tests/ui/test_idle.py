@@ -1,4 +1,4 @@
-"""Waiting for an idle program: nothing that is under way is missed, and what never ends is not waited for."""
+"""Waiting for an idle program: all running work is waited for, endless work is not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.ui.idle import FRAME, idle, until
 
 
-async def test_a_job_in_a_thread_is_waited_for() -> None:
+async def test_idle_waits_for_jobs_in_threads() -> None:
     go, done = threading.Event(), threading.Event()
 
     def job() -> None:
@@ -25,7 +25,7 @@ async def test_a_job_in_a_thread_is_waited_for() -> None:
     await task
 
 
-async def test_a_timer_due_within_a_frame_and_what_it_leads_to_are_waited_for() -> None:
+async def test_idle_waits_for_timers_within_a_frame_and_their_callbacks() -> None:
     events = []
     loop = asyncio.get_running_loop()
     loop.call_later(FRAME / 2, lambda: loop.call_soon(events.append, "led to"))
@@ -33,12 +33,12 @@ async def test_a_timer_due_within_a_frame_and_what_it_leads_to_are_waited_for() 
     assert events == ["led to"]
 
 
-async def test_a_condition_that_never_holds_fails_once_the_program_is_idle() -> None:
-    with pytest.raises(AssertionError, match="never came true; on the screen:\nwhat is there"):
-        await until(lambda: False, lambda: "what is there", patience=0.05)
+async def test_until_fails_if_the_condition_is_false_when_idle() -> None:
+    with pytest.raises(AssertionError, match="never came true; on the screen:\nthe screen"):
+        await until(lambda: False, lambda: "the screen", patience=0.05)
 
 
-async def test_work_under_way_is_not_counted_against_the_patience() -> None:
+async def test_running_work_does_not_use_up_the_patience() -> None:
     turns = 0
 
     async def work() -> None:

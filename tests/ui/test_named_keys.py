@@ -1,4 +1,4 @@
-"""No key that a page names is dead, whether there is anything on the page or nothing."""
+"""Every key that a page names does something, whether the page is empty or not."""
 
 from __future__ import annotations
 
@@ -25,107 +25,106 @@ from tests.workspace.small_app import small_config
 
 SMALL = (80, 24)
 PARTS = {"auth": "auth", "integration": "integrations", "operation": "operations", "tool": "tools", "widget": "widgets"}
-_IN_WORDS = re.compile(r"\b(F\d+|Ctrl\+[A-Z]|Enter|Space)\b|(?:^|[,;] )([a-z])(?= \w+s\b)")
-_LAST = ("ctrl+s", "escape")  # these may leave the page
+_KEYS_IN_TEXT = re.compile(r"\b(F\d+|Ctrl\+[A-Z]|Enter|Space)\b|(?:^|[,;] )([a-z])(?= \w+s\b)")
+_LEAVING = ("ctrl+s", "escape")  # these may leave the page
 
 
 def named_keys(screen: Any) -> list[str]:
-    """The keys that the screen names now: in its footer, where there is nothing, and in what it says about itself."""
-    footer = [each.key for each in screen.query(FooterKey) if not each.action.endswith("quit")]
-    shown: list[str] = []
+    """Return the keys that the screen names: in its footer, in empty states and in its texts."""
+    footer = [key.key for key in screen.query(FooterKey) if not key.action.endswith("quit")]
+    key_labels: list[str] = []
     for empty in screen.query(EmptyState):
         if empty.region:
-            shown += [line.partition("  ")[0] for line in str(empty.visual).splitlines() if "  " in line.strip()]
-    said = [str(each.visual) for each in [*screen.query("#task").results(Static), *screen.query(Notes)] if each.region]
-    shown += [each[0] or each[1] for text in said for each in _IN_WORDS.findall(text)]
-    keys = dict.fromkeys([*footer, *(_key(each) for each in shown)])
-    return sorted(keys, key=lambda key: _LAST.index(key) if key in _LAST else -1)
+            key_labels += [line.partition("  ")[0] for line in str(empty.visual).splitlines() if "  " in line.strip()]
+    widgets = [*screen.query("#task").results(Static), *screen.query(Notes)]
+    texts = [str(widget.visual) for widget in widgets if widget.region]
+    key_labels += [groups[0] or groups[1] for text in texts for groups in _KEYS_IN_TEXT.findall(text)]
+    keys = dict.fromkeys([*footer, *(_key(text) for text in key_labels)])
+    return sorted(keys, key=lambda key: _LEAVING.index(key) if key in _LEAVING else -1)
 
 
-def _key(shown: str) -> str:
-    """Textual's name of a key that is named in words."""
-    *modifiers, last = shown.strip().split("+")
+def _key(label: str) -> str:
+    """Return Textual's name of a key as it is shown."""
+    *modifiers, last = label.strip().split("+")
     name = {"Esc": "escape", "/": "slash"}.get(last) or (last if len(last) == 1 and not modifiers else last.lower())
-    return "+".join([*(one.lower() for one in modifiers), name])
+    return "+".join([*(modifier.lower() for modifier in modifiers), name])
 
 
-def _ends(guide: WizardScreen, key: str) -> bool:
-    """Whether a key leaves the wizard, or makes the app."""
-    return key == "escape" or (key == "ctrl+s" and guide.draft.page == "review")
+def _leaves_wizard(wizard: WizardScreen, key: str) -> bool:
+    """Return whether a key leaves the wizard or creates the app."""
+    return key == "escape" or (key == "ctrl+s" and wizard.draft.page == "review")
 
 
 def state(app: Any) -> Any:
-    """Everything that a key can change and a person can see."""
+    """Return everything visible that a key can change."""
     return app.screen, app.screen.focused, text_of(app), len(app._notifications)
 
 
 async def dead_keys(
-    pilot: Pilot[Any], screen: Any, again: Callable[[], Awaitable[None]], known: set[tuple[str, str]]
+    pilot: Pilot[Any], screen: Any, restore: Callable[[], Awaitable[None]], known: set[tuple[str, str]]
 ) -> list[str]:
-    """The named keys after which nothing is different; `again` brings the page back as it was.
+    """Return the named keys that change nothing; `restore` shows the page again as it was.
 
-    `known` are the keys of the screen as a whole that were pressed on another page already.
+    `known` are the keys of the whole screen that were already pressed on another page.
     """
     dead: list[str] = []
     for key in named_keys(screen):
         if key not in named_keys(screen):
-            continue  # a key before it changed the page
+            continue  # an earlier key changed the page
         bound = screen.active_bindings.get(key)
-        if bound is not None and bound.node in (screen, pilot.app) and key not in _LAST:
+        if bound is not None and bound.node in (screen, pilot.app) and key not in _LEAVING:
             if (key, bound.binding.action) in known:
                 continue
             known.add((key, bound.binding.action))
-        if pilot.app.screen is not screen or (isinstance(screen, WizardScreen) and _ends(screen, key)):
-            break  # that, or Ctrl+S before, leads away
+        if pilot.app.screen is not screen or (isinstance(screen, WizardScreen) and _leaves_wizard(screen, key)):
+            break  # this key, or Ctrl+S before, leaves the page
         pilot.app._notifications.clear()
         before = state(pilot.app)
         await pilot.press(key)
-        for _ in range(20):  # what a message that it sends brings about comes a moment later
+        for _ in range(20):  # the effect of a posted message comes a moment later
             await pilot.pause()
             if state(pilot.app) != before:
                 break
         else:
             dead.append(key)
-        while pilot.app.screen is not screen and len(pilot.app.screen_stack) > 1 and key not in _LAST:
+        while pilot.app.screen is not screen and len(pilot.app.screen_stack) > 1 and key not in _LEAVING:
             await pilot.press("escape")
             await pilot.pause()
         if pilot.app.screen is screen:
-            await again()
+            await restore()
     return dead
 
 
 @pytest.mark.parametrize("template", ["blank", "support"])
-async def test_every_key_that_a_page_of_the_wizard_names_does_something(
+async def test_every_key_named_on_a_wizard_page_does_something(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, template: str
 ) -> None:
-    """A blank template brings nothing: its pages are empty, and nothing on them takes the focus."""
+    """A blank template has no resources: its pages are empty, and nothing on them can take the focus."""
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
-        guide = await begin(pilot, template)
-        fill(guide, name="Keys", slug=f"keys-{template}", companyUrl="https://acme.com")
+        wizard = await begin(pilot, template)
+        fill(wizard, name="Keys", slug=f"keys-{template}", companyUrl="https://acme.com")
         await pilot.pause()
         dead: dict[str, list[str]] = {}
         known: set[tuple[str, str]] = set()
         for page in PAGES[:-1]:
 
-            async def again(page: str = page) -> None:
-                guide.set_focus(None)
-                if guide._on != page:
-                    await guide._show(page)
-                await until(pilot, lambda: guide._page.is_mounted and guide._on == page)
-                guide.focus_page()
+            async def restore(page: str = page) -> None:
+                wizard.set_focus(None)
+                if wizard._on != page:
+                    await wizard._show(page)
+                await until(pilot, lambda: wizard._page.is_mounted and wizard._on == page)
+                wizard.focus_page()
                 await pilot.pause()
 
-            await again()
-            if found := await dead_keys(pilot, guide, again, known):
+            await restore()
+            if found := await dead_keys(pilot, wizard, restore, known):
                 dead[page] = found
         assert not dead, dead
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["empty", "full"])
-async def test_every_key_that_a_page_of_an_editor_names_does_something(
-    monkeypatch: pytest.MonkeyPatch, full: bool
-) -> None:
-    """Something new in an app without anything, and what is there in one that has one of everything."""
+async def test_every_key_named_on_an_editor_page_does_something(monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
+    """A new resource in an empty app, and an existing one in an app with a resource of each kind."""
     config = small_config()
     if not full:
         config |= {part: [] for part in PARTS.values()}
@@ -138,19 +137,19 @@ async def test_every_key_that_a_page_of_an_editor_names_does_something(
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
         screen = await open_first_app(pilot)
         for kind in ("app", *PARTS):
-            there = next(iter(screen.snapshot.resources(kind)), None) if full or kind == "app" else None
+            existing = next(iter(screen.snapshot.resources(kind)), None) if full or kind == "app" else None
             number, count = 0, 1
             while number < count:
-                screen.open_edit(Target("app_1", kind, there.id if there else ""))
+                screen.open_edit(Target("app_1", kind, existing.id if existing else ""))
                 edit = await edit_of(pilot)
                 count = len(edit._pages)
 
-                async def again(edit: Any = edit, number: int = number) -> None:
+                async def restore(edit: Any = edit, number: int = number) -> None:
                     edit.show_page(number)
                     await pilot.pause()
 
-                await again()
-                if found := await dead_keys(pilot, edit, again, known):
+                await restore()
+                if found := await dead_keys(pilot, edit, restore, known):
                     dead[f"{kind} {edit._pages[number].id}"] = found
                 if edit.is_attached:
                     edit.dismiss(None)
@@ -160,14 +159,14 @@ async def test_every_key_that_a_page_of_an_editor_names_does_something(
 
 
 @pytest.mark.parametrize("page", ["auth", "api", "tools"])
-async def test_the_keys_of_a_page_work_when_a_button_beside_it_has_the_focus(
+async def test_page_keys_work_while_a_button_outside_the_page_has_the_focus(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
-        guide = await begin(pilot, "blank")
-        fill(guide, name="Keys", slug="keys-beside", companyUrl="https://acme.com")
+        wizard = await begin(pilot, "blank")
+        fill(wizard, name="Keys", slug="keys-beside", companyUrl="https://acme.com")
         await pilot.pause()
-        await guide._show(page)
-        guide.query_one("#next").focus()
+        await wizard._show(page)
+        wizard.query_one("#next").focus()
         await pilot.press("a")
-        await until(pilot, lambda: pilot.app.screen is not guide)
+        await until(pilot, lambda: pilot.app.screen is not wizard)
