@@ -1,6 +1,6 @@
-"""The command line: `drio-tui` opens the program, its commands are the headless twin.
+"""The command line: `drio-tui` opens the TUI, its commands do the same without it.
 
-Commands are imported when they are called, so that `--help` and completion stay fast.
+A command's module is imported when the command is called, so that `--help` and completion stay fast.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from drio_tui.cli import streams
 from drio_tui.cli.common import SuggestingGroup, is_read_only, profile_option, shared_options, with_shared_options
 from drio_tui.cli.output import echo_json, warn
 
-# name: (module, attribute, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "apps": ("read", "apps", "List your apps."),
     "templates": ("read", "templates", "List the templates, or show one."),
-    "me": ("read", "me", "Say who is signed in."),
+    "me": ("read", "me", "Show who is signed in."),
     "inspect": ("read", "inspect", "Show an app's config as a tree or as JSON."),
     "new": ("new", "new", "Create an app step by step, in the program."),
     "create": ("create", "create", "Create an app from a template."),
-    "check": ("deploy", "check", "Say what would break if an app were deployed."),
+    "check": ("deploy", "check", "Show what would break if an app were deployed."),
     "deploy": ("deploy", "deploy", "Deploy an app and look at it as an AI client does."),
     "call": ("call", "call", "Run a tool of an app and print its result."),
     "import": ("import_openapi", "import_openapi", "Create operations and tools from an OpenAPI document."),
-    "connect": ("deploy", "connect", "Tell how AI clients are connected to a deployed app."),
+    "connect": ("deploy", "connect", "Show how AI clients are connected to a deployed app."),
     "login": ("signin", "login", "Sign in through the browser."),
     "logout": ("signin", "logout", "Sign out: revoke and forget the tokens."),
-    "status": ("signin", "status", "Say which profile, host and account are in use, and where tokens are kept."),
-    "sandbox": ("sandbox", "sandbox", "Run and look after the local sandbox."),
+    "status": ("signin", "status", "Show which profile, host and account are in use, and where tokens are kept."),
+    "sandbox": ("sandbox", "sandbox", "Run and manage the local sandbox."),
     "completion": ("completion", "completion", "Print the completion script for a shell."),
 }
+"""By command name: the module in this package, the attribute in it, and the line for `--help`."""
 
 
-class _Lazy(SuggestingGroup):
+class _LazyGroup(SuggestingGroup):
     """A group that imports a command's module when the command is called or completed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -57,7 +57,7 @@ class _Lazy(SuggestingGroup):
 
 
 @click.group(
-    cls=_Lazy,
+    cls=_LazyGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed.",
@@ -87,11 +87,11 @@ cli.params.extend(shared_options())
 def main() -> NoReturn:
     """The entry point of the `drio-tui` script."""
     streams.prepare()
-    streams.leave(_status())
+    streams.exit_process(_run_command())
 
 
-def _status() -> int:
-    """Run the command that was asked for; gives the exit status."""
+def _run_command() -> int:
+    """Run the command given on the command line and return the exit status."""
     if "_DRIO_TUI_COMPLETE" in os.environ:
         from drio_tui.cli import completing
 
@@ -99,10 +99,10 @@ def _status() -> int:
     try:
         code = cli.main(prog_name="drio-tui", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
     except click.Abort:
         warn("Aborted.")
         return 130
@@ -114,7 +114,7 @@ def _status() -> int:
             error.show()
         return error.exit_code
     except BrokenPipeError:
-        streams.leave_at_once(141)
-    except OSError as error:  # a full disk behind a redirection, for one
-        streams.complain(error)
-        streams.leave_at_once(1)
+        streams.exit_immediately(141)
+    except OSError as error:  # for example a full disk behind a redirection
+        streams.report_write_error(error)
+        streams.exit_immediately(1)

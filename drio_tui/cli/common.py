@@ -1,7 +1,6 @@
-"""What every command needs: options, running a coroutine, errors, exit codes.
+"""Shared by all commands: options, running a coroutine, error output, exit codes.
 
-Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed,
-128 + n for a signal.
+Exit codes: 0 done, 1 failed, 2 usage, 4 sign-in needed, 128 + n for a signal.
 """
 
 from __future__ import annotations
@@ -20,31 +19,34 @@ if TYPE_CHECKING:
     from drio_tui.api.errors import NotFound
 
 CREDENTIAL = "DRIO_UPSTREAM_SECRET"
-"""The environment variable that a secret of an upstream is read from."""
+"""The environment variable from which a secret of an upstream is read."""
 
 _READ_ONLY = "drio_tui.read_only"
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def completes(what: str) -> Callable[[click.Context, click.Parameter, str], Any]:
-    """The `shell_complete` of a parameter that names one of `what`: apps, templates, kinds, clients or profiles."""
+def completer(category: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """Return the `shell_complete` of a parameter; `category` is apps, templates, kinds, clients or profiles."""
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Any:
-        from drio_tui.cli import completing  # only when a shell asks
+        from drio_tui.cli import completing  # imported only when a shell completes
 
-        return completing.complete(what, ctx, incomplete)
+        return completing.complete(category, ctx, incomplete)
 
     return complete
 
 
 profile_option = click.option(
-    "--profile", metavar="NAME", shell_complete=completes("profiles"), help="The profile (host and account) to use."
+    "--profile", metavar="NAME", shell_complete=completer("profiles"), help="The profile (host and account) to use."
 )
 
 
 def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--profile`, `--base-url`, `--sandbox`, `--json`: each also accepted before the command's name."""
+    """Add `--profile`, `--base-url`, `--sandbox` and `--json` to a command.
+
+    All but `--json` are also accepted before the command's name, see `effective_options`.
+    """
     options = (
         profile_option,
         click.option("--base-url", metavar="URL", help="The drio host, instead of the profile's."),
@@ -56,15 +58,19 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-DATA_ALONE = "--data says where the sandbox keeps its data, so it needs --sandbox."
+DATA_NEEDS_SANDBOX = "--data says where the sandbox keeps its data, so it needs --sandbox."
 
 
-def inherited(profile: str | None, base_url: str | None, sandbox: bool) -> dict[str, Any]:
-    """The connection options, those given before the command's name filling in for those after it."""
+def effective_options(profile: str | None, base_url: str | None, sandbox: bool) -> dict[str, Any]:
+    """Return the connection options, as keywords of `session.connected`.
+
+    An option given after the command's name has precedence over one before it. Raises `click.UsageError` for `--data`
+    without `--sandbox`.
+    """
     outer = click.get_current_context().find_root().params
     sandbox = sandbox or bool(outer.get("sandbox"))
     if outer.get("data") and not sandbox:
-        raise click.UsageError(DATA_ALONE)
+        raise click.UsageError(DATA_NEEDS_SANDBOX)
     return {
         "profile": profile or outer.get("profile"),
         "base_url": base_url or outer.get("base_url"),
@@ -73,32 +79,32 @@ def inherited(profile: str | None, base_url: str | None, sandbox: bool) -> dict[
     }
 
 
-def command(text: str) -> str:
-    """`drio-tui TEXT` for a hint, with `--sandbox` where this command was given it: as it has to be typed here."""
+def command_hint(text: str) -> str:
+    """Return `drio-tui TEXT` for a hint, with `--sandbox` if the running command was given it."""
     context = click.get_current_context()
     sandbox = context.params.get("sandbox") or context.find_root().params.get("sandbox")
     return f"drio-tui {'--sandbox ' if sandbox else ''}{text}"
 
 
-def guarded(function: Callable[P, R]) -> Callable[P, R]:
-    """A command whose `DrioError`s become one clear message and the right exit code."""
+def handle_errors(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a command so that a `DrioError` becomes one message and the exit code of its class."""
 
     @functools.wraps(function)
-    def guarded_command(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         from drio_tui.api.errors import DrioError  # --help does not need it
 
         try:
             return function(*args, **kwargs)
         except DrioError as error:
-            fail(error, as_json=bool(kwargs.get("as_json")))
+            exit_with_error(error, as_json=bool(kwargs.get("as_json")))
         except BrokenPipeError:
-            streams.leave_at_once(141)  # before click sees it, which would exit with 1
+            streams.exit_immediately(141)  # before click sees it, which would exit with 1
 
-    return guarded_command
+    return wrapper
 
 
 class SuggestingGroup(click.Group):
-    """A group that names the nearest command for one that there is not."""
+    """A group whose error for an unknown command suggests the nearest known one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -110,12 +116,12 @@ class SuggestingGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def no_such(what: str, wanted: str, known: Iterable[object], *, otherwise: str) -> NotFound:
-    """The error for a name that nothing has: the nearest names as its hint, then `otherwise`."""
+def not_found_error(subject: str, name: str, known: Iterable[object], *, otherwise: str) -> NotFound:
+    """Return the error `no SUBJECT NAME`; its hint suggests the nearest of the `known` names, then says `otherwise`."""
     from drio_tui.api.errors import NotFound
 
-    hint = f"{did_you_mean(wanted, known)} {otherwise}".strip()
-    return NotFound(f"no {what} {one_line(wanted, 80)}", status=404, hint=hint)
+    hint = f"{did_you_mean(name, known)} {otherwise}".strip()
+    return NotFound(f"no {subject} {one_line(name, 80)}", status=404, hint=hint)
 
 
 def _set_read_only(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:
@@ -134,7 +140,7 @@ SHARED_OPTIONS = ("read_only", "quiet")
 
 
 def shared_options() -> tuple[click.Option, ...]:
-    """The options that every command takes, before its name or after."""
+    """Return the options that every command takes, before its name or after."""
     read_only = "Refuse everything that changes anything."
     quiet = "Print results and errors only."
     return (
@@ -144,33 +150,33 @@ def shared_options() -> tuple[click.Option, ...]:
 
 
 def with_shared_options(command: click.Command) -> click.Command:
-    """`command`, and the commands below it, with `shared_options`."""
+    """Add `shared_options` to `command`, or to the commands of a group, and return it."""
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            with_shared_options(inner)
+        for subcommand in command.commands.values():
+            with_shared_options(subcommand)
     elif not any(parameter.name in SHARED_OPTIONS for parameter in command.params):
         command.params.extend(shared_options())
     return command
 
 
 def is_read_only() -> bool:
-    """Whether `--read-only` was given, or `read_only` is set in config.toml."""
+    """Return whether `--read-only` was given, or `read_only` is set in config.toml."""
     from drio_tui.settings import Settings
 
     return _READ_ONLY in click.get_current_context().meta or Settings.load().read_only
 
 
-def refuse_read_only(why: str) -> None:
-    """Raise `UsageError` with `why` where nothing may be changed."""
+def refuse_read_only(message: str) -> None:
+    """Raise `UsageError` with `message` in read-only mode."""
     if is_read_only():
         from drio_tui.api.errors import UsageError
 
-        raise UsageError(why)
+        raise UsageError(message)
 
 
 def run(work: Coroutine[Any, Any, R]) -> R:
-    """Run `work` to its end; Ctrl+C cancels it and exits with 130."""
-    import asyncio  # a third of the time that --help takes
+    """Run the coroutine `work` and return its result; Ctrl+C cancels it and exits with 130."""
+    import asyncio  # importing it takes a third of the time of --help
 
     try:
         return asyncio.run(work)
@@ -179,7 +185,7 @@ def run(work: Coroutine[Any, Any, R]) -> R:
         raise SystemExit(130) from None
 
 
-def fail(error: Any, *, as_json: bool) -> NoReturn:
+def exit_with_error(error: Any, *, as_json: bool) -> NoReturn:
     """Print a `DrioError` on stderr (with `--json` as `{"error": …}`) and exit with its code."""
     if as_json:
         echo_json({"error": error.as_dict()}, compact=True, err=True)
@@ -188,11 +194,11 @@ def fail(error: Any, *, as_json: bool) -> NoReturn:
         if error.message:
             text += f": {error.message}"
         warn(style("error", fg="red", bold=True), f": {text}")
-        for problem in getattr(error, "field_errors", []):
-            warn(f"  {visible(problem.path)}: {visible(problem.message)}")
+        for field_error in getattr(error, "field_errors", []):
+            warn(f"  {visible(field_error.path)}: {visible(field_error.message)}")
         for referrer in getattr(error, "referrers", []):
-            what = " ".join(visible(str(referrer.get(key, ""))) for key in ("kind", "name", "field"))
-            warn(f"  still used by {what}")
+            dependent = " ".join(visible(str(referrer.get(key, ""))) for key in ("kind", "name", "field"))
+            warn(f"  still used by {dependent}")
         if error.hint:
             warn(visible(error.hint))
         if getattr(error, "request_id", None):

@@ -1,8 +1,8 @@
-"""What a shell offers for an argument: apps and templates from a private cache, profiles, kinds and AI clients.
+"""Shell completion of arguments: apps and templates from a private cache, profiles, kinds and AI clients.
 
-The shell waits while this runs, so nothing here speaks to a network: a separate process (`python -m
-drio_tui.cli.completing`) fills the cache, is waited for briefly where there is nothing yet, and goes on alone. It is
-started only for someone who is signed in, or for a sandbox that runs.
+The shell waits while this runs, so nothing here sends a request: a separate process (`python -m
+drio_tui.cli.completing`) fills the cache. If the cache is empty, completion waits `_WAIT_SECONDS` for that process,
+which then continues in the background. It is started only for a user who is signed in, or for a running sandbox.
 """
 
 from __future__ import annotations
@@ -26,20 +26,28 @@ from drio_tui.storage import files, paths
 from drio_tui.text import one_line
 
 VARIABLE = "_DRIO_TUI_COMPLETE"
-FRESH_SECONDS = 30.0
-OLD_SECONDS = 86_400.0
-_WAIT_SECONDS = 0.6
-_AGAIN_SECONDS = 10.0
-_FETCH_SECONDS = 10.0
-_MOST = 2_000
-_PLAIN = re.compile(r"[A-Za-z0-9._/@+-]{1,200}")  # what no shell has to quote
+"""The environment variable with which click's completion scripts call the program."""
 
-Found = dict[str, list[list[str]]]
+FRESH_SECONDS = 30.0
+"""Age up to which cached names are not read again."""
+
+MAX_AGE_SECONDS = 86_400.0
+"""Age beyond which cached names are not offered."""
+
+_WAIT_SECONDS = 0.6
+_RETRY_SECONDS = 10.0
+_FETCH_SECONDS = 10.0
+_MAX_NAMES = 2_000
+_SAFE_NAME = re.compile(r"[A-Za-z0-9._/@+-]{1,200}")
+"""Names that no shell has to quote; others are not offered."""
+
+CachedNames = dict[str, list[list[str]]]
+"""`apps` and `templates`, each a list of pairs of a name and a short description."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The drio that a command line means, and whose account there; `name` is the cache's for it."""
+    """The server and the account that a command line refers to; the cache file is named after a hash of `name`."""
 
     name: str
     profile: str | None = None
@@ -52,7 +60,7 @@ class Target:
 
 
 class Bash(BashComplete):
-    """Bash takes the words of a line apart at colons; an address is put together again."""
+    """Completion for bash, which splits words at colons: the parts of a URL are joined again."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         words, incomplete = super().get_completion_args()
@@ -66,25 +74,25 @@ class Bash(BashComplete):
 
 
 def prepare() -> None:
-    """To be called before click completes a line."""
+    """Register the completion of bash; to be called before click completes a line."""
     add_completion_class(Bash, "bash")
 
 
-# --- what click asks for -------------------------------------------------------------------------
+# --- completion ----------------------------------------------------------------------------------
 
 
-def complete(what: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """What begins with `incomplete`; empty where nothing is known."""
+def complete(category: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Return the names of a category (see `common.completer`) that begin with `incomplete`; empty if none is known."""
     return [
-        CompletionItem(value, help=one_line(about, 60) or None)
-        for value, about in _names(what, ctx)
-        if value.startswith(incomplete) and _PLAIN.fullmatch(value)
+        CompletionItem(name, help=one_line(description, 60) or None)
+        for name, description in _names(category, ctx)
+        if name.startswith(incomplete) and _SAFE_NAME.fullmatch(name)
     ]
 
 
-def _names(what: str, ctx: click.Context) -> list[list[str]]:
-    """Names with a few words about each."""
-    match what:
+def _names(category: str, ctx: click.Context) -> list[list[str]]:
+    """Return pairs of a name and a short description."""
+    match category:
         case "kinds":
             from drio_tui.kinds import KINDS
 
@@ -97,11 +105,11 @@ def _names(what: str, ctx: click.Context) -> list[list[str]]:
             from drio_tui.auth.profiles import Profiles
 
             return [[profile.name, profile.host] for profile in Profiles.load()]
-    return _cached(ctx, what)
+    return _cached(ctx, category)
 
 
-def forget() -> None:
-    """Delete everything that is kept for completion."""
+def clear_cache() -> None:
+    """Delete all files of the cache."""
     with contextlib.suppress(OSError):
         for path in (paths.cache_dir() / "completion").iterdir():
             path.unlink(missing_ok=True)
@@ -110,28 +118,28 @@ def forget() -> None:
 # --- the cache -----------------------------------------------------------------------------------
 
 
-def _cached(ctx: click.Context, what: str) -> list[list[str]]:
-    """The names of that kind as last read; where that is long ago they are read again, for the next time."""
+def _cached(ctx: click.Context, category: str) -> list[list[str]]:
+    """Return the cached apps or templates; names older than `FRESH_SECONDS` are read again in the background."""
     from drio_tui.api.errors import DrioError
 
     try:
         target = _target(ctx)
-    except DrioError:  # a profile or a base URL that cannot be
+    except DrioError:  # an invalid profile or base URL
         return []
     if target is None:
         return []
-    found, age = _read(target)
+    names, age = _read(target)
     if age > FRESH_SECONDS:
-        process = _start_reading(target)
-        if process is not None and not found:
+        process = _start_refresh(target)
+        if process is not None and not names:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_WAIT_SECONDS)
-            found, _ = _read(target)
-    return found.get(what, [])
+            names, _ = _read(target)
+    return names.get(category, [])
 
 
 def _target(ctx: click.Context) -> Target | None:
-    """Which drio to ask, as which account: None where nobody is signed in, or the sandbox does not run."""
+    """Return the server and account to ask; None if nobody is signed in there, or if the sandbox does not run."""
     from drio_tui.auth.bearer import TOKEN_VARIABLE, token_from_environment
     from drio_tui.auth.profiles import Profiles
 
@@ -145,34 +153,34 @@ def _target(ctx: click.Context) -> Target | None:
     name = ctx.params.get("profile") or outer.get("profile")
     base_url = ctx.params.get("base_url") or outer.get("base_url")
     profile = Profiles.load().resolve(name, base_url)
-    given = token_from_environment()
-    if given is not None:
+    if token_from_environment() is not None:
         token = os.environ[TOKEN_VARIABLE]
         return Target(f"{profile.base_url} {hashlib.sha256(token.encode()).hexdigest()}", name, base_url)
     return Target(profile.entry, name, base_url) if profile.account or profile.account_id else None
 
 
-def _read(target: Target) -> tuple[Found, float]:
-    """What is kept, and how many seconds ago it was read."""
+def _read(target: Target) -> tuple[CachedNames, float]:
+    """Return the cached names and their age in seconds; no names if the file is missing, unreadable or too old."""
     try:
-        kept = json.loads(files.read_private(target.path))
-        age = time.time() - float(kept["at"])
-        found = {
-            what: [[str(value), str(about)] for value, about in kept[what]] for what in ("apps", "templates")
-        }  # fmt: skip
+        cached = json.loads(files.read_private(target.path))
+        age = time.time() - float(cached["at"])
+        names = {
+            category: [[str(name), str(description)] for name, description in cached[category]]
+            for category in ("apps", "templates")
+        }
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return {}, OLD_SECONDS
-    return (found, age) if 0 <= age < OLD_SECONDS else ({}, OLD_SECONDS)
+        return {}, MAX_AGE_SECONDS
+    return (names, age) if 0 <= age < MAX_AGE_SECONDS else ({}, MAX_AGE_SECONDS)
 
 
-def _start_reading(target: Target) -> subprocess.Popen[bytes] | None:
-    """Read again in a process that outlives this one; None where one was started a moment ago."""
-    asked = target.path.with_suffix(".asked")
+def _start_refresh(target: Target) -> subprocess.Popen[bytes] | None:
+    """Start the process that fills the cache; None if one was started in the last `_RETRY_SECONDS`."""
+    marker = target.path.with_suffix(".asked")
     try:
         files.private_dir(target.path.parent)
-        if asked.exists() and 0 <= time.time() - asked.stat().st_mtime < _AGAIN_SECONDS:
+        if marker.exists() and 0 <= time.time() - marker.stat().st_mtime < _RETRY_SECONDS:
             return None
-        files.write_private(asked, b"")
+        files.write_private(marker, b"")
         return subprocess.Popen(  # noqa: S603 - this program itself
             [sys.executable, "-m", "drio_tui.cli.completing", json.dumps(asdict(target))],
             stdin=subprocess.DEVNULL,
@@ -185,10 +193,11 @@ def _start_reading(target: Target) -> subprocess.Popen[bytes] | None:
         return None
 
 
-# --- the process that reads ----------------------------------------------------------------------
+# --- the process that fills the cache ------------------------------------------------------------
 
 
-async def _fetch(target: Target) -> Found:
+async def _fetch(target: Target) -> CachedNames:
+    """Read the apps and templates from the server. Raises `DrioError`."""
     import asyncio
 
     from drio_tui.kinds import APP
@@ -206,33 +215,37 @@ async def _fetch(target: Target) -> Found:
     finally:
         await session.aclose()
     return {
-        "apps": [_pair(item, ("slug", "id")) for item in apps.items],
-        "templates": [_pair(item, ("id",)) for item in templates.items],
+        "apps": [_pair(app, ("slug", "id")) for app in apps.items],
+        "templates": [_pair(template, ("id",)) for template in templates.items],
     }
 
 
-def _pair(item: dict[str, Any], members: tuple[str, ...]) -> list[str]:
-    values = (str(item.get(member) or "") for member in members)
-    return [next((value for value in values if _PLAIN.fullmatch(value)), ""), str(item.get("name") or "")[:200]]
+def _pair(item: dict[str, Any], properties: tuple[str, ...]) -> list[str]:
+    """Return the first of the properties that needs no quoting, and the item's name as the description."""
+    values = (str(item.get(property_name) or "") for property_name in properties)
+    return [next((value for value in values if _SAFE_NAME.fullmatch(value)), ""), str(item.get("name") or "")[:200]]
 
 
 def main(argument: str) -> None:
-    """Fill the cache for one target; what cannot be read leaves it as it was, for a while."""
+    """Fill the cache for the target in `argument` (JSON).
+
+    If the server cannot be read, the old names are kept, and are not read again before `FRESH_SECONDS` have passed.
+    """
     import asyncio
 
     from drio_tui.api.errors import DrioError
 
     target = Target(**json.loads(argument))
     before, _ = _read(target)
-    found: Found = {"apps": [], "templates": []} | before
+    names: CachedNames = {"apps": [], "templates": []} | before
     with contextlib.suppress(DrioError, TimeoutError, OSError):
-        found |= asyncio.run(asyncio.wait_for(_fetch(target), _FETCH_SECONDS))
-    body = {"at": time.time()} | {what: pairs[:_MOST] for what, pairs in found.items()}
+        names |= asyncio.run(asyncio.wait_for(_fetch(target), _FETCH_SECONDS))
+    body = {"at": time.time()} | {category: pairs[:_MAX_NAMES] for category, pairs in names.items()}
     with contextlib.suppress(OSError):
         folder = files.private_dir(target.path.parent)
         files.write_private(target.path, json.dumps(body).encode("ascii"))
         for path in folder.iterdir():
-            if time.time() - path.stat().st_mtime > OLD_SECONDS:
+            if time.time() - path.stat().st_mtime > MAX_AGE_SECONDS:
                 path.unlink(missing_ok=True)
 
 

@@ -20,8 +20,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     zsh:   eval "$(drio-tui completion zsh)"     in ~/.zshrc
     fish:  drio-tui completion fish > ~/.config/fish/completions/drio-tui.fish
     """
-    found = get_completion_class(shell)
-    if found is None:
+    completion_class = get_completion_class(shell)
+    if completion_class is None:
         raise click.UsageError(f"there is no completion for {shell}")
-    script = found(ctx.find_root().command, {}, "drio-tui", VARIABLE).source()
-    echo_code(script)
+    echo_code(completion_class(ctx.find_root().command, {}, "drio-tui", VARIABLE).source())

@@ -1,4 +1,4 @@
-"""`check`, `deploy`, `connect`: what keeps an app from going live, taking it live, and where AI clients find it."""
+"""`check`, `deploy`, `connect`: run the preflight of an app, deploy it, show how AI clients connect to it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drio_tui.api.errors import DrioError, OutcomeUnknown, UsageError
-from drio_tui.cli.common import completes, connection_options, guarded, inherited, refuse_read_only, run
-from drio_tui.cli.output import Line, echo, echo_json, say, style, warn
+from drio_tui.cli.common import completer, connection_options, effective_options, handle_errors, refuse_read_only, run
+from drio_tui.cli.output import Line, echo, echo_json, info, style, warn
 from drio_tui.cli.read import find_app
-from drio_tui.cli.render import plain, shown
+from drio_tui.cli.render import ascii_only, format_value
 from drio_tui.kinds import APP
 from drio_tui.session import Session, connected
 from drio_tui.text import count_of, did_you_mean, one_line
@@ -30,7 +30,7 @@ class NotReady(DrioError):
     """The preflight found errors."""
 
     title = "Not deployed"
-    hint = "Mend them, or deploy all the same with --force."
+    hint = "Fix them, or deploy all the same with --force."
 
     def __init__(self, report: Preflight) -> None:
         super().__init__(f"the preflight found {count_of(report.errors, 'error')}")
@@ -44,43 +44,43 @@ class NotReady(DrioError):
     epilog="Exit codes: 0 no errors (with --strict: and no warnings), 1 errors found or the app could not be read, "
     "2 usage, 4 sign-in needed."
 )
-@click.argument("app", metavar="APP", shell_complete=completes("apps"))
+@click.argument("app", metavar="APP", shell_complete=completer("apps"))
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @connection_options
-@guarded
+@handle_errors
 def check(app: str, strict: bool, profile: str | None, base_url: str | None, sandbox: bool, as_json: bool) -> None:
-    """Say what would break or embarrass if APP (id or slug) were deployed as it is."""
+    """Show what would break or embarrass if APP (id or slug) were deployed as it is."""
 
     async def work() -> Preflight:
-        async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
-            return await _report(session, await _read(session, await find_app(session.client, app)))
+        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
+            return await _run_preflight(session, await _read_app(session, await find_app(session.client, app)))
 
     report = run(work())
     if as_json:
         echo_json(report.as_dict())
     else:
-        _show_report(report)
+        _print_preflight(report)
     if report.errors or (strict and report.warnings):
         raise SystemExit(1)
 
 
-async def _read(session: Session, app_id: str) -> Snapshot:
+async def _read_app(session: Session, app_id: str) -> Snapshot:
     from drio_tui.workspace.deploy.deployer import read
     from drio_tui.workspace.saving.saver import Saver
 
     return await read(Saver(session.client), app_id)
 
 
-async def _report(session: Session, snapshot: Snapshot) -> Preflight:
+async def _run_preflight(session: Session, snapshot: Snapshot) -> Preflight:
     from drio_tui.workspace.lint.allowed_hosts import allowed_hosts
     from drio_tui.workspace.lint.preflight import preflight
 
     return preflight(snapshot, base_url=session.base_url, allowed=await allowed_hosts(session.client))
 
 
-def _show_report(report: Preflight, *, err: bool = False) -> None:
-    for finding in report.findings:
-        for line in _finding_lines(finding):
+def _print_preflight(report: Preflight, *, err: bool = False) -> None:
+    for diagnostic in report.findings:
+        for line in _diagnostic_lines(diagnostic):
             echo(*line, err=err)
     tools = count_of(report.tools, "tool")
     counts = f"{count_of(report.errors, 'error')}, {count_of(report.warnings, 'warning')}"
@@ -89,29 +89,28 @@ def _show_report(report: Preflight, *, err: bool = False) -> None:
     echo(f"{counts if report.findings else 'No problems.'}{'.' if report.findings else ''}{tail}", err=err)
 
 
-def _finding_lines(finding: Diagnostic) -> Iterable[Line]:
-    good, ascii_only, colour = ("✗", "x", "red") if finding.severity == "error" else ("▲", "!", "yellow")
-    sign = ascii_only if plain() else good
-    where = f"{finding.key[0]} {finding.name}"
+def _diagnostic_lines(diagnostic: Diagnostic) -> Iterable[Line]:
+    symbol, ascii_symbol, colour = ("✗", "x", "red") if diagnostic.severity == "error" else ("▲", "!", "yellow")
+    subject = f"{diagnostic.key[0]} {diagnostic.name}"
     yield (
-        style(sign, fg=colour),
+        style(ascii_symbol if ascii_only() else symbol, fg=colour),
         " ",
-        style(one_line(where, 80), bold=True),
-        f": {one_line(finding.message, 300)}",
+        style(one_line(subject, 80), bold=True),
+        f": {one_line(diagnostic.message, 300)}",
     )
-    yield (f"  {one_line(finding.advice, 200)} [{finding.code}]",)
+    yield (f"  {one_line(diagnostic.advice, 200)} [{diagnostic.code}]",)
 
 
 @click.command(
     epilog="Exit codes: 0 deployed (with --if-changed: or nothing to deploy), 1 not deployed (errors found, refused, "
     "or not known whether it happened), 2 usage, 4 sign-in needed."
 )
-@click.argument("app", metavar="APP", shell_complete=completes("apps"))
+@click.argument("app", metavar="APP", shell_complete=completer("apps"))
 @click.option("--force", is_flag=True, help="Deploy though the preflight finds errors.")
 @click.option("--if-changed", is_flag=True, help="Deploy only if the app differs from the last deploy made from here.")
 @click.option("--no-verify", is_flag=True, help="Do not connect to the endpoint afterwards.")
 @connection_options
-@guarded
+@handle_errors
 def deploy(
     app: str,
     force: bool,
@@ -123,124 +122,134 @@ def deploy(
     as_json: bool,
 ) -> None:
     """Deploy APP (id or slug) after a preflight, and look at the result as an AI client does."""
-    refuse_read_only("--read-only deploys nothing; `drio-tui check` says what a deploy would meet")
+    refuse_read_only("--read-only deploys nothing; `drio-tui check` shows what a deploy would meet")
 
     async def work() -> None:
-        async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
+        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
-            snapshot = await _read(session, app_id)
-            live = _live(session, snapshot) if if_changed else None
-            if live is not None:
-                _show_unchanged(app_id, live, as_json=as_json)
+            snapshot = await _read_app(session, app_id)
+            unchanged = _unchanged_deploy(session, snapshot) if if_changed else None
+            if unchanged is not None:
+                _print_unchanged(app_id, unchanged, as_json=as_json)
                 return
-            report = await _report(session, snapshot)
+            report = await _run_preflight(session, snapshot)
             if report.findings and not as_json:
-                _show_report(report, err=True)
+                _print_preflight(report, err=True)
             if report.errors and not force:
                 raise NotReady(report)
-            done = await _deploy(session, app_id)
-            seen = {} if no_verify or not done.endpoint else await _verify(done)
+            result = await _deploy(session, app_id)
+            model_view = {} if no_verify or not result.endpoint else await _read_model_view(result)
         if as_json:
             echo_json(
-                {"app": app_id, "deployed": True, **done.as_dict(), "preflight": report.as_dict(), "seen": seen or None}
+                {
+                    "app": app_id,
+                    "deployed": True,
+                    **result.as_dict(),
+                    "preflight": report.as_dict(),
+                    "seen": model_view or None,
+                }
             )
         else:
-            _show_deploy(done, seen)
+            _print_deploy(result, model_view)
 
     run(work())
 
 
-def _live(session: Session, snapshot: Snapshot) -> Record | None:
-    """The last deploy from here if it is what the app is now; None where a deploy would change something.
+def _unchanged_deploy(session: Session, snapshot: Snapshot) -> Record | None:
+    """Return the last deploy made from this machine if the app still equals it; None if a deploy would change anything.
 
-    A version that moved on since means that someone deployed or restored something else.
+    A newer version of the app means that another client deployed or restored something else since.
     """
     from drio_tui.workspace.deploy.deploy_record import DeployRecordStore, changes_since, resources_of
 
     records = DeployRecordStore(session.server, snapshot.app_id)
     last = records.read()
     for notice in records.notices:
-        say(notice)
+        info(notice)
     if last is None or snapshot.app is None or snapshot.app.text("version") != last.version:
         return None
     is_whole = not any(part.failures for part in snapshot.parts.values())
     return last if is_whole and not changes_since(last, resources_of(snapshot)) else None
 
 
-def _show_unchanged(app_id: str, live: Record, *, as_json: bool) -> None:
+def _print_unchanged(app_id: str, last: Record, *, as_json: bool) -> None:
     if as_json:
-        last = {"version": live.version, "endpoint": live.endpoint or None, "revision": live.revision}
-        echo_json({"app": app_id, "deployed": False, **last, "changes": []})
+        deploy = {"version": last.version, "endpoint": last.endpoint or None, "revision": last.revision}
+        echo_json({"app": app_id, "deployed": False, **deploy, "changes": []})
         return
-    echo(one_line(live.endpoint) or "(the endpoint is not known)")
-    say(f"Nothing changed since version {shown(live.version)}; not deployed.")
+    echo(one_line(last.endpoint) or "(the endpoint is not known)")
+    info(f"Nothing changed since version {format_value(last.version)}; not deployed.")
 
 
 async def _deploy(session: Session, app_id: str) -> Deployed:
+    """Deploy the app and print the progress. Raises `OutcomeUnknown`, or the `DrioError` that refused the deploy."""
+    from drio_tui.workspace.deploy import deployer
     from drio_tui.workspace.deploy.deploy_record import DeployRecordStore
-    from drio_tui.workspace.deploy.deployer import Deployed as Done
-    from drio_tui.workspace.deploy.deployer import deploy as deploy_now
-    from drio_tui.workspace.deploy.deployer import refusal_lines
     from drio_tui.workspace.saving.journal import Journal
     from drio_tui.workspace.saving.save_result import Unknown
     from drio_tui.workspace.saving.saver import Saver
 
-    saver = Saver(session.client, lambda one: Journal(session.profile, session.server, one))
-    outcome = await deploy_now(saver, app_id, DeployRecordStore(session.server, app_id), lambda text: say(f"{text}…"))
-    if isinstance(outcome, Done):
+    saver = Saver(session.client, lambda app: Journal(session.profile, session.server, app))
+    records = DeployRecordStore(session.server, app_id)
+    outcome = await deployer.deploy(saver, app_id, records, lambda text: info(f"{text}…"))
+    if isinstance(outcome, deployer.Deployed):
         for notice in outcome.notices:
-            say(notice)
+            info(notice)
         return outcome
     if isinstance(outcome, Unknown):
         raise OutcomeUnknown(
             f"{outcome.error}; reading the app again does not show whether it happened",
             hint="Look at its version: drio-tui inspect. Deploying again does no harm.",
         ) from outcome.error
-    lines = refusal_lines(outcome.error)
+    lines = deployer.refusal_lines(outcome.error)
     if lines:
         outcome.error.message = "\n  ".join([outcome.error.message, *lines])
     raise outcome.error
 
 
-async def _verify(done: Deployed) -> dict[str, Any]:
-    """What a model sees at the endpoint, beside the config; an error where it cannot be seen."""
+async def _read_model_view(result: Deployed) -> dict[str, Any]:
+    """Connect to the endpoint and return, as JSON, what a model sees and how that differs from the config.
+
+    If the connection fails, the result has `error` only.
+    """
     from drio_tui.endpoint import connect as connect_to
     from drio_tui.workspace.deploy.model_view import differences
 
-    say("Looking at it as an AI client does…")
+    info("Looking at it as an AI client does…")
     try:
-        async with connect_to(done.endpoint) as live:
-            tools = await live.tools()
+        async with connect_to(result.endpoint) as endpoint:
+            tools = await endpoint.tools()
     except DrioError as error:
         return {"error": error.as_dict()}
-    found = differences(done.snapshot, live.server, tools)
+    server = endpoint.server
     return {
-        "server": {"name": live.server.name, "version": live.server.version, "protocol": live.server.protocol},
+        "server": {"name": server.name, "version": server.version, "protocol": server.protocol},
         "tools": [tool.name for tool in tools],
-        "differences": [one.as_dict() for one in found],
+        "differences": [difference.as_dict() for difference in differences(result.snapshot, server, tools)],
     }
 
 
-def _show_deploy(done: Deployed, seen: dict[str, Any]) -> None:
-    echo(one_line(done.endpoint) or "(the endpoint is not known: no answer named it)")
-    before = f"{shown(done.before)} {'->' if plain() else '→'} " if done.before else ""
-    say(f"Deployed: version {before}{shown(done.version)}, config {done.revision}.")
-    if done.doubt:
-        answer = "was lost" if done.doubt == "lost" else "lacked the app or its endpoint"
+def _print_deploy(result: Deployed, model_view: dict[str, Any]) -> None:
+    echo(one_line(result.endpoint) or "(the endpoint is not known: no answer named it)")
+    before = f"{format_value(result.before)} {'->' if ascii_only() else '→'} " if result.before else ""
+    info(f"Deployed: version {before}{format_value(result.version)}, config {result.revision}.")
+    if result.doubt:
+        answer = "was lost" if result.doubt == "lost" else "lacked the app or its endpoint"
         warn(f"The answer {answer}; reading the app again shows that it is live.")
-    if done.moved:
+    if result.moved:
         warn("Someone else changed the app meanwhile: what went live may be either of the two.")
-    for line in _change_lines(done.changes):
-        say(line)
-    if "error" in seen:
-        warn(f"It could not be looked at: {seen['error']['title']}: {seen['error']['message']}")
-        warn(seen["error"].get("hint", ""))
-    elif seen:
-        tools = count_of(len(seen["tools"]), "tool")
-        tell = warn if seen["differences"] else say
-        tell(f"A model sees {tools}{', as the config says.' if not seen['differences'] else '. It differs:'}")
-        for one in seen["differences"]:
-            tell(f"  {one_line(one['tool'] or 'server', 64)}: {one_line(one['message'], 200)}")
+    for line in _change_lines(result.changes):
+        info(line)
+    if "error" in model_view:
+        warn(f"It could not be looked at: {model_view['error']['title']}: {model_view['error']['message']}")
+        warn(model_view["error"].get("hint", ""))
+    elif model_view:
+        tools = count_of(len(model_view["tools"]), "tool")
+        differs = bool(model_view["differences"])
+        print_line = warn if differs else info
+        print_line(f"A model sees {tools}{'. It differs:' if differs else ', as the config says.'}")
+        for difference in model_view["differences"]:
+            print_line(f"  {one_line(difference['tool'] or 'server', 64)}: {one_line(difference['message'], 200)}")
 
 
 def _change_lines(changes: Sequence[Change] | None) -> Iterable[str]:
@@ -252,40 +261,40 @@ def _change_lines(changes: Sequence[Change] | None) -> Iterable[str]:
         yield "Since the last deploy from here:"
         for change in changes:
             sign = {"added": "+", "removed": "-", "changed": "~"}[change.what]
-            fields = ", ".join(one.dotted for one in change.fields)
+            fields = ", ".join(field.dotted for field in change.fields)
             yield one_line(f"  {sign} {change.kind} {change.name}{': ' if fields else ''}{fields}", 200)
 
 
 @click.command(
-    epilog="Exit codes: 0 told, 1 the endpoint is not known or the app could not be read, 2 usage, 4 sign-in needed."
+    epilog="Exit codes: 0 shown, 1 the endpoint is not known or the app could not be read, 2 usage, 4 sign-in needed."
 )
-@click.argument("app", metavar="APP", shell_complete=completes("apps"))
+@click.argument("app", metavar="APP", shell_complete=completer("apps"))
 @click.option(
     "--client",
-    "only",
+    "client_name",
     metavar="NAME",
-    shell_complete=completes("clients"),
+    shell_complete=completer("clients"),
     help="Only one client: chatgpt, claude, claude-code, cursor …",
 )
 @click.option("--endpoint", metavar="URL", help="The endpoint, where this machine did not deploy the app.")
 @connection_options
-@guarded
+@handle_errors
 def connect(
     app: str,
-    only: str | None,
+    client_name: str | None,
     endpoint: str | None,
     profile: str | None,
     base_url: str | None,
     sandbox: bool,
     as_json: bool,
 ) -> None:
-    """Tell how AI clients are connected to the deployed APP (id or slug): steps on stderr, snippets on stdout."""
+    """Show how AI clients are connected to the deployed APP (id or slug): steps on stderr, snippets on stdout."""
     from drio_tui.urls import explained
     from drio_tui.workspace.deploy.ai_clients import guides, reach
     from drio_tui.workspace.run.deployed_runner import NotDeployed, live_at
 
     async def work() -> tuple[str, str]:
-        async with connected(**inherited(profile, base_url, sandbox), notice=say) as session:
+        async with connected(**effective_options(profile, base_url, sandbox), notice=info) as session:
             app_id = await find_app(session.client, app)
             raw = (await session.client.get(APP, app_id)).raw
             try:
@@ -298,33 +307,39 @@ def connect(
                 ) from None
 
     url, slug = run(work())
-    if why := one_line(explained(url), 200):
+    if reason := one_line(explained(url), 200):
         if endpoint:
-            raise UsageError(f"--endpoint is no address of an endpoint: {why}")
+            raise UsageError(f"--endpoint is no address of an endpoint: {reason}")
         raise DrioError(
-            f"drio gave an address that is none: {why}",
+            f"drio gave an address that is none: {reason}",
             title="The endpoint cannot be used",
             hint="Name the endpoint with --endpoint URL.",
         )
-    found = [guide for guide in guides(url, slug) if only in (None, guide.name)]
-    if not found:
-        known = [guide.name for guide in guides(url, slug)]
-        hint = f"{did_you_mean(only or '', known)} The clients are: {', '.join(known)}.".strip()
-        raise UsageError(f"there is no client {one_line(only or '', 40)}", hint=hint)
-    where = reach(url)
+    clients = [client for client in guides(url, slug) if client_name in (None, client.name)]
+    if not clients:
+        known = [client.name for client in guides(url, slug)]
+        hint = f"{did_you_mean(client_name or '', known)} The clients are: {', '.join(known)}.".strip()
+        raise UsageError(f"there is no client {one_line(client_name or '', 40)}", hint=hint)
+    reachability = reach(url)
     if as_json:
-        clients = [asdict(guide) for guide in found]
-        echo_json({"endpoint": url, "localOnly": where.local, "note": where.told or None, "clients": clients})
+        echo_json(
+            {
+                "endpoint": url,
+                "localOnly": reachability.local,
+                "note": reachability.told or None,
+                "clients": [asdict(client) for client in clients],
+            }
+        )
         return
-    say(f"Endpoint: {one_line(url, 300)}")
-    if where.told:
-        say(where.told)
-    for guide in found:
-        say(f"\n{guide.title}")
-        for number, step in enumerate(guide.steps, 1):
-            say(f"  {number}. {step}")
-        for snippet in guide.snippets:
-            say(f"  {snippet.where}:")
+    info(f"Endpoint: {one_line(url, 300)}")
+    if reachability.told:
+        info(reachability.told)
+    for client in clients:
+        info(f"\n{client.title}")
+        for number, step in enumerate(client.steps, 1):
+            info(f"  {number}. {step}")
+        for snippet in client.snippets:
+            info(f"  {snippet.where}:")
             echo(snippet.text)
-        if guide.after:
-            say(f"  {guide.after}")
+        if client.after:
+            info(f"  {client.after}")

@@ -1,15 +1,15 @@
-"""`new`: the program, opened where an app is made step by step."""
+"""`new`: open the program at the wizard."""
 
 from __future__ import annotations
 
 import click
 
-from drio_tui.cli.common import completes, inherited, is_read_only, profile_option
+from drio_tui.cli.common import completer, effective_options, is_read_only, profile_option
 
 
 @click.command()
 @click.option(
-    "--template", metavar="ID", default="", shell_complete=completes("templates"), help="The template to start from."
+    "--template", metavar="ID", default="", shell_complete=completer("templates"), help="The template to start from."
 )
 @click.option("--name", metavar="NAME", default="", help="The app's name.")
 @profile_option
@@ -24,8 +24,8 @@ def new(template: str, name: str, profile: str | None, base_url: str | None, san
 
     if is_read_only():
         raise click.UsageError("--read-only takes away everything that changes something, creating apps too")
-    use = inherited(profile, base_url, sandbox)
+    options = effective_options(profile, base_url, sandbox)
     start(
-        profile=use["profile"], base_url=use["base_url"], sandbox=use["sandbox"], data=use["data_dir"],
+        profile=options["profile"], base_url=options["base_url"], sandbox=options["sandbox"], data=options["data_dir"],
         read_only=False, new=(template, name),
     )  # fmt: skip

@@ -1,6 +1,7 @@
-"""The only way to print: text is sanitized here and styled only afterwards.
+"""Printing, for all commands: text is sanitized here, before it is styled.
 
-stdout is data, stderr is narration. `tests/cli/test_output.py` fails where a command prints in another way.
+Results go to stdout, progress and errors to stderr. `tests/cli/test_output.py` fails if a command prints in another
+way.
 """
 
 from __future__ import annotations
@@ -18,52 +19,55 @@ from drio_tui.text import visible
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """Text with the style that `click.style` shall give it where colours are wanted."""
+    """Text and the keyword arguments of `click.style`, which is applied where colours are used."""
 
     text: str
-    how: Mapping[str, Any]
+    attributes: Mapping[str, Any]
 
     def __str__(self) -> str:
         return self.text
 
 
 Line = tuple[str | Styled, ...]
+"""The parts of one line of output."""
+
 _quiet = False
 
 
 def set_quiet(quiet: bool) -> None:
-    """With `--quiet`, `say` prints nothing: results, errors and questions remain."""
+    """Set whether `info` prints nothing (`--quiet`); results, errors and questions are still printed."""
     global _quiet
     _quiet = quiet
 
 
 def is_quiet() -> bool:
+    """Return whether `--quiet` was given."""
     return _quiet
 
 
-def style(text: str, **how: Any) -> Styled:
-    """`text` in a style, to be passed to `echo`; the arguments are those of `click.style`."""
-    return Styled(text, how)
+def style(text: str, **attributes: Any) -> Styled:
+    """Return `text` with a style, to be passed to `echo`; the arguments are those of `click.style`."""
+    return Styled(text, attributes)
 
 
 def echo(*parts: str | Styled, err: bool = False) -> None:
     """Print the parts as one text on stdout, or on stderr; control and format characters are shown, newlines kept."""
-    click.echo("".join(_rendered(part, err) for part in parts), err=err, color=True)
+    click.echo("".join(_render(part, err) for part in parts), err=err, color=True)
 
 
-def say(*parts: str | Styled) -> None:
-    """Narrate on stderr, unless `--quiet` is given."""
+def info(*parts: str | Styled) -> None:
+    """Print progress and notes on stderr, unless `--quiet` is given."""
     if not _quiet:
         echo(*parts, err=True)
 
 
 def warn(*parts: str | Styled) -> None:
-    """Print on stderr what has to be read in any case: errors, warnings about a result, what a question is about."""
+    """Print on stderr, also with `--quiet`: errors, warnings about a result, what a question is about."""
     echo(*parts, err=True)
 
 
 def echo_json(value: Any, *, compact: bool = False, err: bool = False) -> None:
-    """Print a JSON value: in ASCII on one line, on a terminal readable and indented unless `compact`."""
+    """Print a JSON value in ASCII on one line; on a terminal with readable characters, indented unless `compact`."""
     from drio_tui.api import json_codec
 
     if (sys.stderr if err else sys.stdout).isatty():
@@ -73,22 +77,22 @@ def echo_json(value: Any, *, compact: bool = False, err: bool = False) -> None:
 
 
 def echo_code(code: str) -> None:
-    """Print program text that is ours, such as a completion script, as it is."""
+    """Print code of this program, such as a completion script, unchanged."""
     click.echo(code)
 
 
 def confirm(question: str, *, abort: bool = False) -> bool:
-    """Ask a yes-or-no question on stderr; with `abort`, raises `click.Abort` at no."""
+    """Ask a yes-or-no question on stderr and return the answer; with `abort`, raises `click.Abort` at no."""
     return click.confirm(visible(question), abort=abort, err=True)
 
 
 def prompt_secret(label: str) -> str:
-    """Ask for a secret on stderr without showing what is typed."""
+    """Ask for a secret on stderr without echoing what is typed, and return it."""
     return str(click.prompt(visible(label), hide_input=True, err=True))
 
 
-def colours(err: bool = False) -> bool:
-    """Whether to colour stdout (or stderr): a terminal that can, and nobody who asked not to."""
+def use_colour(err: bool = False) -> bool:
+    """Return whether to colour stdout (or stderr): NO_COLOR and FORCE_COLOR decide, then whether it is a terminal."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -97,6 +101,6 @@ def colours(err: bool = False) -> bool:
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _rendered(part: str | Styled, err: bool) -> str:
-    safe = visible(str(part), multiline=True)
-    return click.style(safe, **part.how) if isinstance(part, Styled) and colours(err) else safe
+def _render(part: str | Styled, err: bool) -> str:
+    text = visible(str(part), multiline=True)
+    return click.style(text, **part.attributes) if isinstance(part, Styled) and use_colour(err) else text

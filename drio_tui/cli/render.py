@@ -1,4 +1,4 @@
-"""Tables and trees as plain text: aligned by terminal cells, safe to show, without colour where none is wanted."""
+"""Tables and trees as sanitized plain text, aligned by terminal cells."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from drio_tui.cli.output import Line, Styled, style
 from drio_tui.text import count_of, one_line
 
-_WIDEST = 60
-_WIDEST_PIPED = 1_000
+_MAX_WIDTH = 60
+_MAX_WIDTH_PIPED = 1_000
 _LINES = {"branch": "├─ ", "last": "└─ ", "down": "│  ", "none": "   "}
 _ASCII_LINES = {"branch": "|- ", "last": "`- ", "down": "|  ", "none": "   "}
 _SYMBOLS = "├─└│◆◈⇄→⚒▦✗▲●○·…"
 
 
-def plain() -> bool:
-    """Whether stdout's encoding lacks the symbols used here, so that ASCII has to do."""
+def ascii_only() -> bool:
+    """Return whether stdout's encoding lacks the symbols used in this package."""
     try:
         _SYMBOLS.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -27,18 +27,18 @@ def plain() -> bool:
     return False
 
 
-def cells(text: str) -> int:
-    """How many terminal cells `text` takes."""
+def cell_width(text: str) -> int:
+    """Return how many terminal cells `text` takes."""
     return sum(
         0 if unicodedata.category(char) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in text
     )
 
 
-def shown(value: Any, width: int = _WIDEST) -> str:
-    """A JSON value as one safe line, cut at `width` on a terminal; what scripts read is not cut."""
+def format_value(value: Any, width: int = _MAX_WIDTH) -> str:
+    """Return a JSON value as one sanitized line, truncated to `width` on a terminal (elsewhere to at least 1,000)."""
     if not sys.stdout.isatty():
-        width = max(width, _WIDEST_PIPED)
+        width = max(width, _MAX_WIDTH_PIPED)
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -48,17 +48,17 @@ def shown(value: Any, width: int = _WIDEST) -> str:
     if isinstance(value, list):
         return count_of(len(value), "item")
     if isinstance(value, dict):
-        return count_of(len(value), "member")
+        return f"{len(value):,} {'property' if len(value) == 1 else 'properties'}"
     return one_line(str(value), width)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Line]:
-    """Lines of a table; every cell is one line."""
+    """Yield the lines of a table; each cell has to be a single line."""
     body = [list(row) for row in rows]
-    widths = [max(cells(row[i]) for row in [list(headers), *body]) for i in range(len(headers))]
+    widths = [max(cell_width(row[i]) for row in [list(headers), *body]) for i in range(len(headers))]
 
     def line(row: Sequence[str]) -> str:
-        padded = [text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True)]
+        padded = [text + " " * (width - cell_width(text)) for text, width in zip(row, widths, strict=True)]
         return "  ".join(padded).rstrip()
 
     yield (style(line([header.upper() for header in headers]), bold=True),)
@@ -68,7 +68,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Lin
 
 @dataclass(slots=True)
 class Branch:
-    """A node of a tree; `line` is what is printed of it."""
+    """A node of a tree with its line of output."""
 
     line: Line
     children: list[Branch] = field(default_factory=list)
@@ -81,14 +81,14 @@ class Branch:
 
 
 def tree(root: Branch) -> Iterator[Line]:
-    """Lines of a tree."""
-    glyphs = _ASCII_LINES if plain() else _LINES
+    """Yield the lines of a tree."""
+    lines = _ASCII_LINES if ascii_only() else _LINES
     yield root.line
-    yield from _below(root, "", glyphs)
+    yield from _child_lines(root, "", lines)
 
 
-def _below(branch: Branch, indent: str, glyphs: dict[str, str]) -> Iterator[Line]:
-    for place, child in enumerate(branch.children, start=1):
-        last = place == len(branch.children)
-        yield (indent + glyphs["last" if last else "branch"], *child.line)
-        yield from _below(child, indent + glyphs["none" if last else "down"], glyphs)
+def _child_lines(branch: Branch, indent: str, lines: dict[str, str]) -> Iterator[Line]:
+    for number, child in enumerate(branch.children, start=1):
+        last = number == len(branch.children)
+        yield (indent + lines["last" if last else "branch"], *child.line)
+        yield from _child_lines(child, indent + lines["none" if last else "down"], lines)

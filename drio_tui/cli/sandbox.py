@@ -1,6 +1,6 @@
-"""`drio-tui sandbox`: run and look after the local sandbox.
+"""`drio-tui sandbox`: run and manage the local sandbox.
 
-The sandbox itself is imported by the commands that need it, so that help and `path` work without the extra.
+The sandbox is imported only by the commands that need it, so that help and `path` work without the `sandbox` extra.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.cli.common import SuggestingGroup, completes, guarded, refuse_read_only, run
-from drio_tui.cli.output import confirm, echo, echo_json, say
-from drio_tui.cli.streams import can_ask
+from drio_tui.cli.common import SuggestingGroup, completer, handle_errors, refuse_read_only, run
+from drio_tui.cli.output import confirm, echo, echo_json, info
+from drio_tui.cli.streams import can_prompt
 from drio_tui.storage import paths
 from drio_tui.storage.files import reason_of
 from drio_tui.text import duration, one_line
@@ -24,16 +24,16 @@ from drio_tui.text import duration, one_line
 if TYPE_CHECKING:
     from drio_tui.launcher import RunningSandbox
 
-_EXTRA = (
+_EXTRA_MODULES = (
     "fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "jinja2", "jsonschema", "multipart",
     "cryptography", "mcp", "regex",
 )  # fmt: skip
 
 
 def _options(*, database: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """`--data`, `--json` and, for those that open it, `--database-url`."""
+    """Return a decorator that adds `--data`, `--json` and, if the command opens it, `--database-url`."""
 
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+    def add_options(function: Callable[..., Any]) -> Callable[..., Any]:
         function = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")(function)
         if database:
             function = click.option(
@@ -49,7 +49,7 @@ def _options(*, database: bool = True) -> Callable[[Callable[..., Any]], Callabl
             help="Where it keeps its data, instead of the platform's folder for them.",
         )(function)
 
-    return add
+    return add_options
 
 
 _key_option = click.option(
@@ -61,8 +61,8 @@ _key_option = click.option(
 )
 
 
-def _serving(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of the commands that run a sandbox, in the foreground or in the background."""
+def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the commands that run a sandbox, in the foreground or in the background."""
     options = (
         click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; any free one unless given."),
         click.option(
@@ -77,32 +77,35 @@ def _serving(function: Callable[..., Any]) -> Callable[..., Any]:
 _IDLE_EXIT = click.FloatRange(0, 1e6)
 
 
-def _with_extra(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A command that needs the extra, and says so where it is not installed."""
+def _requires_extra(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a command so that it raises `DrioError` if the `sandbox` extra is not installed."""
 
     @functools.wraps(function)
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        absent = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
-        if absent:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        missing = [name for name in _EXTRA_MODULES if importlib.util.find_spec(name) is None]
+        if missing:
             from drio_tui.api.errors import DrioError
 
             raise DrioError(
-                f"{', '.join(absent)} cannot be found",
+                f"{', '.join(missing)} cannot be found",
                 title="The sandbox is not installed",
                 hint="pip install 'drio-tui[sandbox]'",
             )
         return function(*args, **kwargs)
 
-    return checked
+    return wrapper
 
 
 def _folder(data: Path | None) -> Path:
-    """The data folder: given here, before the command, or the platform's. Raises `UsageError`."""
+    """Return the data folder: of this command's --data, of --data before the command, or the platform's.
+
+    Raises `UsageError`.
+    """
     outer = click.get_current_context().find_root().params.get("data")
     folder = data or (Path(outer) if outer else paths.sandbox_dir())
     try:
         return folder.expanduser().absolute()
-    except (RuntimeError, OSError) as error:  # `~` of nobody, or a working folder that is gone
+    except (RuntimeError, OSError) as error:  # `~` of an unknown user, or a deleted working directory
         from drio_tui.api.errors import UsageError
 
         raise UsageError(f"{one_line(str(folder), 200)} is no folder: {reason_of(error)}") from error
@@ -110,11 +113,11 @@ def _folder(data: Path | None) -> Path:
 
 @click.group(cls=SuggestingGroup)
 def sandbox() -> None:
-    """Run and look after the local sandbox: a drio of your own, without an account."""
+    """Run and manage the local sandbox: a private drio, without an account."""
 
 
 @sandbox.command()
-@_serving
+@_server_options
 @_options()
 @_key_option
 @click.option(
@@ -124,8 +127,8 @@ def sandbox() -> None:
     help="End after so many minutes without a connection; 0: never. "
     "Else DRIO_SANDBOX_IDLE_EXIT, the configured time, or 60.",
 )
-@guarded
-@_with_extra
+@handle_errors
+@_requires_extra
 def start(data: Path | None, database_url: str | None, as_json: bool, **options: Any) -> None:
     """Start the sandbox in the background, where none runs yet, and print its base URL.
 
@@ -133,22 +136,22 @@ def start(data: Path | None, database_url: str | None, as_json: bool, **options:
     """
     from drio_tui.launcher import StartOptions, ensure_sandbox
 
-    wanted = StartOptions(database_url=database_url, **options)
-    running = run(ensure_sandbox(_folder(data), options=wanted, on_line=None if as_json else say))
+    start_options = StartOptions(database_url=database_url, **options)
+    running = run(ensure_sandbox(_folder(data), options=start_options, on_line=None if as_json else info))
     if as_json:
-        echo_json(_described(running) | {"started": running.started_by_us})
+        echo_json(_as_dict(running) | {"started": running.started_by_us})
         return
     echo(running.base_url)
-    say(f"It logs to {running.log_file}")
+    info(f"It logs to {running.log_file}")
     if running.advice:
-        say(running.advice)
-    if not running.started_by_us and not running.runs_with(wanted):
-        say("It ran already: the options given now count after `drio-tui sandbox stop`.")
+        info(running.advice)
+    if not running.started_by_us and not running.runs_with(start_options):
+        info("It was already running: the options given now take effect after `drio-tui sandbox stop`.")
 
 
 @sandbox.command()
 @_options(database=False)
-@guarded
+@handle_errors
 def stop(data: Path | None, as_json: bool) -> None:
     """End the sandbox that runs in the background or elsewhere. Its data stay."""
     from drio_tui.launcher import stop_sandbox
@@ -157,14 +160,14 @@ def stop(data: Path | None, as_json: bool) -> None:
     if as_json:
         echo_json({"stopped": stopped is not None, "baseUrl": stopped.base_url if stopped else None})
     else:
-        say(f"The sandbox at {stopped.base_url} has ended." if stopped else "No sandbox is running.")
+        info(f"The sandbox at {stopped.base_url} has ended." if stopped else "No sandbox is running.")
 
 
 @sandbox.command()
 @_options(database=False)
-@guarded
+@handle_errors
 def status(data: Path | None, as_json: bool) -> None:
-    """Say whether a sandbox is running, where, and how many connections it has; exits with 1 where none is."""
+    """Show whether a sandbox is running, where, and how many connections it has; exits with 1 where none is."""
     from drio_tui.launcher import find_running
 
     folder = _folder(data)
@@ -173,31 +176,31 @@ def status(data: Path | None, as_json: bool) -> None:
         if as_json:
             echo_json({"running": False, "dataDir": str(folder)})
         else:
-            say("No sandbox is running.")
+            info("No sandbox is running.")
         raise SystemExit(1)
-    described = _described(running) | {"running": True, "connections": run(_connections(running))}
+    state = _as_dict(running) | {"running": True, "connections": run(_connection_count(running))}
     if as_json:
-        echo_json(described)
+        echo_json(state)
         return
-    options = described["options"]
+    options = state["options"]
     idle = options.get("idleExit") or 0
     rows = {
-        "base URL": described["baseUrl"],
-        "process": f"{described['pid']}, since {described['startedAt']}",
-        "version": described["version"],
-        "data": described["dataDir"],
+        "base URL": state["baseUrl"],
+        "process": f"{state['pid']}, since {state['startedAt']}",
+        "version": state["version"],
+        "data": state["dataDir"],
         "database": options.get("database") or "a file among the data",
-        "log": described["log"],
-        "connections": "unknown" if described["connections"] is None else str(described["connections"]),
+        "log": state["log"],
+        "connections": "unknown" if state["connections"] is None else str(state["connections"]),
         "ends": f"after {duration(idle * 60)} without a connection" if idle else "when it is stopped",
     }
     for name, value in rows.items():
         echo(f"{name:<12} {one_line(value, 500)}")
     if running.advice:
-        say(running.advice)
+        info(running.advice)
 
 
-def _described(running: RunningSandbox) -> dict[str, Any]:
+def _as_dict(running: RunningSandbox) -> dict[str, Any]:
     options = running.ready.get("options")
     return {
         "baseUrl": running.base_url,
@@ -210,24 +213,24 @@ def _described(running: RunningSandbox) -> dict[str, Any]:
     }
 
 
-async def _connections(running: RunningSandbox) -> int | None:
-    """The open connections of a sandbox; None where it does not say."""
+async def _connection_count(running: RunningSandbox) -> int | None:
+    """Return the number of open connections of a sandbox; None if it does not report it."""
     from drio_tui.api.errors import DrioError
     from drio_tui.session import open_session
 
     session = await open_session(sandbox=True, running=running)
     try:
         answer = await session.client.transport.request("GET", "/sandbox/status", below_origin=True)
-    except DrioError:  # of an earlier version, or ending
+    except DrioError:  # a sandbox of an earlier version, or one that is ending
         return None
     finally:
         await session.aclose()
-    found = answer.data.get("connections") if isinstance(answer.data, dict) else None
-    return found if isinstance(found, int) else None
+    count = answer.data.get("connections") if isinstance(answer.data, dict) else None
+    return count if isinstance(count, int) else None
 
 
 @sandbox.command()
-@_serving
+@_server_options
 @_options()
 @_key_option
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
@@ -237,8 +240,8 @@ async def _connections(running: RunningSandbox) -> int | None:
     type=_IDLE_EXIT,
     help="End after so many minutes without a connection; never unless given.",
 )
-@guarded
-@_with_extra
+@handle_errors
+@_requires_extra
 def serve(
     port: int,
     data: Path | None,
@@ -247,18 +250,18 @@ def serve(
     allow_private_egress: bool,
     idle_exit: float | None,
     secret_key_file: Path | None,
-    as_json: bool,  # noqa: ARG001 - `guarded` reads it
+    as_json: bool,  # noqa: ARG001 - `handle_errors` reads it
 ) -> None:
     """Serve in the foreground, on this machine only.
 
-    Prints one line of JSON when it is ready; narrates on stderr. Ctrl+C ends it.
+    Prints one line of JSON when it is ready, and its log on stderr. Ctrl+C ends it.
     """
     from drio_tui.sandbox.serve import serve as serve_sandbox
 
     def on_ready(ready: dict[str, Any]) -> None:
         echo_json(ready, compact=True)
         sys.stdout.flush()
-        say(f"The sandbox answers at {ready['baseUrl']}")
+        info(f"The sandbox answers at {ready['baseUrl']}")
 
     try:
         code = serve_sandbox(
@@ -278,47 +281,47 @@ def serve(
 
 @sandbox.command()
 @_options()
-@guarded
-@_with_extra
+@handle_errors
+@_requires_extra
 def token(data: Path | None, database_url: str | None, as_json: bool) -> None:
     """Print a bearer token for the local user, for curl and scripts."""
     from drio_tui.sandbox.serve import token as sandbox_token
 
-    found = sandbox_token(_folder(data), database_url=database_url)
+    local_token = sandbox_token(_folder(data), database_url=database_url)
     if as_json:
-        echo_json({"token": found})
+        echo_json({"token": local_token})
     else:
-        echo(found)
+        echo(local_token)
 
 
 @sandbox.command()
-@click.argument("app", shell_complete=completes("apps"))
+@click.argument("app", shell_complete=completer("apps"))
 @_options()
-@guarded
-@_with_extra
+@handle_errors
+@_requires_extra
 def deployments(app: str, data: Path | None, database_url: str | None, as_json: bool) -> None:
     """List what was deployed of APP (id or slug), the live version first."""
     from drio_tui.sandbox.mcp.deployment_cli import deployments as sandbox_deployments
 
-    found = sandbox_deployments(_folder(data), app, database_url=database_url)
+    history = sandbox_deployments(_folder(data), app, database_url=database_url)
     if as_json:
-        echo_json({"deployments": found})
+        echo_json({"deployments": history})
         return
-    for each in found:
-        origin = f", again {each['restoredFrom']}" if each["restoredFrom"] else ""
-        mark = " (live)" if each["live"] else ""
-        echo(f"{each['version']}  {each['deployedAt']}  {each['tools']} tools{origin}{mark}")
-    if not found:
-        say("Nothing was deployed yet.")
+    for deployment in history:
+        restored = f", again {deployment['restoredFrom']}" if deployment["restoredFrom"] else ""
+        mark = " (live)" if deployment["live"] else ""
+        echo(f"{deployment['version']}  {deployment['deployedAt']}  {deployment['tools']} tools{restored}{mark}")
+    if not history:
+        info("Nothing was deployed yet.")
 
 
 @sandbox.command()
-@click.argument("app", shell_complete=completes("apps"))
+@click.argument("app", shell_complete=completer("apps"))
 @click.option("--version", metavar="V", help="Which version, instead of the one before the live one.")
 @_options()
 @_key_option
-@guarded
-@_with_extra
+@handle_errors
+@_requires_extra
 def restore(
     app: str,
     version: str | None,
@@ -331,20 +334,20 @@ def restore(
     from drio_tui.sandbox.mcp.deployment_cli import restore as sandbox_restore
 
     refuse_read_only("--read-only publishes nothing")
-    done = sandbox_restore(_folder(data), app, version, database_url=database_url, secret_key_file=secret_key_file)
+    result = sandbox_restore(_folder(data), app, version, database_url=database_url, secret_key_file=secret_key_file)
     if as_json:
-        echo_json(done)
+        echo_json(result)
     else:
-        name, version = one_line(done["app"]["name"], 80), done["app"]["version"]
-        say(f"{name} is live as it was, as version {version}, at {done['endpoint']}")
+        name, version = one_line(result["app"]["name"], 80), result["app"]["version"]
+        info(f"{name} is live as it was, as version {version}, at {result['endpoint']}")
 
 
 @sandbox.command()
 @click.argument("host", metavar="HOST:PORT", required=False)
-@click.option("--revoke", is_flag=True, help="Let it call HOST:PORT no longer.")
+@click.option("--revoke", is_flag=True, help="Revoke the permission to call HOST:PORT.")
 @_options(database=False)
-@guarded
-@_with_extra
+@handle_errors
+@_requires_extra
 def allow(host: str | None, revoke: bool, data: Path | None, as_json: bool) -> None:
     """Let deployed apps call HOST:PORT of this machine or a private network; without HOST:PORT, list what is allowed.
 
@@ -365,42 +368,45 @@ def allow(host: str | None, revoke: bool, data: Path | None, as_json: bool) -> N
     if as_json:
         echo_json({"hosts": hosts})
     elif origin is not None:
-        say(f"The sandbox {'calls' if revoke else 'may call'} {origin_text(origin)}{' no longer' if revoke else ''}.")
+        info(f"The sandbox {'no longer calls' if revoke else 'may call'} {origin_text(origin)}.")
     else:
-        for each in hosts:
-            echo(each)
+        for allowed_host in hosts:
+            echo(allowed_host)
         if not hosts:
-            say("No private address is allowed.")
+            info("No private address is allowed.")
 
 
 async def _change_allowed(folder: Path, origin: tuple[str, int] | None, revoke: bool) -> list[str]:
-    """The allowed hosts after a change: by the sandbox that runs there, else in its folder."""
+    """Allow or revoke `origin` (None: change nothing) and return the allowed hosts, as `HOST:PORT`.
+
+    A running sandbox is asked to do it; without one the file in its folder is changed. Raises `DrioError`.
+    """
     from drio_tui.api.errors import DrioError, NotFound
     from drio_tui.launcher import find_running
     from drio_tui.sandbox.allowed import change
     from drio_tui.tool_calls.egress import origin_text
 
-    unknown = DrioError("that host and port are not allowed", title="Nothing was revoked")
+    not_allowed = DrioError("that host and port are not allowed", title="Nothing was revoked")
     running = find_running(folder)
     if running is None:
-        hosts, done = change(folder, origin, revoke=revoke)
-        if not done:
-            raise unknown
-        return [each["host"] for each in hosts.as_wire()]
+        hosts, changed = change(folder, origin, revoke=revoke)
+        if not changed:
+            raise not_allowed
+        return [host["host"] for host in hosts.as_wire()]
     from drio_tui.session import open_session
-    from drio_tui.workspace.lint import allowed_hosts as there
+    from drio_tui.workspace.lint import allowed_hosts
 
     session = await open_session(sandbox=True, running=running)
     try:
         if origin is not None and revoke:
             try:
-                await there.revoke(session.client, origin)
+                await allowed_hosts.revoke(session.client, origin)
             except NotFound:
-                raise unknown from None
+                raise not_allowed from None
         elif origin is not None:
-            await there.allow(session.client, origin)
-        found = await there.listed(session.client)
-        return [origin_text(each) for each in found.origins]
+            await allowed_hosts.allow(session.client, origin)
+        allowed = await allowed_hosts.listed(session.client)
+        return [origin_text(allowed_origin) for allowed_origin in allowed.origins]
     finally:
         await session.aclose()
 
@@ -408,8 +414,8 @@ async def _change_allowed(folder: Path, origin: tuple[str, int] | None, revoke: 
 @sandbox.command()
 @_options()
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@guarded
-@_with_extra
+@handle_errors
+@_requires_extra
 def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool) -> None:
     """Empty the sandbox. Its database file is kept beside it as a backup."""
     from drio_tui.sandbox.serve import reset as reset_sandbox
@@ -417,25 +423,27 @@ def reset(data: Path | None, database_url: str | None, yes: bool, as_json: bool)
     refuse_read_only("--read-only empties nothing")
     folder = _folder(data)
     if not yes:
-        if not can_ask():
-            raise click.UsageError("There is nobody to ask: say --yes to empty the sandbox.")
-        what = "every table in the database" if database_url else str(folder)
-        if not confirm(f"Empty the sandbox ({what})?"):
-            say("Nothing was changed.")
+        if not can_prompt():
+            raise click.UsageError("There is nobody to ask: add --yes to empty the sandbox.")
+        target = "every table in the database" if database_url else str(folder)
+        if not confirm(f"Empty the sandbox ({target})?"):
+            info("Nothing was changed.")
             raise SystemExit(1)
-    done = reset_sandbox(folder, database_url=database_url)
+    result = reset_sandbox(folder, database_url=database_url)
     if as_json:
-        echo_json({"dataDir": str(done.data_dir), "backup": str(done.backup) if done.backup else None})
+        echo_json({"dataDir": str(result.data_dir), "backup": str(result.backup) if result.backup else None})
     else:
-        say(f"The sandbox is empty. The old data are in {done.backup}." if done.backup else "The sandbox is empty.")
+        info(
+            f"The sandbox is empty. The old data are in {result.backup}." if result.backup else "The sandbox is empty."
+        )
 
 
 @sandbox.command()
 @_options(database=False)
-@guarded
+@handle_errors
 def path(data: Path | None, as_json: bool) -> None:
     """Print where the sandbox keeps its data, and on stderr (with --json beside it) where it listens if it runs."""
-    from drio_tui.launcher import find_running  # help does not need it
+    from drio_tui.launcher import find_running  # --help does not need it
 
     folder = _folder(data)
     running = find_running(folder)
@@ -444,4 +452,4 @@ def path(data: Path | None, as_json: bool) -> None:
     else:
         echo(str(folder))
         if running:
-            say(f"It is running at {running.base_url}")
+            info(f"It is running at {running.base_url}")

@@ -1,7 +1,7 @@
 """`login`, `logout`, `status`: the browser sign-in from the command line.
 
-stderr tells what happens (with `--json` one JSON object per line), stdout holds the result. The address
-the browser ended at may be pasted while `login` waits.
+Progress goes to stderr (with `--json` as one JSON object per line), the result to stdout. While `login` waits, the
+redirect URL that the browser ended at may be pasted.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drio_tui.cli.common import guarded, inherited, profile_option, run
-from drio_tui.cli.output import echo, echo_json, is_quiet, say, style, warn
+from drio_tui.cli.common import effective_options, handle_errors, profile_option, run
+from drio_tui.cli.output import echo, echo_json, info, is_quiet, style, warn
 from drio_tui.text import duration, one_line
 
 if TYPE_CHECKING:
@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from drio_tui.settings import Settings
 
 _PASTE_SECONDS = 0.15
-_NEEDED = frozenset({"url", "paste", "paste-refused", "still-waiting", "problem"})
+"""Pause after which pasted lines are taken as complete."""
+
+_PRINTED_WHEN_QUIET = frozenset({"url", "paste", "paste-refused", "still-waiting", "problem"})
+"""The events that the user needs in order to sign in or out."""
+
+Notify = Callable[[str, str], None]
+"""Prints an event on stderr: its name and its text."""
+
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
 
 
@@ -50,7 +57,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors
     "--timeout", type=click.FloatRange(1, 3600), default=300, show_default=True, help="Seconds to wait for the browser."
 )
 @_json
-@guarded
+@handle_errors
 def login(
     profile: str | None,
     base_url: str | None,
@@ -69,46 +76,46 @@ def login(
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.token_store import Vault
 
-    wanted = inherited(profile, base_url, sandbox)
+    options = effective_options(profile, base_url, sandbox)
     profiles = Profiles.load()
-    narrate = _narrator(as_json)
-    url = _sandbox_url(wanted["data_dir"], narrate) if wanted["sandbox"] else wanted["base_url"]
-    chosen = profiles.resolve(wanted["profile"], url, new=True)
+    notify = _notifier(as_json)
+    url = _sandbox_url(options["data_dir"], notify) if options["sandbox"] else options["base_url"]
+    chosen = profiles.resolve(options["profile"], url, new=True)
     chosen = replace(chosen, pinned_file=insecure_storage or chosen.pinned_file)
-    insecure = insecure_storage or _settings(narrate).insecure_storage
-    _flush(profiles, narrate)
+    insecure = insecure_storage or _load_settings(notify).insecure_storage
+    _notify_of_profile_notices(profiles, notify)
     if os.environ.get(TOKEN_VARIABLE):
-        narrate("notice", f"{TOKEN_VARIABLE} is set and overrides this sign-in until you unset it.")
+        notify("notice", f"{TOKEN_VARIABLE} is set and overrides this sign-in until you unset it.")
 
     async def work() -> SignInResult:
         sign_in = SignInFlow(
             chosen,
-            store=Vault(insecure=insecure, notice=lambda text: narrate("notice", text)),
+            store=Vault(insecure=insecure, notice=lambda text: notify("notice", text)),
             profiles=profiles,
-            on_event=lambda event: _show(event, narrate, as_json),
+            on_event=lambda event: _notify_of_event(event, notify, as_json),
             open_browser=not no_browser,
             timeout=timeout,
             client_id=client_id,
             register_again=register_again,
-            scopes=_scopes(scope),
+            scopes=_parse_scopes(scope),
         )
-        with _pasting(sign_in, narrate, piped=no_browser):
+        with _accept_pasted_url(sign_in, notify, piped=no_browser):
             return await sign_in.run()
 
-    done = run(work())
+    result = run(work())
     if as_json:
-        echo_json(_signed_in_json(done))
+        echo_json(_result_as_dict(result))
         return
-    kept = done.profile
-    echo(f"Signed in to {one_line(kept.host)} as {one_line(done.account.label or '-')} (profile {kept.name}).")
+    stored = result.profile
+    echo(f"Signed in to {one_line(stored.host)} as {one_line(result.account.label or '-')} (profile {stored.name}).")
 
 
 @click.command()
 @profile_option
-@click.option("--all", "everyone", is_flag=True, help="Every profile.")
+@click.option("--all", "all_profiles", is_flag=True, help="Every profile.")
 @_json
-@guarded
-def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
+@handle_errors
+def logout(profile: str | None, all_profiles: bool, as_json: bool) -> None:
     """Sign out: revoke the tokens at the server and forget them here."""
     from drio_tui.api.errors import DrioError, UsageError
     from drio_tui.auth.bearer import TOKEN_VARIABLE
@@ -118,50 +125,51 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
     from drio_tui.auth.token_store import Vault
     from drio_tui.cli import completing
 
-    narrate = _narrator(as_json)
+    notify = _notifier(as_json)
     profiles = Profiles.load()
-    _flush(profiles, narrate)
-    name = inherited(profile, None, False)["profile"]
-    if everyone:
-        leaving = list(profiles)
+    _notify_of_profile_notices(profiles, notify)
+    name = effective_options(profile, None, False)["profile"]
+    if all_profiles:
+        chosen = list(profiles)
     elif name is not None:
-        found = profiles.get(name)
-        if found is None:
+        named = profiles.get(name)
+        if named is None:
             raise UsageError(f"There is no profile {name}.", hint="`drio-tui status` lists them.")
-        leaving = [found]
+        chosen = [named]
     else:
-        leaving = [profiles.current] if profiles.current is not None else []
+        chosen = [profiles.current] if profiles.current is not None else []
     failures: list[DrioError] = []
 
     async def work() -> list[SignedOutResult]:
-        store = Vault(notice=lambda text: narrate("notice", text))
+        store = Vault(notice=lambda text: notify("notice", text))
         results = []
-        for one in leaving:
+        for chosen_profile in chosen:
             try:
-                results.append(await log_out(one, store, profiles))
-            except StoreFailed as failure:  # the others are still signed out
-                failures.append(failure)
+                results.append(await log_out(chosen_profile, store, profiles))
+            except StoreFailed as error:  # the other profiles are still signed out
+                failures.append(error)
         return results
 
     results = run(work())
-    completing.forget()  # the names of apps are as private as the account
+    completing.clear_cache()  # it holds the names of the account's apps
     for result in results:
         if result.problem:
-            narrate("problem", result.problem)
+            notify("problem", result.problem)
         if not as_json:
-            what = "Signed out of" if result.was_signed_in else "Was not signed in to"
+            outcome = "Signed out of" if result.was_signed_in else "Was not signed in to"
             tokens = "token" if result.copies == 1 else f"{result.copies} tokens"
             revoked = f", {tokens} revoked" if result.revoked else ""
-            echo(f"{what} {one_line(result.profile.host)} (profile {result.profile.name}{revoked}).")
-    if not leaving and not as_json:
-        say("Nobody is signed in.")
+            echo(f"{outcome} {one_line(result.profile.host)} (profile {result.profile.name}{revoked}).")
+    if not chosen and not as_json:
+        info("Nobody is signed in.")
     if os.environ.get(TOKEN_VARIABLE):
-        narrate("notice", f"{TOKEN_VARIABLE} is still set; only you can unset it.")
+        notify("notice", f"{TOKEN_VARIABLE} is still set; only you can unset it.")
     if as_json:
         echo_json(
             {
                 "profiles": [
-                    {"profile": r.profile.name, "wasSignedIn": r.was_signed_in, "revoked": r.revoked} for r in results
+                    {"profile": result.profile.name, "wasSignedIn": result.was_signed_in, "revoked": result.revoked}
+                    for result in results
                 ]
             }
         )
@@ -174,32 +182,35 @@ def logout(profile: str | None, everyone: bool, as_json: bool) -> None:
     "not run, 2 usage, 4 signed out."
 )
 @profile_option
-@click.option("--sandbox", is_flag=True, help="Say whether the local sandbox runs, and where.")
+@click.option("--sandbox", is_flag=True, help="Show whether the local sandbox runs, and where.")
 @_json
-@guarded
+@handle_errors
 def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
-    """Say which profile, host and account are in use, where the token is kept and when it expires."""
+    """Show which profile, host and account are in use, where the token is kept and when it expires."""
     from drio_tui.api.errors import SignInRequired, UsageError
     from drio_tui.auth.profiles import Profiles
     from drio_tui.auth.token_store import Vault
 
-    narrate = _narrator(as_json)
-    insecure = _settings(narrate).insecure_storage
-    wanted = inherited(profile, None, sandbox)
-    if wanted["sandbox"]:
-        if wanted["profile"]:
+    notify = _notifier(as_json)
+    insecure = _load_settings(notify).insecure_storage
+    options = effective_options(profile, None, sandbox)
+    if options["sandbox"]:
+        if options["profile"]:
             raise UsageError("--sandbox cannot be combined with --profile.")
-        raise SystemExit(_sandbox_status(wanted["data_dir"], as_json))
+        raise SystemExit(_print_sandbox_status(options["data_dir"], as_json))
     profiles = Profiles.load()
-    _flush(profiles, narrate)
-    chosen = profiles.resolve(wanted["profile"])
-    shown = list(profiles) if wanted["profile"] is None else []
+    _notify_of_profile_notices(profiles, notify)
+    chosen = profiles.resolve(options["profile"])
+    shown = list(profiles) if options["profile"] is None else []
     if chosen not in shown:
         shown = [*shown, chosen]
 
     async def work() -> list[dict[str, Any]]:
-        store = Vault(insecure=insecure, notice=lambda text: narrate("notice", text))
-        return [await _state(one, store, is_current=one.name == chosen.name) for one in shown]
+        store = Vault(insecure=insecure, notice=lambda text: notify("notice", text))
+        return [
+            await _profile_state(shown_profile, store, is_current=shown_profile.name == chosen.name)
+            for shown_profile in shown
+        ]
 
     states = run(work())
     current = next(state for state in states if state["current"])
@@ -207,7 +218,7 @@ def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
         echo_json(current | {"profiles": states})
     else:
         for state in states:
-            _print_state(state)
+            _print_profile_state(state)
     if not current["signedIn"]:
         raise SystemExit(1 if current.get("problem") else SignInRequired.exit_code)
 
@@ -215,29 +226,32 @@ def status(profile: str | None, sandbox: bool, as_json: bool) -> None:
 # --- status --------------------------------------------------------------------------------------
 
 
-async def _state(profile: Profile, store: Vault, *, is_current: bool) -> dict[str, Any]:
-    """One profile as data. Never a secret, never the network."""
+async def _profile_state(profile: Profile, store: Vault, *, is_current: bool) -> dict[str, Any]:
+    """Return the state of a profile for `--json`, without secrets; no request is sent."""
     from drio_tui.auth.bearer import token_from_environment
     from drio_tui.auth.errors import StoreFailed
 
     problem = None
-    given = token_from_environment() if is_current else None
+    from_environment = token_from_environment() if is_current else None
     try:
-        tokens = await store.load(profile) if given is None else None
-        place, label = await store.place(profile) if given is None else ("", "the environment, never stored")
-    except StoreFailed as failure:
-        tokens, place, label, problem = None, "", "unreadable", failure.message
+        if from_environment is None:
+            tokens = await store.load(profile)
+            place, label = await store.place(profile)
+        else:
+            tokens, place, label = None, "", "the environment, never stored"
+    except StoreFailed as error:
+        tokens, place, label, problem = None, "", "unreadable", error.message
     expires = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.expires_at else None
     expired = bool(expires and expires <= datetime.now(UTC))
-    over = expired and tokens is not None and not tokens.refresh_token
+    unusable = expired and tokens is not None and not tokens.refresh_token
     state: dict[str, Any] = {
         "profile": profile.name,
         "current": is_current,
         "baseUrl": profile.base_url,
         "host": profile.host,
-        "account": profile.account if given is None else None,
-        "signedIn": (tokens is not None and not over) or given is not None,
-        "source": given.source if given else ("sign-in" if tokens else None),
+        "account": profile.account if from_environment is None else None,
+        "signedIn": (tokens is not None and not unusable) or from_environment is not None,
+        "source": from_environment.source if from_environment else ("sign-in" if tokens else None),
         "tokenStore": place or None,
         "store": label,
         "expiresAt": expires.isoformat(timespec="seconds").replace("+00:00", "Z") if expires else None,
@@ -250,9 +264,9 @@ async def _state(profile: Profile, store: Vault, *, is_current: bool) -> dict[st
     return state
 
 
-def _sandbox_status(data_dir: str | None, as_json: bool) -> int:
-    """Print whether the sandbox runs; gives the exit code."""
-    running = _sandbox_running(data_dir)
+def _print_sandbox_status(data_dir: str | None, as_json: bool) -> int:
+    """Print whether the sandbox runs and return the exit code."""
+    running = _find_sandbox(data_dir)
     url = running.base_url if running else None
     if as_json:
         echo_json({"profile": "sandbox", "current": True, "baseUrl": url, "signedIn": running is not None})
@@ -263,161 +277,162 @@ def _sandbox_status(data_dir: str | None, as_json: bool) -> int:
     return 0 if running else 1
 
 
-def _print_state(state: dict[str, Any]) -> None:
+def _print_profile_state(state: dict[str, Any]) -> None:
     mark = "*" if state["current"] else " "
     echo(f"{mark} ", style(one_line(state["profile"]), bold=True))
     if state["source"] == "sign-in" or state["account"]:
-        who = state["account"] or "unknown account"
+        account = state["account"] or "unknown account"
     else:
-        who = "whoever the token belongs to" if state["signedIn"] else "nobody"
-    rows = [("host", state["host"]), ("account", who)]
+        account = "whoever the token belongs to" if state["signedIn"] else "nobody"
+    rows = [("host", state["host"]), ("account", account)]
     if not state["signedIn"]:
         rows.append(("state", state.get("problem") or "signed out"))
         rows.append(("storage", state["store"]))
     else:
         rows.append(("token from", "DRIO_TOKEN (overrides sign-ins)" if state["source"] != "sign-in" else "sign-in"))
         rows.append(("kept in", state["store"]))
-        rows.append(("expires", _expiry(state)))
+        rows.append(("expires", _expiry_text(state)))
     for name, value in rows:
         echo(f"    {name:<13}{one_line(value)}")
 
 
-def _expiry(state: dict[str, Any]) -> str:
+def _expiry_text(state: dict[str, Any]) -> str:
     if state["expiresAt"] is None:
         return "not known"
-    renewal = "renewed by itself" if state["refreshable"] else "then sign in again"
-    return f"{state['expiresAt']}{' (over)' if state['expired'] else ''}, {renewal}"
+    renewal = "renewed automatically" if state["refreshable"] else "then sign in again"
+    return f"{state['expiresAt']}{' (expired)' if state['expired'] else ''}, {renewal}"
 
 
 # --- login ---------------------------------------------------------------------------------------
 
 
-def _scopes(given: tuple[str, ...]) -> tuple[str, ...]:
-    """The scopes of `--scope`, each given alone or several in one text. Raises `UsageError`."""
+def _parse_scopes(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the scopes of all `--scope` options, each of which may hold several. Raises `UsageError`."""
     from drio_tui.api.errors import UsageError
     from drio_tui.auth.www_authenticate import scopes
 
-    text = " ".join(given)
-    found = scopes(text)
-    if set(found) != set(text.split()) or (given and not found):
+    text = " ".join(values)
+    parsed = scopes(text)
+    if set(parsed) != set(text.split()) or (values and not parsed):
         raise UsageError(f"{one_line(text, 80)} cannot be a scope.", hint="For example --scope openid --scope email.")
-    return found
+    return parsed
 
 
-def _signed_in_json(done: SignInResult) -> dict[str, Any]:
-    expires = done.tokens.expires_at
+def _result_as_dict(result: SignInResult) -> dict[str, Any]:
+    expires = result.tokens.expires_at
     return {
-        "profile": done.profile.name,
-        "baseUrl": done.profile.base_url,
-        "host": done.profile.host,
-        "account": done.account.label,
-        "tokenStore": done.profile.token_store,
-        "store": done.place,
+        "profile": result.profile.name,
+        "baseUrl": result.profile.base_url,
+        "host": result.profile.host,
+        "account": result.account.label,
+        "tokenStore": result.profile.token_store,
+        "store": result.place,
         "expiresAt": datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         if expires
         else None,
-        "scopes": done.tokens.scope.split(),
-        "missingScopes": list(done.missing_scopes),
+        "scopes": result.tokens.scope.split(),
+        "missingScopes": list(result.missing_scopes),
     }
 
 
-def _sandbox_running(data_dir: str | None) -> RunningSandbox | None:
+def _find_sandbox(data_dir: str | None) -> RunningSandbox | None:
     from drio_tui.launcher import data_folder, find_running
 
     return find_running(data_folder(data_dir))
 
 
-def _sandbox_url(data_dir: str | None, narrate: Callable[[str, str], None]) -> str:
+def _sandbox_url(data_dir: str | None, notify: Notify) -> str:
     from drio_tui.launcher import ensure_sandbox
 
-    return run(ensure_sandbox(data_dir, on_line=lambda text: narrate("notice", text))).base_url
+    return run(ensure_sandbox(data_dir, on_line=lambda text: notify("notice", text))).base_url
 
 
-def _settings(narrate: Callable[[str, str], None]) -> Settings:
-    """The settings in force, with what is wrong with them told: none may fall out of force unseen."""
+def _load_settings(notify: Notify) -> Settings:
+    """Load the settings and print what is wrong with them, so that no setting is ignored silently."""
     from drio_tui.settings import Settings
 
     settings = Settings.load()
     for problem in settings.problems:
-        narrate("notice", problem)
+        notify("notice", problem)
     return settings
 
 
-def _narrator(as_json: bool) -> Callable[[str, str], None]:
-    """Tell `(event, text)` on stderr; with `--quiet` only what signing in or out cannot do without."""
+def _notifier(as_json: bool) -> Notify:
+    """Return a function that prints an event on stderr; with `--quiet` only those of `_PRINTED_WHEN_QUIET`."""
 
-    def narrate(event: str, text: str) -> None:
-        if is_quiet() and event not in _NEEDED:
+    def notify(event: str, text: str) -> None:
+        if is_quiet() and event not in _PRINTED_WHEN_QUIET:
             return
         if as_json:
             echo_json({"event": event, "text": text}, compact=True, err=True)
         else:
             warn(text)
 
-    return narrate
+    return notify
 
 
-def _flush(profiles: Profiles, narrate: Callable[[str, str], None]) -> None:
+def _notify_of_profile_notices(profiles: Profiles, notify: Notify) -> None:
     while profiles.notices:
-        narrate("notice", profiles.notices.pop(0))
+        notify("notice", profiles.notices.pop(0))
 
 
-def _show(event: Event, narrate: Callable[[str, str], None], as_json: bool) -> None:
+def _notify_of_event(event: Event, notify: Notify, as_json: bool) -> None:
     from drio_tui.auth import events
 
     match event:
         case events.StepStarted(text=text) if not as_json:
-            narrate("step", f"{text} …")
+            notify("step", f"{text} …")
         case events.UrlReady(url=url):
-            narrate("url", url if as_json else f"\nOpen this address in a browser:\n\n  {url}\n")
+            notify("url", url if as_json else f"\nOpen this address in a browser:\n\n  {url}\n")
         case events.PasteOffered(reason=reason):
-            narrate("paste", f"{reason}. After allowing access, paste the address of the last page here.")
+            notify("paste", f"{reason}. After allowing access, paste the address of the last page here.")
         case events.Waiting(timeout=seconds) if not as_json:
-            narrate("waiting", f"Waiting up to {duration(seconds)}. The last page's address can be pasted here.")
+            notify("waiting", f"Waiting up to {duration(seconds)}. The last page's address can be pasted here.")
         case events.StillWaiting():
-            narrate(
+            notify(
                 "still-waiting",
                 "Nothing has come back yet. If the browser shows an error page such as invalid_client, "
                 "stop with Ctrl+C and run `drio-tui login --register-again`.",
             )
         case events.Notice(text=text):
-            narrate("notice", text)
+            notify("notice", text)
         case _:
             pass
 
 
 @contextlib.contextmanager
-def _pasting(sign_in: SignInFlow, narrate: Callable[[str, str], None], *, piped: bool) -> Iterator[None]:
-    """Hand every line typed while the block runs to the sign-in; end of input just ends the listening.
+def _accept_pasted_url(sign_in: SignInFlow, notify: Notify, *, piped: bool) -> Iterator[None]:
+    """Pass the lines typed on stdin while the block runs to the sign-in; at the end of input, stop reading.
 
-    A pipe is read only when the person asked for pasting, so that `login` in a script's loop eats nothing.
+    A pipe is read only with `piped` (--no-browser), so that `login` in the loop of a script does not consume the
+    script's input.
     """
     from drio_tui.auth.errors import PasteRefused
 
     try:
         handle = sys.stdin.fileno()
         mode = os.fstat(handle).st_mode
-        wanted = os.isatty(handle) or (piped and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)))
-    except (OSError, ValueError, AttributeError):  # no stdin at all
-        wanted = False
-    if not wanted or sys.platform == "win32":
+        readable = os.isatty(handle) or (piped and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)))
+    except (OSError, ValueError, AttributeError):  # there is no stdin
+        readable = False
+    if not readable or sys.platform == "win32":
         yield
         return
     loop = asyncio.get_running_loop()
     buffer = bytearray()
     flush: asyncio.TimerHandle | None = None
 
-    def take() -> None:
+    def paste_buffer() -> None:
         text = buffer.decode("utf-8", "replace").strip()
         buffer.clear()
         if not text:
             return
         try:
             sign_in.paste(text)
-        except PasteRefused as refusal:
-            narrate("paste-refused", f"{refusal.title}: {refusal.message} {refusal.hint}".strip())
+        except PasteRefused as error:
+            notify("paste-refused", f"{error.title}: {error.message} {error.hint}".strip())
 
-    def readable() -> None:
+    def on_readable() -> None:
         nonlocal flush
         try:
             data = os.read(handle, 65536)
@@ -429,15 +444,15 @@ def _pasting(sign_in: SignInFlow, narrate: Callable[[str, str], None], *, piped:
             flush.cancel()
         if not data:
             loop.remove_reader(handle)
-            take()
+            paste_buffer()
             return
         buffer.extend(data)
-        if b"\n" in data:  # an address that was wrapped arrives as several lines at once
-            flush = loop.call_later(_PASTE_SECONDS, take)
+        if b"\n" in data:  # a URL that the terminal wrapped may arrive as several lines
+            flush = loop.call_later(_PASTE_SECONDS, paste_buffer)
 
     try:
-        loop.add_reader(handle, readable)
-    except (OSError, NotImplementedError):  # a kind of input that cannot be watched
+        loop.add_reader(handle, on_readable)
+    except (OSError, NotImplementedError):  # stdin is of a kind that the event loop cannot watch
         yield
         return
     try:

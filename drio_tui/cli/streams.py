@@ -1,4 +1,4 @@
-"""The standard streams: closed ones, characters they cannot take, and a status that does not depend on them."""
+"""Standard streams that are closed or cannot be written, and an exit status that is right in spite of that."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _closed: set[str] = set()
 
 
 def prepare() -> None:
-    """Make the standard streams safe to use; to be called first. Ends the process where stdout is closed.
+    """Open closed standard streams on the null device; to be called first. Exits with 1 if stdout is closed.
 
-    A number that is free would be given to the next file that is opened, so that what is printed, or read by a
-    child process, would be that file's: closed streams are replaced by the null device.
+    The operating system would use the file descriptor of a closed stream for the next file that is opened: output, or
+    the input of a child process, would then go to or come from that file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -22,33 +22,33 @@ def prepare() -> None:
             if handle != number:
                 os.close(handle)
     if "stderr" in _closed:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - used until the end
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - used until the process exits
     if "stdout" in _closed:
-        os._exit(1)  # a command whose output cannot be printed is not run
+        os._exit(1)  # do not run a command whose output cannot be printed
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:  # a character that the terminal's encoding lacks is written as `\u2026`
+        if reconfigure:  # write a character that the terminal's encoding lacks as an escape such as `\u2026`
             reconfigure(errors="backslashreplace")
 
 
 def exit_if_closed(*names: str) -> None:
-    """End with status 1, quietly, where one of these streams was closed when the program started."""
+    """Exit with status 1, without a message, if one of these streams was closed when the program started."""
     if _closed.intersection(names):
         raise SystemExit(1)
 
 
-def can_ask() -> bool:
-    """Whether a person can be asked on stderr and answer on stdin. Ends the program where one of them is closed."""
+def can_prompt() -> bool:
+    """Return whether stdin is a terminal, so that the user can be asked. Exits with 1 if stdin or stderr is closed."""
     exit_if_closed("stdin", "stderr")
     return sys.stdin.isatty()
 
 
-def leave(status: int, *, finalize: bool = True) -> NoReturn:
-    """Exit with `status`; 1 (141 for a reader that went away) where what was to be printed could not be.
+def exit_process(status: int, *, finalize: bool = True) -> NoReturn:
+    """Exit with `status`, or with 1 if the output could not be written (141, as for SIGPIPE, if the pipe is closed).
 
-    Python flushes the streams once more when it ends, and exits with 120 where that fails: what cannot be
-    written by now is given to the null device. Without `finalize` the process ends at once: while Python
-    takes itself down, signals are at their defaults again, and Ctrl+C changes the status.
+    Python flushes the streams again at exit, and exits with 120 if that fails; therefore a stream that cannot be
+    flushed is redirected to the null device. Without `finalize` the interpreter is not finalized: during finalization
+    signal handlers are the default ones again, so that Ctrl+C would change the status.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -57,23 +57,23 @@ def leave(status: int, *, finalize: bool = True) -> NoReturn:
             _discard(stream)
             if stream is sys.stdout and status == 0:
                 status = 141 if isinstance(error, BrokenPipeError) else 1
-                complain(error)
+                report_write_error(error)
     if not finalize:
         os._exit(status)
     sys.exit(status)
 
 
-def leave_at_once(status: int) -> NoReturn:
-    """Exit with `status` without writing what is left."""
+def exit_immediately(status: int) -> NoReturn:
+    """Exit with `status` without flushing the streams."""
     for stream in (sys.stdout, sys.stderr):
         _discard(stream)
     os._exit(status)
 
 
-def complain(error: Exception) -> None:
-    """Say on stderr that a stream could not be written; a reader that went away is no error."""
+def report_write_error(error: Exception) -> None:
+    """Report on stderr that a stream could not be written; a closed pipe is not an error."""
     if not isinstance(error, BrokenPipeError):
-        from drio_tui.storage.files import reason_of  # a full disk is rare
+        from drio_tui.storage.files import reason_of  # needed only in the rare case of a full disk
 
         try:
             os.write(2, f"error: {reason_of(error)}\n".encode(errors="backslashreplace"))
@@ -82,9 +82,10 @@ def complain(error: Exception) -> None:
 
 
 def _discard(stream: object) -> None:
+    """Redirect a stream to the null device, if it has a file descriptor."""
     null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(null, stream.fileno())  # type: ignore[attr-defined] # a stream of any kind, or none
+        os.dup2(null, stream.fileno())  # type: ignore[attr-defined] # any object, or None
     except (OSError, ValueError, AttributeError):
         return
     finally:

@@ -1,4 +1,4 @@
-"""Opening the program: the checks that belong before the screen is taken."""
+"""Opening the TUI, after the checks whose errors have to be printed before it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from drio_tui.cli.common import DATA_ALONE
-from drio_tui.cli.streams import exit_if_closed, leave
+from drio_tui.cli.common import DATA_NEEDS_SANDBOX
+from drio_tui.cli.streams import exit_if_closed, exit_process
 from drio_tui.ui.app.launch import refusal, run_tui
 from drio_tui.ui.base.launch_options import LaunchOptions
 
@@ -21,9 +21,9 @@ def start(
     read_only: bool,
     new: tuple[str, str] | None = None,
 ) -> None:
-    """Run the TUI with the command line's options; exits with 2 where there is no terminal to run in."""
+    """Run the TUI with the command line's options and exit. Raises `click.UsageError` if there is no terminal."""
     if data and not sandbox:
-        raise click.UsageError(DATA_ALONE)
+        raise click.UsageError(DATA_NEEDS_SANDBOX)
     exit_if_closed("stdin", "stdout", "stderr")
     reason = refusal()
     if reason:
@@ -36,4 +36,4 @@ def start(
         data_dir=Path(data) if data else None,
         new=new,
     )
-    leave(run_tui(options), finalize=False)
+    exit_process(run_tui(options), finalize=False)

@@ -71,7 +71,7 @@ async def test_login_status_logout(world: World, browser: dict[str, str]) -> Non
     assert "file store" in login.err
     status = await drio("status")
     assert status.code == 0
-    for word in ("ada@example.com", world.api.origin[7:], "file store", "renewed by itself"):
+    for word in ("ada@example.com", world.api.origin[7:], "file store", "renewed automatically"):
         assert word in status.out
     state = (await drio("status", "--json")).json
     assert state["signedIn"] is True

@@ -1,4 +1,4 @@
-"""Commands as a script meets them: a process of their own, its output and its exit code."""
+"""Fixtures that run commands in a separate process, as a script does."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.sandbox_fixtures import Process
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What a command left behind."""
+class CommandResult:
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -31,16 +31,16 @@ class Ran:
         return json.loads(self.err.strip().splitlines()[-1])["error"]
 
 
-Runner = Callable[..., Ran]
+Runner = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def drio() -> Runner:
-    """Run `drio-tui` with arguments; `env` adds to the environment, `stdin` is what it reads."""
+    """Run `drio-tui` with arguments; `env` adds to the environment, `stdin` is its input."""
 
-    def run(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Ran:
-        done = preloaded.run(*arguments, env=env, input=stdin, encoding="utf-8", errors="surrogateescape")
-        return Ran(done.returncode, done.stdout, done.stderr)
+    def run(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> CommandResult:
+        completed = preloaded.run(*arguments, env=env, input=stdin, encoding="utf-8", errors="surrogateescape")
+        return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
     return run
 
@@ -49,8 +49,8 @@ def drio() -> Runner:
 def on_sandbox(drio: Runner, sandbox_process: Process) -> Runner:
     """Run `drio-tui` against the shared sandbox as its local user."""
 
-    def run(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Ran:
-        ours = {"DRIO_TOKEN": sandbox_process.token}
-        return drio(*arguments, "--base-url", sandbox_process.base_url, env=ours | (env or {}), stdin=stdin)
+    def run(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> CommandResult:
+        token = {"DRIO_TOKEN": sandbox_process.token}
+        return drio(*arguments, "--base-url", sandbox_process.base_url, env=token | (env or {}), stdin=stdin)
 
     return run

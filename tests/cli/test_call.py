@@ -1,4 +1,4 @@
-"""`call`: tools run from a script; stdout is the result, secrets are never arguments."""
+"""`call`: run a tool; the result is on stdout, secrets are never arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from drio_tui.api.errors import UsageError
-from drio_tui.cli.call import _arguments
+from drio_tui.cli.call import _parse_arguments
 from tests.cli.conftest import Runner
 from tests.sandbox_fixtures import Process
 
@@ -29,12 +29,12 @@ def desk(sandbox_process: Process) -> str:
 
 
 class Upstream(BaseHTTPRequestHandler):
-    """Says what it was sent."""
+    """Returns the key and the body of each request."""
 
     def do_POST(self) -> None:
         length = int(self.headers.get("content-length", "0"))
-        told = {"key": self.headers.get("x-api-key"), "body": json.loads(self.rfile.read(length) or b"null")}
-        data = json.dumps(told).encode()
+        request = {"key": self.headers.get("x-api-key"), "body": json.loads(self.rfile.read(length) or b"null")}
+        data = json.dumps(request).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
@@ -42,51 +42,54 @@ class Upstream(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_arguments: Any) -> None:
-        """Nothing on stderr."""
+        """Log nothing on stderr."""
 
 
 @pytest.fixture(scope="module")
 def own(sandbox_process: Process) -> Iterator[str]:
-    """The slug of an app whose upstream is a server of this test, which wants a key."""
+    """The slug of an app whose upstream is a server of this test, which requires a key."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     Thread(target=server.serve_forever, daemon=True).start()
     slug = f"own-{uuid.uuid4().hex[:8]}"
     with sandbox_process.client() as client:
 
-        def make(path: str, /, **body: Any) -> dict[str, Any]:
-            (made,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
-            return dict(made)
+        def create(path: str, /, **body: Any) -> dict[str, Any]:
+            (resource,) = client.post(f"/api/v1/apps{path}", json=body).raise_for_status().json().values()
+            return dict(resource)
 
-        app = make("", templateId="blank", name="Own", slug=slug)["id"]
-        auth = make(f"/{app}/auth", name="Key", providerKey="api-key", config={"name": "X-Api-Key", "apiKey": "kept"})
+        app = create("", templateId="blank", name="Own", slug=slug)["id"]
+        auth = create(f"/{app}/auth", name="Key", providerKey="api-key", config={"name": "X-Api-Key", "apiKey": "kept"})
         url = f"http://127.0.0.1:{server.server_port}"
-        integration = make(f"/{app}/integrations", name="API", baseUrl=url, authId=auth["id"])["id"]
-        operation = make(f"/{app}/integrations/{integration}/operations", name="Send", method="POST", path="/send",
-                         inputSchema={"properties": {"text": {"type": "string"}}})["id"]  # fmt: skip
+        integration = create(f"/{app}/integrations", name="API", baseUrl=url, authId=auth["id"])["id"]
+        operation = create(f"/{app}/integrations/{integration}/operations", name="Send", method="POST", path="/send",
+                           inputSchema={"properties": {"text": {"type": "string"}}})["id"]  # fmt: skip
         binding = {"type": "integration_operation", "integrationOperationId": operation}
-        make(f"/{app}/tools", name="Send It", key="send-it", binding=binding)
+        create(f"/{app}/tools", name="Send It", key="send-it", binding=binding)
     yield slug
     server.shutdown()
     server.server_close()
 
 
 class OtherDrio(BaseHTTPRequestHandler):
-    """A drio on this machine that is not the sandbox: it has the documented routes only. `texts` are replaced."""
+    """A proxy that has the documented routes of the sandbox only, as another drio on this machine would.
 
-    behind: Process
+    `texts` are replaced in its responses, `paths` are those that were requested.
+    """
+
+    upstream: Process
     texts: dict[str, str]
-    asked: list[str]
+    paths: list[str]
 
-    def _pass_on(self) -> None:
-        self.asked.append(self.path)
+    def _forward(self) -> None:
+        self.paths.append(self.path)
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         if self.path.startswith("/sandbox/"):
             status, data = 404, b'{"error": {"code": "not_found", "message": "No such route.", "details": null}}'
         else:
-            sent = {name: self.headers[name] for name in ("authorization", "content-type") if name in self.headers}
-            with self.behind.client() as client:
-                answer = client.request(self.command, self.path, content=body, headers=sent)
-            status, text = answer.status_code, answer.text
+            headers = {name: self.headers[name] for name in ("authorization", "content-type") if name in self.headers}
+            with self.upstream.client() as client:
+                response = client.request(self.command, self.path, content=body, headers=headers)
+            status, text = response.status_code, response.text
             for old, new in self.texts.items():
                 text = text.replace(old, new)
             data = text.encode()
@@ -96,36 +99,36 @@ class OtherDrio(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = _pass_on
+    do_GET = do_POST = _forward
 
     def log_message(self, *_arguments: Any) -> None:
-        """Nothing on stderr."""
+        """Log nothing on stderr."""
 
 
 @pytest.fixture
 def other_drio(sandbox_process: Process) -> Iterator[tuple[str, type[OtherDrio]]]:
-    """Its address, and its class with `texts` and `asked`."""
-    kind = type("Handler", (OtherDrio,), {"behind": sandbox_process, "texts": {}, "asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    """Its URL, and its class with `texts` and `paths`."""
+    handler = type("Handler", (OtherDrio,), {"upstream": sandbox_process, "texts": {}, "paths": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", kind
+    yield f"http://127.0.0.1:{server.server_port}", handler
     server.shutdown()
     server.server_close()
 
 
-def test_a_local_drio_that_is_not_the_sandbox_is_not_asked_for_the_sandbox_s_routes(
+def test_call_requests_no_sandbox_routes_from_another_local_drio(
     drio: Runner, own: str, sandbox_process: Process, other_drio: tuple[str, type[OtherDrio]]
 ) -> None:
-    address, kind = other_drio
+    url, handler = other_drio
     env = {"DRIO_TOKEN": sandbox_process.token, "DRIO_UPSTREAM_SECRET": "typed"}
     call = ("call", own, "send-it", "--args", '{"text": "hi"}', "--yes", "--allow-private")
-    done = drio(*call, "--base-url", address, env=env)
-    assert done.code == 0, done.err
-    assert done.json["body"] == {"text": "hi"}
-    assert not [path for path in kind.asked if path.startswith("/sandbox/")]
-    own_sandbox = drio(*call[:-1], "--base-url", sandbox_process.base_url, env=env)
-    assert "127.0.0.1" in own_sandbox.err, "the sandbox runs it itself, and does not call this machine"
-    assert own_sandbox.code == 1
+    result = drio(*call, "--base-url", url, env=env)
+    assert result.code == 0, result.err
+    assert result.json["body"] == {"text": "hi"}
+    assert not [path for path in handler.paths if path.startswith("/sandbox/")]
+    in_sandbox = drio(*call[:-1], "--base-url", sandbox_process.base_url, env=env)
+    assert "127.0.0.1" in in_sandbox.err, "the sandbox runs the tool, and refuses to call this machine"
+    assert in_sandbox.code == 1
 
 
 @pytest.mark.parametrize(
@@ -137,42 +140,42 @@ def test_a_local_drio_that_is_not_the_sandbox_is_not_asked_for_the_sandbox_s_rou
         ("http://a b/", "it holds spaces or control characters (http://a b/)"),
     ],
 )
-def test_a_base_url_that_is_no_web_address_is_refused_in_one_sentence(
+def test_invalid_base_url_of_an_integration_is_one_error_line(
     drio: Runner, own: str, sandbox_process: Process, other_drio: tuple[str, type[OtherDrio]], base_url: str, why: str
 ) -> None:
-    address, kind = other_drio
+    url, handler = other_drio
     with sandbox_process.client() as client:
         (app,) = [app for app in client.get("/api/v1/apps").json()["apps"] if app["slug"] == own]
         (api,) = client.get(f"/api/v1/apps/{app['id']}/integrations").json()["integrations"]
-    kind.texts = {api["baseUrl"]: base_url}
-    done = drio("call", own, "send-it", "--from-here", "--yes", "--base-url", address,
-                env={"DRIO_TOKEN": sandbox_process.token, "DRIO_UPSTREAM_SECRET": "typed"})  # fmt: skip
-    assert done.code == 1
-    assert done.err.splitlines()[:2] == [
+    handler.texts = {api["baseUrl"]: base_url}
+    result = drio("call", own, "send-it", "--from-here", "--yes", "--base-url", url,
+                  env={"DRIO_TOKEN": sandbox_process.token, "DRIO_UPSTREAM_SECRET": "typed"})  # fmt: skip
+    assert result.code == 1
+    assert result.err.splitlines()[:2] == [
         f"error: The tool cannot be run: the base URL of API cannot be called, since {why}",
         "Give the integration the address of its API.",
     ]
 
 
-def test_a_draft_s_result_is_on_stdout_and_everything_about_it_with_json(
+def test_call_prints_the_result_of_a_draft_and_the_whole_run_with_json(
     on_sandbox: Runner, desk: str, tmp_path: Path
 ) -> None:
-    done = on_sandbox("call", desk, "search-contacts", "--args", '{"q": "ada", "limit": 1}')
-    assert done.code == 0, done.err
-    assert done.json["results"][0]["name"] == "Ada Okafor"
+    result = on_sandbox("call", desk, "search-contacts", "--args", '{"q": "ada", "limit": 1}')
+    assert result.code == 0, result.err
+    assert result.json["results"][0]["name"] == "Ada Okafor"
     (tmp_path / "args.json").write_text('{"q": "ada"}')
-    whole = on_sandbox("call", desk, "Search Contacts", "--args", f"@{tmp_path / 'args.json'}", "--json").json
-    assert whole["ok"] is True
-    assert whole["request"]["url"].endswith("/contacts?q=ada")
-    assert whole["response"]["status"] == 200
-    assert whole["target"] == "sandbox"
-    assert whole["timing"]
-    shown = on_sandbox("call", desk, "search-contacts", "--args", "-", "--widget", stdin='{"q": "ada"}')
-    assert shown.out.splitlines()[0].split() == ["Name", "Email", "Company", "Plan"]
+    run = on_sandbox("call", desk, "Search Contacts", "--args", f"@{tmp_path / 'args.json'}", "--json").json
+    assert run["ok"] is True
+    assert run["request"]["url"].endswith("/contacts?q=ada")
+    assert run["response"]["status"] == 200
+    assert run["target"] == "sandbox"
+    assert run["timing"]
+    widget = on_sandbox("call", desk, "search-contacts", "--args", "-", "--widget", stdin='{"q": "ada"}')
+    assert widget.out.splitlines()[0].split() == ["Name", "Email", "Company", "Plan"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["search-contacts", "--args", "{"], 2, "not JSON"),
         (["search-contacts", "--args", '{"limit": 1000}'], 2, "limit may be at most 100"),
@@ -181,64 +184,62 @@ def test_a_draft_s_result_is_on_stdout_and_everything_about_it_with_json(
         (["show-contact", "--args", '{"contactId": "con_99999"}'], 1, "The upstream answered 404"),
     ],
 )
-def test_what_goes_wrong_says_so_with_the_right_exit_code(
-    on_sandbox: Runner, desk: str, arguments: list[str], code: int, said: str
+def test_call_errors_go_to_stderr_with_their_exit_code(
+    on_sandbox: Runner, desk: str, arguments: list[str], code: int, message: str
 ) -> None:
-    done = on_sandbox("call", desk, *arguments)
-    assert (done.code, said in done.err, done.out) == (code, True, ""), done.err
+    result = on_sandbox("call", desk, *arguments)
+    assert (result.code, message in result.err, result.out) == (code, True, ""), result.err
 
 
-def test_a_tool_that_changes_something_is_not_run_unasked(on_sandbox: Runner, own: str) -> None:
+def test_a_tool_that_is_not_read_only_needs_yes_without_a_terminal(on_sandbox: Runner, own: str) -> None:
     refused = on_sandbox("call", own, "send-it", "--args", '{"text": "hi"}')
     assert refused.code == 2
     assert "POST http://127.0.0.1" in refused.err
     assert "--yes" in refused.err
 
 
-def test_a_run_from_here_takes_its_secret_from_the_environment_and_shows_it_nowhere(
-    on_sandbox: Runner, own: str
-) -> None:
+def test_a_local_run_reads_its_secret_from_the_environment_and_never_prints_it(on_sandbox: Runner, own: str) -> None:
     arguments = ("call", own, "send-it", "--from-here", "--yes", "--args", '{"text": "hi"}')
-    unasked = on_sandbox(*arguments)
-    assert unasked.code == 2
-    assert "DRIO_UPSTREAM_SECRET" in unasked.err
+    without_secret = on_sandbox(*arguments)
+    assert without_secret.code == 2
+    assert "DRIO_UPSTREAM_SECRET" in without_secret.err
     env = {"DRIO_UPSTREAM_SECRET": "typed-secret"}
     private = on_sandbox(*arguments, env=env)
     assert private.code == 1
     assert "--allow-private" in private.err
-    done = on_sandbox(*arguments, "--allow-private", "--json", env=env)
-    assert done.code == 0, done.err
-    assert done.json["result"] == {"key": "••••••", "body": {"text": "hi"}}
-    assert "typed-secret" not in done.out + done.err + private.err
+    result = on_sandbox(*arguments, "--allow-private", "--json", env=env)
+    assert result.code == 0, result.err
+    assert result.json["result"] == {"key": "••••••", "body": {"text": "hi"}}
+    assert "typed-secret" not in result.out + result.err + private.err
 
 
-def test_read_only_runs_nothing_that_changes_something(on_sandbox: Runner, own: str, desk: str) -> None:
-    done = on_sandbox("--read-only", "call", own, "send-it", "--yes", "--args", "{}")
-    assert done.code == 2
-    assert "--read-only" in done.err
+def test_read_only_refuses_tools_that_are_not_read_only(on_sandbox: Runner, own: str, desk: str) -> None:
+    result = on_sandbox("--read-only", "call", own, "send-it", "--yes", "--args", "{}")
+    assert result.code == 2
+    assert "--read-only" in result.err
     assert on_sandbox("--read-only", "call", desk, "search-contacts").code == 0
 
 
-def test_arguments_of_other_bytes_than_text_are_refused(tmp_path: Path) -> None:
+def test_arguments_that_are_not_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "args.json").write_bytes(b'{"q": "\xff"}')
     with pytest.raises(UsageError, match="cannot be read"):
-        _arguments(f"@{tmp_path / 'args.json'}")
+        _parse_arguments(f"@{tmp_path / 'args.json'}")
     with pytest.raises(UsageError, match="cannot be read"):
-        _arguments("@a\x00b")
+        _parse_arguments("@a\x00b")
 
 
-def test_a_private_address_is_allowed_listed_and_revoked_while_the_sandbox_runs(
+def test_a_private_address_is_allowed_listed_and_revoked_in_a_running_sandbox(
     drio: Runner, on_sandbox: Runner, own: str, sandbox_process: Process
 ) -> None:
     data = ("--data", str(sandbox_process.data_dir))
     call = ("call", own, "send-it", "--args", '{"text": "hi"}', "--yes")
     refused = on_sandbox(*call)
-    found = re.search(r"run `drio-tui (sandbox allow --data \S+ (127\.0\.0\.1:\d+))`", refused.err)
-    assert found is not None, refused.err
-    host = found[2]
+    hint = re.search(r"run `drio-tui (sandbox allow --data \S+ (127\.0\.0\.1:\d+))`", refused.err)
+    assert hint is not None, refused.err
+    host = hint[2]
     warned = on_sandbox("check", own)
-    assert f"Allow it: `drio-tui {found[1]}`" in warned.out.replace("\n", " ")
-    allowed = drio(*found[1].split())
+    assert f"Allow it: `drio-tui {hint[1]}`" in warned.out.replace("\n", " ")
+    allowed = drio(*hint[1].split())
     assert (allowed.code, allowed.err.strip()) == (0, f"The sandbox may call {host}.")
     assert host in drio("sandbox", "allow", *data).out.splitlines()
     assert on_sandbox(*call).code == 0
@@ -251,13 +252,15 @@ def test_a_private_address_is_allowed_listed_and_revoked_while_the_sandbox_runs(
     assert "Nothing was revoked" in again.err
 
 
-def test_a_private_address_is_allowed_while_no_sandbox_runs(drio: Runner, tmp_path: Path) -> None:
+def test_a_private_address_is_allowed_listed_and_revoked_without_a_running_sandbox(
+    drio: Runner, tmp_path: Path
+) -> None:
     data = ("--data", str(tmp_path / "sandbox"))
     assert drio("sandbox", "allow", "localhost:8000", *data).code == 0
     assert drio("sandbox", "allow", *data).out.splitlines() == ["localhost:8000"]
     assert drio("sandbox", "allow", "localhost:8000", "--revoke", *data).code == 0
     assert drio("sandbox", "allow", *data).out == ""
-    for wrong, why in (("localhost", "names no port"), ("169.254.169.254:80", "is never called")):
-        refused = drio("sandbox", "allow", wrong, *data)
+    for host, reason in (("localhost", "names no port"), ("169.254.169.254:80", "is never called")):
+        refused = drio("sandbox", "allow", host, *data)
         assert refused.code == 2
-        assert why in refused.err
+        assert reason in refused.err

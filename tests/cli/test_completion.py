@@ -1,4 +1,4 @@
-"""Completion as a shell asks for it: names from a private cache, never a wait for a network."""
+"""Completion as a shell calls it: names come from a private cache, without waiting for the network."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ TOKEN = {"DRIO_TOKEN": "very-secret-token"}
 
 
 async def complete(*words: str, env: dict[str, str] | None = None, options: tuple[str, ...] = ()) -> list[str]:
-    """What is offered for the last word of `drio-tui` and `words`."""
-    asked = {"_DRIO_TUI_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(("drio-tui", *words))}
+    """Return the completions of the last word of `drio-tui WORDS`; `options` are those of the interpreter."""
+    variables = {"_DRIO_TUI_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(("drio-tui", *words))}
     process = await asyncio.create_subprocess_exec(
         sys.executable, *options, "-m", "drio_tui",
         stdin=DEVNULL, stdout=PIPE, stderr=PIPE,
-        env=os.environ | asked | {"COMP_CWORD": str(len(words))} | (env or {}),
+        env=os.environ | variables | {"COMP_CWORD": str(len(words))} | (env or {}),
     )  # fmt: skip
     out, err = await process.communicate()
     if options:
@@ -43,13 +43,14 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.02)
 
 
-def kept() -> list[dict[str, Any]]:
+def cached() -> list[dict[str, Any]]:
+    """The contents of all files of the cache."""
     folder = paths.cache_dir() / "completion"
     return [json.loads(path.read_text()) for path in folder.glob("*.json")] if folder.exists() else []
 
 
 class Drio:
-    """An API with one app, that can take its time; `asked` are the paths."""
+    """An API with one app that has a usable slug; while `hold` is an event that is not set, it does not respond."""
 
     def __init__(self) -> None:
         self.slug = "acme-support"
@@ -71,13 +72,13 @@ class Drio:
 
 @pytest.fixture
 async def drio() -> Any:
-    one = Drio()
-    async with one.server:
-        yield one
+    api = Drio()
+    async with api.server:
+        yield api
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"),
+    ("words", "names"),
     [
         (("inspect", "x", "--kind", "to"), ["tools"]),
         (("connect", "x", "--client", "claude-c"), ["claude-code"]),
@@ -85,12 +86,14 @@ async def drio() -> Any:
         (("depl",), ["deploy"]),
     ],
 )
-async def test_what_is_known_without_asking_is_offered_at_once(words: tuple[str, ...], offered: list[str]) -> None:
-    assert sorted(await complete(*words)) == sorted(offered)
-    assert kept() == []
+async def test_names_of_the_program_itself_are_completed_without_the_cache(
+    words: tuple[str, ...], names: list[str]
+) -> None:
+    assert sorted(await complete(*words)) == sorted(names)
+    assert cached() == []
 
 
-async def test_profiles_are_offered_also_those_named_after_an_account() -> None:
+async def test_profiles_are_completed_if_they_need_no_quoting() -> None:
     profiles = Profiles.load()
     for name in ("getdrio.com", "getdrio.com/ada@example.com", "two words"):
         profiles.add(Profile(name, "https://getdrio.com/api/v1"), make_current=False)
@@ -98,7 +101,7 @@ async def test_profiles_are_offered_also_those_named_after_an_account() -> None:
     assert await complete("apps", "--profile", "two") == []
 
 
-async def test_nobody_is_asked_before_a_sign_in(drio: Drio) -> None:
+async def test_no_request_is_sent_without_a_sign_in(drio: Drio) -> None:
     for words in (("inspect", "a"), ("templates", "s"), ("create", "--template", "s")):
         assert await complete("--base-url", drio.server.origin, *words) == []
     assert await complete("--sandbox", "inspect", "a") == []
@@ -106,81 +109,81 @@ async def test_nobody_is_asked_before_a_sign_in(drio: Drio) -> None:
     assert not (paths.cache_dir() / "completion").exists()
 
 
-async def test_apps_and_templates_are_offered_from_a_private_cache(drio: Drio) -> None:
+async def test_apps_and_templates_are_completed_from_a_private_cache(drio: Drio) -> None:
     where = ("--base-url", drio.server.origin)
     await complete(*where, "inspect", "a", env=TOKEN)
-    await until(lambda: kept() and kept()[0]["apps"])
-    asked = len(drio.server.requests)
+    await until(lambda: cached() and cached()[0]["apps"])
+    count = len(drio.server.requests)
     assert await complete(*where, "inspect", "", env=TOKEN, options=("-X", "importtime")) == ["acme-support", "app_3"]
-    assert await complete("deploy", "acme", *where, env=TOKEN) == []  # the last word is the address
+    assert await complete("deploy", "acme", *where, env=TOKEN) == []  # the last word is the URL
     assert await complete("deploy", *where, "acme", env=TOKEN) == ["acme-support"]
     assert await complete(*where, "create", "--template", "s", env=TOKEN) == ["support"]
-    assert len(drio.server.requests) == asked
+    assert len(drio.server.requests) == count
     await complete(*where, "inspect", "", env={"DRIO_TOKEN": "another-token"})
-    await until(lambda: len(kept()) == 2)  # what one account may see is not offered to another
+    await until(lambda: len(cached()) == 2)  # the names of one account are not offered to another
     (path, *_) = (paths.cache_dir() / "completion").glob("*.json")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert "very-secret-token" not in path.read_text()
 
 
-async def test_an_address_that_bash_took_apart_at_its_colons_is_understood(drio: Drio) -> None:
+async def test_a_url_that_bash_split_at_its_colons_is_joined(drio: Drio) -> None:
     scheme, host, port = drio.server.origin.split(":")
-    taken_apart = ("--base-url", scheme, ":", host, ":", port, "inspect", "ac")
-    await complete(*taken_apart, env=TOKEN)
-    await until(lambda: kept() and kept()[0]["apps"])
-    assert await complete(*taken_apart, env=TOKEN) == ["acme-support"]
+    split = ("--base-url", scheme, ":", host, ":", port, "inspect", "ac")
+    await complete(*split, env=TOKEN)
+    await until(lambda: cached() and cached()[0]["apps"])
+    assert await complete(*split, env=TOKEN) == ["acme-support"]
 
 
-async def test_a_server_that_does_not_answer_holds_nobody_up(drio: Drio) -> None:
+async def test_completion_does_not_wait_for_a_slow_server(drio: Drio) -> None:
     drio.hold = asyncio.Event()
     assert await complete("--base-url", drio.server.origin, "inspect", "a", env=TOKEN) == []
-    assert kept() == []  # whoever reads it is still waiting
+    assert cached() == []  # the background process is still waiting
     drio.hold.set()
-    await until(lambda: kept() and kept()[0]["apps"])
+    await until(lambda: cached() and cached()[0]["apps"])
 
 
-async def test_old_names_are_offered_while_they_are_read_again(drio: Drio, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_names_are_completed_while_they_are_refreshed(drio: Drio, monkeypatch: pytest.MonkeyPatch) -> None:
     where = ("--base-url", drio.server.origin)
     await complete(*where, "inspect", "a", env=TOKEN)
-    await until(lambda: kept() and kept()[0]["apps"])
+    await until(lambda: cached() and cached()[0]["apps"])
     (path,) = (paths.cache_dir() / "completion").glob("*.json")
     past = time.time() - completing.FRESH_SECONDS - 1
-    path.write_text(json.dumps(kept()[0] | {"at": past}))
+    path.write_text(json.dumps(cached()[0] | {"at": past}))
     path.with_suffix(".asked").unlink()
     drio.slug = "acme-renamed"
     drio.hold = asyncio.Event()
     assert await complete(*where, "inspect", "acme", env=TOKEN) == ["acme-support"]
     drio.hold.set()
-    await until(lambda: kept()[0]["at"] > past)
+    await until(lambda: cached()[0]["at"] > past)
     assert await complete(*where, "inspect", "acme", env=TOKEN) == ["acme-renamed"]
 
 
-async def test_the_apps_of_a_sandbox_that_runs_are_offered(sandbox_process: Process) -> None:
+async def test_the_apps_of_a_running_sandbox_are_completed(sandbox_process: Process) -> None:
     where = ("--data", str(sandbox_process.data_dir))
     await complete("--sandbox", *where, "inspect", "a")
-    await until(lambda: kept() and kept()[0]["apps"])
+    await until(lambda: cached() and cached()[0]["apps"])
     assert "acme-support" in await complete("--sandbox", *where, "inspect", "acme")
     assert "acme-support" in await complete("sandbox", "restore", *where, "acme")
 
 
-async def test_what_cannot_be_read_is_not_asked_for_with_every_key(drio: Drio) -> None:
-    async def refuse(request: Request) -> Reply:
+async def test_a_failed_refresh_is_not_repeated_at_every_completion(drio: Drio) -> None:
+    async def fail(request: Request) -> Reply:
         return Reply(500)
 
-    drio.server._handler = refuse
+    drio.server._handler = fail
     where = ("--base-url", drio.server.origin)
     assert await complete(*where, "inspect", "a", env=TOKEN) == []
-    await until(kept)
-    asked = len(drio.server.requests)
+    await until(cached)
+    count = len(drio.server.requests)
     for _ in range(3):
         assert await complete(*where, "inspect", "a", env=TOKEN) == []
-    assert len(drio.server.requests) == asked
+    assert len(drio.server.requests) == count
 
 
-async def test_signing_out_forgets_the_names(drio: Drio) -> None:
+async def test_logout_clears_the_completion_cache(drio: Drio) -> None:
     await complete("--base-url", drio.server.origin, "inspect", "a", env=TOKEN)
-    await until(kept)
+    await until(cached)
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "drio_tui", "logout", stdout=PIPE, stderr=PIPE)
     await process.communicate()
-    assert kept() == []
+    assert cached() == []

@@ -1,4 +1,4 @@
-"""`check` and `deploy`: for scripts and CI, by exit code and JSON."""
+"""`check`, `deploy` and `connect`: exit codes, output and JSON."""
 
 from __future__ import annotations
 
@@ -21,32 +21,34 @@ API = "/api/v1"
 
 @pytest.fixture
 def app(sandbox_process: Process) -> dict[str, Any]:
-    """An app of its own."""
+    """A new app."""
     with sandbox_process.client() as client:
         body = {"templateId": "support", "name": "Shipped", "slug": f"shipped-{uuid.uuid4().hex[:8]}"}
-        made: dict[str, Any] = client.post(f"{API}/apps", json=body).raise_for_status().json()["app"]
-    return made
+        created: dict[str, Any] = client.post(f"{API}/apps", json=body).raise_for_status().json()["app"]
+    return created
 
 
-def test_an_app_is_deployed_and_looked_at(on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]) -> None:
-    shipped = on_sandbox("deploy", app["slug"])
-    assert shipped.code == 0, shipped.err
-    endpoint = shipped.out.strip()
+def test_deploy_prints_the_endpoint_and_what_a_model_sees(
+    on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
+) -> None:
+    deployed = on_sandbox("deploy", app["slug"])
+    assert deployed.code == 0, deployed.err
+    endpoint = deployed.out.strip()
     assert endpoint.startswith(f"{sandbox_process.base_url}/mcp/")
-    assert "1.0.0 → 1.1.0" in shipped.err
-    assert "as the config says" in shipped.err
+    assert "1.0.0 → 1.1.0" in deployed.err
+    assert "as the config says" in deployed.err
     state = {"DRIO_STATE_DIR": os.environ["DRIO_STATE_DIR"]}
-    connecting = on_sandbox("connect", app["slug"], "--client", "claude-code", env=state)
-    assert connecting.out.splitlines()[0] == f"claude mcp add --transport http {app['slug']} {endpoint}"
-    assert "127.0.0.1 is this machine" in connecting.err
-    told = on_sandbox("deploy", app["slug"], "--json").json
-    assert (told["versionBefore"], told["version"], told["endpoint"]) == ("1.1.0", "1.2.0", endpoint)
-    assert told["changes"] == []
-    assert told["preflight"]["errors"] == 0
-    assert (len(told["seen"]["tools"]), told["seen"]["differences"]) == (told["preflight"]["tools"], [])
+    instructions = on_sandbox("connect", app["slug"], "--client", "claude-code", env=state)
+    assert instructions.out.splitlines()[0] == f"claude mcp add --transport http {app['slug']} {endpoint}"
+    assert "127.0.0.1 is this machine" in instructions.err
+    again = on_sandbox("deploy", app["slug"], "--json").json
+    assert (again["versionBefore"], again["version"], again["endpoint"]) == ("1.1.0", "1.2.0", endpoint)
+    assert again["changes"] == []
+    assert again["preflight"]["errors"] == 0
+    assert (len(again["seen"]["tools"]), again["seen"]["differences"]) == (again["preflight"]["tools"], [])
 
 
-def test_if_changed_deploys_only_what_differs_from_the_last_deploy(
+def test_if_changed_deploys_only_an_app_that_changed_since_the_last_deploy(
     on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
 ) -> None:
     first = on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify")
@@ -64,12 +66,12 @@ def test_if_changed_deploys_only_what_differs_from_the_last_deploy(
         client.patch(f"{API}/apps/{app['id']}", json={"description": "Other words."}).raise_for_status()
     changed = on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify", "--json").json
     assert (changed["deployed"], changed["version"]) == (True, "1.3.0")
-    with sandbox_process.client() as client:  # someone else deploys: what is live is not what was recorded here
+    with sandbox_process.client() as client:  # another client deploys: the deploy recorded here is not the live one
         client.post(f"{API}/apps/{app['id']}/deploy").raise_for_status()
     assert on_sandbox("deploy", app["slug"], "--if-changed", "--no-verify", "--json").json["version"] == "1.5.0"
 
 
-def test_a_deploy_prints_the_warnings_of_its_preflight_also_when_quiet(
+def test_deploy_prints_preflight_warnings_even_with_quiet(
     on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
 ) -> None:
     with sandbox_process.client() as client:
@@ -79,42 +81,42 @@ def test_a_deploy_prints_the_warnings_of_its_preflight_also_when_quiet(
     codes = [line.rpartition("[")[2] for line in warned.out.splitlines() if line.endswith("]")]
     assert codes
     for quiet in ([], ["--quiet"]):
-        done = on_sandbox("deploy", app["slug"], "--no-verify", *quiet)
-        assert done.code == 0
-        assert all(f"[{code}" in done.err for code in codes)
-        assert len(done.out.splitlines()) == 1
-        assert ("Deployed: version" in done.err) is not bool(quiet)
+        deployed = on_sandbox("deploy", app["slug"], "--no-verify", *quiet)
+        assert deployed.code == 0
+        assert all(f"[{code}" in deployed.err for code in codes)
+        assert len(deployed.out.splitlines()) == 1
+        assert ("Deployed: version" in deployed.err) is not bool(quiet)
 
 
-def test_connect_finds_the_endpoint_of_an_app_that_was_deployed_elsewhere(
+def test_connect_finds_the_endpoint_of_an_app_deployed_elsewhere(
     on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
 ) -> None:
     draft = on_sandbox("connect", app["slug"])
     assert (draft.code, draft.out) == (1, "")
     assert "Deploy it (drio-tui deploy), or name the endpoint with --endpoint URL." in draft.err
     with sandbox_process.client() as client:
-        made = client.post(f"{API}/apps/{app['id']}/deploy").raise_for_status().json()
-    found = on_sandbox("connect", app["slug"], "--json").json
-    assert (found["endpoint"], found["localOnly"]) == (made["endpoint"], True)
+        deployed = client.post(f"{API}/apps/{app['id']}/deploy").raise_for_status().json()
+    instructions = on_sandbox("connect", app["slug"], "--json").json
+    assert (instructions["endpoint"], instructions["localOnly"]) == (deployed["endpoint"], True)
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "why"),
+    ("endpoint", "reason"),
     [
         ("string", "it does not begin with https:// or http:// (string)"),
         ("http://", "it names no host (http://)"),
         (" ", "it is empty ( )"),
     ],
 )
-def test_an_endpoint_that_is_no_web_address_is_refused_in_one_sentence(
-    on_sandbox: Runner, app: dict[str, Any], endpoint: str, why: str
+def test_an_invalid_endpoint_url_is_one_error_line(
+    on_sandbox: Runner, app: dict[str, Any], endpoint: str, reason: str
 ) -> None:
-    done = on_sandbox("connect", app["slug"], "--endpoint", endpoint)
-    assert (done.code, done.out) == (2, "")
-    assert f"--endpoint is no address of an endpoint: {why}" in done.err
+    result = on_sandbox("connect", app["slug"], "--endpoint", endpoint)
+    assert (result.code, result.out) == (2, "")
+    assert f"--endpoint is no address of an endpoint: {reason}" in result.err
 
 
-def test_errors_block_a_deploy_and_the_server_has_the_last_word(
+def test_preflight_errors_block_a_deploy_and_force_leaves_it_to_the_server(
     on_sandbox: Runner, sandbox_process: Process, app: dict[str, Any]
 ) -> None:
     with sandbox_process.client() as client:
@@ -128,9 +130,9 @@ def test_errors_block_a_deploy_and_the_server_has_the_last_word(
     assert (blocked.code, blocked.out) == (1, "")
     assert blocked.error["code"] == "not_ready"
     assert blocked.error["details"]["findings"][0]["code"] == "unbound_tool"
-    careful = on_sandbox("--read-only", "deploy", app["id"], "--force")
-    assert careful.code == 2
-    assert "--read-only deploys nothing" in careful.err
+    read_only = on_sandbox("--read-only", "deploy", app["id"], "--force")
+    assert read_only.code == 2
+    assert "--read-only deploys nothing" in read_only.err
     forced = on_sandbox("deploy", app["id"], "--force")
     assert (forced.code, forced.out) == (1, "")
     assert "the tool is not bound to an operation" in forced.err
@@ -138,7 +140,7 @@ def test_errors_block_a_deploy_and_the_server_has_the_last_word(
         assert client.get(f"{API}/apps/{app['id']}").json()["app"]["version"] == "1.0.0"
 
 
-async def test_a_deploy_whose_answer_says_nothing_is_not_called_a_success(tmp_path: Path) -> None:
+async def test_a_deploy_with_an_empty_response_has_an_unknown_outcome(tmp_path: Path) -> None:
     answers = drio_of()
     answers["GET /apps/app_1"] = {"app": small_config()["app"]}
     answers["POST /apps/app_1/deploy"] = {}

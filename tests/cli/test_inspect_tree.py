@@ -1,4 +1,4 @@
-"""The tree that `inspect` prints, where what the server says is not as documented."""
+"""The tree that `inspect` prints, with responses that are not as documented."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.workspace.small_app import small_config
 
 
 @pytest.mark.parametrize("actions", [5, True, "all", {"a": 1}, [5], [[1]], [{"trigger": 5, "type": []}]])
-async def test_a_widget_whose_actions_are_of_another_shape_is_still_shown(actions: Any) -> None:
+async def test_a_widget_with_malformed_actions_is_still_shown(actions: Any) -> None:
     config = small_config()
     widget = config["widgets"][0]
     widget["actions"] = actions

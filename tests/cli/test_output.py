@@ -1,4 +1,4 @@
-"""Everything that a command prints goes through `drio_tui.cli.output`, where text of the API is sanitized."""
+"""Commands print only through `drio_tui.cli.output`, which sanitizes text of the API."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import small_config
 
 CLI = Path(output.__file__).parent
-# The one-line answer to a failing stream, written where nothing else can be: it holds an OSError, no text of the API.
+# The report of a stream that cannot be written: it has the text of an OSError, and none of the API.
 DIRECT = {("streams.py", "os.write")}
 CLICK = {"echo", "secho", "style", "prompt", "confirm", "echo_via_pager", "getchar", "pause"}
 
 
 def direct_output(source: str) -> Iterator[tuple[int, str]]:
-    """Calls and references in `source` that print or ask without `drio_tui.cli.output`: line and name."""
+    """Yield line and name of what prints or prompts in `source` without `drio_tui.cli.output`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module == "click":
             yield from ((node.lineno, f"click.{alias.name}") for alias in node.names if alias.name in CLICK)
@@ -38,8 +38,8 @@ def direct_output(source: str) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", sorted(set(CLI.glob("*.py")) - {CLI / "output.py"}), ids=lambda path: path.name)
 def test_commands_print_only_through_the_output_module(path: Path) -> None:
-    found = [(line, name) for line, name in direct_output(path.read_text("utf-8")) if (path.name, name) not in DIRECT]
-    assert not found, f"{path.name} prints without drio_tui.cli.output: {found}"
+    direct = [(line, name) for line, name in direct_output(path.read_text("utf-8")) if (path.name, name) not in DIRECT]
+    assert not direct, f"{path.name} prints without drio_tui.cli.output: {direct}"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_commands_print_only_through_the_output_module(path: Path) -> None:
         "f = print",
     ],
 )
-def test_the_check_sees_every_way_to_print(source: str) -> None:
+def test_direct_output_finds_every_way_to_print(source: str) -> None:
     assert list(direct_output(source))
 
 
@@ -65,15 +65,13 @@ def test_styled_text_is_sanitized_before_it_is_styled(
     assert capfd.readouterr().out == "\x1b[1ma␛[2J‹U+202E›b\x1b[0m ‹9B›31m␍\n"
 
 
-def test_no_colour_is_printed_where_none_is_wanted(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_no_color_disables_colours(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    output.say(output.style("plain", fg="red"))
+    output.info(output.style("plain", fg="red"))
     assert capfd.readouterr().err == "plain\n"
 
 
-async def test_a_hostile_deploy_answer_reaches_no_terminal(tmp_path: Path) -> None:
+async def test_a_hostile_deploy_response_is_sanitized(tmp_path: Path) -> None:
     """F55: the endpoint, version and name come from the server."""
     hostile = "https://x.test/\x1b]52;c;ZXZp\x07\x9b31m\u202e\nforged"
     config = small_config()

@@ -1,4 +1,4 @@
-"""`apps`, `templates`, `me`, `inspect`, `create`: the headless twin."""
+"""`apps`, `templates`, `me`, `inspect`, `create`."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ HOSTILE = "a [/] b \x1b]52;c;ZXZp\x07 \x9b31m \u202e[@click=app.quit]x[/]"
 
 @pytest.fixture(scope="module")
 def hostile_app(sandbox_process: Process) -> dict[str, str]:
-    """An app whose texts try to act on the terminal; its slug is its own."""
+    """An app whose texts contain control sequences; its slug is a normal one."""
     slug = f"hostile-{uuid.uuid4().hex[:8]}"
     with sandbox_process.client() as client:
         body = {"templateId": "support", "name": HOSTILE, "slug": slug, "description": HOSTILE}
         app = client.post("/api/v1/apps", json=body).raise_for_status().json()["app"]
         for tool in client.get(f"/api/v1/apps/{app['id']}/tools").json()["tools"]:
             client.patch(f"/api/v1/apps/{app['id']}/tools/{tool['id']}", json={"name": HOSTILE}).raise_for_status()
-    found: dict[str, str] = app
-    return found
+    result: dict[str, str] = app
+    return result
 
 
 def test_apps_are_listed_as_a_table_and_as_json(on_sandbox: Runner) -> None:
@@ -39,10 +39,10 @@ def test_apps_are_listed_as_a_table_and_as_json(on_sandbox: Runner) -> None:
     assert all(app["id"] in table.out for app in listed)
 
 
-def test_what_is_piped_is_not_cut(on_sandbox: Runner) -> None:
+def test_piped_output_is_not_truncated(on_sandbox: Runner) -> None:
     name, slug = "N" * 200, "s" * 100
-    made = on_sandbox("create", "--template", "blank", "--name", name, "--slug", slug)
-    assert made.code == 0, made.err
+    created = on_sandbox("create", "--template", "blank", "--name", name, "--slug", slug)
+    assert created.code == 0, created.err
     line = next(line for line in on_sandbox("apps").out.splitlines() if name in line)
     assert slug in line
 
@@ -50,63 +50,63 @@ def test_what_is_piped_is_not_cut(on_sandbox: Runner) -> None:
 def test_templates_need_no_sign_in(drio: Runner, sandbox_process: Process) -> None:
     listed = drio("templates", "--json", "--base-url", sandbox_process.base_url)
     assert listed.code == 0
-    assert "support" in [template["id"] for template in listed.json["templates"]]
-    one = drio("templates", "support", "--base-url", sandbox_process.base_url)
-    assert one.code == 0
-    assert re.search(r"^Tools \(\d+\)$", one.out, re.MULTILINE)
+    assert "support" in [item["id"] for item in listed.json["templates"]]
+    template = drio("templates", "support", "--base-url", sandbox_process.base_url)
+    assert template.code == 0
+    assert re.search(r"^Tools \(\d+\)$", template.out, re.MULTILINE)
 
 
 def test_an_unknown_template_is_an_error_with_the_request_id(drio: Runner, sandbox_process: Process) -> None:
-    ran = drio("templates", "no-such", "--json", "--base-url", sandbox_process.base_url)
-    assert ran.code == 1
-    assert ran.out == ""
-    assert ran.error["status"] == 404
-    uuid.UUID(ran.error["requestId"])
+    result = drio("templates", "no-such", "--json", "--base-url", sandbox_process.base_url)
+    assert result.code == 1
+    assert result.out == ""
+    assert result.error["status"] == 404
+    uuid.UUID(result.error["requestId"])
 
 
-def test_me_says_who_is_signed_in(on_sandbox: Runner) -> None:
+def test_me_shows_who_is_signed_in(on_sandbox: Runner) -> None:
     assert "@" in on_sandbox("me").out
     assert on_sandbox("me", "--json").json["user"]["email"]
 
 
-def test_inspect_draws_the_whole_app(on_sandbox: Runner, sandbox_process: Process) -> None:
+def test_inspect_shows_the_whole_app(on_sandbox: Runner, sandbox_process: Process) -> None:
     slug = on_sandbox("apps", "--json").json["apps"][0]["slug"]
-    drawn = on_sandbox("inspect", slug)
-    assert drawn.code == 0
+    tree = on_sandbox("inspect", slug)
+    assert tree.code == 0
     with sandbox_process.client() as client:
         app = next(app for app in client.get("/api/v1/apps").json()["apps"] if app["slug"] == slug)
         config = client.get(f"/api/v1/apps/{app['id']}/config").json()["config"]
     for kind in ("auth", "integrations", "operations", "tools", "widgets"):
         assert config[kind], f"the example app has no {kind}"
         for resource in config[kind]:
-            assert resource["name"] in drawn.out
+            assert resource["name"] in tree.out
     as_json = on_sandbox("inspect", app["id"], "--json")
     assert as_json.json == config
 
 
-def test_inspect_is_narrowed_to_one_kind(on_sandbox: Runner) -> None:
+def test_inspect_shows_one_kind_only(on_sandbox: Runner) -> None:
     slug = on_sandbox("apps", "--json").json["apps"][0]["slug"]
-    narrowed = on_sandbox("inspect", slug, "--kind", "tools", "--json").json
-    assert list(narrowed) == ["tools"]
+    config = on_sandbox("inspect", slug, "--kind", "tools", "--json").json
+    assert list(config) == ["tools"]
     table = on_sandbox("inspect", slug, "--kind", "Tools").out
-    assert all(tool["name"] in table for tool in narrowed["tools"])
+    assert all(tool["name"] in table for tool in config["tools"])
     unknown = on_sandbox("inspect", slug, "--kind", "gadgets")
     assert unknown.code == 2
     assert "auth, integrations, operations, tools, widgets" in unknown.err
 
 
-def test_an_app_that_is_not_there_is_said(on_sandbox: Runner) -> None:
-    ran = on_sandbox("inspect", "no-such-app")
-    assert ran.code == 1
-    assert "no-such-app" in ran.err
-    assert "drio-tui apps" in ran.err
+def test_an_unknown_app_is_an_error_with_a_hint(on_sandbox: Runner) -> None:
+    result = on_sandbox("inspect", "no-such-app")
+    assert result.code == 1
+    assert "no-such-app" in result.err
+    assert "drio-tui apps" in result.err
 
 
 def test_an_app_is_created_and_its_id_printed(on_sandbox: Runner) -> None:
     slug = f"made-{uuid.uuid4().hex[:8]}"
-    made = on_sandbox("create", "--template", "support", "--name", "Made Here", "--slug", slug)
-    assert made.code == 0
-    app_id = made.out.strip()
+    created = on_sandbox("create", "--template", "support", "--name", "Made Here", "--slug", slug)
+    assert created.code == 0
+    app_id = created.out.strip()
     assert on_sandbox("inspect", app_id, "--json").json["app"]["slug"] == slug
     again = on_sandbox("create", "--template", "support", "--name", "Made Here", "--slug", slug, "--json")
     assert again.code == 1
@@ -114,46 +114,46 @@ def test_an_app_is_created_and_its_id_printed(on_sandbox: Runner) -> None:
 
 
 def test_a_field_error_names_the_field(on_sandbox: Runner) -> None:
-    ran = on_sandbox("create", "--template", "support", "--name", "X", "--slug", "Not A Slug")
-    assert ran.code == 1
-    assert re.search(r"^  slug: ", ran.err, re.MULTILINE)
+    result = on_sandbox("create", "--template", "support", "--name", "X", "--slug", "Not A Slug")
+    assert result.code == 1
+    assert re.search(r"^  slug: ", result.err, re.MULTILINE)
 
 
-def test_without_a_sign_in_the_exit_code_is_4(drio: Runner, sandbox_process: Process) -> None:
-    ran = drio("apps", "--base-url", sandbox_process.base_url)
-    assert ran.code == 4
-    assert "drio-tui login" in ran.err
+def test_without_a_sign_in_commands_exit_with_4(drio: Runner, sandbox_process: Process) -> None:
+    result = drio("apps", "--base-url", sandbox_process.base_url)
+    assert result.code == 4
+    assert "drio-tui login" in result.err
     assert drio("apps", "--json", "--base-url", sandbox_process.base_url).error["code"] == "sign_in_required"
 
 
-def test_a_token_that_no_longer_counts_is_exit_code_4(drio: Runner, sandbox_process: Process) -> None:
-    ran = drio("apps", "--base-url", sandbox_process.base_url, env={"DRIO_TOKEN": "stale-token"})
-    assert ran.code == 4
-    assert "stale-token" not in ran.out + ran.err
+def test_an_invalid_token_exits_with_4(drio: Runner, sandbox_process: Process) -> None:
+    result = drio("apps", "--base-url", sandbox_process.base_url, env={"DRIO_TOKEN": "stale-token"})
+    assert result.code == 4
+    assert "stale-token" not in result.out + result.err
 
 
-def test_options_may_stand_before_the_command(drio: Runner, sandbox_process: Process) -> None:
-    ran = drio("--base-url", sandbox_process.base_url, "templates")
-    assert ran.code == 0
+def test_options_are_accepted_before_the_command(drio: Runner, sandbox_process: Process) -> None:
+    result = drio("--base-url", sandbox_process.base_url, "templates")
+    assert result.code == 0
 
 
 @pytest.mark.parametrize("command", [["apps"], ["inspect", "SLUG"], ["inspect", "SLUG", "--kind", "tools"]])
-def test_hostile_text_is_shown_literally_and_no_control_byte_gets_through(
+def test_hostile_text_is_printed_without_control_characters(
     on_sandbox: Runner, hostile_app: dict[str, str], command: list[str]
 ) -> None:
     """F55."""
-    ran = on_sandbox(*[hostile_app["slug"] if part == "SLUG" else part for part in command])
-    assert ran.code == 0
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", ran.out)
-    assert "a [/] b ␛]52;c;ZXZp␇" in ran.out
-    assert "[@click=app.quit]x[/]" in ran.out
+    result = on_sandbox(*[hostile_app["slug"] if part == "SLUG" else part for part in command])
+    assert result.code == 0
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", result.out)
+    assert "a [/] b ␛]52;c;ZXZp␇" in result.out
+    assert "[@click=app.quit]x[/]" in result.out
 
 
-def test_json_is_ascii_whatever_is_in_it(on_sandbox: Runner, hostile_app: dict[str, str]) -> None:
-    ran = on_sandbox("inspect", hostile_app["slug"], "--json")
-    assert ran.out.isascii()
-    assert "\\u001b" in ran.out
-    assert ran.json["app"]["name"] == HOSTILE
+def test_json_output_is_ascii(on_sandbox: Runner, hostile_app: dict[str, str]) -> None:
+    result = on_sandbox("inspect", hostile_app["slug"], "--json")
+    assert result.out.isascii()
+    assert "\\u001b" in result.out
+    assert result.json["app"]["name"] == HOSTILE
 
 
 @pytest.mark.parametrize(
@@ -165,50 +165,50 @@ def test_json_is_ascii_whatever_is_in_it(on_sandbox: Runner, hostile_app: dict[s
     ],
     ids=["ascii", "latin-1", "C locale"],
 )
-def test_a_poor_encoding_is_no_reason_to_fail(on_sandbox: Runner, env: dict[str, str]) -> None:
+def test_output_works_in_limited_encodings(on_sandbox: Runner, env: dict[str, str]) -> None:
     """F48."""
     slug = on_sandbox("apps", "--json", env=env).json["apps"][0]["slug"]
-    drawn = on_sandbox("inspect", slug, env=env)
-    assert drawn.code == 0
-    assert "|- " in drawn.out
+    tree = on_sandbox("inspect", slug, env=env)
+    assert tree.code == 0
+    assert "|- " in tree.out
 
 
-def test_no_colour_unless_a_terminal_wants_it(on_sandbox: Runner) -> None:
+def test_colours_are_used_only_on_a_terminal_or_with_force_color(on_sandbox: Runner) -> None:
     assert "\x1b" not in on_sandbox("apps").out
     assert "\x1b[1m" in on_sandbox("apps", env={"FORCE_COLOR": "1"}).out
     assert "\x1b" not in on_sandbox("apps", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
 
 
-def test_a_reader_that_goes_away_is_no_error(sandbox_process: Process) -> None:
+def test_a_closed_pipe_is_not_an_error(sandbox_process: Process) -> None:
     """F49."""
     read, write = os.pipe()
     os.close(read)
     env = {**os.environ, "DRIO_TOKEN": sandbox_process.token}
     command = [sys.executable, "-m", "drio_tui", "apps", "--base-url", sandbox_process.base_url]
-    done = subprocess.run(command, env=env, stdout=write, stderr=subprocess.PIPE, timeout=60)
+    result = subprocess.run(command, env=env, stdout=write, stderr=subprocess.PIPE, timeout=60)
     os.close(write)
-    assert done.returncode == 141
-    assert done.stderr == b""
+    assert result.returncode == 141
+    assert result.stderr == b""
 
 
-def test_a_full_disk_behind_the_output_is_one_line(sandbox_process: Process) -> None:
+def test_a_full_disk_behind_stdout_is_one_error_line(sandbox_process: Process) -> None:
     env = {**os.environ, "DRIO_TOKEN": sandbox_process.token}
     command = [sys.executable, "-m", "drio_tui", "apps", "--base-url", sandbox_process.base_url]
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(command, env=env, stdout=full, stderr=subprocess.PIPE, timeout=60)
-    assert done.returncode == 1
-    assert done.stderr.count(b"\n") == 1
-    assert b"Traceback" not in done.stderr
+        result = subprocess.run(command, env=env, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr.count(b"\n") == 1
+    assert b"Traceback" not in result.stderr
 
 
-def test_nothing_that_answers_is_not_the_api(drio: Runner, sandbox_process: Process) -> None:
+def test_a_web_server_that_is_not_drio_is_an_error(drio: Runner, sandbox_process: Process) -> None:
     origin = httpx.URL(sandbox_process.base_url)
     page = f"http://{origin.host}:{origin.port}/workos"
-    ran = drio("templates", "--json", "--base-url", page)
-    assert ran.code == 1
-    assert ran.error["code"] in ("not_drio", "not_found")
+    result = drio("templates", "--json", "--base-url", page)
+    assert result.code == 1
+    assert result.error["code"] in ("not_drio", "not_found")
 
 
 def test_hints_repeat_the_sandbox_option(drio: Runner, background: Path) -> None:
-    ran = drio("--sandbox", "--data", str(background), "inspect", "no-such-app")
-    assert "drio-tui --sandbox apps" in ran.err
+    result = drio("--sandbox", "--data", str(background), "inspect", "no-such-app")
+    assert "drio-tui --sandbox apps" in result.err

@@ -1,4 +1,4 @@
-"""Standard streams that are closed: a command ends quietly with status 1 where it needs one of them, and else works."""
+"""Closed standard streams: a command that needs one exits with 1 and no message, any other command works."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ COMMANDS: list[tuple[tuple[str, ...], set[int], int]] = [
     (("sandbox", "reset", "--yes"), NEEDS_STDOUT, 0),
     (("completion", "bash"), NEEDS_STDOUT, 0),
 ]
-"""Commands, the streams that each needs (to print on, to read, to ask a person), and the status with an empty stdin."""
+"""Commands, the streams that each needs (to print, to read, to ask the user), and the status with an empty stdin."""
 
 
 def run(server: Process, arguments: tuple[str, ...], closed: tuple[int, ...]) -> subprocess.CompletedProcess[str]:
-    """Run a command with these streams closed; the others are an empty stdin and pipes."""
+    """Run a command with the streams in `closed` closed; the others are an empty stdin and pipes."""
+    resolved = [server.base_url if argument == "BASE_URL" else argument for argument in arguments]
     return subprocess.run(
-        [sys.executable, "-m", "drio_tui", *(server.base_url if one == "BASE_URL" else one for one in arguments)],
+        [sys.executable, "-m", "drio_tui", *resolved],
         env={**os.environ, "DRIO_TOKEN": server.token},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -47,14 +48,12 @@ def run(server: Process, arguments: tuple[str, ...], closed: tuple[int, ...]) ->
 
 @pytest.mark.socket
 @pytest.mark.parametrize("closed", SUBSETS, ids=str)
-def test_closed_streams_end_a_command_that_needs_them_with_status_1(
-    sandbox_process: Process, closed: tuple[int, ...]
-) -> None:
+def test_a_command_that_needs_a_closed_stream_exits_with_1(sandbox_process: Process, closed: tuple[int, ...]) -> None:
     for arguments, needed, status in COMMANDS:
-        ran = run(sandbox_process, arguments, closed)
-        said = f"{arguments} without {closed}: {ran.returncode} {ran.stdout!r} {ran.stderr!r}"
-        assert "Traceback" not in ran.stderr + ran.stdout, said
+        result = run(sandbox_process, arguments, closed)
+        details = f"{arguments} without {closed}: {result.returncode} {result.stdout!r} {result.stderr!r}"
+        assert "Traceback" not in result.stderr + result.stdout, details
         if needed.intersection(closed):
-            assert (ran.returncode, ran.stdout) == (1, ""), said
+            assert (result.returncode, result.stdout) == (1, ""), details
         else:
-            assert ran.returncode == status, said
+            assert result.returncode == status, details
