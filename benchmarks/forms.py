@@ -1,4 +1,4 @@
-"""How a form of 360 fields in six tabs feels: its first frame against one tab's, a keystroke, the next tab.
+"""Measures a form of 360 fields in six tabs: its first frame compared with that of one tab, a keystroke, the next tab.
 
     python -m benchmarks.forms [--runs 11]
 
@@ -30,7 +30,7 @@ KEYSTROKE_P95 = 30.0
 
 
 def schema(tabs: int) -> dict[str, Any]:
-    """A schema of `tabs` objects with 60 members of mixed kinds each."""
+    """Return a schema of `tabs` objects with 60 properties of mixed kinds each."""
     kinds: list[dict[str, Any]] = [
         {"type": "string", "description": "A line of text.", "examples": ["Acme"]},
         {"type": "string", "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$", "description": "A key."},
@@ -51,72 +51,73 @@ def schema(tabs: int) -> dict[str, Any]:
 
 
 async def painted(form: SchemaForm) -> None:
-    """Until the screen has handled what it was told and painted it."""
+    """Wait until the screen has handled its messages and painted."""
     done = asyncio.Event()
     form.screen.call_after_refresh(done.set)
     await done.wait()
 
 
-async def opened(app: App[None], tabs: int) -> tuple[float, SchemaForm]:
-    """Seconds from the schema to the first frame with fields in it."""
-    began = time.perf_counter()
-    read = schema(tabs)
-    form = SchemaForm(FormModel(Reader(read).field(read), {}))
+async def open_form(app: App[None], tabs: int) -> tuple[float, SchemaForm]:
+    """Open a form; return the seconds from the schema to the first frame with fields, and the form."""
+    start = time.perf_counter()
+    root = schema(tabs)
+    form = SchemaForm(FormModel(Reader(root).field(root), {}))
     await app.mount(form)
     await painted(form)
     while not form.query("FieldRow LineEditor"):
         await painted(form)
     await painted(form)
-    return time.perf_counter() - began, form
+    return time.perf_counter() - start, form
 
 
 async def measure(runs: int) -> dict[str, list[float]]:
-    """Milliseconds of each run, by what was done."""
+    """Return the milliseconds of each run, by action."""
     times: dict[str, list[float]] = {"one": [], "six": [], "keystroke": [], "tab": [], "save": []}
     app: App[None] = App()
     async with app.run_test(size=(120, 40)) as pilot:
         for run in range(runs + 1):
             for name, tabs in (("one", 1), ("six", TABS)):
-                seconds, form = await opened(app, tabs)
-                if run:  # the first one parses the styles
+                seconds, form = await open_form(app, tabs)
+                if run:  # the first run parses the styles
                     times[name].append(seconds * 1000)
                 if name == "six" and run == runs:
-                    await _type(pilot, form, times)
+                    await _measure_actions(pilot, form, times)
                 await form.remove()
     return times
 
 
-async def _type(pilot: Pilot[None], form: SchemaForm, times: dict[str, list[float]]) -> None:
+async def _measure_actions(pilot: Pilot[None], form: SchemaForm, times: dict[str, list[float]]) -> None:
+    """Type into fields, show the tabs and validate, and add the milliseconds of each to `times`."""
     await pilot.pause()
     for number in (0, 1, 5, 30, 59):
         node, _ = form.model.nearest(f"group0.field{number}")
-        place = form.place_of(node)
-        assert place is not None
-        place.focus_editor()
+        field_widget = form.place_of(node)
+        assert field_widget is not None
+        field_widget.focus_editor()
         await pilot.pause(0.2)
         for letter in "the-quick-brown-fox-jumps-over-the-lazy":
-            began = time.perf_counter()
+            start = time.perf_counter()
             focused = pilot.app.focused
             assert focused is not None
             focused.post_message(events.Key(letter, letter))
             await painted(form)
-            times["keystroke"].append((time.perf_counter() - began) * 1000)
+            times["keystroke"].append((time.perf_counter() - start) * 1000)
     for tab in range(1, TABS):
-        began = time.perf_counter()
+        start = time.perf_counter()
         form.show_tab(tab)
         await painted(form)
         while not form.query(f"#page-{tab} LineEditor"):
             await painted(form)
         await painted(form)
-        times["tab"].append((time.perf_counter() - began) * 1000)
-    began = time.perf_counter()
+        times["tab"].append((time.perf_counter() - start) * 1000)
+    start = time.perf_counter()
     form.validate()
     await painted(form)
-    times["save"].append((time.perf_counter() - began) * 1000)
+    times["save"].append((time.perf_counter() - start) * 1000)
 
 
 def main(runs: int = RUNS) -> list[Row]:
-    """The report's lines."""
+    """Return the rows of the report."""
     times = asyncio.run(measure(runs))
     one, six = statistics.median(times["one"]), statistics.median(times["six"])
     keys = sorted(times["keystroke"])

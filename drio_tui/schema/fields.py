@@ -1,9 +1,9 @@
-"""A schema read as fields: what kind of resource stands at each place, what it is called, what it allows.
+"""A schema read as the fields of a form: the kind, title and constraints of each.
 
     Reader(root).field(schema)  ->  Field
 
-Members, items and alternatives are read when they are asked for, so schemas that contain themselves are
-no trouble. A place that the engine cannot draw honestly becomes a `json` field with the reason.
+Properties, items and alternatives are read on access, so recursive schemas are supported. What cannot be shown
+correctly as a field becomes a field of the kind `json`, with the reason.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ FieldKind = Literal[
 SCALARS: frozenset[str] = frozenset({"string", "integer", "number", "boolean", "enum", "const"})
 
 TOO_DEEP = 8
-"""Levels below the top that are drawn; what is deeper is JSON."""
+"""Levels below the top that are shown as fields; deeper values are edited as JSON."""
 
 _MULTILINE_FORMATS = frozenset({"multiline", "textarea", "markdown"})
 _MULTILINE_NAMES = re.compile(r"(?:^|[a-z])(?:[Dd]escription|[Ii]nstructions|[Pp]rompt|[Bb]iography|[Nn]otes)$")
-_SHAPES = ("prefixItems", "unevaluatedItems", "$vocabulary")
+_UNSUPPORTED_ARRAY_KEYWORDS = ("prefixItems", "unevaluatedItems", "$vocabulary")
 
 
 class Missing(Enum):
-    """The type of `MISSING`: a member that is not there, as against one that is null."""
+    """The type of `MISSING`: the value of a property that is absent, as opposed to null."""
 
     MISSING = "not there"
 
@@ -49,7 +49,7 @@ MISSING = Missing.MISSING
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value of an enumeration, what it is called, and what is said about it. Texts are not yet safe."""
+    """One value of an enumeration, with its label and a description (`note`). The texts are not sanitized."""
 
     value: Json
     label: str
@@ -58,10 +58,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where the resources come from that a member can refer to by id.
+    """The resources that a property can refer to by id.
 
-    `options` gives them by name whenever the list opens (`value` is the id); with `new` (such as
-    `new operation…`) the list offers to make one, and the form sends `SchemaForm.NewWanted`.
+    `options` returns them by name, each time the list opens (`value` is the id). With `new` (such as
+    `new operation…`) the list offers to create one, and the form sends `SchemaForm.NewWanted`.
     """
 
     options: Callable[[], Sequence[Option]]
@@ -70,10 +70,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the caller knows beyond the schema, by path pattern (`actions[].targetToolId`, `config.style{}`).
+    """Additions to a schema, by path pattern (`actions[].targetToolId`, `config.style{}`).
 
-    `extra` merges keywords into the schema at a pattern (`format`, `title`, `readOnly` to hide a member);
-    `multiline` names members that are running text.
+    `extra` merges keywords into the schema at a pattern (`format`, `title`, `readOnly` to hide a property);
+    `multiline` names properties that are text of several lines.
     """
 
     extra: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
@@ -82,10 +82,11 @@ class Hints:
 
 @dataclass(eq=False)
 class Field:
-    """One place of a form. `flat` is its merged schema, `pattern` its path with `[]` for items, `{}` for values.
+    """One field of a form. `flat` is its merged schema, `pattern` its path with `[]` for items, `{}` for map values.
 
-    `required` counts in its parent; `recursive` is set where the place repeats one of its ancestors;
-    `reason` says why a `json` field is no more than that (empty where JSON is what it is).
+    `required` is that of the parent's schema; `recursive` is set if the field's schema is also that of an ancestor;
+    `reason` is why the field is of the kind `json` (empty if any JSON is its actual type); `open`: values other than
+    the `options` are allowed; `ancestor_refs`: the `$ref`s that lead to it; `tag`: its value of the discriminator.
     """
 
     reader: Reader
@@ -104,100 +105,100 @@ class Field:
     options: tuple[Option, ...] = ()
     open: bool = False
     depth: int = 0
-    above: frozenset[str] = frozenset()
+    ancestor_refs: frozenset[str] = frozenset()
     tag: str = ""
     _variants: tuple[Flat | Json, ...] = ()
 
     @property
     def format(self) -> str:
         """The schema's `format`, or an empty string."""
-        found = self.flat.get("format")
-        return found if isinstance(found, str) else ""
+        value = self.flat.get("format")
+        return value if isinstance(value, str) else ""
 
     @property
     def scalar(self) -> bool:
-        """Whether the place holds one value that fits on a line or in a box."""
+        """Whether the field is edited in one input."""
         return self.kind in SCALARS
 
     @property
     def default(self) -> Json | Missing:
-        """The schema's default; null counts as none."""
-        found = self.flat.get("default")
-        return MISSING if found is None else found
+        """The schema's default; `MISSING` if there is none, or it is null."""
+        value = self.flat.get("default")
+        return MISSING if value is None else value
 
     @property
     def example(self) -> str:
-        """An example as text, for a placeholder; empty when there is none."""
-        found = self.flat.get("examples")
-        first = found[0] if isinstance(found, list) and found else self.flat.get("example")
+        """An example as text, for a placeholder; empty if there is none, or the field is a secret."""
+        examples = self.flat.get("examples")
+        first = examples[0] if isinstance(examples, list) and examples else self.flat.get("example")
         if first is None or self.secret:
             return ""
         return first if isinstance(first, str) else compact(first)
 
     @cached_property
     def members(self) -> dict[str, Field]:
-        """The members of an `object` that are shown, by name, in the schema's order. Read-only ones are not."""
-        found: dict[str, Field] = {}
-        needed = self.flat.get("required")
-        required = {name for name in needed if isinstance(name, str)} if isinstance(needed, list) else set()
+        """The properties of an `object` by name, in the schema's order, without the read-only ones."""
+        fields: dict[str, Field] = {}
+        names = self.flat.get("required")
+        required = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
         for name, schema in _mapping(self.flat, "properties").items():
             if not isinstance(name, str):
                 continue
-            dot = f"{self.pattern}.{name}" if self.pattern else name
-            member = self._inner(schema, name, dot, required=name in required)
-            if not member.flat.get("readOnly"):
-                found[name] = member
-        return found
+            pattern = f"{self.pattern}.{name}" if self.pattern else name
+            property_field = self._child(schema, name, pattern, required=name in required)
+            if not property_field.flat.get("readOnly"):
+                fields[name] = property_field
+        return fields
 
     @cached_property
     def item(self) -> Field:
-        """What an `array` holds."""
-        return self._free(self.flat.get("items", True), f"{self.pattern}[]")
+        """The field of the items of an `array`."""
+        return self._element(self.flat.get("items", True), f"{self.pattern}[]")
 
     @cached_property
     def value(self) -> Field:
-        """What a `map` holds under each name."""
+        """The field of the values of a `map`."""
         schema: Json = self.flat.get("additionalProperties", True)
         by_pattern = _mapping(self.flat, "patternProperties")
         if len(by_pattern) == 1:
             schema = next(iter(by_pattern.values()))
-        return self._free(schema, f"{self.pattern}{{}}")
+        return self._element(schema, f"{self.pattern}{{}}")
 
-    def _free(self, schema: Json, pattern: str) -> Field:
-        """A field for something that may be there many times; one of any type becomes a choice of types."""
-        found = self._inner(schema, "", pattern, required=True)
-        if found.kind == "json" and not found.reason and not found.format:
-            found = self._inner({"allOf": [found.flat, any_json()]}, "", pattern, required=True)
-        return found
+    def _element(self, schema: Json, pattern: str) -> Field:
+        """Return the field of an item or a map value; if its type is not restricted, a choice of types."""
+        element = self._child(schema, "", pattern, required=True)
+        if element.kind == "json" and not element.reason and not element.format:
+            element = self._child({"allOf": [element.flat, any_json()]}, "", pattern, required=True)
+        return element
 
     @cached_property
     def variants(self) -> tuple[Field, ...]:
-        """The alternatives of a `choice`; `tag` of each is its value under `discriminator`."""
+        """The alternatives of a `choice`, each with its `tag` and a title that no other one has."""
         base = {
             name: value
             for name, value in self.flat.items()
             if name not in ("anyOf", "oneOf", "discriminator", "title", "description", "default", "examples", "type")
         }
-        found: list[Field] = []
+        variants: list[Field] = []
         for number, (schema, tag) in enumerate(zip(self._variants, self._tags(), strict=True)):
-            inner = {"allOf": [base, schema]} if base else schema
-            variant = self._inner(inner, self.name, self.pattern, required=self.required, deeper=0)
-            variant.title = tag or _alternative(schema, variant, number)
+            combined = {"allOf": [base, schema]} if base else schema
+            variant = self._child(combined, self.name, self.pattern, required=self.required, levels=0)
+            variant.title = tag or _variant_title(schema, variant, number)
             variant.tag = tag
-            found.append(variant)
-        seen: dict[str, int] = {}
-        for variant in found:
-            seen[variant.title] = seen.get(variant.title, 0) + 1
-            if seen[variant.title] > 1:
-                variant.title = f"{variant.title} ({seen[variant.title]})"
-        return tuple(found)
+            variants.append(variant)
+        counts: dict[str, int] = {}
+        for variant in variants:
+            counts[variant.title] = counts.get(variant.title, 0) + 1
+            if counts[variant.title] > 1:
+                variant.title = f"{variant.title} ({counts[variant.title]})"
+        return tuple(variants)
 
     @cached_property
     def discriminator(self) -> str:
-        """The member whose value tells a choice's alternatives apart; empty when there is none."""
-        named = _mapping(self.flat, "discriminator").get("propertyName")
-        if isinstance(named, str):
-            return named
+        """The property whose constant value identifies an alternative of a `choice`; empty if there is none."""
+        property_name = _mapping(self.flat, "discriminator").get("propertyName")
+        if isinstance(property_name, str):
+            return property_name
         candidates: list[set[str]] = []
         for schema in self._variants:
             try:
@@ -214,6 +215,7 @@ class Field:
         return ""
 
     def _tags(self) -> list[str]:
+        """Return the value of the discriminator in each alternative, empty where it is not known."""
         name = self.discriminator
         mapping = _mapping(_mapping(self.flat, "discriminator"), "mapping")
         by_ref = {str(ref): tag for tag, ref in mapping.items() if isinstance(tag, str)}
@@ -232,30 +234,35 @@ class Field:
         return tags
 
     def _constant(self, flat: Flat, name: str) -> str | None:
-        """The one string that a member of a variant can be."""
+        """Return the only string that a property of an object schema allows; None if it allows others."""
         try:
-            inner, _ = self.reader.schemas.flat(_mapping(flat, "properties").get(name, False))
+            property_schema, _ = self.reader.schemas.flat(_mapping(flat, "properties").get(name, False))
         except UnsupportedReference:
             return None
-        only = inner.get("enum")
-        value = inner.get("const", only[0] if isinstance(only, list) and len(only) == 1 else None)
+        values = property_schema.get("enum")
+        value = property_schema.get("const", values[0] if isinstance(values, list) and len(values) == 1 else None)
         return value if isinstance(value, str) and value else None
 
-    def _inner(self, schema: Json, name: str, pattern: str, *, required: bool, deeper: int = 1) -> Field:
+    def _child(self, schema: Json, name: str, pattern: str, *, required: bool, levels: int = 1) -> Field:
         return self.reader.field(
-            schema, name=name, pattern=pattern, required=required, above=self.above, depth=self.depth + deeper
+            schema,
+            name=name,
+            pattern=pattern,
+            required=required,
+            ancestor_refs=self.ancestor_refs,
+            depth=self.depth + levels,
         )
 
     def walk(self) -> Iterator[Field]:
-        """This field and, for objects that do not repeat, every member below it."""
+        """Yield this field and, except for recursive objects, every property below it."""
         yield self
         if self.kind == "object" and not self.recursive:
-            for member in self.members.values():
-                yield from member.walk()
+            for property_field in self.members.values():
+                yield from property_field.walk()
 
 
 class Reader:
-    """Reads schemas of one document as fields."""
+    """Reads the schemas of one document as fields; `root` is the document in which `$ref`s are resolved."""
 
     def __init__(self, root: Json, hints: Hints | None = None) -> None:
         self.schemas = Schemas(root)
@@ -268,88 +275,89 @@ class Reader:
         name: str = "",
         pattern: str = "",
         required: bool = False,
-        above: frozenset[str] = frozenset(),
+        ancestor_refs: frozenset[str] = frozenset(),
         depth: int = 0,
     ) -> Field:
-        """The field that `schema` describes; never raises, whatever the schema is."""
+        """Return the field that `schema` describes. Never raises: an unsupported schema gives a `json` field."""
         title = own(schema, "title")
         extra = self.hints.extra.get(pattern)
         if extra:
             schema = {"allOf": [schema, dict(extra)]}
             title = extra.get("title", title)
-        made = Field(
+        field = Field(
             reader=self,
             kind="json",
             name=name,
-            title=humanise(name) if not isinstance(title, str) or _says_nothing(title, name) else title,
+            title=humanise(name) if not isinstance(title, str) or _is_redundant(title, name) else title,
             pattern=pattern,
             flat={},
             required=required,
             depth=depth,
-            above=above,
+            ancestor_refs=ancestor_refs,
         )
         try:
-            made.flat, followed = self.schemas.flat(schema)
-            made.recursive = bool(followed & above) or depth > TOO_DEEP
-            made.above = above | followed
-            self._settle(made, above)
-        except UnsupportedReference as beyond:
-            made.kind, made.reason = "json", str(beyond)
-        text = made.flat.get("description")
-        made.description = text if isinstance(text, str) else ""
-        made.secret = made.flat.get("writeOnly") is True or made.format == "password"
-        made.multiline = made.kind == "string" and (
-            made.format in _MULTILINE_FORMATS
-            or made.flat.get("x-multiline") is True
+            field.flat, followed = self.schemas.flat(schema)
+            field.recursive = bool(followed & ancestor_refs) or depth > TOO_DEEP
+            field.ancestor_refs = ancestor_refs | followed
+            self._set_kind(field, ancestor_refs)
+        except UnsupportedReference as error:
+            field.kind, field.reason = "json", str(error)
+        text = field.flat.get("description")
+        field.description = text if isinstance(text, str) else ""
+        field.secret = field.flat.get("writeOnly") is True or field.format == "password"
+        field.multiline = field.kind == "string" and (
+            field.format in _MULTILINE_FORMATS
+            or field.flat.get("x-multiline") is True
             or name in self.hints.multiline
-            or (not made.format and _MULTILINE_NAMES.search(name) is not None)
+            or (not field.format and _MULTILINE_NAMES.search(name) is not None)
         )
-        if depth > TOO_DEEP + 4 and not made.scalar:
-            made.kind, made.reason = "json", made.reason or "nested too deeply for fields"
-        return made
+        if depth > TOO_DEEP + 4 and not field.scalar:
+            field.kind, field.reason = "json", field.reason or "nested too deeply for fields"
+        return field
 
-    def _settle(self, made: Field, above: frozenset[str]) -> None:
-        """Decide what kind of field it is; alternatives that are none are merged in on the way."""
+    def _set_kind(self, field: Field, ancestor_refs: frozenset[str]) -> None:
+        """Set the kind from `flat`; a single alternative is merged into `flat`. Raises `UnsupportedReference`."""
         for _ in range(20):
-            self._take_null(made)
-            flat = made.flat
+            self._set_nullable(field)
+            flat = field.flat
             known = flat.get("x-known-values")
-            if isinstance(known, list) and known and all(isinstance(one, str) for one in known):
-                made.kind, made.open = "enum", True
-                made.options = tuple(Option(one, one) for one in dict.fromkeys(known))
+            if isinstance(known, list) and known and all(isinstance(value, str) for value in known):
+                field.kind, field.open = "enum", True
+                field.options = tuple(Option(value, value) for value in dict.fromkeys(known))
                 return
             union = next((name for name in ("oneOf", "anyOf") if isinstance(flat.get(name), list)), None)
             if union is None:
                 break
-            variants = [one for one in flat[union] if not self._is_null(one)]
-            made.nullable = made.nullable or len(variants) < len(flat[union])
+            variants = [variant for variant in flat[union] if not self._is_null(variant)]
+            field.nullable = field.nullable or len(variants) < len(flat[union])
             if not variants:
                 raise UnsupportedReference("nothing but null is allowed here")
             if len(variants) > 1:
-                self._choose(made, variants)
+                self._set_alternatives(field, variants)
                 return
-            only, followed = self.schemas.flat(variants[0])
+            only_variant, followed = self.schemas.flat(variants[0])
             rest = {name: value for name, value in flat.items() if name != union}
-            made.above |= followed
-            made.recursive = made.recursive or bool(followed & above)
-            made.flat = merge(only, rest)
+            field.ancestor_refs |= followed
+            field.recursive = field.recursive or bool(followed & ancestor_refs)
+            field.flat = merge(only_variant, rest)
         else:
-            raise UnsupportedReference("the schema has alternatives within alternatives without end")
-        self._plain(made)
+            raise UnsupportedReference("the schema has too many alternatives within alternatives")
+        self._set_kind_by_type(field)
 
-    def _take_null(self, made: Field) -> None:
-        flat = made.flat
+    def _set_nullable(self, field: Field) -> None:
+        """Set `nullable` if null is one of the types or values, and remove it from them."""
+        flat = field.flat
         kinds = types(flat)
         if flat.get("nullable") is True:  # OpenAPI 3.0
-            made.nullable = True
+            field.nullable = True
         if kinds and "null" in kinds and len(kinds) > 1:
-            made.nullable = True
+            field.nullable = True
             rest = [kind for kind in kinds if kind != "null"]
-            made.flat = flat = {**flat, "type": rest[0] if len(rest) == 1 else rest}
+            field.flat = flat = {**flat, "type": rest[0] if len(rest) == 1 else rest}
         allowed = flat.get("enum")
         if isinstance(allowed, list) and None in allowed and len(allowed) > 1:
-            made.nullable = True
-            made.flat = {**flat, "enum": [one for one in allowed if one is not None]}
+            field.nullable = True
+            field.flat = {**flat, "enum": [value for value in allowed if value is not None]}
 
     def _is_null(self, schema: Json) -> bool:
         if not isinstance(schema, Mapping):
@@ -358,60 +366,62 @@ class Reader:
             return True
         return "const" in schema and schema["const"] is None
 
-    def _choose(self, made: Field, variants: list[Json]) -> None:
+    def _set_alternatives(self, field: Field, variants: list[Json]) -> None:
+        """Make the field an `enum` if its alternatives are constants, at most beside any string; else a `choice`."""
         flats: list[Flat] = []
-        for one in variants:
+        for variant in variants:
             try:
-                flats.append(self.schemas.flat(one)[0])
+                flats.append(self.schemas.flat(variant)[0])
             except UnsupportedReference:
                 flats.append({})
         options = [option for flat in flats for option in _options(flat)]
-        free = [flat for flat in flats if not _options(flat)]
-        if options and not free:
-            made.kind, made.options = "enum", _distinct(options)
-        elif options and all(types(flat) == ("string",) and "properties" not in flat for flat in free):
-            made.kind, made.open, made.options = "enum", True, _distinct(options)
+        not_constant = [flat for flat in flats if not _options(flat)]
+        if options and not not_constant:
+            field.kind, field.options = "enum", _distinct(options)
+        elif options and all(types(flat) == ("string",) and "properties" not in flat for flat in not_constant):
+            field.kind, field.open, field.options = "enum", True, _distinct(options)
         else:
-            made.kind, made._variants = "choice", tuple(variants)
+            field.kind, field._variants = "choice", tuple(variants)
 
-    def _plain(self, made: Field) -> None:
-        flat = made.flat
+    def _set_kind_by_type(self, field: Field) -> None:
+        """Set the kind of a field without alternatives. Raises `UnsupportedReference`."""
+        flat = field.flat
         if "const" in flat:
-            made.kind = "const"
+            field.kind = "const"
             return
         if isinstance(flat.get("enum"), list):
             if not flat["enum"]:
                 raise UnsupportedReference("nothing is allowed here")
             if len(flat["enum"]) == 1:
-                made.kind, made.flat = "const", {**flat, "const": flat["enum"][0]}
+                field.kind, field.flat = "const", {**flat, "const": flat["enum"][0]}
                 return
-            made.kind, made.options = "enum", _distinct(_options(flat))
+            field.kind, field.options = "enum", _distinct(_options(flat))
             return
-        kinds = types(flat) or _guessed(flat)
+        kinds = types(flat) or _implied_types(flat)
         if kinds is None:
-            made.kind = "json"
+            field.kind = "json"
             return
         if len(kinds) > 1:
-            made.kind = "choice"
-            made._variants = tuple({"type": kind} for kind in kinds)
+            field.kind = "choice"
+            field._variants = tuple({"type": kind} for kind in kinds)
             return
         kind = kinds[0]
         if kind in ("string", "integer", "number", "boolean"):
-            made.kind = kind  # type: ignore[assignment]  # narrowed by the test above
+            field.kind = kind  # type: ignore[assignment]  # narrowed by the test above
         elif kind == "array":
-            if any(word in flat for word in _SHAPES) or flat.get("items") is False:
-                raise UnsupportedReference("the schema gives each item a place of its own")
-            made.kind = "array"
+            if any(keyword in flat for keyword in _UNSUPPORTED_ARRAY_KEYWORDS) or flat.get("items") is False:
+                raise UnsupportedReference("the schema has a separate schema for each item")
+            field.kind = "array"
         elif kind == "object":
-            if made.format == "json-schema":
-                made.kind = "json"
+            if field.format == "json-schema":
+                field.kind = "json"
             elif _mapping(flat, "properties"):
-                made.kind = "object"
+                field.kind = "object"
             elif len(_mapping(flat, "patternProperties")) > 1:
                 raise UnsupportedReference("the schema has rules for names by several patterns")
             else:
-                shut = flat.get("additionalProperties") is False and not _mapping(flat, "patternProperties")
-                made.kind = "object" if shut else "map"
+                closed = flat.get("additionalProperties") is False and not _mapping(flat, "patternProperties")
+                field.kind = "object" if closed else "map"
         elif kind == "null":
             raise UnsupportedReference("nothing but null is allowed here")
         else:
@@ -419,7 +429,7 @@ class Reader:
 
 
 def any_json() -> dict[str, Any]:
-    """A schema for a value of any type, as alternatives a person can choose from."""
+    """Return a schema of any JSON value, with alternatives for the user to choose from."""
     return {
         "anyOf": [
             {"type": "string", "title": "Text"},
@@ -430,37 +440,38 @@ def any_json() -> dict[str, Any]:
     }
 
 
-_SPELLED = {"url": "URL", "uri": "URI", "id": "ID", "ids": "IDs", "api": "API", "mcp": "MCP", "json": "JSON"}
+_ACRONYMS = {"url": "URL", "uri": "URI", "id": "ID", "ids": "IDs", "api": "API", "mcp": "MCP", "json": "JSON"}
 
 
 def humanise(name: str) -> str:
-    """`primaryColor` → `Primary color`, `baseUrl` → `Base URL`."""
+    """Return the label of a property name: `primaryColor` → `Primary color`, `baseUrl` → `Base URL`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+", " ", name).lower().split()
-    text = " ".join(_SPELLED.get(word, word) for word in words)
+    text = " ".join(_ACRONYMS.get(word, word) for word in words)
     return text[:1].upper() + text[1:]
 
 
-def _says_nothing(title: str, name: str) -> bool:
-    """Whether a title is empty, or the name once more as generators write it (`Base Url`, `Baseurl`)."""
+def _is_redundant(title: str, name: str) -> bool:
+    """Return whether a title is empty, or only the name as generators write it (`Base Url`, `Baseurl`)."""
     if not title.strip():
         return True
-    made = title in (title.capitalize(), title.title())
-    return made and bool(name) and _letters(title) == _letters(name)
+    generated = title in (title.capitalize(), title.title())
+    return generated and bool(name) and _normalised(title) == _normalised(name)
 
 
-def _letters(text: str) -> str:
+def _normalised(text: str) -> str:
     return re.sub(r"[\s_\-.]", "", text).casefold()
 
 
 def compact(value: Json) -> str:
-    """A JSON value on one line."""
+    """Return a JSON value on one line; `…` if it cannot be written."""
     try:
         return dumps(value)
     except (TypeError, ValueError, RecursionError):
         return "…"
 
 
-def _alternative(schema: Json, variant: Field, number: int) -> str:
+def _variant_title(schema: Json, variant: Field, number: int) -> str:
+    """Return the title of an alternative without a tag: of its schema, its `$ref` or its type."""
     title = variant.flat.get("title")
     if isinstance(title, str) and title.strip():
         return title
@@ -474,12 +485,13 @@ def _alternative(schema: Json, variant: Field, number: int) -> str:
 
 
 def _options(flat: Flat) -> list[Option]:
+    """Return the values that a `const` or `enum` allows; empty without them."""
     title, note = flat.get("title"), flat.get("description")
     if "const" in flat:
         label = title if isinstance(title, str) and title.strip() else _label(flat["const"])
         return [Option(flat["const"], label, note if isinstance(note, str) else "")]
     allowed = flat.get("enum")
-    return [Option(one, _label(one)) for one in allowed] if isinstance(allowed, list) else []
+    return [Option(value, _label(value)) for value in allowed] if isinstance(allowed, list) else []
 
 
 def _label(value: Json) -> str:
@@ -487,26 +499,26 @@ def _label(value: Json) -> str:
 
 
 def _distinct(options: list[Option]) -> tuple[Option, ...]:
-    found: list[Option] = []
+    distinct: list[Option] = []
     for option in options:
-        if not any(same_json(option.value, other.value) for other in found):
-            found.append(option)
-    return tuple(found)
+        if not any(same_json(option.value, other.value) for other in distinct):
+            distinct.append(option)
+    return tuple(distinct)
 
 
-def _guessed(flat: Flat) -> tuple[str, ...] | None:
-    """The type a schema without one must mean, by its keywords."""
+def _implied_types(flat: Flat) -> tuple[str, ...] | None:
+    """Return the type that the keywords of a schema without `type` imply."""
     if "properties" in flat or "additionalProperties" in flat or "patternProperties" in flat:
         return ("object",)
     if "items" in flat or "prefixItems" in flat:
         return ("array",)
-    if any(word in flat for word in ("minLength", "maxLength", "$patterns")):
+    if any(keyword in flat for keyword in ("minLength", "maxLength", "$patterns")):
         return ("string",)
-    if any(word in flat for word in ("minimum", "maximum", "multipleOf", "exclusiveMinimum", "exclusiveMaximum")):
+    if any(keyword in flat for keyword in ("minimum", "maximum", "multipleOf", "exclusiveMinimum", "exclusiveMaximum")):
         return ("number",)
     return None
 
 
 def _mapping(flat: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = flat.get(name)
-    return found if isinstance(found, Mapping) else {}
+    value = flat.get(name)
+    return value if isinstance(value, Mapping) else {}

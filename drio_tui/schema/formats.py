@@ -1,6 +1,6 @@
-"""The formats a form checks: `problem(format, value)` says what is wrong, as the end of a sentence.
+"""Validation of `format`: `problem(format, value)` returns an error, which completes a sentence as those of `check` do.
 
-Unknown formats are annotations only (JSON Schema 2020-12, validation 7.2.1) and pass.
+Unknown formats are annotations only (JSON Schema 2020-12, validation 7.2.1) and are not checked.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array",
 
 
 def problem(name: str, value: Any) -> str:
-    """What is wrong with `value` under a format; empty when nothing is, or when the format is not known."""
+    """Return the error of `value` under a format; empty if it is valid, or if the format is not known."""
     check = _CHECKS.get(name)
     return check(value) if check else ""
 
 
-def _text(check: Callable[[str], str]) -> Callable[[Any], str]:
+def _string_check(check: Callable[[str], str]) -> Callable[[Any], str]:
     return lambda value: check(value) if isinstance(value, str) else ""
 
 
@@ -43,7 +43,7 @@ def _uri(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    """A practical reading of RFC 5321: one @, a host that could be one."""
+    """A simplification of RFC 5321: one @, and a host of the right form."""
     if not _EMAIL.fullmatch(text) or ".." in text or text.startswith("."):
         return "must be an e-mail address"
     return ""
@@ -55,9 +55,9 @@ def _colour(text: str) -> str:
 
 def _date_time(text: str) -> str:
     """RFC 3339, leap seconds included."""
-    found = _TIME.fullmatch(text)
-    if found:
-        day, clock, second, _, zone = found.groups()
+    match = _TIME.fullmatch(text)
+    if match:
+        day, clock, second, _, zone = match.groups()
         second = "59" if second == "60" else second
         try:
             datetime.fromisoformat(f"{day}T{clock}{second}{'+00:00' if zone in 'Zz' else zone}")
@@ -69,47 +69,48 @@ def _date_time(text: str) -> str:
 
 
 def json_schema(value: Any) -> str:
-    """What keeps a value from being a JSON Schema (2020-12), with the place; the drawn vocabulary is looked at."""
-    left: list[tuple[str, Any]] = [("", value)]
-    while left:
-        place, schema = left.pop()
-        at = f" at {place}" if place else ""
+    """Return the first error of a value as a JSON Schema (2020-12), with its path. Checks the common keywords."""
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        path, schema = pending.pop()
+        at_path = f" at {path}" if path else ""
         if isinstance(schema, bool):
             continue
         if not isinstance(schema, Mapping):
-            return f"must be an object or true or false{at}"
-        wrong = _keywords(schema)
-        if wrong:
-            return f"{wrong}{at}"
-        dot = f"{place}." if place else ""
+            return f"must be an object or true or false{at_path}"
+        error = _keyword_error(schema)
+        if error:
+            return f"{error}{at_path}"
+        prefix = f"{path}." if path else ""
         for keyword in ("properties", "$defs", "patternProperties", "dependentSchemas"):
-            inner = schema.get(keyword)
-            if isinstance(inner, Mapping):
-                left += [(f"{dot}{keyword}.{name}", item) for name, item in inner.items()]
-            elif inner is not None:
-                return f"{keyword} must be an object{at}"
+            subschemas = schema.get(keyword)
+            if isinstance(subschemas, Mapping):
+                pending += [(f"{prefix}{keyword}.{name}", subschema) for name, subschema in subschemas.items()]
+            elif subschemas is not None:
+                return f"{keyword} must be an object{at_path}"
         for keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
-            inner = schema.get(keyword)
-            if isinstance(inner, list) and inner:
-                left += [(f"{dot}{keyword}.{number}", item) for number, item in enumerate(inner)]
-            elif inner is not None:
-                return f"{keyword} must be a list of at least one schema{at}"
+            subschemas = schema.get(keyword)
+            if isinstance(subschemas, list) and subschemas:
+                pending += [(f"{prefix}{keyword}.{number}", subschema) for number, subschema in enumerate(subschemas)]
+            elif subschemas is not None:
+                return f"{keyword} must be a list of at least one schema{at_path}"
         for keyword in ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"):
             if keyword in schema:
-                left.append((f"{dot}{keyword}", schema[keyword]))
+                pending.append((f"{prefix}{keyword}", schema[keyword]))
     return ""
 
 
-def _keywords(schema: Mapping[str, Any]) -> str:
-    kind = schema.get("type", "string")
-    kinds = kind if isinstance(kind, list) else [kind]
-    for one in kinds:
-        if not isinstance(one, str) or one not in _TYPES:
-            return f"type {one if isinstance(one, str) else '?'} is none of JSON's"
-    if not kinds or len(set(kinds)) != len(kinds):
+def _keyword_error(schema: Mapping[str, Any]) -> str:
+    """Return the first error of a schema's keywords, without those of its subschemas."""
+    type_value = schema.get("type", "string")
+    type_names = type_value if isinstance(type_value, list) else [type_value]
+    for name in type_names:
+        if not isinstance(name, str) or name not in _TYPES:
+            return f"type {name if isinstance(name, str) else '?'} is not a JSON type"
+    if not type_names or len(set(type_names)) != len(type_names):
         return "type must name each type once"
-    needed = schema.get("required", [])
-    if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
+    required = schema.get("required", [])
+    if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
         return "required must be a list of names"
     if "enum" in schema and not isinstance(schema["enum"], list):
         return "enum must be a list"
@@ -120,7 +121,7 @@ def _keywords(schema: Mapping[str, Any]) -> str:
         try:
             re.compile(schema["pattern"])
         except (re.error, OverflowError, RecursionError):
-            return "pattern is no regular expression" if not _ecma_only(schema["pattern"]) else ""
+            return "pattern is not a regular expression" if not _ecma_only(schema["pattern"]) else ""
     for keyword in ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"):
         value = schema.get(keyword, 0)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -129,19 +130,19 @@ def _keywords(schema: Mapping[str, Any]) -> str:
 
 
 def _ecma_only(pattern: str) -> bool:
-    """Whether a pattern uses what ECMA-262 has and Python has not."""
+    """Return whether a pattern uses syntax that ECMA-262 has and Python has not."""
     return any(mark in pattern for mark in (r"\p{", r"\P{", r"\u{", "(?<", r"\c", r"[^]"))
 
 
 _CHECKS: dict[str, Callable[[Any], str]] = {
-    "uri": _text(_uri),
-    "url": _text(_uri),
-    "email": _text(_email),
-    "color": _text(_colour),
-    "colour": _text(_colour),
-    "hex-color": _text(_colour),
-    "date-time": _text(_date_time),
-    "jsonpath": _text(jsonpath.problem),
-    "json-path": _text(jsonpath.problem),
+    "uri": _string_check(_uri),
+    "url": _string_check(_uri),
+    "email": _string_check(_email),
+    "color": _string_check(_colour),
+    "colour": _string_check(_colour),
+    "hex-color": _string_check(_colour),
+    "date-time": _string_check(_date_time),
+    "jsonpath": _string_check(jsonpath.problem),
+    "json-path": _string_check(jsonpath.problem),
     "json-schema": json_schema,
 }

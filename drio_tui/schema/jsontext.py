@@ -1,4 +1,4 @@
-"""JSON as text for people to edit."""
+"""JSON as text for the user to edit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from drio_tui.schema.resolve import Json
 
 
 def pretty(value: Json | Missing) -> str:
-    """JSON over several lines for an editor, letters as they are; an empty string for `MISSING`."""
+    """Return indented JSON for an editor, with printable characters unescaped; an empty string for `MISSING`."""
     if value is MISSING:
         return ""
     try:
@@ -22,23 +22,26 @@ def pretty(value: Json | Missing) -> str:
 
 
 def _readable(text: str) -> str:
-    """ASCII JSON with its printable letters written out; hidden ones stay escapes."""
+    """Return ASCII JSON with the escapes of printable characters replaced; control and format characters stay escaped.
+
+    An escape of a surrogate pair is two `\\uXXXX`; a backslash before `\\u` makes it no escape.
+    """
     if "\\u" not in text:
         return text
-    out: list[str] = []
-    at = 0
-    while (found := text.find("\\u", at)) >= 0:
-        slashes = len(text[at:found]) - len(text[at:found].rstrip("\\"))
-        out.append(text[at:found])
-        unit = text[found : found + 6]
-        at = found + 6
-        if slashes % 2:
-            out.append(unit)
+    parts: list[str] = []
+    position = 0
+    while (start := text.find("\\u", position)) >= 0:
+        backslashes = len(text[position:start]) - len(text[position:start].rstrip("\\"))
+        parts.append(text[position:start])
+        escape = text[start : start + 6]
+        position = start + 6
+        if backslashes % 2:
+            parts.append(escape)
             continue
-        if unit[2:4].lower() in ("d8", "d9", "da", "db") and text[at : at + 2] == "\\u":
-            unit += text[at : at + 6]
-            at += 6
-        char: Any = json.loads(f'"{unit}"')
-        out.append(char if len(char) == 1 and char.isprintable() else unit)
-    out.append(text[at:])
-    return "".join(out)
+        if escape[2:4].lower() in ("d8", "d9", "da", "db") and text[position : position + 2] == "\\u":
+            escape += text[position : position + 6]
+            position += 6
+        char: Any = json.loads(f'"{escape}"')
+        parts.append(char if len(char) == 1 and char.isprintable() else escape)
+    parts.append(text[position:])
+    return "".join(parts)

@@ -1,4 +1,4 @@
-"""Lists, and maps from names to values."""
+"""Nodes of lists, and of maps from names to values."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from drio_tui.schema import check
 from drio_tui.schema.fields import MISSING, Field
-from drio_tui.schema.leaves import TOO_MANY, filled, make, misfit
+from drio_tui.schema.leaves import TOO_MANY, element_value, make, misfit_reason
 from drio_tui.schema.nodes import NODES, Node, Presence, Value
 
 
 class ArrayNode(Node):
-    """A list: items can be added, removed and moved; each keeps what was loaded with it."""
+    """A list: items can be added, removed and moved; each keeps its loaded value, with unknown properties."""
 
-    lists = True
+    children_required = True
 
     def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
         super().__init__(field, initial, new=new, parent=parent)
@@ -29,43 +29,43 @@ class ArrayNode(Node):
         self.presence: Presence = "there" if isinstance(start, list) else "null" if start is None else "absent"
         if self.presence == "absent" and self.new and self.field.required:
             self.presence = "there"
-        self._started, self._first = self.presence, tuple(self.items)
-        self.edited()
+        self._initial_presence, self._initial_items = self.presence, tuple(self.items)
+        self.mark_edited()
 
     @property
     def touched(self) -> bool:
-        if self.presence != self._started or len(self.items) != len(self._first):
+        if self.presence != self._initial_presence or len(self.items) != len(self._initial_items):
             return True
-        pairs = zip(self.items, self._first, strict=True)
-        return any(item is not first or item.touched for item, first in pairs)
+        pairs = zip(self.items, self._initial_items, strict=True)
+        return any(item is not initial or item.touched for item, initial in pairs)
 
     def value(self, *, secrets: bool = True) -> Value:
         if self.presence == "there":
-            return [filled(item, secrets=secrets) for item in self.items]
+            return [element_value(item, secrets=secrets) for item in self.items]
         return None if self.presence == "null" else MISSING
 
-    def add(self, at: int | None = None) -> Node:
-        """A new item at the end, or before the one at `at`."""
+    def add(self, index: int | None = None) -> Node:
+        """Add a new item at `index`, or at the end, and return it."""
         item = make(self.field.item, MISSING, new=True, parent=self)
         item.make_present()
-        self.items.insert(len(self.items) if at is None else at, item)
+        self.items.insert(len(self.items) if index is None else index, item)
         self.presence = "there"
-        self.edited()
+        self.mark_edited()
         return item
 
     def remove(self, item: Node) -> None:
-        """Take an item away."""
+        """Remove an item."""
         self.items.remove(item)
-        self.edited()
+        self.mark_edited()
 
     def move(self, item: Node, step: int) -> bool:
-        """Move an item up (-1) or down (1); whether it could."""
-        at = self.items.index(item)
-        to = at + step
-        if not 0 <= to < len(self.items):
+        """Move an item up (-1) or down (1); return False if it is at that end already."""
+        index = self.items.index(item)
+        new_index = index + step
+        if not 0 <= new_index < len(self.items):
             return False
-        self.items.insert(to, self.items.pop(at))
-        self.edited()
+        self.items.insert(new_index, self.items.pop(index))
+        self.mark_edited()
         return True
 
     def take(self, value: Value) -> Node:
@@ -73,32 +73,31 @@ class ArrayNode(Node):
             self.items = []
             self.presence = "null" if value is None else "absent"
         elif not isinstance(value, list) or len(value) > TOO_MANY:
-            return self._replace(value, misfit(self.field))
+            return self._replace(value, misfit_reason(self.field))
         else:
-            items = list(self._first[: len(value)])
+            items = list(self._initial_items[: len(value)])
             while len(items) < len(value):
                 items.append(make(self.field.item, MISSING, new=True, parent=self))
             self.items = items
-            for item, inner in zip(list(items), value, strict=True):
-                item.take(inner)
+            for item, item_value in zip(list(items), value, strict=True):
+                item.take(item_value)
             self.presence = "there"
-        self.edited()
+        self.mark_edited()
         return self
 
     def children(self) -> Iterator[Node]:
         yield from self.items
 
     def step_to(self, child: Node) -> str | int | None:
-        return next((number for number, item in enumerate(self.items) if item is child), None)
+        return next((index for index, item in enumerate(self.items) if item is child), None)
 
-    def swap(self, child: Node, other: Node) -> None:
-        first = tuple(other if item is child else item for item in self._first)
+    def replace_child(self, child: Node, other: Node) -> None:
         self.items = [other if item is child else item for item in self.items]
-        self._first = first
+        self._initial_items = tuple(other if item is child else item for item in self._initial_items)
 
 
 class Entry:
-    """A name and its value in a map."""
+    """An entry of a map: its name and the node of its value."""
 
     def __init__(self, name: str, node: Node) -> None:
         self.name = name
@@ -106,9 +105,9 @@ class Entry:
 
 
 class MapNode(Node):
-    """Names and values, in order."""
+    """A map from names to values, in order."""
 
-    lists = True
+    children_required = True
 
     def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
         super().__init__(field, initial, new=new, parent=parent)
@@ -126,56 +125,57 @@ class MapNode(Node):
         self.presence: Presence = "there" if isinstance(start, dict) else "null" if start is None else "absent"
         if self.presence == "absent" and self.new and self.field.required:
             self.presence = "there"
-        self._started = self.presence
-        self._first = tuple((entry.name, entry.node) for entry in self.entries)
-        self.edited()
+        self._initial_presence = self.presence
+        self._initial_entries = tuple((entry.name, entry.node) for entry in self.entries)
+        self.mark_edited()
 
     @property
     def touched(self) -> bool:
-        now = [(entry.name, entry.node) for entry in self.entries]
-        if self.presence != self._started or len(now) != len(self._first):
+        if self.presence != self._initial_presence or len(self.entries) != len(self._initial_entries):
             return True
-        pairs = zip(now, self._first, strict=True)
-        return any(name != was or node is not first or node.touched for (name, node), (was, first) in pairs)
+        return any(
+            entry.name != name or entry.node is not node or entry.node.touched
+            for entry, (name, node) in zip(self.entries, self._initial_entries, strict=True)
+        )
 
     def value(self, *, secrets: bool = True) -> Value:
         if self.presence == "there":
             return {
-                entry.name: filled(entry.node, secrets=secrets)
+                entry.name: element_value(entry.node, secrets=secrets)
                 for entry in self.entries
-                if entry.name or entry.node.touched or ("", entry.node) in self._first
+                if entry.name or entry.node.touched or ("", entry.node) in self._initial_entries
             }
         return None if self.presence == "null" else MISSING
 
     def add(self, name: str = "") -> Entry:
-        """A new entry at the end."""
+        """Add a new entry at the end and return it."""
         entry = Entry(name, make(self.field.value, MISSING, new=True, parent=self))
         entry.node.make_present()
         self.entries.append(entry)
         self.presence = "there"
-        self.edited()
+        self.mark_edited()
         return entry
 
     def rename(self, node: Node, name: str) -> None:
-        """Give an entry another name."""
+        """Rename an entry, given the node of its value."""
         for entry in self.entries:
             if entry.node is node:
                 entry.name = name
-        self.edited()
+        self.mark_edited()
 
     def remove(self, node: Node) -> None:
-        """Take an entry away, by its value's node."""
+        """Remove an entry, given the node of its value."""
         self.entries = [entry for entry in self.entries if entry.node is not node]
-        self.edited()
+        self.mark_edited()
 
     def move(self, node: Node, step: int) -> bool:
-        """Move an entry up (-1) or down (1); whether it could."""
-        at = next(number for number, entry in enumerate(self.entries) if entry.node is node)
-        to = at + step
-        if not 0 <= to < len(self.entries):
+        """Move an entry up (-1) or down (1); return False if it is at that end already."""
+        index = next(index for index, entry in enumerate(self.entries) if entry.node is node)
+        new_index = index + step
+        if not 0 <= new_index < len(self.entries):
             return False
-        self.entries.insert(to, self.entries.pop(at))
-        self.edited()
+        self.entries.insert(new_index, self.entries.pop(index))
+        self.mark_edited()
         return True
 
     def take(self, value: Value) -> Node:
@@ -183,16 +183,17 @@ class MapNode(Node):
             self.entries = []
             self.presence = "null" if value is None else "absent"
         elif not isinstance(value, dict) or len(value) > TOO_MANY:
-            return self._replace(value, misfit(self.field))
+            return self._replace(value, misfit_reason(self.field))
         else:
-            known = dict(self._first)
+            initial = dict(self._initial_entries)
             self.entries = [
-                Entry(name, known.get(name) or make(self.field.value, MISSING, new=True, parent=self)) for name in value
+                Entry(name, initial.get(name) or make(self.field.value, MISSING, new=True, parent=self))
+                for name in value
             ]
             for entry in list(self.entries):
                 entry.node.take(value[entry.name])
             self.presence = "there"
-        self.edited()
+        self.mark_edited()
         return self
 
     def children(self) -> Iterator[Node]:
@@ -202,8 +203,8 @@ class MapNode(Node):
     def step_to(self, child: Node) -> str | int | None:
         return next((entry.name for entry in self.entries if entry.node is child), None)
 
-    def swap(self, child: Node, other: Node) -> None:
-        self._first = tuple((name, other if node is child else node) for name, node in self._first)
+    def replace_child(self, child: Node, other: Node) -> None:
+        self._initial_entries = tuple((name, other if node is child else node) for name, node in self._initial_entries)
         for entry in self.entries:
             if entry.node is child:
                 entry.node = other
@@ -213,20 +214,20 @@ class MapNode(Node):
         if not self.touched:
             return
         names = [entry.name for entry in self.entries]
-        rule = self.field.flat.get("propertyNames")
+        name_schema = self.field.flat.get("propertyNames")
         for entry in self.entries:
-            wrong: list[str] = []
-            if not entry.name and ("", entry.node) not in self._first:
+            errors: list[str] = []
+            if not entry.name and ("", entry.node) not in self._initial_entries:
                 if entry.node.touched:
-                    wrong.append("needs a name")
+                    errors.append("needs a name")
                 else:
-                    entry.node.failed = ()  # an empty line is left out
+                    entry.node.failed = ()  # a new entry without a name and a value is left out
             elif names.count(entry.name) > 1:
-                wrong.append("has a name that stands here twice")
-            elif rule is not None:
-                named = self.field.reader.field(rule, name="name")
-                wrong += [f"has a name that {text}" for text in check.shallow(named, entry.name)]
-            entry.node.failed = (*wrong, *entry.node.failed)
+                errors.append("has a name that is used twice")
+            elif name_schema is not None:
+                name_field = self.field.reader.field(name_schema, name="name")
+                errors += [f"has a name that {text}" for text in check.shallow_errors(name_field, entry.name)]
+            entry.node.failed = (*errors, *entry.node.failed)
 
 
 NODES["array"] = ArrayNode

@@ -1,4 +1,4 @@
-"""What every place of a form has in common: where it stands, what is wrong with it, how it is put back."""
+"""`Node`, the base class of all nodes of a form: path, value, errors, reset."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ from drio_tui.schema.resolve import Json
 
 Value = Json | Missing
 Presence = Literal["there", "null", "absent"]
+"""Whether a property has a value, is null, or is left out."""
 
 NODES: dict[str, Callable[..., Node]] = {}
-"""The nodes that hold others, and `json`, which can stand anywhere; the modules that define them fill it in."""
+"""The node classes by field kind, without those of scalars; the modules that define them add them."""
 
 
-def same(left: Value, right: Value) -> bool:
-    """Equality of JSON values, `MISSING` being its own only equal."""
+def same_value(left: Value, right: Value) -> bool:
+    """Return whether two JSON values are equal; `MISSING` is equal to itself only."""
     if left is MISSING or right is MISSING:
         return left is right
     return same_json(left, right)
 
 
 class Node:
-    """One place. `failed` is what our own checks say, `refused` what the server said."""
+    """The state of one field. `initial` is its loaded value; with `new` it is not on the server yet.
 
-    lists: ClassVar[bool] = False
-    """Whether what is below cannot be left out: items, entries, the chosen alternative."""
+    `failed` are the errors of `check`, `refused` those of the server.
+    """
+
+    children_required: ClassVar[bool] = False
+    """Whether its children cannot be left out: items, entries, the chosen alternative."""
 
     def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
         self.field = field
@@ -41,7 +45,7 @@ class Node:
 
     @property
     def path(self) -> Path:
-        """Member names and item numbers from the top."""
+        """Property names and item numbers from the top."""
         steps: list[str | int] = []
         node: Node = self
         while node.parent is not None:
@@ -53,70 +57,71 @@ class Node:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What is wrong here, ours first."""
+        """All errors of this field, those of `check` first."""
         return self.failed + self.refused
 
     @property
     def touched(self) -> bool:
-        """Whether this place, or one below, differs from how it began."""
+        """Whether this node, or one below it, differs from its initial state."""
         raise NotImplementedError
 
     def value(self, *, secrets: bool = True) -> Value:
-        """What stands here now; without `secrets`, write-only members are left out."""
+        """Return the value as edited; without `secrets`, write-only properties are left out."""
         raise NotImplementedError
 
     def take(self, value: Value) -> Node:
-        """Hold `value`, as if a person had typed it; gives the node that does so from now on."""
+        """Set the value, as if the user had typed it; return this node, or the `JsonNode` that replaces it."""
         raise NotImplementedError
 
     def clear(self) -> None:
-        """Leave the member out."""
+        """Leave the property out."""
         self.take(MISSING)
 
     def set_null(self) -> None:
-        """Set the member to null, where that is allowed."""
+        """Set the property to null, if it is nullable."""
         if self.field.nullable:
             self.take(None)
 
     def reset(self) -> None:
-        """Back to how it began."""
+        """Return to the initial state."""
         raise NotImplementedError
 
     def children(self) -> Iterator[Node]:
-        """The nodes right below that count, in order."""
+        """Yield the direct children that are part of the value, in order."""
         yield from ()
 
     def step_to(self, child: Node) -> str | int | None:
-        """The member name or item number of a child; None when it stands at the same place."""
+        """Return the property name or item number of a child; None if the child has the same path."""
         return None
 
-    def swap(self, child: Node, other: Node) -> None:
-        """Put another node in a child's place."""
+    def replace_child(self, child: Node, other: Node) -> None:
+        """Replace a direct child by another node."""
 
-    def drawn(self) -> Iterator[Node]:
-        """The nodes right below that can be seen, also in an object that is not there yet."""
+    def visible_children(self) -> Iterator[Node]:
+        """Yield the direct children that are shown, also those of an optional object that is still absent."""
         yield from self.children()
 
     def make_present(self) -> None:
-        """Let something be there, even if it is empty."""
+        """Give an optional object a value, even an empty one."""
 
     def walk(self) -> Iterator[Node]:
-        """This node and every one below it that can be seen."""
+        """Yield this node and every visible one below it."""
         yield self
-        for child in self.drawn():
+        for child in self.visible_children():
             yield from child.walk()
 
     def check(self) -> None:
-        """Find out anew what is wrong here and below."""
+        """Set `failed` of this node and of all below it."""
         self.check_self()
         for child in self.children():
             child.check()
 
     def check_self(self) -> None:
-        """Find out anew what is wrong right here."""
-        self.failed = tuple(self._wrong())
+        """Set `failed` of this node."""
+        self.failed = tuple(self._find_errors())
 
-    def _wrong(self) -> Iterator[str]:
+    def _find_errors(self) -> Iterator[str]:
+        """Yield the errors of this node; a loaded value that was not changed is not checked."""
         value = self.value()
         if not (self.new or self.touched):
             return
@@ -124,23 +129,23 @@ class Node:
             if self.field.required:
                 yield "is required"
         else:
-            yield from check.shallow(self.field, value)
+            yield from check.shallow_errors(self.field, value)
 
-    def edited(self) -> None:
-        """Something changed here: what the server said about this place and those around it no longer counts."""
+    def mark_edited(self) -> None:
+        """Discard the server's errors of this node and its ancestors: they are about the value before the edit."""
         node: Node | None = self
         while node is not None:
             node.refused = ()
             node = node.parent
 
     def _replace(self, value: Value, reason: str) -> Node:
-        """A JSON node in this one's place, holding `value`."""
-        other = NODES["json"](self.field, self.initial, new=self.new, parent=self.parent, reason=reason)
+        """Replace this node by a `JsonNode` with `value` and return that."""
+        json_node = NODES["json"](self.field, self.initial, new=self.new, parent=self.parent, reason=reason)
         if self.parent is not None:
-            self.parent.swap(self, other)
-        return other.take(value)
+            self.parent.replace_child(self, json_node)
+        return json_node.take(value)
 
 
 def dotted(path: Path) -> str:
-    """A path as people and the API write it: `actions.2.targetToolId`."""
+    """Return a path as the API writes it: `actions.2.targetToolId`."""
     return ".".join(map(str, path))

@@ -1,4 +1,4 @@
-"""Objects with known members, and places with alternatives."""
+"""Nodes of objects with known properties, and of alternatives."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Iterator
 from drio_tui.api.models import same_json
 from drio_tui.schema import check
 from drio_tui.schema.fields import MISSING, Field
-from drio_tui.schema.leaves import make, misfit
-from drio_tui.schema.nodes import NODES, Node, Presence, Value, same
+from drio_tui.schema.leaves import make, misfit_reason
+from drio_tui.schema.nodes import NODES, Node, Presence, Value, same_value
 from drio_tui.schema.resolve import Json
 
 
 class ObjectNode(Node):
-    """An object with known members. Members that the schema does not name are kept in `extra`, untouched."""
+    """An object with known properties; others are kept unchanged in `extra`."""
 
     def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
         super().__init__(field, initial, new=new, parent=parent)
         self.members: dict[str, Node] = {}
         self.extra: dict[str, Json] = {}
         self.presence: Presence = "absent"
-        self.forced = parent is None
+        self.always_present = parent is None
         self.reset()
 
-    def _lazy(self) -> bool:
+    def _is_lazy(self) -> bool:
+        """Return whether the nodes of the properties are created only on demand, as a recursive schema needs it."""
         return self.field.recursive and self.presence != "there"
 
     def reset(self) -> None:
@@ -31,102 +32,101 @@ class ObjectNode(Node):
         if start is MISSING and self.new and isinstance(self.field.default, dict):
             start = self.field.default
         self._fill(start)
-        self._started: Presence = self.presence
-        self._start_extra = self.extra
-        self.edited()
+        self._initial_presence: Presence = self.presence
+        self._initial_extra = self.extra
+        self.mark_edited()
 
     def _fill(self, value: Value) -> None:
         base = value if isinstance(value, dict) else {}
-        there = isinstance(value, dict) or (
-            value is MISSING and (self.forced or (self.new and self.field.required and not self.field.recursive))
-        )
-        self.presence = "there" if there else "null" if value is None else "absent"
+        is_required = self.new and self.field.required and not self.field.recursive
+        is_present = isinstance(value, dict) or (value is MISSING and (self.always_present or is_required))
+        self.presence = "there" if is_present else "null" if value is None else "absent"
         self._order = tuple(base)
         self.members = {}
         self.extra = {name: item for name, item in base.items() if name not in self.field.members}
-        if not self._lazy():
-            self._build(base, new=not isinstance(value, dict) or (value is not self.initial))
+        if not self._is_lazy():
+            self._create_members(base, new=not isinstance(value, dict) or (value is not self.initial))
 
-    def _build(self, base: dict[str, Json], *, new: bool) -> None:
+    def _create_members(self, base: dict[str, Json], *, new: bool) -> None:
         for name, field in self.field.members.items():
             self.members[name] = make(field, base.get(name, MISSING), new=new, parent=self)
 
     def make_present(self) -> None:
-        """Make the object be there, even with nothing in it."""
+        """Give the object a value, even an empty one."""
         self.presence = "there"
         if not self.members:
-            self._build({}, new=True)
-        self.edited()
+            self._create_members({}, new=True)
+        self.mark_edited()
 
     @property
     def counts(self) -> bool:
-        """Whether the object is there, because it was or because something in it was touched."""
-        return self.presence == "there" or any(member.touched for member in self.members.values())
+        """Whether the object has a value: it is present, or one of its properties was edited."""
+        return self.presence == "there" or any(node.touched for node in self.members.values())
 
     @property
     def touched(self) -> bool:
-        if self.presence != self._started or any(member.touched for member in self.members.values()):
+        if self.presence != self._initial_presence or any(node.touched for node in self.members.values()):
             return True
-        return not same_json(self.extra, self._start_extra)
+        return not same_json(self.extra, self._initial_extra)
 
     def value(self, *, secrets: bool = True) -> Value:
         if not self.counts:
             return None if self.presence == "null" else MISSING
         result: dict[str, Json] = {}
         for name in dict.fromkeys((*self._order, *self.extra, *self.members)):
-            member = self.members.get(name)
-            if member is None:
+            node = self.members.get(name)
+            if node is None:
                 if name in self.extra:
                     result[name] = self.extra[name]
                 continue
-            inner = member.value(secrets=secrets)
-            if inner is not MISSING:
-                result[name] = inner
+            value = node.value(secrets=secrets)
+            if value is not MISSING:
+                result[name] = value
         return result
 
     def take(self, value: Value) -> Node:
         if value is MISSING or value is None:
-            if self.forced:
+            if self.always_present:
                 return self
             self._fill(value)
             self.presence = "null" if value is None else "absent"
         elif not isinstance(value, dict):
-            return self._replace(value, misfit(self.field))
+            return self._replace(value, misfit_reason(self.field))
         else:
             self.make_present()
             self._order = tuple(value)
             self.extra = {name: item for name, item in value.items() if name not in self.members}
-            for name, member in list(self.members.items()):
-                if not same(member.value(secrets=False), value.get(name, MISSING)):
-                    member.take(value.get(name, MISSING))
-        self.edited()
+            for name, node in list(self.members.items()):
+                if not same_value(node.value(secrets=False), value.get(name, MISSING)):
+                    node.take(value.get(name, MISSING))
+        self.mark_edited()
         return self
 
     def children(self) -> Iterator[Node]:
         if self.counts:
             yield from self.members.values()
 
-    def drawn(self) -> Iterator[Node]:
+    def visible_children(self) -> Iterator[Node]:
         yield from self.members.values()
 
     def step_to(self, child: Node) -> str | int | None:
-        return next((name for name, member in self.members.items() if member is child), None)
+        return next((name for name, node in self.members.items() if node is child), None)
 
-    def swap(self, child: Node, other: Node) -> None:
-        for name, member in self.members.items():
-            if member is child:
+    def replace_child(self, child: Node, other: Node) -> None:
+        for name, node in self.members.items():
+            if node is child:
                 self.members[name] = other
 
     def check(self) -> None:
-        for member in self.members.values():
-            member.failed = ()
+        for node in self.members.values():
+            node.failed = ()
         super().check()
 
 
 class ChoiceNode(Node):
-    """One of several alternatives; what was typed into the others is kept while the form is open."""
+    """One of several alternatives; what was typed into another one is kept while the form is open."""
 
-    lists = True
+    children_required = True
 
     def __init__(self, field: Field, initial: Value, *, new: bool, parent: Node | None = None) -> None:
         super().__init__(field, initial, new=new, parent=parent)
@@ -140,15 +140,15 @@ class ChoiceNode(Node):
         if start is MISSING and self.new:
             start = self.field.default
         if start is not MISSING and start is not None:
-            self.chosen = check.alternative(self.field, start)
+            self.chosen = check.matching_variant(self.field, start)
             if self.chosen is not None:
                 variant = self.field.variants[self.chosen]
                 self._bodies[self.chosen] = make(variant, start, new=start is not self.initial, parent=self)
         elif start is MISSING and self.new and self.field.required and not self.field.recursive:
             self._select(0)
         self.null = start is None
-        self._began = (self.chosen, self.null)
-        self.edited()
+        self._initial_choice = (self.chosen, self.null)
+        self.mark_edited()
 
     def _select(self, number: int) -> None:
         self.chosen, self.null = number, False
@@ -158,19 +158,19 @@ class ChoiceNode(Node):
 
     @property
     def body(self) -> Node | None:
-        """The chosen alternative's node."""
+        """The node of the chosen alternative."""
         return None if self.chosen is None else self._bodies[self.chosen]
 
     @property
     def touched(self) -> bool:
-        if (self.chosen, self.null) != self._began:
+        if (self.chosen, self.null) != self._initial_choice:
             return True
         return self.body is not None and self.body.touched
 
     def choose(self, number: int) -> Node:
-        """Switch to an alternative; gives its node."""
+        """Choose an alternative by its number and return its node."""
         self._select(number)
-        self.edited()
+        self.mark_edited()
         return self._bodies[number]
 
     def value(self, *, secrets: bool = True) -> Value:
@@ -182,24 +182,24 @@ class ChoiceNode(Node):
         if value is MISSING or value is None:
             self.chosen, self.null = None, value is None
         else:
-            number = check.alternative(self.field, value)
+            number = check.matching_variant(self.field, value)
             if number is None:
-                return self._replace(value, misfit(self.field))
+                return self._replace(value, misfit_reason(self.field))
             self._select(number)
             self._bodies[number].take(value)
-        self.edited()
+        self.mark_edited()
         return self
 
     def children(self) -> Iterator[Node]:
         if self.body is not None:
             yield self.body
 
-    def swap(self, child: Node, other: Node) -> None:
+    def replace_child(self, child: Node, other: Node) -> None:
         for number, body in self._bodies.items():
             if body is child:
                 self._bodies[number] = other
 
-    def _wrong(self) -> Iterator[str]:
+    def _find_errors(self) -> Iterator[str]:
         if self.body is None and (self.new or self.touched) and not self.null and self.field.required:
             yield "is required"
 

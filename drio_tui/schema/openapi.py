@@ -1,7 +1,6 @@
-"""Finding in a server's OpenAPI document (3.0 or 3.1) the schema of what a request takes.
+"""The schema of a request body in a server's OpenAPI document (3.0 or 3.1).
 
-The document may come from anywhere and be anything: whatever is not as it should be means that nothing is
-found, and the caller uses the schema of our own models.
+The document is untrusted: if it is malformed, no schema is found, and the caller uses the schema of the API models.
 """
 
 from __future__ import annotations
@@ -16,43 +15,44 @@ _PARAMETER = re.compile(r"\{[^{}]*\}")
 
 
 def request_body(document: Json, method: str, path: str) -> Json | None:
-    """The JSON Schema of a request's JSON body, None where the document does not describe one.
+    """Return the JSON Schema of a request's JSON body; None if the document does not describe one.
 
-    `path` is as `kinds` writes it (`/apps/{app}/tools`); parameters match by place, whatever their names,
-    and the document may have the API's base path (`/api/v1`) before its own. References in what is given
-    count from the document: read it with `Reader(document)`.
+    `path` is written as in `kinds` (`/apps/{app}/tools`). The names of path parameters may differ, and the document's
+    paths may begin with the API's base path (`/api/v1`). References in the schema are relative to the document: read
+    it with `Reader(document)`.
     """
     if not isinstance(document, Mapping) or not isinstance(document.get("paths"), Mapping):
         return None
-    wanted = _shape(path)
+    wanted = _normalised(path)
     schemas = Schemas(document)
-    for written, item in document["paths"].items():
-        if not isinstance(written, str) or not isinstance(item, Mapping):
+    for document_path, path_item in document["paths"].items():
+        if not isinstance(document_path, str) or not isinstance(path_item, Mapping):
             continue
-        if not _ends_with(_shape(written), wanted):
+        if not _ends_with(_normalised(document_path), wanted):
             continue
-        operation = item.get(method.lower())
+        operation = path_item.get(method.lower())
         body = operation.get("requestBody") if isinstance(operation, Mapping) else None
-        schema = _schema_of(schemas, body)
+        schema = _body_schema(schemas, body)
         if schema is not None:
             return schema
     return None
 
 
 def reader(document: Json, method: str, path: str, hints: Hints | None = None) -> tuple[Reader, Json] | None:
-    """A reader of the document and the schema of the request's body in it, None where there is none to draw.
+    """Return a reader of the document and the schema of the request's body; None if there is no usable schema.
 
-    A schema that is no object with members is not used: our own says more.
+    A schema of anything but an object with properties is not used: that of the API models describes more.
     """
     schema = request_body(document, method, path)
     if schema is None:
         return None
-    made = Reader(document, hints)
-    found = made.field(schema)
-    return (made, schema) if found.kind == "object" and found.members else None
+    document_reader = Reader(document, hints)
+    field = document_reader.field(schema)
+    return (document_reader, schema) if field.kind == "object" and field.members else None
 
 
-def _schema_of(schemas: Schemas, body: Json) -> Json | None:
+def _body_schema(schemas: Schemas, body: Json) -> Json | None:
+    """Return the schema of the JSON content of a `requestBody`."""
     if isinstance(body, Mapping) and isinstance(body.get("$ref"), str):
         try:
             body = schemas.find(body["$ref"])
@@ -61,17 +61,19 @@ def _schema_of(schemas: Schemas, body: Json) -> Json | None:
     content = body.get("content") if isinstance(body, Mapping) else None
     if not isinstance(content, Mapping):
         return None
-    for kind, media in content.items():
-        name = str(kind).split(";", 1)[0].strip().lower()
-        if (name == "application/json" or name.endswith("+json")) and isinstance(media, Mapping) and "schema" in media:
-            return media["schema"]
+    for content_type, media_type in content.items():
+        name = str(content_type).split(";", 1)[0].strip().lower()
+        is_json = name == "application/json" or name.endswith("+json")
+        if is_json and isinstance(media_type, Mapping) and "schema" in media_type:
+            return media_type["schema"]
     return None
 
 
-def _shape(path: str) -> str:
+def _normalised(path: str) -> str:
+    """Return a path without the names of its parameters."""
     return _PARAMETER.sub("{}", path.rstrip("/"))
 
 
-def _ends_with(written: str, wanted: str) -> bool:
-    """Whether `written` is the wanted path, after nothing but a base path: one without parameters."""
-    return written.endswith(wanted) and "{}" not in written[: len(written) - len(wanted)]
+def _ends_with(document_path: str, wanted: str) -> bool:
+    """Return whether `document_path` is `wanted`, possibly after a base path without parameters."""
+    return document_path.endswith(wanted) and "{}" not in document_path[: len(document_path) - len(wanted)]

@@ -1,7 +1,7 @@
-"""Regular expressions from a schema, used only as far as their cost is bounded.
+"""Matching the regular expressions of a schema, if their cost is bounded.
 
-Python's matcher has no time limit, so a pattern whose repeats could multiply is not tried on long texts,
-and one that could take exponential time not at all: the server then decides.
+Python's matcher has no time limit. A pattern of polynomial cost is therefore not matched against long texts, and one
+that could take exponential time is not matched at all; the server validates those.
 """
 
 from __future__ import annotations
@@ -13,127 +13,139 @@ from typing import Any
 from drio_tui.api.patterns import PATTERNS
 from drio_tui.tool_calls.patterns import TooLarge, op, parsed
 
-_WORK = 4_000_000
-_MANY = 24
+_MAX_STEPS = 4_000_000
+_MAX_UNROLLED = 24
+"""Repetitions up to which a bounded repeat is treated as if it were written out."""
+
 _PROBES = tuple(chr(code) for code in (*range(0x100), 0x3B1, 0x4E2D, 0x2028, 0x1F600))
+"""Characters that represent all others when sets of characters are compared."""
 
 
-def saying(pattern: str) -> str:
-    """What a pattern asks for, as the end of a sentence about the field."""
+def message(pattern: str) -> str:
+    """Return the error of a text that does not match: in words for a known pattern, else with the pattern."""
     known = PATTERNS.get(pattern)
     return known or f"must match {pattern if len(pattern) <= 80 else pattern[:79] + '…'}"
 
 
 def mismatch(pattern: str, text: str) -> bool:
-    """Whether `text` certainly does not match `pattern`; False where that cannot be found out cheaply."""
-    compiled, power, ways = _compiled(pattern)
-    if compiled is None or (len(text) + 1) ** power * ways > _WORK:
+    """Return whether `text` does not match `pattern`; False also if matching would be too expensive."""
+    compiled, power, ways = _compile(pattern)
+    if compiled is None or (len(text) + 1) ** power * ways > _MAX_STEPS:
         return False
     return compiled.search(text) is None
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> tuple[re.Pattern[str] | None, int, int]:
-    """The pattern, the power of the text's length and the factor that matching may cost; None when it is not tried."""
+def _compile(pattern: str) -> tuple[re.Pattern[str] | None, int, int]:
+    """Return the compiled pattern, and the power of the text's length and the factor that bound the cost of matching.
+
+    The pattern is None if it is valid in ECMA-262 only, or too expensive.
+    """
     try:
         pattern, tree = parsed(pattern)
         anchored = len(tree) > 0 and tree[0][0] is op.AT and tree[0][1] is op.AT_BEGINNING
         power, ways = _cost(tree)
         return re.compile(pattern), power + (not anchored), ways
-    except (re.error, OverflowError, RecursionError, TooLarge, _Explosive):
-        return None, 0, 0  # written for ECMA-262 only, or too dear
+    except (re.error, OverflowError, RecursionError, TooLarge, _CatastrophicPattern):
+        return None, 0, 0
 
 
-class _Explosive(Exception):
-    """A repeat inside a repeat that could match one text in exponentially many ways."""
+class _CatastrophicPattern(Exception):
+    """A nested repeat that could match one text in exponentially many ways."""
 
 
 def _cost(items: Any) -> tuple[int, int]:
-    """How many unbounded repeats can stand in each other's way, and how many ways the bounded parts have together."""
-    total, ways = 0, 1
+    """Return how many unbounded repeats may compete for the same text, and in how many ways the bounded parts match.
+
+    Raises `_CatastrophicPattern`.
+    """
+    power, ways = 0, 1
     for operator, argument in items:
         if operator in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT):
             low, high, body = argument
-            inner, inner_ways = _cost(body)
-            if high != op.MAXREPEAT and high <= _MANY and high - low <= 4:
-                total += inner * high
-                ways *= inner_ways**high * (high - low + 1)
+            body_power, body_ways = _cost(body)
+            if high != op.MAXREPEAT and high <= _MAX_UNROLLED and high - low <= 4:
+                power += body_power * high
+                ways *= body_ways**high * (high - low + 1)
             else:
-                if not _single(body):
-                    _must_be_marked(body)
-                total += 1  # the rounds of a marked body cannot be cut in two ways
+                if not _is_one_character(body):
+                    _require_delimited(body)
+                power += 1  # a text can be split into repetitions of a delimited body in one way only
         elif operator is op.SUBPATTERN:
-            total, ways = _added(total, ways, _cost(argument[-1]))
+            power, ways = _add_cost(power, ways, _cost(argument[-1]))
         elif operator is op.BRANCH:
-            found = [_cost(branch) for branch in argument[1]]
-            several = max if _told_apart(argument[1]) else sum
-            total += max((inner for inner, _ in found), default=0)
-            ways *= several(inner_ways for _, inner_ways in found)
+            costs = [_cost(branch) for branch in argument[1]]
+            combine = max if _have_distinct_starts(argument[1]) else sum
+            power += max((branch_power for branch_power, _ in costs), default=0)
+            ways *= combine(branch_ways for _, branch_ways in costs)
         elif operator in (op.ASSERT, op.ASSERT_NOT):
-            total, ways = _added(total, ways, _cost(argument[1]))
+            power, ways = _add_cost(power, ways, _cost(argument[1]))
         elif operator is op.ATOMIC_GROUP:
-            total, ways = _added(total, ways, _cost(argument))
+            power, ways = _add_cost(power, ways, _cost(argument))
         elif operator in (op.GROUPREF, op.GROUPREF_EXISTS):
-            raise _Explosive
-        if ways > _WORK:
-            raise _Explosive
-    return total, ways
+            raise _CatastrophicPattern
+        if ways > _MAX_STEPS:
+            raise _CatastrophicPattern
+    return power, ways
 
 
-def _added(total: int, ways: int, inner: tuple[int, int]) -> tuple[int, int]:
-    return total + inner[0], ways * inner[1]
+def _add_cost(power: int, ways: int, cost: tuple[int, int]) -> tuple[int, int]:
+    return power + cost[0], ways * cost[1]
 
 
-def _told_apart(branches: Any) -> bool:
-    """Whether the first character of a text says which of the branches it can match."""
-    seen: set[str] = set()
+def _have_distinct_starts(branches: Any) -> bool:
+    """Return whether the first character of a text determines which of the branches can match it."""
+    characters: set[str] = set()
     for branch in branches:
         if not len(branch) or branch[0][0] not in (op.LITERAL, op.IN):
             return False
         first = _characters(branch[0])
-        if seen & first:
+        if characters & first:
             return False
-        seen |= first
+        characters |= first
     return True
 
 
-def _single(body: Any) -> bool:
+def _is_one_character(body: Any) -> bool:
     return len(body) == 1 and body[0][0] in (op.LITERAL, op.NOT_LITERAL, op.IN, op.ANY, op.CATEGORY)
 
 
-def _must_be_marked(body: Any) -> None:
-    """A repeated body is cheap when its first character marks where each round begins."""
+def _require_delimited(body: Any) -> None:
+    """Raise `_CatastrophicPattern` unless the first character of a repeated body occurs nowhere else in it.
+
+    Such a character marks where each repetition begins, so that the repeat is linear.
+    """
     while len(body) == 1 and body[0][0] is op.SUBPATTERN:
         body = body[0][1][-1]
     first = body[0] if len(body) else None
     if first is None or first[0] not in (op.LITERAL, op.IN):
-        raise _Explosive
-    mark = _characters(first)
+        raise _CatastrophicPattern
+    delimiter = _characters(first)
     for item in list(body)[1:]:
         if item[0] in (op.MAX_REPEAT, op.MIN_REPEAT):
             item_body = item[1][2]
-            if not _single(item_body) or mark & _characters(item_body[0]):
-                raise _Explosive
-        elif item[0] not in (op.LITERAL, op.IN, op.CATEGORY) or mark & _characters(item):
-            raise _Explosive
+            if not _is_one_character(item_body) or delimiter & _characters(item_body[0]):
+                raise _CatastrophicPattern
+        elif item[0] not in (op.LITERAL, op.IN, op.CATEGORY) or delimiter & _characters(item):
+            raise _CatastrophicPattern
 
 
 def _characters(item: Any) -> frozenset[str]:
-    """The probe characters a one-character item matches."""
+    """Return the probe characters that an item of one character matches."""
     operator, argument = item
     if operator is op.LITERAL:
         return frozenset({chr(argument)})
     if operator is op.NOT_LITERAL:
         return frozenset(_PROBES) - {chr(argument)}
     if operator is op.IN:
-        found: set[str] = set()
+        characters: set[str] = set()
         negate = False
         for kind, value in argument:
             if kind is op.NEGATE:
                 negate = True
             elif kind is op.RANGE:
-                found.update(chr(code) for code in range(value[0], min(value[1], value[0] + 0x3000) + 1))
+                characters.update(chr(code) for code in range(value[0], min(value[1], value[0] + 0x3000) + 1))
             else:
-                found |= _characters((kind, value))
-        return frozenset(_PROBES) - found if negate else frozenset(found)
+                characters |= _characters((kind, value))
+        return frozenset(_PROBES) - characters if negate else frozenset(characters)
     return frozenset(_PROBES)  # ANY and the categories

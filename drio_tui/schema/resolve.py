@@ -1,7 +1,7 @@
-"""Local references followed, `allOf` merged: one flat mapping for one place of a schema.
+"""Resolving a schema: local `$ref`s are followed and `allOf` is merged into one flat mapping.
 
-Nothing is ever fetched. What cannot be drawn honestly raises `UnsupportedReference` with the reason, and whoever asked
-falls back to plain JSON for that place.
+No other document is fetched. What forms cannot show correctly raises `UnsupportedReference` with the reason, and the
+caller edits that value as JSON.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ Json = Any
 Flat = dict[str, Any]
 
 PATTERNS = "$patterns"
-"""Every `pattern` of a flat schema (a list), since merged schemas may have several."""
+"""The key of all `pattern`s of a flat schema (a list), since merged schemas may have several."""
 
-_STEPS = 2_000
-_OWN = ("title", "description", "default", "examples", "deprecated")
+_MAX_PARTS = 2_000
+_ANNOTATIONS = ("title", "description", "default", "examples", "deprecated")
 
 
 class UnsupportedReference(Exception):
-    """A schema that is not drawn as fields; the text says why, for people."""
+    """A schema that cannot be shown as fields; the text is the reason, for the user."""
 
 
 class Schemas:
-    """A document (a schema with `$defs`, or a whole OpenAPI document) in which references are looked up."""
+    """A document (a schema with `$defs`, or a whole OpenAPI document) in which references are resolved."""
 
     def __init__(self, root: Json) -> None:
         self.root = root
         self._anchors: dict[str, Json] | None = None
 
     def find(self, ref: str) -> Json:
-        """The schema a local `$ref` points at: `#`, `#/json/pointer` (RFC 6901) or `#anchor`.
+        """Return the schema that a local `$ref` points at: `#`, `#/json/pointer` (RFC 6901) or `#anchor`.
 
         Raises `UnsupportedReference`.
         """
@@ -50,24 +50,24 @@ class Schemas:
             if fragment not in self._anchors:
                 raise UnsupportedReference("the schema refers to something that is not there")
             return self._anchors[fragment]
-        place = self.root
-        for step in fragment[1:].split("/"):
-            name = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(place, Mapping) and name in place:
-                place = place[name]
-            elif isinstance(place, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(place):
-                place = place[int(name[:9])]
+        value = self.root
+        for token in fragment[1:].split("/"):
+            name = token.replace("~1", "/").replace("~0", "~")
+            if isinstance(value, Mapping) and name in value:
+                value = value[name]
+            elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(value):
+                value = value[int(name[:9])]
             else:
                 raise UnsupportedReference("the schema refers to something that is not there")
-        return place
+        return value
 
     def flat(self, schema: Json) -> tuple[Flat, frozenset[str]]:
-        """`schema` without `$ref` and `allOf` at its top, and the references followed on the way.
+        """Return `schema` without `$ref` and `allOf` at its top, and the references that were followed.
 
         Raises `UnsupportedReference`.
         """
         followed: set[str] = set()
-        budget = [_STEPS]
+        budget = [_MAX_PARTS]
         try:
             return self._flat(schema, (), followed, budget), frozenset(followed)
         except RecursionError:
@@ -93,86 +93,90 @@ class Schemas:
         parts = schema.get("allOf")
         for part in parts if isinstance(parts, list) else ():
             merged = merge(merged, self._flat(part, trail, followed, budget))
-        own = {name: value for name, value in schema.items() if name not in ("$ref", "allOf", "$defs", PATTERNS)}
-        if isinstance(own.get("pattern"), str):
-            own[PATTERNS] = [own.pop("pattern")]
-        return merge(merged, own) if merged else own
+        keywords = {name: value for name, value in schema.items() if name not in ("$ref", "allOf", "$defs", PATTERNS)}
+        if isinstance(keywords.get("pattern"), str):
+            keywords[PATTERNS] = [keywords.pop("pattern")]
+        return merge(merged, keywords) if merged else keywords
 
 
 def own(schema: Json, keyword: str) -> Json:
-    """What a schema says itself about `keyword`, as against what its `$ref` says; None when nothing."""
+    """Return a keyword of the schema itself or of its `allOf`, not of what a `$ref` points at; None if it has none."""
     if not isinstance(schema, Mapping):
         return None
     if keyword in schema:
         return schema[keyword]
     parts = schema.get("allOf")
     for part in reversed(parts) if isinstance(parts, list) else ():
-        if isinstance(part, Mapping) and "$ref" not in part and (found := own(part, keyword)) is not None:
-            return found
+        if isinstance(part, Mapping) and "$ref" not in part and (value := own(part, keyword)) is not None:
+            return value
     return None
 
 
 def types(flat: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The JSON types a flat schema allows, None when it does not say."""
-    kind = flat.get("type")
-    if isinstance(kind, str):
-        return (kind,)
-    if isinstance(kind, list) and kind and all(isinstance(one, str) for one in kind):
-        return tuple(dict.fromkeys(kind))
+    """Return the JSON types of a flat schema; None if it has no `type`."""
+    value = flat.get("type")
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+        return tuple(dict.fromkeys(value))
     return None
 
 
 def merge(left: Flat, right: Flat) -> Flat:
-    """A flat schema that holds where both hold; titles and the like are the right one's.
+    """Return a flat schema of the values that both schemas allow; annotations such as the title are those of `right`.
 
     Raises `UnsupportedReference`.
     """
     result = dict(left)
     for name, value in right.items():
-        before = result.get(name)
-        if name not in result or name in _OWN:
+        left_value = result.get(name)
+        if name not in result or name in _ANNOTATIONS:
             result[name] = value
         elif name == "type":
-            result[name] = _both_types(left, right)
-        elif name in ("properties", "patternProperties") and isinstance(before, Mapping) and isinstance(value, Mapping):
-            result[name] = _both_properties(before, value)
-        elif name in ("required", PATTERNS) and isinstance(before, list) and isinstance(value, list):
-            result[name] = [*before, *(item for item in value if item not in before)]
-        elif name == "enum" and isinstance(before, list) and isinstance(value, list):
-            result[name] = [item for item in before if any(same_json(item, other) for other in value)]
-        elif name == "const" and not same_json(before, value):
+            result[name] = _common_types(left, right)
+        elif (
+            name in ("properties", "patternProperties")
+            and isinstance(left_value, Mapping)
+            and isinstance(value, Mapping)
+        ):
+            result[name] = _merge_properties(left_value, value)
+        elif name in ("required", PATTERNS) and isinstance(left_value, list) and isinstance(value, list):
+            result[name] = [*left_value, *(item for item in value if item not in left_value)]
+        elif name == "enum" and isinstance(left_value, list) and isinstance(value, list):
+            result[name] = [item for item in left_value if any(same_json(item, other) for other in value)]
+        elif name == "const" and not same_json(left_value, value):
             raise UnsupportedReference("two parts of the schema contradict each other")
-        elif name in ("anyOf", "oneOf") and not same_json(before, value):
+        elif name in ("anyOf", "oneOf") and not same_json(left_value, value):
             raise UnsupportedReference("two parts of the schema offer alternatives")
         elif name in ("items", "additionalProperties", "propertyNames"):
-            result[name] = _both_schemas(before, value)
+            result[name] = _merge_subschemas(left_value, value)
         else:
-            result[name] = _both_bounds(name, before, value)
+            result[name] = _stricter_bound(name, left_value, value)
     return result
 
 
-def _both_types(left: Flat, right: Flat) -> list[str]:
-    ours, theirs = types(left), types(right)
-    if ours is None or theirs is None:
+def _common_types(left: Flat, right: Flat) -> list[str]:
+    left_types, right_types = types(left), types(right)
+    if left_types is None or right_types is None:
         raise UnsupportedReference("this is not a JSON Schema")
-    found: list[str] = []
-    for one in ours:
-        for other in theirs:
-            if one == other or {one, other} == {"integer", "number"}:
-                found.append("integer" if "integer" in (one, other) else one)
-    if not found:
+    common: list[str] = []
+    for left_type in left_types:
+        for right_type in right_types:
+            if left_type == right_type or {left_type, right_type} == {"integer", "number"}:
+                common.append("integer" if "integer" in (left_type, right_type) else left_type)
+    if not common:
         raise UnsupportedReference("two parts of the schema contradict each other")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(common))
 
 
-def _both_properties(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_properties(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(left)
     for name, schema in right.items():
         result[name] = {"allOf": [result[name], schema]} if name in result else schema
     return result
 
 
-def _both_schemas(left: Json, right: Json) -> Json:
+def _merge_subschemas(left: Json, right: Json) -> Json:
     if left is False or right is False:
         return False
     if left is True or right is True:
@@ -180,7 +184,8 @@ def _both_schemas(left: Json, right: Json) -> Json:
     return {"allOf": [left, right]}
 
 
-def _both_bounds(name: str, left: Json, right: Json) -> Json:
+def _stricter_bound(name: str, left: Json, right: Json) -> Json:
+    """Return the stricter of two values of a keyword; the right one if the keyword is no numeric bound."""
     if not (is_number(left) and is_number(right)):
         return right
     if name in ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"):
@@ -193,23 +198,24 @@ def _both_bounds(name: str, left: Json, right: Json) -> Json:
 
 
 def is_number(value: Json) -> bool:
-    """Whether a value is a JSON number (Python's booleans are not)."""
+    """Return whether a value is a JSON number (Python's booleans are not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _anchors(root: Json) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    left: list[Json] = [root]
-    while left:
-        place = left.pop()
-        if isinstance(place, Mapping):
-            if isinstance(place.get("$anchor"), str):
-                found.setdefault(place["$anchor"], place)
-            left.extend(_inside(place.values()))
-        elif isinstance(place, list):
-            left.extend(_inside(place))
-    return found
+    """Return the schemas of a document that have an `$anchor`, by its name."""
+    anchors: dict[str, Json] = {}
+    pending: list[Json] = [root]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Mapping):
+            if isinstance(value.get("$anchor"), str):
+                anchors.setdefault(value["$anchor"], value)
+            pending.extend(_containers(value.values()))
+        elif isinstance(value, list):
+            pending.extend(_containers(value))
+    return anchors
 
 
-def _inside(values: Iterable[Json]) -> list[Json]:
+def _containers(values: Iterable[Json]) -> list[Json]:
     return [value for value in values if isinstance(value, Mapping | list)]

@@ -1,4 +1,4 @@
-"""Making models, and editing them as a person would."""
+"""Helpers that create form models and edit them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from drio_tui.schema.objects import ChoiceNode
 
 
 def form(schema: Any, base: dict[str, Any] | None = None, *, hints: Hints | None = None) -> FormModel:
+    """Return the form of a schema."""
     return FormModel(Reader(schema, hints).field(schema), base)
 
 
-def form_of(model: str, base: dict[str, Any] | None = None) -> FormModel:
-    kind: type[models.ApiModel] = getattr(models, model)
-    return form(kind.model_json_schema(by_alias=True), base)
+def form_of(model_name: str, base: dict[str, Any] | None = None) -> FormModel:
+    """Return the form of the schema of an API model."""
+    model: type[models.ApiModel] = getattr(models, model_name)
+    return form(model.model_json_schema(by_alias=True), base)
 
 
-def at(model: FormModel, path: str) -> Node:
+def node_at(model: FormModel, path: str) -> Node:
+    """Return the node at a dotted path."""
     node, rest = model.nearest(path)
     assert not rest, f"there is no {path}: {rest} is left"
     return node
 
 
 def type_into(model: FormModel, path: str, text: str) -> None:
-    node = at(model, path)
+    """Set the text of the node at a dotted path."""
+    node = node_at(model, path)
     if isinstance(node, ChoiceNode):
         assert node.body is not None
         node = node.body
@@ -37,8 +41,8 @@ def type_into(model: FormModel, path: str, text: str) -> None:
     node.set_text(text)
 
 
-def edit_somehow(node: Node, text: str) -> None:
-    """One edit of the kind the node allows."""
+def edit(node: Node, text: str) -> None:
+    """Edit a node in a way that its class allows."""
     if isinstance(node, Leaf | SecretLeaf | JsonNode):
         node.set_text(text)
     elif isinstance(node, ArrayNode | MapNode):

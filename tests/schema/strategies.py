@@ -1,4 +1,4 @@
-"""Random JSON, random schemas of the vocabulary that forms draw, and values that fit them."""
+"""Hypothesis strategies for JSON values and for schemas of the keywords that forms support."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ JSON = st.recursive(
 )
 
 
-def _some(**options: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({}, optional=options)
+def _optional(**keywords: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects with any subset of the keywords."""
+    return st.fixed_dictionaries({}, optional=keywords)
 
 
-ABOUT = _some(
+ANNOTATIONS = _optional(
     title=TEXTS,
     description=TEXTS,
     default=JSON,
@@ -30,14 +31,14 @@ ABOUT = _some(
     readOnly=st.just(False),
 )
 LEAVES = st.one_of(
-    _some(
+    _optional(
         minLength=st.integers(0, 3),
         maxLength=st.integers(0, 9),
         pattern=st.sampled_from([r"\S", "^[a-z]+$", "(a+)+$", "[", r"\p{L}"]),
         format=st.sampled_from(["uri", "email", "color", "date-time", "jsonpath", "password", "nonsense"]),
-    ).map(lambda more: {"type": "string", **more}),
-    _some(minimum=NUMBERS, maximum=NUMBERS, multipleOf=st.sampled_from([0, 1, 2, 0.5])).flatmap(
-        lambda more: st.sampled_from(["integer", "number"]).map(lambda kind: {"type": kind, **more})
+    ).map(lambda keywords: {"type": "string", **keywords}),
+    _optional(minimum=NUMBERS, maximum=NUMBERS, multipleOf=st.sampled_from([0, 1, 2, 0.5])).flatmap(
+        lambda keywords: st.sampled_from(["integer", "number"]).map(lambda name: {"type": name, **keywords})
     ),
     st.just({"type": "boolean"}),
     st.lists(SCALARS, min_size=1, max_size=4).map(lambda values: {"enum": values}),
@@ -51,24 +52,25 @@ LEAVES = st.one_of(
 )
 
 
-def _wrapped(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def _containing(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Schemas with subschemas of `inner`."""
     several = st.lists(inner, min_size=1, max_size=3)
     return st.one_of(
         st.tuples(st.dictionaries(NAMES, inner, max_size=4), st.lists(NAMES, max_size=2)).map(
-            lambda both: {"type": "object", "properties": both[0], "required": both[1]}
+            lambda pair: {"type": "object", "properties": pair[0], "required": pair[1]}
         ),
-        st.tuples(inner, st.booleans()).map(lambda both: {"type": "array", "items": both[0], "uniqueItems": both[1]}),
-        inner.map(lambda one: {"type": "object", "additionalProperties": one}),
-        inner.map(lambda one: {"anyOf": [one, {"type": "null"}]}),
-        several.map(lambda some: {"anyOf": some}),
-        several.map(lambda some: {"oneOf": some}),
-        several.map(lambda some: {"allOf": some}),
-        inner.map(lambda one: {"prefixItems": [one]}),
-        st.tuples(inner, ABOUT).map(lambda both: {"allOf": [both[0]], **both[1]}),
+        st.tuples(inner, st.booleans()).map(lambda pair: {"type": "array", "items": pair[0], "uniqueItems": pair[1]}),
+        inner.map(lambda schema: {"type": "object", "additionalProperties": schema}),
+        inner.map(lambda schema: {"anyOf": [schema, {"type": "null"}]}),
+        several.map(lambda schemas: {"anyOf": schemas}),
+        several.map(lambda schemas: {"oneOf": schemas}),
+        several.map(lambda schemas: {"allOf": schemas}),
+        inner.map(lambda schema: {"prefixItems": [schema]}),
+        st.tuples(inner, ANNOTATIONS).map(lambda pair: {"allOf": [pair[0]], **pair[1]}),
     )
 
 
-SCHEMAS = st.recursive(LEAVES, _wrapped, max_leaves=8)
+SCHEMAS = st.recursive(LEAVES, _containing, max_leaves=8)
 ROOTS = st.tuples(st.dictionaries(NAMES, SCHEMAS, min_size=1, max_size=5), SCHEMAS, SCHEMAS).map(
     lambda parts: {"type": "object", "properties": parts[0], "$defs": {"A": parts[1], "B": parts[2]}}
 )

@@ -1,4 +1,4 @@
-"""What is said about wrong values, and where."""
+"""Validation: the messages of errors and their paths."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from drio_tui.schema import formats, patterns
 from drio_tui.schema.check import deep
 from drio_tui.schema.fields import Reader
 from drio_tui.schema.leaves import SecretLeaf
-from tests.schema.editing import at, form, form_of, type_into
+from tests.schema.editing import form, form_of, node_at, type_into
 
 
-def wrong(schema: Any, text: str) -> list[str]:
+def errors(schema: Any, text: str) -> list[str]:
+    """The errors after `text` was typed into a field of that schema."""
     model = form({"properties": {"x": schema}})
     type_into(model, "x", text)
     return [error.message for error in model.check()]
 
 
-def test_everything_wrong_is_said_at_once_with_its_path() -> None:
+def test_check_returns_all_errors_with_their_paths() -> None:
     model = form_of("AppCreate")
     type_into(model, "slug", "Not A Slug")
     type_into(model, "branding.primaryColor", "red")
@@ -37,7 +38,7 @@ def test_everything_wrong_is_said_at_once_with_its_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "text", "said"),
+    ("schema", "text", "message"),
     [
         ({"type": "integer"}, "1.5", "whole number"),
         ({"type": "integer"}, "one", "whole number"),
@@ -57,12 +58,11 @@ def test_everything_wrong_is_said_at_once_with_its_path() -> None:
         ({"enum": ["a", "b"]}, "c", "one of a, b"),
     ],
 )
-def test_a_wrong_text_is_named(schema: Any, text: str, said: str) -> None:
+def test_an_invalid_text_gives_one_error(schema: Any, text: str, message: str) -> None:
     if "1e999" in text:
         schema = {**schema, "maximum": 9}
-    found = wrong(schema, text)
-    assert len(found) == 1
-    assert said in found[0]
+    (error,) = errors(schema, text)
+    assert message in error
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_a_wrong_text_is_named(schema: Any, text: str, said: str) -> None:
         ({"type": "string", "format": "jsonpath"}, "$.results[?@.age > 3 && match(@.n, 'a.*')]['x', 0, 1:5:2]..*"),
     ],
 )
-def test_a_right_text_or_one_only_the_server_can_judge_passes(schema: Any, text: str) -> None:
-    assert wrong(schema, text) == []
+def test_valid_texts_and_patterns_left_to_the_server_pass(schema: Any, text: str) -> None:
+    assert errors(schema, text) == []
 
 
-def test_lists_are_counted_and_may_not_repeat() -> None:
+def test_lists_are_checked_for_size_and_duplicates() -> None:
     schema = {"properties": {"x": {"type": "array", "items": {"type": "string"}, "minItems": 3, "uniqueItems": True}}}
     model = form(schema, {"x": []})
-    items: Any = at(model, "x")
+    items: Any = node_at(model, "x")
     for _ in range(2):
         items.add().set_text("same")
     assert [error.message for error in model.check()] == [
@@ -94,23 +94,23 @@ def test_lists_are_counted_and_may_not_repeat() -> None:
     ]
 
 
-def test_names_of_a_map_are_needed_and_differ() -> None:
+def test_names_of_a_map_are_required_and_unique() -> None:
     model = form({"properties": {"x": {"additionalProperties": {"type": "string"}}}}, {"x": {"a": "1"}})
-    names: Any = at(model, "x")
+    names: Any = node_at(model, "x")
     names.add("a").node.set_text("2")
     names.add("").node.set_text("3")
     names.add("")
     messages = [error.message for error in model.check()]
-    assert messages == ["has a name that stands here twice"] * 2 + ["needs a name"]
+    assert messages == ["has a name that is used twice"] * 2 + ["needs a name"]
 
 
-def test_what_was_there_already_is_not_held_against_the_person() -> None:
+def test_invalid_loaded_values_that_were_not_edited_are_not_errors() -> None:
     model = form_of("AppPatch", {"name": "", "slug": "Old Slug", "companyUrl": "nope"})
     type_into(model, "description", "d")
     assert model.check() == []
 
 
-def test_an_optional_object_asks_for_its_members_only_once_it_is_begun() -> None:
+def test_an_optional_object_requires_its_properties_once_it_is_edited() -> None:
     model = form_of("ToolCreate")
     type_into(model, "name", "n")
     assert model.check() == []
@@ -118,16 +118,16 @@ def test_an_optional_object_asks_for_its_members_only_once_it_is_begun() -> None
     assert [error.path for error in model.check()] == ["binding.integrationOperationId"]
 
 
-def test_a_cleared_required_member_is_missed() -> None:
+def test_a_cleared_required_property_is_an_error() -> None:
     model = form({"properties": {"n": {"type": "string"}}, "required": ["n"]}, {"n": "x"})
     type_into(model, "n", "")
     assert [error.message for error in model.check()] == ["is required"]
 
 
-def test_a_cleared_optional_member_is_sent_as_null_and_a_new_one_left_out() -> None:
+def test_a_cleared_optional_property_is_sent_as_null_or_left_out_of_a_new_object() -> None:
     loaded = form_of("AppPatch", {"name": "n", "slug": "s", "branding": {"primaryColor": "#fff"}})
     type_into(loaded, "slug", "")
-    at(loaded, "branding").clear()
+    node_at(loaded, "branding").clear()
     assert loaded.to_patch() == {"slug": None, "branding": None}
     new = form_of("AppCreate")
     type_into(new, "slug", "s")
@@ -135,16 +135,16 @@ def test_a_cleared_optional_member_is_sent_as_null_and_a_new_one_left_out() -> N
     assert new.to_patch() == {}
 
 
-def test_defaults_fill_what_is_new_and_leave_alone_what_is_not() -> None:
+def test_defaults_apply_to_new_objects_only() -> None:
     schema = {"properties": {"in": {"enum": ["header", "query"], "default": "header"}, "t": {"const": "apiKey"}}}
     assert form(schema).value() == {"in": "header", "t": "apiKey"}
     assert form(schema, {}).value() == {}
 
 
-# -- what the server says -----------------------------------------------------------------------------
+# -- the server's errors ------------------------------------------------------------------------------
 
 
-def test_the_server_s_errors_land_on_the_fields_they_name_or_the_nearest_above() -> None:
+def test_server_errors_are_shown_at_their_field_or_the_nearest_one_above() -> None:
     model = form_of("WidgetPatch", {"name": "n", "config": {"fieldMappings": {"rows.x": "$"}}})
     error = BadRequest(
         "no",
@@ -158,7 +158,7 @@ def test_the_server_s_errors_land_on_the_fields_they_name_or_the_nearest_above()
             ]
         },
     )
-    assert [left.path for left in model.apply_errors(error.field_errors)] == ["elsewhere"]
+    assert [unplaced.path for unplaced in model.apply_errors(error.field_errors)] == ["elsewhere"]
     assert [(node.path, node.refused) for node in model.failing()] == [
         ((), ("elsewhere is wrong",)),
         (("name",), ("is taken",)),
@@ -167,7 +167,7 @@ def test_the_server_s_errors_land_on_the_fields_they_name_or_the_nearest_above()
     ]
 
 
-def test_fastapi_s_locations_land_too() -> None:
+def test_fastapi_error_paths_are_understood() -> None:
     model = form_of("ActionsInput", {"actions": [{"trigger": "a", "type": "b"}]})
     model.apply_errors(
         [FieldError("actions.0.WidgetActionInput.type", "is bad"), FieldError("actions[0].trigger", "x")]
@@ -175,7 +175,7 @@ def test_fastapi_s_locations_land_too() -> None:
     assert [node.path for node in model.failing()] == [("actions", 0, "trigger"), ("actions", 0, "type")]
 
 
-def test_an_edit_takes_the_server_s_word_away() -> None:
+def test_an_edit_discards_the_server_errors_of_the_field() -> None:
     model = form_of("AppPatch", {"name": "n"})
     model.apply_errors([FieldError("name", "is taken"), FieldError("branding.oops", "is bad")])
     type_into(model, "name", "m")
@@ -189,7 +189,7 @@ def test_an_edit_takes_the_server_s_word_away() -> None:
 SECRET = {"properties": {"s": {"type": "string", "writeOnly": True}, "n": {"type": "string"}}, "required": ["s"]}
 
 
-def test_a_secret_is_unchanged_unless_typed() -> None:
+def test_a_secret_is_unchanged_unless_text_is_typed() -> None:
     for loaded in ({"n": "x"}, {"n": "x", "s": "••••"}):
         model = form(SECRET, loaded)
         type_into(model, "n", "y")
@@ -201,15 +201,15 @@ def test_a_secret_is_unchanged_unless_typed() -> None:
         assert model.to_patch() == {"n": "y"}
 
 
-def test_a_new_secret_is_asked_for() -> None:
+def test_a_new_required_secret_is_an_error_until_typed() -> None:
     model = form(SECRET)
     assert [error.path for error in model.check()] == ["s"]
 
 
-def test_a_secret_shows_in_no_repr_and_in_no_json() -> None:
+def test_a_secret_is_in_no_repr_and_no_json_view() -> None:
     model = form(SECRET, {"s": "loaded-secret"})
     type_into(model, "s", "typed-secret")
-    node = at(model, "s")
+    node = node_at(model, "s")
     assert isinstance(node, SecretLeaf)
     assert "secret" not in repr(node).replace("<secret at s>", "")
     assert model.value(secrets=False) == {}
@@ -234,19 +234,19 @@ def test_a_secret_shows_in_no_repr_and_in_no_json() -> None:
         {"actions": [{}]},
     ],
 )
-def test_the_verdict_on_our_own_kinds_is_that_of_a_full_validator(name: str, change: dict[str, Any]) -> None:
+def test_errors_agree_with_jsonschema_for_the_api_models(name: str, change: dict[str, Any]) -> None:
     schema = getattr(models, name).model_json_schema(by_alias=True)
     value = {"name": "n", "templateId": "t", "toolId": "t", "primitive": "card", "method": "GET", "path": "/a"}
     value |= {"baseUrl": "https://a.b", **change}
-    ours = list(deep(Reader(schema).field(schema), value))
-    theirs = list(Draft202012Validator(schema).iter_errors(value))
-    assert bool(ours) == bool(theirs), (ours, theirs)
+    found = list(deep(Reader(schema).field(schema), value))
+    expected = list(Draft202012Validator(schema).iter_errors(value))
+    assert bool(found) == bool(expected), (found, expected)
 
 
 @pytest.mark.parametrize(
     "schema", [{"type": "objekt"}, {"properties": []}, {"required": "a"}, {"items": 3}, {"anyOf": []}]
 )
-def test_a_schema_that_is_none_is_refused_with_the_place(schema: Any) -> None:
+def test_an_invalid_schema_gives_an_error_with_its_path(schema: Any) -> None:
     assert formats.json_schema({"type": "object", "properties": {"deep": schema}}).endswith("properties.deep") or (
         "properties.deep.items" in formats.json_schema({"properties": {"deep": schema}})
     )
@@ -259,18 +259,18 @@ def test_a_schema_that_is_none_is_refused_with_the_place(schema: Any) -> None:
     ["(a+)+$", "(a|aa)*$", "(.*)*x", "([^,]+,?)*$", r"^(\w+\s?)*$", "^(a{0,4}){24}b", "^(ab|a|aa){20}c",
      "(?:(?:a{1000}){1000}){1000}"],
 )  # fmt: skip
-def test_a_pattern_that_could_take_for_ever_is_left_to_the_server(pattern: str) -> None:
+def test_catastrophic_patterns_are_not_matched(pattern: str) -> None:
     assert patterns.mismatch(pattern, "a" * 200 + "!") is False
 
 
 @pytest.mark.parametrize("pattern", [r"^\d{1,3}(\.\d{1,3}){3}$", "^(cat|dog|bird){3}$", "^[a-z]+(-[a-z]+)*$"])
-def test_a_pattern_whose_repeats_are_few_is_tried(pattern: str) -> None:
+def test_patterns_with_bounded_repeats_are_matched(pattern: str) -> None:
     assert patterns.mismatch(pattern, "!" * 30) is True
 
 
-@pytest.mark.parametrize("word", ["anyOf", "oneOf"])
-def test_alternatives_within_alternatives_are_left_to_the_server_before_they_multiply(word: str) -> None:
-    defs: dict[str, Any] = {f"A{n}": {word: [{"$ref": f"#/$defs/A{n + 1}"}] * 2} for n in range(30)}
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+def test_deeply_nested_alternatives_are_not_all_tried(keyword: str) -> None:
+    defs: dict[str, Any] = {f"A{n}": {keyword: [{"$ref": f"#/$defs/A{n + 1}"}] * 2} for n in range(30)}
     defs["A30"] = {"type": "object", "properties": {"x": {"type": "string"}}}
     schema = {"type": "object", "properties": {"b": {"$ref": "#/$defs/A0"}}, "$defs": defs}
     assert list(deep(Reader(schema).field(schema), {"b": {"x": 1}})) == []
@@ -280,6 +280,7 @@ def test_alternatives_within_alternatives_are_left_to_the_server_before_they_mul
 
 
 def patterns_in(schema: Any) -> Iterator[str]:
+    """Every `pattern` in a schema."""
     if isinstance(schema, dict):
         if isinstance(schema.get("pattern"), str):
             yield schema["pattern"]
@@ -290,8 +291,8 @@ def patterns_in(schema: Any) -> Iterator[str]:
             yield from patterns_in(inner)
 
 
-def test_every_pattern_of_the_api_s_own_is_told_in_words() -> None:
-    kinds = (kind.patch_model for kind in KINDS.values())
-    found = {pattern for model in kinds if model is not None for pattern in patterns_in(model.model_json_schema())}
+def test_every_pattern_of_the_api_models_has_a_message() -> None:
+    api_models = (kind.patch_model for kind in KINDS.values() if kind.patch_model is not None)
+    found = {pattern for model in api_models for pattern in patterns_in(model.model_json_schema())}
     assert len(found) > 4
-    assert [pattern for pattern in found if patterns.saying(pattern).startswith("must match")] == []
+    assert [pattern for pattern in found if patterns.message(pattern).startswith("must match")] == []

@@ -1,4 +1,4 @@
-"""The schema of a form is the connected server's, where its document has one."""
+"""The schema of a request body in the server's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from tests.schema.strategies import JSON
 
 @pytest.fixture
 async def document(sandbox: Any) -> dict[str, Any]:
-    answer = await sandbox.client("").get("/api/openapi.json")
-    found: dict[str, Any] = answer.json()
-    return found
+    response = await sandbox.client("").get("/api/openapi.json")
+    value: dict[str, Any] = response.json()
+    return value
 
 
-async def test_the_sandbox_s_document_gives_every_kind_the_fields_of_our_models(document: dict[str, Any]) -> None:
+async def test_the_sandbox_openapi_document_has_the_fields_of_the_api_models(document: dict[str, Any]) -> None:
     for kind in KINDS.values():
         for method, path, model in (("POST", kind.collection, kind.create_name), ("PATCH", kind.item, kind.patch_name)):
             found = reader(document, method, path)
             assert found is not None, (method, path)
-            members = found[0].field(found[1]).members
-            ours = form_of(model).field.members
-            assert list(members) == list(ours)
-            assert [field.required for field in members.values()] == [field.required for field in ours.values()]
+            fields = found[0].field(found[1]).members
+            expected = form_of(model).field.members
+            assert list(fields) == list(expected)
+            assert [field.required for field in fields.values()] == [field.required for field in expected.values()]
 
 
-async def test_what_a_newer_document_adds_is_editable(document: dict[str, Any]) -> None:
+async def test_properties_added_by_a_newer_document_are_editable(document: dict[str, Any]) -> None:
     """F24."""
     newer = copy.deepcopy(document)
     body = request_body(newer, "POST", "/apps")
@@ -49,7 +49,7 @@ async def test_what_a_newer_document_adds_is_editable(document: dict[str, Any]) 
     assert "region" not in [error.path for error in model.check()]
 
 
-def test_base_paths_and_names_of_parameters_do_not_matter() -> None:
+def test_base_paths_and_parameter_names_are_ignored() -> None:
     body = {"requestBody": {"content": {"application/json; charset=utf-8": {"schema": {"title": "it"}}}}}
     document = {"paths": {"/api/v1/apps/{appId}/tools/{toolId}": {"patch": body}, "/x/{a}/apps": {"post": body}}}
     assert request_body(document, "PATCH", "/apps/{app}/tools/{id}") == {"title": "it"}
@@ -58,11 +58,9 @@ def test_base_paths_and_names_of_parameters_do_not_matter() -> None:
 
 
 @given(JSON)
-def test_no_document_makes_the_search_fail(nonsense: Any) -> None:
+def test_malformed_documents_do_not_raise(value: Any) -> None:
     """F24."""
-    for document in (nonsense, {"paths": nonsense}, {"paths": {"/apps": {"post": nonsense}}}):
+    for document in (value, {"paths": value}, {"paths": {"/apps": {"post": value}}}):
         assert request_body(document, "POST", "/apps") is None
-    for schema in (
-        {"paths": {"/apps": {"post": {"requestBody": {"content": {"application/json": {"schema": nonsense}}}}}}},
-    ):
-        reader(schema, "POST", "/apps")
+    body = {"content": {"application/json": {"schema": value}}}
+    reader({"paths": {"/apps": {"post": {"requestBody": body}}}}, "POST", "/apps")

@@ -1,4 +1,4 @@
-"""How a schema becomes fields."""
+"""Reading a schema as fields."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from typing import Any
 import pytest
 
 from drio_tui.schema.fields import Field, Hints, Reader
-from tests.schema.editing import at, form, type_into
+from tests.schema.editing import form, node_at, type_into
 
 
-def field(schema: Any, **root: Any) -> Field:
+def field_of(schema: Any, **root: Any) -> Field:
+    """The field `x` of a schema; `root` adds to the document in which its references are resolved."""
     return Reader({**root, "x": schema}).field(schema, name="x")
 
 
-def test_a_nullable_reference_is_the_resource_itself() -> None:
-    read = field({"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}, **{"$defs": {"A": {"type": "integer"}}})
-    assert (read.kind, read.nullable) == ("integer", True)
-    assert field({"type": ["string", "null"]}).nullable
-    assert field({"type": "string", "nullable": True}).nullable
-    assert field({"enum": ["a", "b", None]}).nullable
+def test_null_beside_a_type_makes_the_field_nullable() -> None:
+    field = field_of({"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}, **{"$defs": {"A": {"type": "integer"}}})
+    assert (field.kind, field.nullable) == ("integer", True)
+    assert field_of({"type": ["string", "null"]}).nullable
+    assert field_of({"type": "string", "nullable": True}).nullable
+    assert field_of({"enum": ["a", "b", None]}).nullable
 
 
-def test_parts_of_all_of_hold_together() -> None:
-    read = field({"allOf": [{"type": "number", "minimum": 1}, {"type": "integer", "minimum": 3, "maximum": 9}]})
-    assert read.kind == "integer"
-    assert (read.flat["minimum"], read.flat["maximum"]) == (3, 9)
-    both = field({"allOf": [{"properties": {"a": {"type": "string"}}, "required": ["a"]}, {"properties": {"b": {}}}]})
+def test_all_of_is_merged() -> None:
+    field = field_of({"allOf": [{"type": "number", "minimum": 1}, {"type": "integer", "minimum": 3, "maximum": 9}]})
+    assert field.kind == "integer"
+    assert (field.flat["minimum"], field.flat["maximum"]) == (3, 9)
+    both = field_of(
+        {"allOf": [{"properties": {"a": {"type": "string"}}, "required": ["a"]}, {"properties": {"b": {}}}]}
+    )
     assert list(both.members) == ["a", "b"]
     assert both.members["a"].required
 
@@ -39,29 +42,29 @@ def test_parts_of_all_of_hold_together() -> None:
         ({"$ref": "#/$defs/nowhere"}, "not there"),
         ({"$ref": "#/x"}, "defined by itself"),
         ({"allOf": [{"type": "string"}, {"type": "integer"}]}, "contradict"),
-        ({"type": "array", "prefixItems": [{}]}, "place of its own"),
+        ({"type": "array", "prefixItems": [{}]}, "separate schema for each item"),
         ({"$dynamicRef": "#meta"}, "dynamic"),
         (False, "nothing is allowed"),
         (7, "not a JSON Schema"),
     ],
 )
-def test_what_cannot_be_drawn_is_json_with_the_reason(schema: Any, reason: str) -> None:
-    """F24: remote references, circles without an end, nonsense."""
-    read = field(schema)
-    assert read.kind == "json"
-    assert reason in read.reason
+def test_unsupported_schemas_become_json_fields_with_a_reason(schema: Any, reason: str) -> None:
+    """F24: remote references, endless recursion, values that are no schema."""
+    field = field_of(schema)
+    assert field.kind == "json"
+    assert reason in field.reason
 
 
-def test_a_schema_that_doubles_at_each_step_is_given_up_soon() -> None:
+def test_an_exponentially_large_schema_becomes_a_json_field() -> None:
     definitions: dict[str, Any] = {"d0": {"type": "string"}}
     for number in range(1, 40):
         definitions[f"d{number}"] = {"allOf": [{"$ref": f"#/$defs/d{number - 1}"}] * 2}
-    read = field({"$ref": "#/$defs/d39"}, **{"$defs": definitions})
-    assert read.kind == "json"
-    assert "too many parts" in read.reason
+    field = field_of({"$ref": "#/$defs/d39"}, **{"$defs": definitions})
+    assert field.kind == "json"
+    assert "too many parts" in field.reason
 
 
-def test_an_object_that_contains_itself_opens_one_level_at_a_time() -> None:
+def test_recursive_objects_are_created_level_by_level() -> None:
     """F24."""
     schema = {
         "$ref": "#/$defs/T",
@@ -69,21 +72,21 @@ def test_an_object_that_contains_itself_opens_one_level_at_a_time() -> None:
     }
     model = form(schema, {"v": "1", "next": {"v": "2"}})
     assert len(list(model.root.walk())) < 10
-    last = at(model, "next.next")
-    assert not list(last.drawn())
+    last = node_at(model, "next.next")
+    assert not list(last.visible_children())
     last.make_present()
     type_into(model, "next.next.v", "3")
     assert model.value() == {"v": "1", "next": {"v": "2", "next": {"v": "3"}}}
 
 
-def test_lists_of_lists_of_the_same_go_as_deep_as_they_are_filled() -> None:
+def test_recursive_lists_are_read_as_deep_as_the_value() -> None:
     schema = {
         "$defs": {"N": {"properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/N"}}}}},
         "$ref": "#/$defs/N",
     }
     model = form(schema, {"kids": [{"kids": [{}]}]})
-    kids = at(model, "kids.0.kids.0.kids")
-    kids.add()  # type: ignore[attr-defined]  # an array's node
+    kids = node_at(model, "kids.0.kids.0.kids")
+    kids.add()  # type: ignore[attr-defined]  # it is an `ArrayNode`
     assert model.to_patch() == {"kids": [{"kids": [{"kids": [{}]}]}]}
 
 
@@ -95,18 +98,18 @@ def test_lists_of_lists_of_the_same_go_as_deep_as_they_are_filled() -> None:
         {"anyOf": [{"const": "a"}, {"const": "b"}, {"type": "string"}]},
     ],
 )
-def test_an_open_enumeration_offers_what_is_known_and_takes_the_rest(schema: Any) -> None:
-    read = field(schema)
-    assert (read.kind, read.open) == ("enum", True)
-    assert [option.value for option in read.options] == ["a", "b"]
+def test_an_open_enumeration_allows_unknown_values(schema: Any) -> None:
+    field = field_of(schema)
+    assert (field.kind, field.open) == ("enum", True)
+    assert [option.value for option in field.options] == ["a", "b"]
     model = form({"properties": {"x": schema}})
     type_into(model, "x", "c")
     assert model.check() == []
 
 
-def test_constants_with_titles_are_an_enumeration_with_labels() -> None:
-    read = field({"oneOf": [{"const": 1, "title": "One", "description": "the first"}, {"const": 2}]})
-    assert [(option.value, option.label, option.note) for option in read.options] == [
+def test_constants_with_titles_become_an_enumeration_with_labels() -> None:
+    field = field_of({"oneOf": [{"const": 1, "title": "One", "description": "the first"}, {"const": 2}]})
+    assert [(option.value, option.label, option.note) for option in field.options] == [
         (1, "One", "the first"),
         (2, "2", ""),
     ]
@@ -121,13 +124,13 @@ CHOICE = {
 }
 
 
-def test_alternatives_are_told_apart_by_their_constant_member() -> None:
-    read = Reader(CHOICE).field(CHOICE)
-    assert read.discriminator == "type"
-    assert [variant.title for variant in read.variants] == ["key", "oauth"]
+def test_a_constant_property_is_the_discriminator() -> None:
+    field = Reader(CHOICE).field(CHOICE)
+    assert field.discriminator == "type"
+    assert [variant.title for variant in field.variants] == ["key", "oauth"]
 
 
-def test_a_discriminator_names_alternatives_by_its_mapping() -> None:
+def test_the_discriminator_mapping_names_the_alternatives() -> None:
     schema = {
         "oneOf": [{"$ref": "#/$defs/C"}, {"$ref": "#/$defs/D"}],
         "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/$defs/C"}},
@@ -136,13 +139,13 @@ def test_a_discriminator_names_alternatives_by_its_mapping() -> None:
     assert [variant.tag for variant in Reader(schema).field(schema).variants] == ["cat", "D"]
 
 
-def test_choosing_an_alternative_sets_its_constant_and_keeps_what_was_typed_in_the_other() -> None:
+def test_choosing_another_alternative_keeps_the_text_of_the_first() -> None:
     schema = {
         "properties": {"auth": {"$ref": "#/$defs/Any"}},
         "$defs": {**CHOICE["$defs"], "Any": {"oneOf": CHOICE["oneOf"]}},
     }
     model = form(schema, {"auth": {"type": "key", "value": "k", "later": 1}})
-    auth: Any = at(model, "auth")
+    auth: Any = node_at(model, "auth")
     auth.choose(1)
     type_into(model, "auth.url", "u")
     assert model.to_patch() == {"auth": {"type": "oauth", "url": "u", "value": None, "later": None}}
@@ -150,13 +153,13 @@ def test_choosing_an_alternative_sets_its_constant_and_keeps_what_was_typed_in_t
     assert model.to_patch() == {}
 
 
-def test_alternatives_without_names_go_by_title_or_type() -> None:
-    read = field({"anyOf": [{"type": "string"}, {"type": "object", "title": "Person", "properties": {"a": {}}}]})
-    assert [variant.title for variant in read.variants] == ["Text", "Person"]
-    assert [variant.title for variant in field({"type": ["string", "integer"]}).variants] == ["Text", "Integer"]
+def test_alternatives_without_a_tag_are_named_by_title_or_type() -> None:
+    field = field_of({"anyOf": [{"type": "string"}, {"type": "object", "title": "Contact", "properties": {"a": {}}}]})
+    assert [variant.title for variant in field.variants] == ["Text", "Contact"]
+    assert [variant.title for variant in field_of({"type": ["string", "integer"]}).variants] == ["Text", "Integer"]
 
 
-def test_hints_hide_rename_and_format_members() -> None:
+def test_hints_hide_rename_and_format_properties() -> None:
     hints = Hints(
         extra={"status": {"readOnly": True}, "map{}": {"format": "jsonpath"}, "name": {"title": "Called"}},
         multiline=frozenset({"body"}),
@@ -169,14 +172,14 @@ def test_hints_hide_rename_and_format_members() -> None:
             "map": {"additionalProperties": {"type": "string"}},
         }
     }
-    read = Reader(schema, hints).field(schema)
-    assert list(read.members) == ["name", "body", "map"]
-    assert read.members["name"].title == "Called"
-    assert read.members["body"].multiline
-    assert read.members["map"].value.format == "jsonpath"
+    field = Reader(schema, hints).field(schema)
+    assert list(field.members) == ["name", "body", "map"]
+    assert field.members["name"].title == "Called"
+    assert field.members["body"].multiline
+    assert field.members["map"].value.format == "jsonpath"
 
 
-def test_members_only_the_server_sets_are_not_drawn_but_kept() -> None:
+def test_read_only_properties_are_hidden_but_kept() -> None:
     model = form({"properties": {"id": {"type": "string", "readOnly": True}, "n": {"type": "string"}}}, {"id": "1"})
     assert [group.names for group in model.groups()] == [("n",)]
     type_into(model, "n", "x")
@@ -184,11 +187,11 @@ def test_members_only_the_server_sets_are_not_drawn_but_kept() -> None:
     assert model.to_patch() == {"n": "x"}
 
 
-def test_larger_resources_get_a_tab_of_their_own() -> None:
+def test_large_objects_and_lists_get_a_separate_tab() -> None:
     from tests.schema.editing import form_of
 
     titles = [group.title for group in form_of("WidgetCreate").groups()]
     assert titles == ["General", "Actions"]
     assert [group.title for group in form_of("AppCreate").groups()] == ["General", "Branding"]
-    grouped = form_of("AppCreate").groups({"Looks": ["branding"], "Texts": ["description", "serverInstructions"]})
-    assert [group.title for group in grouped] == ["General", "Looks", "Texts"]
+    grouped = form_of("AppCreate").groups({"Colours": ["branding"], "Texts": ["description", "serverInstructions"]})
+    assert [group.title for group in grouped] == ["General", "Colours", "Texts"]

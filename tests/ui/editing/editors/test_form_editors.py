@@ -136,7 +136,7 @@ async def test_a_schema_that_is_none_is_refused_with_the_place() -> None:
         hand.editor.put("outputSchema", {"$ref": "#/$defs/gone"})
         await hand.settle()
         wrong = {error.path: error.message for error in hand.editor.problems()}
-        assert wrong["inputSchema"] == "type strin is none of JSON's at properties.id"
+        assert wrong["inputSchema"] == "type strin is not a JSON type at properties.id"
         assert wrong["outputSchema"] == "refers to #/$defs/gone, which is not in it"
 
 
