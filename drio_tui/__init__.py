@@ -1,3 +1,3 @@
-"""drio-tui: look at, build and ship drio apps without leaving the terminal."""
+"""drio-tui: inspect, build and ship drio apps without leaving the terminal."""
 
 __version__ = "0.1.0"

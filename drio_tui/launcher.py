@@ -1,9 +1,9 @@
-"""Finding, starting and stopping the local sandbox, which is a process of its own.
+"""Finding, starting and stopping the local sandbox, which is a separate process.
 
-Nothing of the sandbox is imported: it is run as `python -m drio_tui sandbox serve` in the background and spoken to
-over HTTP. It outlives the program that started it. In its data folder (0700) it keeps `sandbox.lock` (held while it
-lives), `sandbox.json` (0600: where it listens, removed when it ends), `sandbox.log` and `local-token` (0600): the token
-passes from process to process through that file alone, never over the network and never as an argument.
+Nothing of the sandbox is imported: it runs as `python -m drio_tui sandbox serve` in the background, is used over HTTP,
+and outlives the program that started it. Its data folder (0700) has `sandbox.lock` (locked while it runs),
+`sandbox.json` (0600: where it listens, removed when it ends), `sandbox.log` and `local-token` (0600). Other processes
+get the token from that file only, never over the network and never as an argument.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _STOPPED_FILE = "sandbox.stopped"
 
 
 class SandboxFailed(ConnectionFailed):
-    """The sandbox did not start; the message holds the last lines that it logged."""
+    """The sandbox did not start; the message has the last lines of its log."""
 
     title = "The sandbox did not start"
     hint = "Run `drio-tui sandbox serve` to see it start; `drio-tui sandbox reset` empties it."
@@ -51,7 +51,7 @@ class SandboxFailed(ConnectionFailed):
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """How a sandbox is started. `idle_exit` is in minutes, 0 for never, None for what the person configured."""
+    """How a sandbox is started. `idle_exit` is in minutes, 0 for never, None for the configured time."""
 
     port: int = 0
     database_url: str | None = field(default=None, repr=False)
@@ -60,26 +60,26 @@ class StartOptions:
     secret_key_file: Path | None = None
 
     def arguments(self) -> list[str]:
-        """The command line's options; the database's URL may hold a password and goes by the environment."""
+        """Return the options of `sandbox serve`, without the database URL, which may contain a password."""
         idle = configured_idle_exit() if self.idle_exit is None else self.idle_exit
-        given = ["--idle-exit", f"{idle:g}"]
-        given += ["--port", str(self.port)] if self.port else []
-        given += ["--allow-private-egress"] if self.allow_private_egress else []
-        given += ["--secret-key-file", str(self.secret_key_file.absolute())] if self.secret_key_file else []
-        return given
+        arguments = ["--idle-exit", f"{idle:g}"]
+        arguments += ["--port", str(self.port)] if self.port else []
+        arguments += ["--allow-private-egress"] if self.allow_private_egress else []
+        arguments += ["--secret-key-file", str(self.secret_key_file.absolute())] if self.secret_key_file else []
+        return arguments
 
     def environment(self) -> dict[str, str]:
-        """The environment of the process: ours, without a token that is not its business."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("DRIO_TOKEN", KEY_FILE_VARIABLE)}
+        """Return the environment of the process: the current one with the database URL, without drio's token."""
+        variables = {name: value for name, value in os.environ.items() if name not in ("DRIO_TOKEN", KEY_FILE_VARIABLE)}
         if self.database_url is None:
-            kept.pop(DATABASE_VARIABLE, None)
+            variables.pop(DATABASE_VARIABLE, None)
         else:
-            kept[DATABASE_VARIABLE] = self.database_url
-        return kept
+            variables[DATABASE_VARIABLE] = self.database_url
+        return variables
 
 
 def options_from_environment() -> StartOptions:
-    """What `--sandbox` starts with."""
+    """Return the options with which `--sandbox` starts a sandbox."""
     key_file = os.environ.get(KEY_FILE_VARIABLE)
     return StartOptions(
         database_url=os.environ.get(DATABASE_VARIABLE) or None,
@@ -88,7 +88,10 @@ def options_from_environment() -> StartOptions:
 
 
 def configured_idle_exit() -> float:
-    """After how many minutes without a connection a sandbox in the background ends; 0 for never."""
+    """Return the minutes without a connection after which a background sandbox ends; 0 for never.
+
+    `DRIO_SANDBOX_IDLE_EXIT` has precedence over the settings.
+    """
     from drio_tui.settings import Settings
 
     with contextlib.suppress(KeyError, ValueError):
@@ -99,10 +102,10 @@ def configured_idle_exit() -> float:
 
 @dataclass(slots=True)
 class RunningSandbox:
-    """A sandbox that answers at `base_url` (`http://127.0.0.1:PORT`); `token` is the local user's.
+    """A running sandbox at `base_url` (`http://127.0.0.1:PORT`); `token` is the local user's.
 
-    `id` names its data, which may be served on another port the next time; empty for one of an earlier version.
-    `ready` is what it says of itself in `sandbox.json`.
+    `id` identifies its data, since the port may change at the next start; empty for a sandbox of an earlier version.
+    `ready` is the content of `sandbox.json`.
     """
 
     base_url: str
@@ -114,18 +117,18 @@ class RunningSandbox:
 
     @property
     def pid(self) -> int:
-        """Its process id, 0 where it did not say one."""
+        """Its process id; 0 if `sandbox.json` has none."""
         pid = self.ready.get("pid")
         return pid if isinstance(pid, int) and pid > 0 else 0
 
     @property
     def version(self) -> str:
-        """The drio-tui that it belongs to."""
+        """The version of drio-tui that it runs."""
         return str(self.ready.get("version") or "")
 
     @property
     def advice(self) -> str:
-        """What to do about a sandbox of another version, empty for one of ours."""
+        """What to do about a sandbox of another version; empty for one of this version."""
         if self.version in ("", __version__):
             return ""
         return (
@@ -135,41 +138,40 @@ class RunningSandbox:
 
     @property
     def log_file(self) -> Path:
-        """Where it logs when it runs in the background."""
+        """The log file of a sandbox in the background."""
         return self.data_dir / _LOG_FILE
 
     def runs_with(self, options: StartOptions) -> bool:
-        """Whether it was started with what `options` ask for, as far as it says."""
-        told = self.ready.get("options")
-        if not isinstance(told, dict):
+        """Return whether it was started with `options`; True if `sandbox.json` does not have them."""
+        current = self.ready.get("options")
+        if not isinstance(current, dict):
             return True
+        key_file = options.secret_key_file
         return (
-            options.port in (0, told.get("port"))
-            and options.idle_exit in (None, told.get("idleExit"))
-            and options.allow_private_egress <= (told.get("allowPrivateEgress") is True)
-            and (options.database_url is None) == (told.get("database") is None)
-            and (
-                options.secret_key_file is None or str(options.secret_key_file.absolute()) == told.get("secretKeyFile")
-            )
+            options.port in (0, current.get("port"))
+            and options.idle_exit in (None, current.get("idleExit"))
+            and options.allow_private_egress <= (current.get("allowPrivateEgress") is True)
+            and (options.database_url is None) == (current.get("database") is None)
+            and (key_file is None or str(key_file.absolute()) == current.get("secretKeyFile"))
         )
 
     def restart_options(self) -> StartOptions:
-        """How to start it again as it was. Raises `SandboxFailed` where its database is not known here."""
-        told = self.ready.get("options")
-        known = told if isinstance(told, dict) else {}
+        """Return the options with which it was started. Raises `SandboxFailed` if its database URL is not known."""
+        options = self.ready.get("options")
+        current = options if isinstance(options, dict) else {}
         url = os.environ.get(DATABASE_VARIABLE) or None
-        if known.get("database") is None:
+        if current.get("database") is None:
             url = None
         elif url is None:
             raise SandboxFailed(
-                f"it used the database {known['database']}, whose URL is not known here",
+                f"it used the database {current['database']}, whose URL is not known here",
                 hint=f"Start it with `drio-tui sandbox start --database-url URL`, or set {DATABASE_VARIABLE}.",
             )
-        idle, key_file = known.get("idleExit"), known.get("secretKeyFile")
+        idle, key_file = current.get("idleExit"), current.get("secretKeyFile")
         return StartOptions(
-            port=known["port"] if isinstance(known.get("port"), int) else 0,
+            port=current["port"] if isinstance(current.get("port"), int) else 0,
             database_url=url,
-            allow_private_egress=known.get("allowPrivateEgress") is True,
+            allow_private_egress=current.get("allowPrivateEgress") is True,
             idle_exit=float(idle) if isinstance(idle, int | float) else None,
             secret_key_file=Path(key_file) if isinstance(key_file, str) else None,
         )
@@ -181,41 +183,41 @@ async def ensure_sandbox(
     options: StartOptions | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> RunningSandbox:
-    """The sandbox of `data_dir` (default: the platform's folder), started in the background when none is running.
+    """Return the sandbox of `data_dir` (default: the platform's folder), started in the background if none is running.
 
-    `on_line` gets what happens, one short sentence at a time. Raises `SandboxFailed`.
+    `on_line` is called with the progress, one short sentence at a time. Raises `SandboxFailed`.
     """
-    tell = on_line or (lambda _line: None)
+    report = on_line or (lambda _line: None)
     folder = data_folder(data_dir)
-    running = await _join(folder)
+    running = await _wait_until_ready(folder)
     if running is None:
-        tell("Starting the sandbox")
+        report("Starting the sandbox")
         running = await _start(folder, options or options_from_environment())
     if running.started_by_us:
-        tell("The sandbox is ready; `drio-tui sandbox stop` ends it")
+        report("The sandbox is ready; `drio-tui sandbox stop` ends it")
     else:
-        tell("Found a running sandbox")
+        report("Found a running sandbox")
     return running
 
 
 def data_folder(data_dir: Path | str | None) -> Path:
-    """The folder meant by `data_dir`. Raises `SandboxFailed`."""
+    """Return the absolute path of `data_dir`, by default the platform's folder. Raises `SandboxFailed`."""
     try:
         return Path(data_dir).expanduser().absolute() if data_dir else paths.sandbox_dir()
-    except (RuntimeError, OSError) as error:  # `~` of nobody, or a working folder that is gone
+    except (RuntimeError, OSError) as error:  # `~` of an unknown user, or a deleted working directory
         raise SandboxFailed(
             f"{data_dir} is no folder: {files.reason_of(error)}", hint="Name another folder with --data."
         ) from error
 
 
-async def _join(folder: Path) -> RunningSandbox | None:
-    """The sandbox that lives on `folder`, waited for while it starts; None when there is none."""
-    ends = time.monotonic() + START_SECONDS
+async def _wait_until_ready(folder: Path) -> RunningSandbox | None:
+    """Return the sandbox that uses `folder`, once it is ready; None if there is none. Raises `SandboxFailed`."""
+    deadline = time.monotonic() + START_SECONDS
     while await asyncio.to_thread(is_locked, folder):
         running = await asyncio.to_thread(find_running, folder)
         if running:
             return running
-        if time.monotonic() > ends:
+        if time.monotonic() > deadline:
             raise SandboxFailed(
                 f"a process holds {folder / _LOCK_FILE} and does not say where it listens",
                 hint="Is a sandbox starting or ending there? Look for its process, or name another folder with --data.",
@@ -225,7 +227,7 @@ async def _join(folder: Path) -> RunningSandbox | None:
 
 
 def find_running(folder: Path) -> RunningSandbox | None:
-    """The sandbox that holds `folder`'s lock right now, if there is one and it is ready."""
+    """Return the sandbox that holds the lock of `folder` and is ready; None if there is none."""
     if not is_locked(folder):
         return None
     try:
@@ -236,7 +238,7 @@ def find_running(folder: Path) -> RunningSandbox | None:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process holds the sandbox's lock (a file left by a dead one does not count)."""
+    """Return whether a process holds the sandbox's lock; the file alone, left by a killed process, does not count."""
     try:
         handle = os.open(folder / _LOCK_FILE, os.O_RDWR)
     except OSError:
@@ -259,61 +261,62 @@ def is_locked(folder: Path) -> bool:
 
 
 def was_stopped(folder: Path) -> bool:
-    """Whether the folder's last sandbox was ended by `stop_sandbox`, so that nobody should start it unasked."""
+    """Return whether the last sandbox of the folder was ended by `stop_sandbox`, so that it is not restarted."""
     return (folder / _STOPPED_FILE).exists()
 
 
 def stop_sandbox(folder: Path) -> RunningSandbox | None:
-    """End the sandbox of `folder` and wait until it has ended; None where none runs. Blocking.
+    """End the sandbox of `folder`, wait until it has ended, and return it; None if none is running. Blocking.
 
-    Raises `SandboxFailed` where one holds the folder that cannot be ended.
+    Raises `SandboxFailed` if it cannot be ended.
     """
-    ends = time.monotonic() + START_SECONDS
-    while (running := find_running(folder)) is None:  # one that is starting gets ready first
+    deadline = time.monotonic() + START_SECONDS
+    while (running := find_running(folder)) is None:  # wait for a sandbox that is starting
         if not is_locked(folder):
             return None
-        if time.monotonic() > ends:
-            raise _not_ended(f"a process holds {folder / _LOCK_FILE} and does not say who it is")
+        if time.monotonic() > deadline:
+            raise _stop_error(f"a process holds {folder / _LOCK_FILE} and does not say who it is")
         time.sleep(_POLL_SECONDS)
     if not running.pid:
-        raise _not_ended(f"the sandbox at {running.base_url} does not say which process it is")
-    with contextlib.suppress(OSError):  # before its end: a connected program looks for the file as soon as it is gone
+        raise _stop_error(f"the sandbox at {running.base_url} does not say which process it is")
+    # The file has to exist before the process ends: connected programs look for it as soon as the connection is closed.
+    with contextlib.suppress(OSError):
         files.write_private(folder / _STOPPED_FILE, b"")
     try:
         _end_process(running, folder)
     except SandboxFailed:
-        with contextlib.suppress(OSError):  # it runs on; once it crashes, it may be started again
+        with contextlib.suppress(OSError):  # it is still running, and may be restarted if it crashes
             (folder / _STOPPED_FILE).unlink()
         raise
     return running
 
 
 def _end_process(running: RunningSandbox, folder: Path) -> None:
-    """Terminate the sandbox's process, by force after a while. Raises `SandboxFailed` when it lives on."""
-    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+    """Terminate the sandbox's process, and kill it after `_STOP_SECONDS`. Raises `SandboxFailed` if it still runs."""
+    for signal_number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         try:
-            os.kill(running.pid, number)
+            os.kill(running.pid, signal_number)
         except ProcessLookupError:
             return
         except OSError as error:
-            raise _not_ended(f"process {running.pid}: {files.reason_of(error)}") from error
-        ends = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < ends:
+            raise _stop_error(f"process {running.pid}: {files.reason_of(error)}") from error
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline:
             if not is_locked(folder):
                 return
             current = find_running(folder)
             if current is not None and current.pid != running.pid:
                 return
             time.sleep(_POLL_SECONDS)
-    raise _not_ended(f"process {running.pid} still holds {folder / _LOCK_FILE}")
+    raise _stop_error(f"process {running.pid} still holds {folder / _LOCK_FILE}")
 
 
-def _not_ended(message: str) -> SandboxFailed:
+def _stop_error(message: str) -> SandboxFailed:
     return SandboxFailed(message, title="The sandbox did not end", hint="End its process yourself.")
 
 
 async def wait_until_gone(running: RunningSandbox) -> None:
-    """Hold a connection to the sandbox, which counts as being connected, until the sandbox ends."""
+    """Keep a connection to the sandbox open until the sandbox ends; meanwhile the sandbox is not idle."""
     address = urlsplit(running.base_url)
     try:
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -332,56 +335,63 @@ async def wait_until_gone(running: RunningSandbox) -> None:
 
 
 async def _start(folder: Path, options: StartOptions) -> RunningSandbox:
-    """Start the sandbox and wait until it, or one that was started elsewhere at the same time, is ready."""
-    process, log, begins = await asyncio.to_thread(_spawn, folder, options)
-    ends = time.monotonic() + START_SECONDS
+    """Start the sandbox and return it, or one that was started at the same time, once it is ready.
+
+    Raises `SandboxFailed`.
+    """
+    process, log, log_start = await asyncio.to_thread(_spawn, folder, options)
+    deadline = time.monotonic() + START_SECONDS
     while process.poll() is None:
         running = await asyncio.to_thread(find_running, folder)
         if running:
             running.started_by_us = running.pid == process.pid
             return running
-        if time.monotonic() > ends:
+        if time.monotonic() > deadline:
             process.kill()
-            raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n{_tail(log, begins)}".rstrip())
+            tail = _log_tail(log, log_start)
+            raise SandboxFailed(f"it was not ready within {duration(START_SECONDS)}\n{tail}".rstrip())
         await asyncio.sleep(_POLL_SECONDS)
-    running = await _join(folder)  # someone else was faster
+    running = await _wait_until_ready(folder)  # another process may have got the lock first
     if running is None:
-        raise SandboxFailed(_tail(log, begins) or f"it ended with exit code {process.returncode}")
+        raise SandboxFailed(_log_tail(log, log_start) or f"it ended with exit code {process.returncode}")
     return running
 
 
 def _spawn(folder: Path, options: StartOptions) -> tuple[subprocess.Popen[bytes], Path, int]:
-    """The process, its log file and where in that its own lines begin."""
+    """Start the process; return it, its log file, and the size of that file before the start.
+
+    Raises `SandboxFailed`.
+    """
     log = folder / _LOG_FILE
-    # -P: nothing that lies in the present folder is run in the place of a module.
+    # -P: a file in the working directory must not be imported instead of a module.
     command = [sys.executable, "-P", "-m", "drio_tui", "sandbox", "serve", "--data", str(folder), *options.arguments()]
-    apart: dict[str, Any] = {"start_new_session": True}  # Ctrl+C and a hang-up of our terminal are ours
+    detached: dict[str, Any] = {"start_new_session": True}  # it must not get Ctrl+C or SIGHUP of this terminal
     if sys.platform == "win32":
-        apart = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+        detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     try:
         files.private_dir(folder)
         with files.append_private(log, keep=_LOG_BYTES) as file:
-            begins = file.tell()
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            log_start = file.tell()
+            process = subprocess.Popen(  # noqa: S603 - this interpreter and this program
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 env=options.environment(),
-                **apart,
+                **detached,
             )
     except OSError as error:
         raise SandboxFailed(f"{folder}: {files.reason_of(error)}", hint="Check the folder and the disk.") from error
-    # It outlives us; while we live, someone has to take note of its end.
+    # If it ends while this program runs, something has to wait for it, or it stays a zombie.
     threading.Thread(target=process.wait, name="drio-sandbox-end", daemon=True).start()
-    return process, log, begins
+    return process, log, log_start
 
 
-def _tail(log: Path, begins: int) -> str:
-    """The last lines that were logged after the first `begins` bytes."""
+def _log_tail(log: Path, start: int) -> str:
+    """Return the last lines of the log, without its first `start` bytes."""
     try:
         with log.open("rb") as file:
-            file.seek(begins)
+            file.seek(start)
             lines = file.read(_LOG_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
@@ -389,6 +399,7 @@ def _tail(log: Path, begins: int) -> str:
 
 
 def _base_url(ready: Any) -> str:
+    """Return the base URL in the content of `sandbox.json`. Raises `SandboxFailed`."""
     url = ready.get("baseUrl") if isinstance(ready, dict) else None
     if not isinstance(url, str) or not url.startswith("http://"):
         raise SandboxFailed("it did not say where it listens")
@@ -396,6 +407,7 @@ def _base_url(ready: Any) -> str:
 
 
 def _token(folder: Path) -> str:
+    """Read the local user's token. Raises `SandboxFailed`."""
     try:
         token = files.read_private(folder / "local-token").decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,15 +1,15 @@
-"""What a person set in `config.toml`, read once at start, never written by the program.
+"""The user's settings in `config.toml`, read once at start and never written by the program.
 
     theme = "drio-light"          # any theme of the palette
     read_only = true              # as --read-only
     login_timeout = 300           # seconds to wait for the browser
-    insecure_storage = true       # keep tokens in a 0600 file even where a keyring is there
-    sandbox_idle_exit = 60        # minutes without a connection after which a sandbox in the background ends; 0: never
+    insecure_storage = true       # keep tokens in a 0600 file even if there is a keyring
+    sandbox_idle_exit = 60        # minutes without a connection after which a background sandbox ends; 0: never
     [keys]                        # binding id = keys
     "app.help" = "f1,question_mark"
 
-A file that cannot be read never stops the program: it starts with the defaults and says what is wrong,
-with file and line. What the program itself remembers (the last theme) is kept in `remembered.json`.
+A file that cannot be read does not stop the program: it starts with the defaults and reports the error with file and
+line. State that the program saves itself (the last theme) is in `remembered.json`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LIMIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force; `problems` are sentences for the person, `keys` maps binding ids to keys."""
+    """The settings in force; `problems` are error messages for the user, `keys` maps binding ids to keys."""
 
     theme: str | None = None
     read_only: bool = False
@@ -38,7 +38,7 @@ class Settings:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Settings:
-        """The settings of `path` (default: the platform's config folder). Never raises."""
+        """Load the settings of `path` (default: the platform's config folder). Never raises."""
         path = path or paths.config_dir() / "config.toml"
         try:
             with path.open("rb") as file:
@@ -49,22 +49,23 @@ class Settings:
             return cls(problems=(f"{path} cannot be read ({files.reason_of(error)}); the defaults are in force.",))
         if len(data) > _LIMIT:
             return cls(problems=(f"{path} is larger than 1 MiB; the defaults are in force.",))
-        import tomllib  # only those who have a config file pay for reading one
+        import tomllib  # imported only if there is a config file
 
         try:
-            found = tomllib.loads(data.decode("utf-8-sig"))
+            values = tomllib.loads(data.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             line = data[: error.start].count(b"\n") + 1
             return cls(problems=(f"{path}, line {line}: not UTF-8 text; the defaults are in force.",))
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             return cls(problems=(f"{path}: {error}; the defaults are in force.",))
-        return _checked(found, path)
+        return _validated(values, path)
 
 
-def _checked(found: dict[str, Any], path: Path) -> Settings:
+def _validated(values: dict[str, Any], path: Path) -> Settings:
+    """Return the settings with the valid values of the file, and a problem for each of the others."""
     problems: list[str] = []
-    kept: dict[str, Any] = {}
-    wanted: dict[str, tuple[type | tuple[type, ...], str]] = {
+    valid: dict[str, Any] = {}
+    types: dict[str, tuple[type | tuple[type, ...], str]] = {
         "theme": (str, "a theme's name in quotes"),
         "read_only": (bool, "true or false"),
         "login_timeout": ((int, float), "a number of seconds"),
@@ -72,41 +73,41 @@ def _checked(found: dict[str, Any], path: Path) -> Settings:
         "sandbox_idle_exit": ((int, float), "a number of minutes, 0 for never"),
         "keys": (dict, "a table of binding ids"),
     }
-    for name, value in found.items():
-        if name not in wanted:
-            problems.append(f"{path}: `{name}` is not a setting of this version; it is left alone.")
+    for name, value in values.items():
+        if name not in types:
+            problems.append(f"{path}: `{name}` is not a setting of this version; it is ignored.")
             continue
-        kind, meaning = wanted[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            problems.append(f"{path}: `{name}` has to be {meaning}; the default is in force.")
+        expected_type, description = types[name]
+        if not isinstance(value, expected_type) or (isinstance(value, bool) and expected_type is not bool):
+            problems.append(f"{path}: `{name}` has to be {description}; the default is in force.")
             continue
-        kept[name] = value
-    if not 1 <= kept.get("login_timeout", 300) <= 3600:
+        valid[name] = value
+    if not 1 <= valid.get("login_timeout", 300) <= 3600:
         problems.append(f"{path}: `login_timeout` has to lie between 1 and 3600 seconds; the default is in force.")
-        del kept["login_timeout"]
-    if not 0 <= kept.get("sandbox_idle_exit", 0) <= 1e6:
+        del valid["login_timeout"]
+    if not 0 <= valid.get("sandbox_idle_exit", 0) <= 1e6:
         problems.append(f"{path}: `sandbox_idle_exit` has to be 0 or a number of minutes; the default is in force.")
-        del kept["sandbox_idle_exit"]
-    keys = kept.get("keys", {})
-    kept["keys"] = {name: value for name, value in keys.items() if isinstance(value, str) and value.strip()}
+        del valid["sandbox_idle_exit"]
+    keys = valid.get("keys", {})
+    valid["keys"] = {name: value for name, value in keys.items() if isinstance(value, str) and value.strip()}
     problems.extend(
-        f'{path}: below [keys], `{name}` has to be keys as text, such as "ctrl+r"; settings stand above [keys].'
-        for name in keys.keys() - kept["keys"].keys()
+        f'{path}: below [keys], `{name}` has to be keys as text, such as "ctrl+r"; settings belong above [keys].'
+        for name in keys.keys() - valid["keys"].keys()
     )
-    return Settings(**kept, problems=tuple(problems))
+    return Settings(**valid, problems=tuple(problems))
 
 
 def remembered() -> dict[str, Any]:
-    """What the program remembered by itself; empty where there is nothing to read."""
+    """Return what `remember` saved; empty if there is nothing, or it cannot be read."""
     try:
-        found = json.loads(files.read_private(paths.state_dir() / "remembered.json"))
+        values = json.loads(files.read_private(paths.state_dir() / "remembered.json"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return values if isinstance(values, dict) else {}
 
 
 def remember(**values: Any) -> bool:
-    """Keep `values` for the next start; False where nothing can be written."""
+    """Save `values` for the next start, beside those saved before; return False if they cannot be written."""
     try:
         folder = files.private_dir(paths.state_dir())
         files.write_private(folder / "remembered.json", json.dumps(remembered() | values).encode())

@@ -24,8 +24,8 @@ from tests.sandbox_fixtures import close, start_sandbox
 pytestmark = pytest.mark.socket
 
 
-async def ended(running: launcher.RunningSandbox) -> None:
-    """Wait until a sandbox has given its folder back."""
+async def wait_until_ended(running: launcher.RunningSandbox) -> None:
+    """Wait until a sandbox has released the lock of its folder."""
     await launcher.wait_until_gone(running)
     async with asyncio.timeout(30):
         while launcher.is_locked(running.data_dir):
@@ -50,7 +50,7 @@ async def test_a_sandbox_is_started_used_and_stopped(background: Path) -> None:
     assert launcher.stop_sandbox(background) is None
 
 
-async def test_nothing_in_the_present_folder_is_run(
+async def test_modules_in_the_working_directory_are_not_run(
     tmp_path: Path, background: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "json.py").write_text("import pathlib; pathlib.Path('was-run').touch()")
@@ -59,7 +59,7 @@ async def test_nothing_in_the_present_folder_is_run(
     assert not (tmp_path / "was-run").exists()
 
 
-async def test_a_running_sandbox_is_joined_and_left_running(tmp_path: Path) -> None:
+async def test_a_running_sandbox_is_used_and_not_stopped(tmp_path: Path) -> None:
     process = start_sandbox(tmp_path / "box")
     try:
         running = await launcher.ensure_sandbox(tmp_path / "box")
@@ -71,7 +71,7 @@ async def test_a_running_sandbox_is_joined_and_left_running(tmp_path: Path) -> N
         close(process)
 
 
-async def test_the_token_is_handed_over_privately(background: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_token_is_passed_in_a_private_file_only(background: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIO_TOKEN", "the-token-of-another-drio")
     running = await launcher.ensure_sandbox(background)
     assert stat.S_IMODE(os.stat(background).st_mode) == 0o700
@@ -109,21 +109,21 @@ async def test_the_sandbox_outlives_the_program_that_started_it(background: Path
     assert launcher.is_locked(background)
 
 
-async def test_the_ready_file_of_a_dead_sandbox_is_not_taken_for_a_living_one(background: Path) -> None:
+async def test_the_ready_file_of_a_killed_sandbox_is_ignored(background: Path) -> None:
     first = await launcher.ensure_sandbox(background)
     os.kill(first.pid, signal.SIGKILL)
-    await ended(first)
+    await wait_until_ended(first)
     assert (background / "sandbox.json").exists()
     assert launcher.find_running(background) is None
     assert launcher.stop_sandbox(background) is None
-    with DataDir(background).held():  # by a process that serves nothing, as `sandbox reset` does
+    with DataDir(background).held():  # by a process that does not serve, such as `sandbox reset`
         assert launcher.find_running(background) is None
     second = await launcher.ensure_sandbox(background)
     assert second.started_by_us
     assert second.pid != first.pid
 
 
-async def test_a_sandbox_that_is_ending_is_not_joined(tmp_path: Path) -> None:
+async def test_a_sandbox_that_is_ending_is_not_used(tmp_path: Path) -> None:
     process = start_sandbox(tmp_path / "sandbox")
     try:
         running = await launcher.ensure_sandbox(tmp_path / "sandbox")
@@ -131,7 +131,7 @@ async def test_a_sandbox_that_is_ending_is_not_joined(tmp_path: Path) -> None:
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write(b"POST /api/v1/apps HTTP/1.1\r\nHost: %b\r\nContent-Length: 9\r\n" % address.netloc.encode())
         writer.write(b"Expect: 100-continue\r\nContent-Type: application/json\r\n\r\n")
-        assert b"100" in await reader.readline()  # the request is under way, and the end waits for it
+        assert b"100" in await reader.readline()  # the sandbox does not end before this request is complete
         os.kill(running.pid, signal.SIGTERM)
         await launcher.wait_until_gone(running)
         assert launcher.is_locked(running.data_dir)
@@ -141,14 +141,14 @@ async def test_a_sandbox_that_is_ending_is_not_joined(tmp_path: Path) -> None:
         close(process)
 
 
-async def test_a_sandbox_that_cannot_start_says_why(tmp_path: Path) -> None:
+async def test_a_start_failure_names_the_folder(tmp_path: Path) -> None:
     (tmp_path / "box").write_text("a file where the folder should be")
     with pytest.raises(launcher.SandboxFailed) as failure:
         await launcher.ensure_sandbox(tmp_path / "box")
     assert str(tmp_path / "box") in failure.value.message
 
 
-async def test_why_the_process_ended_is_read_from_its_log_and_no_older_line(background: Path) -> None:
+async def test_a_start_failure_quotes_only_new_lines_of_the_log(background: Path) -> None:
     background.mkdir()
     (background / "sandbox.log").write_text("a line of last week\n")
     (background / "sandbox.db").write_bytes(b"not a database at all" * 200)
@@ -158,7 +158,7 @@ async def test_why_the_process_ended_is_read_from_its_log_and_no_older_line(back
     assert "last week" not in failure.value.message
 
 
-async def test_a_long_log_is_set_aside_before_the_next_start(background: Path) -> None:
+async def test_a_long_log_is_rotated_at_the_next_start(background: Path) -> None:
     background.mkdir()
     (background / "sandbox.log").write_text("x" * (2 << 20))
     await launcher.ensure_sandbox(background)
@@ -166,7 +166,7 @@ async def test_a_long_log_is_set_aside_before_the_next_start(background: Path) -
     assert (background / "sandbox.log.1").stat().st_size == 2 << 20
 
 
-async def test_two_that_want_the_sandbox_at_once_share_one(background: Path) -> None:
+async def test_concurrent_starts_share_one_sandbox(background: Path) -> None:
     first, second = await asyncio.gather(launcher.ensure_sandbox(background), launcher.ensure_sandbox(background))
     assert first.base_url == second.base_url
     assert first.pid == second.pid
@@ -174,7 +174,7 @@ async def test_two_that_want_the_sandbox_at_once_share_one(background: Path) -> 
     assert [first.started_by_us, second.started_by_us].count(True) == 1
 
 
-async def test_a_sandbox_of_another_version_is_joined_with_advice(background: Path) -> None:
+async def test_a_sandbox_of_another_version_is_used_with_advice(background: Path) -> None:
     await launcher.ensure_sandbox(background)
     ready = background / "sandbox.json"
     ready.write_text(json.dumps(json.loads(ready.read_text()) | {"version": "0.0.1"}))
@@ -185,7 +185,7 @@ async def test_a_sandbox_of_another_version_is_joined_with_advice(background: Pa
     assert "drio-tui sandbox stop" in notices[-1]
 
 
-async def test_requests_survive_a_killed_sandbox_which_is_started_as_it_was(background: Path) -> None:
+async def test_a_killed_sandbox_is_restarted_with_its_options_and_requests_succeed(background: Path) -> None:
     session = await open_session(sandbox=True, data_dir=background)
     link = session.sandbox
     assert link is not None
@@ -194,33 +194,33 @@ async def test_requests_survive_a_killed_sandbox_which_is_started_as_it_was(back
         background, options=launcher.StartOptions(allow_private_egress=True, idle_exit=2)
     )
     os.kill(link.running.pid, signal.SIGKILL)
-    await ended(link.running)
-    (background / "last-port").unlink()  # it will come back on another port
-    made = await asyncio.gather(
+    await wait_until_ended(link.running)
+    (background / "last-port").unlink()  # so that it is restarted on another port
+    responses = await asyncio.gather(
         session.client.transport.request("POST", "/apps", json={"templateId": "blank", "name": "Made once"}),
         *(session.client.transport.request("GET", "/apps") for _ in range(5)),
     )
-    assert made[0].status == 201
-    told = json.loads((background / "sandbox.json").read_text())
-    assert told["options"] == {
+    assert responses[0].status == 201
+    ready = json.loads((background / "sandbox.json").read_text())
+    assert ready["options"] == {
         "port": 0,
         "idleExit": 2,
         "allowPrivateEgress": True,
         "secretKeyFile": None,
         "database": None,
     }
-    assert session.base_url == told["apiUrl"]
+    assert session.base_url == ready["apiUrl"]
     names = [app["name"] for app in (await session.client.transport.request("GET", "/apps")).data["apps"]]
     assert names.count("Made once") == 1
     await session.aclose()
 
 
-async def test_after_a_reset_the_new_token_is_used(background: Path) -> None:
+async def test_the_new_token_is_used_after_a_reset(background: Path) -> None:
     session = await open_session(sandbox=True, data_dir=background)
     await asyncio.to_thread(launcher.stop_sandbox, background)
     reset = [sys.executable, "-m", "drio_tui", "sandbox", "reset", "--yes", "--data", str(background)]
     subprocess.run(reset, check=True, capture_output=True)
-    running = await launcher.ensure_sandbox(background)  # by another program: the session finds one that refuses it
+    running = await launcher.ensure_sandbox(background)  # it refuses the session's token
     assert session.auth is not None
     session.client.transport.move_to(running.base_url + "/api/v1")
     session.auth.move_to(running.base_url)
@@ -228,7 +228,7 @@ async def test_after_a_reset_the_new_token_is_used(background: Path) -> None:
     await session.aclose()
 
 
-async def test_one_whose_database_is_not_known_here_is_not_started_on_other_data(background: Path) -> None:
+async def test_a_sandbox_with_an_unknown_database_url_is_not_restarted(background: Path) -> None:
     running = await launcher.ensure_sandbox(background)
     running.ready = {**running.ready, "options": {"database": "postgresql+asyncpg://drio:***@db/drio"}}
     with pytest.raises(launcher.SandboxFailed) as failure:
@@ -238,14 +238,14 @@ async def test_one_whose_database_is_not_known_here_is_not_started_on_other_data
 
 
 @pytest.mark.parametrize(("reported", "restarted"), [(7, 7.0), (0, 0.0), (None, None)])
-def test_a_restart_keeps_the_idle_time_that_was_given(reported: float | None, restarted: float | None) -> None:
+def test_a_restart_keeps_the_idle_exit(reported: float | None, restarted: float | None) -> None:
     ready = {"options": {"idleExit": reported, "database": None}}
     running = launcher.RunningSandbox("http://127.0.0.1:1", Path("data"), "token", ready=ready)
     assert running.restart_options().idle_exit == restarted
     assert running.runs_with(running.restart_options())
 
 
-def test_a_sandbox_that_cannot_be_ended_is_not_marked_as_stopped(
+def test_a_sandbox_that_cannot_be_stopped_is_not_marked_as_stopped(
     background: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = asyncio.run(launcher.ensure_sandbox(background))
@@ -264,7 +264,7 @@ def test_a_sandbox_that_cannot_be_ended_is_not_marked_as_stopped(
     assert running.pid
 
 
-def test_what_may_hold_a_password_is_no_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_database_url_is_passed_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIO_SANDBOX_DATABASE_URL", "sqlite+aiosqlite:///other")
     options = launcher.StartOptions(database_url="postgresql+asyncpg://drio:hush@db/drio")
     assert "hush" not in " ".join(options.arguments()) + repr(options)
@@ -272,12 +272,12 @@ def test_what_may_hold_a_password_is_no_argument(monkeypatch: pytest.MonkeyPatch
     assert "DRIO_SANDBOX_DATABASE_URL" not in launcher.StartOptions().environment()
 
 
-def test_the_idle_time_comes_from_the_environment_else_from_the_configuration(
+def test_the_idle_exit_is_read_from_the_environment_then_from_the_settings(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert launcher.configured_idle_exit() == 3
-    for wrong in ("soon", "-1", "nan", "inf"):
-        monkeypatch.setenv("DRIO_SANDBOX_IDLE_EXIT", wrong)
+    for invalid in ("soon", "-1", "nan", "inf"):
+        monkeypatch.setenv("DRIO_SANDBOX_IDLE_EXIT", invalid)
         assert launcher.configured_idle_exit() == 60
     (isolated / "config").mkdir()
     (isolated / "config" / "config.toml").write_text("sandbox_idle_exit = 15\n")

@@ -1,4 +1,4 @@
-"""config.toml: whatever stands in it, the program starts, and says what is wrong and where."""
+"""config.toml: whatever its content, the program starts, and reports what is wrong and where."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "config.toml"
 
 
-def test_without_a_file_the_defaults_are_in_force(config: Path) -> None:
+def test_defaults_apply_without_a_file(config: Path) -> None:
     assert Settings.load(config) == Settings()
 
 
-def test_what_is_set_is_in_force(config: Path) -> None:
+def test_settings_are_read_from_the_file(config: Path) -> None:
     config.write_text('theme = "nord"\nread_only = true\nlogin_timeout = 60\n[keys]\n"app.help" = "f1"\n')
     assert Settings.load(config) == Settings(theme="nord", read_only=True, login_timeout=60, keys={"app.help": "f1"})
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"theme = ", "at end of document"),
         (b'theme = "a"\nread_only = maybe\n', "line 2"),
@@ -42,18 +42,16 @@ def test_what_is_set_is_in_force(config: Path) -> None:
         (b"a = " + b"[" * 5000, "defaults are in force"),
     ],
 )
-def test_a_bad_file_is_named_with_what_is_wrong_and_never_stops_the_program(
-    config: Path, content: bytes, said: str
-) -> None:
+def test_an_invalid_file_is_reported_and_the_defaults_apply(config: Path, content: bytes, message: str) -> None:
     config.write_bytes(content)
     settings = Settings.load(config)
-    assert any(said in problem and str(config) in problem for problem in settings.problems)
+    assert any(message in problem and str(config) in problem for problem in settings.problems)
     assert settings.theme is None
     assert settings.login_timeout == 300
     assert config.read_bytes() == content
 
 
-def test_one_bad_setting_leaves_the_others_in_force(config: Path) -> None:
+def test_one_invalid_setting_does_not_affect_the_others(config: Path) -> None:
     config.write_text('theme = "nord"\nread_only = "yes"\n')
     settings = Settings.load(config)
     assert settings.theme == "nord"
@@ -61,19 +59,19 @@ def test_one_bad_setting_leaves_the_others_in_force(config: Path) -> None:
     assert len(settings.problems) == 1
 
 
-def test_an_empty_file_and_one_with_a_byte_order_mark_are_fine(config: Path) -> None:
+def test_an_empty_file_and_a_byte_order_mark_are_accepted(config: Path) -> None:
     config.write_bytes(b"")
     assert Settings.load(config) == Settings()
     config.write_bytes('\ufefftheme = "nord"'.encode())
     assert Settings.load(config).theme == "nord"
 
 
-def test_a_folder_in_the_file_s_place_is_said(config: Path) -> None:
+def test_a_directory_instead_of_the_file_is_reported(config: Path) -> None:
     config.mkdir()
     assert "cannot be read" in Settings.load(config).problems[0]
 
 
-def test_what_the_program_remembers_adds_up_and_is_private() -> None:
+def test_remembered_values_are_merged_and_private() -> None:
     assert remembered() == {}
     assert remember(theme="nord")
     assert remember(other=1)
@@ -81,7 +79,7 @@ def test_what_the_program_remembers_adds_up_and_is_private() -> None:
     assert os.stat(paths.state_dir() / "remembered.json").st_mode & 0o777 == 0o600
 
 
-def test_nothing_to_write_to_means_nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remember_returns_false_if_it_cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIO_STATE_DIR", "/dev/null/no")
     assert remember(theme="nord") is False
     assert remembered() == {}
