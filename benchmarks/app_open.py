@@ -1,4 +1,4 @@
-"""How many round trips it takes to open an app when each request takes 100 ms.
+"""Measures how many round trips it takes to open an app when each request takes 100 ms.
 
 python -m benchmarks.app_open
 """
@@ -23,7 +23,7 @@ LATENCY = 0.1
 
 
 class Slow(httpx.AsyncBaseTransport):
-    """The network, with `LATENCY` seconds added to every request."""
+    """A transport that adds `LATENCY` seconds to every request."""
 
     def __init__(self) -> None:
         self._inner = httpx.AsyncHTTPTransport()
@@ -37,7 +37,7 @@ class Slow(httpx.AsyncBaseTransport):
 
 
 def main(runs: int = RUNS) -> list[Row]:
-    """Seconds until the whole app is there, over the latency of one request."""
+    """Measure the seconds until the app is loaded, divided by the latency of one request."""
     with tempfile.TemporaryDirectory() as name, sandbox(Path(name)) as (base_url, token):
         api = base_url + "/api/v1"
 

@@ -1,11 +1,10 @@
-"""How an app of 5,000 nodes feels: tree usable after its data, opening a node, a keystroke in the filter.
+"""Measures the response times of an app of 5,000 nodes: showing the tree, opening a node, a keystroke in the filter.
 
     python -m benchmarks.app_tree [--runs 11] [--tools 500]
 
-Everything runs in the real screen of the real program, without a terminal. Times are milliseconds from
-the event to the end of the repaint it causes; medians are reported, the limits beside them. A repaint
-waits for textual's next frame (1/60 s), which is part of the time; the processor's time is told apart, since
-a busy machine stretches the other.
+Everything runs in the real screen of the real program, without a terminal. Times are milliseconds from the event to
+the end of the repaint it causes; medians are reported beside their limits. They include the wait for Textual's next
+frame (1/60 s). CPU time is reported too, since the wall-clock time depends on the load of the machine.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.base.launch_options import LaunchOptions
 
 Times = dict[str, list[tuple[float, float]]]
-"""By what was done: milliseconds on the clock and of the processor, run by run."""
+"""By action: wall-clock and CPU milliseconds of each run."""
 
 LIMITS = {"usable": 300.0, "open a tool": 30.0, "open a group": 30.0, "filter keystroke": 50.0, "cursor": 30.0}
 
 
 def large_config(tools: int) -> dict[str, Any]:
-    """An app in which each tool has a binding, a chain of two, and a widget with three actions."""
+    """Return a config in which each tool has a binding, two next tools, and a widget with three actions."""
     operations = [
         {
             "id": f"operation_{n}",
             "integrationId": f"integration_{n % 10}",
             "name": f"Operation {n}",
             "method": "GET",
-            "path": f"/things/{n}",
+            "path": f"/items/{n}",
             "schemaHash": f"hash_{n}",
             "inputSchema": {"type": "object", "properties": {"query": {"type": "string"}}},
         }
@@ -54,7 +53,7 @@ def large_config(tools: int) -> dict[str, Any]:
             "id": f"tool_{n}",
             "key": f"tool-{n}",
             "name": f"Tool number {n}",
-            "description": "Reads one thing of the upstream and gives it back in full.",
+            "description": "Reads one item of the upstream and returns all of it.",
             "kind": "function",
             "isEnabled": True,
             "order": n,
@@ -95,12 +94,12 @@ def large_config(tools: int) -> dict[str, Any]:
     }
 
 
-class Held(httpx.AsyncBaseTransport):
-    """Answers each route from memory, the config only when it is let go."""
+class HeldTransport(httpx.AsyncBaseTransport):
+    """Responds from memory; to a request for the config only once `released` is set."""
 
     def __init__(self, config: bytes) -> None:
         self.config = config
-        self.let_go = asyncio.Event()
+        self.released = asyncio.Event()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         last = request.url.path.rpartition("/")[2]
@@ -111,12 +110,12 @@ class Held(httpx.AsyncBaseTransport):
             "config": self.config,
         }.get(last, b'{"apps": []}')
         if last == "config":
-            await self.let_go.wait()
+            await self.released.wait()
         return httpx.Response(200, stream=httpx.ByteStream(body), headers={"Content-Type": "application/json"})
 
 
 async def measure(runs: int, tools: int) -> tuple[Times, int]:
-    """Milliseconds of each run, by what was done; and how many nodes the tree had."""
+    """Return the times, and how many nodes the tree has."""
     config = json.dumps({"config": large_config(tools)}).encode()
     times: Times = {name: [] for name in LIMITS}
     nodes = 0
@@ -124,47 +123,47 @@ async def measure(runs: int, tools: int) -> tuple[Times, int]:
     async with app.run_test(size=(120, 40)) as pilot:
         while app.current_mode == "start":
             await pilot.pause()
-        server = Held(config)
+        server = HeldTransport(config)
         app.backend.client = DrioClient(Transport("http://127.0.0.1:9/api/v1", http=server))
         refresh: Any = app.screen
         refresh.action_refresh()
-        await pilot.pause(0.5)  # the failed attempts at the first address end here
+        await pilot.pause(0.5)  # wait for the requests to the first URL, which fail
 
-        def took(name: str, began: float, worked: float) -> None:
-            times[name].append(((time.perf_counter() - began) * 1000, (time.process_time() - worked) * 1000))
+        def record(name: str, wall_start: float, cpu_start: float) -> None:
+            times[name].append(((time.perf_counter() - wall_start) * 1000, (time.process_time() - cpu_start) * 1000))
 
         async def timed(name: str, act: Callable[[], Any]) -> None:
-            began, worked = time.perf_counter(), time.process_time()
+            wall_start, cpu_start = time.perf_counter(), time.process_time()
             act()
             await painted(screen)
-            took(name, began, worked)
+            record(name, wall_start, cpu_start)
 
         for _ in range(runs):
             screen = AppScreen("app_1")
-            server.let_go.clear()
+            server.released.clear()
             await app.push_screen(screen)
-            await pilot.pause(0.3)  # the frame with its waiting rows stands before the data come
-            began, worked = time.perf_counter(), time.process_time()
-            server.let_go.set()
-            arrived = asyncio.Event()
-            app.call_later(watch, screen, arrived)
-            await arrived.wait()
+            await pilot.pause(0.3)  # the frame with placeholder rows is painted before the data arrive
+            wall_start, cpu_start = time.perf_counter(), time.process_time()
+            server.released.set()
+            loaded = asyncio.Event()
+            app.call_later(watch, screen, loaded)
+            await loaded.wait()
             await painted(screen)
-            took("usable", began, worked)
+            record("usable", wall_start, cpu_start)
             tree = screen.tree_view
             tree.reveal(("tool", f"tool_{tools // 2}"))
             await pilot.pause(0.1)
             await timed("open a tool", tree.action_toggle_node)
             for step in (1, 1, -1, -1):
-                await pilot.pause(0.1)  # a person looks where the cursor is before the next move
+                await pilot.pause(0.1)  # a user looks where the cursor is before the next move
                 await timed("cursor", partial(tree.action_cursor, step))
             tree.reveal(("group", "tool"))
             tree.action_toggle_node()
             await pilot.pause(0.1)
             await timed("open a group", tree.action_toggle_node)
-            field = screen.query_one("#filter")
+            filter_input = screen.query_one("#filter")
             for text in ("t", "to", "too", "tool", "tool 4", "tool 49"):
-                await timed("filter keystroke", partial(setattr, field, "value", text))
+                await timed("filter keystroke", partial(setattr, filter_input, "value", text))
             assert screen.outline is not None
             nodes = len(screen.outline.by_key)
             app.pop_screen()
@@ -172,40 +171,41 @@ async def measure(runs: int, tools: int) -> tuple[Times, int]:
     return times, nodes
 
 
-def watch(screen: AppScreen, arrived: asyncio.Event) -> None:
-    """Set `arrived` when the screen has read everything and hung it into the tree."""
+def watch(screen: AppScreen, loaded: asyncio.Event) -> None:
+    """Set `loaded` once the screen has loaded the app and put it into the tree."""
 
-    def look(loading: bool) -> None:
+    def on_change(loading: bool) -> None:
         if not loading:
-            arrived.set()
+            loaded.set()
 
-    screen.watch(screen, "loading_app", look)
+    screen.watch(screen, "loading_app", on_change)
 
 
 async def painted(screen: AppScreen) -> None:
-    """Until the screen has handled what it was told and painted it."""
+    """Wait until the screen has handled its messages and painted."""
     done = asyncio.Event()
     screen.call_after_refresh(done.set)
     await done.wait()
 
 
 def rows(runs: int, tools: int) -> list[Row]:
-    """The report's lines."""
+    """Return the rows of the report."""
     times, nodes = asyncio.run(measure(runs, tools))
     return [
         Row(
             f"{nodes:,} nodes: {name}",
-            statistics.median(wall for wall, _ in found),
+            statistics.median(wall for wall, _ in runs_of_action),
             "ms",
             LIMITS[name],
-            note=f"of the processor {statistics.median(cpu for _, cpu in found):.0f} ms, worst {max(found)[0]:.0f} ms",
+            note=f"CPU {statistics.median(cpu for _, cpu in runs_of_action):.0f} ms, "
+            f"worst {max(runs_of_action)[0]:.0f} ms",
         )
-        for name, found in times.items()
+        for name, runs_of_action in times.items()
     ]
 
 
 def main(runs: int = RUNS, tools: int = 500) -> list[Row]:
-    """Measure in a private home."""
+    """Measure with private directories, and return the rows of the report."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("CONFIG", "DATA", "STATE", "CACHE"):
             os.environ[f"DRIO_{name}_DIR"] = f"{folder}/{name}"

@@ -1,4 +1,4 @@
-"""What the benchmarks share: medians of alternating runs, a private home, a sandbox of their own."""
+"""Shared by the benchmarks: medians of alternating runs, a private home, a separate sandbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUNS = int(os.environ.get("DRIO_BENCH_RUNS", "11"))
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the report: a figure, its target, and whether it is met. `target` None is information only."""
+    """One row of the report: a figure and its target, None for a figure that is only information."""
 
     name: str
     value: float
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def met(self) -> bool:
-        """Whether the target is met; information always is."""
+        """Whether the target is met; True without a target."""
         if self.target is None:
             return True
         return self.value >= self.target if self.at_least else self.value <= self.target
@@ -42,25 +42,25 @@ class Row:
 
 
 def alternate(*measures: Callable[[], float], runs: int = RUNS) -> list[float]:
-    """The median of each measure, taken in turns so that the machine's moods hit all alike."""
+    """Return the median of each measure; they are run in turns, so that the load of the machine affects all alike."""
     for measure in measures:
-        measure()  # warms the caches
-    taken: list[list[float]] = [[] for _ in measures]
+        measure()  # warm the caches
+    results: list[list[float]] = [[] for _ in measures]
     for _ in range(runs):
-        for measure, values in zip(measures, taken, strict=True):
+        for measure, values in zip(measures, results, strict=True):
             values.append(measure())
-    return [statistics.median(values) for values in taken]
+    return [statistics.median(values) for values in results]
 
 
 def wall(command: list[str], environment: dict[str, str]) -> float:
-    """Seconds of one run of a command. Raises `CalledProcessError` when it fails."""
+    """Return the seconds that one run of a command takes. Raises `CalledProcessError` if it fails."""
     started = time.perf_counter()
     subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
 def private_home(folder: Path) -> dict[str, str]:
-    """Environment variables that keep a run away from the person's own files and keyring."""
+    """Return environment variables that keep a run away from the user's files and keyring."""
     names = ("CONFIG", "DATA", "STATE", "CACHE")
     return {f"DRIO_{name}_DIR": str(folder / name.lower()) for name in names} | {
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"
@@ -68,14 +68,14 @@ def private_home(folder: Path) -> dict[str, str]:
 
 
 def program() -> list[str]:
-    """The command that starts drio-tui with this interpreter."""
+    """Return the command that starts drio-tui with this interpreter."""
     script = Path(sys.executable).with_name("drio-tui")
     return [str(script)] if script.exists() else [sys.executable, "-m", "drio_tui"]
 
 
 @contextlib.contextmanager
 def sandbox(folder: Path, *options: str) -> Iterator[tuple[str, str]]:
-    """A running sandbox with its data in `folder`; gives its base URL and the local user's token."""
+    """Run a sandbox with its data in `folder`; yields its base URL and the local user's token."""
     serve = ["sandbox", "serve", "--data", str(folder), "--exit-with-parent", *options]
     command = [sys.executable, "-m", "drio_tui", *serve]
     process = subprocess.Popen(

@@ -1,11 +1,11 @@
-"""What a tool call through the sandbox's MCP endpoint costs, as a share of what it cannot do without.
+"""Compares a tool call through the sandbox's MCP endpoint with a direct call and an MCP call that does nothing.
 
     python -m benchmarks.mcp_calls [--runs 11] [--calls 40]
 
-In turns, with clients that stay connected: a direct httpx call to the upstream (with the same fresh parsing of
-its answer), an empty tool at a bare server of the official SDK, and a tool at the endpoint that calls the same
-upstream. The target is endpoint ≤ 2 × (direct + empty tool), medians. Then fifty calls at once, without error.
-All four (upstream, bare server, sandbox, client) are processes of their own but for the client.
+In turns, with clients that stay connected: a direct httpx call to the upstream (whose response is parsed too), an
+empty tool at a minimal server of the official SDK, and a tool at the endpoint that calls the same upstream. The target
+is endpoint ≤ 2 × (direct + empty tool), medians. Then fifty calls at once, without errors. The upstream, the minimal
+server and the sandbox are separate processes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from benchmarks.common import RUNS, Row, sandbox
 TARGET = 2.0
 AT_ONCE = 50
 
-BODY = json.dumps({"results": [{"id": f"con_{n}", "name": f"Person {n}", "plan": "free"} for n in range(20)]})
+BODY = json.dumps({"results": [{"id": f"con_{n}", "name": f"Contact {n}", "plan": "free"} for n in range(20)]})
 
 UPSTREAM = f"""
 import socket, uvicorn
@@ -42,10 +42,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 async def answer(request):
     return Response({BODY!r}, media_type="application/json")
-app = Starlette(routes=[Route("/people", answer)])
+app = Starlette(routes=[Route("/contacts", answer)])
 """
 
-BARE = """
+MINIMAL_SERVER = """
 import socket, uvicorn
 import mcp_types as types
 from mcp.server.lowlevel import Server
@@ -53,7 +53,7 @@ async def list_tools(context, params):
     return types.ListToolsResult(tools=[types.Tool(name="empty", input_schema={"type": "object"})])
 async def call_tool(context, params):
     return types.CallToolResult(content=[])
-server = Server("bare", on_list_tools=list_tools, on_call_tool=call_tool)
+server = Server("minimal", on_list_tools=list_tools, on_call_tool=call_tool)
 app = server.streamable_http_app(json_response=True, stateless_http=True)
 """
 
@@ -67,14 +67,15 @@ uvicorn.Server(uvicorn.Config(app, http="h11", ws="none", access_log=False, log_
 
 
 def main(runs: int = RUNS, calls: int = 40) -> list[Row]:
-    """The report's lines."""
+    """Return the rows of the report."""
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory(prefix="drio-mcp-") as folder:
         figures = asyncio.run(measure(Path(folder), runs, calls))
-    parts = ", ".join(f"{name} {value:.1f} ms" for name, value in figures.middle.items())
-    needed = figures.middle["direct"] + figures.middle["empty tool"]
+    medians = figures.medians
+    note = ", ".join(f"{name} {value:.1f} ms" for name, value in medians.items())
+    ratio = medians["endpoint"] / (medians["direct"] + medians["empty tool"])
     return [
-        Row("MCP call ÷ (direct call + empty tool)", figures.middle["endpoint"] / needed, "×", TARGET, note=parts),
+        Row("MCP call ÷ (direct call + empty tool)", ratio, "×", TARGET, note=note),
         Row(f"{AT_ONCE} MCP calls at once", figures.at_once * 1000, "ms"),
         Row(f"errors of {AT_ONCE} MCP calls at once", figures.errors, "", 0),
     ]
@@ -82,94 +83,97 @@ def main(runs: int = RUNS, calls: int = 40) -> list[Row]:
 
 @dataclass(frozen=True)
 class Figures:
-    """`middle` are median milliseconds of one call by kind, `at_once` seconds of all calls at once."""
+    """`medians` are milliseconds of one call by kind, `at_once` the seconds that all concurrent calls take."""
 
-    middle: dict[str, float]
+    medians: dict[str, float]
     at_once: float
     errors: int
 
 
 async def measure(folder: Path, runs: int, calls: int) -> Figures:
+    """Start the servers, deploy the app and measure the calls."""
     processes: list[subprocess.Popen[str]] = []
     try:
-        upstream = f"http://127.0.0.1:{started(UPSTREAM, processes)}"
-        bare = f"http://127.0.0.1:{started(BARE, processes)}/mcp"
+        upstream = f"http://127.0.0.1:{start_server(UPSTREAM, processes)}"
+        minimal = f"http://127.0.0.1:{start_server(MINIMAL_SERVER, processes)}/mcp"
         with sandbox(folder, "--allow-private-egress") as (base_url, token):
-            return await compare(upstream, bare, deployed(base_url, token, upstream), runs, calls)
+            return await compare(upstream, minimal, deploy_app(base_url, token, upstream), runs, calls)
     finally:
         for process in processes:
             process.kill()
             process.wait()
 
 
-def started(source: str, processes: list[subprocess.Popen[str]]) -> int:
-    """The port of a server that runs `source`."""
+def start_server(source: str, processes: list[subprocess.Popen[str]]) -> int:
+    """Start a server that runs `source`, add it to `processes`, and return its port."""
     process = subprocess.Popen([sys.executable, "-c", source + SERVE], stdout=subprocess.PIPE, text=True)
     processes.append(process)
     assert process.stdout
     return int(process.stdout.readline())
 
 
-def deployed(base_url: str, token: str, upstream: str) -> str:
-    """The endpoint of a new app whose one tool, `people`, calls the upstream."""
-    schema = {"type": "object", "properties": {"q": {"type": "string"}}}
-    shape = {"type": "object", "properties": {"results": {"type": "array", "items": {"type": "object"}}}}
+def deploy_app(base_url: str, token: str, upstream: str) -> str:
+    """Deploy a new app whose only tool, `contacts`, calls the upstream, and return its endpoint."""
+    input_schema = {"type": "object", "properties": {"q": {"type": "string"}}}
+    output_schema = {"type": "object", "properties": {"results": {"type": "array", "items": {"type": "object"}}}}
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=f"{base_url}/api/v1", headers=headers, trust_env=False) as client:
 
-        def made(at: str, /, **body: Any) -> str:
-            (resource,) = client.post(at, json=body).raise_for_status().json().values()
+        def create(path: str, /, **body: Any) -> str:
+            (resource,) = client.post(path, json=body).raise_for_status().json().values()
             return str(resource["id"])
 
-        app = made("/apps", templateId="blank", name="Measured")
-        integration = made(f"/apps/{app}/integrations", name="API", baseUrl=upstream)
-        operation = made(f"/apps/{app}/integrations/{integration}/operations", name="People", method="GET",
-                         path="/people", inputSchema=schema, outputSchema=shape)  # fmt: skip
+        app = create("/apps", templateId="blank", name="Measured")
+        integration = create(f"/apps/{app}/integrations", name="API", baseUrl=upstream)
+        operation = create(f"/apps/{app}/integrations/{integration}/operations", name="Contacts", method="GET",
+                           path="/contacts", inputSchema=input_schema, outputSchema=output_schema)  # fmt: skip
         binding = {"type": "integration_operation", "integrationOperationId": operation}
-        tool = made(f"/apps/{app}/tools", name="People", binding=binding)
-        made(f"/apps/{app}/widgets", name="Table", toolId=tool, primitive="data-table",
-             config={"fieldMappings": {"rows": "$.results", "columns.name": "$.name"}})  # fmt: skip
+        tool = create(f"/apps/{app}/tools", name="Contacts", binding=binding)
+        create(f"/apps/{app}/widgets", name="Table", toolId=tool, primitive="data-table",
+               config={"fieldMappings": {"rows": "$.results", "columns.name": "$.name"}})  # fmt: skip
         return str(client.post(f"/apps/{app}/deploy").raise_for_status().json()["endpoint"])
 
 
-async def compare(upstream: str, bare: str, endpoint: str, runs: int, calls: int) -> Figures:
+async def compare(upstream: str, minimal: str, endpoint: str, runs: int, calls: int) -> Figures:
+    """Measure calls of the upstream, of the minimal MCP server and of the endpoint, given their URLs."""
     async with AsyncExitStack() as stack:
-        direct = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-        empty = await stack.enter_async_context(Client(bare))
-        ours = await stack.enter_async_context(Client(endpoint))
-        await empty.list_tools()
-        await ours.list_tools()
+        upstream_client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        minimal_client = await stack.enter_async_context(Client(minimal))
+        endpoint_client = await stack.enter_async_context(Client(endpoint))
+        await minimal_client.list_tools()
+        await endpoint_client.list_tools()
 
-        async def ask_upstream() -> None:
-            answer = await direct.get(f"{upstream}/people", params={"q": "a"})
-            assert len(answer.json()["results"]) == 20
+        async def call_upstream() -> None:
+            response = await upstream_client.get(f"{upstream}/contacts", params={"q": "a"})
+            assert len(response.json()["results"]) == 20
 
-        async def ask_bare() -> None:
-            assert not (await empty.call_tool("empty", {})).is_error
+        async def call_empty_tool() -> None:
+            assert not (await minimal_client.call_tool("empty", {})).is_error
 
-        async def ask_ours() -> None:
-            result = await ours.call_tool("people", {"q": "a"})
+        async def call_endpoint() -> None:
+            result = await endpoint_client.call_tool("contacts", {"q": "a"})
             assert len(result.structured_content["results"]) == 20
 
-        kinds = {"direct": ask_upstream, "empty tool": ask_bare, "endpoint": ask_ours}
-        taken: dict[str, list[float]] = {name: [] for name in kinds}
-        for ask in kinds.values():
-            await timed(ask, calls)
+        kinds = {"direct": call_upstream, "empty tool": call_empty_tool, "endpoint": call_endpoint}
+        seconds: dict[str, list[float]] = {name: [] for name in kinds}
+        for call in kinds.values():
+            await timed(call, calls)
         for _ in range(runs):
-            for name, ask in kinds.items():
-                taken[name].append(await timed(ask, calls))
-        middle = {name: statistics.median(values) * 1000 for name, values in taken.items()}
-        began = time.perf_counter()
-        answers = await asyncio.gather(*(ask_ours() for _ in range(AT_ONCE)), return_exceptions=True)
-        return Figures(middle, time.perf_counter() - began, sum(isinstance(each, BaseException) for each in answers))
+            for name, call in kinds.items():
+                seconds[name].append(await timed(call, calls))
+        medians = {name: statistics.median(values) * 1000 for name, values in seconds.items()}
+        start = time.perf_counter()
+        results = await asyncio.gather(*(call_endpoint() for _ in range(AT_ONCE)), return_exceptions=True)
+        errors = sum(isinstance(result, BaseException) for result in results)
+        return Figures(medians, time.perf_counter() - start, errors)
 
 
-async def timed(ask: Callable[[], Awaitable[None]], calls: int) -> float:
-    """Seconds of one call, over `calls` of them."""
-    began = time.perf_counter()
+async def timed(call: Callable[[], Awaitable[None]], calls: int) -> float:
+    """Return the mean seconds of one call, over `calls` of them."""
+    start = time.perf_counter()
     for _ in range(calls):
-        await ask()
-    return (time.perf_counter() - began) / calls
+        await call()
+    return (time.perf_counter() - start) / calls
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How a large OpenAPI document feels: from its path to a picker in use, and a keystroke in its filter.
+"""Measures a large OpenAPI document: the time from its path to a usable picker, and a keystroke in the filter.
 
     python -m benchmarks.openapi_picker [--runs 5]
 
-The document has 1,000 operations with parameters, bodies and answers over shared schemas, as JSON and as YAML.
-"In use" is the first frame with every operation in the list and its tokens counted: from then on the filter, Space
-and the preview answer. Everything runs in a real Textual program without a terminal.
+The document has 1,000 operations with parameters, bodies and responses of shared schemas, as JSON and as YAML. The
+picker is usable with the first frame that lists every operation with its tokens: from then on the filter, Space and
+the preview work. Everything runs in a real Textual program without a terminal.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def document() -> dict[str, Any]:
-    """A document of 1,000 operations over 200 paths and 100 schemas that refer to each other."""
+    """Return a document of 1,000 operations with 200 paths and 100 schemas that refer to each other."""
     schemas = {
-        f"Thing{n}": {
+        f"Item{n}": {
             "type": "object",
             "required": ["name"],
             "properties": {
-                "name": {"type": "string", "description": "What people call it, in a sentence of usual length."},
+                "name": {"type": "string", "description": "What users call it, in a sentence of usual length."},
                 "state": {"type": "string", "enum": ["open", "closed", "unknown"]},
                 "count": {"type": "integer", "minimum": 0},
-                "part": {"$ref": f"#/components/schemas/Thing{n // 3}"},
-                "others": {"type": "array", "items": {"$ref": f"#/components/schemas/Thing{n}"}},
+                "part": {"$ref": f"#/components/schemas/Item{n // 3}"},
+                "others": {"type": "array", "items": {"$ref": f"#/components/schemas/Item{n}"}},
             },
         }
         for n in range(100)
     }
 
     def operation(path: int, method: str) -> dict[str, Any]:
-        schema = {"$ref": f"#/components/schemas/Thing{path % 100}"}
+        schema = {"$ref": f"#/components/schemas/Item{path % 100}"}
         content = {"application/json": {"schema": schema}}
-        made: dict[str, Any] = {
-            "operationId": f"{method}Thing{path}",
-            "summary": f"{method.capitalize()} the thing number {path}",
+        value: dict[str, Any] = {
+            "operationId": f"{method}Item{path}",
+            "summary": f"{method.capitalize()} the item number {path}",
             "description": "What it does, when to call it and when not, in the length that such texts have. " * 3,
             "tags": [f"group{path % 20}"],
             "parameters": [
@@ -68,11 +68,11 @@ def document() -> dict[str, Any]:
             "responses": {"200": {"description": "Fine", "content": content}},
         }
         if method in ("post", "put", "patch"):
-            made["requestBody"] = {"required": True, "content": content}
-        return made
+            value["requestBody"] = {"required": True, "content": content}
+        return value
 
     paths = {
-        f"/groups/{path % 20}/things{path}/{{id}}": {
+        f"/groups/{path % 20}/items{path}/{{id}}": {
             "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
             **{method: operation(path, method) for method in _METHODS},
         }
@@ -84,76 +84,76 @@ def document() -> dict[str, Any]:
 
 
 async def painted(widget: Widget) -> None:
-    """Until the screen has handled what it was told and painted it."""
+    """Wait until the screen has handled its messages and painted."""
     done = asyncio.Event()
     widget.screen.call_after_refresh(done.set)
     await done.wait()
 
 
-async def usable(app: App[None], path: Path) -> tuple[float, OperationPicker]:
-    """Seconds from the path to a picker in use."""
-    began = time.perf_counter()
+async def open_picker(app: App[None], path: Path) -> tuple[float, OperationPicker]:
+    """Open a document; return the seconds from its path to a usable picker, and the picker."""
+    start = time.perf_counter()
     opened = await open_document(str(path))
     picker = OperationPicker()
     await app.mount(picker)
     picker.show(opened.operations)
     await painted(picker)
-    taken = time.perf_counter() - began
+    seconds = time.perf_counter() - start
     assert len(picker.choosing.operations) == OPERATIONS
     await opened.close()
-    return taken, picker
+    return seconds, picker
 
 
 async def measure(folder: Path, runs: int) -> dict[str, list[float]]:
-    """Seconds of each run, and milliseconds of each keystroke, by what was done."""
+    """Return the seconds of each run by format, and the milliseconds of each keystroke."""
     times: dict[str, list[float]] = {"json": [], "yaml": [], "keystroke": [], "cpu": []}
     app: App[None] = App()
     async with app.run_test(size=(120, 40)) as pilot:
         for run in range(runs + 1):
             for name in ("json", "yaml"):
-                seconds, picker = await usable(app, folder / f"large.{name}")
-                if run:  # the first one parses the styles
+                seconds, picker = await open_picker(app, folder / f"large.{name}")
+                if run:  # the first run parses the styles
                     times[name].append(seconds)
                 if name == "json" and run == runs:
-                    field = picker.query_one(FilterInput)
-                    field.focus()
+                    filter_input = picker.query_one(FilterInput)
+                    filter_input.focus()
                     await pilot.pause(0.2)
-                    for letter in "tag:group1 is:unsafe thing12 post":
-                        began, spent = time.perf_counter(), time.process_time()
-                        field.post_message(events.Key(letter, letter))
-                        await painted(field)
-                        times["keystroke"].append((time.perf_counter() - began) * 1000)
-                        times["cpu"].append((time.process_time() - spent) * 1000)
+                    for letter in "tag:group1 is:unsafe item12 post":
+                        start, cpu_start = time.perf_counter(), time.process_time()
+                        filter_input.post_message(events.Key(letter, letter))
+                        await painted(filter_input)
+                        times["keystroke"].append((time.perf_counter() - start) * 1000)
+                        times["cpu"].append((time.process_time() - cpu_start) * 1000)
                 await picker.remove()
     return times
 
 
-def bare(path: Path) -> float:
-    """Seconds in which a new Python process reads the same file with `json` alone."""
-    began = time.perf_counter()
+def parse_in_new_process(path: Path) -> float:
+    """Return the seconds in which a new Python process parses the file with `json`."""
+    start = time.perf_counter()
     subprocess.run([sys.executable, "-c", f"import json; json.load(open({str(path)!r}))"], check=True)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def main(runs: int = 5) -> list[Row]:
-    """The report's lines."""
+    """Return the rows of the report."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made = document()
-        (folder / "large.json").write_text(json.dumps(made, indent=2))
-        (folder / "large.yaml").write_text(yaml.dump(made, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
+        value = document()
+        (folder / "large.json").write_text(json.dumps(value, indent=2))
+        (folder / "large.yaml").write_text(yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
         size = (folder / "large.json").stat().st_size / 1e6
-        floor = statistics.median(bare(folder / "large.json") for _ in range(runs))
+        baseline = statistics.median(parse_in_new_process(folder / "large.json") for _ in range(runs))
         times = asyncio.run(measure(folder, runs))
     keys = sorted(times["keystroke"])
     p95 = keys[int(len(keys) * 0.95)]
     as_json, as_yaml = statistics.median(times["json"]), statistics.median(times["yaml"])
     cpu = statistics.median(times["cpu"])
-    note = f"median {statistics.median(keys):.1f}, worst {keys[-1]:.1f}; {cpu:.1f} ms of processor; {len(keys)} keys"
+    note = f"median {statistics.median(keys):.1f}, worst {keys[-1]:.1f}; CPU {cpu:.1f} ms; {len(keys)} keys"
     return [
-        Row(f"{OPERATIONS:,} operations ({size:.1f} MB JSON): path to picker in use", as_json, "s", USABLE),
-        Row(f"{OPERATIONS:,} operations as YAML: path to picker in use", as_yaml, "s"),
-        Row("the JSON to picker, to a bare process that parses it", as_json / floor, "×", note=f"{floor:.2f} s"),
+        Row(f"{OPERATIONS:,} operations ({size:.1f} MB JSON): path to usable picker", as_json, "s", USABLE),
+        Row(f"{OPERATIONS:,} operations as YAML: path to usable picker", as_yaml, "s"),
+        Row("JSON to picker ÷ a new process that parses it", as_json / baseline, "×", note=f"{baseline:.2f} s"),
         Row("filter keystroke to screen, 95th percentile", p95, "ms", KEYSTROKE_P95, note=note),
     ]
 

@@ -1,4 +1,4 @@
-"""Run every benchmark and print one table; exits with 0 whatever the figures are, since machines differ.
+"""Runs every benchmark and prints one table; exits with 0 whatever the figures are, since machines differ.
 
 python -m benchmarks.report [--runs N] [NAME …]        # startup, app_open, app_tree, sandbox_rate, forms …
 """
@@ -14,14 +14,16 @@ HELPERS = {"common", "terminal", "report"}
 
 
 def names() -> list[str]:
-    """The modules of this folder that measure; each has a `main(runs) -> list[Row]`."""
+    """Return the modules of this folder that are benchmarks; each has a `main(runs) -> list[Row]`."""
     here = Path(__file__).parent
     return [module.name for module in pkgutil.iter_modules([str(here)]) if module.name not in HELPERS]
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--runs", type=int, help="how often each figure is measured, instead of its own number")
+    arguments.add_argument(
+        "--runs", type=int, help="how often each figure is measured, instead of the benchmark's default"
+    )
     arguments.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names()))
     chosen = arguments.parse_args()
     if unknown := sorted({*chosen.names} - {*names()}):

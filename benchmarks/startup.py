@@ -1,4 +1,4 @@
-"""How soon something stands on the screen, how much memory it takes, how long the commands take.
+"""Measures the time to the first frame, the memory of the program, and the time that commands take.
 
 python -m benchmarks.startup
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import drio_tui
 from benchmarks.common import RUNS, Row, alternate, private_home, program, sandbox, wall
-from benchmarks.terminal import Seen, time_to
+from benchmarks.terminal import Shown, time_to
 
 MINIMAL = """
 from textual.app import App
@@ -48,7 +48,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def main(runs: int = RUNS) -> list[Row]:
-    """Measure everything of this file on this machine."""
+    """Measure screens and commands, and return the rows of the report."""
     compileall.compile_dir(str(Path(drio_tui.__file__).parent), quiet=2)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -61,11 +61,11 @@ def main(runs: int = RUNS) -> list[Row]:
 
 
 def _screens(folder: Path, home: dict[str, str], base_url: str, runs: int) -> list[Row]:
-    last: dict[str, Seen] = {}
+    last: dict[str, Shown] = {}
 
     def screen(name: str, command: list[str], expect: str) -> float:
         last[name] = time_to(command, expect, environment=home)
-        return last[name].shown
+        return last[name].seconds
 
     minimal, skeleton, templates = alternate(
         lambda: screen("minimal", [sys.executable, str(folder / "minimal.py")], "minimal application"),

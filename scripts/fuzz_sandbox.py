@@ -1,9 +1,9 @@
-"""Schemathesis, every check, against a sandbox of its own: no server error, no undocumented response.
+"""Runs all checks of Schemathesis against a new sandbox: no server errors, no undocumented responses.
 
     python scripts/fuzz_sandbox.py [--examples N] [--seconds N] [--seed N] [--phases examples,coverage,fuzzing,stateful]
 
-Starts a sandbox in a temporary folder and gives Schemathesis the local user's token. Exits as it does: 0
-when nothing was found. The header and the document are all that it is told.
+Starts a sandbox in a temporary folder and gives Schemathesis its OpenAPI document and the local user's token, and
+nothing else. Exits with the status of Schemathesis (0: nothing was found), or 1 if the sandbox logged an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--phases", default="examples,coverage,fuzzing,stateful")
     parser.add_argument("--include", action="append", default=[], help="only these operation ids")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drio-fuzz-") as name:
         folder = Path(name)
         data = folder / "sandbox"
@@ -36,25 +36,25 @@ def main() -> int:
         try:
             ready = json.loads(sandbox.stdout.readline())
             token = (data / "local-token").read_text().strip()
-            run = [
+            command = [
                 str(Path(sys.executable).with_name("schemathesis")), "run",
-                f"{ready['apiUrl']}/openapi.json", "--checks", "all", "--phases", chosen.phases,
-                "--max-examples", str(chosen.examples), "--request-timeout", "20", "--continue-on-failure",
+                f"{ready['apiUrl']}/openapi.json", "--checks", "all", "--phases", options.phases,
+                "--max-examples", str(options.examples), "--request-timeout", "20", "--continue-on-failure",
                 "-H", f"Authorization: Bearer {token}", "--suppress-health-check", "all",
             ]  # fmt: skip
-            if chosen.seed is not None:
-                run += ["--seed", str(chosen.seed)]
-            if chosen.seconds is not None:
-                run += ["--max-time", str(chosen.seconds)]
-            for operation in chosen.include:
-                run += ["--include-operation-id", operation]
-            code = subprocess.run(run, env={**os.environ, "NO_COLOR": "1"}, cwd=folder).returncode
+            if options.seed is not None:
+                command += ["--seed", str(options.seed)]
+            if options.seconds is not None:
+                command += ["--max-time", str(options.seconds)]
+            for operation in options.include:
+                command += ["--include-operation-id", operation]
+            status = subprocess.run(command, env={**os.environ, "NO_COLOR": "1"}, cwd=folder).returncode
         finally:
             sandbox.stdin.close()
-            ended = sandbox.wait(20)
-        failures = [line for line in (folder / "stderr").read_text().splitlines() if line.startswith("ERROR")]
-        print("\n".join(failures[:20]), file=sys.stderr)
-        return code or ended or bool(failures)
+            sandbox_status = sandbox.wait(20)
+        errors = [line for line in (folder / "stderr").read_text().splitlines() if line.startswith("ERROR")]
+        print("\n".join(errors[:20]), file=sys.stderr)
+        return status or sandbox_status or bool(errors)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Close the terminal of the real program at random moments; each time it has to end with 129 and keep what was typed.
+"""Closes the terminal of the real program at random moments; each time it has to exit with 129 and save what was typed.
 
     python scripts/hangups.py [--count 200] [--seed N] [--seconds 5]
 
-The moments: while it is idle, draws, is typed into, and saves. Each start has to offer what the last one kept.
+The moments: while it is idle, paints, is typed into, and saves. Each start has to offer what the last one saved.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.ui.hangups import MOMENTS, SAVED, forget, hang_up
 from tests.ui.table_server import TableServer, drio_of, serving
 
 CHAIN = 8
-"""Starts that go on with the same edit, before a new one is begun."""
+"""Starts that continue the same edit before a new one is begun."""
 
 
 async def main() -> int:
@@ -49,7 +49,7 @@ async def main() -> int:
                     offered = ""
                 try:
                     ended = await asyncio.to_thread(hang_up, server.base_url, moment, random, offered)
-                except Exception as error:  # noqa: BLE001 - the next one begins from nothing
+                except Exception as error:  # noqa: BLE001 - the next start begins without unsaved edits
                     failures.append(f"{number} {moment}: {type(error).__name__}: {error}")
                     print(f"FAILED {failures[-1]}", flush=True)
                     forget()
@@ -65,7 +65,7 @@ async def main() -> int:
     times = sorted(times) or [0.0]
     passed = f"{options.count - len(failures)} of {options.count} hang-ups"
     print(
-        f"{passed} ended with 129 within {options.seconds:g} s, what was typed kept and offered each time; "
+        f"{passed} ended with 129 within {options.seconds:g} s, what was typed was saved and offered each time; "
         f"median {times[len(times) // 2]:.2f} s, slowest {times[-1]:.2f} s"
     )
     return 1 if failures else 0

@@ -1,14 +1,14 @@
-"""Import public OpenAPI documents of real size, ten operations of each, and call them through a deployed app.
+"""Imports large public OpenAPI documents, ten operations of each, and calls them through a deployed app.
 
     python scripts/import_real.py [--operations 10]
 
-The documents are shipped inside registry packages, which are fetched into a temporary folder: GitHub's REST API
-(npm: @octokit/openapi, 13 MB of JSON, more than 1,000 operations) and Airflow's (PyPI: apache-airflow-core, YAML).
-For each: as many operations are offered as the document has, counted independently; for every one that can be sent
-the request is made, once for each of two alternatives of its values, and held against what the document says, found
-without the program's code (tests/openapi_import/oracle.py). Those with most kinds of arguments are created on a sandbox
-with a listening socket, deployed, and called by the official MCP client; every request that the recording upstream
-gets is held against the same. Exits 1 at the first difference.
+The documents are in packages that are downloaded into a temporary folder: GitHub's REST API (npm: @octokit/openapi,
+13 MB of JSON, more than 1,000 operations) and Airflow's (PyPI: apache-airflow-core, YAML). For each document the number
+of offered operations is compared with an independent count. For every operation that can be sent, two requests with
+different values are built and compared with the oracle, which reads the document without the program's code
+(tests/openapi_import/oracle.py). The operations with the most kinds of arguments are created on a sandbox, deployed and
+called by the official MCP client; every request that the recording upstream gets is compared with the oracle too.
+Exits with 1 at the first difference.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from tests.sandbox.mcp.test_imported import imported
 
 
 def github(folder: Path) -> Path:
-    """GitHub's document, out of its npm package."""
+    """Download GitHub's document from its npm package and return its path."""
     command = ["npm", "pack", "@octokit/openapi", "--silent", "--pack-destination", str(folder)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
     (archive,) = folder.glob("octokit-openapi-*.tgz")
     with tarfile.open(archive) as files:
-        found = files.extractfile("package/generated/api.github.com.json")
-        assert found is not None
+        member = files.extractfile("package/generated/api.github.com.json")
+        assert member is not None
         path = folder / "api.github.com.json"
-        path.write_bytes(found.read())
+        path.write_bytes(member.read())
     return path
 
 
 def airflow(folder: Path) -> Path:
-    """Airflow's document, out of its wheel."""
+    """Download Airflow's document from its wheel and return its path."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
     subprocess.run([*command, "apache-airflow-core"], check=True, stderr=subprocess.DEVNULL)
     (wheel,) = folder.glob("apache_airflow_core-*.whl")
@@ -61,53 +61,57 @@ def airflow(folder: Path) -> Path:
 
 
 def compare(data: bytes, document: Any) -> tuple[int, int]:
-    """How many requests were made and are what the document says, and for how many the oracle found no value."""
-    same = unknown = 0
-    reading = OpenApiParser(data)
-    for one in reading.offered():
-        if one.obstacle:
+    """Return how many requests are as the oracle expects, and for how many the oracle has no values."""
+    equal = unknown = 0
+    parser = OpenApiParser(data)
+    for offered in parser.offered():
+        if offered.obstacle:
             continue
-        made = reading.detail(one.id).operation
+        operation = parser.detail(offered.id).operation
         for choice in (0, 1):
             try:
-                request = wanted(document, one.path, one.method.lower(), choice)
-            except ValueError:  # a pattern that none of its texts fits
+                expected = wanted(document, offered.path, offered.method.lower(), choice)
+            except ValueError:  # a pattern that none of the oracle's texts matches
                 unknown += 1
                 continue
-            sent = build({"baseUrl": "https://api.example.com/base"}, made, request.arguments(made["inputSchema"]))
-            target = sent.url.removeprefix("https://api.example.com")
-            headers = {name.lower(): value for name, value in sent.headers.items()}
-            different = request.differences(sent.method, target, headers, sent.body or b"", "/base")
-            assert different == [], f"{one.id}: {different}"
-            same += 1
-    return same, unknown
+            arguments = expected.arguments(operation["inputSchema"])
+            request = build({"baseUrl": "https://api.example.com/base"}, operation, arguments)
+            target = request.url.removeprefix("https://api.example.com")
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            differences = expected.differences(request.method, target, headers, request.body or b"", "/base")
+            assert differences == [], f"{offered.id}: {differences}"
+            equal += 1
+    return equal, unknown
 
 
-async def run(most: int, folder: Path) -> None:
-    """Both documents, one after the other."""
+async def run(operations: int, folder: Path) -> None:
+    """Download, compare, import and call both documents."""
     (folder / "data").mkdir()
-    async with served(folder / "data", example_app=False, allow_private_egress=True) as box, upstream_at() as upstream:
-        for fetch in (github, airflow):
-            path = await asyncio.to_thread(fetch, folder)
+    async with (
+        served(folder / "data", example_app=False, allow_private_egress=True) as sandbox,
+        upstream_at() as upstream,
+    ):
+        for download in (github, airflow):
+            path = await asyncio.to_thread(download, folder)
             document: Any = json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
-            same, unknown = await asyncio.to_thread(compare, path.read_bytes(), document)
-            print(f"{path.name}: {same:,} requests are what it says; no values at hand for {unknown}")
-            began = time.perf_counter()
-            ids = await imported(box, upstream, path, document, most)
-            taken = time.perf_counter() - began
+            equal, unknown = await asyncio.to_thread(compare, path.read_bytes(), document)
+            print(f"{path.name}: {equal:,} requests are as the document says; {unknown} without values")
+            start = time.perf_counter()
+            ids = await imported(sandbox, upstream, path, document, operations)
+            seconds = time.perf_counter() - start
             size = path.stat().st_size / 1e6
-            print(f"{path.name}: {size:.1f} MB, {count(document):,} operations offered; {len(ids)} called as it says:")
+            print(f"{path.name}: {size:.1f} MB, {count(document):,} operations offered; {len(ids)} called correctly:")
             for id in ids:
                 print(f"  {id}")
-            print(f"  in {taken:.1f} s")
+            print(f"  in {seconds:.1f} s")
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--operations", type=int, default=10)
-    given = arguments.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--operations", type=int, default=10)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(given.operations, Path(folder)))
+        asyncio.run(run(options.operations, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""End the wizard at every step in every way, start it again, and see that nothing is lost or made twice.
+"""Ends the wizard on every page in every way, starts it again, and checks that nothing is lost or created twice.
 
 python scripts/kill_guide.py [--rounds N]    (N: how often it is ended at different moments of the creation)
 
-A real sandbox, the real program in a pseudo-terminal: SIGKILL, its terminal closed, SIGTERM, the server killed.
+Uses a real sandbox and the real program in a pseudo-terminal. The ways: SIGKILL, its terminal closed, SIGTERM, the
+server killed.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ def main() -> int:
         try:
             for page, death, wait in plans:
                 number += 1
-                began = time.monotonic()
+                start = time.monotonic()
                 try:
                     proof(home, page, death, number, wait)
-                    said = "ok"
+                    result = "ok"
                 except AssertionError as error:
                     failed += 1
                     where = traceback.extract_tb(error.__traceback__)[-1]
-                    said = f"FAILED in {where.name}, line {where.lineno}: {error}"
-                at = f" after {wait * 1000:.0f} ms" if page == "create" else ""
-                print(f"{page:9} {death:12}{at} {said} ({time.monotonic() - began:.1f} s)", flush=True)
+                    result = f"FAILED in {where.name}, line {where.lineno}: {error}"
+                delay = f" after {wait * 1000:.0f} ms" if page == "create" else ""
+                print(f"{page:9} {death:12}{delay} {result} ({time.monotonic() - start:.1f} s)", flush=True)
         finally:
             close(home.sandbox)
-    print(f"{number - failed} of {number} ends survived: nothing lost, nothing made twice.")
+    print(f"{number - failed} of {number} ends survived: nothing lost, nothing created twice.")
     return 1 if failed else 0
 
 

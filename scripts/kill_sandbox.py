@@ -1,11 +1,11 @@
-"""kill -9 a sandbox again and again while it is written to: what it acknowledged must be there afterwards.
+"""Kills a sandbox (kill -9) repeatedly while it is written to: acknowledged writes must not be lost.
 
     python scripts/kill_sandbox.py [--kills 200] [--seed N] [--writers 4]
 
-Each round starts the sandbox on the same data, lets several writers create, change and delete tools, and
-kills it at a random moment. Writers keep an oracle: what was acknowledged, and for the one request that
-was under way, both outcomes. Then the database must pass SQLite's integrity check, the sandbox must open it,
-and every tool must be as the oracle says, whole, with nothing it does not know. Exits 1 at the first loss.
+Each round starts the sandbox on the same data, lets several writers create, change and delete tools, and kills it at a
+random moment. The writers record the expected state: every acknowledged write, and both outcomes of the request that
+was being sent. Then the database must pass SQLite's integrity check, the sandbox must open it, and every tool must be
+complete and as expected, with no other tools. Exits with 1 at the first loss.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from urllib.parse import urlsplit
 
 API = "/api/v1"
 Outcomes = list[dict[str, Any] | None]
+"""The states that a tool may have; None: it does not exist."""
 
 
 class Lost(Exception):
-    """Something that was acknowledged is not there, or something is there that cannot be."""
+    """An acknowledged write is missing, or there is a state that was never written."""
 
 
 class Server:
-    """One life of the sandbox."""
+    """A sandbox process."""
 
     def __init__(self, data: Path) -> None:
         command = [sys.executable, "-m", "drio_tui", "sandbox", "serve", "--data", str(data)]
@@ -72,16 +73,16 @@ class Client:
 
 
 class Writer(threading.Thread):
-    """Writes into an app of its own until the connection breaks.
+    """Writes to a separate app until the connection breaks.
 
-    `known` are the tools by name, each with the states it may be in: one, or two while a request was under way.
+    `expected` are the tools by name, each with the states it may have: one, or two while a request is being sent.
     """
 
-    def __init__(self, server: Server, app: str, known: dict[str, Outcomes], seed: int) -> None:
+    def __init__(self, server: Server, app: str, expected: dict[str, Outcomes], seed: int) -> None:
         super().__init__(daemon=True)
         self.client = Client(server)
         self.app = app
-        self.known = known
+        self.expected = expected
         self.random = random.Random(seed)
         self.acknowledged = 0
         self.failure: str | None = None
@@ -96,8 +97,8 @@ class Writer(threading.Thread):
             self.client.http.close()
 
     def _write(self) -> bool:
-        """One write; False when the server answered with something else than success."""
-        tools = {name: states[0] for name, states in self.known.items() if states[0] is not None}
+        """Make one write; return False if the server's response is an error."""
+        tools = {name: states[0] for name, states in self.expected.items() if states[0] is not None}
         mark = f"{self.random.getrandbits(64):016x}"
         kind = self.random.choice(["create", "create", "change", "delete"]) if tools else "create"
         name = mark if kind == "create" else self.random.choice(sorted(tools))
@@ -114,42 +115,42 @@ class Writer(threading.Thread):
             method, body = ("DELETE", None) if kind == "delete" else ("PATCH", {"description": mark + padding})
             if body is not None:
                 after = before | body
-        self.known[name] = [before, after]
+        self.expected[name] = [before, after]
         status, answer = self.client(method, path, body)
         if status not in (200, 201, 204):
             self.failure = f"{method} {path}: {status} {answer}"
             return False
-        self.known[name] = [after if after is None else {key: answer["tool"][key] for key in ("id", *after)}]
+        self.expected[name] = [after if after is None else {key: answer["tool"][key] for key in ("id", *after)}]
         return True
 
 
-def check(server: Server, app: str, known: dict[str, Outcomes]) -> None:
-    """Compare what is there with the oracle, and settle what was open."""
+def check(server: Server, app: str, expected: dict[str, Outcomes]) -> None:
+    """Compare the tools with the expected states, and replace two possible states by the actual one. Raises `Lost`."""
     client = Client(server)
     status, answer = client("GET", f"/apps/{app}/tools")
     client.http.close()
     if status != 200:
         raise Lost(f"the tools of {app} cannot be listed: {status}")
-    there = {tool["name"]: tool for tool in answer["tools"]}
-    if unknown := set(there) - set(known):
-        raise Lost(f"nobody made {sorted(unknown)}")
-    for name, states in list(known.items()):
-        tool = there.get(name)
+    tools = {tool["name"]: tool for tool in answer["tools"]}
+    if unknown := set(tools) - set(expected):
+        raise Lost(f"no writer created {sorted(unknown)}")
+    for name, states in list(expected.items()):
+        tool = tools.get(name)
         for state in states:
             if state is None and tool is None:
-                del known[name]
+                del expected[name]
                 break
             if state is not None and tool is not None and all(tool[key] == value for key, value in state.items()):
-                known[name] = [{key: tool[key] for key in ("id", "name", "description")}]
+                expected[name] = [{key: tool[key] for key in ("id", "name", "description")}]
                 break
         else:
             raise Lost(f"{name}: expected one of {states}, found {tool}")
 
 
 def rounds(data: Path, kills: int, writers: int, seed: int) -> int:
-    """Run `kills` rounds; the number of acknowledged writes. Raises `Lost`."""
-    choose = random.Random(seed)
-    oracle: dict[str, dict[str, Outcomes]] = {}
+    """Run `kills` rounds and return the number of acknowledged writes. Raises `Lost`."""
+    rng = random.Random(seed)
+    expected_by_app: dict[str, dict[str, Outcomes]] = {}
     acknowledged = 0
     for number in range(kills + 1):
         server = Server(data)
@@ -158,16 +159,16 @@ def rounds(data: Path, kills: int, writers: int, seed: int) -> int:
                 client = Client(server)
                 for _ in range(writers):
                     _, answer = client("POST", "/apps", {"templateId": "blank", "name": "Under fire"})
-                    oracle[answer["app"]["id"]] = {}
+                    expected_by_app[answer["app"]["id"]] = {}
                 client.http.close()
-            for app, known in oracle.items():
-                check(server, app, known)
+            for app, expected in expected_by_app.items():
+                check(server, app, expected)
             if number == kills:
                 break
-            threads = [Writer(server, app, known, choose.getrandbits(32)) for app, known in oracle.items()]
+            threads = [Writer(server, app, expected, rng.getrandbits(32)) for app, expected in expected_by_app.items()]
             for thread in threads:
                 thread.start()
-            time.sleep(choose.uniform(0.0, 0.4))  # the moment of the kill is what is varied
+            time.sleep(rng.uniform(0.0, 0.4))  # the moment of the kill varies
         finally:
             server.kill()
         for thread in threads:
@@ -176,10 +177,10 @@ def rounds(data: Path, kills: int, writers: int, seed: int) -> int:
             if thread.failure:
                 raise Lost(thread.failure)
         with sqlite3.connect(data / "sandbox.db") as database:
-            verdict = database.execute("PRAGMA integrity_check").fetchall()
+            integrity = database.execute("PRAGMA integrity_check").fetchall()
         database.close()
-        if verdict != [("ok",)]:
-            raise Lost(f"integrity: {verdict}")
+        if integrity != [("ok",)]:
+            raise Lost(f"integrity: {integrity}")
     return acknowledged
 
 
@@ -188,14 +189,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drio-kill-") as name:
         try:
-            acknowledged = rounds(Path(name) / "sandbox", chosen.kills, chosen.writers, chosen.seed)
-        except Lost as loss:
-            print(f"LOST (seed {chosen.seed}): {loss}", file=sys.stderr)
+            acknowledged = rounds(Path(name) / "sandbox", options.kills, options.writers, options.seed)
+        except Lost as error:
+            print(f"LOST (seed {options.seed}): {error}", file=sys.stderr)
             return 1
-    print(json.dumps({"kills": chosen.kills, "acknowledged": acknowledged, "lost": 0, "seed": chosen.seed}))
+    print(json.dumps({"kills": options.kills, "acknowledged": acknowledged, "lost": 0, "seed": options.seed}))
     return 0
 
 

@@ -1,10 +1,10 @@
-"""Open and close each screen of editing and making 50 times: no widget stays, memory does not grow.
+"""Opens and closes each screen of editing and creating 50 times: no widget may stay alive, memory may not grow.
 
     python scripts/leaks.py [--rounds 50] [--size 80x24] [--only "edit tool"] [--held]
 
-Runs on a sandbox and a home of its own. Prints for every screen the widgets that one opening makes, the screens and
-widgets alive after half of the rounds and after all, and how many more blocks of memory were in use with each round of
-the second half; ends with 1 when anything grew. `--held` also prints by what a screen that stays is held.
+Runs with a temporary sandbox and home. Prints for every screen the number of widgets of one opening, the screens and
+widgets that are alive after half of the rounds and after all, and the growth in memory blocks per round in the second
+half. Exits with 1 if anything grew. `--held` also prints what holds a screen that is still alive.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.ui.leaking import Found, walk
 
 
 async def run(rounds: int, size: tuple[int, int], only: tuple[str, ...], *, held: bool) -> list[Found]:
-    """Everything, in a program of its own."""
+    """Start the program and measure all screens, or those of `only`."""
     from drio_tui.ui.app.drio_app import DrioApp
     from drio_tui.ui.base.launch_options import LaunchOptions
 
@@ -33,23 +33,24 @@ async def run(rounds: int, size: tuple[int, int], only: tuple[str, ...], *, held
 
 
 def main() -> int:
-    """Parse the arguments, keep away from the person's own files, measure."""
+    """Parse the arguments and measure, with temporary directories instead of the user's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--size", default="80x24", help="columns x rows")
-    parser.add_argument("--only", action="append", default=[], help="a screen, as it is called in the output")
-    parser.add_argument("--held", action="store_true", help="say by what a screen that stays is held")
-    given = parser.parse_args()
-    columns, _, rows = given.size.partition("x")
+    parser.add_argument("--only", action="append", default=[], help="the name of a screen, as in the output")
+    parser.add_argument("--held", action="store_true", help="print what holds a screen that is still alive")
+    options = parser.parse_args()
+    columns, _, rows = options.size.partition("x")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         for name in ("CONFIG", "DATA", "STATE", "CACHE"):
             os.environ[f"DRIO_{name}_DIR"] = f"{home}/{name.lower()}"
         os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
         try:
-            found = asyncio.run(run(given.rounds, (int(columns), int(rows)), tuple(given.only), held=given.held))
+            size = (int(columns), int(rows))
+            results = asyncio.run(run(options.rounds, size, tuple(options.only), held=options.held))
         finally:
             stop_sandbox(paths.sandbox_dir())
-    return 0 if found and all(one.fine for one in found) else 1
+    return 0 if results and all(result.fine for result in results) else 1
 
 
 if __name__ == "__main__":

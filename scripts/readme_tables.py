@@ -1,4 +1,4 @@
-"""Write the README's tables of keys and commands from the program itself; `--check` only compares.
+"""Generates the README's tables of keys and commands from the program; `--check` only compares.
 
 python scripts/readme_tables.py [--check]
 """
@@ -19,13 +19,13 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def keys() -> str:
-    """Every key, section by section."""
+    """Return the table of the key bindings, section by section."""
     keymap.load_sections()
     return keymap.markdown_table().strip()
 
 
 def commands() -> str:
-    """Every command with its arguments and options."""
+    """Return the table of the commands with their arguments and options."""
     lines = ["| Command | What it does |", "|---|---|"]
     context = click.Context(cli, info_name="drio-tui")
     for name in COMMANDS:
@@ -61,17 +61,17 @@ def _first_sentence(command: click.Command) -> str:
 
 
 def main() -> int:
-    """Replace what stands between the markers; gives 1 when `--check` finds a difference."""
-    text = written = README.read_text(encoding="utf-8")
+    """Replace the text between the markers; with `--check`, change nothing and return 1 if it differs."""
+    text = updated = README.read_text(encoding="utf-8")
     for name, body in (("keys", keys()), ("commands", commands())):
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        written = pattern.sub(lambda found, body=body: f"{found[1]}{body}\n{found[2]}", written)
+        updated = pattern.sub(lambda match, body=body: f"{match[1]}{body}\n{match[2]}", updated)
     if "--check" in sys.argv:
-        if written != text:
-            print("README.md is behind the program; run scripts/readme_tables.py", file=sys.stderr)
+        if updated != text:
+            print("README.md is out of date; run scripts/readme_tables.py", file=sys.stderr)
             return 1
         return 0
-    README.write_text(written, encoding="utf-8")
+    README.write_text(updated, encoding="utf-8")
     return 0
 
 

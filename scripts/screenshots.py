@@ -1,8 +1,8 @@
-"""Draw the README's pictures: the real program on a fresh sandbox, each screen as SVG in docs/.
+"""Takes the README's screenshots: the real program on a new sandbox, each screen as SVG in docs/.
 
     python scripts/screenshots.py [--size 110x32] [--theme drio-light] [--out DIR] [--png]
 
-`--png` also writes PNG files, for looking at, with `rsvg-convert` (Debian: librsvg2-bin).
+`--png` also writes PNG files, with `rsvg-convert` (Debian: librsvg2-bin).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ SECONDS = 60
 
 
 def _operation(id: str, summary: str, *parameters: str, tag: str = "pets") -> dict[str, Any]:
-    found = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in parameters]
-    answers = {"200": {"description": "Yes."}}
-    return {"operationId": id, "summary": summary, "tags": [tag], "parameters": found, "responses": answers}
+    query = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in parameters]
+    responses = {"200": {"description": "Yes."}}
+    return {"operationId": id, "summary": summary, "tags": [tag], "parameters": query, "responses": responses}
 
 
 PETSTORE: dict[str, Any] = {
@@ -53,7 +53,7 @@ PETSTORE: dict[str, Any] = {
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-    """Let the program work until `condition` holds. Raises `TimeoutError`."""
+    """Wait until `condition` is true. Raises `TimeoutError`."""
     async with asyncio.timeout(SECONDS):
         while not condition():
             await pilot.pause()
@@ -61,7 +61,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
 
 
 async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Path) -> list[Path]:
-    """Walk through the program and save each screen; gives the files. `document` is an OpenAPI document to import."""
+    """Save each screen of the program and return the files. `document` is an OpenAPI document to import."""
     from drio_tui.kinds import TOOL, WIDGET
     from drio_tui.ui.app.drio_app import DrioApp
     from drio_tui.ui.app.opening import make_screen
@@ -73,9 +73,9 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
 
     def save(name: str) -> None:
         svg = app.export_screenshot(title=f"drio-tui — {name}")
-        # Every export has an id of its own; without it the same screen is the same file.
+        # Every export has a random id; it is replaced, so that the same screen gives the same file.
         svg = re.sub(r"terminal-\d+", f"terminal-{name}", svg)
-        # Fonts would be fetched from elsewhere; the reader's own monospaced one does.
+        # The fonts would be downloaded from another host; the reader's monospaced font is used instead.
         svg = re.sub(r"@font-face\s*\{[^}]*\}\s*", "", svg)
         # The sandbox's port differs from run to run.
         svg = re.sub(r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:39520", svg)
@@ -83,22 +83,22 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         path.write_text(svg, encoding="utf-8")
         files.append(path)
 
-    async def shown(name: str) -> Any:
-        """The screen of that class, once it is the one on top and drawn."""
-        await until(pilot, lambda: type(app.screen).__name__ == name and app.screen.is_mounted)
+    async def shown(class_name: str) -> Any:
+        """Return the top screen once it is of that class and mounted."""
+        await until(pilot, lambda: type(app.screen).__name__ == class_name and app.screen.is_mounted)
         return app.screen
 
-    async def back(to: Any) -> None:
-        """Leave what is open, screen by screen, down to the one given."""
+    async def back_to(screen: Any) -> None:
+        """Close the screens above `screen`."""
         for _ in range(6):
-            if app.screen is to:
+            if app.screen is screen:
                 return
             await pilot.press("escape")
             await pilot.pause()
-        await until(pilot, lambda: app.screen is to)
+        await until(pilot, lambda: app.screen is screen)
 
-    async def edited(kind: str, id: str, page: int) -> Any:
-        """A page of the edit screen of a resource."""
+    async def open_editor(kind: str, id: str, page: int) -> Any:
+        """Open the edit screen of a resource at a page, and return it."""
         app.push_screen(make_screen("edit", Target(app_id, kind, id)))
         screen = await shown("EditScreen")
         await until(pilot, lambda: screen._filled)
@@ -127,29 +127,29 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await until(pilot, lambda: app.current_mode == "apps" and app.screen.is_mounted)
         screen = app.screen
         await until(pilot, lambda: screen.resources)
-        app_id = next(one.id for one in screen.resources if one.get("slug") == "acme-support")
+        app_id = next(resource.id for resource in screen.resources if resource.get("slug") == "acme-support")
         app.open_app(app_id)
-        tree = await shown("AppScreen")
-        await until(pilot, lambda: tree.outline is not None and not tree.loading_app)
+        app_screen = await shown("AppScreen")
+        await until(pilot, lambda: app_screen.outline is not None and not app_screen.loading_app)
         save("app")
 
         client = await app.backend.ready()
-        tools = {one["key"]: one for one in (await client.list(TOOL, app=app_id)).items}
-        widgets = {one["key"]: one for one in (await client.list(WIDGET, app=app_id)).items}
+        tools = {tool["key"]: tool for tool in (await client.list(TOOL, app=app_id)).items}
+        widgets = {widget["key"]: widget for widget in (await client.list(WIDGET, app=app_id)).items}
         for name, kind, resource, page in (
             ("binding", "tool", tools["search-contacts"], 1),
             ("chain", "tool", tools["search-contacts"], 2),
             ("mappings", "widget", next(iter(widgets.values())), 1),
         ):
-            await edited(kind, str(resource["id"]), page)
+            await open_editor(kind, str(resource["id"]), page)
             save(name)
-            await back(tree)
+            await back_to(app_screen)
 
-        # Somebody else changes what is being edited.
+        # Another client changes the tool while it is edited.
         contact = tools["show-contact"]
-        screen = await edited("tool", str(contact["id"]), 0)
-        theirs = {"name": "Show a contact", "description": "One contact with all they asked."}
-        await client.update(TOOL, str(contact["id"]), theirs, app=app_id)
+        screen = await open_editor("tool", str(contact["id"]), 0)
+        remote_change = {"name": "Show a contact", "description": "One contact with all they asked."}
+        await client.update(TOOL, str(contact["id"]), remote_change, app=app_id)
         screen.form.model.root.members["name"].set_value("Contact card")
         await pilot.press("ctrl+s")
         await shown("ConflictScreen")
@@ -157,7 +157,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
         screen.dismiss(None)
-        await until(pilot, lambda: app.screen is tree)
+        await until(pilot, lambda: app.screen is app_screen)
 
         app.open_tool(app_id, str(tools["search-contacts"]["id"]))
         screen = await shown("PlaygroundScreen")
@@ -166,7 +166,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await pilot.press("ctrl+r")
         await until(pilot, lambda: not screen.busy and screen.run_shown is not None)
         save("try")
-        await back(tree)
+        await back_to(app_screen)
 
         await pilot.press("i")
         screen = await shown("ImportScreen")
@@ -178,7 +178,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await pilot.pause()
         save("import")
         screen.dismiss(None)
-        await until(pilot, lambda: app.screen is tree)
+        await until(pilot, lambda: app.screen is app_screen)
 
         await pilot.press("d")
         screen = await shown("DeployScreen")
@@ -189,7 +189,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await pilot.press("C")
         await shown("ConnectScreen")
         save("connect")
-        await back(tree)
+        await back_to(app_screen)
         await pilot.press("3")
         await until(pilot, lambda: app.current_mode == "requests" and app.screen.is_mounted)
         await pilot.pause()
@@ -202,15 +202,15 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
 
 
 def main() -> None:
-    """Parse the arguments, keep away from the person's own files, draw."""
+    """Parse the arguments and take the screenshots, with temporary directories instead of the user's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="110x32", help="columns x rows")
     parser.add_argument("--theme")
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     parser.add_argument("--png", action="store_true")
-    given = parser.parse_args()
-    columns, _, rows = given.size.partition("x")
-    given.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    columns, _, rows = options.size.partition("x")
+    options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         for name in ("CONFIG", "DATA", "STATE", "CACHE"):
             os.environ[f"DRIO_{name}_DIR"] = f"{home}/{name.lower()}"
@@ -218,12 +218,12 @@ def main() -> None:
         document = Path(home) / "petstore.json"
         document.write_text(json.dumps(PETSTORE))
         try:
-            files = asyncio.run(draw(given.out, (int(columns), int(rows)), given.theme, document))
+            files = asyncio.run(draw(options.out, (int(columns), int(rows)), options.theme, document))
         finally:
             stop_sandbox(paths.sandbox_dir())
     for path in files:
         print(path)
-        if given.png:
+        if options.png:
             subprocess.run(["rsvg-convert", "-o", str(path.with_suffix(".png")), str(path)], check=True)
 
 

@@ -1,9 +1,9 @@
-"""Walk through all of editing at a real terminal, in tmux: from an empty app to a whole one, and back.
+"""Goes through all of editing in a real terminal (tmux): from an empty app to a complete one, and back.
 
     python scripts/walk_editing.py [--size 80x24] [--show]
 
-Starts a sandbox of its own, with a home of its own, and presses keys only. Without `--size` it walks at 80x24 and at
-120x40. `--show` prints the screen after every step. Ends with 0 when every step was seen on the screen.
+Starts the program with a temporary sandbox and home, and presses keys only. Without `--size` it runs at 80x24 and at
+120x40. `--show` prints the screen after every step. Exits with 0 if every step was seen on the screen.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from drio_tui.launcher import stop_sandbox  # noqa: E402
 from drio_tui.storage import paths  # noqa: E402
 from tests.ui.editing.walk import Walk  # noqa: E402
 
-PATIENCE = 60.0
-PACE = 0.15
-"""Seconds between two keys: a quick typist's."""
-GLANCE = 1.0
-"""Seconds that a person waits at most for a key to show on the screen before the next one."""
+TIMEOUT = 60.0
+KEY_INTERVAL = 0.15
+"""Seconds between two keys, as of a fast typist."""
+CHANGE_TIMEOUT = 1.0
+"""Maximum seconds to wait for a change of the screen after a key, as a user does."""
 _KEYS = {
     "enter": "Enter", "tab": "Tab", "shift+tab": "BTab", "escape": "Escape", "down": "Down", "up": "Up", "end": "End",
     **{f"ctrl+{letter}": f"C-{letter}" for letter in "su"}, **{f"f{number}": f"F{number}" for number in range(1, 13)},
@@ -38,17 +38,17 @@ _KEYS = {
 
 
 class TmuxHand:
-    """A person at a terminal of `size` (columns, rows), in a tmux server of its own."""
+    """Types in a terminal of `size` (columns, rows), in a separate tmux server."""
 
     def __init__(self, size: tuple[int, int], *, show: bool) -> None:
         self.socket = f"drio-walk-{uuid.uuid4().hex[:8]}"
         self.size, self.show = size, show
         self.steps = 0
 
-    def tmux(self, *arguments: str, given: str | None = None) -> str:
-        """Run one tmux command; gives what it prints. Raises `CalledProcessError`."""
+    def tmux(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run a tmux command with an input and return its output. Raises `CalledProcessError`."""
         command = ["tmux", "-L", self.socket, "-f", "/dev/null", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, input=given).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, input=stdin).stdout
 
     def start(self) -> None:
         """Start the program on its sandbox."""
@@ -57,18 +57,18 @@ class TmuxHand:
         self.tmux("new-session", "-d", "-x", columns, "-y", rows, program)
 
     def end(self) -> None:
-        """Leave the program, by its own key."""
+        """Quit the program by its key. Raises `TimeoutError`."""
         self.tmux("send-keys", "C-q")
-        end = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while subprocess.run(["tmux", "-L", self.socket, "ls"], capture_output=True).returncode == 0:
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 self.tmux("kill-server")
                 raise TimeoutError("the program did not end")
             time.sleep(0.1)
 
     @property
     def text(self) -> str:
-        """What is on the screen."""
+        """The text of the screen."""
         return self.tmux("capture-pane", "-p")
 
     async def press(self, *keys: str) -> None:
@@ -76,23 +76,23 @@ class TmuxHand:
             await self._do(lambda key=key: self.tmux("send-keys", *([_KEYS[key]] if key in _KEYS else ["-l", key])))  # type: ignore[misc]
 
     async def paste(self, text: str) -> None:
-        self.tmux("load-buffer", "-", given=text)
+        self.tmux("load-buffer", "-", stdin=text)
         await self._do(lambda: self.tmux("paste-buffer", "-p"))
 
     async def _do(self, act: Callable[[], object]) -> None:
-        """Act, and look what came of it before anything else is pressed; not everything can be seen."""
+        """Call `act`, and wait until the screen changes; not every action has a visible effect."""
         before = self.text
         act()
-        for _ in range(int(GLANCE / PACE)):
-            await asyncio.sleep(PACE)
+        for _ in range(int(CHANGE_TIMEOUT / KEY_INTERVAL)):
+            await asyncio.sleep(KEY_INTERVAL)
             if self.text != before:
                 break
 
     async def until(self, wanted: str | Callable[[str], object]) -> None:
         test = wanted if callable(wanted) else lambda text: wanted in text
-        end = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not test(self.text):
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 raise TimeoutError(f"never came: {wanted}\n{self.text}")
             await asyncio.sleep(0.1)
         self.steps += 1
@@ -101,13 +101,12 @@ class TmuxHand:
 
 
 async def walk(size: tuple[int, int], *, show: bool) -> TmuxHand:
-    """One walk; gives the hand that made it. Raises `TimeoutError` where a step was not seen."""
+    """Go through editing at one size and return the hand. Raises `TimeoutError` if a step was not seen."""
     hand = TmuxHand(size, show=show)
     hand.start()
     try:
         await hand.until("Acme Support")
-        story = Walk(hand, f"Walk {uuid.uuid4().hex[:6]}")
-        await story.whole()
+        await Walk(hand, f"Walk {uuid.uuid4().hex[:6]}").whole()
     except BaseException:
         hand.tmux("kill-server")
         raise
@@ -116,27 +115,27 @@ async def walk(size: tuple[int, int], *, show: bool) -> TmuxHand:
 
 
 def main() -> int:
-    """Parse the arguments, keep away from the person's own files, walk."""
+    """Parse the arguments and run at each size, with temporary directories instead of the user's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", action="append", help="columns x rows; may be given more than once")
     parser.add_argument("--show", action="store_true", help="print every screen")
-    given = parser.parse_args()
+    options = parser.parse_args()
     failed = 0
-    for size in given.size or ["80x24", "120x40"]:
+    for size in options.size or ["80x24", "120x40"]:
         columns, _, rows = size.partition("x")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
             for name in ("CONFIG", "DATA", "STATE", "CACHE"):
                 os.environ[f"DRIO_{name}_DIR"] = f"{home}/{name.lower()}"
             os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
             os.environ["PYTHONPATH"] = str(ROOT)
-            began = time.monotonic()
+            start = time.monotonic()
             try:
-                hand = asyncio.run(walk((int(columns), int(rows)), show=given.show))
+                hand = asyncio.run(walk((int(columns), int(rows)), show=options.show))
             except TimeoutError as error:
                 failed += 1
                 print(f"{size}: FAILED: {error}")
             else:
-                print(f"{size}: {hand.steps} screens seen in {time.monotonic() - began:.0f} s")
+                print(f"{size}: {hand.steps} screens seen in {time.monotonic() - start:.0f} s")
             finally:
                 stop_sandbox(paths.sandbox_dir())
     return 1 if failed else 0

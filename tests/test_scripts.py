@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_tests_run_in_an_environment_without_the_variables_of_the_machine(tmp_path: Path) -> None:
+def test_the_test_script_runs_pytest_in_a_clean_environment(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     (tmp_path / "pyproject.toml").touch()
     python = tmp_path / ".venv" / "bin" / "python"
@@ -18,14 +18,14 @@ def test_the_tests_run_in_an_environment_without_the_variables_of_the_machine(tm
     (tmp_path / ".venv" / ".installed-dev").touch()
     python.write_text('#!/bin/sh\necho "$@"\nls -d "$HOME"\nenv\nexit 3\n')
     python.chmod(0o755)
-    ran = subprocess.run(
+    result = subprocess.run(
         ["sh", str(tmp_path / "scripts" / "test"), "-k", "some thing"],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1", "PIP_FIND_LINKS": "x",
              "EDITOR": "vi", "HYPOTHESIS_PROFILE": "a b"},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert ran.returncode == 3, ran.stderr
-    arguments, home, *variables = ran.stdout.splitlines()
+    assert result.returncode == 3, result.stderr
+    arguments, home, *variables = result.stdout.splitlines()
     environment = dict(line.split("=", 1) for line in variables)
     assert arguments == "-m pytest -k some thing"
     assert environment.keys() - {"PWD", "_", "SHLVL", "OLDPWD"} == {
