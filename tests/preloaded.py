@@ -1,9 +1,9 @@
-"""Processes of `drio-tui` that have imported everything when they begin, which is most of what a short one costs.
+"""Processes of `drio-tui` that are forked with all imports done, since imports take most of the time of a command.
 
-Each is a process of its own, with streams, an environment and a folder of its own, forked from a server process that
-has imported the program and called nothing of it. Where that cannot be, one is started as people start it: elsewhere
-than on Linux, with options that only a new process takes, and with variables that an interpreter or an import reads
-as it begins. `tests/cli/test_streams.py` starts every kind of command as people do, with its own imports only.
+Each is a separate process with its own streams, environment and working directory, forked from a server process that
+has imported the program and called nothing of it. A normal process is started instead on other systems than Linux, if
+an option is given that only a new process supports, or if an environment variable differs that is read at the start of
+the interpreter or by an import. `tests/cli/test_streams.py` starts every kind of command as a normal process.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ COMMAND = (sys.executable, "-m", "drio_tui")
 _FORKS = sys.platform == "linux"
 _OPTIONS = {"stdin", "stdout", "stderr", "cwd", "text", "encoding", "errors"}
 _READ_AT_START = ("PYTHON", "TEXTUAL", "LC_", "LANG")
+"""Prefixes of the variables that are read at the start of a process."""
 _READ_LATER = {"PYTHON_KEYRING_BACKEND"}
-_lock = threading.Lock()  # multiprocessing asks for the status of all children whenever one is started
-_began: dict[str, str] = {}
-"""What the server process was started with, of the variables that are read at a start."""
+_lock = threading.Lock()  # multiprocessing polls all children whenever one is started; two threads must not do so
+_server_variables: dict[str, str] = {}
+"""The values with which the server process was started, of the variables that are read at the start."""
 if _FORKS:
     _context: Any = multiprocessing.get_context("forkserver")
     _context.set_forkserver_preload(["tests.preloading"])
 
 
 def popen(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[Any]:
-    """`drio-tui ARGUMENTS`, with `env` added to the environment; the options are those of `subprocess.Popen`."""
-    full = {**os.environ, **(env or {})}
-    kind: type[subprocess.Popen[Any]] = subprocess.Popen
+    """Start `drio-tui ARGUMENTS` with `env` added to the environment; the options are those of `subprocess.Popen`."""
+    environment = {**os.environ, **(env or {})}
+    popen_class: type[subprocess.Popen[Any]] = subprocess.Popen
     if _FORKS and options.keys() <= _OPTIONS:
-        _began.update({} if _began else {**_read_at_start(os.environ), "LANG": os.environ.get("LANG", "")})
-        if _read_at_start({"LANG": "", **full}) == _began:
-            kind = _Forked
-    return kind([*COMMAND, *arguments], env=full, **options)
+        if not _server_variables:
+            _server_variables.update({**_read_at_start(os.environ), "LANG": os.environ.get("LANG", "")})
+        if _read_at_start({"LANG": "", **environment}) == _server_variables:
+            popen_class = _Forked
+    return popen_class([*COMMAND, *arguments], env=environment, **options)
 
 
 def run(*arguments: str, input: Any = None, timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[Any]:
-    """`drio-tui ARGUMENTS` to its end, as `subprocess.run`; without `input` it reads nothing."""
+    """Run `drio-tui ARGUMENTS` as `subprocess.run` does; without `input` its stdin is empty."""
     stdin = options.pop("stdin", subprocess.DEVNULL) if input is None else subprocess.PIPE
     with popen(*arguments, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
         try:
@@ -60,7 +62,7 @@ def _read_at_start(env: Any) -> dict[str, str]:
 
 
 class _Descriptor:
-    """A file descriptor that is handed on with the request to fork."""
+    """A file descriptor that is passed to the server process with the request to fork."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -74,17 +76,17 @@ def _detached(descriptor: Any) -> int:
 
 
 class _Forked(subprocess.Popen[Any]):
-    """A process that the server forks: its pipes and signals are those of any other."""
+    """A process that the server forks; pipes and signals work as with any other."""
 
     _process: Any
 
-    def _execute_child(self, args: Any, *given: Any) -> None:
-        _, _, _, _, cwd, env, _, _, _, *handles = given[:15]
+    def _execute_child(self, args: Any, *popen_arguments: Any) -> None:
+        _, _, _, _, cwd, env, _, _, _, *handles = popen_arguments[:15]
         read, _, _, out, _, err = handles
         streams = [_Descriptor(fd if fd >= 0 else number) for number, fd in enumerate((read, out, err))]
-        about = (list(args)[len(COMMAND) :], env, cwd or os.getcwd(), streams)
+        process_arguments = (list(args)[len(COMMAND) :], env, cwd or os.getcwd(), streams)
         with _lock:
-            self._process = _context.Process(target=_drio_tui, args=about, daemon=True)
+            self._process = _context.Process(target=_run_drio_tui, args=process_arguments, daemon=True)
             self._process.start()
         self.pid = self._process.pid
         self._child_created = True
@@ -103,8 +105,8 @@ class _Forked(subprocess.Popen[Any]):
         return self.returncode
 
 
-def _drio_tui(arguments: list[str], env: dict[str, str], folder: str, streams: list[int]) -> None:
-    """What the forked process does: `python -m drio_tui`."""
+def _run_drio_tui(arguments: list[str], env: dict[str, str], folder: str, streams: list[int]) -> None:
+    """Do in the forked process what `python -m drio_tui` does."""
     out, err = (getattr(stream, "errors", "strict") for stream in (sys.stdout, sys.stderr))
     for number, fd in enumerate(streams):
         os.dup2(fd, number)

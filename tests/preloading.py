@@ -1,4 +1,4 @@
-"""Imported by the server process of `tests.preloaded`: everything but the TUI, and nothing is called."""
+"""Imports everything but the TUI; imported by the server process of `tests.preloaded`."""
 
 import gc
 import importlib
@@ -9,4 +9,4 @@ import drio_tui
 for _module in pkgutil.walk_packages(drio_tui.__path__, "drio_tui."):
     if not _module.name.startswith(("drio_tui.ui", "drio_tui.__main__")):
         importlib.import_module(_module.name)
-gc.freeze()  # what is here stays: no forked process looks for garbage in it, or copies its pages for that
+gc.freeze()  # a collection in a forked process would copy the memory pages of these objects

@@ -1,4 +1,4 @@
-"""What is imported when: start-up pays for nothing that it does not use, and the rooms stay apart."""
+"""Imports: start-up loads nothing that it does not use, and packages import only what their contract allows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ HEAVY = {"textual", "httpx", "pydantic", "keyring", "drio_tui.sandbox", "drio_tu
 
 
 def loaded_by(module: str) -> set[str]:
-    """The modules that a fresh interpreter holds after importing `module`."""
+    """The modules that are loaded in a new interpreter after importing `module`."""
     code = f"import sys, json, {module}\nprint(json.dumps([*sys.modules]))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    return set(json.loads(done.stdout))
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    return set(json.loads(result.stdout))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def loaded_by(module: str) -> set[str]:
         ("drio_tui.ui.app.drio_app", {"drio_tui.sandbox", "httpx", "pydantic", "keyring"}),
     ],
 )
-def test_a_module_loads_nothing_that_it_does_not_need(module: str, unwanted: set[str]) -> None:
+def test_importing_a_module_does_not_load_unneeded_packages(module: str, unwanted: set[str]) -> None:
     if find_spec(module) is None:
         pytest.skip(f"{module} is not in this build")
     assert not loaded_by(module) & unwanted
@@ -68,27 +68,27 @@ def test_nothing_outside_the_ui_loads_textual() -> None:
         "    importlib.import_module(name)\n"
         "    assert 'textual' not in sys.modules, name\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
-    ("library", "places"),
+    ("library", "modules"),
     [
         ("httpx", ["drio_tui/api/http.py"]),
-        # The MCP SDK's own. What is there for types only is not counted.
+        # The HTTP library of the MCP SDK. Imports for types only are indented and not counted.
         ("httpx2", ["drio_tui/endpoint/http_client.py", "drio_tui/endpoint/sdk.py"]),
     ],
 )
-def test_an_http_library_is_imported_where_it_is_dealt_with_and_nowhere_else(library: str, places: list[str]) -> None:
-    importing = re.compile(rf"^(?:import|from) {library}\b", re.MULTILINE)
-    found = [path for path in (ROOT / "drio_tui").rglob("*.py") if importing.search(path.read_text())]
-    assert sorted(path.relative_to(ROOT).as_posix() for path in found) == places
+def test_http_libraries_are_imported_only_in_their_modules(library: str, modules: list[str]) -> None:
+    import_statement = re.compile(rf"^(?:import|from) {library}\b", re.MULTILINE)
+    importing = [path for path in (ROOT / "drio_tui").rglob("*.py") if import_statement.search(path.read_text())]
+    assert sorted(path.relative_to(ROOT).as_posix() for path in importing) == modules
 
 
-def test_the_rooms_import_only_what_they_may() -> None:
-    done = subprocess.run(
+def test_import_contracts_hold() -> None:
+    result = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"],
         capture_output=True, text=True, cwd=ROOT, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert result.returncode == 0, result.stdout + result.stderr

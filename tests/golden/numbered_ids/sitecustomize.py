@@ -1,6 +1,6 @@
-"""Makes the ids of a sandbox count up: `tool_0000000000000012`, and its tokens, which no golden file may hold anyway.
+"""Replaces the random ids of a sandbox by a sequence (`tool_0000000000000012`), and its tokens too.
 
-Python imports it where PYTHONPATH names its folder.
+Python imports it at start if its folder is in PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _calls = itertools.count()
 
 
 def _next_digit(alphabet: Sequence[str]) -> str:
-    """One character of an id, as `drio_tui.sandbox.naming.new_id` asks for them."""
-    number, place = divmod(next(_calls), _LENGTH)
-    return alphabet[number // len(alphabet) ** (_LENGTH - 1 - place) % len(alphabet)]
+    """Return the next character of an id; `drio_tui.sandbox.naming.new_id` calls it once for each character."""
+    number, position = divmod(next(_calls), _LENGTH)
+    return alphabet[number // len(alphabet) ** (_LENGTH - 1 - position) % len(alphabet)]
 
 
 _tokens = itertools.count()
