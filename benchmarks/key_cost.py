@@ -1,8 +1,8 @@
-"""What a key costs: files and functions of the program that run until the change is made, and the requests it takes.
+"""Counts the files and functions of the program that run for a key until its effect is complete, and the requests sent.
 
     python -m benchmarks.key_cost [--list]
 
-Everything runs in the real program, without a terminal, on its own sandbox. The figures do not depend on the machine.
+Everything runs in the real program, without a terminal, on a new sandbox. The figures do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PACKAGE = str(Path(drio_tui.__file__).parent)
 
 @dataclass
 class Cost:
-    """What ran, and what was asked of drio (`GET /apps/app_1/config`)."""
+    """The functions that ran, and the requests sent to drio (`GET /apps/app_1/config`)."""
 
     functions: set[CodeType] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Cost:
 
 @contextmanager
 def counting(log: Any) -> Iterator[Cost]:
-    """Count what runs in this thread inside `with`, and the requests of `log`."""
+    """Count the functions that run in this thread inside `with`, and the requests in `log`."""
     cost = Cost()
     log.clear()
 
@@ -61,7 +61,7 @@ def counting(log: Any) -> Iterator[Cost]:
 
 
 async def measure() -> dict[str, Cost]:
-    """The cost of each action, by its name."""
+    """Return the cost of each action, by its name."""
     costs: dict[str, Cost] = {}
     app = DrioApp(LaunchOptions(base_url=os.environ["DRIO_BASE_URL"]))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -104,9 +104,9 @@ async def measure() -> dict[str, Cost]:
 
 
 def main(_: int = 1) -> list[Row]:
-    """Files, functions and requests of each action; one run gives the figures that every run gives."""
+    """Return the rows of the report; the number of runs is ignored, since every run gives the same figures."""
     rows = []
-    for name, cost in _measured().items():
+    for name, cost in _measure_in_sandbox().items():
         rows += [
             Row(f"{name}: files of the program", len(cost.files), "files"),
             Row(f"{name}: functions of the program", len(cost.functions), "funcs"),
@@ -115,7 +115,7 @@ def main(_: int = 1) -> list[Row]:
     return rows
 
 
-def _measured() -> dict[str, Cost]:
+def _measure_in_sandbox() -> dict[str, Cost]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with sandbox(folder / "sandbox") as (base_url, token):
@@ -127,7 +127,7 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--list", action="store_true", help="name the files and functions")
     if arguments.parse_args().list:
-        for name, cost in _measured().items():
+        for name, cost in _measure_in_sandbox().items():
             print(name)
             for code in sorted(cost.functions, key=lambda code: (code.co_filename, code.co_firstlineno)):
                 print(f"  {os.path.relpath(code.co_filename, PACKAGE)}: {code.co_qualname}")

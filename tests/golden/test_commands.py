@@ -1,4 +1,4 @@
-"""Every command prints what it did: standard output, standard error and exit code, as transcripts."""
+"""Golden files of the commands: standard output, standard error and exit code, as transcripts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ TRANSCRIPTS: dict[str, list[str]] = {
 ON_SERVER = frozenset(
     {"templates", "me", "create", "apps", "inspect", "check", "import", "call", "connect-before", "deploy", "connect"}
 )
-"""Transcripts whose commands get the sandbox's address and token."""
+"""Transcripts whose commands get the sandbox's URL and token."""
 _VARYING = (
     (r"\b\d+(\.\d+)? ?(ms|s)\b", "0 s"),
     (r"(?<=^process)      *\d+", "      9"),
@@ -96,8 +96,8 @@ async def test_every_command_prints_what_is_recorded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pets.json").write_text(json.dumps(PETS))
-    numbered = {"PYTHONPATH": str(FOLDER / "numbered_ids")}
-    process = await asyncio.to_thread(lambda: start_sandbox(tmp_path / "sandbox", env=numbered))
+    numbered_ids = {"PYTHONPATH": str(FOLDER / "numbered_ids")}
+    process = await asyncio.to_thread(lambda: start_sandbox(tmp_path / "sandbox", env=numbered_ids))
     try:
         transcripts = await asyncio.to_thread(lambda: dict(_transcripts(process)))
     finally:
@@ -107,15 +107,16 @@ async def test_every_command_prints_what_is_recorded(
 
 
 def _transcripts(process: Process) -> Iterator[tuple[str, str]]:
+    """Run the commands; yield the name and the text of each transcript, without what differs from run to run."""
     for name, commands in TRANSCRIPTS.items():
-        where = ("--base-url", process.base_url) if name in ON_SERVER else ()
-        env = {"COLUMNS": "100"} | ({"DRIO_TOKEN": process.token} if where else {})
+        server = ("--base-url", process.base_url) if name in ON_SERVER else ()
+        env = {"COLUMNS": "100"} | ({"DRIO_TOKEN": process.token} if server else {})
         parts = []
         for command in commands:
             arguments = shlex.split(command.format(data=process.data_dir) if name == "sandbox" else command)
-            done = preloaded.run(*arguments, *where, env=env, encoding="utf-8")
+            result = preloaded.run(*arguments, *server, env=env, encoding="utf-8")
             parts.append(
-                f"$ drio-tui {command}\n{done.stdout}--- stderr\n{done.stderr}--- exit code {done.returncode}\n"
+                f"$ drio-tui {command}\n{result.stdout}--- stderr\n{result.stderr}--- exit code {result.returncode}\n"
             )
         text = "\n".join(parts).replace(str(process.data_dir), "DATA").replace(process.token, "TOKEN")
         for pattern, value in _VARYING:
@@ -124,12 +125,12 @@ def _transcripts(process: Process) -> Iterator[tuple[str, str]]:
 
 
 def _help(context: click.Context, command: click.Command) -> Iterator[str]:
-    """The help of a command and of all below it."""
+    """Yield the help of a command and of all its subcommands."""
     context.terminal_width = 100
     yield f"$ {context.command_path} --help\n{command.get_help(context)}\n"
     if isinstance(command, click.Group):
         names = COMMANDS if command is cli else command.list_commands(context)
         for name in names:
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from _help(click.Context(below, info_name=name, parent=context), below)
+            subcommand = command.get_command(context, name)
+            assert subcommand is not None
+            yield from _help(click.Context(subcommand, info_name=name, parent=context), subcommand)
