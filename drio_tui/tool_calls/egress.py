@@ -13,8 +13,8 @@ import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import AsyncIterator, Container, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
@@ -282,21 +282,15 @@ def _is_loopback(address: Address) -> bool:
     return (_embedded(address) or address).is_loopback
 
 
-_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
-    (httpcore.ConnectTimeout, httpx.ConnectTimeout),
-    (httpcore.TimeoutException, httpx.ReadTimeout),
-    (httpcore.ConnectError, httpx.ConnectError),
-    (httpcore.ProtocolError, httpx.RemoteProtocolError),
-    (httpcore.NetworkError, httpx.ReadError),
-    (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol),
-)
+class _PoolTransport(httpx.AsyncHTTPTransport):
+    """httpx's transport over a given pool: the pool that httpx makes itself cannot have a `network_backend`.
 
+    httpx's `__init__` is not called, so there is no second pool that connects without the checks: if httpx renames
+    `_pool`, requests fail.
+    """
 
-_HTTPCORE_ERRORS = tuple(httpcore_error for httpcore_error, _ in _ERRORS)
-
-
-def _as_httpx(error: Exception) -> httpx.TransportError:
-    return next(httpx_error for httpcore_error, httpx_error in _ERRORS if isinstance(error, httpcore_error))(str(error))
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool = pool
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -305,61 +299,30 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     def __init__(self, policy: Policy, *, connections: int = _CONNECTIONS) -> None:
         self._backend = GuardedBackend(policy)
         self._connections = connections
-        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+        self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
 
-    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
-        pool = self._pools.get(scheme)
-        if pool is None:
-            pool = self._pools[scheme] = httpcore.AsyncConnectionPool(
+    def _transport(self, scheme: str) -> httpx.AsyncHTTPTransport:
+        transport = self._transports.get(scheme)
+        if transport is None:
+            pool = httpcore.AsyncConnectionPool(
                 ssl_context=httpx.create_ssl_context() if scheme == "https" else None,
                 max_connections=self._connections,
                 max_keepalive_connections=self._connections // 2,
                 keepalive_expiry=_IDLE_SECONDS,
                 network_backend=self._backend,
             )
-        return pool
+            transport = self._transports[scheme] = _PoolTransport(pool)
+        return transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await self._backend.check_again(origin_of(request.url))
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
-        core_request = httpcore.Request(
-            request.method,
-            url,
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
         try:
-            pool = self._pool(request.url.scheme)
+            transport = self._transport(request.url.scheme)
         except OSError as error:
             raise httpx.ConnectError("no certificates could be loaded, see SSL_CERT_FILE and SSL_CERT_DIR") from error
-        try:
-            response = await pool.handle_async_request(core_request)
-        except _HTTPCORE_ERRORS as error:
-            raise _as_httpx(error) from error
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+        return await transport.handle_async_request(request)
 
     async def aclose(self) -> None:
-        for pool in self._pools.values():
-            await pool.aclose()
-        self._pools.clear()
-
-
-@dataclass(slots=True)
-class _Body(httpx.AsyncByteStream):
-    response: httpcore.Response = field(repr=False)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self.response.aiter_stream():
-                yield chunk
-        except _HTTPCORE_ERRORS as error:
-            raise _as_httpx(error) from error
-
-    async def aclose(self) -> None:
-        await self.response.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
+        self._transports.clear()
