@@ -121,7 +121,7 @@ class DrioClient:
     async def update(
         self, resource_type: ResourceType[T], id: str, changes: ApiModel | dict[str, Any], *, app: str = ""
     ) -> Item[T]:
-        """PATCH one resource with `changes` only (see `ApiModel.changes_from`).
+        """PATCH one resource with `changes` only (see `models.changes`).
 
         Raises `UsageError` when there are none.
         """

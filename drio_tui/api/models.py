@@ -74,16 +74,12 @@ class ApiModel(BaseModel):
         """Return the JSON object: only properties that were read or set, including unknown ones."""
         return self.model_dump(mode="python", by_alias=True, exclude_unset=True)
 
-    def changes_from(self, base: ApiModel) -> dict[str, Any]:
-        """Return the PATCH body that changes `base` to this: changed properties, null for removed ones.
-
-        Objects are compared one level deep, as PATCH merges them; lists are replaced.
-        """
-        return changes(base.to_wire(), self.to_wire())
-
 
 def changes(base: dict[str, Any], wanted: dict[str, Any], *, depth: int = 1) -> dict[str, Any]:
-    """Return the merge patch from `base` to `wanted` (RFC 7396, `depth` levels into objects)."""
+    """Return the PATCH body from `base` to `wanted`: changed properties, null for removed ones (RFC 7396).
+
+    Objects are compared `depth` levels deep, as PATCH merges them; lists are replaced.
+    """
     patch: dict[str, Any] = {}
     for key, value in wanted.items():
         if key in base and same_json(base[key], value):

@@ -85,7 +85,6 @@ class SignInFlow:
         store: TokenStorage,
         profiles: Profiles,
         on_event: Callable[[Event], None] = lambda _event: None,
-        clients: ClientRegistrationStore | None = None,
         open_browser: bool = True,
         timeout: float = TIMEOUT_SECONDS,
         client_id: str | None = None,
@@ -100,7 +99,7 @@ class SignInFlow:
         self._store = store
         self._profiles = profiles
         self._emit = on_event
-        self._clients = clients or ClientRegistrationStore()
+        self._clients = ClientRegistrationStore()
         self._open_browser = open_browser
         self._timeout = timeout
         self._client_id = client_id or profile.client

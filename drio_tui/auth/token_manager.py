@@ -102,11 +102,6 @@ class TokenManager:
         self._backoff = _BACKOFF_INITIAL
         self._step_up_count = 0
 
-    @property
-    def is_offline(self) -> bool:
-        """Whether the last refresh did not reach the server."""
-        return self._outage is not None
-
     async def token(self) -> str:
         """Return the access token to send now, refreshed when it is about to expire.
 

@@ -82,10 +82,9 @@ class Vault:
         insecure: bool = False,
         notice: Callable[[str], None] | None = None,
         keyring: SecretBackend | None = None,
-        file: SecretBackend | None = None,
     ) -> None:
         self._keyring = None if insecure else (keyring or OsKeyringBackend(self._notify))
-        self._file = file or FileBackend()
+        self._file = FileBackend()
         self._on_notice = notice
         self._notified: set[str] = set()
         self._cache: dict[str, TokenSet] = {}

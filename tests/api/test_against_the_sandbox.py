@@ -79,7 +79,8 @@ async def call_all_routes(client: DrioClient) -> None:
     after = before.model_copy(deep=True)
     after.description = "Walked."
     after.branding = models.Branding.new(primary_color="#123456")
-    changed = (await client.update(APP, app.id, after.changes_from(before))).model
+    patch = models.changes(before.to_wire(), after.to_wire())
+    changed = (await client.update(APP, app.id, patch)).model
     assert changed.branding
     assert (changed.description, changed.branding.primary_color) == ("Walked.", "#123456")
 

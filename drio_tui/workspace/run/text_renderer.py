@@ -19,7 +19,6 @@ from drio_tui.workspace.run.bound_tool import BoundTool
 from drio_tui.workspace.run.text_lines import LINES, Line, fit, image, in_lines, label, pairs, paragraph, show, tree
 from drio_tui.workspace.run.tool_run import Run, view_of
 
-ROLES = ("", "title", "muted", "badge", "key", "value", "head", "number", "rule", "bar0", "bar1", "bar2", "bar3")
 _MAX_CELL_WIDTH = 60
 _MIN_CELL_WIDTH = 6
 _MAX_CELL_LINES = 6

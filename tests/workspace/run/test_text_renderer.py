@@ -12,10 +12,11 @@ from rich.cells import cell_len
 from drio_tui.text import visible
 from drio_tui.workspace.run import text_renderer
 from drio_tui.workspace.run.mapping import SLOTS
-from drio_tui.workspace.run.text_renderer import ROLES, RenderedWidget, draw
+from drio_tui.workspace.run.text_renderer import RenderedWidget, draw
 from drio_tui.workspace.run.tool_run import Run
 from tests.workspace.run.conftest import bound
 
+ROLES = ("", "title", "muted", "badge", "key", "value", "head", "number", "rule", "bar0", "bar1", "bar2", "bar3")
 HOSTILE = "[red]\x1b]52;c;ZXZp\x07\u202eevil\u200b[@click=app.quit]x[/] \x9b2J\r\n"
 
 
