@@ -1,4 +1,4 @@
-"""What the app screen can change: the keys that lead to the screens for editing, adding, deleting and undoing."""
+"""The actions of the app screen that change the app: editing, adding, duplicating, deleting, undoing and so on."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from drio_tui.ui.base.services import not_allowed, saver_of
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.create import make_new
-from drio_tui.ui.editing.delete_dialog import delete_screen
+from drio_tui.ui.editing.delete_dialog import delete_dialog
 from drio_tui.ui.editing.edit_screen import EditScreen, Target
 from drio_tui.ui.editing.history_screen import HistoryScreen, told
-from drio_tui.ui.editing.rebind import rebind, why_not_rebound
+from drio_tui.ui.editing.rebind import rebind, why_not_rebindable
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.saving.batch import can_be_switched, enable_all
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 BINDINGS: list[BindingType] = keymap.section(
     "editing",
     "Changing an app",
-    Key("editing.edit", "e", "edit_resource", "Edit", "Edit what is chosen", dangerous=True),
+    Key("editing.edit", "e", "edit_resource", "Edit", "Edit the selected resource", dangerous=True),
     Key(
         "editing.outside",
         "E",
@@ -46,15 +46,22 @@ BINDINGS: list[BindingType] = keymap.section(
         dangerous=True,
         show=False,
     ),
-    Key("editing.add", "a", "add_resource", "Add", "Make something new here", dangerous=True),
-    Key("editing.delete", "D", "delete_resources", "Delete", "Delete what is marked or chosen", dangerous=True),
+    Key("editing.add", "a", "add_resource", "Add", "Create a resource here", dangerous=True),
+    Key(
+        "editing.delete",
+        "D",
+        "delete_resources",
+        "Delete",
+        "Delete the marked resources, or the selected one",
+        dangerous=True,
+    ),
     Key("editing.copy", "c", "duplicate_resource", "Duplicate", "Make a copy of it", dangerous=True, show=False),
     Key(
         "editing.switch",
         "x",
         "switch_resources",
         "Enable/disable",
-        "Switch it, or all marked",
+        "Enable or disable the marked resources, or the selected one",
         dangerous=True,
         show=False,
     ),
@@ -62,19 +69,19 @@ BINDINGS: list[BindingType] = keymap.section(
         "editing.rebind",
         "b",
         "rebind_tool",
-        "Bind anew",
-        "Bind the tool to its operation as that is now",
+        "Rebind",
+        "Bind the tool to the current schema of its operation",
         dangerous=True,
         show=False,
     ),
-    Key("editing.mark", "m", "mark", "Mark", "Mark it, to do something to many at once", dangerous=True, show=False),
+    Key("editing.mark", "m", "mark", "Mark", "Mark it, to change several at once", dangerous=True, show=False),
     Key("editing.undo", "z", "undo_change", "Undo", "Undo the last change", dangerous=True),
     Key("editing.history", "H", "show_history", "History", "Every change made here", dangerous=True, show=False),
 )
 
 
-class Copied(Message):
-    """A copy was tried."""
+class CopyFinished(Message):
+    """Copying a resource finished, successfully or not."""
 
     def __init__(self, copy: CopyResult, resource: Resource) -> None:
         super().__init__()
@@ -82,8 +89,8 @@ class Copied(Message):
         self.resource = resource
 
 
-class Rebound(Message):
-    """Binding anew ended; without an `outcome` when it was thought better of."""
+class RebindFinished(Message):
+    """A rebind finished; `outcome` is None if the user cancelled."""
 
     def __init__(self, outcome: Outcome | None, name: str) -> None:
         super().__init__()
@@ -91,118 +98,130 @@ class Rebound(Message):
         self.name = name
 
 
-class Undone(Message):
-    """An undo was tried."""
+class UndoFinished(Message):
+    """An undo finished."""
 
     def __init__(self, steps: list[Step]) -> None:
         super().__init__()
         self.steps = steps
 
 
-class Editing:
-    """Mixed into the app screen."""
+class AppActions:
+    """The actions, mixed into the app screen."""
 
     marked: dict[tuple[str, ...], None]
-    """The resources that are marked, in the order in which they were."""
-    barred: dict[tuple[str, tuple[str, ...]], str]
-    """What drio has not allowed: an action and the resource that it was tried on, with a sentence that says so."""
+    """The marked resources, in the order they were marked."""
+    forbidden: dict[tuple[str, tuple[str, ...]], str]
+    """The reason by action and resource key, where drio has not allowed an action on a resource."""
 
     @property
     def _screen(self) -> AppScreen:
         return cast("AppScreen", self)
 
-    def _resource(self) -> Resource | None:
+    def _selected_resource(self) -> Resource | None:
         node = self._screen.chosen
         if node is None or node.about is None:
             return None
         resource = self._screen.snapshot.at(node.about)
         return resource if resource is not None and resource.kind in KINDS and not resource.made_up else None
 
-    def _resources(self) -> list[Resource]:
-        """What is marked, else what is chosen."""
+    def _selected_resources(self) -> list[Resource]:
+        """Return the marked resources, else the selected one."""
         marked = [resource for key in self.marked if (resource := self._screen.snapshot.at(key))]
-        one = self._resource()
-        return marked or ([one] if one else [])
+        selected = self._selected_resource()
+        return marked or ([selected] if selected else [])
 
-    def _meant(self, action: str) -> list[Resource]:
-        """What the action would be done to."""
+    def _affected_resources(self, action: str) -> list[Resource]:
+        """Return the resources that an action would apply to."""
         if action in ("delete_resources", "switch_resources"):
-            return self._resources()
-        resource = self._resource()
+            return self._selected_resources()
+        resource = self._selected_resource()
         return [resource] if resource is not None else []
 
-    def _bar(self, action: str, resource: Resource, outcomes: Iterable[Outcome | None]) -> None:
-        """Switch the action off for a resource where all that it came to is that drio does not allow it."""
-        tried = [outcome for outcome in outcomes if outcome is not None]
-        errors = [one.error for one in tried if isinstance(one, Refused) and isinstance(one.error, Forbidden)]
-        if errors and len(errors) == len(tried):
-            self.barred[action, resource.key] = not_allowed(errors[0], "Ask the owner of the app, then press r")
+    def _disable_if_forbidden(self, action: str, resource: Resource, outcomes: Iterable[Outcome | None]) -> None:
+        """Disable an action for a resource if drio refused every attempt with 403."""
+        attempted = [outcome for outcome in outcomes if outcome is not None]
+        errors = [
+            outcome.error
+            for outcome in attempted
+            if isinstance(outcome, Refused) and isinstance(outcome.error, Forbidden)
+        ]
+        if errors and len(errors) == len(attempted):
+            self.forbidden[action, resource.key] = not_allowed(errors[0], "Ask the owner of the app, then press r")
             self._screen.refresh_bindings()
 
-    def why_not_changed(self, action: str) -> str | None:
-        """Why one of these actions cannot be done now, None when it can (or it is none of these)."""
-        if self.barred:
-            refused = [self.barred.get((action, resource.key), "") for resource in self._meant(action)]
-            if refused and all(refused):
-                return refused[0]
+    def change_disabled_reason(self, action: str) -> str | None:
+        """Return why one of these actions is not available now, None if it is (or is not one of these)."""
+        if self.forbidden:
+            reasons = [self.forbidden.get((action, resource.key), "") for resource in self._affected_resources(action)]
+            if reasons and all(reasons):
+                return reasons[0]
         match action:
-            case "edit_resource" | "edit_outside" | "mark" if self._resource() is None:
-                return self._why_not_edited()
+            case "edit_resource" | "edit_outside" | "mark" if self._selected_resource() is None:
+                return self._why_not_editable()
             case "duplicate_resource":
-                resource = self._resource()
+                resource = self._selected_resource()
                 return "There is nothing to copy here." if resource is None else why_not_copied(KINDS[resource.kind])
             case "delete_resources":
-                resources = self._resources()
+                resources = self._selected_resources()
                 if not resources or not all(KINDS[resource.kind].deletable for resource in resources):
                     return "drio has no way to delete this."
             case "rebind_tool":
-                return why_not_rebound(self._resource(), self._screen.snapshot)
+                return why_not_rebindable(self._selected_resource(), self._screen.snapshot)
             case "switch_resources":
-                resources = self._resources()
+                resources = self._selected_resources()
                 if not resources or not all(can_be_switched(KINDS[resource.kind]) for resource in resources):
                     return "Only tools and apps can be enabled and disabled."
         return None
 
-    def _why_not_edited(self) -> str:
+    def _why_not_editable(self) -> str:
         node = self._screen.chosen
         kind = kinds_to_add(node)[0].value[0] if node is not None and node.kind == "group" else ""
         if kind:
             title = KINDS[kind].title.lower()
             article = "an" if title[0] in "aeiou" else "a"
-            return f"A heading is not edited: press a to add {article} {title}, or choose one."
+            return f"A heading cannot be edited: press a to add {article} {title}, or choose one."
         return "Choose a resource of the app to edit it."
 
-    def what_can_be_done(self) -> frozenset[str]:
-        """Those of these actions that can be done with what is marked or chosen."""
+    def available_actions(self) -> frozenset[str]:
+        """Return the names of those of these actions that are available for the marked or selected resources."""
         names = ("edit_resource", "mark", "duplicate_resource", "delete_resources", "switch_resources")
-        return frozenset(name for name in names if self.why_not_changed(name) is None)
+        return frozenset(name for name in names if self.change_disabled_reason(name) is None)
 
     # -- editing and adding -----------------------------------------------------------------------
 
     def action_edit_resource(self) -> None:
-        self._edit(outside=False)
+        self._edit(in_external_editor=False)
 
     def action_edit_outside(self) -> None:
-        self._edit(outside=True)
+        self._edit(in_external_editor=True)
 
-    def _edit(self, *, outside: bool) -> None:
-        resource = self._resource()
+    def _edit(self, *, in_external_editor: bool) -> None:
+        resource = self._selected_resource()
         if resource is not None:
-            # A connection that waits for its secret begins there.
+            # For a connection that waits for its secret, the secret is focused first.
             waits = (
                 resource.kind == AUTH.name and resource.text("status") == "pending" and not resource.get("secretRef")
             )
             member = "config" if waits else ""
-            self.open_edit(Target(self._screen.app_id, resource.kind, resource.id, outside=outside, member=member))
+            self.open_edit(
+                Target(
+                    self._screen.app_id,
+                    resource.kind,
+                    resource.id,
+                    in_external_editor=in_external_editor,
+                    member=member,
+                )
+            )
 
     def open_edit(self, target: Target) -> None:
-        """Show the edit screen; what was saved is read anew and the cursor put on what is new."""
+        """Open the edit screen. After a save the app is read again, and the cursor moves to a new resource."""
         self._screen.app.push_screen(EditScreen(target, self._screen.snapshot), lambda id: self._edited(target, id))
 
     def _edited(self, target: Target, id: str | None) -> None:
         if id:
             if not target.id:
-                self._screen.go_to_when_read = (target.kind, id)
+                self._screen.reveal_when_loaded = (target.kind, id)
             self._screen.action_refresh()
 
     def action_add_resource(self) -> None:
@@ -216,88 +235,90 @@ class Editing:
         screen = self._screen
 
         async def make() -> None:
-            made = await make_new(screen.drio, Target(screen.app_id, kind, parent=parent), screen.snapshot)
-            if made is not None:
-                screen.go_to_when_read = made.key
+            created = await make_new(screen.drio, Target(screen.app_id, kind, parent=parent), screen.snapshot)
+            if created is not None:
+                screen.reveal_when_loaded = created.key
                 screen.action_refresh()
 
         screen.run_worker(make(), name="new", group="new", exclusive=True)
 
     def action_duplicate_resource(self) -> None:
-        resource = self._resource()
+        resource = self._selected_resource()
         screen = self._screen
         if resource is None or not isinstance(resource.raw, dict):
             return
         kind, raw = KINDS[resource.kind], resource.raw
-        siblings = [one.raw for one in screen.snapshot.resources(resource.kind) if isinstance(one.raw, dict)]
+        siblings = [
+            sibling.raw for sibling in screen.snapshot.resources(resource.kind) if isinstance(sibling.raw, dict)
+        ]
         if kind.name in ("widget", "auth"):
-            # A tool has one widget, and secrets are not copied: the person says what is missing.
+            # A tool has only one widget, and secrets are not copied: the user fills in what is missing.
             body = copy_body(kind, raw, siblings)
-            body.pop("secretRef", None)  # it is the other connection's, and a server refuses it
-            # It begins where something is missing: the secret, the tool.
+            body.pop("secretRef", None)  # it belongs to the original connection, and the server rejects it
+            # The missing value is focused first: the secret, or the tool.
             member = "config" if kind.name == "auth" else "toolId"
             self.open_edit(Target(screen.app_id, kind.name, mine=body, member=member))
             return
 
         async def copy(client: DrioClient) -> Message:
-            return Copied(await duplicate(saver_of(screen.backend, client), kind, screen.app_id, raw), resource)
+            return CopyFinished(await duplicate(saver_of(screen.backend, client), kind, screen.app_id, raw), resource)
 
         screen.run_request(copy, lambda message: message, group="change", once=True)
 
-    def on_copied(self, message: Copied) -> None:
+    def on_copy_finished(self, message: CopyFinished) -> None:
         copy = message.copy
-        self._bar("duplicate_resource", message.resource, [copy.outcome])
+        self._disable_if_forbidden("duplicate_resource", message.resource, [copy.outcome])
         text = problem(copy.outcome) or "\n".join(["Copied.", *copy.left_out])
         severity = "information" if copy.ok else "warning"
         title = safe_line(message.resource.name, 80).plain
         self._screen.notify(safe(text, multiline=True).plain, title=title, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
         raw = getattr(copy.outcome, "raw", None)
         if isinstance(raw, dict):
-            self._screen.go_to_when_read = (message.resource.kind, str(raw.get("id")))
+            self._screen.reveal_when_loaded = (message.resource.kind, str(raw.get("id")))
         self._screen.action_refresh()
 
     def action_rebind_tool(self) -> None:
-        resource, screen = self._resource(), self._screen
+        resource, screen = self._selected_resource(), self._screen
         if resource is None:
             return
 
         async def bind(client: DrioClient) -> Message:
-            return Rebound(await rebind(screen.drio, client, screen.app_id, resource), resource.name)
+            return RebindFinished(await rebind(screen.drio, client, screen.app_id, resource), resource.name)
 
         screen.run_request(bind, lambda message: message, group="change", once=True)
 
-    def on_rebound(self, message: Rebound) -> None:
+    def on_rebind_finished(self, message: RebindFinished) -> None:
         if message.outcome is None:
             return
-        wrong = problem(message.outcome)
+        error_text = problem(message.outcome)
         title = safe_line(message.name, 80).plain
-        text = safe(wrong or "Bound anew.").plain
-        self._screen.notify(text, title=title, severity="warning" if wrong else "information", markup=False)
+        text = safe(error_text or "Rebound.").plain
+        self._screen.notify(text, title=title, severity="warning" if error_text else "information", markup=False)
         self._screen.action_refresh()
 
-    # -- many at once -----------------------------------------------------------------------------
+    # -- batches ----------------------------------------------------------------------------------
 
     def action_mark(self) -> None:
-        resource = self._resource()
+        resource = self._selected_resource()
         if resource is None:
             return
         if resource.key in self.marked:
             del self.marked[resource.key]
         else:
             self.marked[resource.key] = None
-        self._screen.say_marked()
+        self._screen.show_marked()
 
     def action_delete_resources(self) -> None:
-        resources = self._resources()
+        resources = self._selected_resources()
         try:
-            screen = delete_screen(self._screen.snapshot, [resource.key for resource in resources])
+            screen = delete_dialog(self._screen.snapshot, [resource.key for resource in resources])
         except UsageError as error:
             self._screen.drio.show_error(error)
             return
-        self._ask(screen, "delete_resources")
+        self._confirm_batch(screen, "delete_resources")
 
     def action_switch_resources(self) -> None:
-        resources = self._resources()
+        resources = self._selected_resources()
         on = not all(resource.get("isEnabled") is not False for resource in resources)
         word = "Enable" if on else "Disable"
         app = self._screen.app_id
@@ -308,47 +329,47 @@ class Editing:
         screen = BatchDialog(
             title, "", steps, lambda saver: enable_all(saver, app, resources, on), agree=word, danger=False
         )
-        self._ask(screen, "switch_resources")
+        self._confirm_batch(screen, "switch_resources")
 
-    def _ask(self, screen: BatchDialog, action: str) -> None:
-        resources = self._meant(action)
+    def _confirm_batch(self, screen: BatchDialog, action: str) -> None:
+        resources = self._affected_resources(action)
 
-        def ended(anything: bool | None) -> None:
+        def dialog_closed(changed: bool | None) -> None:
             results = screen.work.results if screen.work is not None else []
-            if len(resources) == 1:  # what has to be done first counts as well
-                self._bar(action, resources[0], [result.outcome for result in results if result])
-            elif action == "switch_resources":  # one task for each
+            if len(resources) == 1:  # tasks that prepare this one count too
+                self._disable_if_forbidden(action, resources[0], [result.outcome for result in results if result])
+            elif action == "switch_resources":  # one task per resource
                 for resource, result in zip(resources, results, strict=False):
-                    self._bar(action, resource, [result.outcome] if result else [])
-            self._batch_ended(anything)
+                    self._disable_if_forbidden(action, resource, [result.outcome] if result else [])
+            self._batch_ended(changed)
 
-        self._screen.app.push_screen(screen, ended)
+        self._screen.app.push_screen(screen, dialog_closed)
 
-    def _batch_ended(self, anything: bool | None) -> None:
-        if anything:
+    def _batch_ended(self, changed: bool | None) -> None:
+        if changed:
             self.marked.clear()
-            self._screen.say_marked()
+            self._screen.show_marked()
             self._screen.action_refresh()
 
-    # -- taking back ------------------------------------------------------------------------------
+    # -- undoing ----------------------------------------------------------------------------------
 
     def action_undo_change(self) -> None:
         screen = self._screen
 
-        async def take_back(client: DrioClient) -> Message:
-            return Undone(await undo_last(saver_of(screen.backend, client), screen.app_id))
+        async def undo(client: DrioClient) -> Message:
+            return UndoFinished(await undo_last(saver_of(screen.backend, client), screen.app_id))
 
-        screen.run_request(take_back, lambda message: message, group="change", once=True)
+        screen.run_request(undo, lambda message: message, group="change", once=True)
 
-    def on_undone(self, message: Undone) -> None:
-        text, fine = told(message.steps)
-        severity = "information" if fine else "warning"
+    def on_undo_finished(self, message: UndoFinished) -> None:
+        text, all_undone = told(message.steps)
+        severity = "information" if all_undone else "warning"
         self._screen.notify(safe(text, multiline=True).plain, severity=severity, markup=False)  # type: ignore[arg-type] # one of the two words
         if message.steps:
             self._screen.action_refresh()
 
-    def stop_changing(self) -> bool:
-        """Stop waiting for a change under way, which then tells what came of it; whether there was one."""
+    def stop_change(self) -> bool:
+        """Stop waiting for a running change, which then reports its outcome; return whether there was one."""
         screen = self._screen
         client = screen.backend.client
         return client is not None and screen.asking("change") and saver_of(screen.backend, client).stop(screen.app_id)

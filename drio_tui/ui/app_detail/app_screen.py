@@ -1,4 +1,4 @@
-"""One app: its tree at the left, the details of the chosen node at the right."""
+"""The screen of one app: its tree on the left, the details of the selected node on the right."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from drio_tui.workspace.run.bound_tool import tool_of
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
-_BETWEEN = 0.05
-"""Seconds between two drawings of a tree that is still filling."""
+_REDRAW_SECONDS = 0.05
+"""Seconds between two redraws of the tree while parts arrive."""
 
 
-class AppScreen(app_actions.Editing, DrioScreen[None]):
-    """Inspects one app. Parts are drawn as they arrive; a refresh keeps the cursor and what is open."""
+class AppScreen(app_actions.AppActions, DrioScreen[None]):
+    """Shows one app. Parts are drawn as they arrive; a refresh keeps the cursor and the open nodes."""
 
     AREA = "apps"
     CSS_PATH = stylesheet("app_detail")
@@ -55,9 +55,9 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         "app_screen",
         "One app",
         Key("app_screen.filter", "slash", "filter", "Filter", "Show only the nodes that match"),
-        Key("app_screen.next", "n", "hit(1)", "Next hit", "Next hit of the filter", show=False),
-        Key("app_screen.previous", "N", "hit(-1)", "Previous hit", "Previous hit of the filter", show=False),
-        Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's members, readable", show=False),
+        Key("app_screen.next", "n", "next_hit(1)", "Next hit", "Next hit of the filter", show=False),
+        Key("app_screen.previous", "N", "next_hit(-1)", "Previous hit", "Previous hit of the filter", show=False),
+        Key("app_screen.fields", "f", "tab('fields')", "Fields", "The node's fields", show=False),
         Key("app_screen.json", "v", "tab('json')", "JSON", "The node's JSON", show=False),
         Key("app_screen.references", "u", "tab('references')", "Uses", "What it uses and what uses it", show=False),
         Key("app_screen.playground", "t", "try_tool", "Try", "Run the tool, or the tool of a widget or operation"),
@@ -66,52 +66,52 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
             dangerous=True, show=False),
         Key("app_screen.back", "backspace,left_square_bracket", "jump_back", "Jump back", "Undo a jump", show=False),
         Key("app_screen.deploy", "d", "open_deploy", "Deploy", "Check the app, and take it live", dangerous=True),
-        Key("app_screen.connect", "C", "open_connect", "Connect", "How AI clients are told of the app", show=False),
+        Key("app_screen.connect", "C", "open_connect", "Connect", "How to connect AI clients to the app", show=False),
         Key("app_screen.allow", "A", "allow_host", "Allow address", "Let the sandbox call the private address of the "
             "integration, or no longer", dangerous=True, show=False),
         Key("app_screen.refresh", "r", "read_again", "Refresh", "Read the app again"),
-        Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of what is chosen", show=False),
-        Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of what is chosen", show=False),
+        Key("app_screen.copy", "y", "copy_id", "Copy id", "Copy the id of the selected node", show=False),
+        Key("app_screen.copy_json", "Y", "copy_json", "Copy JSON", "Copy the JSON of the selected node", show=False),
         Key("app_screen.other", "tab", "other_pane", "Other side", "Between the tree and the details", show=False),
     ) + app_actions.BINDINGS  # fmt: skip
 
     outline: reactive[TreeModel | None] = reactive(None, init=False)
-    """The tree as far as it is known."""
+    """The tree, as far as it is loaded."""
 
     loading_app: reactive[bool] = reactive(False, init=False)
-    """Whether parts are still on their way."""
+    """Whether parts are still being loaded."""
 
-    wanted: reactive[str] = reactive("", init=False)
-    """What the filter field holds."""
+    filter_text: reactive[str] = reactive("", init=False)
+    """The text of the filter field."""
 
-    class Arrived(Message):
-        """A part of the app arrived; `turn` tells one reading from the next."""
+    class PartArrived(Message):
+        """A part of the app arrived; `load_number` is that of the load it belongs to."""
 
-        def __init__(self, turn: int, update: Update) -> None:
+        def __init__(self, load_number: int, update: Update) -> None:
             super().__init__()
-            self.turn = turn
+            self.load_number = load_number
             self.update = update
 
-    class Read(Message):
-        """Everything there is has arrived."""
+    class Loaded(Message):
+        """All parts have arrived."""
 
-        def __init__(self, turn: int) -> None:
+        def __init__(self, load_number: int) -> None:
             super().__init__()
-            self.turn = turn
+            self.load_number = load_number
 
     def __init__(self, app_id: str) -> None:
         super().__init__()
         self.app_id = app_id
         self.snapshot = Snapshot(app_id)
-        self._turn = 0
-        self._dirty = False
-        self._sound: bool | None = None
-        self._able: frozenset[str] = frozenset()
+        self._load_number = 0
+        self._needs_redraw = False
+        self._without_problems: bool | None = None
+        self._available: frozenset[str] = frozenset()
         self._jumps: list[ResourceKey] = []
-        self._read_at: datetime | None = None
-        self._seen: SchemaHistory | None = None
-        self.marked, self.barred = {}, {}
-        self.go_to_when_read: ResourceKey | None = None
+        self._loaded_at: datetime | None = None
+        self._schema_history: SchemaHistory | None = None
+        self.marked, self.forbidden = {}, {}
+        self.reveal_when_loaded: ResourceKey | None = None
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="app"):
@@ -123,8 +123,8 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.watch(self.app, "status", self._note)
-        self._opened_for = self._speaks_for()
+        self.watch(self.app, "status", self._update_note)
+        self._opened_by = self._session_key()
         self.outline = TreeModel(self.snapshot)
         self.tree_view.focus()
         self.action_refresh()
@@ -136,7 +136,7 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
 
     @property
     def detail(self) -> DetailPane:
-        """The details of the chosen node."""
+        """The details of the selected node."""
         return self.query_one("#detail", DetailPane)
 
     @property
@@ -145,9 +145,9 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         return self.tree_view.node
 
     def session_changed(self) -> None:
-        """Signed in again as the same: read again. As someone else, or elsewhere: the app is not theirs, leave it."""
-        if self._speaks_for() == self._opened_for:
-            self.barred.clear()  # a new sign-in may allow more
+        """Read the app again if account and server are the same; else close, since the data is the old account's."""
+        if self._session_key() == self._opened_by:
+            self.forbidden.clear()  # a new sign-in may allow more
             self.action_refresh()
             return
         self.cancel_requests()
@@ -157,105 +157,107 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         if self.snapshot.added:
             self.action_refresh()
 
-    def _speaks_for(self) -> tuple[str, str | None] | None:
+    def _session_key(self) -> tuple[str, str | None] | None:
         session = self.drio.session
         return (session.base_url, session.account) if session else None
 
     # -- reading ----------------------------------------------------------------------------------
 
     def action_read_again(self) -> None:
-        """Read the app again for the person, who may be allowed more by now."""
-        self.barred.clear()
+        """Read the app again, and enable what drio had not allowed: the permissions may have changed."""
+        self.forbidden.clear()
         self.action_refresh()
 
     def action_refresh(self) -> None:
-        self._turn += 1
-        turn = self._turn
+        self._load_number += 1
+        load_number = self._load_number
         self.snapshot.begin()
         self.loading_app = True
 
         async def read(client: DrioClient) -> int:
-            if turn == 1:
-                document_of(client).ask()  # before a form wants it
-            await load_app(client, self.app_id, lambda update: self.post_message(self.Arrived(turn, update)))
-            return turn
+            if load_number == 1:
+                document_of(client).ask()  # so that it is there when a form needs it
+            await load_app(client, self.app_id, lambda update: self.post_message(self.PartArrived(load_number, update)))
+            return load_number
 
-        self.run_request(read, self.Read, group="app")
+        self.run_request(read, self.Loaded, group="app")
 
-    def on_app_screen_arrived(self, message: Arrived) -> None:
-        if message.turn != self._turn:
+    def on_app_screen_part_arrived(self, message: PartArrived) -> None:
+        if message.load_number != self._load_number:
             return
         self.snapshot.apply(message.update)
-        if not self._dirty:
-            self._dirty = True
-            self.set_timer(_BETWEEN, self._draw)
+        if not self._needs_redraw:
+            self._needs_redraw = True
+            self.set_timer(_REDRAW_SECONDS, self._redraw)
 
-    def on_app_screen_read(self, message: Read) -> None:
-        if message.turn == self._turn:
-            self._read_at = datetime.now()
+    def on_app_screen_loaded(self, message: Loaded) -> None:
+        if message.load_number == self._load_number:
+            self._loaded_at = datetime.now()
             self.loading_app = False
-            self._dirty = True
-            self._draw()
+            self._needs_redraw = True
+            self._redraw()
             self._remember_schemas()
-            if self.go_to_when_read is not None:
-                self.tree_view.reveal(self.go_to_when_read)
-                self.go_to_when_read = None
+            if self.reveal_when_loaded is not None:
+                self.tree_view.reveal(self.reveal_when_loaded)
+                self.reveal_when_loaded = None
 
     def _remember_schemas(self) -> None:
-        """Note what the operations look like now, for the day when a tool's binding no longer holds."""
-        if self._seen is None:
-            self._seen = SchemaHistory(self.backend.server, self.app_id)
-        # Not a worker of this screen: Esc has nothing to stop here.
-        self.drio.run_worker(self._remember(self._seen, schemas_in(self.snapshot)), name="schemas", group="schemas")
+        """Store the operations' schemas, to show what changed when a tool's binding becomes stale."""
+        if self._schema_history is None:
+            self._schema_history = SchemaHistory(self.backend.server, self.app_id)
+        # Not a worker of this screen, so that Esc does not stop it.
+        self.drio.run_worker(
+            self._store_schemas(self._schema_history, schemas_in(self.snapshot)), name="schemas", group="schemas"
+        )
 
-    async def _remember(self, seen: SchemaHistory, schemas: dict[tuple[str, str], Any]) -> None:
-        with contextlib.suppress(OSError):  # only a comparison will be missing
-            await asyncio.to_thread(seen.remember, schemas)
+    async def _store_schemas(self, history: SchemaHistory, schemas: dict[tuple[str, str], Any]) -> None:
+        with contextlib.suppress(OSError):  # then only that comparison is missing
+            await asyncio.to_thread(history.remember, schemas)
 
-    def say_marked(self) -> None:
+    def show_marked(self) -> None:
         """Show which resources are marked, and how many."""
-        self.tree_view.mark(self.marked)
-        self._note(self.drio.status)
+        self.tree_view.set_marked(self.marked)
+        self._update_note(self.drio.status)
 
-    def _draw(self) -> None:
-        if self._dirty and self.is_mounted:
-            self._dirty = False
+    def _redraw(self) -> None:
+        if self._needs_redraw and self.is_mounted:
+            self._needs_redraw = False
             self.outline = TreeModel(self.snapshot)
 
-    # -- showing ----------------------------------------------------------------------------------
+    # -- display ----------------------------------------------------------------------------------
 
     def watch_outline(self, outline: TreeModel | None) -> None:
         if outline is not None:
             self.tree_view.show(outline)
-        self._note(self.drio.status)
-        sound = outline is None or not outline.problems
-        if sound != self._sound:  # the footer is costly to draw
-            self._sound = sound
+        self._update_note(self.drio.status)
+        without_problems = outline is None or not outline.problems
+        if without_problems != self._without_problems:  # the footer is costly to draw
+            self._without_problems = without_problems
             self.refresh_bindings()
 
     def watch_loading_app(self) -> None:
-        self._note(self.drio.status)
+        self._update_note(self.drio.status)
 
-    def watch_wanted(self) -> None:
-        self.tree_view.filter(self.wanted)
-        self._note(self.drio.status)
+    def watch_filter_text(self) -> None:
+        self.tree_view.filter(self.filter_text)
+        self._update_note(self.drio.status)
 
     @on(ConfigTree.Moved)
     def _show_node(self) -> None:
         node, outline = self.chosen, self.outline
         if node is not None and outline is not None:
             self.detail.show(node, outline)
-        able = self.what_can_be_done()
-        if able != self._able:  # what cannot be done does not answer to a click on its key
-            self._able = able
+        available = self.available_actions()
+        if available != self._available:  # the footer must not offer an unavailable action to a click
+            self._available = available
             self.refresh_bindings()
 
-    def _note(self, status: Status) -> None:
-        """One line under the tree: hits of the filter, problems, whether this is still what drio has."""
+    def _update_note(self, status: Status) -> None:
+        """Update the line below the tree: hits of the filter, problems, whether the tree is up to date."""
         if self.outline is None:
             return
         parts: list[tuple[str, str]] = []
-        if self.wanted:
+        if self.filter_text:
             hits = len(self.tree_view.hits)
             parts.append((count_of(hits, "hit"), "$foreground-muted" if hits else "$text-warning"))
         if self.marked:
@@ -265,8 +267,8 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         if self.loading_app:
             parts.append(("◌ reading…", "$text-warning"))
         elif status.phase in UNREACHABLE or any(part.failures for part in self.snapshot.parts.values()):
-            at = f" at {self._read_at:%H:%M}" if self._read_at else ""
-            parts.append((f"▲ not fresh: as it was{at}" if len(self.snapshot) else "▲ not read", "$text-warning"))
+            at = f", last loaded at {self._loaded_at:%H:%M}" if self._loaded_at else ""
+            parts.append((f"▲ stale{at}" if len(self.snapshot) else "▲ not read", "$text-warning"))
         if errors:
             parts.append((f"✗ {count_of(errors, 'error')}", "$text-error"))
         if warnings:
@@ -276,24 +278,24 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         line = Content("  ").join([Content.styled(text, style) for text, style in parts])
         self.query_one("#note", Static).update(line, layout=False)
 
-    # -- acting -----------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
         match action:
-            case "hit" if not self.wanted:
+            case "next_hit" if not self.filter_text:
                 return "There is no filter: press / to set one."
             case "problems" if self.outline is not None and not self.outline.problems:
                 return "No problem was found in this app."
-            case "try_tool" if self._tool_meant() is None:
+            case "try_tool" if self._runnable_tool() is None:
                 return "Choose a tool first, or a widget or an operation that belongs to one."
             case "jump_back" if not self._jumps:
                 return "There was no jump to go back from."
             case "allow_host":
-                return why_not_allowed(self.backend.client, self._resource()) or None
-        return self.why_not_changed(action)
+                return why_not_allowed(self.backend.client, self._selected_resource()) or None
+        return self.change_disabled_reason(action)
 
     def action_allow_host(self) -> None:
-        client, integration = self.backend.client, self._resource()
+        client, integration = self.backend.client, self._selected_resource()
         if client is not None and integration is not None:
             work = change_allowed(self.drio, client, integration.text("baseUrl"))
             self.run_worker(work, name="allow", group="ask", exclusive=True)
@@ -304,14 +306,14 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
-        self.wanted = event.value
+        self.filter_text = event.value
 
     @on(FilterInput.Leave)
-    def _to_tree(self) -> None:
+    def _leave_filter(self) -> None:
         self.tree_view.focus()
 
-    def action_hit(self, step: int) -> None:
-        self.tree_view.step_hit(step)
+    def action_next_hit(self, step: int) -> None:
+        self.tree_view.go_to_hit(step)
 
     def action_tab(self, name: str) -> None:
         self.add_class("-detail")
@@ -327,34 +329,34 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
 
     @on(ConfigTree.Entered)
     def _entered(self, event: ConfigTree.Entered) -> None:
-        if event.target is not None and self._jump(event.target):
+        if event.target is not None and self._jump_to(event.target):
             return
         self.action_other_pane()
 
     @on(DetailPane.Jump)
-    def _followed(self, event: DetailPane.Jump) -> None:
-        self._jump(event.key)
+    def _reference_followed(self, event: DetailPane.Jump) -> None:
+        self._jump_to(event.key)
 
-    def _jump(self, key: ResourceKey) -> bool:
-        """Go to a resource and remember from where; whether there is such a thing in the tree."""
-        here = self.chosen
+    def _jump_to(self, key: ResourceKey) -> bool:
+        """Go to a resource and remember the current node; return whether the tree has that resource."""
+        current = self.chosen
         if self.outline is None or key not in self.outline.by_key:
             self.notify("What it refers to is not there.", severity="warning", markup=False)
             return False
-        if here is not None:
-            self._jumps = [*self._jumps[-99:], here.key]
+        if current is not None:
+            self._jumps = [*self._jumps[-99:], current.key]
         self.tree_view.reveal(key)
         self._clear_filter_if_left()
         self.refresh_bindings()
         return True
 
     def _clear_filter_if_left(self) -> None:
-        """A jump out of what the filter shows ends the filter."""
+        """Clear the filter after a jump to a node that it hides."""
         field = self.query_one("#filter", FilterInput)
-        if self.wanted and not self.tree_view.filtered:
+        if self.filter_text and not self.tree_view.filtered:
             with self.prevent(Input.Changed):
                 field.value = ""
-            self.wanted = ""
+            self.filter_text = ""
 
     def action_jump_back(self) -> None:
         while self._jumps:
@@ -363,13 +365,13 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
         self._clear_filter_if_left()
         self.refresh_bindings()
 
-    def _tool_meant(self) -> str | None:
-        """The id of the tool that is chosen, or that the chosen widget or operation belongs to."""
+    def _runnable_tool(self) -> str | None:
+        """Return the id of the selected tool, or of the tool of the selected widget or operation."""
         node = self.chosen
         return tool_of(self.snapshot, *node.about) if node is not None and node.about and len(node.about) == 2 else None
 
     def action_try_tool(self) -> None:
-        tool = self._tool_meant()
+        tool = self._runnable_tool()
         if tool is not None:
             self.drio.open_tool(self.app_id, tool)
 
@@ -385,38 +387,38 @@ class AppScreen(app_actions.Editing, DrioScreen[None]):
 
     def _go_to_problem(self, key: ResourceKey | None) -> None:
         if key is not None:
-            here = self.chosen
-            if here is not None:
-                self._jumps = [*self._jumps[-99:], here.key]
+            current = self.chosen
+            if current is not None:
+                self._jumps = [*self._jumps[-99:], current.key]
             self.tree_view.reveal(key)
             self._clear_filter_if_left()
             self.tree_view.focus()
             self.refresh_bindings()
 
     def action_back(self) -> None:
-        """Out of the details, out of the filter, stop changing, stop reading, then out of the app."""
+        """Leave the details, else clear the filter, else stop a change, else stop loading, else close the app."""
         if not self.tree_view.has_focus:
             self.remove_class("-detail")
             self.tree_view.focus()
-        elif self.wanted:
+        elif self.filter_text:
             self.query_one("#filter", FilterInput).value = ""
-        elif self.stop_changing():
-            return  # what came of it is told when it is known
+        elif self.stop_change():
+            return  # the outcome is shown once it is known
         elif self.cancel_requests():
             stopped = DrioError("You stopped the reading.", title="Not read")
             for kind, part in self.snapshot.parts.items():
                 if part.state == "waiting":
                     self.snapshot.apply(Failed(kind, stopped))
-            self.on_app_screen_read(self.Read(self._turn))
+            self.on_app_screen_loaded(self.Loaded(self._load_number))
         else:
             self.drio.back()
 
     def action_import_operations(self) -> None:
-        def imported(anything: bool | None) -> None:
-            if anything:
+        def dialog_closed(changed: bool | None) -> None:
+            if changed:
                 self.action_refresh()
 
-        self.app.push_screen(ImportScreen(self.app_id, self.snapshot), imported)
+        self.app.push_screen(ImportScreen(self.app_id, self.snapshot), dialog_closed)
 
     def action_copy_id(self) -> None:
         node = self.chosen

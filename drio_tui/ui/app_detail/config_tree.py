@@ -1,7 +1,7 @@
-"""The tree of an app: a flat list of the visible nodes, drawn a screenful at a time.
+"""The tree of an app: a flat list of the visible nodes, of which only the lines on the screen are drawn.
 
-Only what is on the screen is drawn, so that thousands of nodes cost no more than dozens: opening a node
-or typing in the filter makes a new list of visible nodes (`TreeModel.rows`) and repaints.
+Thousands of nodes therefore cost no more than dozens. Opening a node or typing in the filter makes a new list of
+visible nodes (`TreeModel.rows`) and repaints.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ SYMBOLS = {
     "pending": "",
     "group": "",
 }
-"""What stands before a node, by kind."""
+"""The symbol before a node, by kind."""
 
 _SKELETONS = ("▒▒▒▒▒▒▒▒▒▒▒▒▒▒", "▒▒▒▒▒▒▒▒▒▒", "▒▒▒▒▒▒▒▒▒▒▒▒")
 _INDENT = 2
 _STRIPS_MAX = 2000
-"""Drawn lines that are kept: some dozens of screens."""
+"""Maximum number of cached lines: some dozens of screens."""
 
 
 class ConfigTree(ScrollView, can_focus=True):
-    """Shows an `TreeModel`; the cursor, what is open and the filter survive a new outline by the nodes' keys."""
+    """Shows a `TreeModel`. Cursor, open nodes and filter are kept by key when a new model is shown."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "config-tree--cursor",
@@ -65,7 +65,7 @@ class ConfigTree(ScrollView, can_focus=True):
         background: $background;
         color: $foreground;
         overflow-x: hidden;
-        overflow-y: scroll;  /* a bar that comes and goes would lay the whole screen out anew */
+        overflow-y: scroll;  /* a scrollbar that comes and goes would cause a new layout of the screen */
         scrollbar-size-vertical: 1;
         & > .config-tree--cursor { color: $block-cursor-foreground; background: $block-cursor-background; }
         & > .config-tree--cursor-blurred {
@@ -93,13 +93,13 @@ class ConfigTree(ScrollView, can_focus=True):
     )  # fmt: skip
 
     cursor: reactive[int] = reactive(0)
-    """The index of the chosen line."""
+    """The index of the selected line."""
 
     hover: reactive[int] = reactive(-1)
     """The index of the line under the mouse."""
 
     class Moved(Message):
-        """Another node is chosen."""
+        """Another node was selected."""
 
         def __init__(self, tree: ConfigTree, key: Key) -> None:
             super().__init__()
@@ -111,7 +111,7 @@ class ConfigTree(ScrollView, can_focus=True):
             return self.tree
 
     class Entered(Message):
-        """Enter, or a second click, on a node that cannot be opened; `target` is where it leads, if anywhere."""
+        """Enter, or a double click, on a node that cannot be opened; `target` is the resource it links to, if any."""
 
         def __init__(self, tree: ConfigTree, key: Key, target: Key | None) -> None:
             super().__init__()
@@ -132,67 +132,67 @@ class ConfigTree(ScrollView, can_focus=True):
         self.hits: list[Key] = []
         self._hit_set: set[Key] = set()
         self._query = ""
-        self._words: re.Pattern[str] | None = None
-        self._kept: set[Key] | None = None
-        self._wanted: Key | None = None
+        self._query_pattern: re.Pattern[str] | None = None
+        self._visible_keys: set[Key] | None = None
+        self._cursor_key: Key | None = None
         self._strips: dict[tuple[Key, str, bool, str], Strip] = {}
-        self._paints: dict[tuple[str, str], RichStyle] = {}
+        self._rich_styles: dict[tuple[str, str], RichStyle] = {}
 
-    # -- what is shown ----------------------------------------------------------------------------
+    # -- content ----------------------------------------------------------------------------------
 
     @property
     def filtered(self) -> bool:
         """Whether a filter hides nodes now."""
-        return self._kept is not None
+        return self._visible_keys is not None
 
     @property
     def node(self) -> TreeNode | None:
-        """The chosen node."""
+        """The selected node."""
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
     def show(self, outline: TreeModel) -> None:
-        """Show another outline; what was open stays open, the cursor on its node or the nearest above."""
+        """Show another model. Open nodes stay open; the cursor stays on its node or moves to the nearest ancestor."""
         if self.outline is None:
             self.opened = outline.default_open()
         old = self.outline
         self.outline = outline
         self._strips.clear()
-        if self._wanted is not None and old is not None and self._wanted not in outline.by_key:
-            gone = old.by_key.get(self._wanted)
-            above = (node.key for node in gone.ancestors()) if gone else ()
-            self._wanted = next((key for key in above if key in outline.by_key), None)
-        self._find()
-        self._relist()
+        if self._cursor_key is not None and old is not None and self._cursor_key not in outline.by_key:
+            removed = old.by_key.get(self._cursor_key)
+            above = (node.key for node in removed.ancestors()) if removed else ()
+            self._cursor_key = next((key for key in above if key in outline.by_key), None)
+        self._update_hits()
+        self._update_rows()
 
     def filter(self, query: str) -> None:
-        """Show only nodes that contain every word, and their ancestors; an empty query shows all again."""
-        narrower = self._words is not None and query.startswith(self._query)
+        """Show only nodes that contain every word of the query, and their ancestors; an empty query shows all."""
+        narrowed = self._query_pattern is not None and query.startswith(self._query)
         self._query = query
         words = [re.escape(word) for word in query.split()]
-        self._words = re.compile("|".join(words), re.IGNORECASE) if words else None
-        self._find(narrower)
-        if self.hits and self._wanted not in self._hit_set:
-            self._wanted = self.hits[0]
-        if not words and self.outline is not None and self._wanted in self.outline.by_key:
-            # What was found stays chosen, also where it stands in a branch that is closed.
-            self.opened.update(above.key for above in self.outline.by_key[self._wanted].ancestors())
-        self._relist()
+        self._query_pattern = re.compile("|".join(words), re.IGNORECASE) if words else None
+        self._update_hits(narrowed)
+        if self.hits and self._cursor_key not in self._hit_set:
+            self._cursor_key = self.hits[0]
+        if not words and self.outline is not None and self._cursor_key in self.outline.by_key:
+            # The selected hit stays selected, also in a branch that is closed.
+            self.opened.update(above.key for above in self.outline.by_key[self._cursor_key].ancestors())
+        self._update_rows()
 
     def reveal(self, key: Key) -> bool:
-        """Move the cursor to a node, opening what hides it; whether there is such a node."""
+        """Move the cursor to a node, opening its ancestors; return whether there is such a node."""
         node = self.outline.node_for(key) if self.outline else None
         if node is None:
             return False
         self.opened.update(above.key for above in node.ancestors())
-        if self._kept is not None and node.key not in self._kept:
-            self._query, self._words = "", None
-            self._find()
-        self._wanted = node.key
-        self._relist()
+        if self._visible_keys is not None and node.key not in self._visible_keys:
+            self._query, self._query_pattern = "", None
+            self._update_hits()
+        self._cursor_key = node.key
+        self._update_rows()
         return True
 
-    def mark(self, keys: Iterable[Key]) -> None:
-        """Draw a mark at the resources of these keys."""
+    def set_marked(self, keys: Iterable[Key]) -> None:
+        """Show a mark at the resources with these keys."""
         self.marked = frozenset(keys)
         self._strips.clear()
         self.refresh()
@@ -200,35 +200,35 @@ class ConfigTree(ScrollView, can_focus=True):
     def _is_marked(self, node: TreeNode) -> bool:
         return node.about is not None and node.about in self.marked and node.kind == node.about[0]
 
-    def step_hit(self, step: int) -> None:
-        """The next (1) or previous (-1) hit of the filter."""
+    def go_to_hit(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) hit of the filter."""
         if not self.hits:
             return
-        here = self.node.key if self.node else None
-        if here in self._hit_set and here is not None:
-            at = self.hits.index(here) + step
-        else:  # from a node that is no hit: the nearest one in that direction
+        current = self.node.key if self.node else None
+        if current in self._hit_set and current is not None:
+            at = self.hits.index(current) + step
+        else:  # from a node that is not a hit, go to the nearest hit in that direction
             order = [node.key for node in self.rows]
             below = [key for key in order[self.cursor + 1 :] if key in self._hit_set]
             above = [key for key in order[: self.cursor] if key in self._hit_set]
-            found = (below or above)[:1] if step > 0 else (above or below)[-1:]
-            at = self.hits.index(found[0]) if found else 0
+            nearest = (below or above)[:1] if step > 0 else (above or below)[-1:]
+            at = self.hits.index(nearest[0]) if nearest else 0
         self.reveal(self.hits[at % len(self.hits)])
 
-    def _find(self, narrower: bool = False) -> None:
+    def _update_hits(self, narrowed: bool = False) -> None:
         outline = self.outline
-        among = self.hits if narrower else None
-        self.hits = outline.matches(self._query, among) if outline and self._words else []
+        candidates = self.hits if narrowed else None
+        self.hits = outline.matches(self._query, candidates) if outline and self._query_pattern else []
         self._hit_set = set(self.hits)
-        self._kept = outline.keep(self.hits) if outline and self._words else None
+        self._visible_keys = outline.keep(self.hits) if outline and self._query_pattern else None
 
-    def _relist(self) -> None:
+    def _update_rows(self) -> None:
         if self.outline is None:
             return
         above = self.cursor - self.scroll_offset.y
-        self.rows = self.outline.rows(self.opened, self._kept)
+        self.rows = self.outline.rows(self.opened, self._visible_keys)
         set_virtual_size(self, Size(self.scrollable_content_region.width, len(self.rows)))
-        index = next((at for at, node in enumerate(self.rows) if node.key == self._wanted), None)
+        index = next((at for at, node in enumerate(self.rows) if node.key == self._cursor_key), None)
         if index is None:
             index = max(0, min(self.cursor, len(self.rows) - 1))
         height = self.scrollable_content_region.height
@@ -236,18 +236,18 @@ class ConfigTree(ScrollView, can_focus=True):
         if index != self.cursor and not top <= index < top + height:
             self.scroll_to(y=max(0, index - min(max(above, 0), height // 2)), animate=False, immediate=True)
         self.set_reactive(ConfigTree.cursor, index)
-        self._into_view()
-        self._chosen()
+        self._scroll_to_cursor()
+        self._post_moved()
         self.refresh()
 
-    def _chosen(self) -> None:
+    def _post_moved(self) -> None:
         node = self.node
-        if node is not None and node.key != self._wanted:
-            self._wanted = node.key
+        if node is not None and node.key != self._cursor_key:
+            self._cursor_key = node.key
         if node is not None:
             self.post_message(self.Moved(self, node.key))
 
-    def _into_view(self) -> None:
+    def _scroll_to_cursor(self) -> None:
         height = self.scrollable_content_region.height
         top = self.scroll_offset.y
         if self.cursor < top:
@@ -259,28 +259,28 @@ class ConfigTree(ScrollView, can_focus=True):
         return max(0, min(cursor, len(self.rows) - 1))
 
     def watch_cursor(self, old: int, new: int) -> None:
-        self._into_view()
-        self._chosen()
+        self._scroll_to_cursor()
+        self._post_moved()
         self._repaint(old, new)
 
     def watch_hover(self, old: int, new: int) -> None:
         self._repaint(old, new)
 
     def _repaint(self, *indexes: int) -> None:
-        """Only these lines changed."""
+        """Refresh only these lines."""
         for index in indexes:
             if index >= 0:
                 self.refresh_line(index)
 
     def notify_style_update(self) -> None:
-        """The theme changed, or the focus came or went."""
+        """Drop the cached lines: the theme or the focus changed."""
         self._strips.clear()
-        self._paints.clear()
+        self._rich_styles.clear()
         super().notify_style_update()
 
     def on_resize(self, event: events.Resize) -> None:
         set_virtual_size(self, Size(self.scrollable_content_region.width, len(self.rows)))
-        self._into_view()
+        self._scroll_to_cursor()
 
     # -- drawing ----------------------------------------------------------------------------------
 
@@ -295,78 +295,80 @@ class ConfigTree(ScrollView, can_focus=True):
         elif index == self.hover:
             name = "config-tree--hover"
         node = self.rows[index]
-        lit = self._query if node.key in self._hit_set else ""
-        look = (node.key, name, self._is_open(node), lit)
-        strip = self._strips.get(look)
+        query = self._query if node.key in self._hit_set else ""
+        cache_key = (node.key, name, self._is_open(node), query)
+        strip = self._strips.get(cache_key)
         if strip is None or strip.cell_length != width or node.kind == "pending":
             if len(self._strips) > _STRIPS_MAX:
                 self._strips.clear()
-            paint = self._painter(name)
+            style_of = self._style_lookup(name)
             parts = self.line_of(node, index, width)
-            strip = Strip([Segment(text, paint(style)) for text, style in parts]).adjust_cell_length(width, paint(""))
-            self._strips[look] = strip
+            strip = Strip([Segment(text, style_of(style)) for text, style in parts]).adjust_cell_length(
+                width, style_of("")
+            )
+            self._strips[cache_key] = strip
         return strip
 
-    def _painter(self, name: str) -> Callable[[str], RichStyle]:
-        """A maker of terminal styles from theme colours, on the ground of a component class (or none)."""
+    def _style_lookup(self, name: str) -> Callable[[str], RichStyle]:
+        """Return a function that resolves a style with theme colours, on top of a component class if `name` is one."""
         base = self.get_visual_style(name) if name else self.visual_style
 
-        def paint(style: str) -> RichStyle:
-            found = self._paints.get((name, style))
-            if found is None:
-                found = (base + self.app.stylesheet.parse_style(style)).rich_style if style else base.rich_style
-                self._paints[(name, style)] = found
-            return found
+        def style_of(style: str) -> RichStyle:
+            rich_style = self._rich_styles.get((name, style))
+            if rich_style is None:
+                rich_style = (base + self.app.stylesheet.parse_style(style)).rich_style if style else base.rich_style
+                self._rich_styles[(name, style)] = rich_style
+            return rich_style
 
-        return paint
+        return style_of
 
     def line_of(self, node: TreeNode, index: int, width: int) -> list[tuple[str, str]]:
-        """A node's line in `width` cells, as safe texts with their styles: what is named first is cut last."""
+        """Return a node's line of `width` cells as sanitized texts with styles. The title is shortened last."""
         indent = " " * (1 + _INDENT * min(node.depth, 12))
         if node.kind == "pending":
             return [(f"{indent}  {_SKELETONS[index % len(_SKELETONS)]}", "$foreground-muted")]
         arrow = "  " if not node.children else "▾ " if self._is_open(node) else "▸ "
         symbol = SYMBOLS.get(node.kind, "•")
         mark = ("●", "bold $text-accent") if self._is_marked(node) else (" ", "")
-        left = [
+        prefix = [
             (indent[:-1], ""),
             mark,
             (arrow, _QUIET),
             (f"{symbol} " if symbol else "", _SYMBOL_STYLES.get(node.kind, _QUIET)),
         ]
-        marks = [(f" {text}", style) for text, style in _marks(node)]
+        signs = [(f" {text}", style) for text, style in _problem_signs(node)]
         state = [(f" {_clip(node.badge, 16)[0]}", TONES[node.tone])] if node.badge else []
-        room = width - _cells(left) - _cells(marks) - 1
-        if room - _cells(state) >= 8:  # the name comes before the state word; the marks always stay
-            room -= _cells(state)
+        width_left = width - _cells(prefix) - _cells(signs) - 1
+        if width_left - _cells(state) >= 8:  # the state is dropped before the title gets short; the signs always stay
+            width_left -= _cells(state)
         else:
             state = []
-        title, taken = _clip(node.title or "(no name)", max(1, room))
-        middle = self._lit(node, title, _title_style(node))
-        if room - taken > 4 and node.note:
-            note, more = _clip(node.note, room - taken - 2)
-            middle += [("  ", ""), *self._lit(node, note, _QUIET)]
-            taken += more + 2
-        return [*left, *middle, (" " * max(0, room - taken), ""), *state, *marks, (" ", "")]
+        title, used = _clip(node.title or "(no name)", max(1, width_left))
+        middle = self._highlighted(node, title, _title_style(node))
+        if width_left - used > 4 and node.note:
+            note, note_cells = _clip(node.note, width_left - used - 2)
+            middle += [("  ", ""), *self._highlighted(node, note, _QUIET)]
+            used += note_cells + 2
+        return [*prefix, *middle, (" " * max(0, width_left - used), ""), *state, *signs, (" ", "")]
 
-    def _lit(self, node: TreeNode, text: str, style: str) -> list[tuple[str, str]]:
-        """The words of the filter marked in a hit."""
-        if self._words is None or node.key not in self._hit_set:
+    def _highlighted(self, node: TreeNode, text: str, style: str) -> list[tuple[str, str]]:
+        """Return a text with the words of the filter highlighted, if the node is a hit."""
+        if self._query_pattern is None or node.key not in self._hit_set:
             return [(text, style)]
         parts: list[tuple[str, str]] = []
         at = 0
-        for found in self._words.finditer(text):
-            start, end = found.span()
+        for match in self._query_pattern.finditer(text):
+            start, end = match.span()
             parts += [(text[at:start], style), (text[start:end], "bold underline $text-warning")]
             at = end
         return [*parts, (text[at:], style)]
 
     def _is_open(self, node: TreeNode) -> bool:
-        if self._kept is None:
+        if self._visible_keys is None:
             return node.key in self.opened
-        return node.key in self.opened or any(child.key in self._kept for child in node.children)
+        return node.key in self.opened or any(child.key in self._visible_keys for child in node.children)
 
-    # -- acting -----------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------
 
     def action_cursor(self, step: int) -> None:
         self.cursor += step
@@ -415,21 +417,21 @@ class ConfigTree(ScrollView, can_focus=True):
     def action_open_all(self) -> None:
         if self.outline is not None:
             self.opened = {node.key for node in self.outline.walk() if node.children}
-            self._relist()
+            self._update_rows()
 
     def action_close_all(self) -> None:
         if self.outline is not None:
             self.opened = self.outline.default_open()
-            here = self.node
-            if here is not None:  # stay on the nearest node that is still visible
-                path = [here, *here.ancestors()]
+            current = self.node
+            if current is not None:  # stay on the nearest node that is still visible
+                path = [current, *current.ancestors()]
                 hidden = {key for node in path if node.key not in self.opened for key in _keys_below(node)}
-                self._wanted = next((node.key for node in path if node.key not in hidden), self._wanted)
-            self._relist()
+                self._cursor_key = next((node.key for node in path if node.key not in hidden), self._cursor_key)
+            self._update_rows()
 
     def _set_open(self, node: TreeNode, opened: bool) -> None:
         (self.opened.add if opened else self.opened.discard)(node.key)
-        self._relist()
+        self._update_rows()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         self.hover = event.y + self.scroll_offset.y
@@ -470,8 +472,8 @@ def _title_style(node: TreeNode) -> str:
     return "bold" if node.depth == 0 or node.kind == "group" else ""
 
 
-def _marks(node: TreeNode) -> list[tuple[str, str]]:
-    """Its own problems as signs; of those under it the number."""
+def _problem_signs(node: TreeNode) -> list[tuple[str, str]]:
+    """Return signs for the problems of a node, and the number of problems below it."""
     parts: list[tuple[str, str]] = []
     if node.errors:
         parts.append(("✗", "bold $text-error"))
@@ -484,13 +486,13 @@ def _marks(node: TreeNode) -> list[tuple[str, str]]:
     return parts
 
 
-def _clip(text: str, room: int) -> tuple[str, int]:
-    """`text` made safe, as one line of at most `room` cells; and the cells it takes."""
+def _clip(text: str, width: int) -> tuple[str, int]:
+    """Return `text` sanitized, as one line of at most `width` cells, and its width."""
     shown = visible(text)
     cells = cell_len(shown)
-    if cells <= room:
+    if cells <= width:
         return shown, cells
-    return set_cell_size(shown, room - 1) + "…", room
+    return set_cell_size(shown, width - 1) + "…", width
 
 
 def _cells(parts: list[tuple[str, str]]) -> int:
@@ -498,10 +500,10 @@ def _cells(parts: list[tuple[str, str]]) -> int:
 
 
 def _keys_below(node: TreeNode) -> set[Key]:
-    found: set[Key] = set()
+    keys: set[Key] = set()
     stack = list(node.children)
     while stack:
         below = stack.pop()
-        found.add(below.key)
+        keys.add(below.key)
         stack.extend(below.children)
-    return found
+    return keys

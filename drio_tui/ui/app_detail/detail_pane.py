@@ -1,4 +1,4 @@
-"""The details of the chosen node: Fields, JSON, References. A tab is filled when it is first looked at."""
+"""The details of the selected node in the tabs Fields, JSON and References. A tab is filled when it is first shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TABS = ("fields", "json", "references")
 
 
 class DetailPane(Vertical):
-    """Shows one node of an outline."""
+    """Shows one node of a tree model."""
 
     class Jump(Message):
         """A reference was followed."""
@@ -35,7 +35,7 @@ class DetailPane(Vertical):
         self._outline: TreeModel | None = None
         self._node: TreeNode | None = None
         self._stale = set(TABS)
-        self._same = False
+        self._same_node = False
 
     def compose(self) -> ComposeResult:
         with TabbedContent(initial="fields"):
@@ -49,23 +49,23 @@ class DetailPane(Vertical):
 
     @property
     def tabs(self) -> TabbedContent:
-        """The tabs."""
+        """The tabbed content."""
         return self.query_one(TabbedContent)
 
     def show(self, node: TreeNode, outline: TreeModel) -> None:
-        """Show a node. The same one again (after a refresh) keeps its place on the page."""
-        self._same = self._node is not None and self._node.key == node.key
+        """Show a node. If it is the same one as before (after a refresh), the scroll position is kept."""
+        self._same_node = self._node is not None and self._node.key == node.key
         self._node, self._outline = node, outline
         self._stale = set(TABS)
         self._fill()
 
     def open_tab(self, name: str) -> None:
-        """Bring a tab to the front and the focus into it."""
+        """Show a tab and focus it."""
         self.tabs.active = name
         self.focus_page()
 
     def focus_page(self) -> None:
-        """Put the focus into the open tab."""
+        """Focus the open tab."""
         pane = self.tabs.active_pane
         for widget in pane.query("*") if pane else ():
             if widget.focusable:
@@ -84,7 +84,7 @@ class DetailPane(Vertical):
             return
         self._stale.discard(name)
         if name == "fields":
-            self.query_one(Document).show(blocks_of(node, outline), keep_place=self._same)
+            self.query_one(Document).show(blocks_of(node, outline), keep_place=self._same_node)
         elif name == "json":
             self.query_one(JsonView).show(json_of(node, outline))
         else:
@@ -94,7 +94,7 @@ class DetailPane(Vertical):
             self.query_one("#no-references").display = count == 0
 
     @on(RowList.Opened)
-    def _follow(self, event: RowList.Opened) -> None:
+    def _reference_opened(self, event: RowList.Opened) -> None:
         event.stop()
         target = self.query_one(ReferenceList).target(event.key)
         if target is not None:
@@ -102,7 +102,7 @@ class DetailPane(Vertical):
 
 
 def json_of(node: TreeNode, outline: TreeModel) -> object:
-    """The JSON a node stands for: its own value, its resource's, or that of what is under it."""
+    """Return the JSON of a node: its value, its resource, or a list of that of its children."""
     if node.kind in ("binding", "chain", "action", "branding", "member"):
         return node.value
     if node.kind == "group":

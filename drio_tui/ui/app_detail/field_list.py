@@ -1,7 +1,7 @@
-"""What the Fields tab says about a node of the tree, as blocks of a document.
+"""The content of the Fields tab for a node of the tree, as blocks of a document.
 
-Members come in the API's order: plain ones first, each object as a group of its own, ids last. Members
-we know nothing of are shown like the others. Nothing is left out but what the JSON tab shows better.
+Properties are in the order of the API: plain ones first, then ids, then each object as a separate group. Unknown
+properties are shown like the others. Nothing is left out but what the JSON tab shows better.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from drio_tui.workspace.model.tree_model import TreeModel, TreeNode, tone_of
 
 _HEADING = "bold $text-primary"
 _LABEL = "$foreground-muted"
-_IDS = frozenset({"id", "appId", "publicMcpId", "key", "schemaHash", "schemaHashAtBindTime"})
-_WORDS = frozenset(
+_ID_PROPERTIES = frozenset({"id", "appId", "publicMcpId", "key", "schemaHash", "schemaHashAtBindTime"})
+_ENUM_PROPERTIES = frozenset(
     {"kind", "primitive", "displayMode", "visibility", "type", "trigger", "callMode", "borderRadius", "density"}
 )
 _LIST_MAX = 40
@@ -32,7 +32,7 @@ _CHILDREN_MAX = 500
 
 
 def blocks_of(node: TreeNode, outline: TreeModel) -> list[Block]:
-    """Everything worth reading about a node."""
+    """Return the blocks for a node: title, problems, properties or children."""
     return [*_title(node, outline), *_problems(node, outline), *_body(node, outline)]
 
 
@@ -60,13 +60,13 @@ def _kind_name(node: TreeNode) -> str:
 
 
 def _problems(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
-    found = outline.problems_of(node)
-    if found:
+    diagnostics = outline.problems_of(node)
+    if diagnostics:
         yield Gap()
-    for problem in found:
-        error = problem.severity == "error"
+    for diagnostic in diagnostics:
+        error = diagnostic.severity == "error"
         mark = Content.styled("✗" if error else "▲", "$text-error" if error else "$text-warning")
-        yield Paragraph(safe_line(problem.message, 2000, "$text-error" if error else "$text-warning"), mark)
+        yield Paragraph(safe_line(diagnostic.message, 2000, "$text-error" if error else "$text-warning"), mark)
 
 
 def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
@@ -80,28 +80,30 @@ def _body(node: TreeNode, outline: TreeModel) -> Iterator[Block]:
             yield Paragraph(Content.styled("Press r to read it again.", _LABEL))
         case "pending":
             yield Gap()
-            yield Paragraph(Content.styled("On its way…", _LABEL))
+            yield Paragraph(Content.styled("Loading…", _LABEL))
         case "branding":
             yield from _branding(node.value)
         case "binding":
             if node.value is None or resource is None:
                 yield from _not_bound()
             else:
-                yield from _members({"binding": node.value}, _references(resource, outline))
+                yield from _property_blocks({"binding": node.value}, _references(resource, outline))
         case "chain":
             yield from _children(node, "")
         case "action" | "member":
             value = node.value if isinstance(node.value, Mapping) else {node.title: node.value}
             yield Gap()
-            found = _references(resource, outline) if resource is not None else {}
-            place = f"actions[{node.key[-1]}]."
-            yield from _members(value, {path.removeprefix(place): shown for path, shown in found.items()})
+            references = _references(resource, outline) if resource is not None else {}
+            prefix = f"actions[{node.key[-1]}]."
+            yield from _property_blocks(
+                value, {path.removeprefix(prefix): content for path, content in references.items()}
+            )
         case _ if resource is None:
             yield Gap()
-            words = "It is referred to, but it is not there." if node.target else "On its way…"
+            text = "It is referred to, but it is not there." if node.target else "Loading…"
             if node.errors:
-                words = "Press r to read it again."
-            yield Paragraph(Content.styled(words, _LABEL))
+                text = "Press r to read it again."
+            yield Paragraph(Content.styled(text, _LABEL))
         case _:
             yield from _resource(resource, outline)
 
@@ -117,51 +119,51 @@ def _resource(resource: Resource, outline: TreeModel) -> Iterator[Block]:
         yield Paragraph(scalar(resource.raw))
         return
     yield Gap()
-    yield from _members(resource.raw, _references(resource, outline), top=True)
+    yield from _property_blocks(resource.raw, _references(resource, outline), top=True)
 
 
 def _references(resource: Resource, outline: TreeModel) -> dict[str, Content]:
-    """What is shown for a member that refers to something: its name, marked when it is not there."""
-    shown: dict[str, Content] = {}
+    """Return what is shown for each property that refers to a resource: its name, or a mark that it does not exist."""
+    contents: dict[str, Content] = {}
     for link in outline.links.uses(resource.key):
         target = outline.snapshot.resource(*link.target)
         symbol = SYMBOLS.get(link.target[0], "→")
         if target is None:
             tail = "  not there" if link.broken else ""
-            shown[link.path] = Content.assemble(
+            contents[link.path] = Content.assemble(
                 safe_line(link.target[1], 200, "$text-error" if link.broken else ""), (tail, "$text-error")
             )
         else:
-            shown[link.path] = Content.assemble(
+            contents[link.path] = Content.assemble(
                 (f"{symbol} ", "$text-accent"), safe_line(target.name, 200), "  ", safe_line(target.id, 60, _LABEL)
             )
-    return shown
+    return contents
 
 
-def _members(
+def _property_blocks(
     raw: Mapping[str, Any], references: Mapping[str, Content] | None = None, *, top: bool = False
 ) -> Iterator[Block]:
-    """The members of an object: plain ones, ids at the end, then objects and lists of objects as groups."""
+    """Yield the properties of an object: plain ones, ids after them, then objects and lists of objects as groups."""
     references = references or {}
     plain: list[tuple[str, Any]] = []
     ids: list[tuple[str, Any]] = []
     groups: list[tuple[str, Any]] = []
-    for member, value in raw.items():
-        if top and member in ("name", "description"):
+    for name, value in raw.items():
+        if top and name in ("name", "description"):
             continue
         if _is_group(value):
-            groups.append((member, value))
+            groups.append((name, value))
         else:
-            (ids if top and member in _IDS else plain).append((member, value))
+            (ids if top and name in _ID_PROPERTIES else plain).append((name, value))
     if not top or raw.get("name") is None or not isinstance(raw.get("name"), str):
-        plain = [(member, raw[member]) for member in ("name",) if top and member in raw] + plain
-    for member, value in (*plain, *ids):
-        label = label_of(member)
-        if member in references:  # shown by name
+        plain = [(name, raw[name]) for name in ("name",) if top and name in raw] + plain
+    for name, value in (*plain, *ids):
+        label = label_of(name)
+        if name in references:  # then the name is shown, not the id
             label = label.removesuffix(" ID")
-        yield Field(safe_line(label, 40, _LABEL), _value(member, value, member, references))
-    for member, value in groups:
-        yield from _group(member, value, references)
+        yield Field(safe_line(label, 40, _LABEL), _value(name, value, name, references))
+    for name, value in groups:
+        yield from _group_blocks(name, value, references)
 
 
 def _is_group(value: Any) -> bool:
@@ -170,33 +172,33 @@ def _is_group(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
 
 
-def _value(member: str, value: Any, path: str, references: Mapping[str, Content]) -> Content:
+def _value(name: str, value: Any, path: str, references: Mapping[str, Content]) -> Content:
     if path in references:
         return references[path]
     if isinstance(value, list):
         return _list(value, path, references)
     if isinstance(value, Mapping):
         return Content.styled("{}", _LABEL) if not value else safe_line(_compact(value), 400)
-    if isinstance(value, str) and value and (member == "status" or member in _WORDS):
-        return badge(value, tone_of(value)) if member == "status" else safe_line(value, 200, "$text-accent")
-    return scalar(value, member)
+    if isinstance(value, str) and value and (name == "status" or name in _ENUM_PROPERTIES):
+        return badge(value, tone_of(value)) if name == "status" else safe_line(value, 200, "$text-accent")
+    return scalar(value, name)
 
 
 def _list(values: list[Any], path: str, references: Mapping[str, Content]) -> Content:
     if not values:
         return Content.styled("none", f"{_LABEL} italic")
-    shown = [
+    contents = [
         references.get(f"{path}[{number}]")
         or (scalar(item) if not isinstance(item, list) else safe_line(_compact(item)))
         for number, item in enumerate(values[:_LIST_MAX])
     ]
     if len(values) > _LIST_MAX:
-        shown.append(Content.styled(f"… and {len(values) - _LIST_MAX} more", _LABEL))
-    return Content("\n").join(shown)
+        contents.append(Content.styled(f"… and {len(values) - _LIST_MAX} more", _LABEL))
+    return Content("\n").join(contents)
 
 
-def _group(path: str, value: Any, references: Mapping[str, Content], depth: int = 0) -> Iterator[Block]:
-    """An object, or a list of them, under a heading. Below the second level objects are shown in short."""
+def _group_blocks(path: str, value: Any, references: Mapping[str, Content], depth: int = 0) -> Iterator[Block]:
+    """Yield an object or a list of objects under a heading. Below the second level objects are shown as JSON."""
     name = path.rpartition(".")[2]
     yield Heading(safe_line(label_of(name), 60, _HEADING))
     if isinstance(value, list):
@@ -216,28 +218,28 @@ def _group(path: str, value: Any, references: Mapping[str, Content], depth: int 
         yield from _branding_fields(value)
         return
     inner: list[tuple[str, Any]] = []
-    for member, item in value.items():
+    for key, item in value.items():
         if _is_group(item) and depth < 2:
-            inner.append((member, item))
+            inner.append((key, item))
             continue
-        label = label_of(member) if name not in ("fieldMappings", "headers") else member
-        yield Field(safe_line(label, 40, _LABEL), _value(member, item, f"{path}.{member}", references))
-    for member, item in inner:
-        yield from _group(f"{path}.{member}", item, references, depth + 1)
+        label = label_of(key) if name not in ("fieldMappings", "headers") else key
+        yield Field(safe_line(label, 40, _LABEL), _value(key, item, f"{path}.{key}", references))
+    for key, item in inner:
+        yield from _group_blocks(f"{path}.{key}", item, references, depth + 1)
 
 
 def _summary(item: Any, path: str, references: Mapping[str, Content]) -> Content:
-    """An object of a list in a few words: `trigger row.select · type callTool · …`."""
+    """Return the properties of an object in a list, one per line: `trigger row.select`, `type callTool`, …"""
     if not isinstance(item, Mapping):
         return scalar(item)
     parts: list[Content] = []
-    for member, value in item.items():
+    for name, value in item.items():
         if value is None or value == "":
             continue
-        shown = references.get(f"{path}.{member}")
-        if shown is None:
-            shown = safe_line(value, 120) if isinstance(value, str) else safe_line(_compact(value), 120)
-        parts.append(Content.assemble(safe_line(label_of(member).lower(), 40, _LABEL), " ", shown))
+        content = references.get(f"{path}.{name}")
+        if content is None:
+            content = safe_line(value, 120) if isinstance(value, str) else safe_line(_compact(value), 120)
+        parts.append(Content.assemble(safe_line(label_of(name).lower(), 40, _LABEL), " ", content))
     return Content("\n").join(parts) if parts else Content.styled("{}", _LABEL)
 
 
@@ -245,12 +247,12 @@ def _children(node: TreeNode, empty: str) -> Iterator[Block]:
     yield Gap()
     for child in node.children[:_CHILDREN_MAX]:
         if child.kind == "pending":
-            yield Paragraph(Content.styled("On its way…", _LABEL))
+            yield Paragraph(Content.styled("Loading…", _LABEL))
             continue
         symbol = SYMBOLS.get(child.kind, "")
-        bad = "✗ " if child.errors or child.errors_below else "▲ " if child.warnings or child.warnings_below else ""
+        sign = "✗ " if child.errors or child.errors_below else "▲ " if child.warnings or child.warnings_below else ""
         note = Content.assemble(
-            (bad, "$text-error" if bad == "✗ " else "$text-warning"),
+            (sign, "$text-error" if sign == "✗ " else "$text-warning"),
             safe_line(child.note, 120, _LABEL),
             "  " if child.note and child.badge else "",
             safe_line(child.badge, 40, TONES[child.tone]),
@@ -265,23 +267,23 @@ def _children(node: TreeNode, empty: str) -> Iterator[Block]:
 def _branding(value: Any) -> Iterator[Block]:
     yield Gap()
     if not isinstance(value, Mapping):
-        yield Paragraph(Content.styled("The app has no branding: clients use their own looks.", _LABEL))
+        yield Paragraph(Content.styled("The app has no branding: clients use their own.", _LABEL))
         return
     yield from _branding_fields(value)
-    ground = value.get("backgroundColor")
-    for member in ("primaryColor", "accentColor"):
-        colour = value.get(member)
-        if contrast.is_colour(colour) and contrast.is_colour(ground):
-            words = f"{label_of(member)} on the background"
-            yield Field(safe_line(words, 40, _LABEL), safe_line(contrast.described(colour, ground)))
+    background = value.get("backgroundColor")
+    for name in ("primaryColor", "accentColor"):
+        colour = value.get(name)
+        if contrast.is_colour(colour) and contrast.is_colour(background):
+            text = f"{label_of(name)} on the background"
+            yield Field(safe_line(text, 40, _LABEL), safe_line(contrast.described(colour, background)))
 
 
 def _branding_fields(value: Mapping[str, Any]) -> Iterator[Block]:
-    for member, item in value.items():
-        shown = scalar(item, member)
-        if member.endswith("Color") and isinstance(item, str) and not contrast.is_colour(item):
-            shown = Content.assemble(swatch(item), " ", safe_line(item, 200), ("  no colour", "$text-warning"))
-        yield Field(safe_line(label_of(member), 40, _LABEL), shown)
+    for name, item in value.items():
+        content = scalar(item, name)
+        if name.endswith("Color") and isinstance(item, str) and not contrast.is_colour(item):
+            content = Content.assemble(swatch(item), " ", safe_line(item, 200), ("  not a colour", "$text-warning"))
+        yield Field(safe_line(label_of(name), 40, _LABEL), content)
 
 
 def _compact(value: Any) -> str:

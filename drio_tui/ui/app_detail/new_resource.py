@@ -1,4 +1,4 @@
-"""Where a new resource goes: its kind and its parent, from where the cursor is in the tree."""
+"""The kinds and parents offered for a new resource, depending on where the cursor is in the tree."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ _INSIDE = {"auth": "auth", "provider": "auth", "integration": "integration", "op
 
 
 def kinds_to_add(node: TreeNode | None) -> list[Choice[tuple[str, str]]]:
-    """What can be made here as `(kind, parent id)`: what the cursor suggests first, then the others."""
-    first: list[tuple[str, str]] = []
+    """Return the possible `(kind, parent id)` of a new resource: first those the cursor suggests, then the others."""
+    parents: dict[str, str] = {}
     path = [node, *node.ancestors()] if node is not None else []
-    for one in path:
-        if one.kind == "integration" and one.about:
-            first.append(("operation", one.about[1]))
+    for ancestor in path:
+        if ancestor.kind == "integration" and ancestor.about:
+            parents["operation"] = ancestor.about[1]
             break
-    kinds = [_INSIDE.get(one.kind, one.kind if one.kind in ("tool", "widget") else "") for one in path[:1]]
-    kinds += [_INSIDE.get(one.key[-1], one.key[-1]) for one in path if one.kind == "group"]
-    wanted = [kind for kind in kinds if kind in KINDS and kind not in ("app",)]
-    if wanted and wanted[0] == "operation":
-        wanted = wanted[1:]
-    parents = dict(first)
-    order = [*wanted, *parents, *(kind for kind in KINDS if kind != "app")]
+    kinds = [_INSIDE.get(first.kind, first.kind if first.kind in ("tool", "widget") else "") for first in path[:1]]
+    kinds += [_INSIDE.get(ancestor.key[-1], ancestor.key[-1]) for ancestor in path if ancestor.kind == "group"]
+    suggested = [kind for kind in kinds if kind in KINDS and kind not in ("app",)]
+    if suggested and suggested[0] == "operation":
+        suggested = suggested[1:]
+    order = [*suggested, *parents, *(kind for kind in KINDS if kind != "app")]
     return [
         Choice((kind, parents.get(kind, "")), f"{KINDS[kind].symbol} {KINDS[kind].title}")
         for kind in dict.fromkeys(order)

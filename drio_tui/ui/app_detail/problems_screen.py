@@ -1,4 +1,4 @@
-"""What is wrong with an app, as a list to jump from."""
+"""The dialog that lists the problems of an app; Enter goes to the node that has one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from drio_tui.workspace.model.tree_model import TreeModel, title_of
 
 
 class ProblemsScreen(Dialog[ResourceKey | None]):
-    """Ends with the node that was chosen, or None."""
+    """Lists errors and warnings; the result is the key of the node to go to, or None."""
 
     CSS_PATH = stylesheet("problems")
     BINDINGS = keymap.section(
@@ -42,31 +42,31 @@ class ProblemsScreen(Dialog[ResourceKey | None]):
             )
 
     def on_mount(self) -> None:
-        problems = self._outline.problems
-        errors = sum(problem.severity == "error" for problem in problems)
+        diagnostics = self._outline.problems
+        errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
         box = self.query_one("#problems")
-        box.border_title = f"{count_of(errors, 'error')}, {count_of(len(problems) - errors, 'warning')}"
+        box.border_title = f"{count_of(errors, 'error')}, {count_of(len(diagnostics) - errors, 'warning')}"
         rows = []
-        for number, problem in enumerate(problems):
-            error = problem.severity == "error"
-            sign = Content.styled("✗ " if error else "▲ ", "$text-error" if error else "$text-warning")
-            if problem.key[0] == "group":
-                where = problem.key[1]
+        for number, diagnostic in enumerate(diagnostics):
+            is_error = diagnostic.severity == "error"
+            sign = Content.styled("✗ " if is_error else "▲ ", "$text-error" if is_error else "$text-warning")
+            if diagnostic.key[0] == "group":
+                where = diagnostic.key[1]
             else:
-                where = title_of(self._outline.snapshot, problem.key)
+                where = title_of(self._outline.snapshot, diagnostic.key)
             rows.append(
-                Row(str(number), (Content.assemble(sign, safe_line(where, 120)), safe_line(problem.message, 400)))
+                Row(str(number), (Content.assemble(sign, safe_line(where, 120)), safe_line(diagnostic.message, 400)))
             )
         self.query_one(RowList).show(rows)
         self.set_focus(self.query_one(RowList))
 
     @on(RowList.Moved)
-    def _explain(self, event: RowList.Moved) -> None:
+    def _moved(self, event: RowList.Moved) -> None:
         text = self._outline.problems[int(event.key)].message if event.key else ""
         self.query_one("#message", Static).update(safe(text[:2000]))
 
     @on(RowList.Opened)
-    def _go(self, event: RowList.Opened) -> None:
+    def _opened(self, event: RowList.Opened) -> None:
         node = self._outline.node_of_problem(self._outline.problems[int(event.key)])
         self.dismiss(node.key if node else None)
 

@@ -1,4 +1,4 @@
-"""What a resource uses and what uses it, as a list to jump from."""
+"""The list of what a resource uses and what uses it; Enter on a row goes there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drio_tui.workspace.model.tree_model import TreeModel
 
 
 class ReferenceList(RowList):
-    """One row per reference: ↗ what it uses, ↙ what uses it; `target(row key)` is where it leads."""
+    """One row per reference: ↗ what it uses, ↙ what uses it; `target(row key)` returns the resource."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(
@@ -23,11 +23,11 @@ class ReferenceList(RowList):
         self._targets: dict[str, Key] = {}
 
     def target(self, row: str) -> Key | None:
-        """The resource a row leads to."""
+        """Return the key of the resource of a row."""
         return self._targets.get(row)
 
     def show_for(self, key: Key | None, outline: TreeModel) -> int:
-        """List the references of a resource; gives their number."""
+        """List the references of a resource; return their number."""
         self._targets = {}
         rows: list[Row] = []
         if key is not None:
@@ -38,15 +38,15 @@ class ReferenceList(RowList):
         self.show(rows)
         return len(rows)
 
-    def _row(self, name: str, link: Link, to: Key, words: str, outline: TreeModel) -> Row:
-        self._targets[name] = to
-        resource = outline.snapshot.at(to)
-        kind = KINDS[to[0]].title.lower() if to[0] in KINDS else to[0]
-        sign = "↗ " if name.startswith("out") else "↙ "
-        symbol = Content.assemble((sign, "$foreground-muted"), (f"{SYMBOLS.get(to[0], '•')} ", "$text-accent"))
+    def _row(self, row_key: str, link: Link, key: Key, label: str, outline: TreeModel) -> Row:
+        self._targets[row_key] = key
+        resource = outline.snapshot.at(key)
+        kind = KINDS[key[0]].title.lower() if key[0] in KINDS else key[0]
+        sign = "↗ " if row_key.startswith("out") else "↙ "
+        symbol = Content.assemble((sign, "$foreground-muted"), (f"{SYMBOLS.get(key[0], '•')} ", "$text-accent"))
         if resource is None:
             note = "  not there" if link.broken else ""
-            what = Content.assemble(symbol, safe_line(to[1], 200), (note, "$text-error"))
+            item = Content.assemble(symbol, safe_line(key[1], 200), (note, "$text-error"))
         else:
-            what = Content.assemble(symbol, safe_line(resource.name, 200), (f"  {kind}", "$foreground-muted"))
-        return Row(name, (what, Content(words), safe_line(link.path, 60, "$foreground-muted")))
+            item = Content.assemble(symbol, safe_line(resource.name, 200), (f"  {kind}", "$foreground-muted"))
+        return Row(row_key, (item, Content(label), safe_line(link.path, 60, "$foreground-muted")))

@@ -1,4 +1,4 @@
-"""Several steps under one question: what they are, a confirmation, a result for each, and a retry of the failed."""
+"""The dialog for a batch: its steps, a confirmation, the result of each step, and a retry of the failed ones."""
 
 from __future__ import annotations
 
@@ -31,23 +31,24 @@ if TYPE_CHECKING:
 
 
 class BatchDialog(Requests, Dialog[bool]):
-    """Gives whether anything was done. `steps` are the words of the tasks, `make` the tasks for a saver.
+    """Confirms and runs a batch; the result is whether it was started.
 
-    With `name` it has to be typed before the button works. `danger` marks a destructive batch. When a step fails
-    and others are left, the person says whether to go on.
+    `steps` describe the tasks of the batch, which `make` returns for a saver. `agree` is the label of the button
+    that starts it; with `name`, that has to be typed before the button is enabled. `danger` marks a destructive
+    batch. When a step fails and others are left, the user decides whether to go on.
     """
 
     CSS_PATH = stylesheet("editing")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "batch",
-        "Deleting, and many at once",
-        Key("batch.close", "escape", "close", "Close", "Close; what is under way is finished, nothing more is begun"),
+        "Deleting, and batches",
+        Key("batch.close", "escape", "close", "Close", "Close; the running step is finished, no other is started"),
         Key("batch.go_on", "g", "decide('continue')", "Go on", "After a failure: go on with the others", show=False),
         Key("batch.stop", "s", "decide('stop')", "Stop", "After a failure: leave the others alone", show=False),
     )
 
     class Progress(Message):
-        """One task ended."""
+        """A task finished."""
 
         def __init__(self, result: Result) -> None:
             super().__init__()
@@ -63,7 +64,7 @@ class BatchDialog(Requests, Dialog[bool]):
             self.answer = answer
 
     class Ended(Message):
-        """No task is left to be begun."""
+        """The run of the batch ended: all tasks are done, or it was stopped."""
 
     def __init__(
         self,
@@ -77,11 +78,11 @@ class BatchDialog(Requests, Dialog[bool]):
         danger: bool = True,
     ) -> None:
         super().__init__()
-        self._title, self._body, self._steps, self._make = title, body, list(steps), make
-        self._agree, self._called, self._danger = agree, name, danger
+        self._title, self._body, self._steps, self._make_batch = title, body, list(steps), make
+        self._agree, self._confirm_name, self._danger = agree, name, danger
         self.work: Batch | None = None
-        self._busy = False
-        self._answer: asyncio.Future[Choice] | None = None
+        self._batch_running = False
+        self._pending_answer: asyncio.Future[Choice] | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
@@ -90,8 +91,8 @@ class BatchDialog(Requests, Dialog[bool]):
                 yield Static(safe(self._body, multiline=True), id="body")
             yield RowList(Column("", 1), Column("Step", least=20), Column("Result", least=6))
             yield Static(id="about")
-            if self._called is not None:
-                yield Static(safe(f"Type {self._called} to go on:"), classes="-asked")
+            if self._confirm_name is not None:
+                yield Static(safe(f"Type {self._confirm_name} to go on:"), classes="-asked")
                 yield Input(id="typed", compact=True, select_on_focus=False)
             yield Static(id="failed")
             yield ButtonRow(Button("Stop", id="stop"), Button("Go on", id="continue", variant="warning"), id="choice")
@@ -101,27 +102,27 @@ class BatchDialog(Requests, Dialog[bool]):
                     self._agree,
                     id="go",
                     variant="error" if self._danger else "primary",
-                    disabled=self._called is not None,
+                    disabled=self._confirm_name is not None,
                 ),
                 id="answers",
             )
 
     def on_mount(self) -> None:
-        self._show()
-        self._ask("")
-        if self._called is not None:
+        self._fill()
+        self._show_question("")
+        if self._confirm_name is not None:
             self.set_focus(self.query_one("#typed"))
         else:
             self.focus_default()
 
-    def _ask(self, text: str) -> None:
-        """Show the question after a failure in place of the buttons; without text, the buttons again."""
+    def _show_question(self, text: str) -> None:
+        """Show the question after a failure in place of the buttons; with an empty `text`, show the buttons again."""
         self.query_one("#failed", Static).update(safe(text, "$text-warning"))
         for name in ("failed", "choice"):
             self.query_one(f"#{name}").display = bool(text)
         self.query_one("#answers").display = not text
 
-    def _show(self) -> None:
+    def _fill(self) -> None:
         rows = []
         results = self.work.results if self.work else [None] * len(self._steps)
         for number, (step, result) in enumerate(zip(self._steps, results, strict=True)):
@@ -130,29 +131,29 @@ class BatchDialog(Requests, Dialog[bool]):
                 if result is None
                 else Content.styled(*(("✓", "$text-success") if result.ok else ("✗", "$text-error")))
             )
-            said = "" if result is None else "done" if result.ok else result.problem
-            rows.append(Row(str(number), (mark, safe_line(step, 200), safe_line(said, 300))))
+            outcome = "" if result is None else "done" if result.ok else result.problem
+            rows.append(Row(str(number), (mark, safe_line(step, 200), safe_line(outcome, 300))))
         show_rows(self.query_one(RowList), rows)
-        self._explain(self.query_one(RowList).key)
+        self._show_result(self.query_one(RowList).key)
 
     @on(RowList.Moved)
     def _moved(self, event: RowList.Moved) -> None:
-        self._explain(event.key)
+        self._show_result(event.key)
 
-    def _explain(self, key: str | None) -> None:
-        """The whole of what a step's result says, where its column is too narrow for it."""
+    def _show_result(self, key: str | None) -> None:
+        """Show the full error of a step, for which its column is too narrow."""
         result = self.work.results[int(key)] if self.work and key else None
         about = self.query_one("#about", Static)
         about.display = bool(result and result.problem)
         about.update(safe(result.problem) if result else "")
 
     @on(Input.Changed, "#typed")
-    def _compare(self, event: Input.Changed) -> None:
-        self.query_one("#go", Button).disabled = event.value != self._called
+    def _enable_action(self, event: Input.Changed) -> None:
+        self.query_one("#go", Button).disabled = event.value != self._confirm_name
 
     @on(Input.Submitted, "#typed")
-    def _typed(self, event: Input.Submitted) -> None:
-        if event.value == self._called:
+    def _name_submitted(self, event: Input.Submitted) -> None:
+        if event.value == self._confirm_name:
             self.go()
 
     @on(Button.Pressed)
@@ -166,15 +167,15 @@ class BatchDialog(Requests, Dialog[bool]):
                 self.action_close()
 
     def go(self) -> None:
-        """Do what is not done yet."""
-        if self._busy:
+        """Run the tasks that are not done yet."""
+        if self._batch_running:
             return
-        self._busy = True
+        self._batch_running = True
         self.query_one("#go", Button).disabled = True
 
         async def run(client: DrioClient) -> BatchDialog.Ended:
             if self.work is None:
-                self.work = self._make(saver_of(self.backend, client))
+                self.work = self._make_batch(saver_of(self.backend, client))
             work = self.work
 
             async def ask(result: Result) -> Choice:
@@ -191,29 +192,31 @@ class BatchDialog(Requests, Dialog[bool]):
         self.run_request(run, lambda ended: ended, group="batch", once=True)
 
     def on_batch_dialog_progress(self, message: Progress) -> None:
-        self._show()
+        self._fill()
 
     def on_batch_dialog_failed(self, message: Failed) -> None:
-        self._answer = message.answer
+        self._pending_answer = message.answer
         others = "the other one" if message.left == 1 else f"the other {message.left}"
         result = message.result
-        self._ask(f"{one_line(result.task.about, 60)} failed: {one_line(result.problem, 120)} – Go on with {others}?")
+        self._show_question(
+            f"{one_line(result.task.about, 60)} failed: {one_line(result.problem, 120)} – Go on with {others}?"
+        )
         self.query_one("#stop").focus()
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        return "Nothing has failed." if action == "decide" and self._answer is None else None
+        return "Nothing has failed." if action == "decide" and self._pending_answer is None else None
 
     def action_decide(self, choice: Choice) -> None:
         """Answer the question after a failure."""
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(choice)
-        self._answer = None
-        self._ask("")
+        if self._pending_answer is not None and not self._pending_answer.done():
+            self._pending_answer.set_result(choice)
+        self._pending_answer = None
+        self._show_question("")
         self.query_one("#cancel").focus()
 
     def on_batch_dialog_ended(self, message: Ended) -> None:
-        self._busy = False
-        self._show()
+        self._batch_running = False
+        self._fill()
         if self.work is not None and self.work.done:
             self.notify(
                 f"{len(self._steps)} of {len(self._steps)} done. z takes it back.",

@@ -1,4 +1,4 @@
-"""Two people changed the same members: three values each, and a choice for every one."""
+"""The dialog for a conflict: base, theirs and mine of each property changed on both sides, and a choice for each."""
 
 from __future__ import annotations
 
@@ -25,46 +25,48 @@ from drio_tui.workspace.saving.merge import FieldConflict, Path
 _SIDES = {"theirs": "theirs", "mine": "mine", "both": "both together"}
 
 
-def why_not_both(conflict: FieldConflict) -> str:
-    """Why the two sides cannot be put together, as the end of a sentence."""
+def why_not_combined(conflict: FieldConflict) -> str:
+    """Return why the two sides cannot be combined, as the end of a sentence."""
     sides = (conflict.theirs, conflict.mine)
     if MISSING in sides or None in sides:
-        return "one side took it away"
+        return "one side removed it"
     if all(isinstance(side, list) for side in sides):
         return "both changed the same entries of the list"
     names = {str: "a text", bool: "a yes or no", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    what = [names.get(type(side), "a value") for side in sides]
-    if what[0] != what[1]:
-        return f"theirs is {what[0]}, mine is {what[1]}"
-    return f"{what[0]} has one value, and only lists have room for what both added"
+    theirs, mine = (names.get(type(side), "a value") for side in sides)
+    if theirs != mine:
+        return f"theirs is {theirs}, mine is {mine}"
+    return f"{theirs} is a single value, and only a list can hold what both added"
 
 
 class ConflictScreen(Dialog[dict[Path, Any] | None]):
-    """Gives the value decided on for each member, None when the person goes back to editing.
+    """Asks which value of each conflicting property to save.
 
-    Nothing is decided beforehand: saving is possible once every member has its choice.
+    The result is the chosen value by path, or None if the user went back to editing. Nothing is chosen in advance:
+    saving is possible once every property has a choice.
     """
 
     CSS_PATH = stylesheet("editing")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "conflict",
-        "Both changed it",
-        Key("conflict.theirs", "t,left", "take('theirs')", "Theirs", "Keep what the other one wrote"),
-        Key("conflict.mine", "m,right", "take('mine')", "Mine", "Write what you typed over it"),
-        Key("conflict.both", "b", "take('both')", "Both", "Put both together, where that can be done"),
+        "Conflict",
+        Key("conflict.theirs", "t,left", "take('theirs')", "Theirs", "Keep their value"),
+        Key("conflict.mine", "m,right", "take('mine')", "Mine", "Overwrite it with your value"),
+        Key("conflict.both", "b", "take('both')", "Both", "Combine both, where that is possible"),
         Key("conflict.save", "ctrl+s", "save", "Save", "Save with these choices"),
         Key("conflict.back", "escape", "back", "Back", "Back to editing; nothing is written"),
     )
 
     def __init__(self, name: str, conflicts: Sequence[FieldConflict], name_of: NameOf = no_names) -> None:
         super().__init__()
-        self._name_of = name_of
-        self._called, self._conflicts = name, list(conflicts)
+        self._name_of_id = name_of
+        self._resource_name, self._conflicts = name, list(conflicts)
         self.taken: dict[int, str] = {}
+        """The chosen side by the index of the conflict."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
-            box.border_title = safe_line(f"Someone else changed {self._called} too", 90)
+            box.border_title = safe_line(f"Someone else changed {self._resource_name} too", 90)
             yield RowList(Column("Field", least=16), Column("Taken", 15), Column("Why", least=12, rank=1))
             yield Static(id="about")
             yield ButtonRow(
@@ -76,66 +78,69 @@ class ConflictScreen(Dialog[dict[Path, Any] | None]):
             )
 
     def on_mount(self) -> None:
-        self._show()
+        self._fill()
         self.set_focus(self.query_one(RowList))
 
-    def _show(self) -> None:
+    def _fill(self) -> None:
         rows = []
-        for number, one in enumerate(self._conflicts):
-            choice = self.taken.get(number)
-            taken = (
-                Content.styled(f"✓ {_SIDES[choice]}", "$text-success")
-                if choice
+        for number, conflict in enumerate(self._conflicts):
+            side = self.taken.get(number)
+            choice = (
+                Content.styled(f"✓ {_SIDES[side]}", "$text-success")
+                if side
                 else Content.styled("? choose", "$text-warning")
             )
-            rows.append(Row(str(number), (safe_line(one.dotted, 60), taken, safe_line(one.reason, 200))))
+            rows.append(Row(str(number), (safe_line(conflict.dotted, 60), choice, safe_line(conflict.reason, 200))))
         show_rows(self.query_one(RowList), rows)
         self.query_one("#save", Button).disabled = len(self.taken) < len(self._conflicts)
-        self._explain(self._here())
+        self._show_versions(self._selected())
 
-    def _here(self) -> int | None:
+    def _selected(self) -> int | None:
         key = self.query_one(RowList).key
         return int(key) if key else None
 
     @on(RowList.Moved)
     def _moved(self, event: RowList.Moved) -> None:
-        self._explain(int(event.key) if event.key else None)
+        self._show_versions(int(event.key) if event.key else None)
 
-    def _explain(self, number: int | None) -> None:
+    def _show_versions(self, number: int | None) -> None:
         if number is None:
             return
-        one = self._conflicts[number]
-        self.query_one("#both", Button).disabled = one.both is MISSING
+        conflict = self._conflicts[number]
+        self.query_one("#both", Button).disabled = conflict.both is MISSING
         lines = [
-            safe_line(f"{word:7}{shown(one.path, value, self._name_of)}", 300, style)
-            for word, value, style in (
-                ("base", one.base, "$foreground-muted"),
-                ("theirs", one.theirs, "$text-warning"),
-                ("mine", one.mine, "$text-success"),
+            safe_line(f"{label:7}{shown(conflict.path, value, self._name_of_id)}", 300, style)
+            for label, value, style in (
+                ("base", conflict.base, "$foreground-muted"),
+                ("theirs", conflict.theirs, "$text-warning"),
+                ("mine", conflict.mine, "$text-success"),
             )
         ]
-        if one.both is MISSING:
-            lines.append(safe_line(f"both   not possible: {why_not_both(one)}", 300, "$foreground-muted"))
+        if conflict.both is MISSING:
+            lines.append(safe_line(f"both   not possible: {why_not_combined(conflict)}", 300, "$foreground-muted"))
         else:
-            lines.append(safe_line(f"both   {shown(one.path, one.both, self._name_of)}", 300, "$text-primary"))
+            combined = shown(conflict.path, conflict.both, self._name_of_id)
+            lines.append(safe_line(f"both   {combined}", 300, "$text-primary"))
         self.query_one("#about", Static).update(Content("\n").join(lines))
 
     def action_take(self, side: str) -> None:
-        number = self._here()
+        number = self._selected()
         if number is None:
             return
         if side == "both" and self._conflicts[number].both is MISSING:
-            why = why_not_both(self._conflicts[number])
-            self.notify(f"Not possible: {why}. Take theirs or mine.", severity="warning", markup=False)
+            reason = why_not_combined(self._conflicts[number])
+            self.notify(f"Not possible: {reason}. Take theirs or mine.", severity="warning", markup=False)
             return
         self.taken[number] = side
-        self._show()
+        self._fill()
 
     def action_save(self) -> None:
         if len(self.taken) < len(self._conflicts):
-            self.notify("Choose theirs or mine for every member first.", severity="warning", markup=False)
+            self.notify("Choose theirs or mine for every field first.", severity="warning", markup=False)
             return
-        self.dismiss({one.path: getattr(one, self.taken[number]) for number, one in enumerate(self._conflicts)})
+        self.dismiss(
+            {conflict.path: getattr(conflict, self.taken[number]) for number, conflict in enumerate(self._conflicts)}
+        )
 
     def action_back(self) -> None:
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""Making something new, from the tree or in the middle of editing something else that is to refer to it."""
+"""Creating a resource, from the tree or while editing another resource that is to refer to it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NEW = object()
 
 
 async def make_new(app: DrioContext, target: Target, snapshot: Snapshot) -> Resource | None:
-    """Let a person make the resource of `target`, over what is on the screen; None when they go back instead.
+    """Let the user create the resource of `target` in a screen over the current one; None if they go back.
 
-    Where its kind stands under another one and `target` does not say under which, that is chosen first, or
-    made as well. What was made is put into `snapshot`. To be called in a worker.
+    If its kind has a parent and `target` does not name one, the user chooses or creates the parent first. The new
+    resource is added to `snapshot`. To be called in a worker.
     """
-    from drio_tui.ui.editing.edit_screen import EditScreen  # it can make new resources itself
+    from drio_tui.ui.editing.edit_screen import EditScreen  # imported late: that module imports this one
 
     kind = KINDS[target.kind]
     if kind.parent is not None and not target.parent:
@@ -37,41 +37,44 @@ async def make_new(app: DrioContext, target: Target, snapshot: Snapshot) -> Reso
     await app.push_screen_wait(screen)
     if screen.saved is None:
         return None
-    (made,) = resources_of(kind.name, [screen.saved], partial(why_degraded, kind), under=target.parent)
-    snapshot.add(made)
-    return made
+    (created,) = resources_of(kind.name, [screen.saved], partial(why_degraded, kind), under=target.parent)
+    snapshot.add(created)
+    return created
 
 
 async def _choose_parent(app: DrioContext, target: Target, snapshot: Snapshot) -> str:
-    """The id of what the new resource is to stand under; empty when the person goes back."""
+    """Return the id of the parent for the new resource, empty if the user goes back."""
     kind = KINDS[target.kind]
     assert kind.parent is not None
-    above = KINDS[kind.parent[1]]
-    word = above.title.lower()
-    choices: list[Choice[Any]] = [*parents_of(kind.name, snapshot), Choice(_NEW, f"new {word}…", quiet=True, new=True)]
-    title = f"In which {word}?" if len(choices) > 1 else f"It needs an {word} first"
-    chosen = await app.push_screen_wait(ChooserScreen(title, choices))
+    parent_kind = KINDS[kind.parent[1]]
+    title = parent_kind.title.lower()
+    choices: list[Choice[Any]] = [
+        *parent_choices(kind.name, snapshot),
+        Choice(_NEW, f"new {title}…", quiet=True, new=True),
+    ]
+    heading = f"In which {title}?" if len(choices) > 1 else f"It needs an {title} first"
+    chosen = await app.push_screen_wait(ChooserScreen(heading, choices))
     if chosen is None:
         return ""
     if chosen.value is not _NEW:
         return str(chosen.value)
     begin = {"name": chosen.typed} if chosen.typed else {}
-    wanted = replace(target, kind=above.name, begin=begin, wanted_by=f"the {kind.title.lower()} to come")
-    made = await make_new(app, wanted, snapshot)
-    return made.id if made is not None else ""
+    parent_target = replace(target, kind=parent_kind.name, begin=begin, wanted_by=f"the new {kind.title.lower()}")
+    created = await make_new(app, parent_target, snapshot)
+    return created.id if created is not None else ""
 
 
-def begin_of(kind: str, asking: str, resource: Mapping[str, Any]) -> dict[str, Any]:
-    """What a new resource begins with, from the resource of kind `asking` that is to refer to it.
+def initial_values(kind: str, referrer: str, resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the initial properties of a new resource, for `resource` of kind `referrer` that is to refer to it.
 
-    A widget shows a tool: one that is made for a tool's `widgetId` shows that tool, once it is there.
+    A widget that is created for the `widgetId` of a tool shows that tool, if the tool exists already.
     """
     id = resource.get("id")
-    return {"toolId": id} if kind == "widget" and asking == "tool" and isinstance(id, str) and id else {}
+    return {"toolId": id} if kind == "widget" and referrer == "tool" and isinstance(id, str) and id else {}
 
 
-def parents_of(kind: str, snapshot: Snapshot) -> list[Choice[str]]:
-    """What a new resource of this kind can stand under, by name; empty where it needs nothing."""
+def parent_choices(kind: str, snapshot: Snapshot) -> list[Choice[str]]:
+    """Return the possible parents of a new resource of this kind; none if it needs no parent."""
     parent = KINDS[kind].parent
     if parent is None:
         return []

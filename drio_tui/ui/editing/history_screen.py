@@ -1,4 +1,4 @@
-"""Every change made in the program to an app, newest first, and taking a chosen one back."""
+"""The dialog that lists every change made to an app with this program, newest first, and undoes the selected one."""
 
 from __future__ import annotations
 
@@ -28,49 +28,49 @@ from drio_tui.workspace.saving.undo import Step, can_undo, notes, undo
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
-_WORDS = {"update": "changed", "create": "made", "delete": "deleted", "deploy": "deployed"}
+_VERBS = {"update": "changed", "create": "made", "delete": "deleted", "deploy": "deployed"}
 
 
-def what_of(entry: Entry) -> str:
-    """A change in a few words; not yet safe to show."""
-    members = ", ".join(entry.after or entry.before or {}) if entry.what == "update" else ""
-    return f"{_WORDS[entry.what]} {entry.kind} {entry.name}{': ' if members else ''}{members}"
+def entry_text(entry: Entry) -> str:
+    """Return a change as a short text, not sanitized."""
+    properties = ", ".join(entry.after or entry.before or {}) if entry.what == "update" else ""
+    return f"{_VERBS[entry.what]} {entry.kind} {entry.name}{': ' if properties else ''}{properties}"
 
 
 def told(steps: list[Step]) -> tuple[str, bool]:
-    """What came of an undo, in words, not yet safe to show; and whether what was tried is undone."""
-    tried = [step for step in steps if step.outcome is not None]
-    lines = [f"{'Undone' if step.ok else 'Not undone'}: {what_of(step.entry)}" for step in tried]
-    if not tried:
+    """Return the outcome of an undo as text, not sanitized; and whether everything that was attempted is undone."""
+    attempted = [step for step in steps if step.outcome is not None]
+    lines = [f"{'Undone' if step.ok else 'Not undone'}: {entry_text(step.entry)}" for step in attempted]
+    if not attempted:
         lines = ["There is nothing to undo."]
-    lines += [step.problem for step in tried if step.problem]
+    lines += [step.problem for step in attempted if step.problem]
     lines += [note for step in steps for note in step.notes]
-    lines += [f"Stays: {what_of(step.entry)}. {step.why_not}." for step in steps if step.outcome is None]
-    if any(not step.ok for step in tried):
+    lines += [f"Stays: {entry_text(step.entry)}. {step.why_not}." for step in steps if step.outcome is None]
+    if any(not step.ok for step in attempted):
         lines.append("H shows every change, and undoes another one.")
-    return "\n".join(dict.fromkeys(lines)), bool(tried) and all(step.ok for step in tried)
+    return "\n".join(dict.fromkeys(lines)), bool(attempted) and all(step.ok for step in attempted)
 
 
 class HistoryScreen(Requests, Dialog[bool]):
-    """Gives whether anything was undone."""
+    """Lists the changes of an app; the result is whether anything was undone."""
 
     CSS_PATH = stylesheet("editing")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "history",
         "History",
-        Key("history.undo", "z", "undo", "Undo", "Undo the chosen change, with what belongs to it"),
+        Key("history.undo", "z", "undo", "Undo", "Undo the selected change, with what belongs to it"),
         Key("history.close", "escape,q,H", "close", "Close", "Back to the app"),
     )
 
     class Read(Message):
-        """The history as it is now."""
+        """The history was read."""
 
         def __init__(self, history: History) -> None:
             super().__init__()
             self.history = history
 
     class Undone(Message):
-        """An undo ended."""
+        """An undo finished."""
 
         def __init__(self, steps: list[Step]) -> None:
             super().__init__()
@@ -80,7 +80,7 @@ class HistoryScreen(Requests, Dialog[bool]):
         super().__init__()
         self._app_id = app_id
         self._history = History()
-        self._any = False
+        self._anything_undone = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
@@ -111,28 +111,30 @@ class HistoryScreen(Requests, Dialog[bool]):
             if entry.state == "failed":
                 continue  # nothing was changed
             if self._history.undone(entry):
-                can = Content.styled("undone already", "$foreground-muted")
+                undo_state = Content.styled("undone already", "$foreground-muted")
             elif can_undo(self._history, entry) is None:
-                can = Content.styled("✓ can be undone", "$text-success")
-            else:  # why not is said below the list
-                can = Content.styled("✗ cannot be", "$foreground-muted")
-            rows.append(Row(entry.id, (Content(_when(entry.at)), safe_line(what_of(entry), 120), can)))
+                undo_state = Content.styled("✓ can be undone", "$text-success")
+            else:  # the reason is shown below the list
+                undo_state = Content.styled("✗ cannot be", "$foreground-muted")
+            rows.append(Row(entry.id, (Content(_when(entry.at)), safe_line(entry_text(entry), 120), undo_state)))
         show_rows(self.query_one(RowList), rows)
-        self._explain_key(self.query_one(RowList).key)
+        self._show_notes(self.query_one(RowList).key)
         if not rows:
             self.query_one("#about", Static).update("Nothing was changed with this program yet.")
 
     @on(RowList.Moved)
-    def _explain(self, event: RowList.Moved) -> None:
-        self._explain_key(event.key)
+    def _moved(self, event: RowList.Moved) -> None:
+        self._show_notes(event.key)
 
-    def _explain_key(self, key: str | None) -> None:
+    def _show_notes(self, key: str | None) -> None:
         entry = self._history.get(key or "")
         self.query_one("#undo", Button).disabled = entry is None or can_undo(self._history, entry) is not None
         if entry is not None:
-            why = can_undo(self._history, entry)
+            reason = can_undo(self._history, entry)
             text = (
-                f"It cannot be undone: {why}." if why else "\n".join(notes(entry)) or "Everything can be brought back."
+                f"It cannot be undone: {reason}."
+                if reason
+                else "\n".join(notes(entry)) or "Everything can be brought back."
             )
             self.query_one("#about", Static).update(safe(text, multiline=True))
 
@@ -147,24 +149,24 @@ class HistoryScreen(Requests, Dialog[bool]):
         entry = self._history.get(self.query_one(RowList).key or "")
         if entry is None:
             return
-        why = can_undo(self._history, entry)
-        if why:
-            self.notify(safe_line(why, 200).plain, title="Not undone", severity="warning", markup=False)
+        reason = can_undo(self._history, entry)
+        if reason:
+            self.notify(safe_line(reason, 200).plain, title="Not undone", severity="warning", markup=False)
             return
 
-        async def take_back(client: DrioClient) -> HistoryScreen.Undone:
+        async def undo_entry(client: DrioClient) -> HistoryScreen.Undone:
             return self.Undone(await undo(saver_of(self.backend, client), self._app_id, entry))
 
-        self.run_request(take_back, lambda message: message, group="undo", once=True)
+        self.run_request(undo_entry, lambda message: message, group="undo", once=True)
 
     def on_history_screen_undone(self, message: Undone) -> None:
-        text, fine = told(message.steps)
-        self._any = True
-        self.notify(safe(text, multiline=True).plain, severity="information" if fine else "warning", markup=False)
+        text, all_undone = told(message.steps)
+        self._anything_undone = True
+        self.notify(safe(text, multiline=True).plain, severity="information" if all_undone else "warning", markup=False)
         self._read()
 
     def action_close(self) -> None:
-        self.dismiss(self._any)
+        self.dismiss(self._anything_undone)
 
 
 def _when(at: float) -> str:

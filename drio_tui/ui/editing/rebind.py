@@ -1,4 +1,4 @@
-"""Binding a tool anew to the operation it is bound to, whose schema moved on: shown first, then written."""
+"""Rebinding a tool to its operation after the operation's schema changed: shown first, then written."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from drio_tui.ui.base.context import DrioContext
 
 
-def why_not_rebound(tool: Resource | None, snapshot: Snapshot) -> str | None:
-    """Why there is nothing to bind anew; None where there is."""
+def why_not_rebindable(tool: Resource | None, snapshot: Snapshot) -> str | None:
+    """Return why a tool cannot be rebound, None if it can."""
     if tool is None or tool.kind != "tool":
         return "Only a tool is bound to an operation."
     match standing(tool.get("binding"), snapshot):
@@ -37,8 +37,8 @@ def why_not_rebound(tool: Resource | None, snapshot: Snapshot) -> str | None:
 
 
 async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Resource) -> SaveOutcome | None:
-    """Show what changed and bind anew; None when the person thought better of it. To be called in a worker."""
-    from drio_tui.ui.editing.editors.binding import difference  # nothing of the editors is imported before it is shown
+    """Show what changed and rebind; None if the user cancelled. To be called in a worker."""
+    from drio_tui.ui.editing.editors.binding import difference  # editors are imported when one is first shown
 
     saver = saver_of(drio.backend, client)
     edit = Edit(TOOL, app, tool.id, tool.raw, tool.raw, again=("binding",))
@@ -47,13 +47,15 @@ async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Resource
         return preview
     binding = preview.remote.get("binding") or {}
     id = str(binding.get("integrationOperationId"))
-    now = await saver.now(OPERATION, app, id)
-    if not isinstance(now, dict):
-        return Failed(now or DrioError("its operation is not there any more", title="It cannot be bound anew"))
-    operation = Resource("operation", id, now)
+    current = await saver.now(OPERATION, app, id)
+    if not isinstance(current, dict):
+        return Failed(current or DrioError("its operation is not there any more", title="It cannot be rebound"))
+    operation = Resource("operation", id, current)
     schemas = await schemas_seen(drio.backend, app, preview.remote)
-    title = Content.assemble("Bind it anew to ", safe_line(operation.name, 60, "bold"), ", as that is now.")
-    no_way_back = Content.styled("This cannot be undone: drio knows no way back to that schema.", "$text-warning")
+    title = Content.assemble("Rebind it to the current schema of ", safe_line(operation.name, 60, "bold"), ".")
+    no_way_back = Content.styled(
+        "This cannot be undone: drio cannot restore a binding to the earlier schema.", "$text-warning"
+    )
     about = [title, Content(), *difference(binding, operation, schemas), Content(), no_way_back]
     screen = ReviewScreen(edit.name, TOOL, preview.diff, preview.merge.theirs, about=about)
     return await saver.save(edit) if await drio.push_screen_wait(screen) else None

@@ -1,4 +1,4 @@
-"""Unsaved edits of the last time, to go on with or to forget."""
+"""The dialog that offers the unsaved edits of the previous run, to go on with or to forget."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from drio_tui.ui.base.context import DrioContext
 
 
-def target_of(buffer: UnsavedEdit) -> Target:
-    """The edit that a kept buffer goes on with."""
+def target_of(edit: UnsavedEdit) -> Target:
+    """Return the target for the edit screen that goes on with a kept edit."""
     return Target(
-        buffer.app, buffer.kind, buffer.resource, buffer.parent, base=buffer.base, mine=buffer.mine, draft=buffer.draft,
-        recovered=buffer.id,
+        edit.app, edit.kind, edit.resource, edit.parent, base=edit.base, mine=edit.mine, draft=edit.draft,
+        kept_edit_id=edit.id,
     )  # fmt: skip
 
 
 class RecoveryScreen(Dialog[UnsavedEdit | None]):
-    """Gives the buffer to go on with, None when they are to wait."""
+    """Offers kept edits; the result is the one to go on with, None to keep them for later."""
 
     CSS_PATH = stylesheet("editing")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -48,9 +48,9 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
         Key("unsaved_edits.close", "escape,q", "close", "Later", "Keep them for the next start"),
     )
 
-    def __init__(self, buffers: Sequence[UnsavedEdit]) -> None:
+    def __init__(self, edits: Sequence[UnsavedEdit]) -> None:
         super().__init__()
-        self._buffers = {buffer.id: buffer for buffer in buffers}
+        self._edits = {edit.id: edit for edit in edits}
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
@@ -69,33 +69,33 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
 
     def _show(self) -> None:
         rows = []
-        for buffer in self._buffers.values():
-            with contextlib.suppress(OverflowError, OSError, ValueError):  # a time that no calendar has
-                when = f"{datetime.fromtimestamp(buffer.at):%m-%d %H:%M}"
-                what = f"{buffer.kind} {buffer.label}"
-                rows.append(Row(buffer.id, (Content(when), safe_line(what, 100), safe_line(buffer.why, 100))))
+        for edit in self._edits.values():
+            with contextlib.suppress(OverflowError, OSError, ValueError):  # a time that no date can represent
+                when = f"{datetime.fromtimestamp(edit.at):%m-%d %H:%M}"
+                what = f"{edit.kind} {edit.label}"
+                rows.append(Row(edit.id, (Content(when), safe_line(what, 100), safe_line(edit.why, 100))))
         show_rows(self.query_one(RowList), rows)
 
     @on(RowList.Moved)
-    def _explain(self, event: RowList.Moved) -> None:
-        buffer = self._buffers.get(event.key or "")
-        if buffer is None:
+    def _moved(self, event: RowList.Moved) -> None:
+        edit = self._edits.get(event.key or "")
+        if edit is None:
             return
-        said = [f"Kept because {buffer.why}."] if buffer.why else []
-        if buffer.lost:
-            said.append(f"Not kept, to be typed again: {', '.join(buffer.lost)}")
-        self.query_one("#about", Static).update(Content("\n").join(safe_line(line, 300) for line in said))
+        lines = [f"Kept because {edit.why}."] if edit.why else []
+        if edit.lost:
+            lines.append(f"Not kept, to be typed again: {', '.join(edit.lost)}")
+        self.query_one("#about", Static).update(Content("\n").join(safe_line(line, 300) for line in lines))
 
     @on(RowList.Opened)
     def _open(self, event: RowList.Opened) -> None:
-        self.dismiss(self._buffers[event.key])
+        self.dismiss(self._edits[event.key])
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         key = self.query_one(RowList).key
         match event.button.id:
             case "go" if key is not None:
-                self.dismiss(self._buffers[key])
+                self.dismiss(self._edits[key])
             case "forget":
                 self.action_forget()
             case _:
@@ -104,20 +104,20 @@ class RecoveryScreen(Dialog[UnsavedEdit | None]):
     def action_forget(self) -> None:
         key = self.query_one(RowList).key
         if key is not None:
-            self.run_worker(self._forget_after_asking(key), group="forget", exclusive=True)
+            self.run_worker(self._confirm_and_forget(key), group="forget", exclusive=True)
 
-    async def _forget_after_asking(self, key: str) -> None:
-        buffer = self._buffers[key]
-        why = f"What was typed in {buffer.kind} {one_line(buffer.label, 100)} is gone for good then."
-        if not await cast("DrioContext", self.app).confirm("Forget this edit?", why, agree="Forget it"):
+    async def _confirm_and_forget(self, key: str) -> None:
+        edit = self._edits[key]
+        warning = f"What was typed in {edit.kind} {one_line(edit.label, 100)} is gone for good then."
+        if not await cast("DrioContext", self.app).confirm("Forget this edit?", warning, agree="Forget it"):
             return
         try:
             unsaved_edits.discard(key)
         except OSError as error:
             self.notify(safe_line(str(error), 200).plain, severity="error", markup=False)
             return
-        del self._buffers[key]
-        if self._buffers:
+        del self._edits[key]
+        if self._edits:
             self._show()
         else:
             self.dismiss(None)

@@ -1,4 +1,4 @@
-"""What a save is going to write, field by field, before it is written."""
+"""The dialog that shows what a save will write, field by field, before it is written."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _WIDTH = 160
 
 
 NameOf = Callable[[str], str | None]
-"""The name of what has an id; None for any other text."""
+"""Returns the name of the resource with an id, None for any other text."""
 
 
 def no_names(_: str) -> None:
-    """A `NameOf` where nothing is known."""
+    """A `NameOf` that knows no resources."""
 
 
 def shown(path: Path, value: Any, name_of: NameOf = no_names) -> str:
-    """A value as one text, ids with the names of what has them, secrets hidden at any depth; not yet safe to show."""
+    """Return a value as text, not sanitized: ids with the names of their resources, secrets hidden at any depth."""
     if value is MISSING or value is None:
         return "—"
     if any(is_secret(name) for name in path) or holds_secret(path[-1], value):
@@ -51,18 +51,19 @@ def _with_names(value: Any, name_of: NameOf) -> Any:
             name = name_of(value)
             return value if name is None else f"{name} ({value})"
         case list():
-            return [_with_names(one, name_of) for one in value]
+            return [_with_names(item, name_of) for item in value]
         case dict():
-            return {member: _with_names(one, name_of) for member, one in value.items()}
+            return {key: _with_names(item, name_of) for key, item in value.items()}
         case _:
             return value
 
 
 class ReviewScreen(Dialog[bool]):
-    """Gives True when it is to be written. `theirs` are changes of others that are kept.
+    """Asks whether to write the changes in `diff`; the result is True to write them.
 
-    `stale` are the lists whose base was older than what is there, with what writing them as they were typed would
-    have undone; `called` gives the name of a list's entry, `name_of` that of an id. `about` is said before all of it.
+    `theirs` are changes of others that are kept. `stale` are lists whose base is older than the remote version, with
+    the changes of others that writing them as typed would have undone. `entry_name` returns the name of a list's
+    entry, `name_of` that of the resource with an id. `about` is shown first.
     """
 
     CSS_PATH = stylesheet("editing")
@@ -80,19 +81,19 @@ class ReviewScreen(Dialog[bool]):
         diff: Sequence[FieldChange],
         theirs: Sequence[FieldChange],
         stale: Sequence[OverwrittenList] = (),
-        called: Callable[[Any], str] = str,
+        entry_name: Callable[[Any], str] = str,
         about: Sequence[Content] = (),
         name_of: NameOf = no_names,
     ) -> None:
         super().__init__()
         self._name_of_id = name_of
         self._about = about
-        self._called, self._kind, self._diff, self._theirs = name, kind, diff, theirs
-        self._stale, self._name_of = stale, called
+        self._resource_name, self._kind, self._diff, self._theirs = name, kind, diff, theirs
+        self._stale, self._entry_name = stale, entry_name
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="editing-box") as box:
-            box.border_title = safe_line(f"Write to {self._called}?", 80)
+            box.border_title = safe_line(f"Write to {self._resource_name}?", 80)
             with VerticalScroll(id="lines"):
                 yield Static(Content("\n").join(self._lines()))
             yield ButtonRow(Button("Back", id="back"), Button("Write", id="write", variant="primary"))
@@ -100,27 +101,28 @@ class ReviewScreen(Dialog[bool]):
     def _lines(self) -> list[Content]:
         lines: list[Content] = [*self._about]
         for change in self._diff:
-            danger = danger_of(self._kind, change)
+            risk = danger_of(self._kind, change)
             lines.append(
                 Content.assemble(
                     safe_line(change.dotted, _WIDTH, "bold"),
-                    safe_line(f"  ▲ {danger}" if danger else "", 80, "$text-warning"),
+                    safe_line(f"  ▲ {risk}" if risk else "", 80, "$text-warning"),
                 )
             )
-            before, after = (shown(change.path, one, self._name_of_id) for one in (change.before, change.after))
+            before, after = (shown(change.path, value, self._name_of_id) for value in (change.before, change.after))
             lines.append(safe_line(f"  - {before}", _WIDTH, "$text-error"))
             lines.append(safe_line(f"  + {after}", _WIDTH, "$text-success"))
         if self._theirs:
             names = ", ".join(change.dotted for change in self._theirs)
             lines.append(safe_line(f"Others changed {names} meanwhile; that is kept.", 400, "$foreground-muted"))
-        for one in self._stale:
-            for what, entries in (("added", one.would_remove), ("took out", one.would_bring_back)):
+        for stale_list in self._stale:
+            for verb, entries in (("added", stale_list.would_remove), ("removed", stale_list.would_bring_back)):
                 if entries:
-                    names = ", ".join(self._name_of(entry) for entry in entries)
-                    told = (
-                        f"▲ {dotted(one.path)}: others {what} {names} since you began; your list would have undone that"
+                    names = ", ".join(self._entry_name(entry) for entry in entries)
+                    warning = (
+                        f"▲ {dotted(stale_list.path)}: others {verb} {names} since you began; "
+                        "your list would have undone that"
                     )
-                    lines.append(safe_line(told, 400, "$text-warning"))
+                    lines.append(safe_line(warning, 400, "$text-warning"))
         return lines
 
     def on_mount(self) -> None:

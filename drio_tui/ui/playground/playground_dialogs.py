@@ -1,4 +1,4 @@
-"""The playground's questions: credentials, the next step of a chain, a run of before."""
+"""The dialogs of the playground: credentials, the next step of a chain, the run history."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
 from drio_tui.ui.dialogs.dialog import Dialog
 from drio_tui.ui.forms.inputs import TextEditor
-from drio_tui.ui.playground.run_blocks import moment, step_blocks
+from drio_tui.ui.playground.run_blocks import step_blocks, timestamp
 from drio_tui.ui.widgets.rich_text import Document
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import safe, safe_line
@@ -27,12 +27,15 @@ from drio_tui.workspace.run.chain_runner import Chain
 from drio_tui.workspace.run.local_runner import CredentialRequest
 from drio_tui.workspace.run.tool_run import TARGETS, Run
 
-LONGEST = 2_000_000
-"""Characters of an intermediate result that can be edited."""
+MAX_LENGTH = 2_000_000
+"""Maximum length of an intermediate result that can be edited, in characters."""
 
 
 class CredentialsScreen(Dialog[dict[str, str] | None]):
-    """Gives what was typed, by member; None when it was left. `request` is the text of what will be sent with it."""
+    """Asks for the credentials of an upstream; the result is the typed values by property, None if it was cancelled.
+
+    `request` is the text of the request that will be sent with them.
+    """
 
     CSS_PATH = stylesheet("playground")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
@@ -42,26 +45,26 @@ class CredentialsScreen(Dialog[dict[str, str] | None]):
         Key("credentials.leave", "escape", "leave", "Leave", "Send nothing"),
     )
 
-    def __init__(self, wanted: CredentialRequest, request: str = "") -> None:
+    def __init__(self, credentials: CredentialRequest, request: str = "") -> None:
         super().__init__()
-        self._wanted, self._request = wanted, request
+        self._credentials, self._request = credentials, request
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="try-box") as box:
-            box.border_title = safe_line(f"Sign-in: {self._wanted.connection}", 60)
+        with Vertical(classes="playground-box") as box:
+            box.border_title = safe_line(f"Sign-in: {self._credentials.connection}", 60)
             box.border_subtitle = "Enter or Ctrl+S sends it · Esc leaves"
             if self._request:
                 yield Static(safe(self._request, multiline=True), id="to-send")
             yield Static(
                 safe(
-                    "drio never gives a secret back, so a run from this machine needs it typed. It goes to "
-                    f"{self._wanted.place} only, and is forgotten when this program ends."
+                    "drio never returns a secret, so you have to type it for a run from this machine. It is sent to "
+                    f"{self._credentials.place} only, and forgotten when this program ends."
                 )
             )
-            for name, label in self._wanted.members:
+            for name, label in self._credentials.members:
                 yield Static(safe_line(label, 60), classes="-label")
                 yield Input(password=True, id=f"secret-{name}")
-            yield Static(id="said")
+            yield Static(id="message")
 
     def on_mount(self) -> None:
         self.query(Input).first().focus()
@@ -72,25 +75,28 @@ class CredentialsScreen(Dialog[dict[str, str] | None]):
         self.action_use()
 
     def action_use(self) -> None:
-        typed = {name: self.query_one(f"#secret-{name}", Input).value for name, _ in self._wanted.members}
-        if not any(typed.values()):
-            self.query_one("#said", Static).update(Content.styled("✗ Nothing was typed.", "$text-error"))
+        values = {name: self.query_one(f"#secret-{name}", Input).value for name, _ in self._credentials.members}
+        if not any(values.values()):
+            self.query_one("#message", Static).update(Content.styled("✗ Nothing was typed.", "$text-error"))
             return
-        self.dismiss(typed)
+        self.dismiss(values)
 
     def action_leave(self) -> None:
         self.dismiss(None)
 
 
 class StepScreen(Dialog[bool]):
-    """The next step of a chain: the result it takes from can be edited. Gives whether to go on with `chain`."""
+    """Shows the next step of a chain, and lets the result that it takes arguments from be edited.
+
+    The result of the dialog is whether to go on with `chain`.
+    """
 
     CSS_PATH = stylesheet("playground")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "chain_step",
-        "The next step of a chain",
+        "Chain step",
         Key("chain_step.go", "ctrl+r,f9", "go", "Run it", "Go to this tool with these arguments"),
-        Key("chain_step.skip", "f7", "skip", "Leave it out", "Leave this tool out, and see what comes after it"),
+        Key("chain_step.skip", "f7", "skip", "Leave it out", "Leave this tool out, and show the one after it"),
         Key("chain_step.leave", "escape", "leave", "Leave", "Stay where you are"),
     )
 
@@ -98,45 +104,45 @@ class StepScreen(Dialog[bool]):
         super().__init__()
         self._chain = chain
         self._title, self._result = chain.results[-1]
-        self._sound = True
+        self._is_valid = True
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="try-box -large") as box:
-            box.border_title = safe_line(f"What {self._title} gave", 80)
+        with Vertical(classes="playground-box -large") as box:
+            box.border_title = safe_line(f"Result of {self._title}", 80)
             box.border_subtitle = "Ctrl+R runs the next tool · F7 leaves it out · Esc stays"
             yield TextEditor(pretty(self._result))
-            yield Static(id="said")
+            yield Static(id="message")
             yield Document(id="next")
 
     def on_mount(self) -> None:
         self.query_one(TextEditor).focus()
-        self._show()
+        self._show_next()
 
     @on(TextArea.Changed)
     def _edited(self) -> None:
-        said = self.query_one("#said", Static)
+        message = self.query_one("#message", Static)
         text = self.query_one(TextEditor).text
         try:
-            if len(text) > LONGEST:
-                raise json_codec.MalformedJson(f"it is longer than {LONGEST:,} characters")
+            if len(text) > MAX_LENGTH:
+                raise json_codec.MalformedJson(f"it is longer than {MAX_LENGTH:,} characters")
             value: Any = json_codec.loads(text)
             if not isinstance(value, dict):
                 raise json_codec.MalformedJson("the result has to be an object in { }")
         except json_codec.MalformedJson as error:
-            self._sound = False
-            said.update(safe_line(f"✗ not taken over: {error}", 200, "$text-error"))
+            self._is_valid = False
+            message.update(safe_line(f"✗ not taken over: {error}", 200, "$text-error"))
             return
-        self._sound = True
-        said.update("")
+        self._is_valid = True
+        message.update("")
         self._chain.edit(value)
-        self._show()
+        self._show_next()
 
-    def _show(self) -> None:
+    def _show_next(self) -> None:
         step, _passed = self._chain.peek()
         self.query_one("#next", Document).show(step_blocks(step), keep_place=True)
 
     def action_go(self) -> None:
-        if not self._sound:
+        if not self._is_valid:
             self.notify("The result does not parse, so nothing can be taken from it.", severity="warning", markup=False)
         elif self._chain.peek()[0] is None:
             self.notify("The chain ends here.", markup=False)
@@ -145,22 +151,22 @@ class StepScreen(Dialog[bool]):
 
     def action_skip(self) -> None:
         self._chain.skip()
-        self._show()
+        self._show_next()
 
     def action_leave(self) -> None:
         self.dismiss(False)
 
 
-Choice = tuple[Literal["run", "show"], Run]
+RunChoice = tuple[Literal["run", "show"], Run]
 
 
-class RunsScreen(Dialog[Choice | None]):
-    """The runs of a tool that are kept, the newest first. Gives one to run again, or to look at."""
+class RunsScreen(Dialog[RunChoice | None]):
+    """Lists the run history of a tool, newest first; the result is a run to show or to run again, None if closed."""
 
     CSS_PATH = stylesheet("playground")
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "run_history",
-        "Runs of before",
+        "Run history",
         Key("run_history.again", "r", "again", "Run again", "Run it again with these arguments"),
         Key("run_history.close", "escape,q", "close", "Close", "Back to the playground"),
     )
@@ -171,14 +177,14 @@ class RunsScreen(Dialog[Choice | None]):
         self._runs = {str(number): run for number, run in enumerate(runs)}
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="try-box -large") as box:
+        with Vertical(classes="playground-box -large") as box:
             box.border_title = safe_line(f"Runs of {self._title}", 80)
             box.border_subtitle = "Enter shows it · r runs it again · Esc closes"
             yield RowList(
                 Column("When", 20), Column("Where", 26, rank=1), Column("Arguments", least=20), Column("Result", 12)
             )
             if not self._runs:
-                yield Static("It was not run yet.", id="said")
+                yield Static("It was not run yet.", id="message")
 
     def on_mount(self) -> None:
         rows = []
@@ -189,7 +195,7 @@ class RunsScreen(Dialog[Choice | None]):
                 else Content.assemble(("✓ ", "$text-success"), duration(run.seconds, short=True))
             )
             arguments = safe_line(json_codec.dumps(run.arguments), 200)
-            rows.append(Row(key, (Content(moment(run.at)), Content(TARGETS[run.target]), arguments, outcome)))
+            rows.append(Row(key, (Content(timestamp(run.at)), Content(TARGETS[run.target]), arguments, outcome)))
         self.query_one(RowList).show(rows)
         self.query_one(RowList).focus()
 

@@ -1,4 +1,4 @@
-"""The playground: a tool's arguments, a run of it, and what came of that."""
+"""The playground: a form for the arguments of a tool, its runs, and their results."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from drio_tui.ui.playground.run_blocks import (
     NOT_RUN,
     chain_blocks,
     draw_not_run,
-    here_of,
-    kept_of,
+    local_runner_of,
     mapping_blocks,
     request_blocks,
+    run_store_of,
     sample_run,
     summary,
     timing_blocks,
 )
-from drio_tui.ui.playground.run_history import Keeping, Said
+from drio_tui.ui.playground.run_history import Notice, RunActions
 from drio_tui.ui.playground.widget_preview import WidgetPreview
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.json_view import JsonView
@@ -59,15 +59,15 @@ PAGES = ("widget", "result", "request", "mappings", "timing", "chain")
 _TITLES = ("Widget", "Result", "Request", "Mappings", "Timing", "Chain")
 
 
-class PlaygroundScreen(Keeping, DrioScreen[None]):
-    """Runs one tool of an app, and goes on through its chain."""
+class PlaygroundScreen(RunActions, DrioScreen[None]):
+    """Runs a tool of an app, and the tools of its chain after it."""
 
     AREA = "apps"
     CSS_PATH = stylesheet("playground")
     opens_fields = True
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "playground",
-        "The playground",
+        "Playground",
         Key(
             "playground.run", "ctrl+r,f9,ctrl+s", "run_tool", "Run", "Run the tool with these arguments", priority=True
         ),
@@ -79,13 +79,13 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
             "Arguments, widget, result, request, mappings, …",
             priority=True,
         ),
-        Key("playground.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The page before", show=False, priority=True),
-        Key("playground.target", "f6", "target", "Target", "The draft, or what is deployed", priority=True),
+        Key(
+            "playground.page_back", "shift+f5,f11", "page(-1)", "Page ←", "The previous page", show=False, priority=True
+        ),
+        Key("playground.target", "f6", "target", "Target", "Run the draft, or the deployed app", priority=True),
         Key("playground.step", "f7", "step", "Next step", "Go on through the chain with this result", priority=True),
         Key("playground.browser", "o", "browser", "Browser", "Open the widget's HTML with this result in the browser"),
-        Key(
-            "playground.history", "f12,H", "history", "Runs", "Runs of before: look at one, or run it again", show=False
-        ),
+        Key("playground.history", "f12,H", "history", "Runs", "Earlier runs: show one, or run it again", show=False),
         Key(
             "playground.sample",
             "S",
@@ -99,35 +99,35 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
     )
 
     bound: reactive[BoundTool | None] = reactive(None, init=False)
-    """The tool that is run next."""
+    """The tool to run."""
 
     run_shown: reactive[Run | None] = reactive(None, init=False)
     """The run that the pages show."""
 
     target: reactive[Target] = reactive("here", init=False)
-    """Where the next run goes."""
+    """Where the next run is executed."""
 
     busy: reactive[bool] = reactive(False, init=False)
-    """Whether a run is under way."""
+    """Whether the tool is running."""
 
     class Ready(Message):
-        """The app as it is now."""
+        """The app was loaded."""
 
         def __init__(self, snapshot: Snapshot) -> None:
             super().__init__()
             self.snapshot = snapshot
 
     class Done(Message):
-        """A run ended; None when it was not begun after all, with what to say about that."""
+        """A run finished; `run` is None if the tool was not run, with the reason in `message`."""
 
-        def __init__(self, run: Run | None, bound: BoundTool, said: str = "") -> None:
+        def __init__(self, run: Run | None, bound: BoundTool, message: str = "") -> None:
             super().__init__()
             self.run = run
             self.bound = bound
-            self.said = said
+            self.message = message
 
     class Sampled(Message):
-        """Sample data for the widget of a tool that was not run yet; the run has no value where there are none."""
+        """Sample data for the widget before the first run; the run has no value if there is none."""
 
         def __init__(self, run: Run, bound: BoundTool) -> None:
             super().__init__()
@@ -145,16 +145,16 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         self._run_bound: BoundTool | None = None
         self._sent = False
         self._has_sample = False
-        self._moved = False  # another place was chosen since the run that is shown
+        self._target_changed = False  # whether another target was chosen after the run that is shown
         self._left = False
         self._pages_written: list[Path] = []
 
-    # -- building ---------------------------------------------------------------------------------
+    # -- loading ----------------------------------------------------------------------------------
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="heading")
-        yield Static(id="said")
-        with Horizontal(id="try"):
+        yield Static(id="status")
+        with Horizontal(id="playground"):
             yield Vertical(id="arguments")
             with Vertical(id="results"):
                 yield TabStrip(_TITLES)
@@ -166,17 +166,17 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._opened_for = self._speaks_for()
-        self._say(Content.styled("◌ reading…", "$text-warning"))
-        self._read()
+        self._opened_by = self._session_key()
+        self._show_status(Content.styled("◌ reading…", "$text-warning"))
+        self._load()
 
     def on_screen_resume(self) -> None:
         if self.snapshot is not None and self._left:
             self._left = False
-            self._read()  # it may have been edited meanwhile
+            self._load()  # it may have been edited meanwhile
 
     def on_screen_suspend(self) -> None:
-        # A question over this screen is no leaving.
+        # A dialog over this screen does not count as leaving it.
         self._left = isinstance(self.app.screen, DrioScreen) and self.app.screen is not self
 
     def on_unmount(self) -> None:
@@ -184,9 +184,9 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
             pages.remove_page(path)
         form, client = self.form, self.backend.client
         if form is not None and client is not None and form.model.dirty:
-            here_of(client).typed[self.app_id, self.tool_id] = form.model.value()
+            local_runner_of(client).typed[self.app_id, self.tool_id] = form.model.value()
 
-    def _read(self) -> None:
+    def _load(self) -> None:
         async def read(client: DrioClient) -> PlaygroundScreen.Ready:
             snapshot = Snapshot(self.app_id)
             await load_app(client, self.app_id, snapshot.apply)
@@ -195,20 +195,20 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
                     raise part.error
             return self.Ready(snapshot)
 
-        self.run_request(read, lambda ready: ready, group="read", failed=lambda error: Said(str(error), warning=True))
+        self.run_request(read, lambda ready: ready, group="read", failed=lambda error: Notice(str(error), warning=True))
 
     def action_refresh(self) -> None:
-        self._read()
+        self._load()
 
     def session_changed(self) -> None:
-        """Signed in again as the same: read again. As someone else, or elsewhere: the app is not theirs, leave it."""
-        if self._speaks_for() == self._opened_for:
-            self._read()
+        """Read the app again if account and server are the same; else close, since the data is the old account's."""
+        if self._session_key() == self._opened_by:
+            self._load()
             return
         self.cancel_requests()
         self.dismiss()
 
-    def _speaks_for(self) -> tuple[str, str | None] | None:
+    def _session_key(self) -> tuple[str, str | None] | None:
         session = self.drio.session
         return (session.base_url, session.account) if session else None
 
@@ -220,26 +220,26 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         if first:
             self.target = "sandbox" if self._is_sandbox else "here"
         try:
-            await self._use(bound_of(message.snapshot, self.tool_id), keep=not first)
+            await self._set_tool(bound_of(message.snapshot, self.tool_id), keep=not first)
         except DrioError as error:
             self.bound = None
-            self._say(Content.assemble(("✗ ", "$text-error"), safe(f"{error} {error.hint}", "$text-error")))
+            self._show_status(Content.assemble(("✗ ", "$text-error"), safe(f"{error} {error.hint}", "$text-error")))
             return
-        self._say(self._standing())
+        self._show_status(self._idle_status())
 
     @property
     def _is_sandbox(self) -> bool:
         client = self.backend.client
         return self.drio.status.sandbox or (client is not None and client.transport.is_sandbox)
 
-    async def _use(self, bound: BoundTool, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
-        """Take up a tool; `keep` what was typed for it, or begin with `arguments`."""
+    async def _set_tool(self, bound: BoundTool, *, keep: bool = False, arguments: dict[str, Any] | None = None) -> None:
+        """Show a tool. With `keep`, arguments typed for the same schema are kept; `arguments` replaces them."""
         typed = self.form.model.value() if keep and self.form is not None and self.form.model.dirty else None
         if self.form is None and self.backend.client is not None:
-            typed = here_of(self.backend.client).typed.pop((self.app_id, bound.id), None)
-        same = self.bound is not None and self.form is not None and self.bound.schema == bound.schema
+            typed = local_runner_of(self.backend.client).typed.pop((self.app_id, bound.id), None)
+        same_schema = self.bound is not None and self.form is not None and self.bound.schema == bound.schema
         self.tool_id, self.bound = bound.id, bound
-        if not (keep and same):
+        if not (keep and same_schema):
             model = FormModel(bound.field())
             start = arguments if arguments is not None else typed
             if isinstance(start, dict) and start:
@@ -250,24 +250,24 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
             await holder.mount(self.form)
             if not self.has_class("-results"):
                 self.call_after_refresh(self.form.focus_first)
-        self._head()
+        self._update_heading()
         self.refresh_bindings()
         if self.run_shown is None:
             self._show_before_run(bound)
 
     def _show_before_run(self, bound: BoundTool) -> None:
-        """Before the first run: the widget with sample data, else what to press."""
+        """Show the widget with sample data, and on the other pages which key runs the tool."""
         for name in PAGES[2:]:
             self.query_one(f"#{name}", Document).show([Paragraph(NOT_RUN)])
         self.query_one("#result", JsonView).show_text(NOT_RUN.plain)
         if self.snapshot is None:
             return
-        sample = partial(sample_run, kept_of(self.backend, self.app_id), self.snapshot, bound, self.target)
+        sample = partial(sample_run, run_store_of(self.backend, self.app_id), self.snapshot, bound, self.target)
 
         async def read() -> None:
             self.post_message(self.Sampled(await asyncio.to_thread(sample), bound))
 
-        self.app.run_worker(read(), name="sample", group="sample-run")  # no request that Esc would stop
+        self.app.run_worker(read(), name="sample", group="sample-run")  # not a request, which Esc would stop
 
     def on_playground_screen_sampled(self, message: Sampled) -> None:
         if self.run_shown is not None or self.bound is not message.bound:
@@ -276,79 +276,81 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         drawn = partial(draw, message.bound, message.run) if self._has_sample else draw_not_run
         self.query_one("#widget", WidgetPreview).show(drawn)
         if not self.busy:
-            self._say(self._standing())
+            self._show_status(self._idle_status())
 
-    # -- what is said -----------------------------------------------------------------------------
+    # -- status -----------------------------------------------------------------------------------
 
     def watch_target(self) -> None:
-        self._head()
+        self._update_heading()
         if self.bound is not None and not self.busy:
-            self._say(self._standing())
+            self._show_status(self._idle_status())
         self.refresh_bindings()
 
-    def _head(self) -> None:
+    def _update_heading(self) -> None:
         bound = self.bound
         if bound is None:
             return
-        where = Content.styled(f" {TARGETS[self.target]} ", "$text-accent reverse")
+        target_label = Content.styled(f" {TARGETS[self.target]} ", "$text-accent reverse")
         trail = "".join(f"{title} › " for title in self._trail[-3:])
-        does = "only reads" if bound.only_reads else "▲ changes something"
+        effect = "only reads" if bound.only_reads else "▲ changes something"
         self.query_one("#heading", Static).update(
             Content.assemble(
-                where, " ", safe_line(trail, 60, "$foreground-muted"), safe_line(bound.title, 60, "bold"), "  ",
+                target_label, " ", safe_line(trail, 60, "$foreground-muted"), safe_line(bound.title, 60, "bold"), "  ",
                 safe_line(f"{bound.method} {bound.operation['path']}", 60),
-                (f"  {does}", "$foreground-muted" if bound.only_reads else "$text-warning"),
+                (f"  {effect}", "$foreground-muted" if bound.only_reads else "$text-warning"),
             )
         )  # fmt: skip
 
-    def _standing(self) -> Content:
-        """What there is to say while nothing happens: how the last run went, or how to begin."""
-        if self.run_shown is not None and not self._moved:
+    def _idle_status(self) -> Content:
+        """Return the status while nothing is running: the outcome of the run shown, or how to run the tool."""
+        if self.run_shown is not None and not self._target_changed:
             return summary(self.run_shown)
         sample = "The widget shows sample data. " if self._has_sample and self.run_shown is None else ""
-        how = f"Ctrl+R runs the tool: {TARGETS[self.target]}. F6 chooses where."
-        return Content.styled(sample + how, "$foreground-muted")
+        hint = f"Ctrl+R runs the tool: {TARGETS[self.target]}. F6 chooses where."
+        return Content.styled(sample + hint, "$foreground-muted")
 
-    def _say(self, text: Content) -> None:
-        self.query_one("#said", Static).update(text)
+    def _show_status(self, text: Content) -> None:
+        self.query_one("#status", Static).update(text)
 
     # -- pages ------------------------------------------------------------------------------------
 
     @property
-    def _both(self) -> bool:
-        """Whether arguments and results stand side by side."""
+    def _side_by_side(self) -> bool:
+        """Whether arguments and results are shown side by side."""
         return not self.has_class("-narrow")
 
     def action_page(self, step: int) -> None:
         at = PAGES.index(str(self.query_one("#pages", ContentSwitcher).current))
-        here = self.has_class("-results") if not self._both else not self._in_arguments()
-        place = at + 1 if here else 0
-        place = (place + step) % (len(PAGES) + 1)
-        if place == 0:
+        in_results = self.has_class("-results") if not self._side_by_side else not self._arguments_focused()
+        position = at + 1 if in_results else 0  # 0 is the arguments
+        position = (position + step) % (len(PAGES) + 1)
+        if position == 0:
             self.show_arguments()
         else:
-            self.show_page(PAGES[place - 1])
+            self.show_page(PAGES[position - 1])
 
-    def _in_arguments(self) -> bool:
+    def _arguments_focused(self) -> bool:
         focused = self.focused
         return focused is not None and any(node.id == "arguments" for node in focused.ancestors)
 
     def show_arguments(self) -> None:
-        """Show the arguments, and take the focus there."""
+        """Show and focus the arguments."""
         self.remove_class("-results")
         if self.form is not None:
             self.call_after_refresh(self.form.focus_first)
 
     def show_page(self, name: str) -> None:
-        """Show a page of the results, and take the focus there."""
+        """Show and focus a page of the results."""
         self.add_class("-results")
         self.query_one("#pages", ContentSwitcher).current = name
         self.query_one("#results TabStrip", TabStrip).chosen = PAGES.index(name)
         page = self.query_one(f"#{name}")
-        self.call_after_refresh(lambda: next((w for w in (page, *page.query("*")) if w.focusable), page).focus())
+        self.call_after_refresh(
+            lambda: next((widget for widget in (page, *page.query("*")) if widget.focusable), page).focus()
+        )
 
     @on(TabStrip.Chosen)
-    def _chosen(self, event: TabStrip.Chosen) -> None:
+    def _page_chosen(self, event: TabStrip.Chosen) -> None:
         event.stop()
         self.show_page(PAGES[event.number])
 
@@ -356,7 +358,7 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         bound = self._run_bound
         if run is None or bound is None:
             return
-        self._moved = False
+        self._target_changed = False
         self.query_one("#widget", WidgetPreview).show(partial(draw, bound, run))
         result = self.query_one("#result", JsonView)
         if run.structured is not None or not isinstance(run.value, str):
@@ -370,14 +372,14 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         ):
             self.query_one(f"#{name}", Document).show(blocks)
         self._show_chain()
-        self._say(self._standing())
+        self._show_status(self._idle_status())
         self.refresh_bindings()
 
     def _show_chain(self) -> None:
         step = self.chain.peek()[0] if self.chain is not None else None
         self.query_one("#chain", Document).show(chain_blocks(self.chain, self.run_shown, step))
 
-    # -- what can be done now ---------------------------------------------------------------------
+    # -- available actions ------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         unsafe = self.bound is not None and not self.bound.only_reads
@@ -394,7 +396,7 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
             case "curl" if self.run_shown is None or self.run_shown.request is None:
                 return "Nothing was sent yet."
             case "curl" if self.run_shown is not None and self.run_shown.target == "deployed":
-                return "A call of an endpoint is no single request: copy that of a draft."
+                return "A call of an endpoint is not a single request: copy that of a draft."
             case "sample" | "browser" if self.run_shown is None or self.run_shown.failed:
                 return "There is no result yet."
             case "sample" | "browser" if self._run_bound is None or self._run_bound.widget is None:
@@ -402,22 +404,22 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         return None
 
     def action_target(self) -> None:
-        """Choose where the next run goes, one after the other."""
+        """Choose the next target in turn."""
         targets: list[Target] = ["sandbox", "here", "deployed"] if self._is_sandbox else ["here", "deployed"]
-        self._moved = True
+        self._target_changed = True
         self.target = targets[(targets.index(self.target) + 1) % len(targets)]
 
     def action_back(self) -> None:
-        """Stop a run; out of the results, where they cover the arguments; then back."""
+        """Stop a run, else stop loading, else go from the results to the arguments, else go back one screen."""
         if self.busy:
             self.cancel_requests()
             self.busy = False
             unsafe = self._sent and self.bound is not None and not self.bound.only_reads
             text = "▲ Stopped. It may have taken effect all the same." if unsafe else "Stopped."
-            self._say(Content.styled(text, "$text-warning"))
+            self._show_status(Content.styled(text, "$text-warning"))
         elif self.cancel_requests():
-            self._say(self._standing())
-        elif not self._both and self.has_class("-results"):
+            self._show_status(self._idle_status())
+        elif not self._side_by_side and self.has_class("-results"):
             self.show_arguments()
         else:
             self.drio.back()
@@ -430,7 +432,7 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         self.action_run_tool()
 
     def action_run_tool(self) -> None:
-        """Run the tool with what the form holds."""
+        """Run the tool with the arguments in the form."""
         bound, form = self.bound, self.form
         if bound is None or form is None or self.busy:
             return
@@ -439,18 +441,18 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
             return
         if not form.validate():
             self.remove_class("-results")
-            self._say(Content.styled("✗ Some arguments are not right yet.", "$text-error"))
+            self._show_status(Content.styled("✗ Some arguments are not right yet.", "$text-error"))
             return
         arguments = dict(form.model.value())
         target = self.target
         self.busy, self._sent = True, False
-        self._say(Content.styled("◌ running… Esc stops it", "$text-warning"))
+        self._show_status(Content.styled("◌ running… Esc stops it", "$text-warning"))
 
         async def call(client: DrioClient) -> PlaygroundScreen.Done:
-            done = await running.attempt(self.drio, client, bound, target, arguments, self._app, self._sending)
-            if done.run is not None:
-                await asyncio.to_thread(look, bound, done.run)
-            return self.Done(done.run, bound, done.said)
+            result = await running.run_tool(self.drio, client, bound, target, arguments, self._app_raw, self._sending)
+            if result.run is not None:
+                await asyncio.to_thread(look, bound, result.run)
+            return self.Done(result.run, bound, result.message)
 
         def failed(error: DrioError) -> Message:
             run = Run(bound.id, bound.title, target, arguments, error=str(error), unknown=error.outcome_unknown)
@@ -462,8 +464,8 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         self._sent = True
 
     @property
-    def _app(self) -> dict[str, Any]:
-        """The app as it was read."""
+    def _app_raw(self) -> dict[str, Any]:
+        """The app as the server returned it."""
         app = self.snapshot.app if self.snapshot is not None else None
         return app.raw if app is not None and isinstance(app.raw, dict) else {}
 
@@ -471,25 +473,25 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         self.busy = False
         run, bound = message.run, message.bound
         if run is None:
-            self._say(Content.styled("· ", "$text-warning") + safe(message.said, "$text-warning"))
+            self._show_status(Content.styled("· ", "$text-warning") + safe(message.message, "$text-warning"))
             return
         self._run_bound = bound
-        self._go_on(bound, run)
+        self._update_chain(bound, run)
         self.run_shown = run
         failed_page = "request" if run.failed and run.response is not None else "widget"
         self.show_page(failed_page if run.failed else "result" if bound.widget is None else "widget")
-        kept = kept_of(self.backend, self.app_id)
+        run_store = run_store_of(self.backend, self.app_id)
 
         async def keep() -> None:
             try:
-                await asyncio.to_thread(kept.add, run)
+                await asyncio.to_thread(run_store.add, run)
             except NotKept as error:
-                self.post_message(Said(f"The run is not kept. {error}", warning=True))
+                self.post_message(Notice(f"The run is not kept. {error}", warning=True))
 
         self.app.run_worker(keep(), group="keep-run")
 
-    def _go_on(self, bound: BoundTool, run: Run) -> None:
-        """Begin a chain with this result, go on with one, or put it in the place of the newest one."""
+    def _update_chain(self, bound: BoundTool, run: Run) -> None:
+        """Start a chain with this result, add it to the chain, or replace the chain's last result by it."""
         if run.failed or run.structured is None or self.snapshot is None:
             return
         chain = self.chain
@@ -501,25 +503,27 @@ class PlaygroundScreen(Keeping, DrioScreen[None]):
         else:
             self._trail = []
             self.chain = Chain.begin(self.snapshot, bound, run.arguments, run.structured) if bound.next_ids else None
-        self._head()
+        self._update_heading()
 
     # -- the chain --------------------------------------------------------------------------------
 
     def action_step(self) -> None:
         if self.chain is not None and not self.busy:
-            self.app.push_screen(dialogs.StepScreen(self.chain), self._stepped)
+            self.app.push_screen(dialogs.StepScreen(self.chain), self._step_chosen)
 
-    async def _stepped(self, go: bool | None) -> None:
+    async def _step_chosen(self, go: bool | None) -> None:
         step = self.chain.peek()[0] if self.chain is not None else None
         if self.chain is not None:
             self._show_chain()
         self.refresh_bindings()
         if not go or step is None:
             return
-        await self._use(step.bound, arguments=step.arguments)
+        await self._set_tool(step.bound, arguments=step.arguments)
         if step.absent:
             self.show_arguments()
             missing = ", ".join(step.absent)
-            self._say(Content.styled("▲ ", "$text-warning") + safe_line(f"No result has {missing}: type it.", 200))
+            self._show_status(
+                Content.styled("▲ ", "$text-warning") + safe_line(f"No result has {missing}: type it.", 200)
+            )
         else:
             self.action_run_tool()

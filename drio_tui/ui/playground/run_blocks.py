@@ -1,4 +1,4 @@
-"""What the playground's screens share: what a connection knows about runs, and runs as reading matter."""
+"""What the screens of the playground share: the local runner and run store, and the blocks that show a run."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
     from drio_tui.ui.base.connection import Backend
 
-_LONGEST = 20_000
+_MAX_LENGTH = 20_000
 _MARKS = {"found": ("✓", "$text-success"), "nothing": ("✗", "$text-error"), "wrong": ("✗", "$text-error"),
           "unseen": ("▲", "$text-warning")}  # fmt: skip
-_heres: WeakKeyDictionary[DrioClient, LocalRunner] = WeakKeyDictionary()
+_runners: WeakKeyDictionary[DrioClient, LocalRunner] = WeakKeyDictionary()
 
 
-def here_of(client: DrioClient) -> LocalRunner:
-    """What was typed and agreed to while this connection lasts; nothing of it outlives the connection."""
-    found = _heres.get(client)
-    if found is None:
-        found = _heres[client] = LocalRunner()
-    return found
+def local_runner_of(client: DrioClient) -> LocalRunner:
+    """Return the local runner of a connection, with its credentials and consents, which are kept in memory only."""
+    runner = _runners.get(client)
+    if runner is None:
+        runner = _runners[client] = LocalRunner()
+    return runner
 
 
-def kept_of(backend: Backend, app_id: str) -> Kept:
-    """The runs and samples that are kept for an app."""
+def run_store_of(backend: Backend, app_id: str) -> Kept:
+    """Return the stored runs and samples of an app."""
     return Kept(backend.server, app_id)
 
 
@@ -51,14 +51,14 @@ def kept_of(backend: Backend, app_id: str) -> Kept:
 NOT_RUN = Content.styled("The tool was not run yet: Ctrl+R runs it.", "$foreground-muted")
 
 
-def sample_run(kept: Kept, snapshot: Snapshot, bound: BoundTool, target: Target) -> Run:
-    """A run with sample data for the tool's widget: the saved sample, else one made from the operation's schema.
+def sample_run(run_store: Kept, snapshot: Snapshot, bound: BoundTool, target: Target) -> Run:
+    """Return a run with sample data for the tool's widget: the saved sample, else one generated from the schema.
 
-    Its `value` is None where the tool has no widget or nothing is known of its result. Blocking.
+    Its `value` is None if the tool has no widget, or no output schema and no sample. Blocking.
     """
     value = None
     if bound.widget is not None:
-        value = kept.sample(bound.id)
+        value = run_store.sample(bound.id)
         if value is None:
             value = sample_of(snapshot, bound.id).result
     run = Run(bound.id, bound.title, target, {}, value=value)
@@ -66,15 +66,15 @@ def sample_run(kept: Kept, snapshot: Snapshot, bound: BoundTool, target: Target)
 
 
 def draw_not_run(_width: int) -> RenderedWidget:
-    """What the widget's page shows where there are no sample data."""
+    """Render the widget's page where there is no sample data."""
     return RenderedWidget([[(NOT_RUN.plain, "muted")]])
 
 
-# --- runs as reading matter -----------------------------------------------------------------------
+# --- blocks of a run ------------------------------------------------------------------------------
 
 
 def request_blocks(run: Run) -> list[Block]:
-    """What was sent and what came back."""
+    """Return the blocks for the request and the response of a run."""
     blocks: list[Block] = [Heading(_title("Request"), _muted(TARGETS[run.target]))]
     if run.request is not None:
         blocks += sent_blocks(run.request)
@@ -82,28 +82,30 @@ def request_blocks(run: Run) -> list[Block]:
         blocks.append(Paragraph(_muted("It was not sent.")))
     blocks.append(Heading(_title("Response")))
     if run.response is not None:
-        one = run.response
-        good = 200 <= one.status < 300
+        response = run.response
+        succeeded = 200 <= response.status < 300
         blocks += [
-            Field(Content("Status"), Content.styled(str(one.status), "$text-success" if good else "$text-error")),
-            Field(Content("Type"), safe_line(one.content_type or "none", 100)),
-            Field(Content("Size"), Content(count_of(one.size, "byte"))),
+            Field(
+                Content("Status"), Content.styled(str(response.status), "$text-success" if succeeded else "$text-error")
+            ),
+            Field(Content("Type"), safe_line(response.content_type or "none", 100)),
+            Field(Content("Size"), Content(count_of(response.size, "byte"))),
         ]
-        if one.text:
-            cut = one.text[:_LONGEST]
-            blocks += [Gap(), Paragraph(safe(cut, multiline=True))]
-            if len(cut) < len(one.text):
-                blocks.append(Paragraph(_muted(f"… {len(one.text) - len(cut):,} more characters")))
+        if response.text:
+            shown_text = response.text[:_MAX_LENGTH]
+            blocks += [Gap(), Paragraph(safe(shown_text, multiline=True))]
+            if len(shown_text) < len(response.text):
+                blocks.append(Paragraph(_muted(f"… {len(response.text) - len(shown_text):,} more characters")))
     elif run.target == "deployed" and not run.failed:
         blocks.append(
-            Paragraph(_muted("The endpoint gives the result only: what it asked of the upstream is its own."))
+            Paragraph(_muted("The endpoint returns only the result: its request to the upstream is not known."))
         )
     elif not run.failed:
         blocks.append(Paragraph(_muted("What came back was not kept.")))
     if run.error:
-        blocks += [Gap(), Paragraph(safe(run.error[:_LONGEST], "$text-error", multiline=True), Content("✗"))]
+        blocks += [Gap(), Paragraph(safe(run.error[:_MAX_LENGTH], "$text-error", multiline=True), Content("✗"))]
     if run.note:
-        blocks += [Gap(), Paragraph(safe(run.note[:_LONGEST], "$text-warning", multiline=True), Content("▲"))]
+        blocks += [Gap(), Paragraph(safe(run.note[:_MAX_LENGTH], "$text-warning", multiline=True), Content("▲"))]
     if run.unknown:
         blocks.append(
             Paragraph(Content.styled("It may have taken effect all the same.", "$text-warning"), Content("▲"))
@@ -112,7 +114,7 @@ def request_blocks(run: Run) -> list[Block]:
 
 
 def sent_blocks(request: Request) -> list[Block]:
-    """A request: method and address, headers, body."""
+    """Return the blocks of a request: method and URL, headers, body."""
     blocks: list[Block] = [
         Paragraph(Content.assemble((safe_line(request.method, 20).plain, "bold"), "  ", safe(request.url)))
     ]
@@ -123,39 +125,40 @@ def sent_blocks(request: Request) -> list[Block]:
 
 
 def mapping_blocks(bound: BoundTool, run: Run) -> list[Block]:
-    """Which mapping matched what."""
+    """Return the blocks that show what each field mapping matched."""
     if bound.widget is None:
         return [Paragraph(_muted("This tool has no widget, so nothing is mapped."))]
     name = safe_line(str(bound.widget.get("name") or ""), 60)
     blocks: list[Block] = [Heading(_title("Widget"), Content.assemble(name, "  ", safe_line(bound.primitive, 30)))]
     if run.failed:
         return [*blocks, Paragraph(_muted("There is no result that mappings could be tried on."))]
-    found = judged(bound, run)
-    if not found:
+    outcomes = judged(bound, run)
+    if not outcomes:
         return [*blocks, Paragraph(_muted("It has no mappings: it shows the result as it is."))]
-    for one in found:
-        mark, style = _MARKS[one.state]
-        title = Content.assemble(safe_line(one.slot, 60, "bold"), "  ", safe_line(one.path, 120, "$foreground-muted"))
-        blocks.append(Entry(Content.styled(mark, style), title, body=safe_line(one.shown, 300, style)))
-    wrong = sum(one.state != "found" for one in found)
-    said = "Every mapping matched." if not wrong else f"{wrong} of {len(found)} gave nothing."
-    return [*blocks, Gap(), Paragraph(_muted(said))]
+    for outcome in outcomes:
+        mark, style = _MARKS[outcome.state]
+        path = safe_line(outcome.path, 120, "$foreground-muted")
+        title = Content.assemble(safe_line(outcome.slot, 60, "bold"), "  ", path)
+        blocks.append(Entry(Content.styled(mark, style), title, body=safe_line(outcome.shown, 300, style)))
+    unmatched = sum(outcome.state != "found" for outcome in outcomes)
+    text = "Every mapping matched." if not unmatched else f"{unmatched} of {len(outcomes)} matched nothing."
+    return [*blocks, Gap(), Paragraph(_muted(text))]
 
 
 def timing_blocks(run: Run) -> list[Block]:
-    """How long each part took."""
+    """Return the blocks that show how long each part of a run took."""
     blocks: list[Block] = [Heading(_title("Timing"), Content(f"{duration(run.seconds, short=True)} in all"))]
-    most = max((seconds for _, seconds in run.timing), default=0) or 1
+    longest = max((seconds for _, seconds in run.timing), default=0) or 1
     for name, seconds in run.timing:
-        bar = "█" * max(1, round(seconds / most * 30))
+        bar = "█" * max(1, round(seconds / longest * 30))
         blocks.append(
             Field(safe_line(name, 24), Content.assemble((bar, "$text-primary"), f" {duration(seconds, short=True)}"))
         )
-    return [*blocks, Gap(), Field(Content("Started"), Content(moment(run.at)))]
+    return [*blocks, Gap(), Field(Content("Started"), Content(timestamp(run.at)))]
 
 
 def chain_blocks(chain: Chain | None, run: Run | None, step: Step | None) -> list[Block]:
-    """How far a chain has come, what comes next, and what an endpoint's own chain did."""
+    """Return the blocks of a chain: its results, the next step, and the steps that an endpoint ran itself."""
     blocks: list[Block] = []
     if chain is not None and chain.results:
         blocks.append(Heading(_title("Chain")))
@@ -165,13 +168,15 @@ def chain_blocks(chain: Chain | None, run: Run | None, step: Step | None) -> lis
         blocks += [Heading(_title("Next")), *step_blocks(step)]
     if run is not None and run.steps:
         blocks.append(Heading(_title("What the endpoint did after it")))
-        for each in run.steps[:20]:
-            done = each.get("status") == "done"
+        for tool_step in run.steps[:20]:
+            done = tool_step.get("status") == "done"
             title = Content.assemble(
-                safe_line(str(each.get("tool") or "the rest"), 60, "bold"), "  ", safe_line(str(each.get("status")), 20)
+                safe_line(str(tool_step.get("tool") or "the rest"), 60, "bold"),
+                "  ",
+                safe_line(str(tool_step.get("status")), 20),
             )
             body = safe_line(
-                json_codec.dumps(each.get("arguments")) if done else str(each.get("reason") or ""),
+                json_codec.dumps(tool_step.get("arguments")) if done else str(tool_step.get("reason") or ""),
                 300,
                 "$foreground-muted",
             )
@@ -180,17 +185,17 @@ def chain_blocks(chain: Chain | None, run: Run | None, step: Step | None) -> lis
 
 
 def step_blocks(step: Step | None) -> list[Block]:
-    """What a step would be called with, and where each argument came from."""
+    """Return the blocks for the arguments of a step and where each comes from."""
     if step is None:
         return [Paragraph(_muted("The chain ends here."))]
-    verb = "reads" if step.bound.only_reads else "changes something"
+    effect = "reads" if step.bound.only_reads else "changes something"
     blocks: list[Block] = [
-        Paragraph(Content.assemble(safe_line(step.bound.title, 80, "bold"), (f"  {verb}", "$foreground-muted")))
+        Paragraph(Content.assemble(safe_line(step.bound.title, 80, "bold"), (f"  {effect}", "$foreground-muted")))
     ]
-    for one in step.taken:
-        value = safe_line(json_codec.dumps(one.value), 80)
-        source = safe_line(f"from {one.source}", 60, "$foreground-muted")
-        title = Content.assemble(safe_line(one.name, 40, "$text-secondary"), " = ", value)
+    for argument in step.taken:
+        value = safe_line(json_codec.dumps(argument.value), 80)
+        source = safe_line(f"from {argument.source}", 60, "$foreground-muted")
+        title = Content.assemble(safe_line(argument.name, 40, "$text-secondary"), " = ", value)
         blocks.append(Entry(Content.styled("✓", "$text-success"), title, body=source))
     for name in step.absent:
         title = Content.assemble(safe_line(name, 40, "$text-secondary"), ("  no result has it", "$text-error"))
@@ -201,7 +206,7 @@ def step_blocks(step: Step | None) -> list[Block]:
 
 
 def summary(run: Run) -> Content:
-    """How a run went, on one line."""
+    """Return the outcome of a run as one line."""
     if run.failed:
         return Content.assemble(("✗ ", "$text-error"), safe_line(run.error, 200, "$text-error"))
     status = f"{run.response.status} · " if run.response else ""
@@ -213,17 +218,17 @@ def summary(run: Run) -> Content:
     )
 
 
-def request_text(request: Request, arguments: Iterable[str] = ()) -> str:
-    """A request as the lines of a question; not yet safe to show."""
+def request_text(request: Request, extra_lines: Iterable[str] = ()) -> str:
+    """Return a request and extra lines as the text of a question, not sanitized."""
     lines = [f"{request.method} {request.url}"]
     lines += [f"{name}: {value}" for name, value in request.headers[:12]]
     if request.body:
         lines += ["", *_pretty(request.body).splitlines()[:12]]
-    return "\n".join([*lines, *arguments])
+    return "\n".join([*lines, *extra_lines])
 
 
-def moment(at: float) -> str:
-    """A time of today or before, for people."""
+def timestamp(at: float) -> str:
+    """Return a time in seconds since the epoch as local date and time; `?` if no date can represent it."""
     try:
         return f"{datetime.fromtimestamp(at):%Y-%m-%d %H:%M:%S}"
     except (OverflowError, OSError, ValueError):
@@ -232,9 +237,9 @@ def moment(at: float) -> str:
 
 def _pretty(text: str) -> str:
     try:
-        return pretty(json_codec.loads(text))[:_LONGEST]
+        return pretty(json_codec.loads(text))[:_MAX_LENGTH]
     except json_codec.MalformedJson:
-        return text[:_LONGEST]
+        return text[:_MAX_LENGTH]
 
 
 def _title(text: str) -> Content:

@@ -1,4 +1,4 @@
-"""What is done with a run beyond looking at it: kept as a sample, opened in the browser, copied, run again."""
+"""The actions on a finished run: keep it as a sample, open it in the browser, copy it as curl, run it again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.message import Message
 from drio_tui.api.errors import DrioError
 from drio_tui.ui.playground import playground_dialogs as dialogs
 from drio_tui.ui.playground import tool_runner as running
-from drio_tui.ui.playground.run_blocks import here_of, kept_of
+from drio_tui.ui.playground.run_blocks import local_runner_of, run_store_of
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.workspace.run import preview_page as pages
 from drio_tui.workspace.run.run_history import NotKept
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 
 
-class Said(Message):
-    """Something to say that came of work in the background."""
+class Notice(Message):
+    """A message for the user from a background task."""
 
     def __init__(self, text: str, *, warning: bool = False) -> None:
         super().__init__()
@@ -31,16 +31,16 @@ class Said(Message):
         self.warning = warning
 
 
-class RunsRead(Message):
-    """The runs that are kept of the tool."""
+class RunsLoaded(Message):
+    """The run history of the tool was read."""
 
     def __init__(self, runs: list[Run]) -> None:
         super().__init__()
         self.runs = runs
 
 
-class Keeping:
-    """Mixed into the playground."""
+class RunActions:
+    """The actions, mixed into the playground."""
 
     @property
     def _screen(self) -> PlaygroundScreen:
@@ -48,26 +48,26 @@ class Keeping:
 
     def action_history(self) -> None:
         screen = self._screen
-        kept, tool = kept_of(screen.backend, screen.app_id), screen.tool_id
+        run_store, tool = run_store_of(screen.backend, screen.app_id), screen.tool_id
 
-        async def read(_client: DrioClient) -> RunsRead:
-            return RunsRead(await asyncio.to_thread(kept.runs, tool))
+        async def read(_client: DrioClient) -> RunsLoaded:
+            return RunsLoaded(await asyncio.to_thread(run_store.runs, tool))
 
-        screen.run_request(read, lambda found: found, group="history")
+        screen.run_request(read, lambda message: message, group="history")
 
-    def on_runs_read(self, message: RunsRead) -> None:
+    def on_runs_loaded(self, message: RunsLoaded) -> None:
         screen = self._screen
         title = screen.bound.title if screen.bound is not None else ""
-        screen.app.push_screen(dialogs.RunsScreen(title, message.runs), screen._took_run)
+        screen.app.push_screen(dialogs.RunsScreen(title, message.runs), screen._run_chosen)
 
-    async def _took_run(self, choice: dialogs.Choice | None) -> None:
+    async def _run_chosen(self, choice: dialogs.RunChoice | None) -> None:
         screen = self._screen
         if choice is None or screen.bound is None or screen.snapshot is None:
             return
-        what, run = choice
+        action, run = choice
         screen.chain, screen._trail = None, []
-        await screen._use(screen.bound, arguments=run.arguments)
-        if what == "show":
+        await screen._set_tool(screen.bound, arguments=run.arguments)
+        if action == "show":
             screen._run_bound = screen.bound
             if run.structured is not None:
                 run.value = inner_value(screen.bound, run.structured)
@@ -75,7 +75,7 @@ class Keeping:
             screen.show_page("widget")
         elif run.lost:
             screen.show_arguments()
-            screen._say(
+            screen._show_status(
                 Content.styled("▲ ", "$text-warning") + safe_line(f"Not kept: {', '.join(run.lost)}. Type it.", 200)
             )
         else:
@@ -87,31 +87,32 @@ class Keeping:
         run, bound = screen.run_shown, screen._run_bound
         if run is None or bound is None:
             return
-        kept = kept_of(screen.backend, screen.app_id)
+        run_store = run_store_of(screen.backend, screen.app_id)
 
         async def keep() -> None:
             try:
-                await asyncio.to_thread(kept.save_sample, bound.id, run.value)
+                await asyncio.to_thread(run_store.save_sample, bound.id, run.value)
             except NotKept as error:
-                screen.post_message(Said(str(error), warning=True))
+                screen.post_message(Notice(str(error), warning=True))
             else:
-                screen.post_message(Said("Kept: the widget's editor tries its mappings on this result."))
+                screen.post_message(Notice("Kept: the widget's editor tries its mappings on this result."))
 
         screen.run_worker(keep(), group="sample", exclusive=True)
 
     def action_curl(self) -> None:
-        """Copy what was sent as a command, its secrets left to the environment."""
+        """Copy the request as a curl command that takes its secrets from the environment."""
         screen = self._screen
         from drio_tui.ui.requests.curl import command
 
         if screen.run_shown is not None and screen.run_shown.request is not None:
-            one = screen.run_shown.request
-            screen.drio.copy(command(one.method, one.url, one.headers, one.body or None), "the curl command")
+            request = screen.run_shown.request
+            text = command(request.method, request.url, request.headers, request.body or None)
+            screen.drio.copy(text, "the curl command")
 
     def action_forget(self) -> None:
         screen = self._screen
         if screen.bound is not None and screen.backend.client is not None:
-            here_of(screen.backend.client).forget(screen.bound)
+            local_runner_of(screen.backend.client).forget(screen.bound)
             screen.notify("It will be asked for again.", markup=False)
 
     def action_browser(self) -> None:
@@ -120,36 +121,36 @@ class Keeping:
         if run is None or bound is None:
             return
 
-        async def show(client: DrioClient) -> Said:
-            document = await running.page(screen.drio, client, bound, run, screen._app)
+        async def show(client: DrioClient) -> Notice:
+            document = await running.preview_html(screen.drio, client, bound, run, screen._app_raw)
             path = await asyncio.to_thread(pages.write_page, document)
             screen._pages_written.append(path)
             from drio_tui.auth.browser import BrowserRefused, DesktopEnvironment, open_file
 
-            around = await asyncio.to_thread(DesktopEnvironment.here)
-            why = around.obstacle()
+            desktop = await asyncio.to_thread(DesktopEnvironment.here)
+            problem = desktop.obstacle()
             try:
-                if why is None:
-                    await open_file(path, around)
+                if problem is None:
+                    await open_file(path, desktop)
             except BrowserRefused as error:
-                why = str(error)
-            if why is not None:
-                return Said(f"{why}. The page is at {path} while this screen is open.", warning=True)
-            return Said("Opened in the browser.")
+                problem = str(error)
+            if problem is not None:
+                return Notice(f"{problem}. The page is at {path} while this screen is open.", warning=True)
+            return Notice("Opened in the browser.")
 
         def failed(error: DrioError) -> Message:
-            return Said(str(error), warning=True)
+            return Notice(str(error), warning=True)
 
-        screen._say(Content.styled("◌ opening the page… Esc stops it", "$text-warning"))
-        screen.run_request(show, lambda said: said, group="browser", failed=failed, once=True)
+        screen._show_status(Content.styled("◌ opening the page… Esc stops it", "$text-warning"))
+        screen.run_request(show, lambda notice: notice, group="browser", failed=failed, once=True)
 
-    def on_said(self, message: Said) -> None:
+    def on_notice(self, message: Notice) -> None:
         screen = self._screen
         if screen.snapshot is None and message.warning:
-            screen._say(Content.assemble(("✗ ", "$text-error"), safe(message.text, "$text-error")))
+            screen._show_status(Content.assemble(("✗ ", "$text-error"), safe(message.text, "$text-error")))
             return
         if not screen.busy:
-            screen._say(screen._standing())
+            screen._show_status(screen._idle_status())
         screen.notify(
             safe(message.text, multiline=True).plain,
             severity="warning" if message.warning else "information",

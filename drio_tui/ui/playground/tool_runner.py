@@ -1,4 +1,4 @@
-"""Running a tool from a screen: what has to be asked is asked first. Everything here runs in a worker."""
+"""Running a tool from a screen, after the user has confirmed what needs confirmation. Everything runs in a worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from drio_tui.schema.jsontext import pretty
 from drio_tui.tool_calls.egress import origin_text
 from drio_tui.ui.dialogs.allow_host import ask_to_allow
 from drio_tui.ui.playground.playground_dialogs import CredentialsScreen
-from drio_tui.ui.playground.run_blocks import here_of, request_text
+from drio_tui.ui.playground.run_blocks import local_runner_of, request_text
 from drio_tui.workspace.run import local_runner as local
 from drio_tui.workspace.run import preview_page as pages
 from drio_tui.workspace.run.bound_tool import BoundTool
@@ -23,69 +23,72 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """What came of it: the run, or what to say where it was not begun after all."""
+class RunResult:
+    """The run, or None with a message why the tool was not run."""
 
     run: Run | None
-    said: str = ""
+    message: str = ""
 
 
-async def attempt(
+async def run_tool(
     drio: DrioContext,
     client: DrioClient,
     bound: BoundTool,
     target: Target,
     arguments: dict[str, Any],
     app: dict[str, Any],
-    sending: Callable[[], None],
-) -> Attempt:
-    """Ask what has to be asked, then run the tool; `sending` is called when that begins. Raises `DrioError`."""
+    on_sending: Callable[[], None],
+) -> RunResult:
+    """Confirm the request and ask for credentials where needed, then run the tool.
+
+    `on_sending` is called right before the request is sent. Raises `DrioError`.
+    """
     if target == "deployed":
-        return await _deployed(drio, client, bound, arguments, app, sending)
-    here = here_of(client)
+        return await _deployed(drio, client, bound, arguments, app, on_sending)
+    runner = local_runner_of(client)
     try:
         request = local.preview(bound, arguments, "drio-sandbox" if target == "sandbox" else "drio-tui")
     except local.BadArguments as error:
-        return Attempt(None, error.message)
-    new_host = target == "here" and here.is_new(bound)
-    wanted = here.wanted(bound) if target == "here" else None
-    why = [] if bound.only_reads else ["", "The tool is not marked as only reading."]
+        return RunResult(None, error.message)
+    new_host = target == "here" and runner.is_new(bound)
+    credentials = runner.wanted(bound) if target == "here" else None
+    notes = [] if bound.only_reads else ["", "The tool is not marked as only reading."]
     if new_host:
         place = origin_text(local.origin(bound))
         if local.has_private_host(bound):
             place += ", an address that only this machine or its network can reach"
-        why += ["", f"It goes from this machine to {place}. That is asked once in this session."]
-    # Where a secret has to be typed, that dialog shows the request too and is the consent: one question for one run.
-    if not bound.only_reads or (new_host and wanted is None):
+        notes += ["", f"It goes from this machine to {place}. That is asked once in this session."]
+    # The dialog for credentials shows the request too and counts as consent, so that a run asks only once.
+    if not bound.only_reads or (new_host and credentials is None):
         title = "Send this?" if bound.only_reads else f"Run {bound.title}?"
-        if not await drio.confirm(title, request_text(request, why), agree="Run it", danger=not bound.only_reads):
-            return Attempt(None, "Not run.")
+        if not await drio.confirm(title, request_text(request, notes), agree="Run it", danger=not bound.only_reads):
+            return RunResult(None, "Not run.")
     if target == "sandbox":
         from drio_tui.workspace.run.sandbox_runner import run_in_sandbox
 
-        sending()
+        on_sending()
         run = await run_in_sandbox(client, bound, arguments)
         if run.private is not None and await ask_to_allow(
             drio, client, run.private, run.error.partition(" To allow")[0]
         ):
             run = await run_in_sandbox(client, bound, arguments)
-        return Attempt(run)
-    if wanted is not None:
-        typed = await drio.push_screen_wait(CredentialsScreen(wanted, request_text(request, why)))
-        if typed is None:
-            return Attempt(None, "Not run: it has to sign in to the upstream.")
-        here.give(wanted, typed)
-    here.agree(bound)
-    sending()
-    run = await here.run(bound, arguments)
+        return RunResult(run)
+    if credentials is not None:
+        values = await drio.push_screen_wait(CredentialsScreen(credentials, request_text(request, notes)))
+        if values is None:
+            return RunResult(None, "Not run: it has to sign in to the upstream.")
+        runner.give(credentials, values)
+    runner.agree(bound)
+    on_sending()
+    run = await runner.run(bound, arguments)
     if run.private is not None and await drio.confirm(
         "Send it to a private address?",
-        f"{run.error}\nOnly this machine or its network can reach it. Is that what is meant?",
+        f"{run.error}\nOnly this machine or its network can reach it. Is that intended?",
         agree="Send it",
     ):
-        here.private.add(run.private)
-        run = await here.run(bound, arguments)
-    return Attempt(run)
+        runner.private.add(run.private)
+        run = await runner.run(bound, arguments)
+    return RunResult(run)
 
 
 async def _deployed(
@@ -94,29 +97,32 @@ async def _deployed(
     bound: BoundTool,
     arguments: dict[str, Any],
     app: dict[str, Any],
-    sending: Callable[[], None],
-) -> Attempt:
+    on_sending: Callable[[], None],
+) -> RunResult:
     from drio_tui.workspace.run.deployed_runner import run_deployed
 
     endpoint = await _endpoint(client, app)
     if not bound.only_reads:
-        given = pretty(shown_arguments(bound, arguments))[:2_000]
-        said = f"tools/call {bound.name}\n{endpoint}\n{given}\n\nThe tool is not marked as only reading."
-        if not await drio.confirm(f"Run {bound.title}?", said, agree="Run it"):
-            return Attempt(None, "Not run.")
-    sending()
-    return Attempt(await run_deployed(endpoint, bound, arguments, drio.backend.note_exchange))
+        arguments_text = pretty(shown_arguments(bound, arguments))[:2_000]
+        message = f"tools/call {bound.name}\n{endpoint}\n{arguments_text}\n\nThe tool is not marked as only reading."
+        if not await drio.confirm(f"Run {bound.title}?", message, agree="Run it"):
+            return RunResult(None, "Not run.")
+    on_sending()
+    return RunResult(await run_deployed(endpoint, bound, arguments, drio.backend.note_exchange))
 
 
 async def _endpoint(client: DrioClient, app: dict[str, Any]) -> str:
-    """Where the app is live. Raises `NotDeployed`."""
+    """Return the URL of the deployed app. Raises `NotDeployed`."""
     from drio_tui.workspace.run.deployed_runner import live_at
 
     return await live_at(client, app)
 
 
-async def page(drio: DrioContext, client: DrioClient, bound: BoundTool, run: Run, app: dict[str, Any]) -> str:
-    """The widget's document with the result in it, from wherever it can be had. Raises `DrioError`."""
+async def preview_html(drio: DrioContext, client: DrioClient, bound: BoundTool, run: Run, app: dict[str, Any]) -> str:
+    """Return the widget's HTML document with the result of a run in it. Raises `DrioError`.
+
+    The document is the deployed widget's, else the sandbox's, else a plain page with the text rendering.
+    """
     if run.target == "deployed":
         from drio_tui.workspace.run.deployed_runner import widget_page
 

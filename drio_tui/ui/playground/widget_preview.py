@@ -1,4 +1,4 @@
-"""A widget's view in the terminal: lines with roles, the heads of tables staying in sight, scrolled both ways."""
+"""A widget rendered as text: styled lines that scroll in both directions, with table headers that stay in view."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ STYLES: dict[str, str] = {
     "bar2": "$text-success",
     "bar3": "$text-warning",
 }
-"""What the roles of `workspace.trying.picture` look like."""
+"""The style of each role of `workspace.run.text_renderer`."""
 
 
 def content_of(line: Line) -> Content:
-    """A line as content; its texts are safe already."""
+    """Return a line as content; its texts are already sanitized."""
     return Content.assemble(*[(text, STYLES[role]) if role in STYLES else text for text, role in line])
 
 
 class WidgetPreview(ScrollView, can_focus=True):
-    """Shows what a function draws for a width, and draws it anew for another."""
+    """Shows what a function renders for the current width, and renders it again when the width changes."""
 
     DEFAULT_CSS = """
     WidgetPreview {
@@ -53,7 +53,7 @@ class WidgetPreview(ScrollView, can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "widget_preview",
-        "A widget's picture",
+        "Widget preview",
         Key("widget_preview.down", "down,j", "scroll_down", "Down", show=False, palette=False),
         Key("widget_preview.up", "up,k", "scroll_up", "Up", show=False, palette=False),
         Key("widget_preview.left", "left,h", "sideways(-8)", "Left", show=False, palette=False),
@@ -67,11 +67,11 @@ class WidgetPreview(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._draw: Callable[[int], RenderedWidget] | None = None
-        self._picture = RenderedWidget()
+        self._rendered = RenderedWidget()
         self._drawn_for = -1
 
     def show(self, draw: Callable[[int], RenderedWidget] | None) -> None:
-        """Show what `draw` gives for a width in cells; nothing for None."""
+        """Show what `draw` returns for a width in cells; None shows nothing."""
         self._draw = draw
         self._drawn_for = -1
         self._redraw()
@@ -79,8 +79,8 @@ class WidgetPreview(ScrollView, can_focus=True):
 
     @property
     def text(self) -> str:
-        """What is shown, as plain text."""
-        return "\n".join(self._picture.plain())
+        """The preview as plain text."""
+        return "\n".join(self._rendered.plain())
 
     def on_resize(self, _event: events.Resize) -> None:
         self._redraw()
@@ -90,17 +90,17 @@ class WidgetPreview(ScrollView, can_focus=True):
         if width <= 0 or width == self._drawn_for:
             return
         self._drawn_for = width
-        self._picture = self._draw(width) if self._draw is not None else RenderedWidget()
-        set_virtual_size(self, Size(self._picture.width, len(self._picture.lines)))
+        self._rendered = self._draw(width) if self._draw is not None else RenderedWidget()
+        set_virtual_size(self, Size(self._rendered.width, len(self._rendered.lines)))
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         style = self.visual_style
-        index = y if y < self._picture.head else y + self.scroll_offset.y
-        if index >= len(self._picture.lines):
+        index = y if y < self._rendered.head else y + self.scroll_offset.y
+        if index >= len(self._rendered.lines):
             return Strip.blank(width, style.rich_style)
-        line = content_of(self._picture.lines[index])
+        line = content_of(self._rendered.lines[index])
         left = self.scroll_offset.x
         strip = strip_of(self, line, style, max(line.cell_length, left + width))
         return strip.crop(left, left + width)

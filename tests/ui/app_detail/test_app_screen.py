@@ -1,4 +1,4 @@
-"""One app on the screen: it fills as parts arrive, can be walked, filtered, followed, and survives a refresh."""
+"""The app screen: loading, the tree, the filter, references, problems and refresh."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def titles(screen: Any) -> list[str]:
     return [node.title for node in screen.tree_view.rows]
 
 
-def page(screen: Any) -> str:
+def fields_text(screen: Any) -> str:
     return str(screen.query_one(Document).text)
 
 
@@ -28,7 +28,7 @@ async def go_to(pilot: Pilot[Any], screen: Any, *key: str) -> None:
     await until(pilot, lambda: screen.chosen.key == key and screen.detail._node.key == key)
 
 
-async def test_an_app_of_the_sandbox_can_be_walked_to_a_widgets_action(
+async def test_the_tree_of_a_sandbox_app_leads_to_a_widgets_action(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
@@ -43,13 +43,13 @@ async def test_an_app_of_the_sandbox_can_be_walked_to_a_widgets_action(
         await go_to(pilot, screen, *action.key)
         tool = next(node for node in action.ancestors() if node.kind == "tool")
         assert tool in screen.tree_view.rows
-        assert "Trigger" in page(screen)
+        assert "Trigger" in fields_text(screen)
         operation = next(node for node in screen.outline.walk() if node.kind == "operation")
         await go_to(pilot, screen, *operation.key)
-        assert "Input schema" in page(screen)
+        assert "Input schema" in fields_text(screen)
 
 
-async def test_the_tree_opens_and_closes_by_keys_and_by_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nodes_are_opened_and_closed_by_keyboard_and_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         assert "Search tickets" not in titles(screen)
@@ -73,7 +73,7 @@ async def test_the_tree_opens_and_closes_by_keys_and_by_mouse(monkeypatch: pytes
         assert screen.chosen is screen.outline.root
 
 
-async def test_a_reference_is_followed_with_enter_and_left_with_backspace(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_enter_follows_a_reference_and_backspace_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         await go_to(pilot, screen, "tool", "tool_1")
@@ -88,7 +88,7 @@ async def test_a_reference_is_followed_with_enter_and_left_with_backspace(monkey
         assert screen.why_not("jump_back", ()) is not None
 
 
-async def test_enter_on_a_link_of_the_tree_goes_where_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_enter_on_a_link_goes_to_its_target(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         await go_to(pilot, screen, "link", "tool_1", "0")
@@ -98,7 +98,7 @@ async def test_enter_on_a_link_of_the_tree_goes_where_it_leads(monkeypatch: pyte
         await until(pilot, lambda: screen.chosen.key == ("link", "tool_1", "0"))
 
 
-async def test_a_filter_marks_its_hits_keeps_their_ancestors_and_is_stepped_through(
+async def test_a_filter_shows_hits_with_their_ancestors_and_n_steps_through_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
@@ -119,7 +119,7 @@ async def test_a_filter_marks_its_hits_keeps_their_ancestors_and_is_stepped_thro
         await until(pilot, lambda: "Auth" in titles(screen))
 
 
-async def test_what_was_found_stays_chosen_when_the_filter_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_selected_hit_stays_selected_when_the_filter_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         await pilot.press("slash", *"summarize", "enter")
@@ -132,7 +132,7 @@ async def test_what_was_found_stays_chosen_when_the_filter_goes(monkeypatch: pyt
         assert screen.chosen.key == inside[0]
 
 
-async def test_parts_appear_as_they_arrive_and_rows_wait_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_parts_appear_as_they_arrive_with_placeholders_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of()
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         apps = await show(pilot, "apps")
@@ -147,7 +147,7 @@ async def test_parts_appear_as_they_arrive_and_rows_wait_for_the_others(monkeypa
         assert "▒▒▒" not in text_of(pilot.app)
 
 
-async def test_a_refresh_keeps_the_cursor_and_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refresh_keeps_the_cursor_and_the_open_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         await go_to(pilot, screen, "action", "widget_1", "0")
@@ -180,10 +180,10 @@ async def test_problems_are_counted_listed_and_jumped_to(monkeypatch: pytest.Mon
         await until(pilot, lambda: isinstance(pilot.app.screen, ProblemsScreen) and "tool_9" in text_of(pilot.app))
         await pilot.press("G", "enter")
         await until(pilot, lambda: screen.chosen.key == ("binding", "tool_1"))
-        assert "changed its schema" in page(screen)
+        assert "changed its schema" in fields_text(screen)
 
 
-async def test_a_sound_app_says_so_and_has_no_problems_to_list(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_app_without_problems_says_so_and_has_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         assert "no problems" in text_of(pilot.app)
@@ -192,33 +192,33 @@ async def test_a_sound_app_says_so_and_has_no_problems_to_list(monkeypatch: pyte
         assert pilot.app.screen is screen
 
 
-async def test_a_failing_part_is_marked_and_the_others_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_part_is_marked_and_the_others_are_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of()
     answers["GET /apps/app_1/config"] = 404
     answers["GET /apps/app_1/widgets"] = 403
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         assert "Search Tickets" in text_of(pilot.app)
-        assert "not fresh" in text_of(pilot.app)
+        assert "▲ stale" in text_of(pilot.app)
         failed = next(node for node in screen.outline.walk() if node.kind == "failed")
         assert failed.parent.title == "Tools"
         server.answers["GET /apps/app_1/widgets"] = drio_of()["GET /apps/app_1/widgets"]
         await pilot.press("r")
         await until(pilot, lambda: ("widget", "widget_1") in screen.outline.by_key)
-        assert "not fresh" not in text_of(pilot.app)
+        assert "▲ stale" not in text_of(pilot.app)
 
 
-async def test_members_of_the_config_we_do_not_know_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_properties_of_the_config_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     config = {**small_config(), "runtime": {"region": "eu-central", "limits": [1, 2]}}
     async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         await go_to(pilot, screen, "member", "runtime")
-        assert "eu-central" in page(screen)
+        assert "eu-central" in fields_text(screen)
         await pilot.press("v")
         await until(pilot, lambda: '"region": "eu-central"' in text_of(pilot.app))
 
 
-async def test_fields_show_colours_references_and_times_as_people_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fields_show_colours_references_and_times_in_readable_form(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config()
     config["auth"][0] |= {"lastValidatedAt": "2020-03-15T12:00:00.000Z", "secretRef": None, "newMember": {"deep": [1]}}
     config["operations"][0]["inputSchema"] = {
@@ -229,21 +229,21 @@ async def test_fields_show_colours_references_and_times_as_people_read_them(monk
     async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         await go_to(pilot, screen, "auth", "auth_1")
-        text = page(screen)
+        text = fields_text(screen)
         assert "15 Mar 2020 12:00 UTC" in text
         assert "years ago" in text
         assert "not set" in text
         assert "New member" in text
         await go_to(pilot, screen, "integration", "integration_1")
-        assert "Helpdesk key" in page(screen)  # the auth connection by its name
+        assert "Helpdesk key" in fields_text(screen)  # the auth connection by its name
         await go_to(pilot, screen, "operation", "operation_1")
-        assert "query* string" in page(screen)
-        assert "open | closed" in page(screen)
+        assert "query* string" in fields_text(screen)
+        assert "open | closed" in fields_text(screen)
         await go_to(pilot, screen, "branding", "")
-        assert "#22c55e" in page(screen)
+        assert "#22c55e" in fields_text(screen)
 
 
-async def test_on_a_narrow_terminal_the_details_take_the_trees_place_and_give_it_back(
+async def test_on_a_narrow_terminal_the_details_replace_the_tree_until_esc(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=(60, 20)) as pilot:
@@ -257,7 +257,7 @@ async def test_on_a_narrow_terminal_the_details_take_the_trees_place_and_give_it
         assert pilot.app.screen is screen
 
 
-async def test_what_stands_at_the_right_edge_is_not_covered_by_the_scrollbar(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_scrollbar_does_not_cover_the_right_edge(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config()
     config["tools"] += [{"id": f"t{n}", "name": f"Tool {n}", "isEnabled": False} for n in range(60)]
     async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
@@ -271,7 +271,7 @@ async def test_what_stands_at_the_right_edge_is_not_covered_by_the_scrollbar(mon
         assert any(line.endswith(" off ") for line in lines)
 
 
-async def test_nothing_of_a_long_page_is_cut_off_at_its_side(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_page_is_wrapped_and_never_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config()
     words = " ".join(f"word{n}" for n in range(2000))
     config["app"]["serverInstructions"] = words
@@ -290,7 +290,7 @@ async def test_nothing_of_a_long_page_is_cut_off_at_its_side(monkeypatch: pytest
         ]
 
 
-async def test_another_theme_repaints_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_changing_the_theme_repaints_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         before = screen.tree_view.render_line(3)
@@ -299,7 +299,7 @@ async def test_another_theme_repaints_the_tree(monkeypatch: pytest.MonkeyPatch) 
         assert screen.tree_view.render_line(3).text == before.text
 
 
-async def test_esc_stops_the_reading_then_leaves_and_late_answers_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_esc_stops_loading_then_leaves_and_late_responses_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         apps = await show(pilot, "apps")
         await until(pilot, lambda: apps.resources)
@@ -317,16 +317,16 @@ async def test_esc_stops_the_reading_then_leaves_and_late_answers_are_harmless(m
         assert pilot.app.screen is apps
 
 
-async def test_an_app_that_is_gone_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deleted_app_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {name: answer for name, answer in drio_of().items() if not name.startswith("GET /apps/")}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         assert screen.outline.root.title == "The app could not be read"
         assert [problem.code for problem in screen.outline.problems] == ["part_unread"]
-        assert "Press r to read it again." in page(screen)
+        assert "Press r to read it again." in fields_text(screen)
 
 
-async def test_copying_names_what_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_copy_says_what_was_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
         copied: list[tuple[str, str]] = []
@@ -339,7 +339,7 @@ async def test_copying_names_what_is_copied(monkeypatch: pytest.MonkeyPatch) -> 
         assert '"integrationOperationId": "operation_1"' in copied[1][0]
 
 
-async def test_e_on_a_group_heading_offers_to_add_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_e_on_a_group_heading_suggests_to_add_a_resource(monkeypatch: pytest.MonkeyPatch) -> None:
     async with (
         serving(TableServer(drio_of())) as server,
         running(server.base_url, monkeypatch) as pilot,
@@ -347,5 +347,5 @@ async def test_e_on_a_group_heading_offers_to_add_one(monkeypatch: pytest.Monkey
         screen = await open_first_app(pilot)
         for group, title in (("auth", "an auth connection"), ("integration", "an integration"), ("tool", "a tool")):
             screen.tree_view.reveal(("group", group))
-            await until(pilot, lambda wanted=group: screen.chosen.key == ("group", wanted))
-            assert f"press a to add {title}" in screen.why_not_changed("edit_resource")
+            await until(pilot, lambda kind=group: screen.chosen.key == ("group", kind))
+            assert f"press a to add {title}" in screen.change_disabled_reason("edit_resource")

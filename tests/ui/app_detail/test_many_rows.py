@@ -1,4 +1,4 @@
-"""Tens of thousands of resources in an app: its pages hold as many lines as a person can read."""
+"""An app with tens of thousands of resources: its pages show only the first ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.workspace.small_app import small_config, snapshot_of
 
 
 def test_the_page_of_a_large_group_names_its_first_resources_and_counts_the_others() -> None:
-    """F26: the tree has them all, and draws only what is in sight."""
+    """F26: the tree has all of them, and draws only the visible lines."""
     config = small_config()
     config["tools"] += [{"id": f"t{n}", "name": f"Tool {n}", "order": n + 10} for n in range(20_000)]
     outline = TreeModel(snapshot_of(config))

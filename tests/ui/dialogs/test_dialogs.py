@@ -157,9 +157,9 @@ async def test_reviews_and_conflicts_show_names_beside_ids(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("theirs", "mine", "why"),
     [
-        ("a", "b", "a text has one value, and only lists have room for what both added"),
-        ("a", MISSING, "one side took it away"),
-        ({"a": 1}, None, "one side took it away"),
+        ("a", "b", "a text is a single value, and only a list can hold what both added"),
+        ("a", MISSING, "one side removed it"),
+        ({"a": 1}, None, "one side removed it"),
         ([1], {"a": 1}, "theirs is a list, mine is an object"),
         (["a"], ["b"], "both changed the same entries of the list"),
     ],

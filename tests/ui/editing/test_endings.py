@@ -1,4 +1,4 @@
-"""A real program in a real terminal that ends in the middle of an edit: what was typed is there at the next start."""
+"""The real program in a terminal, ended in the middle of an edit: the edit is offered at the next start."""
 
 from __future__ import annotations
 
@@ -51,11 +51,13 @@ def draw(self):
 DrioApp.action_help = {"crash": crash, "hang": hang, "deaf": press, "mute": draw}[how]
 sys.exit(run_tui(LaunchOptions(base_url=base_url)))
 """
-"""A program that fails at F1 in a way of choice."""
+"""A program that fails at F1, in the way that its first argument names."""
 
 
-def end_of(base_url: str, typed: str, name: str, end: Callable[[Terminal], int], *, again: bool, fail: str) -> int:
-    """Open the app's editor (`again`: the edit that was kept), type at the end of the name, and end the program."""
+def edit_and_end(
+    base_url: str, typed: str, name: str, end: Callable[[Terminal], int], *, again: bool, fail: str
+) -> int:
+    """Edit the app (with `again`, go on with the kept edit), type at the end of the name, and end the program."""
     command = [sys.executable, "-c", FAILING, fail, base_url] if fail else None
     arguments = () if fail else ("--base-url", base_url)
     with Terminal(*arguments, command=command, size=(120, 40), env={"DRIO_TOKEN": TOKEN}) as terminal:
@@ -102,12 +104,12 @@ def terminated(terminal: Terminal) -> int:
 
 
 def killed(terminal: Terminal) -> int:
-    terminal.until(lambda: any(buffer.mine["name"].endswith("!" * 6) for buffer in unsaved_edits.load().buffers))
+    terminal.until(lambda: any(edit.mine["name"].endswith("!" * 6) for edit in unsaved_edits.load().buffers))
     terminal.kill(signal.SIGKILL)
     return terminal.wait()
 
 
-ENDS: list[tuple[Callable[[Terminal], int], str, int]] = [
+ENDINGS: list[tuple[Callable[[Terminal], int], str, int]] = [
     (hung_up, "", 129),
     (crashed, "crash", 1),
     (crashed, "deaf", 1),
@@ -115,22 +117,22 @@ ENDS: list[tuple[Callable[[Terminal], int], str, int]] = [
     (terminated, "hang", 143),
     (killed, "", 137),
 ]
-"""Ways to end, in what kind of failing program, and the status."""
+"""How the program is ended, how it fails before (see `FAILING`), and its exit status."""
 
 
-async def test_an_edit_outlives_every_end_of_the_program(isolated: Path) -> None:
+async def test_an_edit_survives_every_way_the_program_ends(isolated: Path) -> None:
     """F36 F51: by a signal, a crash in a handler, a dead thread of the driver, a signal while the event loop hangs."""
     async with serving(TableServer(drio_of())) as server:
         typed = ""
-        for end, fail, code in ENDS:
+        for end, fail, code in ENDINGS:
             again = bool(typed)
             typed += "!"
-            ended = await asyncio.to_thread(
-                end_of, server.base_url, "!", f"Acme Support{typed}", end, again=again, fail=fail
+            status = await asyncio.to_thread(
+                edit_and_end, server.base_url, "!", f"Acme Support{typed}", end, again=again, fail=fail
             )
-            assert ended == code, fail
-            (kept,) = unsaved_edits.load().buffers
-            assert (kept.mine["name"], kept.base and kept.base["name"]) == (f"Acme Support{typed}", "Acme Support")
-            assert TOKEN not in repr((kept, kept.mine))
+            assert status == code, fail
+            (edit,) = unsaved_edits.load().buffers
+            assert (edit.mine["name"], edit.base and edit.base["name"]) == (f"Acme Support{typed}", "Acme Support")
+            assert TOKEN not in repr((edit, edit.mine))
         assert len(list((isolated / "state" / "crashes").iterdir())) == 3
         assert server.asked("PATCH", "/apps/app_1") == 0

@@ -1,4 +1,4 @@
-"""Editing while drio refuses, is silent or offline, and while resources are deleted elsewhere."""
+"""Editing while drio rejects requests, does not respond or is offline, and while resources are deleted elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TOOL_1 = "/apps/app_1/tools/tool_1"
 
 @asynccontextmanager
 async def editing_tool(monkeypatch: pytest.MonkeyPatch, **options: Any) -> AsyncIterator[tuple[Any, Any, TableServer]]:
-    """The first tool of the small app, open in its editor, on a server of fixed answers."""
+    """The first tool of the small app in the edit screen, on a server with fixed responses."""
     answers = drio_of()
     answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
     answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Mine"}}
@@ -46,23 +46,23 @@ async def editing_tool(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Async
         yield pilot, await edit_of(pilot), server
 
 
-def said(app: Any) -> str:
-    """What the banner says, on one line however it is wrapped."""
+def banner(app: Any) -> str:
+    """Return the text of the banner as one line, however it is wrapped."""
     return (
         " ".join(app.screen.query_one("#banner").render().plain.split()) if isinstance(app.screen, EditScreen) else ""
     )
 
 
-async def save(pilot: Pilot[Any], words: str) -> None:
-    """Press Ctrl+S and wait for what the banner says of it."""
+async def save(pilot: Pilot[Any], text: str) -> None:
+    """Press Ctrl+S and wait until the banner shows a text."""
     await pilot.press("ctrl+s")
-    await until(pilot, lambda: words in said(pilot.app))
+    await until(pilot, lambda: text in banner(pilot.app))
 
 
-async def test_every_refusal_says_what_to_do_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_rejection_says_what_to_do_and_keeps_the_edit(monkeypatch: pytest.MonkeyPatch) -> None:
     """F01 F03 F06 F07 F08: one PATCH for one Ctrl+S, never repeated by itself, and no way into a sign-in loop."""
     fields = {"fields": [{"path": "name", "message": "is a trademark"}, {"path": "x-odd.y", "message": "is odd"}]}
-    refused = [
+    rejections = [
         (422, {"error": {"code": "invalid", "message": "2 fields", "details": fields, "requestId": "r-1"}}),
         413,
         (429, None, [("Retry-After", "30")]),
@@ -70,7 +70,7 @@ async def test_every_refusal_says_what_to_do_and_loses_nothing(monkeypatch: pyte
         403,
     ]
     async with editing_tool(monkeypatch) as (pilot, screen, server):
-        server.next_answers[f"PATCH {TOOL_1}"] = refused
+        server.next_answers[f"PATCH {TOOL_1}"] = rejections
         put(screen, "name", "Mine")
         await save(pilot, "x-odd.y is odd")
         await until(pilot, lambda: "is a trademark" in text_of(pilot.app))
@@ -80,7 +80,7 @@ async def test_every_refusal_says_what_to_do_and_loses_nothing(monkeypatch: pyte
         await save(pilot, "Reading again shows that it did not happen")
         await save(pilot, "Not allowed")
         assert server.asked("PATCH", TOOL_1) == 5
-        # Again would be refused again: the key says so, until something is different.
+        # The same request would be rejected again: the key is disabled with that reason until something changes.
         await pilot.press("ctrl+s", "ctrl+s")
         await until(pilot, lambda: any("does not allow" in note.message for note in pilot.app._notifications))
         assert server.asked("PATCH", TOOL_1) == 5
@@ -89,17 +89,17 @@ async def test_every_refusal_says_what_to_do_and_loses_nothing(monkeypatch: pyte
         screen.form.show_node(screen.form.model.root.members["name"])
         await pilot.pause()
         await pilot.press("end", "x")
-        await until(pilot, lambda: not screen._barred)
+        await until(pilot, lambda: not screen._save_forbidden)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is not screen)
         patches = [body for method, path, body in server.requests if (method, path) == ("PATCH", TOOL_1)]
         assert patches == [{"name": "Mine"}, *[{"name": "Mine too"}] * 4, {"name": "Search Ticketsx"}]
 
 
-async def test_what_drio_does_not_allow_is_switched_off_for_that_resource_and_says_why(
+async def test_a_forbidden_action_is_disabled_for_that_resource_with_a_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """F03: on the app screen, for a copy and for enabling; other things are not concerned."""
+    """F03: on the app screen, for duplicating and for enabling; other resources are not affected."""
     answers = drio_of()
     answers |= {f"GET {TOOL_1}": {"tool": small_config()["tools"][0]}, f"PATCH {TOOL_1}": 403}
     answers["POST /apps/app_1/tools"] = 403
@@ -119,20 +119,20 @@ async def test_what_drio_does_not_allow_is_switched_off_for_that_resource_and_sa
         await until(pilot, lambda: "Retry the failed" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
-        assert not {"duplicate_resource", "switch_resources"} & screen.what_can_be_done()
-        assert "delete_resources" in screen.what_can_be_done()
+        assert not {"duplicate_resource", "switch_resources"} & screen.available_actions()
+        assert "delete_resources" in screen.available_actions()
         assert server.asked("POST", "/apps/app_1/tools") == 1
-        await pilot.press("r")  # who was given the right meanwhile reads the app again
-        await until(pilot, lambda: "duplicate_resource" in screen.what_can_be_done())
+        await pilot.press("r")  # for a user who was given the permission meanwhile
+        await until(pilot, lambda: "duplicate_resource" in screen.available_actions())
         await pilot.press("c")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/tools") == 2 and not screen.asking("change"))
-        await until(pilot, lambda: "duplicate_resource" not in screen.what_can_be_done())
+        await until(pilot, lambda: "duplicate_resource" not in screen.available_actions())
         screen.tree_view.reveal(("tool", "tool_2"))
         await until(pilot, lambda: screen.chosen.about == ("tool", "tool_2"))
-        assert {"duplicate_resource", "switch_resources"} <= screen.what_can_be_done()
+        assert {"duplicate_resource", "switch_resources"} <= screen.available_actions()
 
 
-async def test_a_wrong_field_has_the_focus_and_what_was_refused_is_in_no_history(
+async def test_an_invalid_field_is_focused_and_a_rejected_change_is_not_in_the_history(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, server):
@@ -142,7 +142,7 @@ async def test_a_wrong_field_has_the_focus_and_what_was_refused_is_in_no_history
         await pilot.press("end", *"abc")
         screen.form.focus_first()
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: "not right yet" in said(app))
+        await until(pilot, lambda: "not right yet" in banner(app))
         await until(pilot, lambda: screen.form._focused_place().node.path == ("order",))
         await pilot.press("backspace", "backspace", "backspace")
         put(screen, "name", "Refused")
@@ -159,7 +159,7 @@ async def test_a_wrong_field_has_the_focus_and_what_was_refused_is_in_no_history
         assert "changed tool" not in text_of(app)
 
 
-async def test_letters_that_come_at_once_open_one_list_that_is_narrowed_by_all_of_them(
+async def test_letters_typed_at_once_open_one_list_filtered_by_all_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
@@ -173,10 +173,10 @@ async def test_letters_that_come_at_once_open_one_list_that_is_narrowed_by_all_o
         await until(pilot, lambda: app.screen is screen)
 
 
-async def test_esc_stops_waiting_for_a_silent_drio_and_what_happened_is_looked_up(
+async def test_esc_stops_waiting_for_a_silent_server_and_reconciles(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """F10 F12: the server never answers, and yet the form is back at once; the key works again."""
+    """F10 F12: the server never responds, but the form can be used again at once, and so can the key."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         put(screen, "name", "Mine")
         server.hold(f"GET {TOOL_1}")
@@ -184,7 +184,7 @@ async def test_esc_stops_waiting_for_a_silent_drio_and_what_happened_is_looked_u
         await save(pilot, "Esc stops waiting")
         await until(pilot, lambda: server.asked("GET", TOOL_1) > before)
         await pilot.press("escape")
-        await until(pilot, lambda: "nothing was written" in said(pilot.app))
+        await until(pilot, lambda: "nothing was written" in banner(pilot.app))
         assert server.asked("PATCH", TOOL_1) == 0
         server.release()
         server.hold(f"PATCH {TOOL_1}")
@@ -192,14 +192,14 @@ async def test_esc_stops_waiting_for_a_silent_drio_and_what_happened_is_looked_u
         await until(pilot, lambda: server.asked("PATCH", TOOL_1))
         server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Theirs"}}
         await pilot.press("escape")
-        await until(pilot, lambda: "does not show whether it happened" in said(pilot.app))
+        await until(pilot, lambda: "does not show whether it happened" in banner(pilot.app))
         assert screen.mine()["name"] == "Mine"
         server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
         server.release()
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is not screen)
         assert server.asked("PATCH", TOOL_1) == 2
-        # Taking it back is given up in the same way.
+        # Waiting for an undo is stopped in the same way.
         await opened(pilot)
         server.answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Mine"}}
         server.hold(f"PATCH {TOOL_1}")
@@ -210,22 +210,22 @@ async def test_esc_stops_waiting_for_a_silent_drio_and_what_happened_is_looked_u
         assert isinstance(pilot.app.screen, AppScreen)
 
 
-async def test_a_wait_that_drio_asks_for_is_shown_and_ends_with_esc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F07: while saving, the read before the write is asked to wait."""
+async def test_a_wait_for_retry_after_is_shown_and_ended_by_esc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F07: the read before the write gets a 429 with Retry-After."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         put(screen, "name", "Mine")
         server.next_answers[f"GET {TOOL_1}"] = [(429, None, [("Retry-After", "45")])]
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "again in 45 s, Esc stops" in text_of(pilot.app))
         await pilot.press("escape")
-        await until(pilot, lambda: "nothing was written" in said(pilot.app))
+        await until(pilot, lambda: "nothing was written" in banner(pilot.app))
         await until(pilot, lambda: "again in 45 s" not in text_of(pilot.app))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is not screen)
 
 
-async def test_an_edit_outlives_drio_being_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F09 F18: offline with its cause; the edit stays, and is saved when drio is back at its address."""
+async def test_an_edit_survives_the_server_being_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F09 F18: offline with its cause; the edit stays, and is saved when drio is reachable again."""
     answers = drio_of()
     answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
     answers[f"PATCH {TOOL_1}"] = {"tool": SEARCH_TOOL | {"name": "Mine"}}
@@ -241,12 +241,12 @@ async def test_an_edit_outlives_drio_being_away(monkeypatch: pytest.MonkeyPatch)
         put(editing, "name", "Mine")
     try:
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: "Cannot reach drio" in said(pilot.app))
+        await until(pilot, lambda: "Cannot reach drio" in banner(pilot.app))
         assert "offline" in text_of(pilot.app)
         assert editing.mine()["name"] == "Mine"
-        # A form that is opened meanwhile has nothing to show, says so, and comes to life.
+        # A form that is opened meanwhile says that it is empty, and is filled later.
         await pilot.app.push_screen(EditScreen(Target("app_1", "tool", "tool_2"), screen.snapshot))
-        await until(pilot, lambda: "F5 reads it again" in said(pilot.app))
+        await until(pilot, lambda: "F5 reads it again" in banner(pilot.app))
         server.answers["GET /apps/app_1/tools/tool_2"] = {"tool": {"id": "tool_2", "name": "Summarize"}}
         async with serving(server, port):
             await pilot.press("f5")
@@ -260,10 +260,10 @@ async def test_an_edit_outlives_drio_being_away(monkeypatch: pytest.MonkeyPatch)
         await driving.__aexit__(None, None, None)
 
 
-async def test_what_loses_its_place_is_kept_and_finds_another(
+async def test_an_edit_whose_parent_was_deleted_is_kept_and_can_get_another_parent(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F04 F32: an operation deleted elsewhere is made anew in its integration; that gone too, in another one."""
+    """F04 F32: an operation deleted elsewhere is created again, in another integration if its own was deleted too."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         app = screen.app_id
         first, second = [
@@ -271,54 +271,56 @@ async def test_what_loses_its_place_is_kept_and_finds_another(
             for name in ("First home", "Second home")
         ]
         body = {"name": "Search", "method": "GET", "path": "/search"}
-        made = (await client.create(OPERATION, body, app=app, parent=first)).raw["id"]
-        screen.open_edit(Target(app, "operation", made))
+        id = (await client.create(OPERATION, body, app=app, parent=first)).raw["id"]
+        screen.open_edit(Target(app, "operation", id))
         editing = await edit_of(pilot)
-        await client.delete(OPERATION, made, app=app)
+        await client.delete(OPERATION, id, app=app)
         put(editing, "name", "Search better")
         await save(pilot, "deleted elsewhere")
         await until(pilot, lambda: unsaved_edits.load().buffers)
         await client.delete(INTEGRATION, first, app=app)
         await save(pilot, "Its integration was deleted elsewhere")
-        (kept,) = unsaved_edits.load().buffers
-        assert kept.mine["name"] == "Search better"
+        (kept_edit,) = unsaved_edits.load().buffers
+        assert kept_edit.mine["name"] == "Search better"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen))
         await pilot.press(*"second", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
-        found = (await client.list(OPERATION, app=app, parent=second)).items
-        assert [one["name"] for one in found] == ["Search better"]
+        operations = (await client.list(OPERATION, app=app, parent=second)).items
+        assert [operation["name"] for operation in operations] == ["Search better"]
         await until(pilot, lambda: not unsaved_edits.load().buffers)
 
 
-async def test_a_stale_chain_is_shown_before_it_is_replaced(
+async def test_a_stale_chain_is_reviewed_before_it_is_replaced(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F31 F37: what another client added to the list meanwhile is named, and stays."""
+    """F31 F37: a tool that another client added to the list meanwhile is named, and kept."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         app = screen.app_id
-        made = {}
+        ids = {}
         for name in ("one", "two", "three"):
-            made[name] = (await client.create(TOOL, {"name": name}, app=app)).raw["id"]
-        await client.set_chain(app, made["one"], [made["two"]])
+            ids[name] = (await client.create(TOOL, {"name": name}, app=app)).raw["id"]
+        await client.set_chain(app, ids["one"], [ids["two"]])
         screen.action_refresh()
         await opened(pilot)
-        screen.open_edit(Target(app, "tool", made["one"]))
+        screen.open_edit(Target(app, "tool", ids["one"]))
         editing = await edit_of(pilot)
-        await client.set_chain(app, made["one"], [made["two"], made["three"]])
-        editing._spread(editing.mine() | {"nextToolIds": []})
+        await client.set_chain(app, ids["one"], [ids["two"], ids["three"]])
+        editing._distribute_json(editing.mine() | {"nextToolIds": []})
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         shown = " ".join(text_of(pilot.app).split())
         assert "nextToolIds: others added three since you began" in shown
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
-        now = (await client.get(TOOL, made["one"], app=app)).raw
-        assert now["nextToolIds"] == [made["three"]]
+        now = (await client.get(TOOL, ids["one"], app=app)).raw
+        assert now["nextToolIds"] == [ids["three"]]
 
 
-async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F34 F38: a result for each, and only what is not done is tried again, however often the button is pressed."""
+async def test_a_failed_step_asks_whether_to_go_on_and_a_retry_repeats_only_unfinished_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F34 F38: each step has a result, and only unfinished steps are retried, however often the button is pressed."""
     config = small_config()
     tools = [{"id": f"tool_{n:02}", "name": f"Tool {n:02}", "isEnabled": True, "order": n} for n in range(20)]
     config["tools"], config["widgets"] = tools, []
@@ -327,9 +329,9 @@ async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeyp
         path = f"/apps/app_1/tools/{tool['id']}"
         answers[f"GET {path}"] = {"tool": tool}
         answers[f"PATCH {path}"] = {"tool": tool | {"isEnabled": False}}
-    bad = "PATCH /apps/app_1/tools/tool_06"
+    failing = "PATCH /apps/app_1/tools/tool_06"
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
-        server.next_answers[bad] = [409, 409]
+        server.next_answers[failing] = [409, 409]
         pilot.app.open_app("app_1")
         screen = await opened(pilot)
         for tool in tools:
@@ -356,11 +358,11 @@ async def test_at_the_seventh_of_twenty_the_person_says_whether_to_go_on(monkeyp
         await click_button(pilot, "#go")
         await until(pilot, lambda: pilot.app.screen is screen)
         sent = [path for method, path, _ in server.requests if method == "PATCH"]
-        assert sorted(sent) == sorted([f"/apps/app_1/tools/{tool['id']}" for tool in tools] + [bad[6:]] * 2)
+        assert sorted(sent) == sorted([f"/apps/app_1/tools/{tool['id']}" for tool in tools] + [failing[6:]] * 2)
 
 
 def broken_config() -> dict[str, Any]:
-    """An app in which nothing is as documented: wrong types, nulls, unknown values, references to nothing."""
+    """Return an app in which nothing is as documented: wrong types, nulls, unknown values, broken references."""
     config = small_config()
     odd = {"x-odd": {"deep": [1, {"no": None}], "big": 12345678901234567890}, "tier": "unheard-of"}
     config["app"] |= odd | {"branding": "blue", "description": None, "isEnabled": "yes", "status": "molten"}
@@ -379,9 +381,8 @@ def broken_config() -> dict[str, Any]:
     return config
 
 
-async def test_what_is_not_as_documented_is_edited_beside_and_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F20 F21 F22 F30: every page of a broken resource opens, changes nothing by that, and a new name is all that
-    is sent."""
+async def test_undocumented_values_are_preserved_when_another_field_is_edited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F20 F21 F22 F30: opening every page of such a resource changes nothing, and only the new name is sent."""
     config = broken_config()
     answers = drio_of(config)
     resources = {kind: config[f"{kind}s"][0] for kind in ("operation", "tool", "widget")}
@@ -410,20 +411,20 @@ async def test_what_is_not_as_documented_is_edited_beside_and_stays_as_it_is(mon
             ]
 
 
-async def test_no_dialog_of_editing_acts_on_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F57 F58: markup, control sequences, wide and stacked characters, and very long lines, in every place of each."""
-    bad, path = HOSTILE, (HOSTILE, "x")
-    buffer = unsaved_edits.UnsavedEdit(
-        "p", "u", "app_1", "tool", "t", bad, {"name": bad}, lost=(bad,), why=bad, id="0" * 24
+async def test_hostile_text_in_the_editing_dialogs_is_inert(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F57 F58: markup, control sequences, wide and combining characters, and very long lines, in every text shown."""
+    hostile, path = HOSTILE, (HOSTILE, "x")
+    edit = unsaved_edits.UnsavedEdit(
+        "p", "u", "app_1", "tool", "t", hostile, {"name": hostile}, lost=(hostile,), why=hostile, id="0" * 24
     )
     dialogs: list[Any] = [
-        ReviewScreen(bad, TOOL, [FieldChange(path, bad, [bad])], [FieldChange(path, 1, 2)],
-                     [OverwrittenList(path, (bad,), (bad,))]),
-        ConflictScreen(bad, [FieldConflict(path, bad, [bad], {bad: bad}, bad, bad)]),
-        BatchDialog(bad, bad, [bad], lambda saver: Batch([]), agree="Yes", name=bad),
-        RecoveryScreen([buffer]),
-        ChooserScreen(bad, [Choice(1, bad, bad)]),
-        ConfirmScreen(bad, bad, name=bad),
+        ReviewScreen(hostile, TOOL, [FieldChange(path, hostile, [hostile])], [FieldChange(path, 1, 2)],
+                     [OverwrittenList(path, (hostile,), (hostile,))]),
+        ConflictScreen(hostile, [FieldConflict(path, hostile, [hostile], {hostile: hostile}, hostile, hostile)]),
+        BatchDialog(hostile, hostile, [hostile], lambda saver: Batch([]), agree="Yes", name=hostile),
+        RecoveryScreen([edit]),
+        ChooserScreen(hostile, [Choice(1, hostile, hostile)]),
+        ConfirmScreen(hostile, hostile, name=hostile),
     ]  # fmt: skip
     async with serving(TableServer(hostile_drio())) as server, running(server.base_url, monkeypatch) as pilot:
         below = pilot.app.screen
@@ -433,7 +434,7 @@ async def test_no_dialog_of_editing_acts_on_what_it_shows(monkeypatch: pytest.Mo
             assert unsafe(text_of(pilot.app)) == set(), dialog
             await pilot.click(dialog, offset=(60, 12))
             await pilot.pause()
-            assert pilot.app.screen in (dialog, below), "no link and no action of it was followed"
-            if pilot.app.screen is dialog:  # the list closes when something is taken
+            assert pilot.app.screen in (dialog, below), "no link and no action in the text was followed"
+            if pilot.app.screen is dialog:  # the list closes when a choice is clicked
                 await dialog.dismiss(None)
         assert pilot.app.is_running

@@ -1,4 +1,4 @@
-"""Hands that are faster than the program, and answers that come while something else is on the screen."""
+"""Keys that are pressed faster than the program reacts, and responses that arrive while another screen is shown."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import SEARCH_TOOL, small_config
 
 
-async def test_a_button_pressed_twice_answers_one_dialog_and_leaves_what_is_below(
+async def test_a_double_press_of_a_button_answers_only_one_dialog(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """F34: the second press in a question is not one for the edit under it, nor for the app under that."""
+    """F34: the second press does not reach the edit screen below, nor the app screen below that."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         put(screen, "name", "Mine")
         put(screen, "description", "Mine too")
@@ -47,9 +47,7 @@ async def test_a_button_pressed_twice_answers_one_dialog_and_leaves_what_is_belo
 
 
 @pytest.mark.parametrize("leave", ["escape", "ctrl+q"])
-async def test_saving_in_the_question_whether_to_leave_loses_no_edit(
-    leave: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_ctrl_s_in_the_leave_confirmation_loses_no_edit(leave: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _server):
         put(screen, "name", "Mine")
         at_once(pilot, leave, "ctrl+s")
@@ -62,7 +60,7 @@ async def test_saving_in_the_question_whether_to_leave_loses_no_edit(
         assert screen.mine()["name"] == "Mine"
 
 
-async def test_a_save_that_ends_under_help_or_in_another_area_closes_the_edit_and_nothing_else(
+async def test_a_save_that_ends_while_covered_closes_only_the_edit_screen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, server):
@@ -94,8 +92,8 @@ async def test_a_save_that_ends_under_help_or_in_another_area_closes_the_edit_an
             screen = await edit_of(pilot)
 
 
-async def test_keys_pressed_while_an_edit_is_being_laid_out_do_it_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F5 reads again what could not be read, Esc leaves: neither breaks what is half there."""
+async def test_keys_pressed_while_the_form_is_mounting_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F5 (read again) and Esc (leave) do not break a screen whose form is not mounted yet."""
     answers = drio_of()
     answers[f"GET {TOOL_1}"] = {"tool": SEARCH_TOOL}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
@@ -118,12 +116,12 @@ async def test_keys_pressed_while_an_edit_is_being_laid_out_do_it_no_harm(monkey
         assert pilot.app.is_running
 
 
-async def test_a_kept_edit_that_could_not_be_read_again_stays_kept_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F36: the program ends while drio has not answered yet."""
+async def test_a_kept_edit_that_could_not_be_loaded_stays_kept_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F36: the program ends before drio has responded."""
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         server.hold(f"GET {TOOL_1}")
         before, mine = dict(SEARCH_TOOL), SEARCH_TOOL | {"name": "Mine"}
-        target = Target("app_1", "tool", "tool_1", base=before, mine=mine, draft="{ half", recovered="ab" * 12)
+        target = Target("app_1", "tool", "tool_1", base=before, mine=mine, draft="{ half", kept_edit_id="ab" * 12)
         await pilot.app.push_screen(EditScreen(target))
         await until(pilot, lambda: server.asked("GET", TOOL_1))
         pilot.app.keep_unsaved("the test ends it")
@@ -135,8 +133,8 @@ async def test_a_kept_edit_that_could_not_be_read_again_stays_kept_as_it_is(monk
         )
 
 
-async def test_what_was_typed_right_before_ctrl_s_is_saved_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys with priority are looked at before those that came earlier are in their field."""
+async def test_keys_typed_right_before_ctrl_s_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key with priority is handled before earlier keys have reached their field."""
     async with editing_tool(monkeypatch) as (pilot, screen, server):
         screen.form.show_node(screen.form.model.root.members["name"])
         await pilot.press("end", "x")
@@ -146,35 +144,35 @@ async def test_what_was_typed_right_before_ctrl_s_is_saved_too(monkeypatch: pyte
         assert sent == [{"name": f"{SEARCH_TOOL['name']}xyz"}]
 
 
-async def test_one_screen_that_cannot_keep_its_edit_does_not_cost_another_its_own(
+async def test_a_screen_that_cannot_keep_its_edit_does_not_affect_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """F51: what is broken may be the very reason for which the program ends."""
+    """F51: the broken screen may be the reason why the program ends."""
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         put(screen, "name", "Mine")
         broken = EditScreen(Target("app_1", "tool", "tool_2", mine={"name": "Broken"}))
         monkeypatch.setattr(broken, "buffer", lambda why: {}[why])
         pilot.app._screen_stack.insert(1, broken)
         assert pilot.app.keep_unsaved("the test ends it")
-        assert [one.mine["name"] for one in unsaved_edits.load().buffers] == ["Mine"]
+        assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Mine"]
         pilot.app._screen_stack.remove(broken)
 
 
-async def test_an_edit_that_is_kept_more_than_once_is_offered_once_with_what_was_typed_last(
+async def test_an_edit_kept_several_times_is_offered_once_in_its_last_state(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A hang-up sends SIGHUP twice to a program that leads its session and is in the foreground."""
+    """A session leader in the foreground gets SIGHUP twice on a hang-up."""
     async with editing_tool(monkeypatch) as (pilot, screen, _):
         for name in ("First", "Second", "Third"):
             put(screen, "name", name)
             assert pilot.app.keep_unsaved("the test ends it")
-        assert [one.mine["name"] for one in unsaved_edits.load().buffers] == ["Third"]
+        assert [edit.mine["name"] for edit in unsaved_edits.load().buffers] == ["Third"]
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is not screen)
         assert unsaved_edits.load().buffers == []
 
 
-async def test_a_copy_is_gone_to_wherever_the_cursor_is_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cursor_moves_to_a_finished_copy_from_any_node(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config()
     copied = {"id": "tool_copy", "name": "Search Tickets copy", "kind": "api", "order": 9}
     answers = drio_of(config)

@@ -1,4 +1,4 @@
-"""What is typed is on disk a moment later, whatever form it is typed into, and gone once it is saved or given up."""
+"""Typed text is kept on disk shortly after it is typed, in every form, and deleted once it is saved or discarded."""
 
 from __future__ import annotations
 
@@ -23,47 +23,52 @@ from tests.ui.wizard.test_wizard_screen import SMALL, begin, fill, forward
 from tests.workspace.small_app import AUTH, SEARCH_TOOL
 
 
-def kept() -> list[UnsavedEdit]:
+def kept_edits() -> list[UnsavedEdit]:
     return unsaved_edits.load().buffers
 
 
-async def typed(pilot: Any, screen: Any, *keys: str) -> None:
+def kept_notes() -> list[Any]:
+    """Return the `note` in the config of each kept edit."""
+    return [edit.mine.get("config", {}).get("note") for edit in kept_edits()]
+
+
+async def type_in_name(pilot: Any, screen: Any, *keys: str) -> None:
     """Type at the end of the name."""
     screen.form.show_node(screen.form.model.root.members["name"])
     await pilot.pause()
     await pilot.press("end", *keys)
 
 
-async def test_what_is_typed_is_on_disk_until_it_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_typed_text_is_kept_on_disk_until_it_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
-        await typed(pilot, screen, "exclamation_mark")
-        await until(pilot, lambda: [buffer.mine["name"] for buffer in kept()] == ["Search Tickets!"])
-        (buffer,) = kept()
-        assert (buffer.resource, buffer.base and buffer.base["name"]) == ("tool_1", "Search Tickets")
-        assert unsaved_edits.is_edited(buffer)  # another window does not offer it
+        await type_in_name(pilot, screen, "exclamation_mark")
+        await until(pilot, lambda: [edit.mine["name"] for edit in kept_edits()] == ["Search Tickets!"])
+        (edit,) = kept_edits()
+        assert (edit.resource, edit.base and edit.base["name"]) == ("tool_1", "Search Tickets")
+        assert unsaved_edits.is_edited(edit)  # another window does not offer it
         await pilot.press("backspace")
-        await until(pilot, lambda: kept() == [])  # there is nothing to lose
+        await until(pilot, lambda: kept_edits() == [])  # there is nothing to lose
         await pilot.press("question_mark")
-        await until(pilot, lambda: [buffer.mine["name"] for buffer in kept()] == ["Search Tickets?"])
+        await until(pilot, lambda: [edit.mine["name"] for edit in kept_edits()] == ["Search Tickets?"])
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
-        assert kept() == []
+        assert kept_edits() == []
         assert list(unsaved_edits.folder().iterdir()) == []
 
 
 @pytest.mark.parametrize("leave", ["escape", "ctrl+q"])
-async def test_what_a_person_agreed_to_lose_is_not_offered_again(monkeypatch: pytest.MonkeyPatch, leave: str) -> None:
+async def test_a_discarded_edit_is_not_offered_again(monkeypatch: pytest.MonkeyPatch, leave: str) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
-        await typed(pilot, screen, "exclamation_mark")
-        await until(pilot, kept)
+        await type_in_name(pilot, screen, "exclamation_mark")
+        await until(pilot, kept_edits)
         await pilot.press(leave)
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-        assert kept()
+        assert kept_edits()
         await pilot.press("right", "enter")
-        await until(pilot, lambda: not kept())
+        await until(pilot, lambda: not kept_edits())
 
 
-async def test_json_is_kept_as_it_is_typed_and_taken_over_when_the_page_is_left(
+async def test_typed_json_is_kept_and_applied_when_the_page_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with editing_tool(monkeypatch) as (pilot, screen, _):
@@ -71,18 +76,18 @@ async def test_json_is_kept_as_it_is_typed_and_taken_over_when_the_page_is_left(
         await until(pilot, lambda: isinstance(screen.focused, TextEditor))
         area = screen.focused
         area.text = area.text.replace("Search Tickets", "Renamed")
-        await until(pilot, lambda: [buffer.mine["name"] for buffer in kept()] == ["Renamed"])
-        assert screen.form.model.value()["name"] == "Search Tickets"  # the person is still typing
+        await until(pilot, lambda: [edit.mine["name"] for edit in kept_edits()] == ["Renamed"])
+        assert screen.form.model.value()["name"] == "Search Tickets"  # the user is still typing
         area.text = area.text.rstrip().removesuffix("}")
-        await until(pilot, lambda: [buffer.draft for buffer in kept()] == [area.text])
+        await until(pilot, lambda: [edit.draft for edit in kept_edits()] == [area.text])
         area.text += "}"
-        await until(pilot, lambda: [buffer.draft for buffer in kept()] == [""])
+        await until(pilot, lambda: [edit.draft for edit in kept_edits()] == [""])
         screen.show_page(0)
         await until(pilot, lambda: screen.form.model.value()["name"] == "Renamed")
         assert screen.mine()["name"] == "Renamed"
 
 
-async def test_a_secret_that_is_typed_is_never_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_typed_secret_is_never_written_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "s3cret-of-mine"
     provider = {"id": "provider_1", "key": "api-key", "name": "API key", "kind": "apiKey"}
     provider["configSchema"] = {
@@ -102,25 +107,25 @@ async def test_a_secret_that_is_typed_is_never_on_disk(monkeypatch: pytest.Monke
         editor.put("note", "half a note")
         editor.model.nearest("opening")[0].set_text(secret)
         editor.changed()
-        await until(pilot, lambda: [buffer.mine.get("config", {}).get("note") for buffer in kept()] == ["half a note"])
+        await until(pilot, lambda: kept_notes() == ["half a note"])
         screen.show_json()
         await until(pilot, lambda: isinstance(screen.focused, TextEditor))
         screen.focused.text = screen.focused.text.replace('"half a note"', f'"other note", "opening": "{secret}"')
-        await until(pilot, lambda: [buffer.mine.get("config", {}).get("note") for buffer in kept()] == ["other note"])
+        await until(pilot, lambda: kept_notes() == ["other note"])
         screen.focused.text = screen.focused.text.rstrip().removesuffix("}")
-        await until(pilot, lambda: screen._whole.draft is not None)
+        await until(pilot, lambda: screen._json_page.draft is not None)
         assert secret not in "".join(path.read_text() for path in unsaved_edits.folder().iterdir())
 
 
 async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is once that window is gone, also by kill -9: the lock goes with the process."""
+    """It is offered once that window is closed, also by kill -9: the lock ends with the process."""
     raw = dict(SEARCH_TOOL)
     async with serving(TableServer(drio_of() | {f"GET {TOOL_1}": {"tool": raw}})) as server:
         async with running(server.base_url, monkeypatch) as pilot:
             profile, drio = pilot.app.status.profile, pilot.app.backend.server
         mine = raw | {"name": "Mine"}
-        buffer = unsaved_edits.save(UnsavedEdit(profile, drio, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
-        other = KeptEdit(buffer.id)
+        edit = unsaved_edits.save(UnsavedEdit(profile, drio, "app_1", "tool", "tool_1", "x", mine, raw, at=1))
+        other = KeptEdit(edit.id)
         other.hold()
         async with running(server.base_url, monkeypatch) as pilot:
             await until(pilot, lambda: pilot.app._offered)
@@ -131,24 +136,24 @@ async def test_an_edit_that_another_window_has_open_is_not_offered(monkeypatch: 
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen._filled)
             assert pilot.app.screen.mine()["name"] == "Mine"
-            assert unsaved_edits.is_edited(buffer)
+            assert unsaved_edits.is_edited(edit)
 
 
-@pytest.mark.parametrize("take", [True, False], ids=["taken", "given up"])
-async def test_what_is_typed_in_the_wizard_is_in_its_draft(monkeypatch: pytest.MonkeyPatch, take: bool) -> None:
+@pytest.mark.parametrize("take", [True, False], ids=["taken", "cancelled"])
+async def test_text_typed_in_the_wizard_is_kept_in_its_draft(monkeypatch: pytest.MonkeyPatch, take: bool) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
-        guide = await begin(pilot, "blank")
-        fill(guide, name="Nova")
-        await forward(pilot, guide, "tools")
+        wizard = await begin(pilot, "blank")
+        fill(wizard, name="Nova")
+        await forward(pilot, wizard, "tools")
         await pilot.press("a", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, WizardResourceScreen) and pilot.app.screen._filled)
         await pilot.press(*"Look")
-        await until(pilot, lambda: [one.name for one in draft_store.load().drafts[0].added] == ["Look"])
+        await until(pilot, lambda: [resource.name for resource in draft_store.load().drafts[0].added] == ["Look"])
         await pilot.press("escape" if not take else "ctrl+s")
         if not take:
             await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
             await pilot.press("right", "enter")
-        await until(pilot, lambda: pilot.app.screen is guide)
-        wanted = ["Look"] if take else []
-        assert [one.name for one in guide.draft.added] == wanted
-        await until(pilot, lambda: [one.name for one in draft_store.load().drafts[0].added] == wanted)
+        await until(pilot, lambda: pilot.app.screen is wizard)
+        expected = ["Look"] if take else []
+        assert [resource.name for resource in wizard.draft.added] == expected
+        await until(pilot, lambda: [resource.name for resource in draft_store.load().drafts[0].added] == expected)

@@ -1,4 +1,4 @@
-"""How the screens for editing look where there is little room: nothing is cut off, nothing is left blank."""
+"""The editing screens on a small terminal: nothing is cut off, and nothing is blank."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from tests.ui.editing.test_saving import app_of, edit, edit_of, opened, put
 SMALL = (80, 24)
 
 
-def whole(screen: Any) -> bool:
-    """Whether every button that a dialog offers is on the screen with all its cells."""
-    buttons = [one for one in screen.query(Button) if one.parent.display]
-    return bool(buttons) and all(one.region and screen.find_widget(one).visible_region == one.region for one in buttons)
+def buttons_fit(screen: Any) -> bool:
+    """Return whether every button of a dialog is completely visible."""
+    buttons = [button for button in screen.query(Button) if button.parent.display]
+    return bool(buttons) and all(
+        button.region and screen.find_widget(button).visible_region == button.region for button in buttons
+    )
 
 
-async def test_dialogs_keep_their_buttons_and_what_is_behind_them_on_a_small_terminal(
+async def test_dialogs_show_whole_buttons_and_the_screen_behind_on_a_small_terminal(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=SMALL) as (pilot, screen, client):
@@ -41,19 +43,19 @@ async def test_dialogs_keep_their_buttons_and_what_is_behind_them_on_a_small_ter
             await until(pilot, lambda key=tool.key: screen.chosen.about == key)
             await pilot.press("m")
         await until(pilot, lambda: f"{len(tools)} marked" in text_of(app))
-        assert text_of(app).count("●") >= len(tools), "each marked line has its mark"
+        assert text_of(app).count("●") >= len(tools), "each marked line shows the mark"
         await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, BatchDialog) and whole(app.screen))
+        await until(pilot, lambda: isinstance(app.screen, BatchDialog) and buttons_fit(app.screen))
         assert f"Type delete {len(tools)} to go on" in text_of(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, BatchDialog) and whole(app.screen))
+        await until(pilot, lambda: isinstance(app.screen, BatchDialog) and buttons_fit(app.screen))
         await click_button(pilot, "#go")
         await opened(pilot)
         await pilot.press("H")
         await until(pilot, lambda: isinstance(app.screen, HistoryScreen) and "✓ can be undone" in text_of(app))
-        assert whole(app.screen)
+        assert buttons_fit(app.screen)
         await click_button(pilot, "#undo")
         await until(pilot, lambda: "undone already" in text_of(app))
         await pilot.press("escape")
@@ -63,12 +65,12 @@ async def test_dialogs_keep_their_buttons_and_what_is_behind_them_on_a_small_ter
         put(editing, "name", "Mine")
         put(editing, "description", "mine")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(app.screen, ConflictScreen) and whole(app.screen))
+        await until(pilot, lambda: isinstance(app.screen, ConflictScreen) and buttons_fit(app.screen))
         assert "theirs Theirs" in text_of(app)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-async def test_the_line_of_keys_holds_whole_keys_only_and_help_always(
+async def test_the_footer_shows_only_whole_keys_and_always_help(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=(width, 24)) as (pilot, screen, _):
@@ -80,16 +82,16 @@ async def test_the_line_of_keys_holds_whole_keys_only_and_help_always(
         await until(pilot, lambda: any(key.action == "quit" for key in screen.query_one(KeyFooter).children))
 
 
-async def test_a_new_widget_shows_no_inner_names_and_a_new_connection_begins_with_its_provider(
+async def test_a_new_widget_shows_no_class_names_and_a_new_connection_starts_with_its_provider(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=SMALL) as (pilot, screen, _):
-        for kind, said in (("widget", "+ slot"), ("auth", "choose a provider")):
+        for kind, text in (("widget", "+ slot"), ("auth", "choose a provider")):
             screen.open_edit(Target(screen.app_id, kind))
             await edit_of(pilot)
             await pilot.press("f5")
-            await until(pilot, lambda said=said: said in text_of(pilot.app))
-            assert "PairList" not in text_of(pilot.app)
+            await until(pilot, lambda text=text: text in text_of(pilot.app))
+            assert "KeyValueList" not in text_of(pilot.app)
             assert "Add a name and value" not in text_of(pilot.app)
             await pilot.press("escape")
             await until(pilot, lambda: pilot.app.screen is screen)

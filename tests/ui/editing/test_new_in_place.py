@@ -1,4 +1,4 @@
-"""A reference to something that does not exist yet: it is made on the way, and what was being edited goes on."""
+"""Creating a resource from the field that is to refer to it, while the edit of the first resource stays open."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.ui.driving import text_of, until
 from tests.ui.editing.test_saving import app_of, edit, edit_of, put
 
 
-async def new_of(pilot: Any, kind: str) -> Any:
+async def new_edit_of(pilot: Any, kind: str) -> Any:
     await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen) and pilot.app.screen.kind.name == kind)
     return await edit_of(pilot)
 
@@ -32,34 +32,34 @@ async def choose(pilot: Any, title: str, *keys: str) -> None:
     await pilot.press(*keys)
 
 
-async def take_last(pilot: Any) -> None:
-    """Click on the last line of the list that is open: `new …`."""
+async def click_last(pilot: Any) -> None:
+    """Click on the last line of the open list: `new …`."""
     await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen) and pilot.app.screen.focused)
     options = pilot.app.screen.query_one(OptionList)
     await pilot.pause()
     await pilot.click(options, offset=(4, options.option_count - 1 - options.scroll_offset.y))
 
 
-async def test_a_tool_is_bound_to_an_operation_of_an_integration_neither_of_which_was_there(
+async def test_an_operation_and_its_integration_are_created_while_binding_a_tool(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
-        put(editing, "name", "Bound anew")
+        put(editing, "name", "Bound again")
         await pilot.press("f5")
         binding = editing.query_one(BindingEditor)
         await until(pilot, lambda: binding.query_one(SearchList).is_mounted and editing.focused)
         before = binding.operation_id
-        await pilot.press(*"zzz", "enter")  # nothing is called so: it is what the new one will be called
+        await pilot.press(*"zzz", "enter")  # no operation matches, so this becomes the name of the new one
         await choose(pilot, "In which integration?", "n", "e", "w", "enter")
-        integration = await new_of(pilot, "integration")
-        assert "for the operation to come" in text_of(pilot.app)
+        integration = await new_edit_of(pilot, "integration")
+        assert "for the new operation" in text_of(pilot.app)
         put(integration, "name", "Weather")
         put(integration, "baseUrl", "https://weather.test")
         await pilot.press("ctrl+s")
-        operation = await new_of(pilot, "operation")
+        operation = await new_edit_of(pilot, "operation")
         assert operation.mine()["name"] == "zzz"
-        assert "for tool Bound anew" in text_of(pilot.app)
+        assert "for tool Bound again" in text_of(pilot.app)
         put(operation, "name", "Forecast")
         call = operation.editors[0]
         call.put("method", "GET")
@@ -67,7 +67,7 @@ async def test_a_tool_is_bound_to_an_operation_of_an_integration_neither_of_whic
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is editing and binding.operation_id != before)
         await until(pilot, lambda: "Will be bound to Forecast" in text_of(pilot.app))
-        assert editing.mine()["name"] == "Bound anew"
+        assert editing.mine()["name"] == "Bound again"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         await pilot.press("ctrl+s")
@@ -75,10 +75,10 @@ async def test_a_tool_is_bound_to_an_operation_of_an_integration_neither_of_whic
         tool = (await client.get(TOOL, id, app=screen.app_id)).raw
         bound = (await client.get(OPERATION, tool["binding"]["integrationOperationId"], app=screen.app_id)).raw
         under = (await client.get(INTEGRATION, bound["integrationId"], app=screen.app_id)).raw
-        assert (tool["name"], bound["name"], under["name"]) == ("Bound anew", "Forecast", "Weather")
+        assert (tool["name"], bound["name"], under["name"]) == ("Bound again", "Forecast", "Weather")
 
 
-async def test_by_mouse_and_who_goes_back_finds_everything_as_it_was(
+async def test_creating_by_mouse_and_going_back_leaves_the_edit_unchanged(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
@@ -88,8 +88,8 @@ async def test_by_mouse_and_who_goes_back_finds_everything_as_it_was(
         assert isinstance(row, FieldRow)
         shown = row.query_one(Picker).shown
         await pilot.click(row.query_one(Picker))
-        await take_last(pilot)
-        auth = await new_of(pilot, "auth")
+        await click_last(pilot)
+        auth = await new_edit_of(pilot, "auth")
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is editing)
         assert (row.query_one(Picker).shown, editing.mine()["name"]) == (shown, "Renamed")
@@ -99,50 +99,51 @@ async def test_by_mouse_and_who_goes_back_finds_everything_as_it_was(
         await pilot.press(*"Weather", "space", *"key")
         await until(pilot, lambda: "called Weather key" in text_of(pilot.app))
         await pilot.press("enter")
-        auth = await new_of(pilot, "auth")
+        auth = await new_edit_of(pilot, "auth")
         assert auth.mine()["name"] == "Weather key"
-        provider = next(one for one in auth.snapshot.resources("provider") if one.text("key") == "api-key")
-        auth.editors[0]._take(type("Taken", (), {"value": provider})())
+        providers = auth.snapshot.resources("provider")
+        provider = next(resource for resource in providers if resource.text("key") == "api-key")
+        auth.editors[0]._provider_chosen(type("Chosen", (), {"value": provider})())
         await pilot.pause()
         auth.editors[0].put("apiKey", "not-in-the-log")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is editing and row.query_one(Picker).shown == "Weather key")
-        # What was made stays when the edit that asked for it is given up, and the tree shows it.
+        # The new resource stays when the edit that it was created for is discarded, and the tree shows it.
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         await pilot.press("right", "enter")
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
-        assert "Weather key" in [one["name"] for one in (await client.list(AUTH, app=screen.app_id)).items]
-        assert "Weather key" in [one.name for one in screen.snapshot.resources("auth")]
+        assert "Weather key" in [resource["name"] for resource in (await client.list(AUTH, app=screen.app_id)).items]
+        assert "Weather key" in [resource.name for resource in screen.snapshot.resources("auth")]
 
 
-async def test_a_widget_made_for_a_tool_shows_that_tool_and_a_tool_made_for_a_widget_is_the_one_it_shows(
+async def test_a_widget_created_for_a_tool_shows_it_and_a_tool_created_for_a_widget_is_selected(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
-        made = (await client.create(TOOL, {"name": "Without", "kind": "function"}, app=screen.app_id)).raw
+        created = (await client.create(TOOL, {"name": "Without", "kind": "function"}, app=screen.app_id)).raw
         screen.action_refresh()
-        await until(pilot, lambda: screen.snapshot.resource("tool", made["id"]) and not screen.loading_app)
-        number = [one.id for one in screen.snapshot.resources("tool")].index(made["id"])
+        await until(pilot, lambda: screen.snapshot.resource("tool", created["id"]) and not screen.loading_app)
+        number = [resource.id for resource in screen.snapshot.resources("tool")].index(created["id"])
         editing, id = await edit(pilot, screen, "tool", number)
         row = editing.form.place_of(editing.form.model.root.members["widgetId"])
         await pilot.click(row.query_one(Picker))
-        await take_last(pilot)
-        widget = await new_of(pilot, "widget")
+        await click_last(pilot)
+        widget = await new_edit_of(pilot, "widget")
         assert not widget.dirty
         put(widget, "name", "Table of it")
         await pilot.press("f5")
         mappings = widget.query_one(WidgetEditor)
-        assert mappings.picked["toolId"] == id
-        mappings.picked["primitive"] = "data-table"
+        assert mappings.selected["toolId"] == id
+        mappings.selected["primitive"] = "data-table"
         await pilot.click(mappings.query_one(".-toolId"))
-        await take_last(pilot)
+        await click_last(pilot)
         await until(pilot, lambda: pilot.app.screen is not widget and isinstance(pilot.app.screen, EditScreen))
         other = await edit_of(pilot)
         put(other, "name", "Another")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is widget and "Another" in text_of(pilot.app))
-        mappings.picked["toolId"] = id
+        mappings.selected["toolId"] = id
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is editing)
         await until(pilot, lambda: row.query_one(Picker).shown == "Table of it")

@@ -35,13 +35,13 @@ from tests.ui.driving import click_button, running, text_of, until
 
 @asynccontextmanager
 async def app_of(sandbox: Any, monkeypatch: pytest.MonkeyPatch, **options: Any) -> AsyncIterator[tuple[Any, Any, Any]]:
-    """A new app of the support template, open on the screen; with a second client's hands on it."""
+    """A new app from the support template on the app screen, and a second client for it."""
     async with running(sandbox.base_url, monkeypatch, token=sandbox.token, **options) as pilot:
         client = await pilot.app.backend.ready()
-        made = await client.create(
+        created = await client.create(
             APP, {"templateId": "support", "name": "Editing", "slug": f"e-{uuid.uuid4().hex[:12]}"}
         )
-        pilot.app.open_app(made.id if hasattr(made, "id") else made.raw["id"])
+        pilot.app.open_app(created.id if hasattr(created, "id") else created.raw["id"])
         yield pilot, await opened(pilot), client
 
 
@@ -66,8 +66,8 @@ async def edit(pilot: Pilot[Any], screen: Any, kind: str, number: int = 0) -> tu
     return await edit_of(pilot), resource.id
 
 
-def put(screen: Any, member: str, value: Any) -> None:
-    node = screen.form.model.root.members[member]
+def put(screen: Any, name: str, value: Any) -> None:
+    node = screen.form.model.root.members[name]
     assert isinstance(node, Leaf)
     node.set_value(value)
 
@@ -88,7 +88,7 @@ async def test_a_field_is_changed_by_typing_and_the_tree_shows_it(
         assert any("request " in note.message for note in pilot.app._notifications)
 
 
-async def test_more_than_one_change_is_shown_before_it_is_written(
+async def test_several_changes_are_reviewed_before_they_are_written(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
@@ -111,9 +111,7 @@ async def test_more_than_one_change_is_shown_before_it_is_written(
         assert (await client.get(TOOL, id, app=screen.app_id)).raw["description"] == "Other words"
 
 
-async def test_what_someone_else_changed_in_another_field_stays(
-    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_remote_change_of_another_field_is_kept(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """F31."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "tool")
@@ -126,7 +124,7 @@ async def test_what_someone_else_changed_in_another_field_stays(
 
 
 @pytest.mark.parametrize(("key", "left"), [("m", "Mine"), ("t", "Theirs")])
-async def test_where_both_changed_a_field_the_person_decides(
+async def test_a_conflict_is_resolved_by_the_user(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, key: str, left: str
 ) -> None:
     """F05 F31."""
@@ -144,27 +142,25 @@ async def test_where_both_changed_a_field_the_person_decides(
         assert (await client.get(TOOL, id, app=screen.app_id)).raw["name"] == left
 
 
-async def test_text_that_does_not_parse_is_kept_and_not_written(
-    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_invalid_json_is_kept_and_not_written(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         editing, id = await edit(pilot, screen, "integration")
         before = editing.base
         editing.show_page(len(editing._pages) - 1)
         await pilot.pause()
         await pilot.pause()
-        area = editing._whole._area
+        area = editing._json_page._area
         area.text = "{ not yet"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "does not parse" in text_of(pilot.app))
-        assert editing._whole.draft == "{ not yet"
+        assert editing._json_page.draft == "{ not yet"
         await pilot.press("f5")
-        await until(pilot, lambda: "JSON ✗1" in text_of(pilot.app))  # where it waits to be put right
+        await until(pilot, lambda: "JSON ✗1" in text_of(pilot.app))  # the page with the text to correct
         assert editing.unsaved()
         assert (await client.get(INTEGRATION, id, app=screen.app_id)).raw == before
 
 
-async def test_e_edits_the_whole_in_the_persons_own_editor_without_its_secrets(
+async def test_e_edits_the_resource_in_the_external_editor_without_secrets(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     script = tmp_path / "editor.py"
@@ -175,12 +171,13 @@ async def test_e_edits_the_whole_in_the_persons_own_editor_without_its_secrets(
     )
     monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
-        monkeypatch.setattr(pilot.app, "suspend", nullcontext)  # a test has no terminal to lend
+        monkeypatch.setattr(pilot.app, "suspend", nullcontext)  # a test has no terminal
         config = {"in": "header", "name": "X-Key", "apiKey": "kept-there"}
-        made = await client.create(AUTH, {"name": "Key", "providerKey": "api-key", "config": config}, app=screen.app_id)
+        body = {"name": "Key", "providerKey": "api-key", "config": config}
+        created = await client.create(AUTH, body, app=screen.app_id)
         screen.action_refresh()
         await opened(pilot)
-        number = [resource.id for resource in screen.snapshot.resources("auth")].index(made.raw["id"])
+        number = [resource.id for resource in screen.snapshot.resources("auth")].index(created.raw["id"])
         editing, id = await edit(pilot, screen, "auth", number)
         editing.show_page(1)
         await pilot.pause()
@@ -205,36 +202,38 @@ async def test_e_edits_the_whole_in_the_persons_own_editor_without_its_secrets(
         assert (now["name"], now["config"]["name"]) == ("From outside", "X-Key")
 
 
-async def test_a_new_connection_is_made_on_the_json_page_alone(
+async def test_a_connection_can_be_created_from_the_json_page_alone(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         screen.open_edit(Target(screen.app_id, "auth"))
         editing = await edit_of(pilot)
         editing.show_json()
-        await until(pilot, lambda: editing._whole._area is not None)
+        await until(pilot, lambda: editing._json_page._area is not None)
         config = {"in": "query", "name": "key", "apiKey": "in-json"}
-        editing._whole._area.text = json.dumps({"name": "By hand", "providerKey": "api-key", "config": config})
+        editing._json_page._area.text = json.dumps({"name": "By hand", "providerKey": "api-key", "config": config})
         await pilot.press("shift+f5")
         await until(pilot, lambda: "query" in text_of(pilot.app) and "key" in text_of(pilot.app))
         assert "in-json" not in text_of(pilot.app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
-        made = next(one for one in (await client.list(AUTH, app=screen.app_id)).items if one["name"] == "By hand")
-        assert (made["providerKey"], made["config"]["in"], made["config"]["name"]) == ("api-key", "query", "key")
-        assert made["secretRef"]
+        connections = (await client.list(AUTH, app=screen.app_id)).items
+        created = next(connection for connection in connections if connection["name"] == "By hand")
+        assert created["providerKey"] == "api-key"
+        assert (created["config"]["in"], created["config"]["name"]) == ("query", "key")
+        assert created["secretRef"]
 
 
-async def test_a_pending_connection_is_edited_where_its_secret_is_missing(
+async def test_editing_a_pending_connection_focuses_its_missing_secret(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
         body = {"providerKey": "api-key", "name": "Waiting", "config": {"name": "X-Api-Key"}}
-        made = (await client.create(AUTH, body, app=screen.app_id)).raw
-        assert made["status"] == "pending"
+        created = (await client.create(AUTH, body, app=screen.app_id)).raw
+        assert created["status"] == "pending"
         screen.action_refresh()
-        await until(pilot, lambda: screen.snapshot.resource("auth", made["id"]) and not screen.loading_app)
-        number = [resource.id for resource in screen.snapshot.resources("auth")].index(made["id"])
+        await until(pilot, lambda: screen.snapshot.resource("auth", created["id"]) and not screen.loading_app)
+        number = [resource.id for resource in screen.snapshot.resources("auth")].index(created["id"])
         await edit(pilot, screen, "auth", number)
         await until(pilot, lambda: "not set" in text_of(pilot.app))
         assert "unchanged" not in text_of(pilot.app)
@@ -243,22 +242,23 @@ async def test_a_pending_connection_is_edited_where_its_secret_is_missing(
         assert "SECRET-typed" not in text_of(pilot.app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
-        assert (await client.get(AUTH, made["id"], app=screen.app_id)).raw["status"] == "valid"
+        assert (await client.get(AUTH, created["id"], app=screen.app_id)).raw["status"] == "valid"
         await until(pilot, lambda: not screen.loading_app)
         await edit(pilot, screen, "auth", number)
         pilot.app.screen.show_page(1)
         await until(pilot, lambda: "unchanged" in text_of(pilot.app))
 
 
-async def test_something_deleted_elsewhere_can_be_made_anew_from_what_was_typed(
+async def test_a_resource_deleted_elsewhere_can_be_created_again_from_the_edit(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F04."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
-        made = await client.create(INTEGRATION, {"name": "Soon gone", "baseUrl": "https://a.test"}, app=screen.app_id)
+        body = {"name": "Soon gone", "baseUrl": "https://a.test"}
+        created = await client.create(INTEGRATION, body, app=screen.app_id)
         screen.action_refresh()
         await opened(pilot)
-        number = [resource.id for resource in screen.snapshot.resources("integration")].index(made.raw["id"])
+        number = [resource.id for resource in screen.snapshot.resources("integration")].index(created.raw["id"])
         editing, id = await edit(pilot, screen, "integration", number)
         await client.delete(INTEGRATION, id, app=screen.app_id)
         put(editing, "name", "Back again")
@@ -266,12 +266,12 @@ async def test_something_deleted_elsewhere_can_be_made_anew_from_what_was_typed(
         await until(pilot, lambda: "deleted elsewhere" in text_of(pilot.app))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen)
-        names = [one["name"] for one in (await client.list(INTEGRATION, app=screen.app_id)).items]
+        names = [resource["name"] for resource in (await client.list(INTEGRATION, app=screen.app_id)).items]
         assert "Back again" in names
         assert "Soon gone" not in names
 
 
-async def test_an_integration_is_added_from_the_tree_once_however_often_save_is_pressed(
+async def test_pressing_save_repeatedly_creates_one_integration(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F34."""
@@ -285,12 +285,12 @@ async def test_an_integration_is_added_from_the_tree_once_however_often_save_is_
         for _ in range(20):
             editing.action_write()
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
-        found = (await client.list(INTEGRATION, app=screen.app_id)).items
-        assert [one["name"] for one in found].count("Fresh") == 1
+        integrations = (await client.list(INTEGRATION, app=screen.app_id)).items
+        assert [resource["name"] for resource in integrations].count("Fresh") == 1
         assert screen.chosen.title == "Fresh"
 
 
-async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone_by_one_key(
+async def test_a_delete_requires_the_name_and_is_undone_by_one_key(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
@@ -300,27 +300,27 @@ async def test_a_delete_shows_what_refers_to_it_waits_for_the_name_and_is_undone
         await until(pilot, lambda: screen.chosen.about == tool.key)
         await pilot.press("D")
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.is_mounted)
-        asked: Any = pilot.app.screen
-        await until(pilot, lambda: asked.focused is not None)
-        assert asked.focused.id == "typed"
-        assert asked.query_one("#go", Button).disabled
+        dialog: Any = pilot.app.screen
+        await until(pilot, lambda: dialog.focused is not None)
+        assert dialog.focused.id == "typed"
+        assert dialog.query_one("#go", Button).disabled
         assert "z brings" in text_of(pilot.app)
-        asked.query_one("#typed", Input).value = tool.name
-        await until(pilot, lambda: not asked.query_one("#go", Button).disabled)
+        dialog.query_one("#typed", Input).value = tool.name
+        await until(pilot, lambda: not dialog.query_one("#go", Button).disabled)
         await pilot.pause()
         await click_button(pilot, "#go")
         await until(pilot, lambda: pilot.app.screen is screen and not screen.loading_app)
-        assert tool.id not in [one["id"] for one in (await client.list(TOOL, app=screen.app_id)).items]
+        assert tool.id not in [resource["id"] for resource in (await client.list(TOOL, app=screen.app_id)).items]
         await pilot.press("z")
         await until(pilot, lambda: len(list(screen.snapshot.resources("tool"))) == count and not screen.loading_app)
-        names = [one["name"] for one in (await client.list(TOOL, app=screen.app_id)).items]
+        names = [resource["name"] for resource in (await client.list(TOOL, app=screen.app_id)).items]
         assert tool.name in names
         await pilot.press("H")
         await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen) and pilot.app.screen._history.entries)
         await until(pilot, lambda: "undone already" in text_of(pilot.app))
 
 
-async def test_leaving_with_something_unsaved_asks_first(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_leaving_with_unsaved_edits_asks_first(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """F36."""
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, _):
         editing, _ = await edit(pilot, screen, "tool")
@@ -331,7 +331,7 @@ async def test_leaving_with_something_unsaved_asks_first(sandbox_process: Any, m
         await until(pilot, lambda: pilot.app.screen is editing)
 
 
-async def test_an_edit_that_was_kept_when_the_program_ended_goes_on_at_the_next_start(
+async def test_a_kept_edit_can_be_continued_at_the_next_start(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, client):
@@ -339,7 +339,7 @@ async def test_an_edit_that_was_kept_when_the_program_ended_goes_on_at_the_next_
         put(editing, "name", "Kept")
         pilot.app._keep("the program was ended by signal 15")
         await pilot.app.pop_screen()
-        assert [buffer.label for buffer in unsaved_edits.load().buffers] == [editing.base["name"]]
+        assert [edit.label for edit in unsaved_edits.load().buffers] == [editing.base["name"]]
         pilot.app._offered, pilot.app._began = False, time.time()  # as at the next start
         pilot.app._offer_kept()
         await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
@@ -354,7 +354,7 @@ async def test_an_edit_that_was_kept_when_the_program_ended_goes_on_at_the_next_
 
 
 @pytest.mark.parametrize(("answer", "left"), [("escape", 1), ("ctrl+s", 0)])
-async def test_an_edit_that_was_kept_is_forgotten_after_a_question(
+async def test_a_kept_edit_is_forgotten_after_confirmation(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, answer: str, left: int
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, screen, _):
@@ -370,7 +370,7 @@ async def test_an_edit_that_was_kept_is_forgotten_after_a_question(
         await until(pilot, lambda: len(unsaved_edits.load().buffers) == left)
 
 
-async def test_nothing_can_be_changed_when_only_reading(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_can_be_changed_in_read_only_mode(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async with app_of(sandbox_process, monkeypatch, read_only=True) as (pilot, screen, _):
         tool = next(iter(screen.snapshot.resources("tool")))
         screen.tree_view.reveal(tool.key)
@@ -380,20 +380,20 @@ async def test_nothing_can_be_changed_when_only_reading(sandbox_process: Any, mo
         assert not {"e", "a", "D", "z"} & set(screen.active_bindings)
 
 
-async def look_through(pilot: Any, screen: Any, kind: str, size: tuple[int, int]) -> None:
-    """Every page of the editor of the first thing of a kind, there and back."""
+async def open_every_page(pilot: Any, screen: Any, kind: str, size: tuple[int, int]) -> None:
+    """Open every page of the first resource of a kind, then edit it on the JSON page and discard the edit."""
     editing, _ = await edit(pilot, screen, kind)
     for _ in editing._pages:
         await pilot.press("f5")
         await pilot.pause()
         page = editing.query_one("#pages").visible_content
-        assert page.region.height >= size[1] - 7, f"{kind}: {page.id} is not in sight"
+        assert page.region.height >= size[1] - 7, f"{kind}: {page.id} is not visible"
         assert editing.focused is None or editing.region.contains_region(editing.focused.region)
     assert not editing.dirty, kind
     assert not editing.form.model.check(), kind
-    # What is changed on the JSON page is all that is changed, and keys go on to work.
+    # Only what is changed on the JSON page is changed, and the keys still work.
     await pilot.press("shift+f5")
-    await until(pilot, lambda: editing.focused is not None and editing.focused is editing._whole._area)
+    await until(pilot, lambda: editing.focused is not None and editing.focused is editing._json_page._area)
     editing.focused.text = json.dumps(json.loads(editing.focused.text) | {"name": "By JSON"})
     await pilot.press("f5")
     await until(pilot, lambda: editing.focused is not None)
@@ -408,7 +408,7 @@ async def look_through(pilot: Any, screen: Any, kind: str, size: tuple[int, int]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)] if THOROUGH else [(80, 24)], ids=str)
-async def test_every_page_of_every_kind_opens_and_nothing_is_changed_by_looking(
+async def test_opening_every_page_of_every_kind_changes_nothing(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=size) as (pilot, screen, client):
@@ -418,8 +418,8 @@ async def test_every_page_of_every_kind_opens_and_nothing_is_changed_by_looking(
             screen.action_refresh()
             await opened(pilot)
         for kind in KINDS:
-            await look_through(pilot, screen, kind, size)
+            await open_every_page(pilot, screen, kind, size)
 
 
-def test_a_target_does_not_show_what_is_in_it() -> None:
+def test_the_repr_of_a_target_hides_its_content() -> None:
     assert "hush" not in repr(Target("a", "auth", mine={"config": {"apiKey": "hush"}}))

@@ -1,4 +1,4 @@
-"""Editing against servers that are newer than we are, refuse, lose answers, or fail for some of many."""
+"""Editing on servers that are newer than this program, reject requests, lose responses, or fail for some of several."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BODY = {
 }
 
 
-def newer() -> dict[str, Any]:
+def newer_openapi() -> dict[str, Any]:
     operation = {"requestBody": {"content": {"application/json": {"schema": BODY}}}}
     return {"openapi": "3.1.0", "paths": {"/api/v1/apps/{a}/integrations/{b}": {"patch": operation}}}
 
@@ -53,16 +53,16 @@ def leaf(editing: Any, *path: str) -> Leaf:
     return node
 
 
-async def test_what_only_the_servers_document_knows_is_edited_and_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fields_known_only_to_the_servers_document_are_edited_and_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of()
-    answers["GET /openapi.json"] = newer()
+    answers["GET /openapi.json"] = newer_openapi()
     answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
     answers[f"PATCH {ITEM}"] = {"integration": INTEGRATION}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         editing = await edit_integration(pilot)
         assert "as this server describes them" in text_of(pilot.app)
-        for words in ("Region*", "Limits", "Burst", "Kind"):
-            assert words in text_of(pilot.app)
+        for label in ("Region*", "Limits", "Burst", "Kind"):
+            assert label in text_of(pilot.app)
         leaf(editing, "region").set_value("eu")
         leaf(editing, "kind").set_value("hologram")
         editing.form.model.root.members["limits"].make_present()
@@ -80,11 +80,11 @@ async def leave(pilot: Any) -> None:
     await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
 
 
-async def test_the_document_is_asked_for_by_its_etag_a_new_one_is_used_and_a_slow_one_is_not_waited_for(
+async def test_the_openapi_document_is_revalidated_by_etag_and_a_slow_one_is_not_awaited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = drio_of()
-    answers["GET /openapi.json"] = (200, newer(), [("ETag", '"one"')])
+    answers["GET /openapi.json"] = (200, newer_openapi(), [("ETag", '"one"')])
     answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
     async with serving(TableServer(answers)) as server:
         async with running(server.base_url, monkeypatch) as pilot:
@@ -93,7 +93,7 @@ async def test_the_document_is_asked_for_by_its_etag_a_new_one_is_used_and_a_slo
             assert server.unchanged == 1
             assert "region" in editing.form.model.root.members
             await leave(pilot)
-            changed = copy.deepcopy(newer())
+            changed = copy.deepcopy(newer_openapi())
             body = changed["paths"]["/api/v1/apps/{a}/integrations/{b}"]["patch"]["requestBody"]
             body["content"]["application/json"]["schema"]["properties"]["zone"] = {"type": "string"}
             server.answers["GET /openapi.json"] = (200, changed, [("ETag", '"two"')])
@@ -110,7 +110,7 @@ async def test_the_document_is_asked_for_by_its_etag_a_new_one_is_used_and_a_slo
             await until(pilot, lambda: server.unchanged == 2)
             assert pilot.app.screen is editing
             await leave(pilot)
-        # The next start knows the document before the server has said a word about it.
+        # At the next start the stored document is used before the server has sent one.
         server.hold("GET /openapi.json")
         async with running(server.base_url, monkeypatch) as pilot:
             editing = await edit_integration(pilot)
@@ -118,7 +118,7 @@ async def test_the_document_is_asked_for_by_its_etag_a_new_one_is_used_and_a_slo
 
 
 @pytest.mark.parametrize("document", [404, {"openapi": "3.1.0", "paths": 3}, b"<html>", {}])
-async def test_without_a_usable_document_our_own_fields_are_shown(
+async def test_without_a_usable_document_the_built_in_fields_are_shown(
     monkeypatch: pytest.MonkeyPatch, document: Any
 ) -> None:
     answers = drio_of()
@@ -130,7 +130,7 @@ async def test_without_a_usable_document_our_own_fields_are_shown(
         assert "baseUrl" in editing.form.model.root.members
 
 
-async def test_what_the_server_refuses_lands_on_its_field_and_the_text_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_error_is_shown_at_its_field_and_the_edit_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of()
     answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
     details = [{"path": "name", "message": "is taken already"}]
@@ -144,7 +144,7 @@ async def test_what_the_server_refuses_lands_on_its_field_and_the_text_stays(mon
         assert editing.mine()["name"] == "Mine"
 
 
-async def test_a_save_whose_outcome_is_unknown_says_so_and_keeps_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_save_with_unknown_outcome_is_reported_and_keeps_the_edit(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of()
     answers[f"GET {ITEM}"] = {"integration": INTEGRATION}
     answers[f"PATCH {ITEM}"] = 502
@@ -159,31 +159,31 @@ async def test_a_save_whose_outcome_is_unknown_says_so_and_keeps_the_text(monkey
         assert editing.mine()["name"] == "Mine"
 
 
-async def test_of_many_only_the_failed_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_batch_retries_only_the_failed_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config()
     answers = drio_of(config)
-    tools = [one for one in config["tools"] if isinstance(one, dict)][:2]
-    paths = [f"/apps/app_1/tools/{one['id']}" for one in tools]
-    for path, one in zip(paths, tools, strict=True):
-        answers[f"GET {path}"] = {"tool": {**one, "isEnabled": False}}
-        answers[f"PATCH {path}"] = {"tool": {**one, "isEnabled": True}}
+    tools = [tool for tool in config["tools"] if isinstance(tool, dict)][:2]
+    paths = [f"/apps/app_1/tools/{tool['id']}" for tool in tools]
+    for path, tool in zip(paths, tools, strict=True):
+        answers[f"GET {path}"] = {"tool": {**tool, "isEnabled": False}}
+        answers[f"PATCH {path}"] = {"tool": {**tool, "isEnabled": True}}
     answers[f"PATCH {paths[0]}"] = 403
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await open_first_app(pilot)
-        for one in tools:
-            screen.tree_view.reveal(("tool", one["id"]))
-            await until(pilot, lambda wanted=one["id"]: screen.chosen.about == ("tool", wanted))
+        for tool in tools:
+            screen.tree_view.reveal(("tool", tool["id"]))
+            await until(pilot, lambda id=tool["id"]: screen.chosen.about == ("tool", id))
             await pilot.press("m")
         assert "2 marked" in text_of(pilot.app)
         await pilot.press("x")
         await until(pilot, lambda: isinstance(pilot.app.screen, BatchDialog) and pilot.app.screen.focused)
-        asked: Any = pilot.app.screen
+        dialog: Any = pilot.app.screen
         await pilot.press("enter")
         await until(pilot, lambda: "Go on with the other one?" in text_of(pilot.app))
         await pilot.press("g")
-        await until(pilot, lambda: asked.work is not None and all(asked.work.results) and not asked._busy)
-        assert [result.ok for result in asked.work.results] == [False, True]
-        assert str(asked.query_one("#go", Button).label) == "Retry the failed"
+        await until(pilot, lambda: dialog.work is not None and all(dialog.work.results) and not dialog._batch_running)
+        assert [result.ok for result in dialog.work.results] == [False, True]
+        assert str(dialog.query_one("#go", Button).label) == "Retry the failed"
         server.answers[f"PATCH {paths[0]}"] = {"tool": {**tools[0], "isEnabled": True}}
         await click_button(pilot, "#go")
         await until(pilot, lambda: pilot.app.screen is screen)

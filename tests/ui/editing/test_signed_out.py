@@ -1,4 +1,4 @@
-"""A sign-in that ends while something is being edited: it is renewed over the edit, and the save goes on."""
+"""A session that ends during an edit: the user signs in again over the edit, and the save continues."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.small_app import INTEGRATION
 
 
-async def walk_in(pilot: Pilot[Any], base: str, email: str | None = None) -> None:
-    """Sign in through the browser at the sign-in screen that is shown."""
+async def sign_in(pilot: Pilot[Any], base: str, email: str | None = None) -> None:
+    """Sign in through the browser at the sign-in screen."""
     app: Any = pilot.app
     await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
     async with browsing(base) as browser:
@@ -40,17 +40,17 @@ async def walk_in(pilot: Pilot[Any], base: str, email: str | None = None) -> Non
 
 @asynccontextmanager
 async def editing_a_tool(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any], Any, Any, str]]:
-    """Signed in through the browser, a tool of a new app open, its name typed over."""
+    """Sign in through the browser, open a tool of a new app, and change its name."""
     base = sandbox.base_url
     app = DrioApp(LaunchOptions(base_url=base))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: app.current_mode != "start")
         await pilot.press("L")
-        await walk_in(pilot, base)
+        await sign_in(pilot, base)
         await until(pilot, lambda: app.session is not None and app.current_mode == "apps")
         client = await app.backend.ready()
-        made = await client.create(APP, {"templateId": "support", "name": "Signed out"})
-        app.open_app(made.raw["id"])
+        created = await client.create(APP, {"templateId": "support", "name": "Signed out"})
+        app.open_app(created.raw["id"])
         screen = await opened(pilot)
         form, id = await edit(pilot, screen, "tool")
         put(form, "name", "Typed before")
@@ -59,7 +59,7 @@ async def editing_a_tool(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any], Any, A
 
 @asynccontextmanager
 async def signed_out_while_saving(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any], Any, Any, str]]:
-    """The same, with the sign-in revoked and a save under way, which asks for a new one."""
+    """The same, then revoke the session and save, which shows the sign-in screen."""
     async with editing_a_tool(sandbox) as (pilot, screen, form, id):
         await revoke(sandbox.base_url)
         await pilot.press("ctrl+s")
@@ -68,25 +68,25 @@ async def signed_out_while_saving(sandbox: Any) -> AsyncIterator[tuple[Pilot[Any
 
 
 def patches(app: Any) -> list[int | None]:
-    """The status of every PATCH that was sent."""
-    return [one.status for one in app.backend.log if one.method == "PATCH"]
+    """Return the status of every PATCH that was sent."""
+    return [exchange.status for exchange in app.backend.log if exchange.method == "PATCH"]
 
 
 async def name_of(sandbox: Any, app: str, id: str) -> str:
-    """The tool's name as the server has it, asked as the local user."""
+    """Return the tool's name on the server, read as the local user."""
     headers = {"Authorization": f"Bearer {sandbox.token}"}
     async with httpx.AsyncClient(base_url=sandbox.base_url, headers=headers, trust_env=False) as http:
         answer = await http.get(f"/api/v1/apps/{app}/tools/{id}")
         return str(answer.json()["tool"]["name"])
 
 
-async def test_the_save_goes_on_when_the_same_account_has_signed_in_again(sandbox_process: Any) -> None:
-    """F02: the edit is as it was, the cursor where it was, and one PATCH is made."""
+async def test_a_save_continues_after_the_same_account_signs_in_again(sandbox_process: Any) -> None:
+    """F02: the edit is unchanged, the focus is where it was, and one PATCH is sent."""
     async with editing_a_tool(sandbox_process) as (pilot, screen, form, id):
         app: Any = pilot.app
-        was = form.base["name"]
+        original = form.base["name"]
         form.form.show_node(form.form.model.root.members["name"])
-        await until(pilot, lambda: getattr(app.focused, "value", "") == was)
+        await until(pilot, lambda: getattr(app.focused, "value", "") == original)
         name = app.focused
         await pilot.press("home", "right", "right", "X")
         await revoke(sandbox_process.base_url)
@@ -96,29 +96,29 @@ async def test_the_save_goes_on_when_the_same_account_has_signed_in_again(sandbo
         await until(pilot, lambda: app.screen is form and "Nothing you typed is lost" in text_of(app))
         assert app.focused is name
         await pilot.press("Y")
-        assert form.mine()["name"] == f"{was[:2]}XY{was[2:]}"
+        assert form.mine()["name"] == f"{original[:2]}XY{original[2:]}"
         await pilot.press("ctrl+s")
-        await walk_in(pilot, sandbox_process.base_url)
+        await sign_in(pilot, sandbox_process.base_url)
         await until(pilot, lambda: app.screen is screen and not screen.loading_app)
-        assert await name_of(sandbox_process, screen.app_id, id) == f"{was[:2]}XY{was[2:]}"
+        assert await name_of(sandbox_process, screen.app_id, id) == f"{original[:2]}XY{original[2:]}"
         assert patches(pilot.app) == [200]
 
 
-async def test_someone_else_signing_in_stops_the_save_and_keeps_the_edit(sandbox_process: Any) -> None:
+async def test_signing_in_as_another_account_stops_the_save_and_keeps_the_edit(sandbox_process: Any) -> None:
     async with signed_out_while_saving(sandbox_process) as (pilot, screen, form, id):
-        await walk_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
+        await sign_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
         await until(
             pilot, lambda: pilot.app.screen is form and "eve@sandbox.local is signed in now" in text_of(pilot.app)
         )
         assert form.mine()["name"] == "Typed before"
         assert patches(pilot.app) == []
         await pilot.press("ctrl+s")
-        await walk_in(pilot, sandbox_process.base_url)
+        await sign_in(pilot, sandbox_process.base_url)
         await until(pilot, lambda: pilot.app.screen is screen)
         assert await name_of(sandbox_process, screen.app_id, id) == "Typed before"
 
 
-async def test_the_program_can_be_left_while_a_save_waits_for_the_sign_in(sandbox_process: Any) -> None:
+async def test_the_program_can_be_quit_while_a_save_waits_for_the_sign_in(sandbox_process: Any) -> None:
     async with signed_out_while_saving(sandbox_process) as (pilot, _, form, _):
         await pilot.press("q")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
@@ -127,25 +127,25 @@ async def test_the_program_can_be_left_while_a_save_waits_for_the_sign_in(sandbo
     assert form.mine()["name"] == "Typed before"
 
 
-async def test_signing_in_as_the_same_leaves_the_edit_open_and_as_someone_else_keeps_it_in_a_file(
+async def test_signing_in_again_leaves_the_edit_open_and_another_account_keeps_it_in_a_file(
     sandbox_process: Any,
 ) -> None:
     async with editing_a_tool(sandbox_process) as (pilot, _, form, _):
         app: Any = pilot.app
         session = app.session
         app.action_sign_in()
-        await walk_in(pilot, sandbox_process.base_url)
+        await sign_in(pilot, sandbox_process.base_url)
         await until(pilot, lambda: app.screen is form)
         assert app.session is session
         assert form.mine()["name"] == "Typed before"
         app.action_sign_in()
-        await walk_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
+        await sign_in(pilot, sandbox_process.base_url, "eve@sandbox.local")
         await until(pilot, lambda: app.session is not None and app.session is not session)
         assert [buffer.mine["name"] for buffer in unsaved_edits.load(session.profile).buffers] == ["Typed before"]
         assert unsaved_edits.load(app.session.profile).buffers == []
 
 
-async def test_a_token_from_outside_that_is_refused_keeps_the_edit_for_the_next_start(
+async def test_a_rejected_environment_token_keeps_the_edit_for_the_next_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = drio_of()
@@ -160,8 +160,8 @@ async def test_a_token_from_outside_that_is_refused_keeps_the_edit_for_the_next_
         assert unsaved_edits.load().buffers[0].mine["name"] == "Typed before"
 
 
-def as_drio(world: World, answers: dict[str, Any]) -> None:
-    """Let the API of `world` answer a drio's routes, each for whoever is signed in."""
+def serve_answers(world: World, answers: dict[str, Any]) -> None:
+    """Let the API of `world` answer these routes of drio, for requests with a valid token."""
     for path in {route.partition(" ")[2] for route in answers}:
 
         async def answer(request: Request, path: str = path) -> Reply:
@@ -172,17 +172,17 @@ def as_drio(world: World, answers: dict[str, Any]) -> None:
         world.api_override[f"/api/v1{path}"] = answer
 
 
-async def test_a_fresh_token_that_is_refused_asks_for_a_new_sign_in_once_and_goes_on() -> None:
-    """The server lets a refreshed token read, and wants a person to have signed in anew for what is written."""
+async def test_a_rejected_fresh_token_asks_once_for_sign_in_and_saves() -> None:
+    """The server accepts a refreshed token for reading, but requires a new sign-in for writing."""
     answers = drio_of()
     answers |= {f"GET {ITEM}": {"integration": INTEGRATION}, f"PATCH {ITEM}": {"integration": INTEGRATION}}
     async with World() as world:
-        as_drio(world, answers)
+        serve_answers(world, answers)
         reading = world.api_override[f"/api/v1{ITEM}"]
 
         async def guarded(request: Request) -> Reply | Raw:
-            anew = len(world.idp.to(AUTHORIZE)) > 1
-            return world.refuse() if request.method == "PATCH" and not anew else await reading(request)
+            signed_in_again = len(world.idp.to(AUTHORIZE)) > 1
+            return world.refuse() if request.method == "PATCH" and not signed_in_again else await reading(request)
 
         world.api_override[f"/api/v1{ITEM}"] = guarded
         app = DrioApp(LaunchOptions(base_url=world.base_url))
@@ -199,25 +199,25 @@ async def test_a_fresh_token_that_is_refused_asks_for_a_new_sign_in_once_and_goe
             await browse(app.screen.url)
             await until(pilot, lambda: not isinstance(app.screen, SignInScreen) and app.screen is not editing)
             sent = [request.json for request in world.api.to(f"/api/v1{ITEM}") if request.method == "PATCH"]
-            assert sent == [{"name": "Typed before"}] * 3  # refused, refused after a refresh, taken
+            assert sent == [{"name": "Typed before"}] * 3  # rejected, rejected after a refresh, accepted
 
 
-async def test_a_403_that_names_a_missing_scope_asks_for_a_sign_in_with_it_and_goes_on() -> None:
+async def test_a_403_with_a_missing_scope_asks_for_a_sign_in_with_it_and_saves() -> None:
     """B54: the new sign-in asks for the scopes of the old one and the missing one."""
     answers = drio_of()
     answers |= {f"GET {ITEM}": {"integration": INTEGRATION}, f"PATCH {ITEM}": {"integration": INTEGRATION}}
     async with World() as world:
-        as_drio(world, answers)
+        serve_answers(world, answers)
         reading = world.api_override[f"/api/v1{ITEM}"]
 
-        def asked() -> set[str]:
+        def requested_scopes() -> set[str]:
             (scope,) = parse_qs(world.idp.to(AUTHORIZE)[-1].query)["scope"]
             return {*scope.split()}
 
         async def guarded(request: Request) -> Reply | Raw:
-            if request.method == "PATCH" and "apps:write" not in asked():
-                told = 'Bearer error="insufficient_scope", scope="apps:write"'
-                return json_reply({}, 403, **{"WWW-Authenticate": told})
+            if request.method == "PATCH" and "apps:write" not in requested_scopes():
+                challenge = 'Bearer error="insufficient_scope", scope="apps:write"'
+                return json_reply({}, 403, **{"WWW-Authenticate": challenge})
             return await reading(request)
 
         world.api_override[f"/api/v1{ITEM}"] = guarded
@@ -228,7 +228,7 @@ async def test_a_403_that_names_a_missing_scope_asks_for_a_sign_in_with_it_and_g
             await until(pilot, lambda: isinstance(app.screen, SignInScreen) and app.screen.deadline)
             await browse(app.screen.url)
             await until(pilot, lambda: app.session is not None and app.current_mode == "apps")
-            before = asked()
+            before = requested_scopes()
             editing = await edit_integration(pilot)
             leaf(editing, "name").set_value("Typed before")
             await pilot.press("ctrl+s")
@@ -236,6 +236,6 @@ async def test_a_403_that_names_a_missing_scope_asks_for_a_sign_in_with_it_and_g
             assert "apps:write" in text_of(app)
             await browse(app.screen.url)
             await until(pilot, lambda: not isinstance(app.screen, SignInScreen) and app.screen is not editing)
-            assert asked() == {*before, "apps:write"}
+            assert requested_scopes() == {*before, "apps:write"}
             sent = [request.json for request in world.api.to(f"/api/v1{ITEM}") if request.method == "PATCH"]
             assert sent == [{"name": "Typed before"}] * 2

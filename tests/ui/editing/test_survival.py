@@ -1,7 +1,7 @@
-"""What nobody knows survives the whole of an edit: read from a server, shown on every page, changed, written.
+"""Unknown content survives an edit: read from a server, shown on every page, edited, written.
 
-One program stays open for all examples; each opens a resource full of unknown members and words, goes through every
-page, changes one line of the form or of the JSON, saves, and is compared with what arrived on the wire.
+One program stays open for all examples. Each example opens a resource with unknown properties and values, opens every
+page, edits one line of the form or of the JSON, saves, and checks the request that was sent.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from drio_tui.ui.editing.edit_screen import EditScreen, Target
 from drio_tui.ui.editing.review_dialog import ReviewScreen
 from drio_tui.ui.forms.json_page import WholeJson
 from tests.ui.driving import running, text_of, until
-from tests.ui.editing.editors.app import INTEGRATIONS, world
-from tests.ui.editing.editors.test_every_editor import THINGS
-from tests.ui.editing.editors.test_survival import at, edit_form, salted, unknown
+from tests.ui.editing.editors.app import INTEGRATIONS, app_snapshot
+from tests.ui.editing.editors.test_every_editor import RESOURCES
+from tests.ui.editing.editors.test_survival import edit_form, unknown_content, value_at, with_unknown_content
 from tests.ui.editing.test_saving import edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
 
-RAW = {**THINGS, "integration": {**INTEGRATIONS[0], "kind": "rest", "config": {"headers": {"A": "b"}}}}
+RAW = {**RESOURCES, "integration": {**INTEGRATIONS[0], "kind": "rest", "config": {"headers": {"A": "b"}}}}
 
 
-class Hand:
-    """One open program and its server."""
+class Session:
+    """A running program and its server."""
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
@@ -46,23 +46,23 @@ class Hand:
         self.pilot = await self.stack.enter_async_context(running(self.server.base_url, monkeypatch))
         await self.pilot.app.backend.ready()
 
-    async def changed(self, kind: Kind[Any], raw: dict[str, Any], *, json_page: bool) -> list[Any]:
-        """Edit the resource's name on a page; the bodies that were sent."""
+    async def edit_name(self, kind: Kind[Any], raw: dict[str, Any], *, json_page: bool) -> list[Any]:
+        """Edit the resource's name on a page; return the bodies that were sent."""
         app, path = self.pilot.app, kind.item.format(app="app_1", id=raw["id"])
         self.server.answers[f"GET {path}"] = {kind.item_key: raw}
         self.server.answers[f"PATCH {path}"] = {kind.item_key: raw}
         self.server.requests.clear()
-        while isinstance(app.screen, EditScreen | ReviewScreen):  # what an example that failed has left
+        while isinstance(app.screen, EditScreen | ReviewScreen):  # left over from a failed example
             await app.pop_screen()
-        app.push_screen(EditScreen(Target("app_1", kind.name, raw["id"]), world(**{kind.name: [raw]})))
+        app.push_screen(EditScreen(Target("app_1", kind.name, raw["id"]), app_snapshot(**{kind.name: [raw]})))
         editing = await edit_of(self.pilot)
         for number in range(1, len(editing._pages)):
             editing.show_page(number)
             await self.pilot.pause()
-        assert not editing.dirty, f"looking at it changed it: {editing.form.model.to_patch()}"
-        seen = editing.mine()
-        for place, inner in unknown(raw):
-            assert same_json(at(seen, place), inner), place
+        assert not editing.dirty, f"opening the pages changed it: {editing.form.model.to_patch()}"
+        shown = editing.mine()
+        for path_to, value in unknown_content(raw):
+            assert same_json(value_at(shown, path_to), value), path_to
         if json_page:
             page = editing.query_one(WholeJson)
             page._area.text = json.dumps({**json.loads(page._area.text), "name": "Old7"})
@@ -79,22 +79,22 @@ class Hand:
 
 
 @pytest.fixture(scope="module")
-def hand() -> Iterator[Hand]:
-    hand = Hand()
-    with pytest.MonkeyPatch.context() as monkeypatch, hand.runner as runner:
-        runner.run(hand.begin(monkeypatch))
-        yield hand
-        runner.run(hand.stack.aclose())
+def session() -> Iterator[Session]:
+    session = Session()
+    with pytest.MonkeyPatch.context() as monkeypatch, session.runner as runner:
+        runner.run(session.begin(monkeypatch))
+        yield session
+        runner.run(session.stack.aclose())
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @settings(max_examples=3)
 @given(data=st.data())
-def test_one_line_changed_is_all_that_is_sent_of_a_resource_full_of_what_nobody_knows(
-    hand: Hand, kind: str, data: st.DataObject
+def test_only_the_edited_property_is_sent_of_a_resource_with_unknown_content(
+    session: Session, kind: str, data: st.DataObject
 ) -> None:
     plain = copy.deepcopy(RAW[kind])
-    raw = {**salted(plain, data.draw), "id": plain["id"], "name": "Old"}
-    sent = hand.runner.run(hand.changed(KINDS[kind], raw, json_page=data.draw(st.booleans())))
+    raw = {**with_unknown_content(plain, data.draw), "id": plain["id"], "name": "Old"}
+    sent = session.runner.run(session.edit_name(KINDS[kind], raw, json_page=data.draw(st.booleans())))
     assert len(sent) == 1, sent
     assert same_json(sent[0], {next(iter(sent[0])): f"{raw[next(iter(sent[0]))]}7"}), sent

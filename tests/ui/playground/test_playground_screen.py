@@ -1,4 +1,4 @@
-"""The playground: a tool's form, its runs, what came of them, its chain, and what is kept."""
+"""The playground: a tool's form, its runs and their results, its chain, and what is stored."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SECRET = "s3cr3t!x"
 
 @pytest.fixture(scope="module")
 def desk(sandbox_process: Process) -> Iterator[dict[str, str]]:
-    """An app whose upstream is the sandbox's helpdesk: its id under `app`, its tools' ids under their keys."""
+    """An app whose upstream is the sandbox's helpdesk: its id under `app`, the ids of its tools under their keys."""
     with sandbox_process.client() as client:
         body = {"templateId": "support", "name": "Desk", "slug": f"desk-{uuid.uuid4().hex[:8]}"}
         app = client.post("/api/v1/apps", json=body).raise_for_status().json()["app"]["id"]
@@ -49,7 +49,7 @@ def desk(sandbox_process: Process) -> Iterator[dict[str, str]]:
 
 
 async def playground(pilot: Pilot[Any], app: str, tool: str) -> Any:
-    """The playground of a tool, once it can be used."""
+    """Open the playground of a tool, and return it once it can be used."""
     program: Any = pilot.app
     program.open_tool(app, tool)
     await until(pilot, lambda: isinstance(program.screen, PlaygroundScreen) and program.screen.form is not None)
@@ -58,12 +58,12 @@ async def playground(pilot: Pilot[Any], app: str, tool: str) -> Any:
 
 
 async def answered(pilot: Pilot[Any], screen: Any, title: str = "") -> None:
-    """Wait until a run has ended and is shown."""
+    """Wait until a run has finished and is shown."""
     await until(pilot, lambda: not screen.busy and screen.run_shown is not None and title in screen.run_shown.title)
     await pilot.pause()
 
 
-def picture(screen: Any) -> str:
+def preview(screen: Any) -> str:
     return str(screen.query_one(WidgetPreview).text)
 
 
@@ -73,17 +73,17 @@ async def test_before_the_first_run_the_widget_shows_sample_data(
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
         screen = await playground(pilot, desk["app"], desk["search-contacts"])
         await until(pilot, lambda: "The widget shows sample data. Ctrl+R runs the tool" in text_of(pilot.app))
-        assert "ada@example.com" in picture(screen)
+        assert "ada@example.com" in preview(screen)
         for page in PAGES[1:]:
             screen.show_page(page)
             await until(pilot, lambda: "was not run yet: Ctrl+R runs it" in text_of(pilot.app))
         await pilot.press("ctrl+r")
         await answered(pilot, screen)
         assert "sample data" not in text_of(pilot.app)
-        assert "ada@example.com" not in picture(screen)
+        assert "ada@example.com" not in preview(screen)
 
 
-async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
+async def test_a_tool_is_run_inspected_chained_kept_and_run_again(
     sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     token = sandbox_process.token
@@ -94,25 +94,25 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
     async with running(sandbox_process.base_url, monkeypatch, token=token, size=(80, 24)) as pilot:
         screen = await playground(pilot, desk["app"], desk["search-contacts"])
         assert "Draft, in the sandbox" in text_of(pilot.app)
-        at_once(pilot, *"ada", "ctrl+s")  # as ctrl+r, and what was typed right before is in it
+        at_once(pilot, *"ada", "ctrl+s")  # the same as ctrl+r; the arguments include the keys typed right before
         await answered(pilot, screen)
-        assert "Ada Okafor" in picture(screen)
+        assert "Ada Okafor" in preview(screen)
         assert "✓ 200" in text_of(pilot.app)
         await pilot.press("o")
         await until(pilot, (tmp_path / "opened.html").exists)
         assert "ada.okafor@northwind-bakery.example" in (tmp_path / "opened.html").read_text()
-        seen = {}
+        pages = {}
         for name in PAGES[1:]:
             await pilot.press("f5")
             await pilot.pause()
-            seen[name] = text_of(pilot.app)
-        assert '"results"' in seen["result"]
-        assert "contacts?q=ada" in seen["request"]
-        assert "X-Api-Key" in seen["request"]
-        assert "columns.email" in seen["mappings"]
-        assert "Every mapping matched." in seen["mappings"]
-        assert "upstream" in seen["timing"]
-        assert "Show Contact" in seen["chain"]
+            pages[name] = text_of(pilot.app)
+        assert '"results"' in pages["result"]
+        assert "contacts?q=ada" in pages["request"]
+        assert "X-Api-Key" in pages["request"]
+        assert "columns.email" in pages["mappings"]
+        assert "Every mapping matched." in pages["mappings"]
+        assert "upstream" in pages["timing"]
+        assert "Show Contact" in pages["chain"]
         await pilot.click("#results > TabStrip", offset=(12, 0))  # the same by mouse
         assert screen.query_one("#pages").current == "result"
         # The next tool takes its argument from the result, as it was edited.
@@ -127,18 +127,18 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
         assert "from Search Contacts" in text_of(pilot.app)
         await pilot.press("ctrl+r")
         await answered(pilot, screen, "Show Contact")
-        assert "Ben Lindqvist" in picture(screen)
+        assert "Ben Lindqvist" in preview(screen)
         assert "Search Contacts › Show Contact" in text_of(pilot.app)
         await pilot.press("S")
         await until(pilot, lambda: any("Kept" in str(note.message) for note in pilot.app._notifications))
         before = screen.run_shown
-        at_once(pilot, "ctrl+r", "f6")  # the place that is chosen right after is that of the next run
+        at_once(pilot, "ctrl+r", "f6")  # the target that is chosen right after applies to the next run
         await until(pilot, lambda: screen.run_shown is not before and not screen.busy)
         assert (screen.run_shown.target, screen.target) == ("sandbox", "here")
         await pilot.press("f6", "f6")
         await until(pilot, lambda: "Ctrl+R runs the tool: Draft, in the sandbox" in text_of(pilot.app))
         await pilot.app.workers.wait_for_complete()
-    # Another process: what was run is there, and the widget's editor tries its mappings on the sample.
+    # In another process the run history is there, and the widget's editor uses the sample.
     async with running(sandbox_process.base_url, monkeypatch, token=token) as pilot:
         screen = await playground(pilot, desk["app"], desk["show-contact"])
         await pilot.press("f12")
@@ -161,7 +161,7 @@ async def test_a_tool_is_run_looked_at_stepped_on_kept_and_run_again(
         await until(pilot, lambda: "made from the output schema" in text_of(pilot.app))
 
 
-async def test_a_tool_that_changes_something_is_shown_before_it_is_sent_and_hidden_when_only_reading(
+async def test_a_tool_that_is_not_read_only_asks_first_and_is_hidden_in_read_only_mode(
     sandbox_process: Process, desk: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = sandbox_process.token
@@ -174,9 +174,9 @@ async def test_a_tool_that_changes_something_is_shown_before_it_is_sent_and_hidd
         screen.form.model.take({"ticketId": "tic_1001", "status": "pending"})
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-        asked = text_of(pilot.app)
-        assert "PATCH" in asked
-        assert '"status": "pending"' in asked
+        text = text_of(pilot.app)
+        assert "PATCH" in text
+        assert '"status": "pending"' in text
         await pilot.press("escape")
         await until(pilot, lambda: "Not run." in text_of(pilot.app))
         assert screen.run_shown is None
@@ -191,16 +191,16 @@ async def test_a_tool_that_changes_something_is_shown_before_it_is_sent_and_hidd
         assert screen.check_action("run_tool", ()) is False
         screen.action_run_tool()
         assert not screen.busy
-        reading = await playground(pilot, desk["app"], desk["search-contacts"])
-        assert reading.check_action("run_tool", ()) is True
-        await pilot.press(*"zed")  # what was typed is there again when one comes back
+        other = await playground(pilot, desk["app"], desk["search-contacts"])
+        assert other.check_action("run_tool", ()) is True
+        await pilot.press(*"zed")  # typed arguments are there again when the tool is opened again
         program.pop_screen()
         await until(pilot, lambda: program.screen is screen)
         assert (await playground(pilot, desk["app"], desk["search-contacts"])).form.model.value()["q"] == "zed"
 
 
 def hostile_config(base_url: str) -> dict[str, Any]:
-    """An app whose every text tries to act on the terminal, with one tool that calls `base_url`."""
+    """Return an app in which every text tries to act on the terminal, with a tool that calls `base_url`."""
     return {
         "app": {"id": "app_1", "slug": "a", "name": HOSTILE, "version": "1.0.0", "status": "draft", "isEnabled": True},
         "auth": [{"id": "auth_1", "name": HOSTILE, "config": {"type": "apiKey", "name": "X-Api-Key"}}],
@@ -219,7 +219,7 @@ def hostile_config(base_url: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and_shows_hostile_answers_as_text(
+async def test_a_local_run_asks_first_hides_the_secret_and_shows_hostile_responses_as_text(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [{"a": HOSTILE, "b": SECRET}, {"a": "日本語" * 40}]
@@ -228,11 +228,11 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
     async with serving(server), running(server.base_url, monkeypatch) as pilot:
         screen = await playground(pilot, "app_1", "tool_1")
         await pilot.press("ctrl+r")
-        # One dialog for one run: what is sent, where it goes, and the secret that it needs.
+        # One dialog per run shows the request, its target, and a field for the secret.
         await until(pilot, lambda: isinstance(pilot.app.screen, CredentialsScreen))
-        asked = " ".join(text_of(pilot.app).replace("│", " ").split())
-        assert f"127.0.0.1:{upstream.port}, an address that only this machine" in asked
-        assert "GET http" in asked
+        text = " ".join(text_of(pilot.app).replace("│", " ").split())
+        assert f"127.0.0.1:{upstream.port}, an address that only this machine" in text
+        assert "GET http" in text
         assert not upstream.seen
         await pilot.press(*SECRET)
         assert SECRET not in text_of(pilot.app)
@@ -250,7 +250,7 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
         await until(pilot, lambda: isinstance(pilot.app.screen, StepScreen))
         assert not {char for char in text_of(pilot.app) if char in "\x1b\x07\x9b\u202e\u200b"}
         await pilot.press("escape")
-        # The second run asks nothing; one that does not end is stopped by Esc.
+        # The second run does not ask; a run that does not end is stopped by Esc.
 
         connections = []
 
@@ -259,7 +259,7 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
             await reader.read()
 
         upstream.on_connection = hang
-        await pilot.press(*["ctrl+r"] * 5)  # however often it is pressed, it is one run
+        await pilot.press(*["ctrl+r"] * 5)  # pressing it repeatedly starts one run
         await until(pilot, lambda: screen.busy and connections and "running" in text_of(pilot.app))
         await pilot.press("escape")
         await until(pilot, lambda: "Stopped." in text_of(pilot.app))
@@ -268,7 +268,7 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
         assert len(connections) == 1
         program: Any = pilot.app
         assert SECRET not in repr([*program.backend.log])
-        # A tool that cannot be run says so, whatever is pressed.
+        # A tool that cannot be run says so, and its keys do nothing.
         program.open_tool("app_1", "tool_3")
         await until(pilot, lambda: "The tool cannot be run" in text_of(pilot.app))
         await pilot.press("f5", "f6", "f7", "f9", "o", "S", "Y")
@@ -283,9 +283,7 @@ async def test_a_run_from_this_machine_asks_first_keeps_the_secret_to_itself_and
 
 
 @pytest.mark.parametrize("hostile", ["'; touch pwned; '", "$(touch pwned)", "a\ntouch pwned\n", "\\'", HIDDEN + "'x"])
-def test_a_run_copied_as_curl_is_inert_but_for_the_secret_that_it_takes_from_the_environment(
-    hostile: str, tmp_path: Path
-) -> None:
+def test_a_run_copied_as_curl_expands_only_the_secret_from_the_environment(hostile: str, tmp_path: Path) -> None:
     """F59."""
     headers = [("X-Note", hostile), ("Authorization", f"Bearer {HIDDEN}"), ("Host", "evil")]
     text = command("POST", f"http://127.0.0.1:1/{hostile}?key={HIDDEN}", headers, json.dumps({"a": hostile}))

@@ -1,7 +1,7 @@
-"""The editors that a schema alone cannot make good, one for a few members of a resource each.
+"""The editors for properties that a form generated from the schema does not serve well.
 
-The edit screen shows for a kind a form of the members that `SPECIAL` does not name, and each of these as a
-page of its own. How they are spoken to stands in `base.Editor`. Nothing is imported before it is shown.
+For each kind the edit screen shows a form of the properties that `EDITORS` does not name, and every editor as a
+separate page. `base.Editor` is their interface. An editor is imported when it is shown first.
 """
 
 from __future__ import annotations
@@ -15,41 +15,45 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Special:
-    """One editor: the title of its page, the members it edits, where it is defined, and when it is of use.
+class EditorSpec:
+    """An editor: the title of its page, the properties it edits, the module and class that define it.
 
-    `create` says that it makes sense for a resource that does not exist yet, too.
+    `for_new` says whether it is shown for a resource that does not exist yet, too.
     """
 
     title: str
-    members: tuple[str, ...]
+    properties: tuple[str, ...]
     module: str
     name: str
-    create: bool = True
+    for_new: bool = True
 
-    def make(self) -> Editor:
-        """The widget; give it something with `load` before or after it is mounted."""
-        made: Editor = getattr(import_module(f"drio_tui.ui.editing.editors.{self.module}"), self.name)()
-        return made
+    def build(self) -> Editor:
+        """Return the widget; `load` gives it a resource, before or after it is mounted."""
+        editor: Editor = getattr(import_module(f"drio_tui.ui.editing.editors.{self.module}"), self.name)()
+        return editor
 
 
-SPECIAL: dict[str, tuple[Special, ...]] = {
-    "app": (Special("Branding", ("branding",), "branding", "BrandingEditor"),),
-    "auth": (Special("Provider", ("providerKey", "config"), "auth", "AuthEditor"),),
-    "operation": (Special("Call", ("method", "path", "inputSchema", "outputSchema"), "operation", "OperationEditor"),),
+EDITORS: dict[str, tuple[EditorSpec, ...]] = {
+    "app": (EditorSpec("Branding", ("branding",), "branding", "BrandingEditor"),),
+    "auth": (EditorSpec("Provider", ("providerKey", "config"), "auth", "AuthEditor"),),
+    "operation": (
+        EditorSpec("Call", ("method", "path", "inputSchema", "outputSchema"), "operation", "OperationEditor"),
+    ),
     "tool": (
-        Special("Binding", ("binding",), "binding", "BindingEditor"),
-        Special("Chain", ("nextToolIds",), "chain", "ChainEditor"),
-        Special("Hints", ("annotations",), "annotations", "AnnotationsEditor"),
+        EditorSpec("Binding", ("binding",), "binding", "BindingEditor"),
+        EditorSpec("Chain", ("nextToolIds",), "chain", "ChainEditor"),
+        EditorSpec("Annotations", ("annotations",), "annotations", "AnnotationsEditor"),
     ),
     "widget": (
-        Special("Mappings", ("toolId", "primitive", "displayMode", "visibility", "config"), "widget", "WidgetEditor"),
-        Special("Actions", ("actions",), "actions", "ActionsEditor"),
+        EditorSpec(
+            "Mappings", ("toolId", "primitive", "displayMode", "visibility", "config"), "widget", "WidgetEditor"
+        ),
+        EditorSpec("Actions", ("actions",), "actions", "ActionsEditor"),
     ),
 }
 """The editors by kind, in the order of their pages."""
 
 
 def special_members(kind: str) -> frozenset[str]:
-    """The members of a kind that the plain form leaves to these editors."""
-    return frozenset(member for one in SPECIAL.get(kind, ()) for member in one.members)
+    """Return the properties of a kind that the generic form leaves to these editors."""
+    return frozenset(name for spec in EDITORS.get(kind, ()) for name in spec.properties)

@@ -1,4 +1,4 @@
-"""What happens on events in a widget: an ordered table, the marked action's fields, and what its template gives."""
+"""The editor of a widget's actions: the list, the fields of the selected action, and what its template renders to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from drio_tui.schema.fields import Field, Hints, Option, Reader, Reference
 from drio_tui.schema.form import FormModel
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key, movement
-from drio_tui.ui.editing.editors.base import Context, Editor, Notes, say_end, verdict
+from drio_tui.ui.editing.editors.base import Editor, EditorContext, Notes, notify_at_end, status_text
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.group_widgets import AddLine
 from drio_tui.ui.forms.schema_form import SchemaForm
@@ -33,13 +33,13 @@ _HINTS = Hints(
     extra={
         "actions[].targetToolName": {"readOnly": True},
         _TARGET: {"title": "Target tool", "description": "The tool that is called, for callTool."},
-        "actions[].template": {"description": "What is sent; {{ row.id }} stands for what is there."},
+        "actions[].template": {"description": "What is sent; {{ row.id }} stands for the value at that path."},
         "actions[].trigger": {"description": "The event in the widget."},
         "actions[].type": {"description": "Call a tool, send a message to the chat, or open a page."},
-        "actions[].callMode": {"description": "Once for each event, or always anew."},
+        "actions[].callMode": {"description": "Once for each event, or every time."},
     }
 )
-_MOST = 200
+_MAX_ACTIONS = 200
 
 
 class ActionList(OptionList):
@@ -47,24 +47,24 @@ class ActionList(OptionList):
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "action_list",
-        "The table of a widget's actions",
+        "Widgets: list of actions",
         *movement("action_list"),
-        Key("action_list.remove", "delete,backspace,x", "remove", "Remove", "Take this action away"),
+        Key("action_list.remove", "delete,backspace,x", "remove", "Remove", "Remove this action"),
         Key("action_list.earlier", "alt+up,K", "shift(-1)", "Earlier", "Move it up"),
         Key("action_list.later", "alt+down,J", "shift(1)", "Later", "Move it down"),
     )
 
     def action_remove(self) -> None:
-        _editor_of(self).remove_marked()
+        _editor_of(self).remove_selected()
 
     def action_shift(self, step: int) -> None:
-        _editor_of(self).shift_marked(step)
+        _editor_of(self).move_selected(step)
 
 
 class ActionsEditor(Editor):
-    """Edits `actions`, which are replaced whole when saved. What an action has beyond its fields stays in it."""
+    """Edits `actions`, which a save replaces as a whole. Unknown properties of an action are kept."""
 
-    members = ("actions",)
+    properties = ("actions",)
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "actions",
         "Widgets: actions",
@@ -75,46 +75,50 @@ class ActionsEditor(Editor):
     # -- state ------------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        found = self.base.get("actions")
-        self._item = _item_of(self.context)
-        self._kept = (
-            not isinstance(found, list) or len(found) > _MOST or not all(isinstance(one, dict) for one in found)
+        actions = self.base.get("actions")
+        self._action_field = _action_field_of(self.context)
+        self._unsupported = (
+            not isinstance(actions, list)
+            or len(actions) > _MAX_ACTIONS
+            or not all(isinstance(action, dict) for action in actions)
         )
         self.models: list[FormModel] = []
-        if isinstance(found, list) and not self._kept:
-            self.models = [FormModel(self._item, dict(one)) for one in found]
-        if found is None:
-            self._kept = False
-        self.at = 0
+        if isinstance(actions, list) and not self._unsupported:
+            self.models = [FormModel(self._action_field, dict(action)) for action in actions]
+        if actions is None:
+            self._unsupported = False
+        self.selected = 0
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
-        if self._kept or (not self.models and not isinstance(self.base.get("actions"), list)):
+        if self._unsupported or (not self.models and not isinstance(self.base.get("actions"), list)):
             return dict(self.base)
-        return {"actions": [self._action(model) for model in self.models]}
+        return {"actions": [self._action_value(model) for model in self.models]}
 
-    def _action(self, model: FormModel) -> dict[str, Any]:
-        """One action; the name of its target goes with the target."""
-        made = dict(model.value())
-        target = made.get("targetToolId")
+    def _action_value(self, model: FormModel) -> dict[str, Any]:
+        """Return an action. If its target was changed, the name of the target is updated too."""
+        action = dict(model.value())
+        target = action.get("targetToolId")
         if target != (model.base or {}).get("targetToolId"):
             tool = self.snapshot.resource("tool", target) if isinstance(target, str) else None
-            made.pop("targetToolName", None)
+            action.pop("targetToolName", None)
             if tool is not None:
-                made["targetToolName"] = tool.name
-        return made
+                action["targetToolName"] = tool.name
+        return action
 
     def problems(self) -> list[FieldError]:
-        found = list(self.refused)
-        if self._kept or not self.dirty:
-            return found
+        errors = list(self.server_errors)
+        if self._unsupported or not self.dirty:
+            return errors
         for number, model in enumerate(self.models):
-            found += [FieldError(f"actions.{number}.{one.path}".rstrip("."), one.message) for one in model.check()]
-            for member, wrong in self._wrong(self._action(model)):
-                found.append(FieldError(f"actions.{number}.{member}", wrong))
-        return found
+            errors += [
+                FieldError(f"actions.{number}.{error.path}".rstrip("."), error.message) for error in model.check()
+            ]
+            for name, message in self._action_errors(self._action_value(model)):
+                errors.append(FieldError(f"actions.{number}.{name}", message))
+        return errors
 
-    def _wrong(self, action: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """What is surely wrong with an action beyond its schema."""
+    def _action_errors(self, action: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield property and message of the errors in an action that its schema does not show."""
         if action.get("type") != "callTool":
             return
         target = action.get("targetToolId")
@@ -124,13 +128,13 @@ class ActionsEditor(Editor):
             yield "targetToolId", "names a tool that is not there"
 
     def scope(self) -> dict[str, Any]:
-        """What templates are looked up in: the sample of the widget's tool, through the widget's mappings."""
-        sample = sample_of(self.snapshot, self.whole.get("toolId"))
-        config = self.whole.get("config")
-        found = config.get("fieldMappings") if isinstance(config, dict) else None
-        kept = self.context.sample(self.whole.get("toolId"))
-        result = sample.result if kept is None else kept
-        return mapping.scope_of(found if isinstance(found, dict) else {}, result, sample.given)
+        """Return the values that templates refer to: the sample of the widget's tool, through the field mappings."""
+        sample = sample_of(self.snapshot, self.resource.get("toolId"))
+        config = self.resource.get("config")
+        mappings = config.get("fieldMappings") if isinstance(config, dict) else None
+        saved = self.context.sample(self.resource.get("toolId"))
+        result = sample.result if saved is None else saved
+        return mapping.scope_of(mappings if isinstance(mappings, dict) else {}, result, sample.given)
 
     # -- on the screen ----------------------------------------------------------------------------
 
@@ -139,81 +143,84 @@ class ActionsEditor(Editor):
             yield Notes(id="refused")
             yield ActionList(markup=False, compact=True, id="table")
             yield AddLine("action…")
-            yield Vertical(id="one")
+            yield Vertical(id="action-form")
         with VerticalScroll(classes="-aside"):
             yield Notes(id="notes")
 
     def on_mount(self) -> None:
-        self.renew()
+        self.replace_form()
 
-    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: Context | None = None) -> None:
+    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: EditorContext | None = None) -> None:
         super().load(raw, snapshot, context)
         if self.is_mounted:
-            self.renew()
+            self.replace_form()
 
     def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
         left = super().apply_errors(errors)
-        named: dict[int, list[FieldError]] = {}
-        for error in self.refused:
+        by_action: dict[int, list[FieldError]] = {}
+        for error in self.server_errors:
             steps = error.path.replace("[", ".").replace("]", "").split(".", 2)
             if len(steps) > 1 and steps[1].isdigit():
                 rest = steps[2] if len(steps) > 2 else ""
-                named.setdefault(int(steps[1]), []).append(FieldError(rest, error.message))
-        for number, some in named.items():
+                by_action.setdefault(int(steps[1]), []).append(FieldError(rest, error.message))
+        for number, action_errors in by_action.items():
             if number < len(self.models):
-                self.models[number].apply_errors(some)
-        if named and self.is_mounted:
-            self.at = min(min(named), max(0, len(self.models) - 1))
-            self.renew()
+                self.models[number].apply_errors(action_errors)
+        if by_action and self.is_mounted:
+            self.selected = min(min(by_action), max(0, len(self.models) - 1))
+            self.replace_form()
         return left
 
-    def renew(self) -> None:
-        """Show the fields of the marked action."""
+    def replace_form(self) -> None:
+        """Show the fields of the selected action."""
         self.show()
-        self.call_later(self._put_form)
+        self.call_later(self._mount_form)
 
-    async def _put_form(self) -> None:
-        """One form after the other: one that went before it was there would be half made."""
-        box = self.query_one("#one", Vertical)
-        wanted = self.models[self.at] if self.models else None
-        there = next((form.model for form in self.query(SchemaForm)), None)
-        if there is wanted and not self.refused:
+    async def _mount_form(self) -> None:
+        """Replace the form by one for the selected action.
+
+        Each step is awaited: a form that is removed while it mounts is left half-built.
+        """
+        box = self.query_one("#action-form", Vertical)
+        model = self.models[self.selected] if self.models else None
+        current = next((form.model for form in self.query(SchemaForm)), None)
+        if current is model and not self.server_errors:
             return
         await box.remove_children()
-        if wanted is not None:
-            references = {_TARGET: Reference(self._tools, "new tool…")}
-            await box.mount(SchemaForm(wanted, references=references, json_view=False))
+        if model is not None:
+            references = {_TARGET: Reference(self._tool_options, "new tool…")}
+            await box.mount(SchemaForm(model, references=references, json_view=False))
 
-    def _tools(self) -> list[Option]:
+    def _tool_options(self) -> list[Option]:
         return [
             Option(tool.id, tool.name, tool.text("key")) for tool in self.snapshot.resources("tool") if not tool.made_up
         ]
 
     def show(self) -> None:
-        lines = [verdict("bad", f"{one.path} {one.message}") for one in self.refused]
-        if self._kept:
-            lines.append(verdict("warning", "These actions are not as this table expects them: edit them as JSON."))
+        lines = [status_text("bad", f"{error.path} {error.message}") for error in self.server_errors]
+        if self._unsupported:
+            lines.append(status_text("warning", "This list cannot show these actions: edit them as JSON."))
         elif not self.models:
             lines.append(Content.styled("Nothing happens in this widget yet.", "$foreground-muted"))
         notes = self.query_one("#refused", Notes)
-        notes.say(lines)
+        notes.show_lines(lines)
         notes.display = bool(lines)
         table = self.query_one(ActionList)
         table.display = bool(self.models)
         scope = self.scope()
         table.clear_options()
         table.add_options([Line(self._line(number, scope)) for number in range(len(self.models))])
-        table.highlighted = self.at if self.models else None
-        self.query_one(AddLine).display = not self._kept
-        self.query_one("#notes", Notes).say(self._about(scope))
+        table.highlighted = self.selected if self.models else None
+        self.query_one(AddLine).display = not self._unsupported
+        self.query_one("#notes", Notes).show_lines(self._selected_notes(scope))
 
     def _line(self, number: int, scope: Mapping[str, Any]) -> Content:
-        action = self._action(self.models[number])
+        action = self._action_value(self.models[number])
         kind = _text(action.get("type"))
         parts: list[Content | str | tuple[str, str]] = [(f"{number + 1:3} ", "$foreground-muted")]
         template = _text(action.get("template"))
-        wrong = bool(list(self._wrong(action)) or mapping.check_template(template, scope))
-        parts.append(("! ", "$text-warning") if wrong else ("✓ ", "$text-success"))
+        has_errors = bool(list(self._action_errors(action)) or mapping.check_template(template, scope))
+        parts.append(("! ", "$text-warning") if has_errors else ("✓ ", "$text-success"))
         parts.append(_column(_text(action.get("trigger")) or "—", 13))
         parts.append(_column(kind or "—", 11))
         target = action.get("targetToolId")
@@ -225,30 +232,30 @@ class ActionsEditor(Editor):
         parts.append(safe_line(_text(action.get("callMode")), 10, "$foreground-muted"))
         return Content.assemble(*parts)
 
-    def _about(self, scope: Mapping[str, Any]) -> Iterator[Content]:
+    def _selected_notes(self, scope: Mapping[str, Any]) -> Iterator[Content]:
         if not self.models:
             return
-        action = self._action(self.models[self.at])
-        yield Content.styled(f"Action {self.at + 1}", "bold $text-primary")
-        for _, wrong in self._wrong(action):
-            yield verdict("bad", f"The target tool {wrong}.")
+        action = self._action_value(self.models[self.selected])
+        yield Content.styled(f"Action {self.selected + 1}", "bold $text-primary")
+        for _, message in self._action_errors(action):
+            yield status_text("bad", f"The target tool {message}.")
         template = _text(action.get("template"))
-        found = mapping.check_template(template, scope)
-        for wrong in found:
-            yield verdict("warning", f"The template {wrong}.")
-        if template and not found:
-            known = scope.get("result") is not None
+        template_errors = mapping.check_template(template, scope)
+        for message in template_errors:
+            yield status_text("warning", f"The template {message}.")
+        if template and not template_errors:
+            has_sample = scope.get("result") is not None
             yield (
-                verdict("good", "Every path of the template is in the sample.")
-                if known
-                else verdict("warning", "There is no sample to try the template on.")
+                status_text("good", "Every path of the template is in the sample.")
+                if has_sample
+                else status_text("warning", "There is no sample to try the template on.")
             )
         if template:
             yield Content.assemble(("Sends ", "$foreground-muted"), safe_line(mapping.rendered(template, scope), 200))
-        primitive, trigger = _text(self.whole.get("primitive")), _text(action.get("trigger"))
+        primitive, trigger = _text(self.resource.get("primitive")), _text(action.get("trigger"))
         usual = mapping.TRIGGERS.get(primitive)
         if usual and trigger and trigger not in usual:
-            yield verdict("warning", f"A {primitive} usually sends {', '.join(usual)}, not {trigger}.")
+            yield status_text("warning", f"A {primitive} usually sends {', '.join(usual)}, not {trigger}.")
         yield Content()
         yield Content.styled("A template can use", "bold $text-primary")
         for name, root in (("row", "item"), ("result", "result"), ("input", "input"), ("form", "form")):
@@ -258,18 +265,18 @@ class ActionsEditor(Editor):
                     safe_line(f"{{{{ {name} }}}}  "), safe_line(mapping.brief(value), 80, "$foreground-muted")
                 )
 
-    # -- what is done -----------------------------------------------------------------------------
+    # -- editing ----------------------------------------------------------------------------------
 
     @on(OptionList.OptionHighlighted, "#table")
-    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        marked = self.query_one(ActionList).highlighted  # the message may be about what was marked before
-        if event.option_index == marked and marked != self.at and marked < len(self.models):
-            self.at = event.option_index
-            self.renew()
+        current = self.query_one(ActionList).highlighted  # the message may be about an earlier highlight
+        if event.option_index == current and current != self.selected and current < len(self.models):
+            self.selected = event.option_index
+            self.replace_form()
 
     @on(OptionList.OptionSelected, "#table")
-    def _entered(self, event: OptionList.OptionSelected) -> None:
+    def _opened(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if self.models:
             self.query_one(SchemaForm).focus_first()
@@ -280,63 +287,63 @@ class ActionsEditor(Editor):
         self.action_add()
 
     def action_add(self) -> None:
-        if self._kept:
+        if self._unsupported:
             return
-        usual = mapping.TRIGGERS.get(_text(self.whole.get("primitive")), ("button.click",))
-        model = FormModel(self._item)
-        for member, text in (("trigger", usual[0]), ("type", "callTool"), ("callMode", "once")):
-            node, rest = model.nearest(member)
+        usual = mapping.TRIGGERS.get(_text(self.resource.get("primitive")), ("button.click",))
+        model = FormModel(self._action_field)
+        for name, text in (("trigger", usual[0]), ("type", "callTool"), ("callMode", "once")):
+            node, rest = model.nearest(name)
             if not rest:
                 node.take(text)
         self.models.append(model)
-        self.at = len(self.models) - 1
-        self.changed()
-        self.renew()
-        self.call_later(self._into)
+        self.selected = len(self.models) - 1
+        self.mark_changed()
+        self.replace_form()
+        self.call_later(self._focus_form)
 
-    def _into(self) -> None:
+    def _focus_form(self) -> None:
         for form in self.query(SchemaForm):
             form.call_after_refresh(form.focus_first)
 
-    def remove_marked(self) -> None:
-        """Take the marked action away."""
+    def remove_selected(self) -> None:
+        """Remove the selected action."""
         if not self.models:
             self.notify("There is no action yet.", markup=False)
         else:
-            del self.models[self.at]
-            self.at = max(0, min(self.at, len(self.models) - 1))
-            self.changed()
-            self.renew()
+            del self.models[self.selected]
+            self.selected = max(0, min(self.selected, len(self.models) - 1))
+            self.mark_changed()
+            self.replace_form()
 
-    def shift_marked(self, step: int) -> None:
-        """Move the marked action up or down."""
-        other = self.at + step
+    def move_selected(self, step: int) -> None:
+        """Move the selected action up or down."""
+        other = self.selected + step
         if 0 <= other < len(self.models):
-            self.models[self.at], self.models[other] = self.models[other], self.models[self.at]
-            self.at = other
-            self.changed()
+            self.models[self.selected], self.models[other] = self.models[other], self.models[self.selected]
+            self.selected = other
+            self.mark_changed()
         elif self.models:
-            say_end(self, step)
+            notify_at_end(self, step)
         else:
             self.notify("There is no action yet.", markup=False)
 
-    def refer(self, path: str, id: str) -> None:
+    def set_reference(self, path: str, id: str) -> None:
         steps = path.split(".")
         if len(steps) == 3 and steps[1].isdigit() and int(steps[1]) < len(self.models):
             number = int(steps[1])
             node, rest = self.models[number].nearest("targetToolId")
             if not rest:
                 node.take(id)
-                self.at = number
-                self.changed()
-                for place in self.query(FieldRow):
-                    if place.node is node:
-                        place.reload()
-                self.renew()
+                self.selected = number
+                self.mark_changed()
+                for row in self.query(FieldRow):
+                    if row.node is node:
+                        row.reload()
+                self.replace_form()
 
     def on_schema_form_changed(self, event: SchemaForm.Changed) -> None:
         event.stop()
-        self.changed()
+        self.mark_changed()
 
     def on_schema_form_submitted(self, event: SchemaForm.Submitted) -> None:
         event.stop()
@@ -344,20 +351,20 @@ class ActionsEditor(Editor):
 
     def on_schema_form_new_wanted(self, event: SchemaForm.NewWanted) -> None:
         event.stop()
-        self.post_message(self.NewWanted(self, "tool", f"actions.{self.at}.targetToolId", event.name))
+        self.post_message(self.NewWanted(self, "tool", f"actions.{self.selected}.targetToolId", event.name))
 
     def action_save(self) -> None:
         self.post_message(self.SaveWanted(self))
 
 
-def _item_of(context: Context) -> Field:
-    """One action: by the server's own schema where it describes the list, else by our model."""
+def _action_field_of(context: EditorContext) -> Field:
+    """Return the field of an action: from the server's schema where it describes the list, else from our model."""
     if context.body is not None:
         reader, schema = context.body
-        whole = Reader(reader.schemas.root, _HINTS).field(schema)
-        member = whole.members.get("actions") if whole.kind == "object" else None
-        if member is not None and member.kind == "array" and member.item.kind == "object":
-            return member.item
+        body = Reader(reader.schemas.root, _HINTS).field(schema)
+        actions = body.members.get("actions") if body.kind == "object" else None
+        if actions is not None and actions.kind == "array" and actions.item.kind == "object":
+            return actions.item
     root = models.ActionsInput.model_json_schema(by_alias=True)
     return Reader(root, _HINTS).field(root).members["actions"].item
 

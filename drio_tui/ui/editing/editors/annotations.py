@@ -1,4 +1,4 @@
-"""A tool's MCP annotations, explained in words and held against what the tool calls."""
+"""The editor of a tool's MCP annotations: what they mean, and whether they match the operation that the tool calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from textual.content import Content
 
 from drio_tui.schema.fields import Hints
-from drio_tui.ui.editing.editors.base import verdict
+from drio_tui.ui.editing.editors.base import status_text
 from drio_tui.ui.editing.editors.form_editor import FormEditor
 from drio_tui.ui.widgets.sanitize import safe_line
 from drio_tui.workspace.lint.annotations import EXPLAINED, words
@@ -16,9 +16,9 @@ from drio_tui.workspace.lint.annotations import EXPLAINED, words
 class AnnotationsEditor(FormEditor):
     """Form and explanation of `annotations`."""
 
-    members = ("annotations",)
-    schema_of = "ToolPatch"
-    inner = True
+    properties = ("annotations",)
+    model_name = "ToolPatch"
+    nested = True
     hints = Hints(
         extra={
             f"annotations.{name}": {"title": title, "description": text} for name, (title, text) in EXPLAINED.items()
@@ -26,15 +26,17 @@ class AnnotationsEditor(FormEditor):
     )
 
     def method(self) -> str:
-        """The method of the operation that the tool is bound to; empty when that is not known."""
-        binding = self.whole.get("binding")
+        """Return the HTTP method of the operation that the tool is bound to, empty if it is not known."""
+        binding = self.resource.get("binding")
         id: Any = binding.get("integrationOperationId") if isinstance(binding, dict) else None
         operation = self.snapshot.resource("operation", id) if isinstance(id, str) else None
         return operation.text("method") if operation is not None else ""
 
     def notes(self) -> list[Content]:
         lines = [Content.styled("What clients make of it", "bold $text-primary")]
-        for said in words(self.model.value(), self.method()):
-            lines.append(verdict("warning", said.text) if said.tone == "warning" else safe_line(f"• {said.text}", 300))
-        tail = "These are hints: clients need not follow them, and should not trust those of a stranger."
+        for note in words(self.model.value(), self.method()):
+            lines.append(
+                status_text("warning", note.text) if note.tone == "warning" else safe_line(f"• {note.text}", 300)
+            )
+        tail = "These are hints: clients need not follow them, and should not trust those of unknown servers."
         return [*super().notes(), *lines, Content(), safe_line(tail, 200, "$foreground-muted")]

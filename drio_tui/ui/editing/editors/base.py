@@ -1,4 +1,4 @@
-"""What all editors have in common: what they are given, what they give back, what they say."""
+"""The base class of the editors, the notes that they show, and what else they know while editing."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ from drio_tui.workspace.model.snapshot import Snapshot
 from drio_tui.workspace.run.run_history import Kept
 
 WIDE = 100
-"""Cells of width from which an editor and what it says about it stand side by side."""
+"""Width in cells from which an editor shows its notes beside it instead of below."""
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What else is known while editing.
+class EditorContext:
+    """What an editor knows besides the resource and the app.
 
     `body` is the reader and the schema of the request that will carry the resource (`schema.openapi.reader`),
-    None for our own models'. `schemas` are input schemas that were seen earlier, by their hash, to tell
-    what changed since a tool was bound. `kept` are the samples that were saved in the playground.
+    None where the schema of our own model is used. `schemas` are input schemas that were seen earlier, by their
+    hash: they show what changed since a tool was bound. `run_store` holds the samples saved in the playground.
     """
 
     body: tuple[Reader, Json] | None = None
     schemas: Mapping[str, Json] = field(default_factory=dict)
-    kept: Kept | None = None
+    run_store: Kept | None = None
     _samples: dict[str, Json] = field(default_factory=dict, repr=False)
 
     def sample(self, tool: Json) -> Json:
-        """The result that was saved in the playground as the sample of a tool's widget; None where none was."""
-        if self.kept is None or not isinstance(tool, str):
+        """Return the result saved in the playground as the sample of a tool's widget, None if there is none."""
+        if self.run_store is None or not isinstance(tool, str):
             return None
         if tool not in self._samples:
-            self._samples[tool] = self.kept.sample(tool)
+            self._samples[tool] = self.run_store.sample(tool)
         return self._samples[tool]
 
     def drop_sample(self, tool: Json) -> None:
-        """Forget the saved sample of a tool."""
-        if self.kept is not None and isinstance(tool, str):
-            self.kept.drop_sample(tool)
+        """Delete the saved sample of a tool."""
+        if self.run_store is not None and isinstance(tool, str):
+            self.run_store.drop_sample(tool)
             self._samples[tool] = None
 
 
 class Editor(Widget):
-    """Edits some members of a resource.
+    """Edits some properties of a resource.
 
-    `load` gives it the resource; `value` and `changes` say what has become of its members, `problems` what is
-    wrong with them; `see` tells it that other members of the resource were edited elsewhere.
+    `load` sets the resource, `value` and `changes` return the edited properties, `problems` their errors.
+    `update_resource` is called when other properties of the resource were edited elsewhere.
     """
 
     DEFAULT_CSS = stylesheet("editors").read_text(encoding="utf-8")
 
-    members: ClassVar[tuple[str, ...]] = ()
-    """The members of the resource that it edits; it never touches others."""
+    properties: ClassVar[tuple[str, ...]] = ()
+    """The properties of the resource that it edits; it never changes others."""
 
     class Changed(Message):
         """Something was edited."""
@@ -78,7 +78,7 @@ class Editor(Widget):
             return self.editor
 
     class SaveWanted(Message):
-        """The person asked to save while in this editor."""
+        """The user asked to save while in this editor."""
 
         def __init__(self, editor: Editor) -> None:
             super().__init__()
@@ -89,9 +89,9 @@ class Editor(Widget):
             return self.editor
 
     class NewWanted(Message):
-        """A new resource of `kind` is to be made for `path`; answer with `refer(path, id)` once it is there.
+        """The user wants a new resource of `kind` to refer to at `path`; call `set_reference(path, id)` once it exists.
 
-        `name` is what it is to be called, empty where nothing was typed.
+        `name` is the name to give it, empty if none was typed.
         """
 
         def __init__(self, editor: Editor, kind: str, path: str, name: str = "") -> None:
@@ -107,91 +107,93 @@ class Editor(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self.whole: dict[str, Any] = {}
+        self.resource: dict[str, Any] = {}
         self.base: dict[str, Any] = {}
         self.snapshot = Snapshot("")
-        self.context = Context()
-        self.refused: list[FieldError] = []
+        self.context = EditorContext()
+        self.server_errors: list[FieldError] = []
 
-    # -- what it is given -------------------------------------------------------------------------
+    # -- input ------------------------------------------------------------------------------------
 
-    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: Context | None = None) -> None:
-        """Start over from a resource as it is, or from nothing for a new one."""
-        self.whole = dict(raw or {})
-        self.base = {name: self.whole[name] for name in self.members if name in self.whole}
+    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: EditorContext | None = None) -> None:
+        """Start over from a resource as it is on the server, or from nothing for a new one."""
+        self.resource = dict(raw or {})
+        self.base = {name: self.resource[name] for name in self.properties if name in self.resource}
         self.snapshot = snapshot
-        self.context = context or Context()
-        self.refused = []
+        self.context = context or EditorContext()
+        self.server_errors = []
         self.reset()
         if self.is_mounted:
             self.show()
 
-    def see(self, whole: Mapping[str, Any]) -> None:
-        """Other members of the resource are now as in `whole`; this editor's own are not taken from it."""
-        mine = {name: self.whole[name] for name in self.members if name in self.whole}
-        others = {name: value for name, value in whole.items() if name not in self.members}
-        self.whole = others | mine
+    def update_resource(self, resource: Mapping[str, Any]) -> None:
+        """Take over from `resource` the properties that are edited elsewhere; those of this editor stay as they are."""
+        mine = {name: self.resource[name] for name in self.properties if name in self.resource}
+        others = {name: value for name, value in resource.items() if name not in self.properties}
+        self.resource = others | mine
         if self.is_mounted:
             self.show()
 
-    def take(self, value: Mapping[str, Any]) -> None:
-        """Hold these as its members, as if they had been typed; what it was loaded with stays the base."""
+    def set_value(self, value: Mapping[str, Any]) -> None:
+        """Replace its properties by these, as if they had been typed; the base stays as it was loaded."""
         base = self.base
-        others = {name: inner for name, inner in self.whole.items() if name not in self.members}
-        self.load(others | {name: value[name] for name in self.members if name in value}, self.snapshot, self.context)
+        others = {name: inner for name, inner in self.resource.items() if name not in self.properties}
+        self.load(
+            others | {name: value[name] for name in self.properties if name in value}, self.snapshot, self.context
+        )
         self.base = base
 
-    def refer(self, path: str, id: str) -> None:
-        """Refer, at `path`, to something that was just made."""
+    def set_reference(self, path: str, id: str) -> None:
+        """Refer, at `path`, to a resource that was just created."""
 
     def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
-        """Keep what the server found at members of this editor, to show it; gives back the rest."""
+        """Keep and show the server's errors in properties of this editor; return the others."""
         mine: list[FieldError] = []
         left: list[FieldError] = []
         for error in errors:
-            (mine if _top(error.path) in self.members else left).append(error)
-        self.refused = mine
+            (mine if _first_segment(error.path) in self.properties else left).append(error)
+        self.server_errors = mine
         if self.is_mounted:
             self.show()
         return left
 
-    # -- what it gives back -----------------------------------------------------------------------
+    # -- output -----------------------------------------------------------------------------------
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
-        """Its members as they are now; one that is not there is left out of the resource.
+        """Return its properties as they are now; one that is absent is not part of the resource.
 
-        Without `secrets`, what was typed into write-only fields is left out, too.
+        Without `secrets`, the values of write-only fields are left out, too.
         """
         raise NotImplementedError
 
     def changes(self) -> dict[str, Any]:
-        """What a PATCH has to say of its members: null for those taken away, objects merged one level."""
+        """Return what a PATCH has to send: null for removed properties, objects merged one level deep."""
         return changes(self.base, self.value())
 
     @property
-    def again(self) -> tuple[str, ...]:
-        """Members to be sent although they are as they were."""
+    def resend(self) -> tuple[str, ...]:
+        """Properties to send although they are unchanged."""
         return ()
 
     @property
     def dirty(self) -> bool:
         """Whether there is anything to save."""
-        return bool(self.changes() or self.again)
+        return bool(self.changes() or self.resend)
 
     def problems(self) -> list[FieldError]:
-        """What is wrong, with the paths of the members it is wrong with; what keeps it from being saved."""
-        return list(self.refused)
+        """Return the errors that prevent saving, each with the path of its property."""
+        return list(self.server_errors)
 
-    def focus_problem(self, path: str) -> None:
-        """Take the focus to what is wrong at a path of `problems`; by default to where editing begins."""
+    def focus_error(self, path: str) -> None:
+        """Focus the field of an error of `problems`, by default the first field."""
         self.focus_first()
 
-    def focus_member(self, path: str) -> None:
-        """Take the focus to where the value at a path is edited; by default to where editing begins."""
+    def focus_property(self, path: str) -> None:
+        """Focus the field of the value at a path, by default the first field."""
         self.focus_first()
 
     def focus_first(self) -> None:
-        """Take the focus to where editing begins."""
+        """Focus the first field."""
         for widget in self.query("*"):
             if widget.focusable and widget.display and not widget.has_class("-aside"):
                 widget.focus()
@@ -200,16 +202,16 @@ class Editor(Widget):
     # -- for the editors --------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Take the state from `base` and `whole`."""
+        """Set the state from `base` and `resource`."""
         raise NotImplementedError
 
     def show(self) -> None:
-        """Show the state anew."""
+        """Show the current state."""
         raise NotImplementedError
 
-    def changed(self) -> None:
-        """A person edited something: show it and say so."""
-        self.refused = []
+    def mark_changed(self) -> None:
+        """Show a change that the user made, and post `Changed`."""
+        self.server_errors = []
         self.show()
         self.post_message(self.Changed(self))
 
@@ -221,32 +223,32 @@ class Editor(Widget):
 
 
 class Notes(Static):
-    """What an editor says about what is in it."""
+    """What an editor shows about the values in it: checks, explanations, previews."""
 
     def __init__(self, *, id: str | None = None, classes: str = "") -> None:
         super().__init__(id=id, classes=classes, markup=False)
-        self.said = Content()
+        self.shown = Content()
 
-    def say(self, lines: Iterable[Content]) -> None:
-        """Show these lines; nothing is laid out anew when they are the same."""
-        said = Content("\n").join(list(lines))
-        if said != self.said:
-            self.said = said
-            self.update(said)
+    def show_lines(self, lines: Iterable[Content]) -> None:
+        """Show these lines; there is no new layout if they are the same as before."""
+        content = Content("\n").join(list(lines))
+        if content != self.shown:
+            self.shown = content
+            self.update(content)
 
 
-def say_end(widget: Widget, step: int) -> None:
-    """Say why a line was not moved by `step` (-1 or 1): it is at the end already."""
+def notify_at_end(widget: Widget, step: int) -> None:
+    """Notify that a line cannot be moved by `step` (-1 or 1), because it is the first or last one."""
     widget.notify(f"It is the {'first' if step < 0 else 'last'} already.", markup=False)
 
 
 MARKS = {"good": ("✓ ", "$text-success"), "warning": ("! ", "$text-warning"), "bad": ("✗ ", "$text-error")}
 
 
-def verdict(kind: str, text: str, width: int = 400) -> Content:
-    """A line that says how something is: by a symbol and by colour. `text` may be hostile."""
-    return Content.assemble(MARKS[kind], safe_line(text, width, "$text-error" if kind == "bad" else ""))
+def status_text(status: str, text: str, width: int = 400) -> Content:
+    """Return a line with the symbol and colour of a status of `MARKS`. `text` may be hostile."""
+    return Content.assemble(MARKS[status], safe_line(text, width, "$text-error" if status == "bad" else ""))
 
 
-def _top(path: str) -> str:
+def _first_segment(path: str) -> str:
     return path.replace("[", ".").split(".", 1)[0]

@@ -1,4 +1,4 @@
-"""An app's branding: colours with their contrast, and a card as it will look."""
+"""The editor of an app's branding: colours with their contrast, and a preview."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from drio_tui.contrast import Rgb
 from drio_tui.schema.fields import Hints
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.editing.editors.base import verdict
+from drio_tui.ui.editing.editors.base import status_text
 from drio_tui.ui.editing.editors.form_editor import FormEditor
 from drio_tui.ui.widgets.sanitize import safe_line
 
-_CARD = 34
+_PREVIEW_WIDTH = 34
 _CORNERS = {"none": "┌┐└┘"}
 _ROUND = "╭╮╰╯"
-_RADII = {"none": "0", "sm": "4 px", "md": "8 px", "lg": "12 px", "xl": "16 px", "full": "as round as can be"}
-_MARK = {"AAA": "good", "AA": "good", "large text only": "warning", "too low": "bad"}
+_RADII = {"none": "0", "sm": "4 px", "md": "8 px", "lg": "12 px", "xl": "16 px", "full": "fully round"}
+_STATUS = {"AAA": "good", "AA": "good", "large text only": "warning", "too low": "bad"}
 
 
 class BrandingEditor(FormEditor):
     """Form, contrast check and preview of `branding`."""
 
-    members = ("branding",)
-    schema_of = "AppPatch"
-    inner = True
+    properties = ("branding",)
+    model_name = "AppPatch"
+    nested = True
     hints = Hints(
         extra={
             "branding.fontFamily": {"description": "By name; a client that does not have it shows its own."},
@@ -45,22 +45,24 @@ class BrandingEditor(FormEditor):
             "f6",
             "readable",
             "Readable",
-            "Take the nearest colour that can be read, for the first one that cannot",
+            "Replace the first colour of too little contrast by the nearest readable one",
         ),
     )
 
-    def _now(self) -> Mapping[str, Any]:
-        found = self.model.value()
-        return found if isinstance(found, Mapping) else {}
+    def _branding(self) -> Mapping[str, Any]:
+        value = self.model.value()
+        return value if isinstance(value, Mapping) else {}
 
     def notes(self) -> list[Content]:
-        branding = self._now()
+        branding = self._branding()
         lines = super().notes()
         lines += [Content.styled("Contrast", "bold $text-primary")]
         for pair in contrast.pairs(branding):
             sample = Content.styled(" Aa ", _style(pair.front, pair.ground))
-            said = verdict(_MARK[pair.grade], f"{contrast.shown(pair.ratio):>4}:1 {pair.grade:<3}  {pair.what}", 60)
-            lines.append(Content.assemble(sample, " ", said))
+            contrast_line = status_text(
+                _STATUS[pair.grade], f"{contrast.shown(pair.ratio):>4}:1 {pair.grade:<3}  {pair.what}", 60
+            )
+            lines.append(Content.assemble(sample, " ", contrast_line))
             if pair.better:
                 better = contrast.parse(pair.better) or contrast.BLACK
                 lines.append(
@@ -68,12 +70,12 @@ class BrandingEditor(FormEditor):
                         "       F6 takes ", ("    ", _style(better, better)), " ", (pair.better, "$foreground-muted")
                     )
                 )
-        return [*lines, Content(), Content.styled("Preview", "bold $text-primary"), *self.card()]
+        return [*lines, Content(), Content.styled("Preview", "bold $text-primary"), *self.preview()]
 
-    def card(self) -> list[Content]:
-        """The preview, line by line."""
-        branding = self._now()
-        name = self.whole.get("name")
+    def preview(self) -> list[Content]:
+        """Return the lines of the preview."""
+        branding = self._branding()
+        name = self.resource.get("name")
         ground = contrast.parse(branding.get("backgroundColor")) or contrast.WHITE
         text = contrast.best_on(ground)
         primary = contrast.parse(branding.get("primaryColor"), ground) or text
@@ -82,28 +84,28 @@ class BrandingEditor(FormEditor):
         radius = branding.get("borderRadius")
         corners = _CORNERS.get(str(radius), _ROUND)
         plain, edge = _style(text, ground), _style(primary, ground)
-        room = _CARD - 4
+        width = _PREVIEW_WIDTH - 4
 
         def line(inner: Content) -> Content:
-            gap = " " * max(0, room - inner.cell_length)
+            gap = " " * max(0, width - inner.cell_length)
             return Content.assemble(("│ ", edge), inner, (gap, plain), (" │", edge))
 
-        title = safe_line(name if isinstance(name, str) and name else "Your app", room, _style(primary, ground, True))
+        title = safe_line(name if isinstance(name, str) and name else "Your app", width, _style(primary, ground, True))
         button = Content.styled("  Open ticket  ", _style(label, accent, True))
-        found = [
-            Content.styled(corners[0] + "─" * (_CARD - 2) + corners[1], edge),
+        lines = [
+            Content.styled(corners[0] + "─" * (_PREVIEW_WIDTH - 2) + corners[1], edge),
             line(title),
-            line(Content.styled("Two tickets wait for an answer."[:room], plain)),
+            line(Content.styled("Two tickets wait for an answer."[:width], plain)),
             line(Content.assemble(button, ("  Later", _style(accent, ground)))),
-            Content.styled(corners[2] + "─" * (_CARD - 2) + corners[3], edge),
+            Content.styled(corners[2] + "─" * (_PREVIEW_WIDTH - 2) + corners[3], edge),
         ]
         font = branding.get("fontFamily")
-        said = f"Font {font}" if isinstance(font, str) and font else "No font chosen"
-        said += f" · corners {radius}" + (f" ({_RADII[radius]})" if radius in _RADII else "") if radius else ""
-        return [*found, safe_line(said, 60, "$foreground-muted")]
+        caption = f"Font {font}" if isinstance(font, str) and font else "No font chosen"
+        caption += f" · corners {radius}" + (f" ({_RADII[radius]})" if radius in _RADII else "") if radius else ""
+        return [*lines, safe_line(caption, 60, "$foreground-muted")]
 
     def action_readable(self) -> None:
-        for pair in contrast.pairs(self._now()):
+        for pair in contrast.pairs(self._branding()):
             if pair.better:
                 self.put(pair.member, pair.better)
                 return

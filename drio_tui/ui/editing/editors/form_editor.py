@@ -1,4 +1,4 @@
-"""An editor that is a form with something to say beside it."""
+"""Editors that are a form with notes beside it."""
 
 from __future__ import annotations
 
@@ -16,56 +16,60 @@ from drio_tui.schema.fields import Field, Hints, Reader
 from drio_tui.schema.form import FormModel
 from drio_tui.schema.leaves import Leaf
 from drio_tui.schema.resolve import Json, UnsupportedReference
-from drio_tui.ui.editing.editors.base import Context, Editor, Notes
+from drio_tui.ui.editing.editors.base import Editor, EditorContext, Notes
 from drio_tui.ui.forms.field_row import FieldRow
 from drio_tui.ui.forms.schema_form import SchemaForm
 from drio_tui.ui.widgets.sanitize import safe_line
 from drio_tui.workspace.model.snapshot import Snapshot
 
 
-def field_of(members: Sequence[str], schema_of: str, hints: Hints, context: Context, *, inner: bool = False) -> Field:
-    """The members as an object to draw: by the server's own schema where it describes them all, else by our model.
+def field_for(
+    properties: Sequence[str], model_name: str, hints: Hints, context: EditorContext, *, nested: bool = False
+) -> Field:
+    """Return the field of an object with these properties, as a form shows it.
 
-    With `inner`, the first member has to be an object itself.
+    It is read from the server's schema where that describes all of them, else from the schema of our model. With
+    `nested`, the first property has to be an object itself.
     """
     if context.body is not None:
         reader, schema = context.body
-        found = _only(members, reader.schemas.root, schema, hints)
-        if found is not None and (not inner or found.members[members[0]].kind == "object"):
-            return found
-    root = getattr(models, schema_of).model_json_schema(by_alias=True)
-    own = _only(members, root, root, hints)
-    assert own is not None
-    return own
+        described = _subset(properties, reader.schemas.root, schema, hints)
+        if described is not None and (not nested or described.members[properties[0]].kind == "object"):
+            return described
+    root = getattr(models, model_name).model_json_schema(by_alias=True)
+    modelled = _subset(properties, root, root, hints)
+    assert modelled is not None
+    return modelled
 
 
-def _only(members: Sequence[str], root: Json, schema: Json, hints: Hints) -> Field | None:
+def _subset(names: Sequence[str], root: Json, schema: Json, hints: Hints) -> Field | None:
+    """Return the field of an object with only these properties of a schema, None if the schema lacks one."""
     reader = Reader(root, hints)
     try:
         flat, _ = reader.schemas.flat(schema)
     except UnsupportedReference:
         return None
     properties = flat.get("properties")
-    if not isinstance(properties, Mapping) or not all(name in properties for name in members):
+    if not isinstance(properties, Mapping) or not all(name in properties for name in names):
         return None
-    needed = flat.get("required")
-    required = [name for name in needed if name in members] if isinstance(needed, list) else []
-    shown = {name: properties[name] for name in members}
-    found = reader.field({"type": "object", "properties": shown, "required": required})
-    return found if all(name in found.members for name in members) else None
+    all_required = flat.get("required")
+    required = [name for name in all_required if name in names] if isinstance(all_required, list) else []
+    kept = {name: properties[name] for name in names}
+    field = reader.field({"type": "object", "properties": kept, "required": required})
+    return field if all(name in field.members for name in names) else None
 
 
 class FormEditor(Editor):
-    """A form of the editor's members, or of what is in the only one of them (`inner`)."""
+    """A form of the editor's properties, or of the object in the only one of them (`nested`)."""
 
-    schema_of: ClassVar[str] = ""
-    """Our own model of the request, by name, for a server that does not describe it."""
+    model_name: ClassVar[str] = ""
+    """The name of our model of the request, for a server whose OpenAPI document does not describe it."""
 
-    schema_of_new: ClassVar[str] = ""
-    """Likewise of the request that makes the resource, where that one asks for more."""
+    create_model_name: ClassVar[str] = ""
+    """The same for the request that creates the resource, where that requires more."""
 
-    inner: ClassVar[bool] = False
-    """Whether the form shows the members of the editor's one member, which is an object."""
+    nested: ClassVar[bool] = False
+    """Whether the form shows the properties of the object in the editor's only property."""
 
     hints: ClassVar[Hints] = Hints()
     groups: ClassVar[Mapping[str, Sequence[str]] | None] = None
@@ -73,61 +77,60 @@ class FormEditor(Editor):
     model: FormModel
 
     def field(self) -> Field:
-        """What the form is drawn from."""
-        new = self.schema_of_new and not isinstance(self.whole.get("id"), str)
-        schema_of = self.schema_of_new if new else self.schema_of
-        whole = field_of(self.members, schema_of, self.hints, self.context, inner=self.inner)
-        return whole.members[self.members[0]] if self.inner else whole
+        """Return the field that the form shows."""
+        new = self.create_model_name and not isinstance(self.resource.get("id"), str)
+        model_name = self.create_model_name if new else self.model_name
+        field = field_for(self.properties, model_name, self.hints, self.context, nested=self.nested)
+        return field.members[self.properties[0]] if self.nested else field
 
     def reset(self) -> None:
-        self.model = FormModel(self.field(), self._start())
+        self.model = FormModel(self.field(), self._start_value())
 
-    def _start(self) -> dict[str, Any] | None:
-        if not self.inner:
-            return dict(self.base) if self.whole else None
-        value = self.base.get(self.members[0])
+    def _start_value(self) -> dict[str, Any] | None:
+        if not self.nested:
+            return dict(self.base) if self.resource else None
+        value = self.base.get(self.properties[0])
         if isinstance(value, dict):
             return value
-        return {} if isinstance(self.whole.get("id"), str) else None  # defaults are for what is new
+        return {} if isinstance(self.resource.get("id"), str) else None  # defaults are for what is new
 
     def value(self, *, secrets: bool = True) -> dict[str, Any]:
-        found = self.model.value(secrets=secrets)
-        if not self.inner:
-            return found if isinstance(found, dict) else {}
-        name = self.members[0]
-        if not found and not isinstance(self.base.get(name), dict):
+        value = self.model.value(secrets=secrets)
+        if not self.nested:
+            return value if isinstance(value, dict) else {}
+        name = self.properties[0]
+        if not value and not isinstance(self.base.get(name), dict):
             return {key: self.base[key] for key in (name,) if key in self.base}
-        return {name: found}
+        return {name: value}
 
-    def take(self, value: Mapping[str, Any]) -> None:
-        wanted = (
-            value.get(self.members[0]) if self.inner else {name: value[name] for name in self.members if name in value}
-        )
-        if not isinstance(wanted, dict):
-            super().take(value)  # the form has no place for what is no object
+    def set_value(self, value: Mapping[str, Any]) -> None:
+        given = {name: value[name] for name in self.properties if name in value}
+        form_value = value.get(self.properties[0]) if self.nested else given
+        if not isinstance(form_value, dict):
+            super().set_value(value)  # a form can only show an object
             return
-        self.model.take(wanted)
-        self.retell()
+        self.model.take(form_value)
+        self.rebuild_form()
 
-    def retell(self) -> None:
-        """Show the fields anew after their model was changed from elsewhere."""
+    def rebuild_form(self) -> None:
+        """Show the fields again after their model was changed from elsewhere."""
         if self.is_mounted:
-            self.call_later(self._put_form, anew=True)
+            self.call_later(self._mount_form, force=True)
             self.show()
 
     def problems(self) -> list[FieldError]:
-        wrong = [FieldError(f"{self._prefix}{error.path}".rstrip("."), error.message) for error in self.model.check()]
-        return [*wrong, *self.refused]
+        errors = [FieldError(f"{self._prefix}{error.path}".rstrip("."), error.message) for error in self.model.check()]
+        return [*errors, *self.server_errors]
 
     # -- on the screen ----------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        yield self.new_form()
+        yield self.make_form()
         with VerticalScroll(classes="-aside"):
             yield Notes(id="notes")
 
-    def new_form(self) -> SchemaForm:
-        """A form over the model as it is."""
+    def make_form(self) -> SchemaForm:
+        """Return a new form for the current model."""
         return SchemaForm(self.model, groups=self.groups, json_view=False, classes="-main")
 
     @property
@@ -135,27 +138,30 @@ class FormEditor(Editor):
         """The form on the screen."""
         return self.query_one(SchemaForm)
 
-    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: Context | None = None) -> None:
+    def load(self, raw: Mapping[str, Any] | None, snapshot: Snapshot, context: EditorContext | None = None) -> None:
         super().load(raw, snapshot, context)
         if self.is_mounted:
-            self.renew()
+            self.replace_form()
 
-    def renew(self) -> None:
-        """Put a form over the present model in the place of the one that is there."""
-        self.call_later(self._put_form)
+    def replace_form(self) -> None:
+        """Replace the form by one for the current model."""
+        self.call_later(self._mount_form)
 
-    async def _put_form(self, *, anew: bool = False) -> None:
-        """One form after the other: one that went before it was there would be half made."""
+    async def _mount_form(self, *, force: bool = False) -> None:
+        """Replace the form if its model is not the current one, or with `force`.
+
+        Each step is awaited: a form that is removed while it mounts is left half-built.
+        """
         old = self.form
         parent = old.parent
-        if (anew or old.model is not self.model) and isinstance(parent, Widget):
-            await parent.mount(self.new_form(), before=old)
+        if (force or old.model is not self.model) and isinstance(parent, Widget):
+            await parent.mount(self.make_form(), before=old)
             await old.remove()
 
     def focus_first(self) -> None:
         self.form.focus_first()
 
-    def focus_member(self, path: str) -> None:
+    def focus_property(self, path: str) -> None:
         node = self.model.nearest(path.removeprefix(self._prefix))[0]
         if node is self.model.root:
             self.focus_first()
@@ -164,29 +170,34 @@ class FormEditor(Editor):
 
     @property
     def _prefix(self) -> str:
-        """What a path of the resource begins with where it leads into the form."""
-        return f"{self.members[0]}." if self.inner else ""
+        """The prefix of the paths of the resource that lead into the form."""
+        return f"{self.properties[0]}." if self.nested else ""
 
-    def focus_problem(self, path: str) -> None:
+    def focus_error(self, path: str) -> None:
         if self.form.validate():
             self.form.focus_first()
 
     def show(self) -> None:
-        self.query_one("#notes", Notes).say(self.notes())
+        self.query_one("#notes", Notes).show_lines(self.notes())
 
     def notes(self) -> list[Content]:
-        """What is said beside the form."""
-        return [Content.assemble(("✗ ", "$text-error"), safe_line(f"{e.path} {e.message}", 300)) for e in self.refused]
+        """Return the lines beside the form."""
+        return [
+            Content.assemble(("✗ ", "$text-error"), safe_line(f"{error.path} {error.message}", 300))
+            for error in self.server_errors
+        ]
 
     def apply_errors(self, errors: Iterable[FieldError]) -> list[FieldError]:
         left = super().apply_errors(errors)
-        if self.is_mounted and self.refused:
-            named = [FieldError(error.path.removeprefix(self._prefix), error.message) for error in self.refused]
-            self.form.apply_errors(named)
+        if self.is_mounted and self.server_errors:
+            form_errors = [
+                FieldError(error.path.removeprefix(self._prefix), error.message) for error in self.server_errors
+            ]
+            self.form.apply_errors(form_errors)
         return left
 
     def put(self, path: str, value: Any) -> None:
-        """Put a value on a field as if it had been typed, and show it."""
+        """Set the value of a field as if it had been typed, and show it."""
         node, rest = self.model.nearest(path)
         if rest:
             return
@@ -194,15 +205,15 @@ class FormEditor(Editor):
             node.set_value(value)
         else:
             node = node.take(value)
-        place = self.form.place_of(node) if self.is_mounted else None
-        if isinstance(place, FieldRow):
-            self.form.redraw(place, place.node)  # it tells that it changed
+        row = self.form.place_of(node) if self.is_mounted else None
+        if isinstance(row, FieldRow):
+            self.form.redraw(row, row.node)  # this posts `Changed`
         else:
-            self.changed()
+            self.mark_changed()
 
     def on_schema_form_changed(self, event: SchemaForm.Changed) -> None:
         event.stop()
-        self.changed()
+        self.mark_changed()
 
     def on_schema_form_submitted(self, event: SchemaForm.Submitted) -> None:
         event.stop()

@@ -1,4 +1,4 @@
-"""Names with values, a line each, and what is said of each under it: mappings of slots, styles."""
+"""A list of names with values, one per line with a note below it: field mappings, styles."""
 
 from __future__ import annotations
 
@@ -15,77 +15,82 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from drio_tui.api.json_codec import MalformedJson, dumps, loads
-from drio_tui.ui.editing.editors.base import Notes, say_end
+from drio_tui.ui.editing.editors.base import Notes, notify_at_end
 from drio_tui.ui.widgets.line_editor import LineEditor
 
 
 @dataclass(eq=False)
 class Pair:
-    """A name and its value. `loose` values may be any JSON scalar, others are text; `given` came with it."""
+    """A name and its value.
+
+    With `any_scalar`, the text may be any JSON scalar, else it is a string. `loaded` is true for pairs of the resource.
+    """
 
     name: str
-    start: Any = ""
-    loose: bool = False
-    given: bool = False
+    original: Any = ""
+    any_scalar: bool = False
+    loaded: bool = False
     text: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.text = shown(self.start)
+        self.text = value_text(self.original)
 
     @property
     def value(self) -> Any:
-        """The value as typed; as it came while its text is as it was."""
-        if self.text == shown(self.start):
-            return self.start
-        if self.loose:
+        """The typed value; while the text is unchanged, the original value, whatever its type."""
+        if self.text == value_text(self.original):
+            return self.original
+        if self.any_scalar:
             try:
-                found = loads(self.text)
+                value = loads(self.text)
             except MalformedJson:
                 return self.text
-            return found if not isinstance(found, str | dict | list) else self.text
+            return value if not isinstance(value, str | dict | list) else self.text
         return self.text
 
 
-def shown(value: Any) -> str:
-    """A value as the text of a line."""
+def value_text(value: Any) -> str:
+    """Return a value as the text of its field."""
     return value if isinstance(value, str) else dumps(value)
 
 
-def pairs_of(value: Any, *, loose: bool = False) -> list[Pair]:
-    """The pairs in an object; none where it is no object."""
+def pairs_from(value: Any, *, any_scalar: bool = False) -> list[Pair]:
+    """Return the pairs of an object, none if the value is not an object."""
     return (
-        [Pair(str(name), inner, loose, given=True) for name, inner in value.items()] if isinstance(value, dict) else []
+        [Pair(str(name), inner, any_scalar, loaded=True) for name, inner in value.items()]
+        if isinstance(value, dict)
+        else []
     )
 
 
-def object_of(pairs: list[Pair]) -> dict[str, Any]:
-    """The object that the pairs make; new ones without a name are not in it yet."""
-    return {pair.name: pair.value for pair in pairs if pair.name or pair.given}
+def object_from(pairs: list[Pair]) -> dict[str, Any]:
+    """Return the object of these pairs; new ones without a name are left out."""
+    return {pair.name: pair.value for pair in pairs if pair.name or pair.loaded}
 
 
-class _Cross(Static):
-    """Takes its row away."""
+class _RemoveButton(Static):
+    """Removes its row."""
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
-        row = next(node for node in self.ancestors if isinstance(node, PairRow))
-        row.post_message(PairRow.Removed(row))
+        row = next(node for node in self.ancestors if isinstance(node, KeyValueRow))
+        row.post_message(KeyValueRow.Removed(row))
 
 
-class PairRow(Widget):
-    """One pair: two lines to type in, and what is said of it."""
+class KeyValueRow(Widget):
+    """The fields of a pair, and a note."""
 
     class Edited(Message):
-        """Name or value was typed."""
+        """The name or the value was edited."""
 
-        def __init__(self, row: PairRow) -> None:
+        def __init__(self, row: KeyValueRow) -> None:
             super().__init__()
             self.row = row
 
     class Removed(Message):
-        """The row is to go."""
+        """The user wants the row removed."""
 
-        def __init__(self, row: PairRow) -> None:
+        def __init__(self, row: KeyValueRow) -> None:
             super().__init__()
             self.row = row
 
@@ -98,23 +103,23 @@ class PairRow(Widget):
         with Horizontal():
             yield LineEditor(self.pair.name, placeholder="name", classes="-name")
             yield LineEditor(self.pair.text, placeholder=self._placeholder, classes="-value")
-            yield _Cross("✕", markup=False)
+            yield _RemoveButton("✕", markup=False)
         yield Notes()
 
-    def say(self, line: Content) -> None:
-        """Say something of the pair."""
+    def show_note(self, note: Content) -> None:
+        """Show a note about the pair."""
         if self.is_mounted:
-            self.query_one(Notes).say([line])
+            self.query_one(Notes).show_lines([note])
 
-    def put(self, text: str) -> None:
-        """Type a value for the person."""
+    def set_text(self, text: str) -> None:
+        """Set the text of the value, as if it had been typed."""
         self.query_one(".-value", LineEditor).value = text
 
     def focus_value(self) -> None:
-        """Take the focus to the name where there is none yet or it is only begun, else to the value."""
+        """Focus the name if it is empty or ends with a dot, else the value."""
         name = self.query_one(".-name", LineEditor)
-        unfinished = not self.pair.name or self.pair.name.endswith(".")
-        (name if unfinished else self.query_one(".-value", LineEditor)).focus()
+        incomplete = not self.pair.name or self.pair.name.endswith(".")
+        (name if incomplete else self.query_one(".-value", LineEditor)).focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -130,71 +135,71 @@ class PairRow(Widget):
         self.post_message(self.Edited(self))
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.screen.focus_next()
 
 
-class PairList(Widget):
-    """The rows of an object."""
+class KeyValueList(Widget):
+    """The rows of an object. `notes_for` returns the notes of the pairs by index."""
 
-    def __init__(self, placeholder: str, say: Callable[[list[Pair]], Mapping[int, Content]], *, id: str) -> None:
+    def __init__(self, placeholder: str, notes_for: Callable[[list[Pair]], Mapping[int, Content]], *, id: str) -> None:
         super().__init__(id=id)
         self._placeholder = placeholder
-        self._say = say
+        self._notes_for = notes_for
         self.pairs: list[Pair] = []
 
     @property
-    def rows(self) -> list[PairRow]:
-        """The rows on the screen, in order; those on their way out are none of them."""
-        return [row for row in self.query_children(PairRow) if row.pair in self.pairs]
+    def rows(self) -> list[KeyValueRow]:
+        """The mounted rows in order, without those that are being removed."""
+        return [row for row in self.query_children(KeyValueRow) if row.pair in self.pairs]
 
-    def put(self, pairs: list[Pair]) -> None:
-        """Show these pairs; the list is the caller's and is changed in place by `add`, `take` and `shift`."""
+    def set_pairs(self, pairs: list[Pair]) -> None:
+        """Show these pairs. `add_pair`, `remove_row` and `move_row` change the caller's list in place."""
         self.pairs = pairs
         self.display = bool(pairs)
         if [row.pair for row in self.rows] == pairs:
-            self.say()
+            self.show_notes()
             return
         self.remove_children()
-        self.mount(*(PairRow(pair, self._placeholder) for pair in pairs))
-        self.call_after_refresh(self.say)
+        self.mount(*(KeyValueRow(pair, self._placeholder) for pair in pairs))
+        self.call_after_refresh(self.show_notes)
 
-    def say(self) -> None:
-        """Say anew what there is to say of each."""
-        said = self._say(self.pairs)
+    def show_notes(self) -> None:
+        """Update the note of every row."""
+        notes = self._notes_for(self.pairs)
         for number, row in enumerate(self.rows):
-            row.say(said.get(number, Content()))
+            row.show_note(notes.get(number, Content()))
 
-    def add(self, pair: Pair) -> None:
-        """One more, with the focus on it."""
+    def add_pair(self, pair: Pair) -> None:
+        """Append a pair and focus its row."""
         self.pairs.append(pair)
         self.display = True
-        row = PairRow(pair, self._placeholder)
+        row = KeyValueRow(pair, self._placeholder)
         self.mount(row)
         row.call_after_refresh(row.focus_value)
 
-    def take(self, row: PairRow) -> None:
-        """Take a row away; the focus goes to its neighbour."""
+    def remove_row(self, row: KeyValueRow) -> None:
+        """Remove a row and its pair; the focus moves to the next row, else to the previous one."""
         rows = self.rows
         at = rows.index(row)
         self.pairs.remove(row.pair)
         self.display = bool(self.pairs)
-        other = rows[at + 1] if at + 1 < len(rows) else rows[at - 1] if at else None
-        if other is not None:
-            other.focus_value()
+        neighbour = rows[at + 1] if at + 1 < len(rows) else rows[at - 1] if at else None
+        if neighbour is not None:
+            neighbour.focus_value()
         row.remove()
 
-    def shift(self, row: PairRow, step: int) -> None:
+    def move_row(self, row: KeyValueRow, step: int) -> None:
         """Move a row up or down."""
         at = self.pairs.index(row.pair)
         other = at + step
         if 0 <= other < len(self.pairs):
             self.pairs[at], self.pairs[other] = self.pairs[other], self.pairs[at]
-            target = next(one for one in self.rows if one.pair is self.pairs[at])
+            target = next(other_row for other_row in self.rows if other_row.pair is self.pairs[at])
             if step < 0:
                 self.move_child(row, before=target)
             else:
                 self.move_child(row, after=target)
         else:
-            say_end(self, step)
+            notify_at_end(self, step)

@@ -1,4 +1,4 @@
-"""An operation's call: method, path with its parameters, and the schemas of what goes in and comes out."""
+"""The editor of an operation's call: method, path with its parameters, input schema and output schema."""
 
 from __future__ import annotations
 
@@ -13,31 +13,34 @@ from drio_tui.schema.fields import Hints
 from drio_tui.schema.resolve import Json, Schemas, UnsupportedReference
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
-from drio_tui.ui.editing.editors.base import verdict
+from drio_tui.ui.editing.editors.base import status_text
 from drio_tui.ui.editing.editors.form_editor import FormEditor
 from drio_tui.ui.widgets.sanitize import safe_line
 from drio_tui.workspace.lint import path_parameters
 
 _PLACES = {"path": "path", "query": "query", "header": "header", "body": "body"}
 _CHECKED = (
-    "Checked in a schema: its types, what each keyword has to hold, patterns, lengths, and references within it. "
-    "Formats, vocabularies of one's own and references to elsewhere are left to the server."
+    "Checked in a schema: types, the values of keywords, patterns, lengths, and references within it. "
+    "Formats, custom vocabularies and external references are left to the server."
 )
-_MOST = 40
-_DEEPEST = 60
+_MAX_ARGUMENTS = 40
+_MAX_DEPTH = 60
 
 
 class OperationEditor(FormEditor):
-    """Form of the call; path and input schema are held against each other."""
+    """Edits the call in a form, and checks path and input schema against each other."""
 
-    members = ("method", "path", "inputSchema", "outputSchema")
-    schema_of = "OperationPatch"
-    schema_of_new = "OperationCreate"
+    properties = ("method", "path", "inputSchema", "outputSchema")
+    model_name = "OperationPatch"
+    create_model_name = "OperationCreate"
     hints = Hints(
         extra={
             "path": {"description": "Added to the integration's base URL; {name} stands for a parameter."},
             "inputSchema": {"title": "Input schema", "description": "JSON Schema of the call's arguments."},
-            "outputSchema": {"title": "Output schema", "description": "JSON Schema of the answer; samples follow it."},
+            "outputSchema": {
+                "title": "Output schema",
+                "description": "JSON Schema of the response; samples follow it.",
+            },
         }
     )
     groups = {"Call": ("method", "path"), "Input": ("inputSchema",), "Output": ("outputSchema",)}
@@ -53,68 +56,72 @@ class OperationEditor(FormEditor):
         ),
     )
 
-    def _text(self, member: str) -> str:
-        found = self.model.value().get(member)
-        return found if isinstance(found, str) else ""
+    def _text(self, name: str) -> str:
+        value = self.model.value().get(name)
+        return value if isinstance(value, str) else ""
 
-    def _schema(self, member: str = "inputSchema") -> Any:
-        return self.model.value().get(member)
+    def _schema(self, name: str = "inputSchema") -> Any:
+        return self.model.value().get(name)
 
     def problems(self) -> list[FieldError]:
-        found = super().problems()
+        errors = super().problems()
         if not self.dirty:
-            return found  # what was there before is not the edit's fault
+            return errors  # errors from before the edit do not prevent saving
         path, schema = self._text("path"), self._schema()
-        found += [FieldError("path", wrong) for wrong in path_parameters.mistakes(path)]
-        found += [
+        errors += [FieldError("path", message) for message in path_parameters.mistakes(path)]
+        errors += [
             FieldError("inputSchema", f"lacks the parameter {name} of the path")
             for name in path_parameters.missing(path, schema)
         ]
-        found += [
-            FieldError("inputSchema", f"gives {name}, which stands in the path, no form that fits into one")
+        errors += [
+            FieldError("inputSchema", f"describes {name} of the path as a list or object, and gives it no style")
             for name in path_parameters.unsuitable(path, schema)
         ]
-        for member in ("inputSchema", "outputSchema"):
-            found += [
-                FieldError(member, f"refers to {ref}, which is not in it")
-                for ref in loose_references(self._schema(member))
+        for name in ("inputSchema", "outputSchema"):
+            errors += [
+                FieldError(name, f"refers to {ref}, which is not in it")
+                for ref in unresolved_references(self._schema(name))
             ]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(errors))
 
     def notes(self) -> list[Content]:
         method, path, schema = self._text("method"), self._text("path"), self._schema()
-        lines = [*super().notes(), Content.styled("The call", "bold $text-primary"), self._drawn(method, path)]
-        lines += [verdict("bad", f"The path {wrong}.") for wrong in path_parameters.mistakes(path)]
+        lines = [*super().notes(), Content.styled("The call", "bold $text-primary"), self._call_line(method, path)]
+        lines += [status_text("bad", f"The path {message}.") for message in path_parameters.mistakes(path)]
         optional = path_parameters.optional(path, schema)
         unsuitable = path_parameters.unsuitable(path, schema)
-        found = path_parameters.arguments(method, path, schema)
-        width = min(20, max((len(one.name) for one in found), default=0))
-        for one in found[:_MOST]:
-            name = safe_line(one.name, 20)
-            label = Content.assemble(name, " " * (width - name.cell_length), "  ", _PLACES[one.place])
-            if not one.described:
-                lines.append(Content.assemble(verdict("bad", ""), label, ("  not in the input schema", "$text-error")))
-            elif one.name in unsuitable:
+        arguments = path_parameters.arguments(method, path, schema)
+        width = min(20, max((len(argument.name) for argument in arguments), default=0))
+        for argument in arguments[:_MAX_ARGUMENTS]:
+            name = safe_line(argument.name, 20)
+            label = Content.assemble(name, " " * (width - name.cell_length), "  ", _PLACES[argument.place])
+            if not argument.described:
                 lines.append(
-                    Content.assemble(verdict("bad", ""), label, ("  a list or object in a path", "$text-error"))
+                    Content.assemble(status_text("bad", ""), label, ("  not in the input schema", "$text-error"))
                 )
-            elif one.name in optional:
-                lines.append(Content.assemble(verdict("warning", ""), label, ("  must be required", "$text-warning")))
+            elif argument.name in unsuitable:
+                lines.append(
+                    Content.assemble(status_text("bad", ""), label, ("  a list or object in a path", "$text-error"))
+                )
+            elif argument.name in optional:
+                lines.append(
+                    Content.assemble(status_text("warning", ""), label, ("  must be required", "$text-warning"))
+                )
             else:
-                needed = "  required" if one.required else ""
-                lines.append(Content.assemble(verdict("good", ""), label, (needed, "$foreground-muted")))
-        if len(found) > _MOST:
-            lines.append(Content.styled(f"… and {len(found) - _MOST} more", "$foreground-muted"))
-        if not found:
+                required = "  required" if argument.required else ""
+                lines.append(Content.assemble(status_text("good", ""), label, (required, "$foreground-muted")))
+        if len(arguments) > _MAX_ARGUMENTS:
+            lines.append(Content.styled(f"… and {len(arguments) - _MAX_ARGUMENTS} more", "$foreground-muted"))
+        if not arguments:
             lines.append(Content.styled("It takes no arguments.", "$foreground-muted"))
         if path_parameters.missing(path, schema) or optional:
             lines.append(Content.styled("F6 puts them into the schema, as required.", "$text-accent"))
-        for member, title in (("inputSchema", "input"), ("outputSchema", "output")):
-            for ref in loose_references(self._schema(member)):
-                lines.append(verdict("bad", f"The {title} schema refers to {ref}, which is not in it."))
+        for schema_name, title in (("inputSchema", "input"), ("outputSchema", "output")):
+            for ref in unresolved_references(self._schema(schema_name)):
+                lines.append(status_text("bad", f"The {title} schema refers to {ref}, which is not in it."))
         return [*lines, Content(), safe_line(_CHECKED, 400, "$foreground-muted")]
 
-    def _drawn(self, method: str, path: str) -> Content:
+    def _call_line(self, method: str, path: str) -> Content:
         parts: list[Content | str] = [safe_line(method or "?", 10, "bold"), " "]
         missing = set(path_parameters.missing(path, self._schema()))
         for piece in path_parameters.pieces(path):
@@ -130,28 +137,28 @@ class OperationEditor(FormEditor):
             self.notify("Every parameter of the path is in the schema already.", markup=False)
 
 
-def loose_references(schema: Json) -> list[str]:
-    """The references within a schema that lead nowhere in it. Those to elsewhere are not looked at."""
+def unresolved_references(schema: Json) -> list[str]:
+    """Return the local references of a schema that it does not define. External references are not checked."""
     schemas = Schemas(schema)
-    found: dict[str, None] = {}
-    for ref in _references(schema):
+    unresolved: dict[str, None] = {}
+    for ref in _local_references(schema):
         try:
             schemas.find(ref)
         except UnsupportedReference:
-            found[ref] = None
-    return list(found)
+            unresolved[ref] = None
+    return list(unresolved)
 
 
-def _references(schema: Json) -> Iterator[str]:
-    waiting: list[tuple[Json, int]] = [(schema, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > _DEEPEST:
+def _local_references(schema: Json) -> Iterator[str]:
+    stack: list[tuple[Json, int]] = [(schema, 0)]
+    while stack:
+        value, depth = stack.pop()
+        if depth > _MAX_DEPTH:
             continue
         if isinstance(value, Mapping):
             ref = value.get("$ref")
             if isinstance(ref, str) and ref.startswith("#"):
                 yield ref
-            waiting += [(inner, depth + 1) for inner in value.values()]
+            stack += [(inner, depth + 1) for inner in value.values()]
         elif isinstance(value, list):
-            waiting += [(inner, depth + 1) for inner in value]
+            stack += [(inner, depth + 1) for inner in value]

@@ -1,4 +1,4 @@
-"""A page to paste a real answer into, so that mappings are tried on it."""
+"""The dialog for pasting a real result, on which mappings are then evaluated."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from drio_tui.api.json_codec import MalformedJson, loads
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.dialog import Dialog
-from drio_tui.ui.editing.editors.base import Notes, verdict
+from drio_tui.ui.editing.editors.base import Notes, status_text
 from drio_tui.ui.forms.inputs import TextEditor
 
-LONGEST = 2_000_000
-"""Characters of a pasted sample."""
+MAX_LENGTH = 2_000_000
+"""Maximum length of a pasted sample, in characters."""
 
 
 class SampleScreen(Dialog[tuple[str, Any] | None]):
-    """Gives the text and the value it parses to; None when it was left. Empty text means no pasted sample."""
+    """The result is the text and its JSON value, or None if it was cancelled. Empty text means no pasted sample."""
 
     DEFAULT_CSS = """
     SampleScreen {
@@ -66,18 +66,18 @@ class SampleScreen(Dialog[tuple[str, Any] | None]):
         if not text.strip():
             self.dismiss(("", None))
             return
-        if len(text) > LONGEST:
-            self._wrong(f"is longer than {LONGEST:,} characters")
+        if len(text) > MAX_LENGTH:
+            self._show_error(f"is longer than {MAX_LENGTH:,} characters")
             return
         try:
             value = loads(text)
         except MalformedJson as error:
-            self._wrong(f"is not JSON: {error}")
+            self._show_error(f"is not JSON: {error}")
             return
         self.dismiss((text, value))
 
-    def _wrong(self, what: str) -> None:
-        self.query_one(Notes).say([verdict("bad", f"What is pasted {what}"), Content()])
+    def _show_error(self, problem: str) -> None:
+        self.query_one(Notes).show_lines([status_text("bad", f"What is pasted {problem}"), Content()])
 
     def action_leave(self) -> None:
         self.dismiss(None)

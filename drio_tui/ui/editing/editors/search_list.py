@@ -1,4 +1,4 @@
-"""A line to type in and the list it narrows, both on the page."""
+"""A search field and the list that it filters, as part of a page."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.line_editor import LineEditor
 from drio_tui.ui.widgets.sanitize import safe_line
 
-_SHOWN = 300
+_MAX_ROWS = 300
 NEW = "new"
-"""The value of the line that makes something new."""
+"""The value of the row that creates a new resource."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the list. One without a value is a heading; `refused` says why it cannot be taken.
+class SearchRow:
+    """A row of the list. Without a value it is a heading; `disabled_reason` says why it cannot be chosen.
 
-    `always` keeps it in the list however many lines there are.
+    A `pinned` row is always in the list, however many rows there are.
     """
 
     line: Content
     value: Any = None
-    refused: str = ""
-    always: bool = False
+    disabled_reason: str = ""
+    pinned: bool = False
 
 
 class SearchList(Widget):
-    """`rows` gives the lines for what was typed; Enter or a click takes one."""
+    """A search field over a list. `rows` returns the rows for a search text; Enter or a click chooses one."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "search_list",
@@ -52,27 +52,27 @@ class SearchList(Widget):
         Key("search_list.clear", "escape", "clear", "Empty the search", show=False, palette=False),
     )
 
-    class Taken(Message):
-        """A line was chosen."""
+    class Chosen(Message):
+        """A row was chosen."""
 
-        def __init__(self, search: SearchList, row: Row) -> None:
+        def __init__(self, search: SearchList, row: SearchRow) -> None:
             super().__init__()
             self.search = search
             self.row = row
 
-    class Marked(Message):
-        """The cursor stands on another line, on none where `row` is None."""
+    class Highlighted(Message):
+        """The cursor moved to another row; `row` is None if it is on none."""
 
-        def __init__(self, search: SearchList, row: Row | None) -> None:
+        def __init__(self, search: SearchList, row: SearchRow | None) -> None:
             super().__init__()
             self.search = search
             self.row = row
 
-    def __init__(self, rows: Callable[[str], Sequence[Row]], placeholder: str, *, id: str | None = None) -> None:
+    def __init__(self, rows: Callable[[str], Sequence[SearchRow]], placeholder: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._rows = rows
         self._placeholder = placeholder
-        self.shown: list[Row] = []
+        self.shown: list[SearchRow] = []
 
     def compose(self) -> ComposeResult:
         yield LineEditor("", placeholder=self._placeholder, classes="-search")
@@ -80,39 +80,44 @@ class SearchList(Widget):
 
     def on_mount(self) -> None:
         self.query_one(OptionList).can_focus = False
-        self.fill()
+        self.refresh_rows()
 
     @property
-    def typed(self) -> str:
-        """What stands in the line."""
+    def search_text(self) -> str:
+        """The text of the search field."""
         return self.query_one(LineEditor).value if self.is_mounted else ""
 
-    def focus_line(self) -> None:
-        """Take the focus to the line."""
+    def focus_input(self) -> None:
+        """Focus the search field."""
         self.query_one(LineEditor).focus()
 
-    def clear(self) -> None:
-        """Empty the line."""
+    def clear_search(self) -> None:
+        """Empty the search field."""
         self.query_one(LineEditor).value = ""
 
-    def fill(self, value: Any = None) -> None:
-        """Make the list anew; the cursor goes to `value`, else stays where it was, else to the first line."""
+    def refresh_rows(self, value: Any = None) -> None:
+        """Update the rows. The cursor moves to `value`, else stays on its row, else moves to the first row."""
         if not self.is_mounted:
             return
         options = self.query_one(OptionList)
-        marked = self.marked
-        wanted = value if value is not None else marked.value if marked is not None else None
-        self.shown = [row for number, row in enumerate(self._rows(self.typed)) if number < _SHOWN or row.always]
+        highlighted_row = self.highlighted_row
+        target = value if value is not None else highlighted_row.value if highlighted_row is not None else None
+        self.shown = [
+            row for number, row in enumerate(self._rows(self.search_text)) if number < _MAX_ROWS or row.pinned
+        ]
         options.clear_options()
         options.add_options([Option(row.line, disabled=row.value is None) for row in self.shown])
-        places = [number for number, row in enumerate(self.shown) if row.value is not None]
-        at = next((number for number in places if self.shown[number].value == wanted), places[0] if places else None)
+        selectable = [number for number, row in enumerate(self.shown) if row.value is not None]
+        at = next(
+            (number for number in selectable if self.shown[number].value == target),
+            selectable[0] if selectable else None,
+        )
         options.highlighted = at
-        self.post_message(self.Marked(self, self.marked))
+        self.post_message(self.Highlighted(self, self.highlighted_row))
 
     @property
-    def marked(self) -> Row | None:
-        """The line the cursor stands on."""
+    def highlighted_row(self) -> SearchRow | None:
+        """The row the cursor is on."""
         if not self.is_mounted:
             return None
         at = self.query_one(OptionList).highlighted
@@ -120,44 +125,44 @@ class SearchList(Widget):
 
     def action_go(self, step: int) -> None:
         options = self.query_one(OptionList)
-        places = [number for number, row in enumerate(self.shown) if row.value is not None]
-        if places:
-            now = places.index(options.highlighted) if options.highlighted in places else -1
-            options.highlighted = places[max(0, min(len(places) - 1, now + step))]
+        selectable = [number for number, row in enumerate(self.shown) if row.value is not None]
+        if selectable:
+            now = selectable.index(options.highlighted) if options.highlighted in selectable else -1
+            options.highlighted = selectable[max(0, min(len(selectable) - 1, now + step))]
 
     def action_clear(self) -> None:
-        if not self.typed:
-            raise SkipAction  # nothing to empty: Esc is the screen's
-        self.clear()
+        if not self.search_text:
+            raise SkipAction  # with an empty field, Esc belongs to the screen
+        self.clear_search()
 
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    def _search_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.fill()
-        places = [number for number, row in enumerate(self.shown) if row.value is not None]
-        self.query_one(OptionList).highlighted = places[0] if places else None
+        self.refresh_rows()
+        selectable = [number for number, row in enumerate(self.shown) if row.value is not None]
+        self.query_one(OptionList).highlighted = selectable[0] if selectable else None
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if self.marked is not None:
-            self.post_message(self.Taken(self, self.marked))
+        if self.highlighted_row is not None:
+            self.post_message(self.Chosen(self, self.highlighted_row))
 
     @on(OptionList.OptionHighlighted)
-    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+    def _highlight_moved(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        self.post_message(self.Marked(self, self.marked))
+        self.post_message(self.Highlighted(self, self.highlighted_row))
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if event.option_index < len(self.shown):
-            self.post_message(self.Taken(self, self.shown[event.option_index]))
+            self.post_message(self.Chosen(self, self.shown[event.option_index]))
 
 
-def new_row(label: str, name: str) -> Row:
-    """The line of a list that makes something new, called `name` unless that is empty."""
+def new_resource_row(label: str, name: str) -> SearchRow:
+    """Return the row that creates a new resource, called `name` unless that is empty."""
     line = Content.assemble("  ", (label, "$foreground-muted italic"))
     if name:
         line = Content.assemble(line, "  ", safe_line(f"called {name}", 60, "$foreground-muted"))
-    return Row(line, NEW, always=True)
+    return SearchRow(line, NEW, pinned=True)

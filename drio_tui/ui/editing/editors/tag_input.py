@@ -1,4 +1,4 @@
-"""Several short words side by side, such as scopes: added from a list or by typing, taken away one by one."""
+"""A field for several short texts, such as scopes: tags that are added from a list or by typing, and removed singly."""
 
 from __future__ import annotations
 
@@ -18,112 +18,119 @@ from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.dialogs.select_dialog import Choice, ChooserScreen
 from drio_tui.ui.widgets.sanitize import safe_line
 
-_LONGEST = 40
-_ADD = " + add "
+_MAX_WIDTH = 40
+_ADD_LABEL = " + add "
 
 
-class Chips(Widget, can_focus=True):
-    """Words in a row that wraps. `offers` gives words to choose from; any other can be typed."""
+class TagInput(Widget, can_focus=True):
+    """Tags in lines that wrap. `suggestions` returns tags to choose from; any other can be typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "tags",
-        "Words side by side (scopes)",
+        "Tags (scopes)",
         Key("tags.add", "enter,space,plus", "add", "Add", "Add one from the list or by typing", palette=False),
-        Key("tags.remove", "delete,backspace,x", "remove", "Remove", "Take the marked one away", palette=False),
+        Key("tags.remove", "delete,backspace,x", "remove", "Remove", "Remove the selected tag", palette=False),
         Key("tags.next", "right,l", "go(1)", "Next", show=False, palette=False),
         Key("tags.previous", "left,h", "go(-1)", "Previous", show=False, palette=False),
     )
 
     cursor: reactive[int] = reactive(0)
-    """The number of the marked word; beyond the last one it is the line that adds."""
+    """The index of the selected tag; after the last tag it is the label that adds one."""
 
     class Changed(Message):
-        """A word was added or taken away."""
+        """A tag was added or removed."""
 
-        def __init__(self, chips: Chips, words: list[str]) -> None:
+        def __init__(self, tag_input: TagInput, tags: list[str]) -> None:
             super().__init__()
-            self.chips = chips
-            self.words = words
+            self.tag_input = tag_input
+            self.tags = tags
 
     def __init__(
-        self, title: str, words: Sequence[str], offers: Callable[[], Sequence[Choice[str]]], *, id: str | None = None
+        self,
+        title: str,
+        tags: Sequence[str],
+        suggestions: Callable[[], Sequence[Choice[str]]],
+        *,
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._title = title
-        self.words = list(words)
-        self._offers = offers
+        self.tags = list(tags)
+        self._suggestions = suggestions
 
     def _labels(self) -> list[Content]:
         labels: list[Content] = []
-        for number, word in enumerate(self.words):
-            here = number == self.cursor and self.has_focus
-            style = "$block-cursor-foreground on $block-cursor-background" if here else "on $panel"
-            labels.append(Content.assemble((" ", style), safe_line(word, _LONGEST, style), (" ✕ ", style)))
-        here = self.cursor >= len(self.words) and self.has_focus
+        for number, tag in enumerate(self.tags):
+            at_cursor = number == self.cursor and self.has_focus
+            style = "$block-cursor-foreground on $block-cursor-background" if at_cursor else "on $panel"
+            labels.append(Content.assemble((" ", style), safe_line(tag, _MAX_WIDTH, style), (" ✕ ", style)))
+        at_cursor = self.cursor >= len(self.tags) and self.has_focus
         labels.append(
-            Content.styled(_ADD, "$block-cursor-foreground on $block-cursor-background" if here else "$text-accent")
+            Content.styled(
+                _ADD_LABEL, "$block-cursor-foreground on $block-cursor-background" if at_cursor else "$text-accent"
+            )
         )
         return labels
 
-    def _places(self, width: int) -> list[tuple[int, int]]:
-        """Column and line of each label."""
-        found: list[tuple[int, int]] = []
+    def _positions(self, width: int) -> list[tuple[int, int]]:
+        """Return column and line of each label."""
+        positions: list[tuple[int, int]] = []
         x = y = 0
         for label in self._labels():
             if x and x + label.cell_length > width:
                 x, y = 0, y + 1
-            found.append((x, y))
+            positions.append((x, y))
             x += label.cell_length + 1
-        return found
+        return positions
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return self._places(max(1, width))[-1][1] + 2
+        return self._positions(max(1, width))[-1][1] + 2
 
     def render(self) -> Content:
         lines: list[Content] = [safe_line(self._title, 60, "bold $text-primary")]
-        row: list[Content | str] = []
+        line: list[Content | str] = []
         at = 0
-        for label, (_, y) in zip(self._labels(), self._places(max(1, self.content_size.width)), strict=True):
+        for label, (_, y) in zip(self._labels(), self._positions(max(1, self.content_size.width)), strict=True):
             if y != at:
-                lines.append(Content.assemble(*row))
-                row, at = [], y
-            row += [label, " "]
-        return Content("\n").join([*lines, Content.assemble(*row)])
+                lines.append(Content.assemble(*line))
+                line, at = [], y
+            line += [label, " "]
+        return Content("\n").join([*lines, Content.assemble(*line)])
 
-    def put(self, words: Sequence[str]) -> None:
-        """Show other words."""
-        self.words = list(words)
-        self.cursor = min(self.cursor, len(self.words))
+    def set_tags(self, tags: Sequence[str]) -> None:
+        """Replace the tags."""
+        self.tags = list(tags)
+        self.cursor = min(self.cursor, len(self.tags))
         self.refresh(layout=True)
 
-    def _changed(self) -> None:
+    def _notify_changed(self) -> None:
         self.refresh(layout=True)
-        self.post_message(self.Changed(self, list(self.words)))
+        self.post_message(self.Changed(self, list(self.tags)))
 
     def action_go(self, step: int) -> None:
-        self.cursor = max(0, min(len(self.words), self.cursor + step))
+        self.cursor = max(0, min(len(self.tags), self.cursor + step))
 
     def action_remove(self) -> None:
-        if self.cursor < len(self.words):
-            del self.words[self.cursor]
-            self._changed()
+        if self.cursor < len(self.tags):
+            del self.tags[self.cursor]
+            self._notify_changed()
         else:
-            self.notify("There is nothing to take away.", markup=False)
+            self.notify("There is no tag to remove.", markup=False)
 
     def action_add(self) -> None:
-        choices = [choice for choice in self._offers() if choice.value not in self.words]
+        choices = [choice for choice in self._suggestions() if choice.value not in self.tags]
         self.app.push_screen(
-            ChooserScreen(f"Add to {self._title.lower()}", choices, near=self.region, free=True), self._take
+            ChooserScreen(f"Add to {self._title.lower()}", choices, near=self.region, free=True), self._add_chosen
         )
 
-    def _take(self, choice: Choice[str] | None) -> None:
+    def _add_chosen(self, choice: Choice[str] | None) -> None:
         if choice is None:
             return
-        fresh = [word for word in dict.fromkeys(choice.value.split()) if word not in self.words]
-        if fresh:
-            self.words += fresh
-            self.cursor = len(self.words)
-            self._changed()
+        new_tags = [tag for tag in dict.fromkeys(choice.value.split()) if tag not in self.tags]
+        if new_tags:
+            self.tags += new_tags
+            self.cursor = len(self.tags)
+            self._notify_changed()
 
     def on_focus(self) -> None:
         self.refresh()
@@ -133,11 +140,11 @@ class Chips(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         labels = self._labels()
-        for number, (x, y) in enumerate(self._places(max(1, self.content_size.width))):
+        for number, (x, y) in enumerate(self._positions(max(1, self.content_size.width))):
             width = labels[number].cell_length
             if y + 1 == event.y and x <= event.x < x + width:
                 self.cursor = number
-                if number == len(self.words):
+                if number == len(self.tags):
                     self.action_add()
                 elif event.x >= x + width - 3:
                     self.action_remove()

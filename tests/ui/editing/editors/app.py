@@ -1,4 +1,4 @@
-"""The app that the editors are tried on, and an app whose every name is hostile."""
+"""The app that the tests of the editors use."""
 
 from __future__ import annotations
 
@@ -80,22 +80,22 @@ AUTH = {
 APP = {"id": "app_1", "name": "Acme", "branding": {"primaryColor": "#0f172a", "accentColor": "#22c55e", "x-logo": "a"}}
 
 
-def world(**changed: list[dict[str, Any]]) -> Snapshot:
-    """The app, with whole kinds replaced by those given."""
+def app_snapshot(**replaced: list[dict[str, Any]]) -> Snapshot:
+    """Return a snapshot of the app, with the resources of the given kinds replaced."""
     raws: dict[str, list[dict[str, Any]]] = {
         "app": [APP], "auth": [AUTH], "provider": PROVIDERS, "integration": INTEGRATIONS, "operation": OPERATIONS,
         "tool": TOOLS, "widget": [WIDGET],
     }  # fmt: skip
     snapshot = Snapshot("app_1")
     for kind in KIND_ORDER:
-        resources = copy.deepcopy(changed.get(kind, raws[kind]))
+        resources = copy.deepcopy(replaced.get(kind, raws[kind]))
         snapshot.apply(PartLoaded(kind, resources_of(kind, resources, lambda raw: "")))
     return snapshot
 
 
 def tool(id: str) -> dict[str, Any]:
-    return copy.deepcopy(next(one for one in TOOLS if one["id"] == id))
+    return copy.deepcopy(next(raw for raw in TOOLS if raw["id"] == id))
 
 
 def operation(id: str) -> dict[str, Any]:
-    return copy.deepcopy(next(one for one in OPERATIONS if one["id"] == id))
+    return copy.deepcopy(next(raw for raw in OPERATIONS if raw["id"] == id))

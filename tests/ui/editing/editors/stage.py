@@ -1,4 +1,4 @@
-"""A program with one editor on it, and ways to look at it."""
+"""An app with a single editor, and a driver for it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from textual.pilot import Pilot
 from textual.widgets import Footer
 
 from drio_tui.ui.base.themes import THEMES
-from drio_tui.ui.editing.editors import SPECIAL
-from drio_tui.ui.editing.editors.base import Context, Editor
+from drio_tui.ui.editing.editors import EDITORS
+from drio_tui.ui.editing.editors.base import Editor, EditorContext
 from drio_tui.workspace.model.snapshot import Snapshot
 from tests.ui import idle
 
 E = TypeVar("E", bound=Editor)
 
 
-class Stage(App[None]):
-    """Shows one editor, and remembers what it said."""
+class EditorApp(App[None]):
+    """Shows one editor, and records the messages that it posts."""
 
     def __init__(self, editor: Editor) -> None:
         super().__init__()
         self.editor = editor
         self.changes = 0
         self.saves: list[Editor.SaveWanted] = []
-        self.wanted: list[Editor.NewWanted] = []
+        self.new_requests: list[Editor.NewWanted] = []
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = "drio"
@@ -43,13 +43,13 @@ class Stage(App[None]):
         self.saves.append(event)
 
     def on_editor_new_wanted(self, event: Editor.NewWanted) -> None:
-        self.wanted.append(event)
+        self.new_requests.append(event)
 
 
-class Hand(Generic[E]):
-    """A person at the keyboard and the mouse."""
+class EditorDriver(Generic[E]):
+    """Presses keys, types text, and reads the screen."""
 
-    def __init__(self, app: Stage, editor: E, pilot: Pilot[None]) -> None:
+    def __init__(self, app: EditorApp, editor: E, pilot: Pilot[None]) -> None:
         self.app = app
         self.editor = editor
         self.pilot = pilot
@@ -78,26 +78,26 @@ class Hand(Generic[E]):
         return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
 
 
-def editor_for(kind: str, member: str) -> Editor:
-    """The editor that is registered for a member."""
-    return next(one for one in SPECIAL[kind] if member in one.members).make()
+def editor_for(kind: str, name: str) -> Editor:
+    """Return the editor that is registered for a property."""
+    return next(spec for spec in EDITORS[kind] if name in spec.properties).build()
 
 
 @asynccontextmanager
 async def staged(
     kind: str,
-    member: str,
+    name: str,
     raw: Mapping[str, Any] | None,
     snapshot: Snapshot,
     *,
-    context: Context | None = None,
+    context: EditorContext | None = None,
     size: tuple[int, int] = (120, 40),
-) -> AsyncIterator[Hand[Any]]:
-    """The registered editor of a member, loaded and on the screen."""
-    editor = editor_for(kind, member)
+) -> AsyncIterator[EditorDriver[Any]]:
+    """The registered editor of a property, loaded and mounted."""
+    editor = editor_for(kind, name)
     editor.load(raw, snapshot, context)
-    app = Stage(editor)
+    app = EditorApp(editor)
     async with app.run_test(size=size) as pilot:
-        hand = Hand(app, editor, pilot)
-        await hand.settle()
-        yield hand
+        driver = EditorDriver(app, editor, pilot)
+        await driver.settle()
+        yield driver

@@ -1,4 +1,4 @@
-"""What nobody knows survives every editor: members and values from elsewhere are kept whatever else is edited."""
+"""Unknown content survives every editor: properties and values it does not know are kept, whatever is edited."""
 
 from __future__ import annotations
 
@@ -19,57 +19,57 @@ from drio_tui.ui.editing.editors import special_members
 from drio_tui.ui.editing.editors.base import Editor
 from drio_tui.ui.editing.editors.key_value_list import Pair
 from tests.schema.strategies import JSON
-from tests.ui.editing.editors.app import world
+from tests.ui.editing.editors.app import app_snapshot
 from tests.ui.editing.editors.stage import editor_for
-from tests.ui.editing.editors.test_every_editor import EDITORS, THINGS
+from tests.ui.editing.editors.test_every_editor import EDITOR_CASES, RESOURCES
 
-MARK = "x-"
+PREFIX = "x-"
 UNKNOWN = st.dictionaries(
-    st.text(min_size=1, max_size=4).map(lambda name: f"{MARK}{name}"), JSON, min_size=1, max_size=2
+    st.text(min_size=1, max_size=4).map(lambda name: f"{PREFIX}{name}"), JSON, min_size=1, max_size=2
 )
-STRANGE = st.text(min_size=1, max_size=6).map(lambda text: f"{MARK}{text}")
+UNKNOWN_WORD = st.text(min_size=1, max_size=6).map(lambda text: f"{PREFIX}{text}")
 ENUMS = {
     "status", "kind", "type", "trigger", "callMode", "primitive", "displayMode", "visibility", "borderRadius", "method",
     "density",
 }  # fmt: skip
 
 
-def salted(value: Any, draw: Callable[[Any], Any]) -> Any:
-    """The value with unknown members in every object of it, and unknown words where one of a few is usual."""
+def with_unknown_content(value: Any, draw: Callable[[Any], Any]) -> Any:
+    """Return the value with unknown properties in every object, and unknown values for some enums."""
     if isinstance(value, dict):
-        found = {
-            name: draw(STRANGE)
+        result = {
+            name: draw(UNKNOWN_WORD)
             if name in ENUMS and isinstance(inner, str) and draw(st.booleans())
-            else salted(inner, draw)
+            else with_unknown_content(inner, draw)
             for name, inner in value.items()
         }
-        return {**found, **draw(UNKNOWN)}
+        return {**result, **draw(UNKNOWN)}
     if isinstance(value, list):
-        return [salted(inner, draw) for inner in value]
+        return [with_unknown_content(inner, draw) for inner in value]
     return value
 
 
-def unknown(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every unknown member and word in a value, with the path to it."""
+def unknown_content(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield every unknown property and enum value in a value, with its path."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name.startswith(MARK) or (name in ENUMS and isinstance(inner, str) and inner.startswith(MARK)):
+            if name.startswith(PREFIX) or (name in ENUMS and isinstance(inner, str) and inner.startswith(PREFIX)):
                 yield (*path, name), inner
             else:
-                yield from unknown(inner, (*path, name))
+                yield from unknown_content(inner, (*path, name))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from unknown(inner, (*path, number))
+            yield from unknown_content(inner, (*path, number))
 
 
-def at(value: Any, path: tuple[Any, ...]) -> Any:
+def value_at(value: Any, path: tuple[Any, ...]) -> Any:
     for step in path:
         value = value[step]
     return value
 
 
 def edit_form(model: FormModel) -> None:
-    """Write into the first plain line of a form."""
+    """Append to the first plain text field of a form."""
     leaf = next(
         node
         for node in model.root.walk()
@@ -87,19 +87,19 @@ def edit_binding(editor: Any) -> None:
 
 
 def edit_chain(editor: Any) -> None:
-    editor.next.append("t_pay")
+    editor.next_tools.append("t_pay")
 
 
 def edit_widget(editor: Any) -> None:
     editor.mappings.append(Pair("columns.more", "$.more"))
     editor.style_pairs.append(Pair("more", "1", True))
-    editor.picked["toolId"] = "t_get"
+    editor.selected["toolId"] = "t_get"
 
 
 def edit_actions(editor: Any) -> None:
     node, _ = editor.models[-1].nearest("template")
     node.set_text("{{ row.other }}")
-    editor.models.append(FormModel(editor._item))
+    editor.models.append(FormModel(editor._action_field))
 
 
 EDITS: dict[str, Callable[[Any], None]] = {
@@ -112,71 +112,69 @@ EDITS: dict[str, Callable[[Any], None]] = {
     "toolId": edit_widget,
     "actions": edit_actions,
 }
-"""One edit that each editor is for, as its keys make it."""
+"""An edit for each editor, as its keys make it."""
 
 
-def loaded(kind: str, member: str, draw: Callable[[Any], Any]) -> tuple[Editor, dict[str, Any]]:
-    raw = salted(copy.deepcopy(THINGS[kind]), draw)
-    editor = editor_for(kind, member)
-    editor.load(raw, world())
+def loaded(kind: str, property_name: str, draw: Callable[[Any], Any]) -> tuple[Editor, dict[str, Any]]:
+    raw = with_unknown_content(copy.deepcopy(RESOURCES[kind]), draw)
+    editor = editor_for(kind, property_name)
+    editor.load(raw, app_snapshot())
     return editor, raw
 
 
-@pytest.mark.parametrize(("kind", "member"), EDITORS)
+@pytest.mark.parametrize(("kind", "property_name"), EDITOR_CASES)
 @settings(max_examples=15)
 @given(data=st.data())
-def test_an_edit_in_a_special_editor_leaves_everything_unknown_as_it_was(
-    kind: str, member: str, data: st.DataObject
-) -> None:
-    editor, raw = loaded(kind, member, data.draw)
-    mine = {name: raw[name] for name in editor.members if name in raw}
-    kept = list(unknown(mine))
-    assert kept or member == "nextToolIds"
-    EDITS[member](editor)
+def test_an_edit_in_an_editor_preserves_unknown_content(kind: str, property_name: str, data: st.DataObject) -> None:
+    editor, raw = loaded(kind, property_name, data.draw)
+    mine = {name: raw[name] for name in editor.properties if name in raw}
+    unknown_before = list(unknown_content(mine))
+    assert unknown_before or property_name == "nextToolIds"
+    EDITS[property_name](editor)
     assert editor.dirty
     value = editor.value()
-    for path, inner in kept:
-        assert same_json(at(value, path), inner), path
-    for path, _ in unknown(editor.changes()):
-        assert len(path) > 1 or member in ("binding", "actions"), f"{path} is sent although nobody touched it"
+    for path, inner in unknown_before:
+        assert same_json(value_at(value, path), inner), path
+    for path, _ in unknown_content(editor.changes()):
+        assert len(path) > 1 or property_name in ("binding", "actions"), f"{path} is sent although it was not edited"
 
 
-@pytest.mark.parametrize(("kind", "member"), EDITORS)
+@pytest.mark.parametrize(("kind", "property_name"), EDITOR_CASES)
 @settings(max_examples=15)
 @given(data=st.data())
-def test_json_that_says_the_same_but_for_one_member_changes_only_that_one(
-    kind: str, member: str, data: st.DataObject
+def test_setting_json_with_one_different_property_changes_only_that_one(
+    kind: str, property_name: str, data: st.DataObject
 ) -> None:
-    editor, raw = loaded(kind, member, data.draw)
+    editor, raw = loaded(kind, property_name, data.draw)
     before = editor.value()
-    wanted = copy.deepcopy({name: raw[name] for name in editor.members if name in raw})
-    name = editor.members[-1]
-    if isinstance(wanted[name], dict):
-        wanted[name]["y-other"] = 1
-    elif isinstance(wanted[name], list) and wanted[name] and isinstance(wanted[name][0], dict):
-        wanted[name][0]["y-other"] = 1
+    given = copy.deepcopy({name: raw[name] for name in editor.properties if name in raw})
+    name = editor.properties[-1]
+    if isinstance(given[name], dict):
+        given[name]["y-other"] = 1
+    elif isinstance(given[name], list) and given[name] and isinstance(given[name][0], dict):
+        given[name][0]["y-other"] = 1
     else:
         return
-    editor.take(wanted)
-    assert same_json(editor.value(), wanted)
-    editor.take(before)
+    editor.set_value(given)
+    assert same_json(editor.value(), given)
+    editor.set_value(before)
     assert editor.changes() == {}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @settings(max_examples=15)
 @given(data=st.data())
-def test_form_and_json_page_leave_everything_unknown_as_it_was(kind: str, data: st.DataObject) -> None:
+def test_form_and_json_page_preserve_unknown_content(kind: str, data: st.DataObject) -> None:
     plain = {"id": "i", "name": "Old", "kind": "function", "key": "old", "config": {"headers": {"A": "b"}}}
-    raw = salted({**copy.deepcopy(THINGS.get(kind, plain)), "id": "i", "name": "Old"}, data.draw)
-    made, schema, _ = body_of(KINDS[kind], None, new=False)
+    raw = with_unknown_content({**copy.deepcopy(RESOURCES.get(kind, plain)), "id": "i", "name": "Old"}, data.draw)
+    reader, schema, _ = body_of(KINDS[kind], None, new=False)
     special = special_members(kind)
-    main = {name: inner for name, inner in raw.items() if name not in special}
-    form = FormModel(without_members(made, schema, special), main)
+    form_values = {name: inner for name, inner in raw.items() if name not in special}
+    form = FormModel(without_members(reader, schema, special), form_values)
     edit_form(form)
-    assert same_json(changes(main, form.value()), {"name": "Old7"})
-    whole = FormModel(made.field(schema), raw)
-    whole.take({**whole.value(), "name": "Old7"})
-    assert same_json(changes(raw, whole.value()), {"name": "Old7"})
-    for path, inner in unknown(raw):
-        assert same_json(at(whole.value(), path), inner)
+    assert same_json(changes(form_values, form.value()), {"name": "Old7"})
+    json_model = FormModel(reader.field(schema), raw)
+    json_model.take({**json_model.value(), "name": "Old7"})
+    assert same_json(changes(raw, json_model.value()), {"name": "Old7"})
+    for path, inner in unknown_content(raw):
+        assert same_json(value_at(json_model.value(), path), inner)

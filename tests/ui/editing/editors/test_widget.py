@@ -1,146 +1,146 @@
-"""A widget's mappings and style."""
+"""The editor of a widget's mappings and style."""
 
 from __future__ import annotations
 
 import copy
 
 from drio_tui.ui.dialogs.select_dialog import ChooserScreen
-from drio_tui.ui.editing.editors.key_value_list import PairRow
+from drio_tui.ui.editing.editors.key_value_list import KeyValueRow
 from drio_tui.ui.editing.editors.sample import SampleScreen
 from drio_tui.ui.forms.inputs import TextEditor
 from drio_tui.ui.widgets.line_editor import LineEditor
-from tests.ui.editing.editors.app import WIDGET, world
-from tests.ui.editing.editors.stage import Hand, staged
+from tests.ui.editing.editors.app import WIDGET, app_snapshot
+from tests.ui.editing.editors.stage import EditorDriver, staged
 
 
-def row(hand: Hand, name: str) -> PairRow:
-    return next(one for one in hand.editor.query(PairRow) if one.pair.name == name)
+def row(driver: EditorDriver, name: str) -> KeyValueRow:
+    return next(row for row in driver.editor.query(KeyValueRow) if row.pair.name == name)
 
 
-def said(hand: Hand, name: str) -> str:
-    return row(hand, name).query_one("Notes").said.plain
+def note_of(driver: EditorDriver, name: str) -> str:
+    return row(driver, name).query_one("Notes").note_of.plain
 
 
-async def test_mappings_are_tried_on_an_example_of_what_the_tool_brings() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        assert said(hand, "rows") == "✓ 2 items"
-        assert said(hand, "columns.name") == "✓ name"
-        assert "of Search contacts" in hand.screen
-        assert not hand.editor.dirty
+async def test_mappings_are_evaluated_on_an_example_of_the_tools_result() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        assert note_of(driver, "rows") == "✓ 2 items"
+        assert note_of(driver, "columns.name") == "✓ name"
+        assert "of Search contacts" in driver.screen
+        assert not driver.editor.dirty
 
 
-async def test_a_mapping_that_matches_nothing_is_seen_while_it_is_typed() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        row(hand, "columns.name").focus_value()
-        await hand.settle()
-        assert hand.app.focused is row(hand, "columns.name").query_one(".-value")
-        await hand.press("end")
-        await hand.type("s")
-        assert said(hand, "columns.name") == "✗ matches nothing"
-        await hand.type("[")
-        assert said(hand, "columns.name").startswith("✗ is no JSONPath")
-        assert [error.path for error in hand.editor.problems()] == ["config.fieldMappings.columns.name"]
-        await hand.press("backspace", "backspace")
-        assert said(hand, "columns.name") == "✓ name"
-        assert not hand.editor.dirty
+async def test_a_mapping_that_matches_nothing_is_reported_while_typing() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        row(driver, "columns.name").focus_value()
+        await driver.settle()
+        assert driver.app.focused is row(driver, "columns.name").query_one(".-value")
+        await driver.press("end")
+        await driver.type("s")
+        assert note_of(driver, "columns.name") == "✗ matches nothing"
+        await driver.type("[")
+        assert note_of(driver, "columns.name").startswith("✗ is no JSONPath")
+        assert [error.path for error in driver.editor.problems()] == ["config.fieldMappings.columns.name"]
+        await driver.press("backspace", "backspace")
+        assert note_of(driver, "columns.name") == "✓ name"
+        assert not driver.editor.dirty
 
 
-async def test_what_nobody_knows_of_the_config_stays_as_it_is() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        row(hand, "columns.name").put("$.id")
-        await hand.settle()
-        wanted = copy.deepcopy(WIDGET["config"])
-        wanted["fieldMappings"]["columns.name"] = "$.id"
-        assert hand.editor.value()["config"] == wanted
-        assert hand.editor.changes() == {"config": {"fieldMappings": wanted["fieldMappings"]}}
+async def test_unknown_config_keys_are_preserved() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        row(driver, "columns.name").set_text("$.id")
+        await driver.settle()
+        expected = copy.deepcopy(WIDGET["config"])
+        expected["fieldMappings"]["columns.name"] = "$.id"
+        assert driver.editor.value()["config"] == expected
+        assert driver.editor.changes() == {"config": {"fieldMappings": expected["fieldMappings"]}}
 
 
 async def test_a_slot_is_added_from_the_suggestions_and_its_path_chosen_from_the_sample() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        hand.editor.query("AddLine").first().focus()
-        await hand.press("enter")
-        assert isinstance(hand.app.screen, ChooserScreen)
-        assert "columns.…" in hand.screen
-        await hand.type("columns.id")
-        await hand.press("up", "enter")
-        await hand.until(lambda: any(one.pair.name == "columns.id" for one in hand.editor.query(PairRow)))
-        await hand.press("f6")
-        assert isinstance(hand.app.screen, ChooserScreen)
-        assert "con_1" in hand.screen
-        await hand.type("$.id")
-        await hand.press("enter")
-        await hand.until(lambda: row(hand, "columns.id").pair.text)
-        assert hand.editor.value()["config"]["fieldMappings"]["columns.id"] == "$.id"
-        assert said(hand, "columns.id") == "✓ con_1"
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        driver.editor.query("AddLine").first().focus()
+        await driver.press("enter")
+        assert isinstance(driver.app.screen, ChooserScreen)
+        assert "columns.…" in driver.screen
+        await driver.type("columns.id")
+        await driver.press("up", "enter")
+        await driver.until(lambda: any(row.pair.name == "columns.id" for row in driver.editor.query(KeyValueRow)))
+        await driver.press("f6")
+        assert isinstance(driver.app.screen, ChooserScreen)
+        assert "con_1" in driver.screen
+        await driver.type("$.id")
+        await driver.press("enter")
+        await driver.until(lambda: row(driver, "columns.id").pair.text)
+        assert driver.editor.value()["config"]["fieldMappings"]["columns.id"] == "$.id"
+        assert note_of(driver, "columns.id") == "✓ con_1"
 
 
-async def test_lines_are_moved_and_taken_away() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        row(hand, "columns.name").focus_value()
-        await hand.settle()
-        await hand.press("alt+up")
-        assert list(hand.editor.value()["config"]["fieldMappings"]) == ["columns.name", "rows"]
-        await hand.press("f9")
-        assert hand.editor.value()["config"]["fieldMappings"] == {"rows": "$.results"}
+async def test_rows_are_moved_and_removed() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        row(driver, "columns.name").focus_value()
+        await driver.settle()
+        await driver.press("alt+up")
+        assert list(driver.editor.value()["config"]["fieldMappings"]) == ["columns.name", "rows"]
+        await driver.press("f9")
+        assert driver.editor.value()["config"]["fieldMappings"] == {"rows": "$.results"}
 
 
-async def test_a_pasted_result_takes_the_place_of_the_example() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        await hand.press("f7")
-        assert isinstance(hand.app.screen, SampleScreen)
-        area = hand.app.screen.query_one(TextEditor)
+async def test_a_pasted_result_replaces_the_example() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        await driver.press("f7")
+        assert isinstance(driver.app.screen, SampleScreen)
+        area = driver.app.screen.query_one(TextEditor)
         area.load_text('{"results": [')
-        await hand.press("ctrl+s")
-        assert "is not JSON" in hand.screen
+        await driver.press("ctrl+s")
+        assert "is not JSON" in driver.screen
         area.load_text('{"results": [{"name": "Ada"}, {}, {"name": "Bob"}]}')
-        await hand.press("ctrl+s")
-        await hand.until(lambda: not isinstance(hand.app.screen, SampleScreen))
-        await hand.settle()
-        assert said(hand, "columns.name") == "✓ Ada  (2 of 3 items)"
-        assert not hand.editor.dirty
+        await driver.press("ctrl+s")
+        await driver.until(lambda: not isinstance(driver.app.screen, SampleScreen))
+        await driver.settle()
+        assert note_of(driver, "columns.name") == "✓ Ada  (2 of 3 items)"
+        assert not driver.editor.dirty
 
 
-async def test_the_tool_is_chosen_by_name_and_the_sample_follows() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        hand.editor.focus_first()
-        await hand.type("show")
-        await hand.press("enter")
-        await hand.settle()
-        assert hand.editor.changes() == {"toolId": "t_get"}
-        assert said(hand, "rows") == "✗ matches nothing"
+async def test_choosing_a_tool_by_name_changes_the_sample() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        driver.editor.focus_first()
+        await driver.type("show")
+        await driver.press("enter")
+        await driver.settle()
+        assert driver.editor.changes() == {"toolId": "t_get"}
+        assert note_of(driver, "rows") == "✗ matches nothing"
 
 
-async def test_a_new_tool_can_be_asked_for_and_is_taken_once_it_is_there() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        hand.editor.focus_first()
-        await hand.type("new")
-        await hand.press("enter")
-        assert [(one.kind, one.path) for one in hand.app.wanted] == [("tool", "toolId")]
-        hand.editor.refer("toolId", "t_lone")
-        await hand.settle()
-        assert hand.editor.value()["toolId"] == "t_lone"
+async def test_a_new_tool_is_requested_and_selected_once_it_exists() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        driver.editor.focus_first()
+        await driver.type("new")
+        await driver.press("enter")
+        assert [(row.kind, row.path) for row in driver.app.expected] == [("tool", "toolId")]
+        driver.editor.set_reference("toolId", "t_lone")
+        await driver.settle()
+        assert driver.editor.value()["toolId"] == "t_lone"
 
 
-async def test_styles_keep_their_types_and_take_any_name() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        assert hand.editor.value()["config"]["style"] == {"density": "compact", "stripes": True}
-        row(hand, "stripes").query_one(".-value", LineEditor).value = "3"
-        row(hand, "density").query_one(".-value", LineEditor).value = "very"
-        await hand.settle()
-        assert hand.editor.value()["config"]["style"] == {"density": "very", "stripes": 3}
+async def test_styles_keep_their_types_and_accept_any_value() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        assert driver.editor.value()["config"]["style"] == {"density": "compact", "stripes": True}
+        row(driver, "stripes").query_one(".-value", LineEditor).value = "3"
+        row(driver, "density").query_one(".-value", LineEditor).value = "very"
+        await driver.settle()
+        assert driver.editor.value()["config"]["style"] == {"density": "very", "stripes": 3}
 
 
-async def test_a_slot_that_is_there_twice_is_a_problem() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        row(hand, "columns.name").query_one(".-name", LineEditor).value = "rows"
-        await hand.settle()
+async def test_a_duplicate_slot_is_an_error() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        row(driver, "columns.name").query_one(".-name", LineEditor).value = "rows"
+        await driver.settle()
         assert ("config.fieldMappings.rows", "is there twice") in {
-            (error.path, error.message) for error in hand.editor.problems()
+            (error.path, error.message) for error in driver.editor.problems()
         }
 
 
-async def test_a_line_is_taken_away_with_the_mouse() -> None:
-    async with staged("widget", "config", WIDGET, world()) as hand:
-        await hand.pilot.click(row(hand, "columns.name").query_one("_Cross"))
-        await hand.settle()
-        assert hand.editor.value()["config"]["fieldMappings"] == {"rows": "$.results"}
+async def test_a_row_is_removed_with_the_mouse() -> None:
+    async with staged("widget", "config", WIDGET, app_snapshot()) as driver:
+        await driver.pilot.click(row(driver, "columns.name").query_one("_RemoveButton"))
+        await driver.settle()
+        assert driver.editor.value()["config"]["fieldMappings"] == {"rows": "$.results"}
