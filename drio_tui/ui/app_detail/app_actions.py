@@ -26,7 +26,7 @@ from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.workspace.model.snapshot import Resource
 from drio_tui.workspace.saving.batch import can_be_switched, enable_all
 from drio_tui.workspace.saving.duplicate import CopyResult, copy_body, duplicate, why_not_copied
-from drio_tui.workspace.saving.save_result import Outcome, Refused, problem
+from drio_tui.workspace.saving.save_result import Outcome, Refused, Saved, problem
 from drio_tui.workspace.saving.undo import Step, undo_last
 
 if TYPE_CHECKING:
@@ -215,14 +215,19 @@ class AppActions:
             )
 
     def open_edit(self, target: Target) -> None:
-        """Open the edit screen. After a save the app is read again, and the cursor moves to a new resource."""
-        self._screen.app.push_screen(EditScreen(target, self._screen.snapshot), lambda id: self._edited(target, id))
+        """Open the edit screen. After a save its result is shown, and the cursor moves to a new resource."""
+        screen = EditScreen(target, self._screen.snapshot)
+        self._screen.app.push_screen(screen, lambda id: self._edited(target, id, screen.outcome))
 
-    def _edited(self, target: Target, id: str | None) -> None:
-        if id:
-            if not target.id:
-                self._screen.reveal_when_loaded = (target.kind, id)
-            self._screen.action_refresh()
+    def _edited(self, target: Target, id: str | None, outcome: Saved | None) -> None:
+        if not id:
+            return
+        if target.id and outcome is not None:
+            self._screen.show_saved(KINDS[target.kind], outcome)
+            return
+        if not target.id:
+            self._screen.reveal_when_loaded = (target.kind, id)
+        self._screen.action_refresh()
 
     def action_add_resource(self) -> None:
         choices = kinds_to_add(self._screen.chosen)
@@ -341,15 +346,23 @@ class AppActions:
             elif action == "switch_resources":  # one task per resource
                 for resource, result in zip(resources, results, strict=False):
                     self._disable_if_forbidden(action, resource, [result.outcome] if result else [])
-            self._batch_ended(changed)
+            outcomes = [result.outcome for result in results if result]
+            if action == "switch_resources" and len(outcomes) == 1 and isinstance(outcomes[0], Saved):
+                self._unmark_all()
+                self._screen.show_saved(KINDS[resources[0].kind], outcomes[0])
+            else:
+                self._batch_ended(changed)
 
         self._screen.app.push_screen(screen, dialog_closed)
 
     def _batch_ended(self, changed: bool | None) -> None:
         if changed:
-            self.marked.clear()
-            self._screen.show_marked()
+            self._unmark_all()
             self._screen.action_refresh()
+
+    def _unmark_all(self) -> None:
+        self.marked.clear()
+        self._screen.show_marked()
 
     # -- undoing ----------------------------------------------------------------------------------
 

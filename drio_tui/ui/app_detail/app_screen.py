@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from drio_tui.api import json_codec
 from drio_tui.api.errors import DrioError
+from drio_tui.api.resource_type import why_degraded
 from drio_tui.text import count_of
 from drio_tui.ui.app_detail import app_actions
 from drio_tui.ui.app_detail.config_tree import ConfigTree
@@ -33,13 +34,15 @@ from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.filter_input import FilterInput
 from drio_tui.workspace.model.loader import load_app
 from drio_tui.workspace.model.schema_history import SchemaHistory, schemas_in
-from drio_tui.workspace.model.snapshot import Failed, Snapshot, Update
+from drio_tui.workspace.model.snapshot import Failed, Resource, Snapshot, Update
 from drio_tui.workspace.model.snapshot import Key as ResourceKey
 from drio_tui.workspace.model.tree_model import TreeModel, TreeNode
 from drio_tui.workspace.run.bound_tool import tool_of
 
 if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
+    from drio_tui.kinds import Kind
+    from drio_tui.workspace.saving.save_result import Saved
 
 _REDRAW_SECONDS = 0.05
 """Seconds between two redraws of the tree while parts arrive."""
@@ -181,6 +184,16 @@ class AppScreen(app_actions.AppActions, DrioScreen[None]):
             return load_number
 
         self.run_request(read, self.Loaded, group="app")
+
+    def show_saved(self, kind: Kind[Any], saved: Saved) -> None:
+        """Show a saved resource as drio returned it, and read the app again if the change may show elsewhere."""
+        known = self.snapshot.resource(kind.name, saved.id)
+        raw = dict(saved.raw)
+        resource = Resource(kind.name, saved.id, raw, why_degraded(kind, raw), under=known.under if known else "")
+        if not self.loading_app and self.snapshot.replace(resource, {str(change.path[0]) for change in saved.diff}):
+            self.outline = TreeModel(self.snapshot)
+        else:
+            self.action_refresh()
 
     def on_app_screen_part_arrived(self, message: PartArrived) -> None:
         if message.load_number != self._load_number:

@@ -58,4 +58,4 @@ async def rebind(drio: DrioContext, client: DrioClient, app: str, tool: Resource
     )
     about = [title, Content(), *difference(binding, operation, schemas), Content(), no_way_back]
     screen = ReviewScreen(edit.name, TOOL, preview.diff, preview.merge.theirs, about=about)
-    return await saver.save(edit) if await drio.push_screen_wait(screen) else None
+    return await saver.save(edit, preview=preview) if await drio.push_screen_wait(screen) else None

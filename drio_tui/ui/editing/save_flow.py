@@ -81,6 +81,8 @@ class SaveScreen(DrioScreen[str | None]):
         self.editors: list[Editor] = []
         self.deleted = False
         self.saved: dict[str, Any] | None = None
+        self.outcome: Saved | None = None
+        """The outcome of the save that closed this screen; None if it was created, or read back."""
         self._create_id = journal.new_id()
         self._kept_edit = unsaved_edits.KeptEdit(target.kept_edit_id)
         self._keep_after_leaving = False
@@ -321,7 +323,7 @@ class SaveScreen(DrioScreen[str | None]):
                 )
                 if not await self._ask_user(screen):
                     return None
-            outcome = await saver.save(edit)
+            outcome = await saver.save(edit, preview=preview)
             if not isinstance(outcome, Conflicted):
                 return outcome
 
@@ -336,6 +338,7 @@ class SaveScreen(DrioScreen[str | None]):
             case None:
                 self._show_banner("")
             case Saved() as saved:
+                self.outcome = None if self.is_new else saved
                 self._saved(saved.raw, ", ".join(change.dotted for change in saved.diff), saved.request_id)
             case Unknown(raw=raw) as unknown if succeeded(unknown) and raw is not None:
                 self._saved(raw, "the response was lost, but it was saved", None)

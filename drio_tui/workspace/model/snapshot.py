@@ -7,11 +7,13 @@ A snapshot applies updates in any order. Resources that do not match the documen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from drio_tui.api.errors import DrioError
+from drio_tui.kinds import KINDS
 
 Key = tuple[str, ...]
 """Identifies a resource or a tree node across refreshes: `("tool", "tool_123")`."""
@@ -103,6 +105,10 @@ class SnapshotPart:
         return self.failures.get("")
 
 
+_INDEPENDENT_KINDS = frozenset({"app", "tool", "widget"})
+"""Kinds of which drio derives nothing in other resources, but for their references."""
+
+
 class Snapshot:
     """One app, filled by `apply`. Resources are in the order of the API, tools sorted by `order`."""
 
@@ -143,6 +149,24 @@ class Snapshot:
         """Add a resource that was just created, before it is read; `added` is true until the next `begin`."""
         self.parts[resource.kind].resources[resource.id] = resource
         self.added = True
+
+    def replace(self, resource: Resource, changed: Collection[str]) -> bool:
+        """Replace a resource with the response to its change; return False if the app has to be read again instead.
+
+        `changed` are the names of the properties that were written. The app has to be read again if the change may show
+        in other resources (another kind than those below, or a reference), or if the response is not a whole resource.
+        """
+        known = self.resource(resource.kind, resource.id)
+        if known is None or resource.kind not in _INDEPENDENT_KINDS or resource.reason or not self.complete:
+            return False
+        references = {re.split(r"[.\[]", reference.path)[0] for reference in KINDS[resource.kind].references}
+        if references & {*changed} or not isinstance(known.raw, dict) or known.raw.keys() - resource.raw.keys():
+            return False
+        part = self.parts[resource.kind]
+        part.resources[resource.id] = resource
+        if resource.kind == "tool":
+            part.resources = dict(sorted(part.resources.items(), key=_by_order))
+        return True
 
     @property
     def complete(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from drio_tui.api.errors import ServerError
-from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Snapshot, resources_of
+from drio_tui.workspace.model.snapshot import Failed, PartLoaded, Resource, Snapshot, resources_of
 from drio_tui.workspace.model.tree_model import TreeModel
 from tests.workspace.small_app import (
     APP,
@@ -81,3 +81,29 @@ def test_resource_without_id_cannot_be_referred_to() -> None:
 def test_name_falls_back_to_key_and_id() -> None:
     resources = resources_of("tool", [{"id": "t1", "name": "  ", "key": "k"}, {"id": "t2", "name": 3}], lambda raw: "")
     assert [resource.name for resource in resources] == ["k", "t2"]
+
+
+def test_changed_resource_replaces_the_known_one_unless_others_may_have_changed() -> None:
+    snapshot = snapshot_of(small_config())
+    known = snapshot.resource("tool", "tool_1")
+    assert known is not None
+    renamed = Resource("tool", "tool_1", {**known.raw, "name": "Renamed"})
+    assert snapshot.replace(renamed, {"name"})
+    assert snapshot.name_of("tool_1") == "Renamed"
+    for resource, changed in (
+        (renamed, {"nextToolIds"}),  # a reference
+        (renamed, {"binding"}),
+        (Resource("tool", "tool_1", {"id": "tool_1", "name": "Part"}), {"name"}),  # not the whole resource
+        (Resource("tool", "tool_1", known.raw, "degraded"), {"name"}),
+        (Resource("tool", "tool_new", known.raw), {"name"}),
+        (Resource("integration", "integration_1", INTEGRATION), {"name"}),
+    ):
+        assert not snapshot.replace(resource, changed), (resource, changed)
+    assert snapshot.name_of("tool_1") == "Renamed"
+
+
+def test_replaced_tools_are_in_order() -> None:
+    snapshot = snapshot_of(small_config())
+    first, *_, last = snapshot.resources("tool")
+    assert snapshot.replace(Resource("tool", first.id, {**first.raw, "order": 99}), {"order"})
+    assert [*snapshot.resources("tool")][-1].id == first.id != last.id
