@@ -37,7 +37,7 @@ from drio_tui.ui.playground.run_blocks import (
     summary,
     timing_blocks,
 )
-from drio_tui.ui.playground.run_history import Notice, RunActions
+from drio_tui.ui.playground.run_history import PlaygroundNotice, RunActions
 from drio_tui.ui.playground.widget_preview import WidgetPreview
 from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.json_view import JsonView
@@ -195,7 +195,9 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
                     raise part.error
             return self.Ready(snapshot)
 
-        self.run_request(read, lambda ready: ready, group="read", failed=lambda error: Notice(str(error), warning=True))
+        self.run_request(
+            read, lambda ready: ready, group="read", failed=lambda error: PlaygroundNotice(str(error), warning=True)
+        )
 
     def action_refresh(self) -> None:
         self._load()
@@ -486,7 +488,7 @@ class PlaygroundScreen(RunActions, DrioScreen[None]):
             try:
                 await asyncio.to_thread(run_store.add, run)
             except NotKept as error:
-                self.post_message(Notice(f"The run is not kept. {error}", warning=True))
+                self.post_message(PlaygroundNotice(f"The run is not kept. {error}", warning=True))
 
         self.app.run_worker(keep(), group="keep-run")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from drio_tui.ui.playground.playground_screen import PlaygroundScreen
 
 
-class Notice(Message):
+class PlaygroundNotice(Message):
     """A message for the user from a background task."""
 
     def __init__(self, text: str, *, warning: bool = False) -> None:
@@ -93,9 +93,9 @@ class RunActions:
             try:
                 await asyncio.to_thread(run_store.save_sample, bound.id, run.value)
             except NotKept as error:
-                screen.post_message(Notice(str(error), warning=True))
+                screen.post_message(PlaygroundNotice(str(error), warning=True))
             else:
-                screen.post_message(Notice("Kept: the widget's editor tries its mappings on this result."))
+                screen.post_message(PlaygroundNotice("Kept: the widget's editor tries its mappings on this result."))
 
         screen.run_worker(keep(), group="sample", exclusive=True)
 
@@ -121,7 +121,7 @@ class RunActions:
         if run is None or bound is None:
             return
 
-        async def show(client: DrioClient) -> Notice:
+        async def show(client: DrioClient) -> PlaygroundNotice:
             document = await running.preview_html(screen.drio, client, bound, run, screen._app_raw)
             path = await asyncio.to_thread(pages.write_page, document)
             screen._pages_written.append(path)
@@ -135,16 +135,16 @@ class RunActions:
             except BrowserRefused as error:
                 problem = str(error)
             if problem is not None:
-                return Notice(f"{problem}. The page is at {path} while this screen is open.", warning=True)
-            return Notice("Opened in the browser.")
+                return PlaygroundNotice(f"{problem}. The page is at {path} while this screen is open.", warning=True)
+            return PlaygroundNotice("Opened in the browser.")
 
         def failed(error: DrioError) -> Message:
-            return Notice(str(error), warning=True)
+            return PlaygroundNotice(str(error), warning=True)
 
         screen._show_status(Content.styled("◌ opening the page… Esc stops it", "$text-warning"))
         screen.run_request(show, lambda notice: notice, group="browser", failed=failed, once=True)
 
-    def on_notice(self, message: Notice) -> None:
+    def on_playground_notice(self, message: PlaygroundNotice) -> None:
         screen = self._screen
         if screen.snapshot is None and message.warning:
             screen._show_status(Content.assemble(("✗ ", "$text-error"), safe(message.text, "$text-error")))

@@ -106,7 +106,7 @@ async def test_a_typed_secret_is_never_written_to_disk(monkeypatch: pytest.Monke
         (editor,) = screen.editors
         editor.put("note", "half a note")
         editor.model.nearest("opening")[0].set_text(secret)
-        editor.changed()
+        editor.mark_changed()
         await until(pilot, lambda: kept_notes() == ["half a note"])
         screen.show_json()
         await until(pilot, lambda: isinstance(screen.focused, TextEditor))

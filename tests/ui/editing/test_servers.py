@@ -13,6 +13,7 @@ from drio_tui.ui.app_detail.app_screen import AppScreen
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.editing.edit_screen import EditScreen
 from drio_tui.ui.editing.review_dialog import ReviewScreen
+from drio_tui.workspace.model import server_openapi
 from tests.ui.driving import click_button, open_first_app, running, text_of, until
 from tests.ui.editing.test_saving import edit_of
 from tests.ui.table_server import TableServer, drio_of, serving
@@ -83,6 +84,7 @@ async def leave(pilot: Any) -> None:
 async def test_the_openapi_document_is_revalidated_by_etag_and_a_slow_one_is_not_awaited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(server_openapi, "FRESH_SECONDS", 0.0)
     answers = drio_of()
     answers["GET /openapi.json"] = (200, newer_openapi(), [("ETag", '"one"')])
     answers[f"GET {ITEM}"] = {"integration": INTEGRATION}

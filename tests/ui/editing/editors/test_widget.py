@@ -18,7 +18,7 @@ def row(driver: EditorDriver, name: str) -> KeyValueRow:
 
 
 def note_of(driver: EditorDriver, name: str) -> str:
-    return row(driver, name).query_one("Notes").note_of.plain
+    return row(driver, name).query_one("Notes").shown.plain
 
 
 async def test_mappings_are_evaluated_on_an_example_of_the_tools_result() -> None:
@@ -115,7 +115,7 @@ async def test_a_new_tool_is_requested_and_selected_once_it_exists() -> None:
         driver.editor.focus_first()
         await driver.type("new")
         await driver.press("enter")
-        assert [(row.kind, row.path) for row in driver.app.expected] == [("tool", "toolId")]
+        assert [(row.kind, row.path) for row in driver.app.new_requests] == [("tool", "toolId")]
         driver.editor.set_reference("toolId", "t_lone")
         await driver.settle()
         assert driver.editor.value()["toolId"] == "t_lone"
