@@ -2,7 +2,7 @@
 
 A screen or widget declares its keys with `section(...)` at import and uses the result as its `BINDINGS`.
 The footer, the help screen, the command palette, the user's `[keys]` table in config.toml and the key
-table of the README all read from here.
+table of the documentation all read from here.
 """
 
 from __future__ import annotations
@@ -231,10 +231,10 @@ def display(keys: str) -> str:
 
 
 def markdown_table() -> str:
-    """Return the key table of the README."""
+    """Return the tables of docs/keys.md."""
     lines = []
     for part in sections():
-        lines += [f"### {part.title}", "", "| Key | What it does | Id |", "|---|---|---|"]
+        lines += [f"## {part.title}", "", "| Key | What it does | Id |", "|---|---|---|"]
         for key in part.keys:
             keys = display(key.keys).replace("|", "\\|")
             note = " (not under `--read-only`)" if key.dangerous else ""
