@@ -1,6 +1,6 @@
-"""Takes the README's screenshots: the real program on a new sandbox, each screen as SVG in docs/.
+"""Takes the screenshots of the documentation: the real program on a new sandbox, each screen as SVG, dark and light.
 
-    python scripts/screenshots.py [--size 110x32] [--theme drio-light] [--out DIR] [--png]
+    python scripts/screenshots.py [--size 110x32] [--theme THEME] [--out DIR] [--png]
 
 `--png` also writes PNG files, with `rsvg-convert` (Debian: librsvg2-bin).
 """
@@ -25,6 +25,7 @@ from drio_tui.storage import paths
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60
+LIGHT = "drio-light"
 
 
 def _operation(id: str, summary: str, *parameters: str, tag: str = "pets") -> dict[str, Any]:
@@ -122,7 +123,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         save("create")
         await pilot.press("ctrl+s")
         await pilot.pause()
-        save("looks")
+        save("branding")
         await pilot.press("escape", "2")
         await until(pilot, lambda: app.current_mode == "apps" and app.screen.is_mounted)
         screen = app.screen
@@ -165,7 +166,7 @@ async def draw(out: Path, size: tuple[int, int], theme: str | None, document: Pa
         await pilot.press(*"north")
         await pilot.press("ctrl+r")
         await until(pilot, lambda: not screen.busy and screen.run_shown is not None)
-        save("try")
+        save("playground")
         await back_to(app_screen)
 
         await pilot.press("i")
@@ -205,26 +206,28 @@ def main() -> None:
     """Parse the arguments and take the screenshots, with temporary directories instead of the user's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="110x32", help="columns x rows")
-    parser.add_argument("--theme")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    parser.add_argument("--theme", help="only this theme, instead of a dark and a light one")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
     parser.add_argument("--png", action="store_true")
     options = parser.parse_args()
     columns, _, rows = options.size.partition("x")
-    options.out.mkdir(parents=True, exist_ok=True)
+    folders = {options.theme: options.out} if options.theme else {None: options.out, LIGHT: options.out / "light"}
     with tempfile.TemporaryDirectory() as home:
-        for name in ("CONFIG", "DATA", "STATE", "CACHE"):
-            os.environ[f"DRIO_{name}_DIR"] = f"{home}/{name.lower()}"
-        os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
         document = Path(home) / "petstore.json"
         document.write_text(json.dumps(PETSTORE))
-        try:
-            files = asyncio.run(draw(options.out, (int(columns), int(rows)), options.theme, document))
-        finally:
-            stop_sandbox(paths.sandbox_dir())
-    for path in files:
-        print(path)
-        if options.png:
-            subprocess.run(["rsvg-convert", "-o", str(path.with_suffix(".png")), str(path)], check=True)
+        os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+        for theme, folder in folders.items():
+            for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+                os.environ[f"DRIO_{name}_DIR"] = f"{home}/{theme}/{name.lower()}"
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                files = asyncio.run(draw(folder, (int(columns), int(rows)), theme, document))
+            finally:
+                stop_sandbox(paths.sandbox_dir())
+            for path in files:
+                print(path)
+                if options.png:
+                    subprocess.run(["rsvg-convert", "-o", str(path.with_suffix(".png")), str(path)], check=True)
 
 
 if __name__ == "__main__":
