@@ -1,6 +1,6 @@
-"""Making an app step by step: the answers so far, what they come to, and carrying that out without doing it twice.
+"""Creating an app step by step: the answers, the requests they lead to, and sending each of them only once.
 
-Nothing here knows a terminal. A `Draft` holds everything a person answered and how far its creation got;
-`draft_store` keeps it in a file; `template_parts` says what the app will have; `plan` derives the requests; `Executor`
-sends them one after the other and can go on after any kind of end.
+No module here depends on the terminal. A `Draft` holds the user's answers and the progress of the creation;
+`draft_store` keeps it in a file; `template_parts` lists what the app will contain; `plan` derives the requests;
+`Executor` sends them one after the other and can resume after any interruption.
 """

@@ -1,7 +1,7 @@
-"""The answers of one guided creation, and how far it got: plain data that goes to a file and comes back whole.
+"""The answers given in the wizard for one app, and how far its creation got, as plain data that a file can hold.
 
-Resources of the app go by refs until they have ids: `draft:tool:search-contacts` for what the template brings,
-`draft:tool:+1` for what was added. A ref stands wherever an id would (a binding, a chain, a parent).
+Resources of the app have refs until they have ids: `draft:tool:search-contacts` for a resource of the template,
+`draft:tool:+1` for an added one. A ref is used wherever an id would be (a binding, a chain, a parent).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from drio_tui.workspace.saving.unsaved_edits import SECRETIVE
 
 VERSION = 1
 BASICS = ("name", "slug", "companyUrl", "description", "serverInstructions")
-"""The texts that a person types about the app itself."""
+"""The properties of the app that the user types on the basics page."""
 
 Object = dict[str, Any]
 Progress = Literal["todo", "sent", "done", "failed", "skipped"]
@@ -31,57 +31,58 @@ _PROGRESS = frozenset({"todo", "sent", "done", "failed", "skipped"})
 
 
 @dataclass(slots=True)
-class FilledConnection:
-    """An object that was filled in. `shown` is `whole` without what its form knows to be write-only.
+class FormValue:
+    """The object that a form was filled in with.
 
-    Only `shown` is kept, without what has a secret's name; `lost` are dotted paths of what is to be typed again.
-    `turn` grows with every edit.
+    `shown` is `full` without the write-only properties of the form's schema. Only `shown` is stored, without properties
+    whose names are those of secrets; `lost` holds the dotted paths of what has to be typed again. `turn` counts the
+    edits.
     """
 
-    whole: Object = field(repr=False)
+    full: Object = field(repr=False)
     shown: Object = field(default_factory=dict, repr=False)
     lost: tuple[str, ...] = ()
     turn: int = 0
 
-    def mark(self, kind: str) -> str:
-        """A text that is another one after every edit, without secrets."""
-        return json_codec.dumps([self.turn, self.kept(kind)[0]])
+    def fingerprint(self, kind: str) -> str:
+        """Return a text without secrets that differs after every edit."""
+        return json_codec.dumps([self.turn, self.storable(kind)[0]])
 
-    def edit(self, whole: Object, shown: Object) -> None:
-        """Hold what was filled in anew; what was lost is there again, or is not wanted."""
-        self.whole, self.shown, self.lost = whole, shown, ()
+    def edit(self, full: Object, shown: Object) -> None:
+        """Replace the value. Nothing is lost any more: the user has typed it again or left it out."""
+        self.full, self.shown, self.lost = full, shown, ()
         self.turn += 1
 
-    def kept(self, kind: str) -> tuple[Object, tuple[str, ...]]:
-        """What may be written down, and the paths of what may not."""
-        found, stripped = strip(self.shown) if kind in SECRETIVE else (self.shown, ())
-        gone = [*self.lost, *(dotted(path) for path in stripped), *_missing(self.whole, found, "")]
-        lost = tuple(dict.fromkeys(gone))
-        return without(found, lost), lost
+    def storable(self, kind: str) -> tuple[Object, tuple[str, ...]]:
+        """Return what may be stored in a file, and the dotted paths of what may not."""
+        stored, stripped = strip(self.shown) if kind in SECRETIVE else (self.shown, ())
+        missing = [*self.lost, *(dotted(path) for path in stripped), *_missing(self.full, stored, "")]
+        lost = tuple(dict.fromkeys(missing))
+        return without(stored, lost), lost
 
 
 @dataclass(slots=True)
 class AddedResource:
-    """Something that the template does not bring. Its body is that of the POST, with refs in the place of ids."""
+    """A resource that the template does not contain. Its body is that of the POST, with refs instead of ids."""
 
     ref: str
     kind: str
-    filled: FilledConnection
+    filled: FormValue
 
     @property
     def body(self) -> Object:
         """The body of the POST; it may hold secrets."""
-        return self.filled.whole
+        return self.filled.full
 
     @property
     def name(self) -> str:
-        """What it is called. Not yet safe to show."""
+        """Its name, not yet sanitized."""
         return KINDS[self.kind].label(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateResource:
-    """A resource that the app got from its template, as it was found after the app was created."""
+    """A resource that the app got from its template, as read after the app was created."""
 
     ref: str
     kind: str
@@ -95,10 +96,10 @@ class TemplateResource:
 class StepState:
     """How far one request got.
 
-    `known` are the ids that were there before it was sent, `made` is the id it made, `mark` what was sent (a
-    digest), `said` by what name it went. `why` says why it failed or was skipped (not yet safe to show), `fields`
-    which members were refused, by path. `maybe`: it may have been carried out though no answer came. `own`: the
-    person skipped it. `at` is when it was sent, in seconds since the epoch.
+    `known` are the ids of the resources before it was sent, `made` is the id of the created resource, `mark` a digest
+    of what was sent, `said` the slug, key and name sent. `why` is the reason why it failed or was skipped (not yet
+    sanitized), `fields` the error messages by property path. `maybe`: the outcome is unknown, it may have been carried
+    out. `own`: the user skipped it. `at` is when it was sent, in seconds since the epoch.
     """
 
     state: Progress = "todo"
@@ -115,13 +116,14 @@ class StepState:
 
 @dataclass(slots=True)
 class Draft:
-    """Everything about an app that is being made.
+    """The state of an app that is being created.
 
-    `server` (a `server_id`) is where. `basics` are texts as typed; `own_slug` says that the slug no longer follows
-    the name. `branding` is the whole branding as edited, None while it is the template's. By ref: `auth` the configs
-    filled in, `names` new names, `dropped` what is not to be kept. `brought` and `app` are there once the app is;
-    `sent` is the body it was created with. `page` is where the person was, `group` what the changes are undone by
-    together, `ended` says that the app is made and the draft is no longer offered.
+    `server` (a `server_id`) is the drio it is created on. `basics` are the texts as typed; `own_slug`: the user edited
+    the slug, so it no longer follows the name. `branding` is the complete branding as edited, None while it is the
+    template's. By ref: `auth` the filled-in configs, `names` the new names, `dropped` the resources left out. `app`
+    (its id) and `brought` (the template's resources in it) are set once the app exists; `sent` is the body it was
+    created with. `page` is the page last shown, `group` the undo group of the changes. `ended`: the app is complete
+    and the draft is no longer offered.
     """
 
     profile: str
@@ -133,7 +135,7 @@ class Draft:
     basics: dict[str, str] = field(default_factory=dict)
     own_slug: bool = False
     branding: Object | None = None
-    auth: dict[str, FilledConnection] = field(default_factory=dict)
+    auth: dict[str, FormValue] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     added: list[AddedResource] = field(default_factory=list)
@@ -145,138 +147,150 @@ class Draft:
     group: str = field(default_factory=lambda: secrets.token_hex(8))
     ended: bool = False
 
-    # -- what it says -----------------------------------------------------------------------------
+    # -- queries ----------------------------------------------------------------------------------
 
     @property
     def template_id(self) -> str:
         """The template's id; empty while none is chosen."""
-        found = (self.template or {}).get("id")
-        return found if isinstance(found, str) else ""
+        id = (self.template or {}).get("id")
+        return id if isinstance(id, str) else ""
 
     @property
     def name(self) -> str:
-        """What the app is to be called, or what stands for it. Not yet safe to show."""
+        """The app's name, by default the template's. Not yet sanitized."""
         return self.basics.get("name", "").strip() or self.template_name or "New app"
 
     @property
     def suggested_name(self) -> str:
-        """The name that the wizard fills in: the template's, as one short line that can be edited."""
+        """The name that the wizard suggests: the template's, cut to one line of at most `NAME_MAX` characters."""
         return visible(self.template_name[:NAME_MAX])[:NAME_MAX]
 
     @property
     def template_name(self) -> str:
-        """What the template is called. Not yet safe to show."""
-        found = (self.template or {}).get("name")
-        return found if isinstance(found, str) else ""
+        """The template's name, not yet sanitized."""
+        name = (self.template or {}).get("name")
+        return name if isinstance(name, str) else ""
 
     @property
     def started(self) -> bool:
-        """Whether there is anything worth keeping."""
+        """Whether the draft holds anything worth storing."""
         return bool(self.template or self.app or self.added or any(self.basics.values()))
 
     @property
     def lost(self) -> dict[str, tuple[str, ...]]:
-        """By ref, the secrets that were typed once and have to be typed again."""
-        found = {ref: filled.lost for ref, filled in self.auth.items() if filled.lost}
-        found |= {one.ref: one.filled.lost for one in self.added if one.filled.lost}
-        return {ref: paths for ref, paths in found.items() if not self.is_done(f"create:{ref}", f"change:{ref}")}
+        """By ref, the paths of the secrets that were not stored and have to be typed again."""
+        lost = {ref: filled.lost for ref, filled in self.auth.items() if filled.lost}
+        lost |= {resource.ref: resource.filled.lost for resource in self.added if resource.filled.lost}
+        return {ref: paths for ref, paths in lost.items() if not self.is_done(f"create:{ref}", f"change:{ref}")}
 
     def step(self, id: str) -> StepState:
-        """How far a step got."""
+        """Return the state of a step, created when the step has none yet."""
         return self.steps.setdefault(id, StepState())
 
     def is_done(self, *ids: str) -> bool:
-        """Whether one of these steps is done."""
+        """Return whether one of these steps is done."""
         return any(id in self.steps and self.steps[id].state == "done" for id in ids)
 
-    # -- changing it ------------------------------------------------------------------------------
+    # -- changes ----------------------------------------------------------------------------------
 
     def choose(self, template: Object) -> None:
-        """Start from a template. What belongs to another one chosen before is dropped, also a name that was
-        only suggested; what was typed stays.
+        """Start from a template.
 
-        Raises `UsageError` once the app exists.
+        Answers about the resources of a template chosen before are discarded, and so is a name that was only suggested;
+        what the user typed stays. Raises `UsageError` once the app exists.
         """
         if self.app:
             raise UsageError("the app exists already, so its template cannot be changed")
         if template.get("id") != self.template_id:
-            mine = {one.ref for one in self.added}
-            self.names = {ref: name for ref, name in self.names.items() if ref in mine}
+            added_refs = {resource.ref for resource in self.added}
+            self.names = {ref: name for ref, name in self.names.items() if ref in added_refs}
             self.dropped, self.auth = [], {}
             if self.basics.get("name") == self.suggested_name:
                 del self.basics["name"]
         self.template = template
 
-    def add(self, kind: str, whole: Object, shown: Object | None = None) -> AddedResource:
-        """Take in something new; gives it with its ref."""
+    def add(self, kind: str, full: Object, shown: Object | None = None) -> AddedResource:
+        """Add a new resource and return it with its ref."""
         self.count += 1
-        made = AddedResource(
-            f"draft:{kind}:+{self.count}", kind, FilledConnection(whole, dict(whole) if shown is None else shown)
+        resource = AddedResource(
+            f"draft:{kind}:+{self.count}", kind, FormValue(full, dict(full) if shown is None else shown)
         )
-        self.added.append(made)
-        return made
+        self.added.append(resource)
+        return resource
 
     def remove(self, ref: str) -> None:
-        """Forget something that was added, with everything that cannot be without it; others let go of it."""
-        doomed = {ref}
-        while more := {one.ref for one in self.added if one.ref not in doomed and _needs(one, doomed)}:
-            doomed |= more
-        self.added = [one for one in self.added if one.ref not in doomed]
-        for one in self.added:
-            one.filled.whole = _let_go(one.filled.whole, doomed)
-            one.filled.shown = _let_go(one.filled.shown, doomed)
-        for gone in doomed:
-            self.names.pop(gone, None)
+        """Remove an added resource and those that cannot exist without it, and the references to them."""
+        removed = {ref}
+        while more := {
+            resource.ref for resource in self.added if resource.ref not in removed and _depends_on(resource, removed)
+        }:
+            removed |= more
+        self.added = [resource for resource in self.added if resource.ref not in removed]
+        for resource in self.added:
+            resource.filled.full = _without_references(resource.filled.full, removed)
+            resource.filled.shown = _without_references(resource.filled.shown, removed)
+        for removed_ref in removed:
+            self.names.pop(removed_ref, None)
 
-    def one_added(self, ref: str) -> AddedResource | None:
-        """What was added under a ref."""
-        return next((one for one in self.added if one.ref == ref), None)
+    def added_resource(self, ref: str) -> AddedResource | None:
+        """Return the added resource with this ref, or None."""
+        return next((resource for resource in self.added if resource.ref == ref), None)
 
 
 # -- to and from JSON -------------------------------------------------------------------------------
 
 
 def to_json(draft: Draft) -> Object:
-    """The draft as it is written down: without secrets."""
+    """Return the draft as stored in its file, without secrets."""
 
-    def filled(one: FilledConnection, kind: str) -> Object:
-        shown, lost = one.kept(kind)
-        return {"shown": shown, "lost": [*lost], "turn": one.turn}
+    def form_value(filled: FormValue, kind: str) -> Object:
+        shown, lost = filled.storable(kind)
+        return {"shown": shown, "lost": [*lost], "turn": filled.turn}
 
     return {
         "v": VERSION,
-        **{_written(name): getattr(draft, name) for name in _PLAIN},
-        "auth": {ref: filled(one, "auth") for ref, one in draft.auth.items()},
-        "added": [{"ref": one.ref, "kind": one.kind, **filled(one.filled, one.kind)} for one in draft.added],
-        "brought": None if draft.brought is None else [[getattr(b, n) for n in _BROUGHT] for b in draft.brought],
-        "steps": {id: {n: _plain(getattr(state, n)) for n in _STATE} for id, state in draft.steps.items()},
+        **{_file_key(name): getattr(draft, name) for name in _PLAIN},
+        "auth": {ref: form_value(filled, "auth") for ref, filled in draft.auth.items()},
+        "added": [
+            {"ref": resource.ref, "kind": resource.kind, **form_value(resource.filled, resource.kind)}
+            for resource in draft.added
+        ],
+        "brought": None
+        if draft.brought is None
+        else [[getattr(resource, name) for name in _BROUGHT] for resource in draft.brought],
+        "steps": {
+            id: {name: _json_value(getattr(state, name)) for name in _STATE} for id, state in draft.steps.items()
+        },
     }
 
 
 def from_json(value: Any) -> Draft | None:
-    """The draft of a file; None for one of a newer version. Raises `ValueError`, `KeyError` or `TypeError`."""
+    """Return the draft that a file holds; None for one of a newer version.
+
+    Raises `ValueError`, `KeyError` or `TypeError`.
+    """
     if not isinstance(value, dict) or not isinstance(value.get("v"), int):
-        raise ValueError("it is no draft")
+        raise ValueError("it is not a draft")
     if value["v"] != VERSION:
         return None
-    plain = {name: value[_written(name)] for name in _PLAIN}
-    made = Draft(**plain)
-    for name, kind in _TYPES.items():
-        if not isinstance(getattr(made, name), kind):
+    plain = {name: value[_file_key(name)] for name in _PLAIN}
+    draft = Draft(**plain)
+    for name, type_ in _TYPES.items():
+        if not isinstance(getattr(draft, name), type_):
             raise ValueError(f"{name} is not what it should be")
-    if not all(isinstance(text, str) for text in (*made.basics.values(), *made.names.values(), *made.dropped)):
-        raise ValueError("it is no draft")
-    made.auth = {str(ref): _filled(one) for ref, one in value["auth"].items()}
-    made.added = [AddedResource(_text(one["ref"]), _kind(one["kind"]), _filled(one)) for one in value["added"]]
+    if not all(isinstance(text, str) for text in (*draft.basics.values(), *draft.names.values(), *draft.dropped)):
+        raise ValueError("it is not a draft")
+    draft.auth = {str(ref): _form_value(item) for ref, item in value["auth"].items()}
+    draft.added = [AddedResource(_text(item["ref"]), _kind(item["kind"]), _form_value(item)) for item in value["added"]]
     if value["brought"] is not None:
-        made.brought = [TemplateResource(*(_text(item) for item in one)) for one in value["brought"]]
-    for id, state in value["steps"].items():
-        found = StepState(**{name: state[name] for name in _STATE})
-        found.known = tuple(_text(one) for one in found.known)
-        if found.state not in _PROGRESS or not isinstance(found.fields, dict) or not isinstance(found.said, dict):
-            raise ValueError("it is no draft")
-        made.steps[str(id)] = found
-    return made
+        draft.brought = [TemplateResource(*(_text(field) for field in fields)) for fields in value["brought"]]
+    for id, item in value["steps"].items():
+        state = StepState(**{name: item[name] for name in _STATE})
+        state.known = tuple(_text(known_id) for known_id in state.known)
+        if state.state not in _PROGRESS or not isinstance(state.fields, dict) or not isinstance(state.said, dict):
+            raise ValueError("it is not a draft")
+        draft.steps[str(id)] = state
+    return draft
 
 
 _PLAIN = (
@@ -292,18 +306,18 @@ _TYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _written(name: str) -> str:
-    """The name in the file: earlier versions kept a base URL."""
+def _file_key(name: str) -> str:
+    """Return the key in the file; `server` is stored as `base_url`, as in files of earlier versions."""
     return "base_url" if name == "server" else name
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return [*value] if isinstance(value, tuple) else value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("it is no draft")
+        raise ValueError("it is not a draft")
     return value
 
 
@@ -313,55 +327,55 @@ def _kind(value: Any) -> str:
     return str(value)
 
 
-def _filled(value: Mapping[str, Any]) -> FilledConnection:
+def _form_value(value: Mapping[str, Any]) -> FormValue:
     shown, lost = value["shown"], value["lost"]
     if not isinstance(shown, dict) or not all(isinstance(path, str) for path in lost):
-        raise ValueError("it is no draft")
-    return FilledConnection(dict(shown), shown, tuple(lost), int(value["turn"]))
+        raise ValueError("it is not a draft")
+    return FormValue(dict(shown), shown, tuple(lost), int(value["turn"]))
 
 
-def _missing(whole: Object, kept: Object, at: str) -> list[str]:
-    found: list[str] = []
-    for name, value in whole.items():
+def _missing(full: Object, kept: Object, at: str) -> list[str]:
+    missing: list[str] = []
+    for name, value in full.items():
         path = f"{at}.{name}" if at else name
         if name not in kept:
-            found.append(path)
+            missing.append(path)
         elif isinstance(value, dict) and isinstance(kept[name], dict):
-            found += _missing(value, kept[name], path)
-    return found
+            missing += _missing(value, kept[name], path)
+    return missing
 
 
-# -- references among what was added ----------------------------------------------------------------
+# -- references among added resources ---------------------------------------------------------------
 
 
 def refs_in(value: Any) -> set[str]:
-    """Every ref that stands somewhere in a JSON value."""
+    """Return every ref in a JSON value."""
     if isinstance(value, str):
         return {value} if value.startswith("draft:") else set()
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return {ref for one in inner for ref in refs_in(one)}
+    return {ref for item in inner for ref in refs_in(item)}
 
 
-def _needs(one: AddedResource, gone: set[str]) -> bool:
-    kind = KINDS[one.kind]
-    held = [one.body.get(kind.parent[0])] if kind.parent else []
-    if one.kind == "widget":
-        held.append(one.body.get("toolId"))
-    return any(ref in gone for ref in held)
+def _depends_on(resource: AddedResource, removed: set[str]) -> bool:
+    kind = KINDS[resource.kind]
+    required = [resource.body.get(kind.parent[0])] if kind.parent else []
+    if resource.kind == "widget":
+        required.append(resource.body.get("toolId"))
+    return any(ref in removed for ref in required)
 
 
-def _let_go(body: Object, gone: set[str]) -> Object:
-    """The body without its references to what is gone."""
-    found: Object = {}
+def _without_references(body: Object, removed: set[str]) -> Object:
+    """Return the body without references to removed resources."""
+    result: Object = {}
     for name, value in body.items():
-        if isinstance(value, str) and value in gone:
+        if isinstance(value, str) and value in removed:
             continue
-        if isinstance(value, dict) and refs_in(value) & gone:
+        if isinstance(value, dict) and refs_in(value) & removed:
             if name == "binding":
                 continue
-            found[name] = _let_go(value, gone)
-        elif isinstance(value, list) and refs_in(value) & gone:
-            found[name] = [one for one in value if not refs_in(one) & gone]
+            result[name] = _without_references(value, removed)
+        elif isinstance(value, list) and refs_in(value) & removed:
+            result[name] = [item for item in value if not refs_in(item) & removed]
         else:
-            found[name] = value
-    return found
+            result[name] = value
+    return result

@@ -1,6 +1,6 @@
-"""Drafts in the state folder: one private file each, written whole, held by one process at a time.
+"""Drafts in the state directory: one private file each, replaced atomically, locked by one process at a time.
 
-Everything but `DraftSession.save` and `DraftSession.soon` blocks and runs no event loop.
+Everything but `DraftSession.save` and `DraftSession.save_soon` blocks and needs no event loop.
 """
 
 from __future__ import annotations
@@ -22,154 +22,154 @@ from drio_tui.storage.shared_files import hold
 from drio_tui.storage.store import Shelf
 from drio_tui.wizard.draft import Draft, from_json, to_json
 
-SOON = 0.2
-"""Seconds after a change until it is written, while more may come."""
+SAVE_DELAY = 0.2
+"""Seconds from a change to its writing, so that changes in quick succession are written together."""
 
 
 def _parse(data: object, id: str) -> Draft | None:
     draft = from_json(data)
     if draft is not None and draft.id != id:
-        raise ValueError("it is no draft")
+        raise ValueError("it is not a draft")
     return draft
 
 
-_SHELF = Shelf("drafts", "draft", "drafts", _parse)
+_STORE = Shelf("drafts", "draft", "drafts", _parse)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What there is: drafts, newest first, and files that cannot be read (put aside) with the reason."""
+class LoadedDrafts:
+    """The stored drafts, newest first, and one message for each file that could not be read."""
 
     drafts: list[Draft]
     problems: list[str]
 
 
 def folder() -> Path:
-    """Where the files lie."""
-    return _SHELF.folder
+    """Return the directory of the draft files."""
+    return _STORE.folder
 
 
-def load(profile: str | None = None, server: str | None = None) -> Kept:
-    """The drafts there are, of one profile and drio (a `server_id`) or of all.
+def load(profile: str | None = None, server: str | None = None) -> LoadedDrafts:
+    """Return the stored drafts of one profile and one drio (a `server_id`), or of all.
 
-    A file that cannot be read is put aside.
+    A file that cannot be read is moved aside.
     """
-    found: list[Draft] = []
-    drafts, problems = _SHELF.read_all()
+    matching: list[Draft] = []
+    drafts, problems = _STORE.read_all()
     for draft in drafts:
-        if draft.ended:  # its app is made, and the program was ended before it could forget it
+        if draft.ended:  # the app is complete, but the program ended before it deleted the draft
             with contextlib.suppress(OSError):
                 discard(draft.id)
         elif profile in (None, draft.profile) and (server is None or may_belong(draft.server, server)):
-            found.append(draft)
-    return Kept(sorted(found, key=lambda draft: draft.at, reverse=True), problems)
+            matching.append(draft)
+    return LoadedDrafts(sorted(matching, key=lambda draft: draft.at, reverse=True), problems)
 
 
 def discard(id: str) -> None:
-    """Forget a draft; one that is not there is no matter. Raises `InUse`, or `OSError` when it cannot be removed."""
+    """Delete a draft, if it exists. Raises `InUse`, or `OSError` when it cannot be removed."""
     with ExitStack() as stack:
-        hold(stack, _SHELF.path(id), "draft")
+        hold(stack, _STORE.path(id), "draft")
         _remove(id)
 
 
 def _remove(id: str) -> None:
-    _SHELF.remove(id)
-    _SHELF.path(id).with_suffix(".lock").unlink(missing_ok=True)
+    _STORE.remove(id)
+    _STORE.path(id).with_suffix(".lock").unlink(missing_ok=True)
 
 
 class DraftSession:
-    """Holds one draft for as long as someone works on it, and writes it down.
+    """Holds the lock of one draft while the wizard is open, and writes the draft to its file.
 
-    Take it with `begin` (a new draft) or `resume`; `close` gives it back. `problem` says why the last
-    writing failed, empty when it did not; the draft goes on in memory then.
+    Opened with `begin` (a new draft) or `resume`; `close` releases the lock. `problem` is the reason why the last
+    write failed, or empty; the draft then lives on in memory only.
     """
 
-    def __init__(self, draft: Draft, held: ExitStack) -> None:
+    def __init__(self, draft: Draft, lock: ExitStack) -> None:
         self.draft = draft
         self.problem = ""
-        self._held = held
-        self._turn = 0
-        self._written = 0
+        self._lock = lock
+        self._version = 0
+        self._written_version = 0
         self._mutex = threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     def begin(cls, profile: str, server: str) -> DraftSession:
-        """A new draft; nothing is written before there is something to keep."""
+        """Begin a new draft. Its file is written once it holds something worth storing."""
         draft = Draft(profile, server)
         with ExitStack() as stack:
-            hold(stack, _SHELF.path(draft.id), "draft")
+            hold(stack, _STORE.path(draft.id), "draft")
             return cls(draft, stack.pop_all())
 
     @classmethod
     def resume(cls, id: str, server: str = "") -> DraftSession:
-        """A draft as it was last written, from now on as one of `server`.
+        """Open a stored draft; with `server`, it belongs to that server from now on.
 
         Raises `InUse`, `FileNotFoundError`, `OSError` or `ValueError`.
         """
         with ExitStack() as stack:
-            hold(stack, _SHELF.path(id), "draft")
-            draft = _SHELF.read(id)
+            hold(stack, _STORE.path(id), "draft")
+            draft = _STORE.read(id)
             if draft is None:
                 raise ValueError("the draft was made by a newer version of the program")
             draft.server = server or draft.server
             return cls(draft, stack.pop_all())
 
-    def soon(self, told: Callable[[], object] | None = None) -> None:
-        """Write in a moment, off the event loop; `told` is called when that is over."""
+    def save_soon(self, on_saved: Callable[[], object] | None = None) -> None:
+        """Write after `SAVE_DELAY`, off the event loop; `on_saved` is called after the write, failed or not."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(SOON, self._start, told)
+        self._timer = asyncio.get_running_loop().call_later(SAVE_DELAY, self._start_saving, on_saved)
 
-    def _start(self, told: Callable[[], object] | None) -> None:
+    def _start_saving(self, on_saved: Callable[[], object] | None) -> None:
         self._timer = None
 
         async def write() -> None:
             await self.save()
-            if told is not None:
-                told()
+            if on_saved is not None:
+                on_saved()
 
         task = asyncio.get_running_loop().create_task(write())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def save(self) -> None:
-        """Write now, off the event loop, as the draft is at this moment."""
-        turn, data = self._shot()
-        await asyncio.to_thread(self._write, turn, data)
+        """Write the draft as it is now, off the event loop."""
+        version, data = self._snapshot()
+        await asyncio.to_thread(self._write, version, data)
 
     def save_now(self) -> None:
-        """Write now, blocking: for the way out."""
-        self._write(*self._shot())
+        """Write the draft and block until it is written, for the end of the program."""
+        self._write(*self._snapshot())
 
     def close(self, *, forget: bool = False) -> None:
-        """Write what is left, or forget the draft, and let others have it."""
+        """Write unsaved changes, or delete the draft with `forget`, and release the lock."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if forget:
             with self._mutex:
-                self._written = 1 << 62  # a writing under way must not bring it back
+                self._written_version = 1 << 62  # a write in progress must not restore the file
                 with contextlib.suppress(OSError):
                     _remove(self.draft.id)
         elif self.draft.started:
             self.save_now()
-        self._held.close()
+        self._lock.close()
 
-    def _shot(self) -> tuple[int, bytes]:
-        self._turn += 1
+    def _snapshot(self) -> tuple[int, bytes]:
+        self._version += 1
         self.draft.at = time.time()
-        return self._turn, json_codec.dumps(to_json(self.draft)).encode("ascii")
+        return self._version, json_codec.dumps(to_json(self.draft)).encode("ascii")
 
-    def _write(self, turn: int, data: bytes) -> None:
+    def _write(self, version: int, data: bytes) -> None:
         with self._mutex:
-            if turn <= self._written:
-                return  # a newer state is there already
+            if version <= self._written_version:
+                return  # a newer version is written already
             try:
-                _SHELF.write(self.draft.id, data)
+                _STORE.write(self.draft.id, data)
             except OSError as error:
                 self.problem = f"The draft cannot be kept: {reason_of(error)}"
                 return
             self.problem = ""
-            self._written = turn
+            self._written_version = version

@@ -1,4 +1,4 @@
-"""Taking what was chosen of an OpenAPI document into a draft."""
+"""Adds the operations selected in an OpenAPI document to a draft."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from drio_tui.wizard.draft import AddedResource, Draft, Object
 
 
 def _change(draft: Draft, ref: str, body: Object) -> None:
-    """Give something that was added before what the plan says; what the template brings is changed once it is there."""
-    own = draft.one_added(ref)
-    if own is not None:
-        config = {**(own.body.get("config") or {}), **body.pop("config", {})}
-        more = body | ({"config": config} if config else {})
-        own.filled.edit({**own.filled.whole, **more}, {**own.filled.shown, **more})
+    """Apply a planned change to a resource added before. The template's resources are changed once they exist."""
+    resource = draft.added_resource(ref)
+    if resource is not None:
+        config = {**(resource.body.get("config") or {}), **body.pop("config", {})}
+        changes = body | ({"config": config} if config else {})
+        resource.filled.edit({**resource.filled.full, **changes}, {**resource.filled.shown, **changes})
 
 
-def adopt(draft: Draft, plan: Plan) -> list[AddedResource]:
-    """Add everything that the plan would make, to be made with the app; gives it in order."""
+def add_planned_resources(draft: Draft, plan: Plan) -> list[AddedResource]:
+    """Add the resources of an import plan to the draft, to be created with the app; return them in order."""
     refs: dict[str, str] = {}
-    found: list[AddedResource] = []
-    for resource in plan.resources:
-        body, under = resource.resolved(refs)
-        if resource.changes:
-            _change(draft, resource.changes, body)
+    added: list[AddedResource] = []
+    for planned in plan.resources:
+        body, parent_id = planned.resolved(refs)
+        if planned.changes:
+            _change(draft, planned.changes, body)
             continue
-        owner = KINDS[resource.kind].parent
-        if owner and under:
-            body[owner[0]] = under
-        added = draft.add(resource.kind, body)
-        refs[resource.local] = added.ref
-        found.append(added)
-    return found
+        parent = KINDS[planned.kind].parent
+        if parent and parent_id:
+            body[parent[0]] = parent_id
+        resource = draft.add(planned.kind, body)
+        refs[planned.local] = resource.ref
+        added.append(resource)
+    return added

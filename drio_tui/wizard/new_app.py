@@ -1,4 +1,4 @@
-"""A new app as it is typed: the checks before sending, the body sent."""
+"""Validation of the properties of a new app, as typed, and the body that is sent."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FIELDS = (
     "branding.fontFamily",
     "branding.borderRadius",
 )
-"""The members a person fills in, as dotted paths of the body of POST /apps."""
+"""The properties that the user fills in, as dotted paths in the body of POST /apps."""
 
-_WORDS = {
+_MESSAGES = {
     "name": "Give it a name of at most 200 characters.",
     "slug": "Small letters, digits and single dashes between them, like acme-support.",
     "companyUrl": "A web address, like https://acme.com.",
@@ -32,29 +32,29 @@ _WORDS = {
 }
 
 
-def body_of(template_id: str, values: Mapping[str, str]) -> dict[str, Any]:
-    """The body of POST /apps: what was filled in and nothing else, texts without the space around them."""
+def create_body(template_id: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the body of POST /apps with the filled-in properties only, stripped of surrounding whitespace."""
     body: dict[str, Any] = {"templateId": template_id}
     for path in FIELDS:
         value = values.get(path, "").strip()
         if not value:
             continue
-        group, _, member = path.rpartition(".")
+        group, _, name = path.rpartition(".")
         target = body.setdefault(group, {}) if group else body
-        target[member] = value
+        target[name] = value
     return body
 
 
-def check(template_id: str, values: Mapping[str, str], taken: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What is wrong, by field, in words for the person. `taken` maps slugs that are in use to their apps' names."""
-    found: dict[str, str] = {}
+def validate(template_id: str, values: Mapping[str, str], taken: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return error messages for the user by path. `taken` maps slugs that are in use to their apps' names."""
+    errors: dict[str, str] = {}
     try:
-        AppCreate.from_wire(body_of(template_id, values))
+        AppCreate.from_wire(create_body(template_id, values))
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             path = ".".join(str(part) for part in problem["loc"])
-            found.setdefault(path, _WORDS.get(path, problem["msg"]))
+            errors.setdefault(path, _MESSAGES.get(path, problem["msg"]))
     slug = values.get("slug", "").strip()
-    if slug and "slug" not in found and taken and slug in taken:
-        found["slug"] = f"{taken[slug]} has this slug already."
-    return found
+    if slug and "slug" not in errors and taken and slug in taken:
+        errors["slug"] = f"{taken[slug]} has this slug already."
+    return errors

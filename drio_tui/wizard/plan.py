@@ -1,13 +1,13 @@
-"""The requests that the answers come to, in an order in which each finds what it needs.
+"""Derives the requests from the answers, in an order in which each comes after those it depends on.
 
     app                     POST /apps
-    read                    the new app's config: ids for what the template brought
-    detach:…, delete:…      what is not kept goes, after what refers to it let go (`workspace.blast`)
+    read                    the new app's config: ids of the template's resources
+    detach:…, delete:…      delete what is not kept, after its dependents are detached (`saving.delete_plan`)
     change:…                new names, filled-in connections
-    create:…                what was added: connections, integrations, operations, tools, widgets
-    chain:…                 chains of added tools, when all tools are there
+    create:…                added connections, integrations, operations, tools, widgets
+    chain:…                 chains of added tools, once all tools exist
 
-Steps keep their ids from plan to plan, so that what was done is known again.
+A step has the same id in every plan, so that its state is found again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Literal
 from drio_tui.api import json_codec
 from drio_tui.kinds import KINDS
 from drio_tui.wizard.draft import AddedResource, Draft, Object, refs_in
-from drio_tui.wizard.template_parts import Part, by_ref, parts, with_refs
+from drio_tui.wizard.template_parts import Part, by_ref, parts, replace_strings
 from drio_tui.wizard.validation import PAGE_OF, app_body
 from drio_tui.workspace.model.references import Links
 from drio_tui.workspace.model.snapshot import Snapshot
@@ -37,9 +37,9 @@ Run = Callable[[], Awaitable[Outcome]]
 class Step:
     """One request (a change of a tool's binding or a widget's actions may take two).
 
-    `about` says what it does (not yet safe to show), `after` the ids of the steps it needs done, `page` where
-    a person edits it. `body` holds refs in the place of ids, `mark` is a digest of what is wanted (without
-    secrets), to tell whether it was changed since it was done. `run` does a detach or a delete of the real app.
+    `about` describes it (not yet sanitized), `after` holds the ids of the steps it depends on, `page` is the page where
+    it is edited. `body` holds refs instead of ids; `mark` is a digest of it without secrets, which shows whether it was
+    edited since the step was done. `run` sends a detach or a delete.
     """
 
     id: str
@@ -54,53 +54,60 @@ class Step:
     run: Run | None = field(default=None, repr=False, compare=False)
 
 
-def plan(draft: Draft, real: Snapshot | None = None, saver: Saver | None = None) -> list[Step]:
-    """Every step, those that are done included. With `real` and `saver`, deletes are those of the app as it is."""
+def plan(draft: Draft, app_snapshot: Snapshot | None = None, saver: Saver | None = None) -> list[Step]:
+    """Return all steps, including those that are done.
+
+    With `app_snapshot` and `saver`, the deletes are derived from the app as it is.
+    """
     return [
         Step("app", "app", "app", "", f"Create the app {draft.name}", "basics", app_body(draft)),
         Step("read", "read", "app", "", "See what the template brought", "template", after=("app",)),
         *_app_changes(draft),
-        *_deletes(draft, real, saver),
+        *_deletes(draft, app_snapshot, saver),
         *_changes(draft),
         *_creates(draft),
     ]
 
 
 def _app_changes(draft: Draft) -> Iterator[Step]:
-    """What was edited about the app after it was created."""
+    """Yield the change of the app itself, if it was edited after it was created."""
     if not draft.app or draft.sent is None:
         return
-    now = app_body(draft)
-    changed = {name: value for name, value in now.items() if draft.sent.get(name) != value and name != "templateId"}
+    current = app_body(draft)
+    changed = {name: value for name, value in current.items() if draft.sent.get(name) != value and name != "templateId"}
     if changed or draft.is_done("change:app"):
         yield Step("change:app", "change", "app", "", f"Change the app's {', '.join(changed) or 'texts'}", "basics",
-                   changed, ("read",), _mark(changed))  # fmt: skip
+                   changed, ("read",), _digest(changed))  # fmt: skip
 
 
-def _deletes(draft: Draft, real: Snapshot | None, saver: Saver | None) -> Iterator[Step]:
-    wanted = [part for part in parts(draft) if not part.own and not part.kept]
-    if real is None or saver is None or draft.brought is None:
-        for part in wanted:
-            yield _delete(part.ref, part.kind, part.was)
+def _deletes(draft: Draft, app_snapshot: Snapshot | None, saver: Saver | None) -> Iterator[Step]:
+    dropped = [part for part in parts(draft) if not part.added and not part.kept]
+    if app_snapshot is None or saver is None or draft.brought is None:
+        for part in dropped:
+            yield _delete(part.ref, part.kind, part.template_name)
         return
-    there = [part for part in wanted if part.id and real.resource(part.kind, part.id)]
-    for part in wanted:
-        if part not in there:  # it is gone already
-            yield _delete(part.ref, part.kind, part.was)
-    if there:
-        refs: dict[tuple[str, ...], str] = {(one.kind, one.id): one.ref for one in draft.brought}
-        refs |= {(part.kind, part.id): part.ref for part in parts(draft) if part.own and part.id}
-        yield from _real_deletes(draft, plan_delete(real, Links(real), [(p.kind, p.id) for p in there]), refs, saver)
+    existing = [part for part in dropped if part.id and app_snapshot.resource(part.kind, part.id)]
+    for part in dropped:
+        if part not in existing:  # it is deleted already
+            yield _delete(part.ref, part.kind, part.template_name)
+    if existing:
+        refs: dict[tuple[str, ...], str] = {(resource.kind, resource.id): resource.ref for resource in draft.brought}
+        refs |= {(part.kind, part.id): part.ref for part in parts(draft) if part.added and part.id}
+        delete_plan = plan_delete(app_snapshot, Links(app_snapshot), [(part.kind, part.id) for part in existing])
+        yield from _app_deletes(draft, delete_plan, refs, saver)
 
 
-def _real_deletes(draft: Draft, found: DeletePlan, refs: Mapping[tuple[str, ...], str], saver: Saver) -> Iterator[Step]:
-    runs = [task.run for task in found.batch(saver, draft.app).tasks]
+def _app_deletes(
+    draft: Draft, delete_plan: DeletePlan, refs: Mapping[tuple[str, ...], str], saver: Saver
+) -> Iterator[Step]:
+    runs = [task.run for task in delete_plan.batch(saver, draft.app).tasks]
     ids: list[str] = []
-    for one, run in zip(found.steps, runs, strict=True):
-        ref = refs.get(one.key, f"draft:{one.key[0]}:#{one.key[1]}")
-        after = ("read", *(ids[place] for place in one.after))
-        ids.append(f"detach:{ref}:{one.member}" if one.verb == "detach" else f"delete:{ref}")
-        yield Step(ids[-1], one.verb, one.key[0], ref, one.about, PAGE_OF[one.key[0]], after=after, run=run)
+    for step, run in zip(delete_plan.steps, runs, strict=True):
+        kind = step.key[0]
+        ref = refs.get(step.key, f"draft:{kind}:#{step.key[1]}")
+        after = ("read", *(ids[index] for index in step.after))
+        ids.append(f"detach:{ref}:{step.member}" if step.verb == "detach" else f"delete:{ref}")
+        yield Step(ids[-1], step.verb, kind, ref, step.about, PAGE_OF[kind], after=after, run=run)
 
 
 def _delete(ref: str, kind: str, name: str) -> Step:
@@ -110,93 +117,95 @@ def _delete(ref: str, kind: str, name: str) -> Step:
 
 def _changes(draft: Draft) -> Iterator[Step]:
     for part in parts(draft):
-        if part.own or not part.kept:
+        if part.added or not part.kept:
             continue
         body: Object = {}
-        words: list[str] = []
+        phrases: list[str] = []
         filled = draft.auth.get(part.ref)
-        if part.name != part.was:
+        if part.name != part.template_name:
             body["name"] = part.name
-            words.append(f"Rename the {KINDS[part.kind].title.lower()} {part.was} to {part.name}")
+            phrases.append(f"Rename the {KINDS[part.kind].title.lower()} {part.template_name} to {part.name}")
         if filled is not None:
-            body["config"] = filled.whole
-            words.append(f"Fill in {part.name}" if not words else "fill it in")
+            body["config"] = filled.full
+            phrases.append(f"Fill in {part.name}" if not phrases else "fill it in")
         if body:
-            mark = _mark(body.get("name"), filled.mark("auth") if filled else "")
-            yield Step(f"change:{part.ref}", "change", part.kind, part.ref, ", ".join(words), PAGE_OF[part.kind], body,
+            mark = _digest(body.get("name"), filled.fingerprint("auth") if filled else "")
+            about = ", ".join(phrases)
+            yield Step(f"change:{part.ref}", "change", part.kind, part.ref, about, PAGE_OF[part.kind], body,
                        ("read",), mark)  # fmt: skip
 
 
 def _creates(draft: Draft) -> Iterator[Step]:
-    present = by_ref(draft)
-    order = [present[one.ref] for one in sorted(draft.added, key=lambda one: list(KINDS).index(one.kind))]
+    parts_by_ref = by_ref(draft)
+    ordered = sorted(draft.added, key=lambda resource: list(KINDS).index(resource.kind))
     chained: list[Step] = []
-    for part in order:
-        added = draft.one_added(part.ref)
+    for part in [parts_by_ref[resource.ref] for resource in ordered]:
+        added = draft.added_resource(part.ref)
         if added is None:
             continue
-        body, chain = _body(added, present)
-        made = draft.is_done(f"create:{part.ref}")
-        mark = _mark(added.filled.mark(part.kind))
-        step = Step(f"create:{part.ref}", "create", part.kind, part.ref, _make(part), PAGE_OF[part.kind], body,
-                    ("read", *_needs(body, present, part)), mark)  # fmt: skip
+        body, chain = _create_body(added, parts_by_ref)
+        created = draft.is_done(f"create:{part.ref}")
+        mark = _digest(added.filled.fingerprint(part.kind))
+        step = Step(f"create:{part.ref}", "create", part.kind, part.ref, _create_text(part), PAGE_OF[part.kind], body,
+                    ("read", *_dependencies(body, parts_by_ref, part)), mark)  # fmt: skip
         yield step
-        if made and draft.step(step.id).mark != step.mark:
+        if created and draft.step(step.id).mark != step.mark:
             yield Step(f"change:{part.ref}", "change", part.kind, part.ref, f"Change {part.name}", PAGE_OF[part.kind],
                        _changeable(part, body), (step.id,), mark)  # fmt: skip
         if chain:
+            after = ("read", step.id, *_chain_dependencies(chain, parts_by_ref))
             chained.append(
                 Step(f"chain:{part.ref}", "change", "tool", part.ref, f"Chain {part.name}", "tools",
-                     {"nextToolIds": chain}, ("read", step.id, *_chain_needs(chain, present)), _mark(chain))
+                     {"nextToolIds": chain}, after, _digest(chain))
             )  # fmt: skip
     yield from chained
 
 
-def _make(part: Part) -> str:
-    verb = f" ({part.raw['method']} {part.raw.get('path', '')})" if isinstance(part.raw.get("method"), str) else ""
-    return f"Add the {KINDS[part.kind].title.lower()} {part.name}{verb}"
+def _create_text(part: Part) -> str:
+    request = f" ({part.raw['method']} {part.raw.get('path', '')})" if isinstance(part.raw.get("method"), str) else ""
+    return f"Add the {KINDS[part.kind].title.lower()} {part.name}{request}"
 
 
-def _body(one: AddedResource, present: Mapping[str, Part]) -> tuple[Object, list[str]]:
-    """The body of the POST and the chain that is set when every tool is there."""
-    kind = KINDS[one.kind]
-    body = {name: value for name, value in one.body.items() if value is not None}
+def _create_body(resource: AddedResource, parts_by_ref: Mapping[str, Part]) -> tuple[Object, list[str]]:
+    """Return the body of the POST, and the chain that is set once every tool exists."""
+    kind = KINDS[resource.kind]
+    body = {name: value for name, value in resource.body.items() if value is not None}
     if kind.parent:
         body.pop(kind.parent[0], None)
-    body = _present(body, present)
-    if one.kind == "tool":
-        body.pop("widgetId", None)  # the widget names its tool
+    body = _without_dropped(body, parts_by_ref)
+    if resource.kind == "tool":
+        body.pop("widgetId", None)  # the widget refers to its tool
         chain = body.pop("nextToolIds", None)
         return body, [id for id in chain if isinstance(id, str)] if isinstance(chain, list) else []
     return body, []
 
 
-def _present(body: Object, present: Mapping[str, Part]) -> Object:
-    """The body without references to what is not kept."""
-    gone = {ref for ref in refs_in(body) if ref not in present or not present[ref].kept}
-    if not gone:
+def _without_dropped(body: Object, parts_by_ref: Mapping[str, Part]) -> Object:
+    """Return the body without references to resources that are not kept."""
+    dropped = {ref for ref in refs_in(body) if ref not in parts_by_ref or not parts_by_ref[ref].kept}
+    if not dropped:
         return body
-    found: Object = {}
+    result: Object = {}
     for name, value in body.items():
-        if not refs_in(value) & gone:
-            found[name] = value
+        if not refs_in(value) & dropped:
+            result[name] = value
         elif isinstance(value, list):
-            found[name] = [item for item in value if not refs_in(item) & gone]
-    return found
+            result[name] = [item for item in value if not refs_in(item) & dropped]
+    return result
 
 
-def _needs(body: Object, present: Mapping[str, Part], part: Part) -> Iterator[str]:
+def _dependencies(body: Object, parts_by_ref: Mapping[str, Part], part: Part) -> Iterator[str]:
     for ref in sorted({*refs_in(body), part.parent} - {""}):
-        if ref in present and present[ref].own:
+        if ref in parts_by_ref and parts_by_ref[ref].added:
             yield f"create:{ref}"
 
 
-def _chain_needs(chain: list[str], present: Mapping[str, Part]) -> list[str]:
-    return [f"create:{ref}" for ref in chain if ref in present and present[ref].own]
+def _chain_dependencies(chain: list[str], parts_by_ref: Mapping[str, Part]) -> list[str]:
+    return [f"create:{ref}" for ref in chain if ref in parts_by_ref and parts_by_ref[ref].added]
 
 
-def _mark(*wanted: Any) -> str:
-    return digest(json_codec.dumps([*wanted]))
+def _digest(*values: Any) -> str:
+    return digest(json_codec.dumps([*values]))
 
 
 def _changeable(part: Part, body: Object) -> Object:
@@ -204,10 +213,10 @@ def _changeable(part: Part, body: Object) -> Object:
     return {name: value for name, value in body.items() if name not in kind.fixed}
 
 
-def filled_in(step: Step, names: Mapping[str, str]) -> Object:
-    """The body with ids in the place of refs. Raises `KeyError` for a ref without an id."""
-    missing = refs_in(step.body) - names.keys()
+def resolve_refs(step: Step, ids: Mapping[str, str]) -> Object:
+    """Return the step's body with ids instead of refs. Raises `KeyError` for a ref without an id."""
+    missing = refs_in(step.body) - ids.keys()
     if missing:
         raise KeyError(min(missing))
-    found: Object = with_refs(step.body, names)
-    return found
+    body: Object = replace_strings(step.body, ids)
+    return body

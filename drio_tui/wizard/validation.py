@@ -1,4 +1,4 @@
-"""The steps of the wizard, in order, and what is wrong or worth a look on each."""
+"""The steps of the wizard in order, and the errors and warnings about the answers given on each."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import Literal
 
 from drio_tui.kinds import KINDS
 from drio_tui.wizard.draft import BASICS, Draft, Object
-from drio_tui.wizard.new_app import check
+from drio_tui.wizard.new_app import validate
 from drio_tui.wizard.template_parts import by_ref, parts
 
 PAGES = ("template", "basics", "branding", "auth", "api", "tools", "review", "create")
 """Every step of the wizard, in order."""
 
 PAGE_OF = {"auth": "auth", "integration": "api", "operation": "api", "tool": "tools", "widget": "tools"}
-"""On which step the resources of a kind are."""
+"""The step that shows the resources of a kind."""
 
 _BRANDING = ("primaryColor", "accentColor", "backgroundColor", "fontFamily", "borderRadius")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something about the answers. `error`: the app cannot be made so. `path` is a member, `ref` a resource.
+class DraftDiagnostic:
+    """An error or a warning about the answers; with an error, the app cannot be created.
 
-    `message` may name resources of the app and is not yet safe to show.
+    `path` is the path of a property, `ref` the ref of a resource. `message` may contain names of resources and is not
+    yet sanitized.
     """
 
     page: str
@@ -36,85 +37,93 @@ class Finding:
 
 
 def app_body(draft: Draft) -> Object:
-    """The body of POST /apps: what was filled in, and of the branding what differs from the template's."""
+    """Return the body of POST /apps: the filled-in properties; of the branding only what differs from the template."""
     body: Object = {"templateId": draft.template_id}
     for name in BASICS:
         if text := draft.basics.get(name, "").strip():
             body[name] = text
-    given = (draft.template or {}).get("branding")
-    base = given if isinstance(given, dict) else {}
+    default = (draft.template or {}).get("branding")
+    base = default if isinstance(default, dict) else {}
     branding = {name: value for name, value in (draft.branding or {}).items() if base.get(name) != value}
     if branding:
         body["branding"] = branding
     return body
 
 
-def findings(draft: Draft, taken: Mapping[str, str] | None = None) -> list[Finding]:
-    """Everything, step by step. `taken` maps slugs in use to the names of their apps."""
-    found = [*_template(draft), *_app(draft, taken or {}), *_parts(draft), *_refused(draft)]
-    return sorted(found, key=lambda one: PAGES.index(one.page))
+def diagnostics(draft: Draft, taken: Mapping[str, str] | None = None) -> list[DraftDiagnostic]:
+    """Return all errors and warnings in the order of the steps. `taken` maps slugs in use to their apps' names."""
+    unsorted = [*_template(draft), *_app(draft, taken or {}), *_parts(draft), *_rejected(draft)]
+    return sorted(unsorted, key=lambda diagnostic: PAGES.index(diagnostic.page))
 
 
-def errors(draft: Draft, page: str, taken: Mapping[str, str] | None = None) -> list[Finding]:
-    """What keeps a person from going on from a step."""
-    return [one for one in findings(draft, taken) if one.page == page and one.severity == "error"]
+def errors(draft: Draft, page: str, taken: Mapping[str, str] | None = None) -> list[DraftDiagnostic]:
+    """Return the errors of a step, which have to be fixed before the next one is shown."""
+    return [
+        diagnostic
+        for diagnostic in diagnostics(draft, taken)
+        if diagnostic.page == page and diagnostic.severity == "error"
+    ]
 
 
-def _template(draft: Draft) -> Iterator[Finding]:
+def _template(draft: Draft) -> Iterator[DraftDiagnostic]:
     if not draft.template_id:
-        yield Finding("template", "error", "Choose the template to start from.")
+        yield DraftDiagnostic("template", "error", "Choose the template to start from.")
 
 
-def _app(draft: Draft, taken: Mapping[str, str]) -> Iterator[Finding]:
+def _app(draft: Draft, taken: Mapping[str, str]) -> Iterator[DraftDiagnostic]:
     values = {name: draft.basics.get(name, "") for name in ("name", "slug", "companyUrl")}
     branding = app_body(draft).get("branding", {})
     for name in _BRANDING:
         if isinstance(branding.get(name), str):
             values[f"branding.{name}"] = branding[name]
     others = {slug: name for slug, name in taken.items() if not draft.app}
-    for path, message in check(draft.template_id or "-", values, others).items():
-        yield Finding("branding" if path.startswith("branding") else "basics", "error", message, path)
+    for path, message in validate(draft.template_id or "-", values, others).items():
+        yield DraftDiagnostic("branding" if path.startswith("branding") else "basics", "error", message, path)
     if len(draft.basics.get("description", "")) > 1000:
-        yield Finding("basics", "warning", "The description is long: models read it with every request.", "description")
+        yield DraftDiagnostic(
+            "basics", "warning", "The description is long: models read it with every request.", "description"
+        )
 
 
-def _parts(draft: Draft) -> Iterator[Finding]:
-    present = by_ref(draft)
+def _parts(draft: Draft) -> Iterator[DraftDiagnostic]:
+    parts_by_ref = by_ref(draft)
     for ref, paths in draft.lost.items():
-        part = present.get(ref)
+        part = parts_by_ref.get(ref)
         if part is not None and part.kept:
-            said = f"{part.name}: type {', '.join(paths)} again; secrets are not kept in a draft."
-            yield Finding(PAGE_OF[part.kind], "warning", said, ref=ref)
-    for part in present.values():
+            message = f"{part.name}: type {', '.join(paths)} again; secrets are not kept in a draft."
+            yield DraftDiagnostic(PAGE_OF[part.kind], "warning", message, ref=ref)
+    for part in parts_by_ref.values():
         if part.kept and not 0 < len(part.name.strip()) <= 200:
-            yield Finding(PAGE_OF[part.kind], "error", "Give it a name of at most 200 characters.", "name", part.ref)
-    names = Counter((part.kind, part.name.strip().casefold()) for part in present.values() if part.kept)
-    for part in present.values():
+            yield DraftDiagnostic(
+                PAGE_OF[part.kind], "error", "Give it a name of at most 200 characters.", "name", part.ref
+            )
+    names = Counter((part.kind, part.name.strip().casefold()) for part in parts_by_ref.values() if part.kept)
+    for part in parts_by_ref.values():
         page, title = PAGE_OF[part.kind], KINDS[part.kind].title.lower()
         if part.kept and names[part.kind, part.name.strip().casefold()] > 1 and part.kind in ("tool", "widget"):
-            yield Finding(page, "warning", f"Another {title} is called {part.name}, too.", "name", part.ref)
-        if part.kind == "tool" and part.kept and part.own:
-            if not part.text.strip():
-                said = f"{part.name} has no description: models will not know when to call it."
-                yield Finding(page, "warning", said, "description", part.ref)
+            yield DraftDiagnostic(page, "warning", f"Another {title} is called {part.name}, too.", "name", part.ref)
+        if part.kind == "tool" and part.kept and part.added:
+            if not part.description.strip():
+                message = f"{part.name} has no description: models will not know when to call it."
+                yield DraftDiagnostic(page, "warning", message, "description", part.ref)
             if not isinstance(part.raw.get("binding"), dict):
-                said = f"{part.name} calls nothing: an app cannot be deployed with such a tool."
-                yield Finding(page, "warning", said, "binding", part.ref)
+                message = f"{part.name} calls nothing: an app cannot be deployed with such a tool."
+                yield DraftDiagnostic(page, "warning", message, "binding", part.ref)
     tools = [part for part in parts(draft, "tool") if part.kept]
     if not tools and draft.template_id:
-        yield Finding("tools", "warning", "The app has no tools yet: there is nothing for a model to call.")
+        yield DraftDiagnostic("tools", "warning", "The app has no tools yet: there is nothing for a model to call.")
 
 
-def _refused(draft: Draft) -> Iterator[Finding]:
-    """What drio refused, as long as it is as it was refused."""
+def _rejected(draft: Draft) -> Iterator[DraftDiagnostic]:
+    """Yield the properties that drio rejected and that were not edited since."""
     if draft.app:
         return
     state = draft.steps.get("app")
     if state is None or state.state != "failed" or not draft.sent:
         return
-    now = app_body(draft)
-    for path, why in state.fields.items():
-        head = path.partition(".")[0]
-        if now.get(head) == draft.sent.get(head):
-            page = "branding" if head == "branding" else "template" if head == "templateId" else "basics"
-            yield Finding(page, "warning", why, path)
+    current = app_body(draft)
+    for path, message in state.fields.items():
+        name = path.partition(".")[0]
+        if current.get(name) == draft.sent.get(name):
+            page = "branding" if name == "branding" else "template" if name == "templateId" else "basics"
+            yield DraftDiagnostic(page, "warning", message, path)

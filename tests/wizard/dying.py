@@ -1,4 +1,4 @@
-"""The wizard in a real terminal, ended at any of its steps in any way, and started again."""
+"""The wizard in a real terminal: ended on any step in several ways, and started again."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 NEXT, BACK, ESC = "\x13", "\x1b[18~", "\x1b"
 TITLES = {
     "template": "Choose what to start from",
-    "basics": "Name it", "branding": "Give it its looks", "auth": "How it signs in", "api": "What it calls",
+    "basics": "Name it", "branding": "Choose its branding", "auth": "How it signs in", "api": "What it calls",
     "tools": "What models can do", "review": "Look it over", "create": "● Create",
 }  # fmt: skip
 DEATHS = ("kill", "hang up", "terminate", "server down")
 
 
 class Home:
-    """A sandbox, and the folders of someone who works on it."""
+    """A sandbox, and the directories of a user who works on it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,28 +33,28 @@ class Home:
         self.port = self.sandbox.base_url.rpartition(":")[2]
 
     def restart(self) -> None:
-        """A server that was killed comes back at the same address."""
+        """Start the killed server again at the same address."""
         close(self.sandbox)
         self.sandbox = start_sandbox(self.folder / "sandbox", "--port", self.port)
 
     def env(self) -> dict[str, str]:
-        """For the program: this one's folders and sign-in."""
+        """Return the program's environment: the user's directories and access token."""
         folders = {f"DRIO_{name}_DIR": str(self.folder / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
         return {**os.environ, **folders, "HOME": str(self.folder), "DRIO_TOKEN": self.sandbox.token}
 
     @contextmanager
     def terminal(self, *arguments: str, size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
-        """The program in a terminal."""
+        """Run the program in a terminal."""
         with Terminal("--base-url", self.sandbox.base_url, *arguments, size=size, env=self.env()) as terminal:
             yield terminal
 
-    def kept(self, name: str) -> str:
-        """What stands in the file of the draft of that name."""
+    def draft_text(self, name: str) -> str:
+        """Return the file content of the draft with this name, or an empty string."""
         texts = [path.read_text() for path in (self.folder / "state" / "drafts").glob("*.json")]
         return next((text for text in texts if f'"{name}"' in text), "")
 
     def apps(self, name: str) -> list[dict[str, Any]]:
-        """The configs of the apps of that name."""
+        """Return the configs of the apps with this name."""
         with self.sandbox.client() as client:
             apps = client.get("/api/v1/apps").json()["apps"]
             ids = [app["id"] for app in apps if app["name"] == name]
@@ -62,14 +62,14 @@ class Home:
 
 
 def settle(terminal: Terminal) -> None:
-    """Wait until the screen is quiet, but for a cursor that blinks: keys go to what had the focus when they came."""
+    """Wait until the screen no longer changes, except for a blinking cursor, so that the focus is where keys belong."""
     reads = 0
     while terminal.read(0.4) and reads < 12:
         reads += 1
 
 
 def begin(terminal: Terminal, name: str) -> None:
-    """Up to the second step, with the name typed."""
+    """Go to the second step and type the name and the description."""
     terminal.until(TITLES["basics"])
     terminal.until("Free")
     settle(terminal)
@@ -83,7 +83,7 @@ def begin(terminal: Terminal, name: str) -> None:
 
 
 def forward(terminal: Terminal, page: str) -> None:
-    """To a step, leaving out the second tool on the way; to the first one, back."""
+    """Go to a step, on the way leave out the second tool; the first step is reached with Back."""
     if page == "template":
         terminal.press(BACK)
         terminal.until(TITLES[page])
@@ -122,7 +122,7 @@ def end(terminal: Terminal, home: Home, death: str) -> None:
 
 
 def finish(terminal: Terminal, page: str) -> None:
-    """From a step to the created app."""
+    """Go on from a step until the app is created."""
     pages = list(TITLES)
     for name in pages[pages.index(page) + 1 :]:
         terminal.press(NEXT)
@@ -135,7 +135,7 @@ def finish(terminal: Terminal, page: str) -> None:
 
 
 def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> None:
-    """The wizard is ended at a step and gone on with: nothing typed is lost, the app is made once."""
+    """End the program on a step, start it again and finish: no input is lost, and the app is created once."""
     name = f"Fated {number}"
     with home.terminal("new", "--template", "support") as terminal:
         begin(terminal, name)
@@ -143,12 +143,12 @@ def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> 
         dropped = page in ("tools", "review", "create")
         wanted = ["Answers at night", f'"page":"{"review" if page == "create" else page}"']
         wanted += ["draft:tool:show-contact"] if dropped else []
-        # kill -9 takes what was typed in the last moment, before it was written: a fifth of a second
-        terminal.until(lambda: all(text in home.kept(name) for text in wanted))
+        # SIGKILL loses the input of the last 0.2 s, which is not written yet
+        terminal.until(lambda: all(text in home.draft_text(name) for text in wanted))
         if page == "create":
             terminal.press(NEXT)
-            until = time.monotonic() + wait
-            while time.monotonic() < until:
+            deadline = time.monotonic() + wait
+            while time.monotonic() < deadline:
                 terminal.read(0.005)
         end(terminal, home, death)
     if death == "server down":
@@ -160,14 +160,16 @@ def proof(home: Home, page: str, death: str, number: int, wait: float = 0.0) -> 
             settle(terminal)
             terminal.press("g\r")
             terminal.until(lambda: any(title in terminal.text for title in TITLES.values()))
-            here = next(place for place, title in TITLES.items() if title in terminal.text)
-            assert here == page or (page == "create" and here == "review"), f"it went on at {here}\n{terminal.text}"
-            finish(terminal, here)
+            resumed = next(name for name, title in TITLES.items() if title in terminal.text)
+            assert resumed == page or (page == "create" and resumed == "review"), (
+                f"resumed at {resumed}\n{terminal.text}"
+            )
+            finish(terminal, resumed)
         terminal.press("q")
-    assert '"ended":true' in home.kept(name) or not home.kept(name), "its draft would be offered again"
-    made = home.apps(name)
-    assert len(made) == 1, f"{len(made)} apps"
-    assert made[0]["app"]["description"] == "Answers at night", made[0]["app"]
-    names = [tool["name"] for tool in made[0]["tools"]]
+    assert '"ended":true' in home.draft_text(name) or not home.draft_text(name), "its draft would be offered again"
+    apps = home.apps(name)
+    assert len(apps) == 1, f"{len(apps)} apps"
+    assert apps[0]["app"]["description"] == "Answers at night", apps[0]["app"]
+    names = [tool["name"] for tool in apps[0]["tools"]]
     assert ("Show Contact" not in names) is dropped, names
     assert len(names) == len(set(names)) == (6 if dropped else 7), names

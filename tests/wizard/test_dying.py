@@ -1,4 +1,4 @@
-"""The short form of scripts/kill_guide.py."""
+"""A short run of scripts/kill_guide.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.wizard.dying import Home, proof
 
 
 @pytest.mark.slow
-def test_an_ended_wizard_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_wizard_ended_by_a_hang_up_resumes_at_its_step(tmp_path: Path) -> None:
     home = Home(tmp_path)
     try:
         proof(home, "tools", "hang up", 1)

@@ -1,4 +1,4 @@
-"""Carrying a draft out: every request once, whatever happens on the way."""
+"""Carrying out a draft: each request takes effect once, also after failures and interruptions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from drio_tui.wizard.plan import plan
-from drio_tui.wizard.validation import findings
+from drio_tui.wizard.validation import diagnostics
 from tests import THOROUGH
-from tests.wizard.conftest import Dead, Maker, Mortal, everything
+from tests.wizard.conftest import Creation, Killed, KillingTransport, fill_in_everything
 
 WANTED: dict[str, Any] = {
     "app": {
@@ -33,148 +33,146 @@ WANTED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def as_wanted(app: dict[str, Any]) -> None:
+def assert_as_wanted(app: dict[str, Any]) -> None:
     for name, value in WANTED.items():
         assert app[name] == value, name
     assert app["operations"].count("Forecast") == 1
 
 
-async def test_a_draft_becomes_the_app_that_was_asked_for(sandbox: Any) -> None:
-    maker = Maker(sandbox)
-    await everything(maker)
-    before = await maker.apps()
-    planned = {step.id for step in plan(maker.draft)}
-    await maker.run()
-    assert set(maker.states().values()) == {"done"}
-    assert maker.executor.done
-    as_wanted(await maker.app())
-    assert await maker.apps() == before + 1
-    assert planned <= set(maker.states())  # what was announced was done; what only the app shows came on top
-    assert {id for id in maker.states() if id not in planned} >= {"delete:draft:widget:contact-card"}
+async def test_the_plan_of_a_draft_creates_the_app_as_filled_in(sandbox: Any) -> None:
+    creation = Creation(sandbox)
+    await fill_in_everything(creation)
+    before = await creation.app_count()
+    planned = {step.id for step in plan(creation.draft)}
+    await creation.run()
+    assert set(creation.states().values()) == {"done"}
+    assert creation.executor.done
+    assert_as_wanted(await creation.app())
+    assert await creation.app_count() == before + 1
+    assert planned <= set(creation.states())  # the app's config added deletes to the plan that was shown before
+    assert {id for id in creation.states() if id not in planned} >= {"delete:draft:widget:contact-card"}
 
 
 SOME = {"before": (1, 2, 12), "after": (1, 5, 9, 14)}
-"""The requests at which it is killed when there is little time: an app, deletes, a change, creates."""
+"""The requests at which a short test run kills it: that of the app, deletes, a change, creates."""
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_killed_at_any_request_and_started_again_nothing_is_lost_and_nothing_made_twice(
-    sandbox: Any, when: str
-) -> None:
+async def test_a_creation_killed_at_any_request_resumes_without_loss_or_duplicates(sandbox: Any, when: str) -> None:
     total = 0
     for at in range(1, 40) if THOROUGH else SOME[when]:
-        maker = Maker(sandbox)
-        await everything(maker)
-        maker.draft.basics["slug"] = f"night-desk-{when}-{at}"
-        before = await maker.apps()
-        mortal = maker.editor.network.inner = Mortal(maker.editor.network.inner, at, when)
+        creation = Creation(sandbox)
+        await fill_in_everything(creation)
+        creation.draft.basics["slug"] = f"night-desk-{when}-{at}"
+        before = await creation.app_count()
+        transport = creation.editor.network.inner = KillingTransport(creation.editor.network.inner, at, when)
         try:
-            await maker.run()
-        except Dead:
-            id = maker.die()
+            await creation.run()
+        except Killed:
+            id = creation.die()
         else:
-            total = mortal.seen
-            id = maker.die()
-        again = Maker(sandbox, id)
-        await again.run()
-        assert again.executor.done, again.states()
-        app = await again.app()
+            total = transport.count
+            id = creation.die()
+        resumed = Creation(sandbox, id)
+        await resumed.run()
+        assert resumed.executor.done, resumed.states()
+        app = await resumed.app()
         app["app"]["slug"] = "night-desk"
-        as_wanted(app)
-        assert await again.apps() == before + 1
-        again.keeper.close(forget=True)
+        assert_as_wanted(app)
+        assert await resumed.app_count() == before + 1
+        resumed.session.close(forget=True)
         if total:
             break
     assert not THOROUGH or 15 <= total == at - 1
 
 
-async def test_a_slug_taken_meanwhile_is_told_edited_and_tried_again(sandbox: Any) -> None:
-    first, second = Maker(sandbox), Maker(sandbox)
-    for maker in (first, second):
-        await maker.choose("support", name="Night desk", slug="night-desk")
+async def test_a_slug_taken_meanwhile_can_be_edited_and_retried(sandbox: Any) -> None:
+    first, second = Creation(sandbox), Creation(sandbox)
+    for creation in (first, second):
+        await creation.choose("support", name="Night desk", slug="night-desk")
     await first.run()
     await second.run()
     assert second.states() == {"app": "failed", "read": "skipped"}
     assert "slug" in second.draft.step("app").fields
-    assert [one.path for one in findings(second.draft) if one.page == "basics"] == ["slug"]
+    assert [diagnostic.path for diagnostic in diagnostics(second.draft) if diagnostic.page == "basics"] == ["slug"]
     second.draft.basics["slug"] = "night-desk-2"
-    assert not [one for one in findings(second.draft) if one.page == "basics"]
+    assert "basics" not in [diagnostic.page for diagnostic in diagnostics(second.draft)]
     await second.run()
     assert second.executor.done
     assert second.draft.app != first.draft.app
 
 
 @pytest.mark.parametrize("fault", ["answer lost", "request lost", "broken", "offline"])
-async def test_whatever_happens_to_a_request_trying_again_makes_one_of_each(sandbox: Any, fault: str) -> None:
-    maker = Maker(sandbox)
-    await everything(maker)
-    before = await maker.apps()
-    network = maker.editor.network
-    await maker.run("app" if fault == "offline" else "read")
+async def test_a_retry_after_a_failed_request_creates_no_duplicates(sandbox: Any, fault: str) -> None:
+    creation = Creation(sandbox)
+    await fill_in_everything(creation)
+    before = await creation.app_count()
+    network = creation.editor.network
+    await creation.run("app" if fault == "offline" else "read")
     if fault == "offline":
         network.offline = True
     elif fault == "broken":
         network.refuse = [500]
     else:
         network.lose = {"POST": fault.split()[0]}
-    await maker.run()
-    if fault == "answer lost":  # it was looked for and found
-        assert maker.executor.done
+    await creation.run()
+    if fault == "answer lost":  # the created app was found by a lookup
+        assert creation.executor.done
     else:
-        assert not maker.executor.done
-        assert maker.draft.app
+        assert not creation.executor.done
+        assert creation.draft.app
         network.offline = False
-        await maker.run()
-    assert maker.executor.done, maker.states()
-    as_wanted(await maker.app())
-    assert await maker.apps() == before + 1
+        await creation.run()
+    assert creation.executor.done, creation.states()
+    assert_as_wanted(await creation.app())
+    assert await creation.app_count() == before + 1
 
 
-async def test_a_step_can_be_skipped_and_takes_what_needs_it_along(sandbox: Any) -> None:
-    maker = Maker(sandbox)
-    await everything(maker)
-    await maker.run("read")
-    step = next(step for step in maker.executor.steps if step.about.startswith("Add the integration Weather"))
-    maker.executor.skip(step)
-    await maker.run()
-    assert maker.executor.done
-    skipped = {step.about for step in maker.executor.steps if maker.executor.state(step).state == "skipped"}
+async def test_skipping_a_step_skips_those_that_depend_on_it(sandbox: Any) -> None:
+    creation = Creation(sandbox)
+    await fill_in_everything(creation)
+    await creation.run("read")
+    step = next(step for step in creation.executor.steps if step.about.startswith("Add the integration Weather"))
+    creation.executor.skip(step)
+    await creation.run()
+    assert creation.executor.done
+    skipped = {step.about for step in creation.executor.steps if creation.executor.state(step).state == "skipped"}
     assert {"Add the operation Forecast (GET /f)", "Add the widget Sky"} <= skipped
-    app = await maker.app()
+    app = await creation.app()
     assert "Weather" not in app["integrations"]
-    maker.executor.unskip(step)
-    await maker.run()
-    as_wanted(await maker.app())
+    creation.executor.unskip(step)
+    await creation.run()
+    assert_as_wanted(await creation.app())
 
 
-async def test_it_stops_after_the_present_request_and_goes_on_later(sandbox: Any) -> None:
-    maker = Maker(sandbox)
-    await everything(maker)
+async def test_stop_ends_after_the_current_request_and_a_later_run_resumes(sandbox: Any) -> None:
+    creation = Creation(sandbox)
+    await fill_in_everything(creation)
 
     async def stop() -> None:
-        maker.executor.stop()
+        creation.executor.stop()
 
-    maker.editor.network.before = [stop]
-    await maker.run()
-    assert maker.states()["app"] == "done"
-    assert maker.states()["read"] == "todo"
-    await maker.run()
-    as_wanted(await maker.app())
+    creation.editor.network.before = [stop]
+    await creation.run()
+    assert creation.states()["app"] == "done"
+    assert creation.states()["read"] == "todo"
+    await creation.run()
+    assert_as_wanted(await creation.app())
 
 
-async def test_what_is_edited_after_it_was_made_is_changed_and_not_made_again(sandbox: Any) -> None:
-    maker = Maker(sandbox)
-    await everything(maker)
-    await maker.run()
-    maker.draft.basics["description"] = "Answers by day"
-    storms = next(one for one in maker.draft.added if one.name == "Storms")
+async def test_resources_edited_after_their_creation_are_updated_not_created_again(sandbox: Any) -> None:
+    creation = Creation(sandbox)
+    await fill_in_everything(creation)
+    await creation.run()
+    creation.draft.basics["description"] = "Answers by day"
+    storms = next(resource for resource in creation.draft.added if resource.name == "Storms")
     body = {**storms.body, "description": "Every storm."}
     storms.filled.edit(body, body)
-    await maker.run()
-    assert maker.executor.done
-    config = await maker.editor.client.config(maker.draft.app)
+    await creation.run()
+    assert creation.executor.done
+    config = await creation.editor.client.config(creation.draft.app)
     assert config["app"]["description"] == "Answers by day"
     assert [tool["description"] for tool in config["tools"] if tool["name"] == "Storms"] == ["Every storm."]
-    sent = len(maker.editor.sent)
-    await maker.run()
-    assert len(maker.editor.sent) == sent  # nothing is left to send
+    sent = len(creation.editor.sent)
+    await creation.run()
+    assert len(creation.editor.sent) == sent  # nothing is sent a second time

@@ -1,7 +1,7 @@
-"""The wizard that makes an app: one widget for each of its steps, and the line that says where one is.
+"""The wizard that creates an app: one page widget per step, and the line that shows the current step.
 
-`wizard_screen.py` holds the draft and moves between them; each page reads and writes the draft, so that going
-back and forth, or ending the program, loses nothing.
+`wizard_screen.py` holds the draft and moves between the pages; each page reads and writes the draft, so that moving
+back and forth or quitting loses nothing.
 """
 
 from __future__ import annotations
@@ -10,4 +10,4 @@ TITLES = {
     "template": "Template", "basics": "Basics", "branding": "Look", "auth": "Sign-in", "api": "API", "tools": "Tools",
     "review": "Review", "create": "Create",
 }  # fmt: skip
-"""What each step is called where there is little room."""
+"""The short titles of the steps, for the line above the pages."""

@@ -14,7 +14,7 @@ from drio_tui.naming import slug_of
 from drio_tui.ui.widgets.form_field import FormField
 from drio_tui.ui.widgets.sanitize import safe
 from drio_tui.ui.wizard.page import Page
-from drio_tui.wizard.validation import Finding, findings
+from drio_tui.wizard.validation import DraftDiagnostic, diagnostics
 
 if TYPE_CHECKING:
     from drio_tui.ui.wizard.wizard_screen import WizardScreen
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 _SLUG = "Part of its address. It follows the name until you change it."
 _TEXTS = (
     ("description", "Description", "What the app does. Empty: as the template has it."),
-    ("serverInstructions", "Instructions", "Told to every model. Empty: as the template has it."),
+    ("serverInstructions", "Instructions", "Given to every model. Empty: as the template has it."),
 )
 
 
 class BasicsPage(Page):
-    """Fields one under the other; Enter goes to the next one, and from the last line on to the next step."""
+    """The fields of the app in a column; Enter moves to the next field, and after Company URL to the next step."""
 
     TITLE = "Name it"
     ABOUT = "Only the name is needed; everything can be changed later."
 
-    def __init__(self, guide: WizardScreen) -> None:
-        super().__init__(guide)
+    def __init__(self, wizard: WizardScreen) -> None:
+        super().__init__(wizard)
         if not self.draft.basics.get("name", "").strip() and not self.draft.app:
-            # To be typed over. A line of many thousand characters would take seconds for each step in it.
+            # A suggestion to be overwritten, cut because each key takes seconds in a line of many thousand characters.
             self.draft.basics["name"] = self.draft.suggested_name or "New app"
-        self._follow()
+        self._update_slug()
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="basics", can_focus=False):
@@ -54,31 +54,31 @@ class BasicsPage(Page):
     def on_mount(self) -> None:
         for path in ("name", "slug", "companyUrl"):
             self.field(path).set_value(self.draft.basics.get(path, ""))
-        self.renew()
+        self.update_content()
 
     def field(self, path: str) -> FormField:
-        """The field of a member."""
+        """Return the field of a property."""
         return self.query_one(f"#{path}", FormField)
 
     def focus_first(self) -> None:
-        found = self.field("name").query_one(Input)
-        found.focus()
-        found.action_select_all()
+        input = self.field("name").query_one(Input)
+        input.focus()
+        input.action_select_all()
 
-    def settle(self) -> None:
+    def flush_input(self) -> None:
         for field in self.query(FormField):
-            self._take(field, field.value)
+            self._set_value(field, field.value)
         for area in self.query(TextArea):
             if self.draft.basics.get(area.id or "", "") != area.text:
                 self.draft.basics[area.id or ""] = area.text
-                self.edited()
+                self.mark_edited()
 
     @on(FormField.Changed)
-    def _typed(self, event: FormField.Changed) -> None:
+    def _field_changed(self, event: FormField.Changed) -> None:
         event.stop()
-        self._take(event.form_field, event.form_field.value)
+        self._set_value(event.form_field, event.form_field.value)
 
-    def _take(self, form_field: FormField, value: str) -> None:
+    def _set_value(self, form_field: FormField, value: str) -> None:
         path = form_field.path
         if self.draft.basics.get(path, "") == value:
             return
@@ -86,60 +86,64 @@ class BasicsPage(Page):
         if path == "slug":
             self.draft.own_slug = True
         elif path == "name" and not self.draft.basics.get("slug"):
-            self.draft.own_slug = False  # one that was emptied follows the name again
+            self.draft.own_slug = False  # an emptied slug follows the name again
         if path in ("name", "slug") and not self.draft.own_slug:
-            self._follow()
+            self._update_slug()
             self.field("slug").set_value(self.draft.basics.get("slug", ""))
-        self._judge("slug")
-        if form_field.error:  # a complaint goes as soon as its reason does
-            self._judge(path)
-        self.edited()
+        self._validate("slug")
+        if form_field.error:  # an error disappears as soon as the value is valid
+            self._validate(path)
+        self.mark_edited()
 
     @on(TextArea.Changed)
-    def _wrote(self, event: TextArea.Changed) -> None:
+    def _area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
-        self.settle()
+        self.flush_input()
 
-    def _follow(self) -> None:
-        """Make the slug from the name, unless it is the person's own."""
+    def _update_slug(self) -> None:
+        """Derive the slug from the name, unless the user edited the slug."""
         if not self.draft.own_slug and not self.draft.app:
-            self.draft.basics["slug"] = slug_of(self.draft.basics.get("name", ""), self.guide.taken or ())
+            self.draft.basics["slug"] = slug_of(self.draft.basics.get("name", ""), self.wizard.taken or ())
 
-    def renew(self) -> None:
-        """The slugs in use are known now."""
-        self._follow()
+    def update_content(self) -> None:
+        """Check the slug again: the slugs in use are loaded."""
+        self._update_slug()
         self.field("slug").set_value(self.draft.basics.get("slug", ""))
-        self._judge("slug")
+        self._validate("slug")
 
     @on(FormField.Left)
-    def _left(self, event: FormField.Left) -> None:
+    def _field_left(self, event: FormField.Left) -> None:
         event.stop()
-        self._judge(event.form_field.path)
+        self._validate(event.form_field.path)
 
-    def _judge(self, path: str) -> None:
-        found = {one.path: one.message for one in findings(self.draft, self.guide.taken) if one.page == "basics"}
+    def _validate(self, path: str) -> None:
+        errors = {
+            diagnostic.path: diagnostic.message
+            for diagnostic in diagnostics(self.draft, self.wizard.taken)
+            if diagnostic.page == "basics"
+        }
         field = self.field(path)
-        error = found.get(path, "")
+        error = errors.get(path, "")
         if error:
             field.say(error=error)
-        elif path == "slug" and field.value and self.guide.taken is not None and not self.draft.app:
+        elif path == "slug" and field.value and self.wizard.taken is not None and not self.draft.app:
             field.say(help=f"✓ Free. {_SLUG}")
         else:
             field.say(help=_SLUG if path == "slug" else "")
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if self.field("companyUrl") in event.input.ancestors:
-            self.guide.action_next()
+            self.wizard.action_next()
         else:
             self.screen.focus_next()
 
-    def complain(self, found: Sequence[Finding]) -> None:
+    def show_errors(self, diagnostics: Sequence[DraftDiagnostic]) -> None:
         first = None
-        for one in found:
-            if one.path in ("name", "slug", "companyUrl"):
-                self.field(one.path).say(error=one.message)
-                first = first or self.field(one.path)
+        for diagnostic in diagnostics:
+            if diagnostic.path in ("name", "slug", "companyUrl"):
+                self.field(diagnostic.path).say(error=diagnostic.message)
+                first = first or self.field(diagnostic.path)
         if first is not None:
             first.focus_input()

@@ -1,4 +1,4 @@
-"""The step where the app gets its looks: the branding editor with its preview."""
+"""The step for the app's branding: the branding editor with its preview."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from textual.content import Content
 from drio_tui.ui.editing.editors.base import Editor
 from drio_tui.ui.editing.editors.branding import BrandingEditor
 from drio_tui.ui.wizard.page import Page
-from drio_tui.wizard.template_parts import as_it_will_be
-from drio_tui.wizard.validation import Finding
+from drio_tui.wizard.template_parts import planned_snapshot
+from drio_tui.wizard.validation import DraftDiagnostic
 
 
-class Looks(BrandingEditor):
-    """The branding editor with the preview first: here it is the point."""
+class PreviewFirstEditor(BrandingEditor):
+    """The branding editor with the preview above the other notes."""
 
     def notes(self) -> list[Content]:
         lines = super().notes()
-        at = next((place for place, line in enumerate(lines) if line.plain == "Preview"), len(lines))
-        return [*lines[at + 1 :], *lines[:at]]
+        heading = next((index for index, line in enumerate(lines) if line.plain == "Preview"), len(lines))
+        return [*lines[heading + 1 :], *lines[:heading]]
 
 
-class LooksPage(Page):
-    """The branding as the template has it, to be changed; F6 mends a colour that cannot be read."""
+class BrandingPage(Page):
+    """Edits the branding, initially the template's; F6 corrects a colour with too little contrast."""
 
-    TITLE = "Give it its looks"
-    ABOUT = "Widgets wear these colours; F6 makes one readable."
+    TITLE = "Choose its branding"
+    ABOUT = "Widgets use these colours; F6 makes one readable."
 
     def compose(self) -> ComposeResult:
-        editor = Looks()
-        snapshot = as_it_will_be(self.draft)
+        editor = PreviewFirstEditor()
+        snapshot = planned_snapshot(self.draft)
         app = snapshot.app
-        # Without its ref: what is edited is new, so that the form may show its own defaults.
+        # Without the ref: the form shows its defaults only for a new app.
         raw = {name: value for name, value in app.raw.items() if name != "id"} if app else {}
         editor.load(raw, snapshot)
         yield editor
 
     @property
     def editor(self) -> BrandingEditor:
-        """The editor."""
+        """The branding editor."""
         return self.query_one(BrandingEditor)
 
     def focus_first(self) -> None:
@@ -50,20 +50,20 @@ class LooksPage(Page):
     @on(Editor.Changed)
     def _changed(self, event: Editor.Changed) -> None:
         event.stop()
-        self.settle()
+        self.flush_input()
 
-    def settle(self) -> None:
+    def flush_input(self) -> None:
         if not self.editor.dirty:
             return
-        found = self.editor.value().get("branding")
-        if isinstance(found, dict) and found != self.draft.branding:
-            self.draft.branding = found
-            self.edited()
+        branding = self.editor.value().get("branding")
+        if isinstance(branding, dict) and branding != self.draft.branding:
+            self.draft.branding = branding
+            self.mark_edited()
 
     @on(Editor.SaveWanted)
     def _next(self, event: Editor.SaveWanted) -> None:
         event.stop()
-        self.guide.action_next()
+        self.wizard.action_next()
 
-    def complain(self, findings: Sequence[Finding]) -> None:
+    def show_errors(self, diagnostics: Sequence[DraftDiagnostic]) -> None:
         self.editor.form.validate()

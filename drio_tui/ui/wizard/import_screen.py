@@ -1,4 +1,4 @@
-"""Choosing operations of an OpenAPI document for an app that is not there yet: nothing is sent."""
+"""Selecting operations of an OpenAPI document for an app that does not exist yet: nothing is sent."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from drio_tui.openapi_import.planning import Plan
 from drio_tui.openapi_import.security import secret_of
 from drio_tui.ui.openapi_import.import_screen import ImportScreen
 from drio_tui.ui.widgets.sanitize import safe_line
-from drio_tui.ui.wizard.resource_screens import Made, WizardResourceScreen
+from drio_tui.ui.wizard.resource_screens import FormResult, WizardResourceScreen
 from drio_tui.wizard.draft import AddedResource
 from drio_tui.wizard.template_parts import APP_REF
 from drio_tui.workspace.model.snapshot import Resource, Snapshot
 
 
 class WizardImportScreen(ImportScreen):
-    """Ends with True when there is a `chosen` plan to take into the draft."""
+    """Returns True when `chosen_plan` is to be added to the draft."""
 
-    def __init__(self, snapshot: Snapshot, add_connection: Callable[[Made], AddedResource]) -> None:
+    def __init__(self, snapshot: Snapshot, add_connection: Callable[[FormResult], AddedResource]) -> None:
         super().__init__(APP_REF, snapshot)
-        self.chosen: Plan | None = None
+        self.chosen_plan: Plan | None = None
         self._add_connection = add_connection
 
     async def read_app(self) -> Snapshot:
         return self._snapshot
 
     async def new_connection(self, begin: dict[str, Any]) -> str:
-        """Add a connection to the draft; its ref."""
+        """Add a connection to the draft; return its ref, or an empty string if the user cancelled."""
         screen = WizardResourceScreen("auth", "", self._snapshot, begin=begin, member=secret_of(begin))
         await self.app.push_screen_wait(screen)
-        if screen.made is None:
+        if screen.result is None:
             return ""
-        added = self._add_connection(screen.made)
+        added = self._add_connection(screen.result)
         self._snapshot.add(Resource("auth", added.ref, added.filled.shown | {"id": added.ref}))
         return added.ref
 
-    def _ask(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
+    def _confirm(self, plan: Plan, checked: tuple[Problem, ...]) -> None:
         for problem in (*plan.problems, *checked)[:3]:
             self.notify(safe_line(str(problem.message), 300).plain, severity="warning", markup=False)
-        self.chosen = plan
+        self.chosen_plan = plan
         self.dismiss(True)

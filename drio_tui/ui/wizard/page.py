@@ -1,4 +1,4 @@
-"""What the pages of the wizard have in common."""
+"""The base class of the wizard's pages."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Vertical
 
 from drio_tui.wizard.draft import Draft
-from drio_tui.wizard.validation import Finding
+from drio_tui.wizard.validation import DraftDiagnostic
 
 if TYPE_CHECKING:
     from drio_tui.ui.wizard.wizard_screen import WizardScreen
 
 
 class Page(Vertical):
-    """One step. It shows the draft as it is when it is mounted, and writes each change into it at once."""
+    """One step. It shows the draft as it is when the page is mounted, and writes every change to the draft at once."""
 
     TITLE: ClassVar[str] = ""
-    """What the person does here, as a short imperative."""
+    """The user's task on this page, as a short imperative."""
 
     ABOUT: ClassVar[str] = ""
-    """A sentence beside it."""
+    """A sentence shown beside the title."""
 
-    def __init__(self, guide: WizardScreen) -> None:
-        super().__init__(id=f"page-{guide.draft.page}", classes="guide-page")
-        self.guide = guide
+    def __init__(self, wizard: WizardScreen) -> None:
+        super().__init__(id=f"page-{wizard.draft.page}", classes="wizard-page")
+        self.wizard = wizard
 
     @property
     def about(self) -> str:
-        """What is said beside the title, now."""
+        """The text beside the title for the current state."""
         return self.ABOUT
 
     @property
     def filling(self) -> bool:
-        """Whether the page waits for what it shows."""
+        """Whether the page still waits for data."""
         return False
 
     @property
     def draft(self) -> Draft:
-        """The answers."""
-        return self.guide.draft
+        """The wizard's draft."""
+        return self.wizard.draft
 
-    def edited(self) -> None:
-        """To be called after the person changed something."""
-        self.guide.edited()
+    def mark_edited(self) -> None:
+        """Let the wizard save the draft; called after each change by the user."""
+        self.wizard.mark_edited()
 
-    def settle(self) -> None:
-        """Write into the draft what was typed a moment ago, whose messages may still be on their way."""
+    def flush_input(self) -> None:
+        """Write into the draft what the fields hold, because their change messages may not have been handled yet."""
 
-    def take(self) -> bool:
-        """Settle, and make the choice that going on from here means; whether one can go on."""
-        self.settle()
+    def apply(self) -> bool:
+        """Flush the input and make the page's choice before the next step; return whether there is one."""
+        self.flush_input()
         return True
 
     def focus_first(self) -> None:
-        """Take the focus to where one begins."""
+        """Focus the first field or list."""
 
-    def complain(self, findings: Sequence[Finding]) -> None:
-        """Show what is wrong where it is wrong; the focus goes to the first of it."""
+    def show_errors(self, diagnostics: Sequence[DraftDiagnostic]) -> None:
+        """Show the errors at their fields, and focus the first of them."""
 
-    def renew(self) -> None:
-        """What is known of drio changed (the apps, the providers, how far the creation got): show it anew."""
+    def update_content(self) -> None:
+        """Show new data: the apps or the providers were loaded, or the creation has progressed."""

@@ -1,11 +1,11 @@
-"""The page of each step."""
+"""The page class of each step."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from drio_tui.ui.wizard.basics_page import BasicsPage
-from drio_tui.ui.wizard.branding_page import LooksPage
+from drio_tui.ui.wizard.branding_page import BrandingPage
 from drio_tui.ui.wizard.create_page import CreatePage
 from drio_tui.ui.wizard.page import Page
 from drio_tui.ui.wizard.resource_pages import ApiPage, AuthPage, ToolsPage
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PAGES: dict[str, type[Page]] = {
     "template": TemplatePage,
     "basics": BasicsPage,
-    "branding": LooksPage,
+    "branding": BrandingPage,
     "auth": AuthPage,
     "api": ApiPage,
     "tools": ToolsPage,
@@ -27,6 +27,6 @@ _PAGES: dict[str, type[Page]] = {
 }
 
 
-def make_page(name: str, guide: WizardScreen) -> Page:
-    """The page of a step, over the wizard's draft."""
-    return _PAGES[name](guide)
+def make_page(name: str, wizard: WizardScreen) -> Page:
+    """Return a new page for a step of the wizard."""
+    return _PAGES[name](wizard)

@@ -1,4 +1,4 @@
-"""The steps that list resources of the app: to keep or leave out, to name, to fill in, and to add to."""
+"""The steps that list resources of the app: keep or leave them out, rename them, fill them in, add others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from drio_tui.kinds import KINDS
@@ -24,20 +23,24 @@ from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.ui.widgets.values import method
 from drio_tui.ui.wizard.page import Page
-from drio_tui.ui.wizard.resource_screens import ConfigScreen, Made, WizardResourceScreen, new_resource
-from drio_tui.wizard.draft import AddedResource, FilledConnection
-from drio_tui.wizard.import_selection import adopt
-from drio_tui.wizard.template_parts import Part, as_it_will_be, known, parts
-from drio_tui.wizard.validation import Finding, findings
+from drio_tui.ui.wizard.resource_screens import ConfigScreen, FormResult, WizardResourceScreen, add_resource
+from drio_tui.wizard.draft import AddedResource, FormValue
+from drio_tui.wizard.import_selection import add_planned_resources
+from drio_tui.wizard.template_parts import Part, contents_known, parts, planned_snapshot
+from drio_tui.wizard.validation import DraftDiagnostic, diagnostics
 
 _MUTED = "$foreground-muted"
 
 
 class ResourcePage(Page):
-    """A list of the resources of some kinds. What the template brings is kept unless it is taken out."""
+    """A list of the resources of some kinds. The template's resources are kept unless the user leaves them out."""
 
     KINDS: ClassVar[tuple[str, ...]] = ()
+    """The kinds that the page lists."""
+
     NOTHING: ClassVar[str] = ""
+    """The text of an empty list."""
+
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "wizard_resources",
         "New app: its resources",
@@ -47,13 +50,6 @@ class ResourcePage(Page):
         Key("wizard_resources.remove", "D", "remove", "Remove", "Take out what was added here"),
         Key("wizard_resources.import", "i", "import_api", "From OpenAPI", "Add operations from an OpenAPI document"),
     )
-
-    class Opened(Message):
-        """The screen that edits a resource ended with it."""
-
-        def __init__(self, ref: str) -> None:
-            super().__init__()
-            self.ref = ref
 
     def compose(self) -> ComposeResult:
         yield RowList(
@@ -67,13 +63,13 @@ class ResourcePage(Page):
         yield Static(id="about-resource")
 
     def on_mount(self) -> None:
-        self.renew()
+        self.update_content()
 
-    # -- showing ----------------------------------------------------------------------------------
+    # -- display ----------------------------------------------------------------------------------
 
     @property
     def about(self) -> str:
-        """Keys that need something to act on are named once there is something."""
+        """The text beside the title; empty for an empty list, since it names keys that act on a row."""
         return self.ABOUT if self.parts() else ""
 
     @property
@@ -88,19 +84,23 @@ class ResourcePage(Page):
         return next((part for part in self.parts() if part.ref == key), None)
 
     def parts(self) -> list[Part]:
-        """What is listed, operations under their integration."""
-        found = parts(self.draft, *self.KINDS)
+        """Return the listed resources, operations below their integration."""
+        listed = parts(self.draft, *self.KINDS)
         if "operation" not in self.KINDS:
-            return found
-        tops = [part for part in found if part.kind != "operation"]
-        return [one for top in tops for one in (top, *(part for part in found if part.parent == top.ref))]
+            return listed
+        integrations = [part for part in listed if part.kind != "operation"]
+        return [
+            part
+            for integration in integrations
+            for part in (integration, *(part for part in listed if part.parent == integration.ref))
+        ]
 
-    def renew(self) -> None:
-        found = self.parts()
-        self.rows.display = bool(found)
+    def update_content(self) -> None:
+        listed = self.parts()
+        self.rows.display = bool(listed)
         nothing = self.query_one("#nothing", EmptyState)
-        nothing.display = not found
-        if not found and not known(self.draft):
+        nothing.display = not listed
+        if not listed and not contents_known(self.draft):
             nothing.say(
                 "Known once the app is there",
                 "This drio does not say beforehand what the template brings.\n"
@@ -108,20 +108,20 @@ class ResourcePage(Page):
                 ("a", "add something of your own"),
                 ("Ctrl+S", "go on"),
             )
-        elif not found:
-            nothing.say("Nothing yet", self.NOTHING, *self.steps())
-        self.rows.show([self.row(part) for part in found])
-        self._tell()
+        elif not listed:
+            nothing.say("Nothing yet", self.NOTHING, *self.empty_hints())
+        self.rows.show([self.row(part) for part in listed])
+        self._show_details()
         self.refresh_bindings()
 
-    def steps(self) -> Sequence[tuple[str, str]]:
-        """The keys that lead on from an empty list."""
+    def empty_hints(self) -> Sequence[tuple[str, str]]:
+        """Return the key hints for an empty list."""
         return (("a", "add one"), ("Ctrl+S", "go on without"))
 
     def row(self, part: Part) -> Row:
-        """A resource as a line."""
+        """Return a resource's row."""
         mark = ("✓", "$text-success") if part.kept else ("✗", "$foreground-muted")
-        if part.own:
+        if part.added:
             mark = ("+", "$text-accent")
         style = "" if part.kept else "$foreground-muted strike"
         indent = "   " if part.kind == "operation" else ""
@@ -130,41 +130,45 @@ class ResourcePage(Page):
         return Row(part.ref, (Content.styled(*mark), name, self.what(part), self.state_of(part)))
 
     def what(self, part: Part) -> Content:
-        """What kind of resource it is, in a few words."""
+        """Return the cell that describes a resource: its request, primitive, provider or URL, else its kind."""
         raw = part.raw
         if part.kind == "operation" and isinstance(raw.get("method"), str):
             return Content.assemble(method(raw["method"]), " ", safe_line(str(raw.get("path", "")), 60, _MUTED))
-        said = next((raw[m] for m in ("primitive", "providerKey", "baseUrl") if isinstance(raw.get(m), str)), "")
-        return safe_line(said or KINDS[part.kind].title.lower(), 60, _MUTED)
+        names = ("primitive", "providerKey", "baseUrl")
+        text = next((raw[name] for name in names if isinstance(raw.get(name), str)), "")
+        return safe_line(text or KINDS[part.kind].title.lower(), 60, _MUTED)
 
     def state_of(self, part: Part) -> Content:
-        """How it stands, in a word or two."""
-        if part.gone:
+        """Return the cell with a resource's state."""
+        if part.deleted:
             return Content.styled("deleted", _MUTED)
         if not part.kept:
             return Content.styled("left out", _MUTED)
         if part.ref in self.draft.lost:
             return Content.styled("▲ secret missing", "$text-warning")
-        if part.own:
+        if part.added:
             return Content.styled("added", "$text-accent")
-        return Content.styled("renamed", "$text-accent") if part.name != part.was else Content()
+        return Content.styled("renamed", "$text-accent") if part.name != part.template_name else Content()
 
     @on(RowList.Moved, "#resources")
-    def _moved(self, event: RowList.Moved) -> None:
+    def _cursor_moved(self, event: RowList.Moved) -> None:
         event.stop()
-        self._tell()
+        self._show_details()
         self.refresh_bindings()
 
-    def _tell(self) -> None:
+    def _show_details(self) -> None:
         part = self.chosen
         lines: list[Content] = []
         if part is not None:
-            if part.name != part.was:
-                lines.append(safe_line(f"The template calls it {part.was}.", 200, _MUTED))
-            if part.text:
-                lines.append(safe(part.text[:400], _MUTED))
-            found = [one.message for one in findings(self.draft, self.guide.taken) if one.ref == part.ref]
-            lines += [Content.assemble(("▲ ", "$text-warning"), safe_line(text, 300)) for text in found]
+            if part.name != part.template_name:
+                lines.append(safe_line(f"The template calls it {part.template_name}.", 200, _MUTED))
+            if part.description:
+                lines.append(safe(part.description[:400], _MUTED))
+            lines += [
+                Content.assemble(("▲ ", "$text-warning"), safe_line(diagnostic.message, 300))
+                for diagnostic in diagnostics(self.draft, self.wizard.taken)
+                if diagnostic.ref == part.ref
+            ]
         self.query_one("#about-resource", Static).update(Content("\n").join(lines))
 
     def focus_first(self) -> None:
@@ -173,26 +177,26 @@ class ResourcePage(Page):
         else:
             self.screen.set_focus(None)
 
-    def complain(self, findings: Sequence[Finding]) -> None:
-        for one in findings:
-            if one.ref:
-                self.rows.choose(one.ref)
+    def show_errors(self, diagnostics: Sequence[DraftDiagnostic]) -> None:
+        for diagnostic in diagnostics:
+            if diagnostic.ref:
+                self.rows.choose(diagnostic.ref)
                 break
         self.focus_first()
 
-    # -- acting -----------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
-        """Why an action cannot be done now."""
+        """Return why an action is disabled now, or None."""
         part = self.chosen
         if action in ("toggle_kept", "rename", "remove") and part is None:
             return "There is nothing chosen."
-        if part is not None and part.gone and action in ("toggle_kept", "rename"):
+        if part is not None and part.deleted and action in ("toggle_kept", "rename"):
             return "It is deleted already."
         match action:
-            case "toggle_kept" if part is not None and part.own:
+            case "toggle_kept" if part is not None and part.added:
                 return "You added it: D takes it out."
-            case "remove" if part is not None and not part.own:
+            case "remove" if part is not None and not part.added:
                 return "The template brings it: Space leaves it out."
             case "remove" if part is not None and part.id:
                 return "It exists already: delete it in the app once this is through."
@@ -217,67 +221,69 @@ class ResourcePage(Page):
         self._changed()
 
     def _changed(self) -> None:
-        self.renew()
-        self.edited()
+        self.update_content()
+        self.mark_edited()
 
     def action_rename(self) -> None:
         part = self.chosen
         if part is None:
             return
 
-        def take(name: str | None) -> None:
+        def handle_result(name: str | None) -> None:
             if not name:
                 return
-            added = self.draft.one_added(part.ref)
+            added = self.draft.added_resource(part.ref)
             if added is not None:
-                added.filled.edit({**added.filled.whole, "name": name}, {**added.filled.shown, "name": name})
-            elif name == part.was:
+                added.filled.edit({**added.filled.full, "name": name}, {**added.filled.shown, "name": name})
+            elif name == part.template_name:
                 self.draft.names.pop(part.ref, None)
             else:
                 self.draft.names[part.ref] = name
             self._changed()
 
-        self.app.push_screen(NameScreen(KINDS[part.kind].title, part.name), take)
+        self.app.push_screen(NameScreen(KINDS[part.kind].title, part.name), handle_result)
 
     @on(RowList.Opened, "#resources")
-    async def _enter(self, event: RowList.Opened) -> None:
+    async def _row_opened(self, event: RowList.Opened) -> None:
         event.stop()
         part = self.chosen
         if part is None:
             return
-        if part.own:
+        if part.added:
             self._edit_added(part)
         else:
-            await self.open_brought(part)
+            await self.open_template_resource(part)
 
-    async def open_brought(self, part: Part) -> None:
-        """Enter on something that the template brings."""
+    async def open_template_resource(self, part: Part) -> None:
+        """Open a resource of the template: by default, rename it."""
         if why := self.why_not("rename", ()):
             self.notify(why, markup=False)
         else:
             self.action_rename()
 
     def _edit_added(self, part: Part) -> None:
-        added = self.draft.one_added(part.ref)
+        added = self.draft.added_resource(part.ref)
         if added is None:
             return
-        snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
+        snapshot = planned_snapshot(self.draft, self.wizard.app_snapshot, self.wizard.providers)
 
-        def keep(made: Made) -> None:
-            added.filled.edit(made.whole, made.shown)
+        def store(result: FormResult) -> None:
+            added.filled.edit(result.full, result.shown)
 
         before = replace(added.filled)
-        screen = WizardResourceScreen(part.kind, part.parent, snapshot, dict(before.whole), keep=keep, kept=self.edited)
+        screen = WizardResourceScreen(
+            part.kind, part.parent, snapshot, dict(before.full), store=store, after_store=self.mark_edited
+        )
 
-        def take(_: str | None) -> None:
-            if screen.made is not None:
-                keep(screen.made)
+        def handle_result(_: str | None) -> None:
+            if screen.result is not None:
+                store(screen.result)
                 self._changed()
             elif added.filled != before:
                 added.filled = before
                 self._changed()
 
-        self.app.push_screen(screen, take)
+        self.app.push_screen(screen, handle_result)
 
     def action_add(self) -> None:
         kinds = [kind for kind in self.KINDS if kind != "operation" or self._integrations()]
@@ -288,7 +294,8 @@ class ResourcePage(Page):
         part = self.chosen
         start = len(choices) - 1 if part is not None and part.kind in ("integration", "operation") else 0
         self.app.push_screen(
-            ChooserScreen("Add a new", choices, current=start), lambda one: self._add(one.value) if one else None
+            ChooserScreen("Add a new", choices, current=start),
+            lambda choice: self._add(choice.value) if choice else None,
         )
 
     def _integrations(self) -> list[Part]:
@@ -299,34 +306,34 @@ class ResourcePage(Page):
             self._add_under(kind, "")
             return
         part = self.chosen
-        near = part.ref if part is not None and part.kind == "integration" else part.parent if part else ""
-        choices = [Choice(one.ref, one.name) for one in self._integrations()]
+        current = part.ref if part is not None and part.kind == "integration" else part.parent if part else ""
+        choices = [Choice(integration.ref, integration.name) for integration in self._integrations()]
         if len(choices) == 1:
             self._add_under(kind, choices[0].value)
             return
-        at = next((place for place, one in enumerate(choices) if one.value == near), None)
+        index = next((index for index, choice in enumerate(choices) if choice.value == current), None)
         self.app.push_screen(
-            ChooserScreen("In which integration?", choices, current=at),
-            lambda one: self._add_under(kind, one.value) if one else None,
+            ChooserScreen("In which integration?", choices, current=index),
+            lambda choice: self._add_under(kind, choice.value) if choice else None,
         )
 
     def _add_under(self, kind: str, parent: str) -> None:
-        snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
+        snapshot = planned_snapshot(self.draft, self.wizard.app_snapshot, self.wizard.providers)
 
         added: AddedResource | None = None
 
-        def keep(made: Made) -> None:
+        def store(result: FormResult) -> None:
             nonlocal added
             if added is None:
-                added = new_resource(self.draft, kind, parent, made)
+                added = add_resource(self.draft, kind, parent, result)
             else:
-                added.filled.edit(made.whole, made.shown)
+                added.filled.edit(result.full, result.shown)
 
-        screen = WizardResourceScreen(kind, parent, snapshot, keep=keep, kept=self.edited)
+        screen = WizardResourceScreen(kind, parent, snapshot, store=store, after_store=self.mark_edited)
 
-        def take(_: str | None) -> None:
-            if screen.made is not None:
-                keep(screen.made)
+        def handle_result(_: str | None) -> None:
+            if screen.result is not None:
+                store(screen.result)
                 assert added is not None
                 self._changed()
                 self.rows.choose(added.ref)
@@ -335,7 +342,7 @@ class ResourcePage(Page):
                 self.draft.remove(added.ref)
                 self._changed()
 
-        self.app.push_screen(screen, take)
+        self.app.push_screen(screen, handle_result)
 
     def action_remove(self) -> None:
         part = self.chosen
@@ -345,33 +352,33 @@ class ResourcePage(Page):
             self.focus_first()
 
     def action_import_api(self) -> None:
-        """Choose operations of an OpenAPI document; they become an integration, operations and tools."""
-        from drio_tui.ui.wizard.import_screen import WizardImportScreen  # it brings a parser with it
+        """Select operations of an OpenAPI document, to be added as an integration, operations and tools."""
+        from drio_tui.ui.wizard.import_screen import WizardImportScreen  # slow to import: it needs the parser
 
-        def add_connection(made: Made) -> AddedResource:
-            added = new_resource(self.draft, "auth", "", made)
-            self.edited()
+        def add_connection(result: FormResult) -> AddedResource:
+            added = add_resource(self.draft, "auth", "", result)
+            self.mark_edited()
             return added
 
-        there = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
-        screen = WizardImportScreen(there, add_connection)
+        snapshot = planned_snapshot(self.draft, self.wizard.app_snapshot, self.wizard.providers)
+        screen = WizardImportScreen(snapshot, add_connection)
 
-        def take(_: bool | None) -> None:
-            if screen.chosen is not None:
-                added = adopt(self.draft, screen.chosen)
+        def handle_result(_: bool | None) -> None:
+            if screen.chosen_plan is not None:
+                added = add_planned_resources(self.draft, screen.chosen_plan)
                 self._changed()
-                tools = sum(one.kind == "tool" for one in added)
-                calls = sum(one.kind == "operation" for one in added)
-                self.notify(f"Taken: {count_of(calls, 'operation')} and {count_of(tools, 'tool')}.", markup=False)
+                tools = sum(resource.kind == "tool" for resource in added)
+                operations = sum(resource.kind == "operation" for resource in added)
+                self.notify(f"Taken: {count_of(operations, 'operation')} and {count_of(tools, 'tool')}.", markup=False)
                 if added:
                     self.rows.choose(added[0].ref)
                 self.focus_first()
 
-        self.app.push_screen(screen, take)
+        self.app.push_screen(screen, handle_result)
 
 
 class AuthPage(ResourcePage):
-    """The auth connections: filled in by their provider's schema, or left for later."""
+    """The auth connections, to be filled in by their provider's schema now or later."""
 
     TITLE = "How it signs in to your systems"
     ABOUT = "Enter fills one in; each can wait."
@@ -381,42 +388,42 @@ class AuthPage(ResourcePage):
     def state_of(self, part: Part) -> Content:
         if part.ref in self.draft.auth and part.kept and part.ref not in self.draft.lost:
             return Content.styled("filled in", "$text-accent")
-        found = super().state_of(part)
-        return found if found.plain or not part.kept else Content.styled("as the template", _MUTED)
+        state = super().state_of(part)
+        return state if state.plain or not part.kept else Content.styled("as the template", _MUTED)
 
-    async def open_brought(self, part: Part) -> None:
-        if part.gone or not part.kept:
-            self.notify("It is deleted already." if part.gone else "It is left out: Space keeps it.", markup=False)
+    async def open_template_resource(self, part: Part) -> None:
+        if part.deleted or not part.kept:
+            self.notify("It is deleted already." if part.deleted else "It is left out: Space keeps it.", markup=False)
             return
-        if not self.guide.providers:
+        if not self.wizard.providers:
             self.notify(
                 "What it asks for is known once the app is there. Go on, and fill it in then.",
                 title=safe_line(part.name, 60).plain,
                 markup=False,
             )
             return
-        snapshot = as_it_will_be(self.draft, self.guide.real, self.guide.providers)
+        snapshot = planned_snapshot(self.draft, self.wizard.app_snapshot, self.wizard.providers)
         resource = snapshot.at(("auth", part.ref))
         filled = self.draft.auth.get(part.ref)
         raw: dict[str, Any] = (
             dict(resource.raw) if resource is not None and isinstance(resource.raw, dict) else {"id": part.ref}
         )
         if filled is not None:
-            there = raw.get("config")
-            raw["config"] = {**(there if isinstance(there, dict) else {}), **filled.whole}
+            config = raw.get("config")
+            raw["config"] = {**(config if isinstance(config, dict) else {}), **filled.full}
 
-        def keep(made: Made) -> None:
-            there = self.draft.auth.get(part.ref)
-            if there is not None:
-                there.edit(made.whole, made.shown)
+        def store(result: FormResult) -> None:
+            existing = self.draft.auth.get(part.ref)
+            if existing is not None:
+                existing.edit(result.full, result.shown)
             else:
-                self.draft.auth[part.ref] = FilledConnection(made.whole, made.shown)
+                self.draft.auth[part.ref] = FormValue(result.full, result.shown)
 
         before = replace(filled) if filled is not None else None
 
-        def take(made: Made | None) -> None:
-            if made is not None:
-                keep(made)
+        def handle_result(result: FormResult | None) -> None:
+            if result is not None:
+                store(result)
                 self._changed()
             elif self.draft.auth.get(part.ref) != before:
                 self.draft.auth.pop(part.ref, None)
@@ -424,18 +431,19 @@ class AuthPage(ResourcePage):
                     self.draft.auth[part.ref] = before
                 self._changed()
 
-        self.app.push_screen(ConfigScreen(part.name, raw, snapshot, keep=keep, kept=self.edited), take)
+        screen = ConfigScreen(part.name, raw, snapshot, store=store, after_store=self.mark_edited)
+        self.app.push_screen(screen, handle_result)
 
 
 class ApiPage(ResourcePage):
-    """Integrations with their operations."""
+    """The integrations with their operations."""
 
     TITLE = "What it calls"
     ABOUT = "The systems behind the app, and its calls."
     KINDS = ("integration", "operation")
     NOTHING = "Add the API that the app is to call, by hand or from its OpenAPI document."
 
-    def steps(self) -> Sequence[tuple[str, str]]:
+    def empty_hints(self) -> Sequence[tuple[str, str]]:
         return (
             ("i", "take operations from an OpenAPI document"),
             ("a", "add one by hand"),
@@ -444,7 +452,7 @@ class ApiPage(ResourcePage):
 
 
 class ToolsPage(ResourcePage):
-    """Tools, and the widgets that show their results."""
+    """The tools, and the widgets that show their results."""
 
     TITLE = "What models can do with it"
     ABOUT = "Space leaves one out, r renames, a adds."

@@ -1,4 +1,4 @@
-"""Editing resources of an app that is not there yet: the forms of the edit screen, with nothing sent."""
+"""Editing resources of an app that does not exist yet: the forms of the edit screen, without any request."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What was filled in, and the same without what is write-only."""
+class FormResult:
+    """The object that a form was filled in with, and the same without its write-only properties."""
 
-    whole: dict[str, Any] = field(repr=False)
+    full: dict[str, Any] = field(repr=False)
     shown: dict[str, Any] = field(repr=False)
 
 
-def new_resource(draft: Draft, kind: str, parent: str, made: Made) -> AddedResource:
-    """Take in what was filled in, under its parent."""
-    owner = KINDS[kind].parent
-    under = {owner[0]: parent} if owner and parent else {}
-    return draft.add(kind, made.whole | under, made.shown | under)
+def add_resource(draft: Draft, kind: str, parent: str, result: FormResult) -> AddedResource:
+    """Add a filled-in resource to the draft, with the reference to its parent."""
+    parent_key = KINDS[kind].parent
+    reference = {parent_key[0]: parent} if parent_key and parent else {}
+    return draft.add(kind, result.full | reference, result.shown | reference)
 
 
 class WizardResourceScreen(EditScreen):
-    """Makes something new, which begins with `begin`, or edits what was added. It sends nothing.
+    """Creates a resource in the draft, starting with the properties `begin`, or edits the added one `body`.
 
-    `made` is there when it was taken. `keep` puts it into the draft, also half done, as it is typed and when the
-    program ends without asking; `kept` is called after the former.
+    `result` is set when the user saved the form. `store` puts the current input into the draft, also an incomplete one,
+    while the user types and when the program ends; `after_store` is called after the former.
     """
 
     def __init__(
@@ -69,26 +69,26 @@ class WizardResourceScreen(EditScreen):
         *,
         begin: dict[str, Any] | None = None,
         member: str = "",
-        keep: Callable[[Made], None] | None = None,
-        kept: Callable[[], object] | None = None,
+        store: Callable[[FormResult], None] | None = None,
+        after_store: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(Target(APP_REF, kind, parent=parent, mine=body, begin=begin or {}, member=member), snapshot)
-        self._keep = keep
-        self._told_kept = kept
-        self._before = body
-        self._under = parent
-        self.made: Made | None = None
+        self._store = store
+        self._after_store = after_store
+        self._body_before = body
+        self._parent_ref = parent
+        self.result: FormResult | None = None
 
     @property
     def dirty(self) -> bool:
-        if self.made is not None or not self._filled:
+        if self.result is not None or not self._filled:
             return False
-        if self._before is None:
+        if self._body_before is None:
             return super().dirty
-        return not same_json(self._body(self.mine()), self._body(self._before))
+        return not same_json(self._body(self.mine()), self._body(self._body_before))
 
     def _make(self, kind: str, name: str, refer: Callable[[str], None]) -> None:
-        """There is no app yet to make it in."""
+        """Notify the user on which step to create it: nothing can be created here while the app does not exist."""
         title, step = KINDS[kind].title.lower(), TITLES[PAGE_OF[kind]]
         self.notify(
             f"The wizard makes it on its step {step}. Keep what you have here (Ctrl+S), go there with F7 or Ctrl+S, "
@@ -97,59 +97,59 @@ class WizardResourceScreen(EditScreen):
             markup=False,
         )
 
-    def give_back(self) -> None:
-        """Put what is there so far into the draft: the program ends."""
-        if self._keep is not None and self.dirty:
-            self._keep(self._so_far(self.mine()))
+    def save_to_draft(self) -> None:
+        """Put the current input into the draft, because the program ends."""
+        if self._store is not None and self.dirty:
+            self._store(self._current_result(self.mine()))
 
     def _typed(self) -> UnsavedEdit | None:
-        if self.is_mounted and self._keep is not None and self.made is None:
+        if self.is_mounted and self._store is not None and self.result is None:
             self._read_json()
-            now = self._mine_typed(secrets=True)
-            if self._is_edited() if self._before is None else not same_json(self._body(now), self._body(self._before)):
-                self._keep(self._so_far(now))
-                if self._told_kept is not None:
-                    self._told_kept()
+            current, before = self._mine_typed(secrets=True), self._body_before
+            if self._is_edited() if before is None else not same_json(self._body(current), self._body(before)):
+                self._store(self._current_result(current))
+                if self._after_store is not None:
+                    self._after_store()
         return None
 
-    def _so_far(self, mine: Mapping[str, Any]) -> Made:
-        owner = self.kind.parent
-        under = {owner[0]: self._under} if owner and self._under else {}
-        return Made(self._body(mine) | under, self._body(self._mine_typed(secrets=False)) | under)
+    def _current_result(self, mine: Mapping[str, Any]) -> FormResult:
+        parent_key = self.kind.parent
+        reference = {parent_key[0]: self._parent_ref} if parent_key and self._parent_ref else {}
+        return FormResult(self._body(mine) | reference, self._body(self._mine_typed(secrets=False)) | reference)
 
     def buffer(self, why: str, *, looking: bool = False) -> UnsavedEdit | None:
-        """It belongs to the draft of the app, which is kept by itself."""
+        """Return None: the edit is kept in the app's draft."""
         return None
 
     def _body(self, mine: Mapping[str, Any]) -> dict[str, Any]:
-        also = {*special_members(self.kind.name), "providerKey"}
+        writable = {*special_members(self.kind.name), "providerKey"}
         return {
             name: value
             for name, value in comparable(self.kind, dict(mine)).items()
-            if value is not None and (name not in self.kind.fixed or name in also)
+            if value is not None and (name not in self.kind.fixed or name in writable)
         }
 
     async def _create(self, client: DrioClient, mine: dict[str, Any], _again: tuple[str, ...]) -> Outcome | None:
-        self.made = self._so_far(mine)
-        return Saved(self.made.whole)
+        self.result = self._current_result(mine)
+        return Saved(self.result.full)
 
     def _saved(self, raw: Mapping[str, Any], what: str, request_id: str | None) -> None:
         self.dismiss("")
 
 
-class BroughtConnection(AuthEditor):
-    """The connection as its template will bring it: what it holds by then is not known."""
+class TemplateConnectionEditor(AuthEditor):
+    """Edits a connection of the template, whose current values are not known before the app exists."""
 
     def notes(self) -> list[Content]:
-        told = "Whatever you leave empty stays as the template has it, also where it is required."
-        return [Content.styled(told, "$text-accent"), Content(), *super().notes()]
+        note = "Whatever you leave empty stays as the template has it, also where it is required."
+        return [Content.styled(note, "$text-accent"), Content(), *super().notes()]
 
 
-class ConfigScreen(DrioScreen[Made | None]):
-    """Fills in a connection that the template brings: what its provider asks for. Ends with its config.
+class ConfigScreen(DrioScreen[FormResult | None]):
+    """Fills in the config of a connection of the template, and returns it.
 
-    `keep` puts it into the draft, also half done, as it is typed and when the program ends without asking; `kept` is
-    called after the former.
+    `store` puts the current input into the draft, also an incomplete one, while the user types and when the program
+    ends; `after_store` is called after the former.
     """
 
     AREA = "apps"
@@ -166,19 +166,19 @@ class ConfigScreen(DrioScreen[Made | None]):
         raw: Mapping[str, Any],
         snapshot: Snapshot,
         *,
-        keep: Callable[[Made], None] | None = None,
-        kept: Callable[[], object] | None = None,
+        store: Callable[[FormResult], None] | None = None,
+        after_store: Callable[[], object] | None = None,
     ) -> None:
         super().__init__()
-        self._told_kept = kept
-        self._waiting = False
-        self._called, self._raw, self._snapshot, self._keep = name, raw, snapshot, keep
+        self._after_store = after_store
+        self._store_pending = False
+        self._resource_name, self._raw, self._snapshot, self._store = name, raw, snapshot, store
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
-            yield Static(safe_line(f"{AUTH.symbol} {self._called}", 120, "bold"), id="heading")
+            yield Static(safe_line(f"{AUTH.symbol} {self._resource_name}", 120, "bold"), id="heading")
             yield Static(id="banner")
-            editor = BroughtConnection()
+            editor = TemplateConnectionEditor()
             editor.load(self._raw, self._snapshot)
             yield editor
 
@@ -188,46 +188,46 @@ class ConfigScreen(DrioScreen[Made | None]):
 
     @property
     def editor(self) -> AuthEditor:
-        """The editor."""
+        """The editor of the connection."""
         return self.query_one(AuthEditor)
 
     def unsaved(self) -> str:
         return "your edits of the connection" if self.editor.dirty else ""
 
     @on(Editor.Changed)
-    def _edited(self) -> None:
-        if not self._waiting:
-            self._waiting = True
-            self.set_timer(SOON, self._typed)
+    def _editor_changed(self) -> None:
+        if not self._store_pending:
+            self._store_pending = True
+            self.set_timer(SOON, self._store_input)
 
-    def _typed(self) -> None:
-        self._waiting = False
-        self.give_back()
-        if self._told_kept is not None:
-            self._told_kept()
+    def _store_input(self) -> None:
+        self._store_pending = False
+        self.save_to_draft()
+        if self._after_store is not None:
+            self._after_store()
 
     @on(Editor.SaveWanted)
-    def _asked(self, event: Message) -> None:
+    def _save_requested(self, event: Message) -> None:
         event.stop()
         self.action_take()
 
     def action_take(self) -> None:
         if not self.is_mounted:
             return
-        found = self.editor.problems()
+        problems = self.editor.problems()
         banner = self.query_one("#banner", Static)
-        banner.set_class(bool(found), "-said")
-        if found:
+        banner.set_class(bool(problems), "-said")
+        if problems:
             self.editor.form.validate()
-            banner.update(safe_line(f"✗ {found[0].path}: {found[0].message}", 300))
+            banner.update(safe_line(f"✗ {problems[0].path}: {problems[0].message}", 300))
             return
-        self.dismiss(self._so_far() if self.editor.dirty else None)
+        self.dismiss(self._current_result() if self.editor.dirty else None)
 
-    def give_back(self) -> None:
-        """Put what is there so far into the draft: the program ends."""
-        if self._keep is not None and self.is_mounted and self.editor.dirty:
-            self._keep(self._so_far())
+    def save_to_draft(self) -> None:
+        """Put the current input into the draft, because the program ends."""
+        if self._store is not None and self.is_mounted and self.editor.dirty:
+            self._store(self._current_result())
 
-    def _so_far(self) -> Made:
+    def _current_result(self) -> FormResult:
         config = self.editor.value().get("config") or {}
-        return Made(config, self.editor.value(secrets=False).get("config") or {})
+        return FormResult(config, self.editor.value(secrets=False).get("config") or {})

@@ -1,4 +1,4 @@
-"""The line over the wizard: every step, where one is, which ones are done; a click goes there."""
+"""The line above the wizard's page: all steps, with the current and the completed ones marked; a click opens a step."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from drio_tui.ui.wizard import TITLES
 from drio_tui.wizard.validation import PAGES
 
 _NARROW = 76
-"""Cells below which only the step one is on is named."""
+"""The width in cells below which only the current step has its title."""
 
 
 class StepStrip(Widget):
-    """Two rows: the steps by name, and a bar for how far one is."""
+    """Two rows: the titles of the steps, and a progress bar."""
 
     DEFAULT_CSS = """
     StepStrip {
@@ -29,13 +29,13 @@ class StepStrip(Widget):
     page: reactive[str] = reactive("template")
     """The step that is shown."""
 
-    wrong: reactive[frozenset[str]] = reactive(frozenset)
-    """The steps with something that has to be put right."""
+    pages_with_errors: reactive[frozenset[str]] = reactive(frozenset)
+    """The steps with errors."""
 
     reached: reactive[int] = reactive(0)
-    """The place of the furthest step that was shown."""
+    """The index of the last step that was shown."""
 
-    class Go(Message):
+    class StepSelected(Message):
         """A step was clicked."""
 
         def __init__(self, page: str) -> None:
@@ -43,16 +43,16 @@ class StepStrip(Widget):
             self.page = page
 
     def _labels(self) -> list[Content]:
-        here = PAGES.index(self.page)
+        current = PAGES.index(self.page)
         narrow = self.size.width < _NARROW
         labels = []
-        for place, name in enumerate(PAGES):
-            title = "" if narrow and place != here else TITLES[name]
-            if place == here:
+        for index, name in enumerate(PAGES):
+            title = "" if narrow and index != current else TITLES[name]
+            if index == current:
                 label = Content.styled(f"● {title}", "bold $text-primary")
-            elif name in self.wrong and place <= self.reached:
+            elif name in self.pages_with_errors and index <= self.reached:
                 label = Content.styled(f"✗ {title}", "$text-error")
-            elif place <= self.reached:
+            elif index <= self.reached:
                 label = Content.assemble(("✓ ", "$text-success"), title)
             else:
                 label = Content.styled(f"○ {title}", "$foreground-muted")
@@ -66,9 +66,9 @@ class StepStrip(Widget):
         return Content.assemble(Content("").join(self._labels()).truncate(width), "\n", bar)
 
     def on_click(self, event: events.Click) -> None:
-        at = self.styles.padding.left
+        end = self.styles.padding.left
         for name, label in zip(PAGES, self._labels(), strict=True):
-            at += label.cell_length
-            if event.x < at:
-                self.post_message(self.Go(name))
+            end += label.cell_length
+            if event.x < end:
+                self.post_message(self.StepSelected(name))
                 return

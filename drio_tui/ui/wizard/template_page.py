@@ -16,8 +16,8 @@ from textual.widgets import Input
 
 from drio_tui.api.errors import DrioError
 from drio_tui.text import did_you_mean
-from drio_tui.ui.apps.template_detail import is_whole, template_blocks
-from drio_tui.ui.apps.templates_screen import read_one, read_templates, rest_of, row_of, works_offline
+from drio_tui.ui.apps.template_detail import is_complete, template_blocks
+from drio_tui.ui.apps.templates_screen import fetch_template, fetch_templates, row_of, searchable_text, works_offline
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.widgets.empty_state import EmptyState
@@ -26,7 +26,7 @@ from drio_tui.ui.widgets.rich_text import Document, Paragraph
 from drio_tui.ui.widgets.row_list import Column, Row, RowList
 from drio_tui.ui.widgets.sanitize import safe, safe_line
 from drio_tui.ui.wizard.page import Page
-from drio_tui.wizard.validation import Finding
+from drio_tui.wizard.validation import DraftDiagnostic
 from drio_tui.workspace.model.search import rank
 from drio_tui.workspace.model.snapshot import Resource
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class TemplatePage(Page):
-    """A list to filter by typing, and what the chosen template brings."""
+    """A list of templates with a filter, and the contents of the selected one."""
 
     TITLE = "Choose what to start from"
     ABOUT = "Everything it brings can be changed next."
@@ -46,27 +46,27 @@ class TemplatePage(Page):
         Key("wizard_template.again", "r", "read_again", "Refresh", "Read the templates again", show=False),
     )
 
-    class Read(Message):
-        """The templates arrived, or could not be read."""
+    class TemplatesLoaded(Message):
+        """The templates were loaded, or `error` is the reason why not."""
 
         def __init__(self, resources: Sequence[Resource] | None, error: DrioError | None = None) -> None:
             super().__init__()
             self.resources = resources
             self.error = error
 
-    class One(Message):
-        """One template arrived whole, or could not be read."""
+    class TemplateLoaded(Message):
+        """The complete template was loaded; with an `error`, `resource` is the incomplete one of the list."""
 
         def __init__(self, resource: Resource, error: DrioError | None = None) -> None:
             super().__init__()
             self.resource = resource
             self.error = error
 
-    def __init__(self, guide: WizardScreen) -> None:
-        super().__init__(guide)
+    def __init__(self, wizard: WizardScreen) -> None:
+        super().__init__(wizard)
         self.resources: Sequence[Resource] | None = None
-        self._whole: dict[str, Resource] = {}
-        self._asked: set[str] = set()
+        self._complete: dict[str, Resource] = {}
+        self._requested: set[str] = set()
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -80,19 +80,19 @@ class TemplatePage(Page):
     def on_mount(self) -> None:
         self.query_one("#templates").display = False
         self.query_one("#template-filter").display = False
-        if self.draft.app:  # it cannot be changed any more: the one there is is all there is to see
-            self._take([Resource("template", self.draft.template_id, self.draft.template)])
+        if self.draft.app:  # the app exists, so its template cannot be changed: show only that one
+            self._set_resources([Resource("template", self.draft.template_id, self.draft.template)])
             return
         self.read()
 
     def read(self) -> None:
-        """Read the templates (again)."""
+        """Load the templates, also a second time."""
         self.query_one("#nothing", EmptyState).say("Reading the templates…")
-        self.guide.fetch(read_templates, self.Read, self, partial(self.Read, None), "templates")
+        self.wizard.fetch(fetch_templates, self.TemplatesLoaded, self, partial(self.TemplatesLoaded, None), "templates")
 
     @property
     def filling(self) -> bool:
-        return self.resources is None and self.guide.asking("templates")
+        return self.resources is None and self.wizard.asking("templates")
 
     @property
     def rows(self) -> RowList:
@@ -101,55 +101,55 @@ class TemplatePage(Page):
 
     @property
     def chosen(self) -> Resource | None:
-        """The template that the cursor is on, whole if it was read whole."""
-        found = next((resource for resource in self.resources or () if resource.id == self.rows.key), None)
-        return self._whole.get(found.id, found) if found else None
+        """The template that the cursor is on, complete if it was loaded completely."""
+        listed = next((resource for resource in self.resources or () if resource.id == self.rows.key), None)
+        return self._complete.get(listed.id, listed) if listed else None
 
-    def on_template_page_read(self, message: Read) -> None:
+    def on_template_page_templates_loaded(self, message: TemplatesLoaded) -> None:
         message.stop()
         if message.resources is not None:
-            self._take(message.resources)
-        elif self.draft.template is not None:  # drio is not there, but the one chosen is
-            self._take([Resource("template", self.draft.template_id, self.draft.template)])
+            self._set_resources(message.resources)
+        elif self.draft.template is not None:  # drio cannot be reached, but the draft has the chosen template
+            self._set_resources([Resource("template", self.draft.template_id, self.draft.template)])
         else:
             error = message.error or DrioError(title="Not read")
             self.query_one("#nothing", EmptyState).say_error(error, ("Ctrl+S", "try again"))
 
-    def _take(self, resources: Sequence[Resource]) -> None:
+    def _set_resources(self, resources: Sequence[Resource]) -> None:
         first, self.resources = self.resources is None, resources
         self.query_one("#nothing").display = False
         self.rows.display = True
         self.query_one("#template-filter").display = len(resources) > 1
         self._show()
-        wanted, self.guide.wanted = self.guide.wanted, ""
+        wanted, self.wizard.wanted = self.wizard.wanted, ""
         if wanted and any(resource.id == wanted for resource in resources):
             self.rows.choose(wanted)
-            self.guide.action_next()
+            self.wizard.action_next()
             return
         if wanted:
-            near = did_you_mean(
+            suggestion = did_you_mean(
                 wanted, [name for resource in resources for name in (resource.id, resource.text("name"))]
             )
-            said = safe_line(f"There is no template {wanted}. {near or 'Choose one of these.'}", 200).plain
-            self.notify(said, severity="warning", markup=False)
+            text = safe_line(f"There is no template {wanted}. {suggestion or 'Choose one of these.'}", 200).plain
+            self.notify(text, severity="warning", markup=False)
         if self.draft.template_id:
             self.rows.choose(self.draft.template_id)
         elif first and (offline := next((resource for resource in resources if works_offline(resource)), None)):
-            self.rows.choose(offline.id)  # what can be tried at once, for who just goes on
-        self.guide.focus_page()
+            self.rows.choose(offline.id)  # a default that works without a network
+        self.wizard.focus_page()
 
     def _show(self) -> None:
-        wanted = self.query_one("#template-filter", Input).value
-        found = [
-            (fit, place, resource)
-            for place, resource in enumerate(self.resources or ())
-            if (fit := rank(wanted, resource.name, rest_of(resource))) is not None
+        query = self.query_one("#template-filter", Input).value
+        matches = [
+            (score, index, resource)
+            for index, resource in enumerate(self.resources or ())
+            if (score := rank(query, resource.name, searchable_text(resource))) is not None
         ]
-        found.sort(key=lambda one: one[:2])
-        self.rows.show([_row(resource) for _, _, resource in found])
-        if wanted and found:
+        matches.sort(key=lambda match: match[:2])
+        self.rows.show([_row(resource) for _, _, resource in matches])
+        if query and matches:
             self.rows.action_first()
-        self._tell()
+        self._show_details()
 
     def action_filter(self) -> None:
         if self.resources:
@@ -160,50 +160,56 @@ class TemplatePage(Page):
             self.read()
 
     @on(Input.Changed, "#template-filter")
-    def _filter(self, event: Input.Changed) -> None:
+    def _filter_changed(self, event: Input.Changed) -> None:
         event.stop()
         self._show()
 
     @on(FilterInput.Leave)
-    def _to_list(self) -> None:
+    def _filter_left(self) -> None:
         self.rows.focus()
 
-    def renew(self) -> None:
-        self._tell()
+    def update_content(self) -> None:
+        self._show_details()
 
     @on(RowList.Moved, "#templates")
-    def _tell(self) -> None:
+    def _show_details(self) -> None:
         resource = self.chosen
-        page = self.query_one("#about", Document)
+        details = self.query_one("#about", Document)
         if resource is None:
             nothing = safe("Nothing matches.", "$foreground-muted") if self.resources else Content()
-            page.show([Paragraph(nothing)])
+            details.show([Paragraph(nothing)])
             return
-        page.show(template_blocks(resource))
+        details.show(template_blocks(resource))
         if (
-            not is_whole(resource.raw)
+            not is_complete(resource.raw)
             and not resource.made_up
-            and resource.id not in self._asked
+            and resource.id not in self._requested
             and not self.draft.app
         ):
-            self._asked.add(resource.id)
-            self.guide.fetch(partial(read_one, id=resource.id), self.One, self, partial(self.One, resource), "template")
+            self._requested.add(resource.id)
+            self.wizard.fetch(
+                partial(fetch_template, id=resource.id),
+                self.TemplateLoaded,
+                self,
+                partial(self.TemplateLoaded, resource),
+                "template",
+            )
 
-    def on_template_page_one(self, message: One) -> None:
+    def on_template_page_template_loaded(self, message: TemplateLoaded) -> None:
         message.stop()
-        self._whole[message.resource.id] = message.resource
+        self._complete[message.resource.id] = message.resource
         if self.chosen is message.resource:
-            self._tell()
+            self._show_details()
         if self.draft.template_id == message.resource.id and message.error is None and not self.draft.app:
             self.draft.choose(message.resource.raw)
 
     @on(RowList.Opened, "#templates")
-    def _opened(self, event: RowList.Opened) -> None:
+    def _row_opened(self, event: RowList.Opened) -> None:
         event.stop()
-        self.guide.action_next()
+        self.wizard.action_next()
 
-    def take(self) -> bool:
-        """Start from the chosen template; whether there is one."""
+    def apply(self) -> bool:
+        """Start from the selected template; return whether there is one."""
         resource = self.chosen
         if resource is None or resource.made_up or not isinstance(resource.raw, dict):
             if self.resources is None:
@@ -211,14 +217,14 @@ class TemplatePage(Page):
             return bool(self.draft.template_id)
         if not self.draft.app and (resource.id != self.draft.template_id or resource.raw != self.draft.template):
             self.draft.choose(resource.raw)
-            self.edited()
+            self.mark_edited()
         return True
 
     def focus_first(self) -> None:
         if self.rows.display:
             self.rows.focus()
 
-    def complain(self, findings: Sequence[Finding]) -> None:
+    def show_errors(self, diagnostics: Sequence[DraftDiagnostic]) -> None:
         self.focus_first()
 
 

@@ -1,4 +1,4 @@
-"""The wizard: it holds the draft, moves between its steps, and has the plan carried out."""
+"""The wizard's screen: holds the draft, moves between the steps, and carries out the plan."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from drio_tui.wizard.draft import Draft
 from drio_tui.wizard.draft_store import DraftSession
 from drio_tui.wizard.executor import Executor
 from drio_tui.wizard.plan import Step, plan
-from drio_tui.wizard.validation import PAGES, errors, findings
+from drio_tui.wizard.validation import PAGES, diagnostics, errors
 from drio_tui.workspace.model.snapshot import Resource, Snapshot, resources_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _NEXT = {"review": "Create it ▸", "create": ""}
 
 
 class WizardScreen(DrioScreen[None]):
-    """Makes an app step by step. Everything typed is in the draft at once, which outlives the screen."""
+    """Creates an app step by step. Every input is written to the draft at once; the draft outlives the screen."""
 
     AREA = "apps"
     CSS_PATH = stylesheet("wizard")
@@ -58,7 +58,7 @@ class WizardScreen(DrioScreen[None]):
     """Whether the plan is being carried out."""
 
     class Deliver(Message):
-        """Something was fetched for a page."""
+        """The response of a request made for a page, to be forwarded to it."""
 
         def __init__(self, to: Widget, message: Message) -> None:
             super().__init__()
@@ -66,81 +66,80 @@ class WizardScreen(DrioScreen[None]):
             self.message = message
 
     class Apps(Message):
-        """The account's apps: whose slugs are taken."""
+        """The account's apps, whose slugs are taken; None if they could not be read."""
 
         def __init__(self, apps: list[dict[str, Any]] | None) -> None:
             super().__init__()
             self.apps = apps
 
     class Providers(Message):
-        """The ways of signing in that drio offers."""
+        """The auth providers that drio offers."""
 
         def __init__(self, resources: tuple[Resource, ...]) -> None:
             super().__init__()
             self.resources = resources
 
     class Progress(Message):
-        """A step of the plan moved on."""
+        """The state of a step of the plan changed."""
 
-    class Ended(Message):
-        """Carrying out the plan ended, for whatever reason."""
+    class RunFinished(Message):
+        """The plan's run ended, successfully or not."""
 
         def __init__(self, error: DrioError | None = None) -> None:
             super().__init__()
             self.error = error
 
-    def __init__(self, keeper: DraftSession, *, wanted: str = "", fresh: bool = True) -> None:
+    def __init__(self, draft_session: DraftSession, *, wanted: str = "", fresh: bool = True) -> None:
         super().__init__()
         self.wanted = wanted
-        self.keeper = keeper
+        self.draft_session = draft_session
         self.taken: dict[str, str] | None = None
         self.providers: tuple[Resource, ...] = ()
         self.executor: Executor | None = None
         self.stopping = False
-        self._touched = not fresh
+        self._edited = not fresh
         self._page: Page | None = None
         self._on = ""
-        self._given_back = False
+        self._session_closed = False
 
     @property
     def draft(self) -> Draft:
-        """The answers."""
-        return self.keeper.draft
+        """The draft that is edited."""
+        return self.draft_session.draft
 
     @property
-    def real(self) -> Snapshot | None:
-        """The app as it is, once it was read."""
-        return self.executor.real if self.executor is not None else None
+    def app_snapshot(self) -> Snapshot | None:
+        """The app's config, once the app exists and was read."""
+        return self.executor.app_snapshot if self.executor is not None else None
 
     @property
     def steps(self) -> list[Step]:
-        """The plan."""
+        """The steps of the plan."""
         return self.executor.steps if self.executor is not None else plan(self.draft)
 
     @property
     def finished(self) -> bool:
-        """Whether the app is made."""
+        """Whether the app is completely created."""
         return bool(self.draft.app) and self.executor is not None and self.executor.done and not self.running
 
     def compose_body(self) -> ComposeResult:
         yield StepStrip()
-        yield Static(id="task")
+        yield Static(id="step-title")
         yield Vertical(id="page")
-        yield Static(id="said")
+        yield Static(id="wizard-error")
         with Horizontal(id="nav"):
             yield Button("◂ Back", id="back", compact=True)
-            yield Static(id="kept")
+            yield Static(id="draft-note")
             yield Button("Next ▸", id="next", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._opened_for = self._speaks_for()
-        self.set_class(True, "-guide")
+        self._opened_account = self._account_key()
         if self.draft.page not in PAGES:
             self.draft.page = PAGES[0]
         self.query_one(StepStrip).reached = PAGES.index(self.draft.page)
         self.call_later(self._show, self.draft.page)
-        self._look_around()
+        self._load_context()
 
     def on_unmount(self) -> None:
         self._close()
@@ -153,7 +152,7 @@ class WizardScreen(DrioScreen[None]):
     def filling(self) -> bool:
         return super().filling or self._page is None or self._page.filling
 
-    # -- what drio knows --------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------
 
     def fetch(
         self,
@@ -163,9 +162,9 @@ class WizardScreen(DrioScreen[None]):
         failed: Callable[[Any], Message],
         group: str,
     ) -> None:
-        """Make a request for a page; what came of it goes there, if it is still there."""
+        """Make a request for a page; `to` gets the message with the result or the error if it is still mounted."""
         self.run_request(
-            call, lambda found: self.Deliver(to, done(found)), group=group,
+            call, lambda result: self.Deliver(to, done(result)), group=group,
             failed=lambda error: self.Deliver(to, failed(error)),
         )  # fmt: skip
 
@@ -173,8 +172,8 @@ class WizardScreen(DrioScreen[None]):
         if message.to.is_mounted:
             message.to.post_message(message.message)
 
-    def _look_around(self) -> None:
-        """Which slugs are taken, and which providers there are. Without an answer the wizard goes on without."""
+    def _load_context(self) -> None:
+        """Load the slugs in use and then the auth providers; the wizard also works without them."""
         self.run_request(_apps, self.Apps, group="slugs", failed=lambda _: self.Apps(None))
 
     def on_wizard_screen_apps(self, message: Apps) -> None:
@@ -186,39 +185,39 @@ class WizardScreen(DrioScreen[None]):
             if isinstance(app.get("slug"), str) and app.get("id") != self.draft.app
         }
         first = next((app["id"] for app in message.apps if isinstance(app.get("id"), str)), "")
-        source = self.draft.app or first
-        if source:
+        app_id = self.draft.app or first
+        if app_id:
             self.run_request(
-                lambda client: _providers(client, source), self.Providers, group="providers",
+                lambda client: _providers(client, app_id), self.Providers, group="providers",
                 failed=lambda _: self.Providers(()),
             )  # fmt: skip
-        self._renew()
+        self._update_page()
 
     def on_wizard_screen_providers(self, message: Providers) -> None:
         self.providers = message.resources
-        self._renew()
+        self._update_page()
 
     def reconnected(self) -> None:
-        self._look_around()
+        self._load_context()
 
     def session_changed(self) -> None:
-        """Signed in again as the same: go on. As someone else, or elsewhere: the draft is kept for then."""
+        """Continue with the same account and server; with another one, keep the draft and close the wizard."""
         if not self.running:
             self.executor = None
-        if self._speaks_for() == self._opened_for:
-            self._look_around()
+        if self._account_key() == self._opened_account:
+            self._load_context()
             return
         self.cancel_requests()
         self._leave()
 
-    def _speaks_for(self) -> tuple[str, str | None] | None:
+    def _account_key(self) -> tuple[str, str | None] | None:
         session = self.drio.session
         return (session.base_url, session.account) if session else None
 
-    # -- moving -----------------------------------------------------------------------------------
+    # -- navigation -------------------------------------------------------------------------------
 
     async def _show(self, name: str, ref: str = "") -> None:
-        """Show a step."""
+        """Show a step, with the cursor on the resource `ref`."""
         self.draft.page = name
         self._on = name
         if self.executor is not None and not self.running:
@@ -229,29 +228,30 @@ class WizardScreen(DrioScreen[None]):
         strip = self.query_one(StepStrip)
         strip.page, strip.reached = name, max(strip.reached, PAGES.index(name))
         await holder.mount(page)
-        self._nav()
-        self._say("")
+        self._update_navigation()
+        self._show_error("")
         if ref:
-            page.complain([one for one in findings(self.draft, self.taken) if one.ref == ref][:1])
-            self.call_after_refresh(self._point_at, ref)
+            related = [diagnostic for diagnostic in diagnostics(self.draft, self.taken) if diagnostic.ref == ref]
+            page.show_errors(related[:1])
+            self.call_after_refresh(self._select_resource, ref)
         else:
-            self.focus_page()  # at once: what is typed next belongs here
+            self.focus_page()  # at once: the next keys belong to this page
         self.refresh_bindings()
 
-    def _point_at(self, ref: str) -> None:
-        listed = getattr(self._page, "rows", None)
-        if listed is not None:
-            listed.choose(ref)
+    def _select_resource(self, ref: str) -> None:
+        rows = getattr(self._page, "rows", None)
+        if rows is not None:
+            rows.choose(ref)
         self.focus_page()
 
     def focus_page(self) -> None:
-        """Take the focus into the page."""
+        """Focus the page's first field or list."""
         if self._page is not None and self._page.is_mounted and self.is_current:
             self._page.focus_first()
 
     def go_to(self, name: str, ref: str = "") -> None:
-        """Go to a step, to the resource there that has this ref; no further than what is right so far allows."""
-        if self.running or name not in PAGES or self._page is None or not self._page.take():
+        """Go to a step, and there to the resource `ref`; an earlier step with errors is shown instead."""
+        if self.running or name not in PAGES or self._page is None or not self._page.apply():
             return
         for before in PAGES[: PAGES.index(name)]:
             if errors(self.draft, before, self.taken):
@@ -260,19 +260,19 @@ class WizardScreen(DrioScreen[None]):
         if name == "create" and self.executor is None and not self.draft.steps:
             name = "review"
         self.call_later(self._show, name, ref)
-        self._kept()
+        self._save_soon()
 
-    def _settle(self) -> None:
+    def _flush_input(self) -> None:
         if self._page is not None and self._page.is_mounted:
-            self._page.settle()
+            self._page.flush_input()
 
-    @on(StepStrip.Go)
-    def _clicked(self, event: StepStrip.Go) -> None:
+    @on(StepStrip.StepSelected)
+    def _step_selected(self, event: StepStrip.StepSelected) -> None:
         event.stop()
         self.go_to(event.page)
 
     @on(Button.Pressed, "#nav Button")
-    async def _pressed(self, event: Button.Pressed) -> None:
+    async def _button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
         await self.run_action("screen.next" if event.button.id == "next" else "screen.previous")
 
@@ -284,43 +284,45 @@ class WizardScreen(DrioScreen[None]):
         return None
 
     def action_next(self) -> None:
-        """On to the next step; from the review to creating, from there to deploying."""
+        """Go to the next step; from the review start creating, after that deploy."""
         if self._on == "create":
             if self.finished:
                 self.deploy()
             else:
-                self.carry_out()
+                self.run_plan()
             return
-        if self._page is None or not self._page.take():
+        if self._page is None or not self._page.apply():
             return
         page = self._on
-        found = errors(self.draft, page, self.taken)
+        page_errors = errors(self.draft, page, self.taken)
         if page == "review":
-            found = [one for one in findings(self.draft, self.taken) if one.severity == "error"]
-        if found:
-            self._say(found[0].message)
+            page_errors = [
+                diagnostic for diagnostic in diagnostics(self.draft, self.taken) if diagnostic.severity == "error"
+            ]
+        if page_errors:
+            self._show_error(page_errors[0].message)
             if self._page is not None:
-                self._page.complain(found)
-            self._nav()
+                self._page.show_errors(page_errors)
+            self._update_navigation()
             return
-        self._touched = True
+        self._edited = True
         name = PAGES[PAGES.index(page) + 1]
         self.call_later(self._show, name)
         if name == "create":
-            self.call_later(self.carry_out)
-        self._kept(name)
+            self.call_later(self.run_plan)
+        self._save_soon(name)
 
     def action_previous(self) -> None:
         if self.running:
             return
-        self._settle()
+        self._flush_input()
         if self._on in PAGES[1:]:
             name = PAGES[PAGES.index(self._on) - 1]
             self.call_later(self._show, name)
-            self._kept(name)
+            self._save_soon(name)
 
     def action_back(self) -> None:
-        """While creating, stop after the present request (a second time: do not wait for it); else leave."""
+        """Stop after the current request while creating (the second time: cancel it); otherwise leave the wizard."""
         if self.running:
             if self.stopping:
                 self.cancel_requests()
@@ -328,65 +330,66 @@ class WizardScreen(DrioScreen[None]):
             self.stopping = True
             if self.executor is not None:
                 self.executor.stop()
-            self._renew()
+            self._update_page()
             return
-        self._settle()
+        self._flush_input()
         self.cancel_requests()
         self._leave()
 
     def _leave(self) -> None:
-        kept = self._close()
-        if kept:
+        if self._close():
             name = safe_line(self.draft.name, 60).plain
             self.notify("It is kept as a draft: Enter on it in Apps goes on.", title=name, markup=False)
         if self.is_mounted:
             self.dismiss()
 
-    # -- keeping ----------------------------------------------------------------------------------
+    # -- saving the draft -------------------------------------------------------------------------
 
-    def edited(self) -> None:
-        """A page changed the draft."""
-        self._touched = True
-        self._say("")
-        self._kept()
-        self._nav()
+    def mark_edited(self) -> None:
+        """Save the draft after a change and show its state."""
+        self._edited = True
+        self._show_error("")
+        self._save_soon()
+        self._update_navigation()
 
-    def _kept(self, page: str = "") -> None:
+    def _save_soon(self, page: str = "") -> None:
         if page:
             self.draft.page = page
-        if self._touched and not self._given_back:
-            self.keeper.soon(self._tell_kept)
+        if self._edited and not self._session_closed:
+            self.draft_session.save_soon(self._draft_saved)
 
-    def _tell_kept(self) -> None:
-        if self.query(StepStrip):  # not while the screen is closed, when its widgets are removed before it
-            self._nav()
+    def _draft_saved(self) -> None:
+        if self.query(StepStrip):  # a closing screen has no widgets any more
+            self._update_navigation()
 
     def keep_draft(self) -> None:
-        """Write the draft down without waiting: the program ends."""
-        self._settle()
+        """Write the draft now, because the program ends."""
+        self._flush_input()
         for screen in all_screens(self.app):
-            getattr(screen, "give_back", str)()
-        if self._touched and not self._given_back and self.draft.started:
-            self.keeper.save_now()
+            getattr(screen, "save_to_draft", str)()
+        if self._edited and not self._session_closed and self.draft.started:
+            self.draft_session.save_now()
 
     def _close(self) -> bool:
-        """Give the draft back; whether there is one to go on with."""
-        if self._given_back:
+        """Close the draft session; return whether the draft was kept."""
+        if self._session_closed:
             return False
-        self._given_back = True
-        forget = self.draft.ended or not self._touched
-        self.keeper.close(forget=forget)
+        self._session_closed = True
+        forget = self.draft.ended or not self._edited
+        self.draft_session.close(forget=forget)
         return not forget and self.draft.started
 
-    # -- showing ----------------------------------------------------------------------------------
+    # -- display ----------------------------------------------------------------------------------
 
-    def _nav(self) -> None:
-        """The buttons, what is wrong, whether it is kept."""
+    def _update_navigation(self) -> None:
+        """Update the buttons, the title, the steps with errors, and the note about the draft."""
         strip = self.query_one(StepStrip)
-        strip.wrong = frozenset(one.page for one in findings(self.draft, self.taken) if one.severity == "error")
+        strip.pages_with_errors = frozenset(
+            diagnostic.page for diagnostic in diagnostics(self.draft, self.taken) if diagnostic.severity == "error"
+        )
         if self._page is not None:
             about = (f"  {self._page.about}", "$foreground-muted")
-            self.query_one("#task", Static).update(Content.assemble((self._page.TITLE, "bold"), about))
+            self.query_one("#step-title", Static).update(Content.assemble((self._page.TITLE, "bold"), about))
         back, forward = self.query_one("#back", Button), self.query_one("#next", Button)
         back.disabled = self._on == PAGES[0] or self.running
         label = _NEXT.get(self._on, "Next ▸")
@@ -396,88 +399,90 @@ class WizardScreen(DrioScreen[None]):
         forward.disabled = self.running
         leaving = "Esc leaves; it is among your apps" if self.finished else "Esc keeps it as a draft"
         note = Content.styled("" if self.running else leaving, "$foreground-muted")
-        if self.keeper.problem:
-            note = Content.assemble(("▲ ", "$text-warning"), safe_line(self.keeper.problem, 200, "$text-warning"))
-        self.query_one("#kept", Static).update(note)
+        if self.draft_session.problem:
+            note = Content.assemble(
+                ("▲ ", "$text-warning"), safe_line(self.draft_session.problem, 200, "$text-warning")
+            )
+        self.query_one("#draft-note", Static).update(note)
 
-    def _say(self, text: str) -> None:
-        said = self.query_one("#said", Static)
-        said.display = bool(text)
-        said.update(Content.assemble(("✗ ", "$text-error"), safe_line(text, 400, "$text-error")))
+    def _show_error(self, text: str) -> None:
+        line = self.query_one("#wizard-error", Static)
+        line.display = bool(text)
+        line.update(Content.assemble(("✗ ", "$text-error"), safe_line(text, 400, "$text-error")))
 
-    def _renew(self) -> None:
+    def _update_page(self) -> None:
         if self._page is not None and self._page.is_mounted:
-            self._page.renew()
-            self._nav()
+            self._page.update_content()
+            self._update_navigation()
 
     # -- creating ---------------------------------------------------------------------------------
 
-    def carry_out(self) -> None:
-        """Do what is not done yet."""
+    def run_plan(self) -> None:
+        """Carry out the steps of the plan that are not done yet."""
         if self.running:
             return
         self.running, self.stopping = True, False
         self.draft.page = "create"
 
-        async def work(client: DrioClient) -> WizardScreen.Ended:
+        async def work(client: DrioClient) -> WizardScreen.RunFinished:
             if self.executor is None:
-                tell = lambda: self.post_message(self.Progress())  # noqa: E731 - one word
-                self.executor = Executor(saver_of(self.backend, client), self.draft, self.keeper.save, tell)
+                on_change = lambda: self.post_message(self.Progress())  # noqa: E731 - short enough
+                self.executor = Executor(saver_of(self.backend, client), self.draft, self.draft_session.save, on_change)
             self.executor.replan()
             await self.executor.run()
             if self.draft.app and self.executor.done:
-                # Written before it is said: who ends the program right then is not offered it again.
+                # Saved before the end is shown: after a quit at this moment the draft must not be offered again.
                 self.draft.ended = True
-                await self.keeper.save()
-            return self.Ended()
+                await self.draft_session.save()
+            return self.RunFinished()
 
-        worker = self.run_request(work, lambda ended: ended, group="carry out", failed=self.Ended, once=True)
+        worker = self.run_request(work, lambda message: message, group="carry out", failed=self.RunFinished, once=True)
         if worker is None:
             self.running = False
-        self._renew()
+        self._update_page()
 
     def on_worker_state_changed(self, event: Any) -> None:
         if event.worker.group == "carry out" and event.worker.is_finished and self.running:
-            self.post_message(self.Ended())
+            self.post_message(self.RunFinished())
 
     def on_wizard_screen_progress(self, message: Progress) -> None:
-        self._renew()
+        self._update_page()
 
-    def on_wizard_screen_ended(self, message: Ended) -> None:
+    def on_wizard_screen_run_finished(self, message: RunFinished) -> None:
         self.running = self.stopping = False
         if message.error is not None:
             self.drio.show_error(message.error)
         if self.finished:
             self.draft.ended = True
-            self._kept()
-        self._renew()
+            self._save_soon()
+        self._update_page()
         self.refresh_bindings()
         self.call_after_refresh(self.focus_page)
 
     def skip(self, step: Step) -> None:
-        """Leave a step out, or want it after all."""
+        """Skip a step, or undo its skipping."""
         if self.executor is not None:
             if self.draft.step(step.id).state == "skipped":
                 self.executor.unskip(step)
             else:
                 self.executor.skip(step)
-            self._kept()
+            self._save_soon()
             if not self.executor.failed and not self.executor.done:
-                self.carry_out()
+                self.run_plan()
             else:
-                self.on_wizard_screen_ended(self.Ended())
+                self.on_wizard_screen_run_finished(self.RunFinished())
 
-    # -- afterwards -------------------------------------------------------------------------------
+    # -- leaving for the new app ------------------------------------------------------------------
 
-    def open_it(self) -> None:
-        """Leave the wizard for the new app."""
+    def open_created_app(self) -> None:
+        """Close the wizard and open the new app."""
         self._close()
         drio, app = self.drio, self.draft.app
         self.dismiss()
         drio.call_later(drio.open_app, app)
 
     def deploy(self) -> None:
-        """Leave the wizard for the new app, and deploy it."""
+        """Close the wizard, open the new app and its deploy screen."""
         self._close()
         drio, app = self.drio, self.draft.app
         self.dismiss()
@@ -497,5 +502,5 @@ async def _apps(client: DrioClient) -> list[dict[str, Any]]:
 
 
 async def _providers(client: DrioClient, app: str) -> tuple[Resource, ...]:
-    found = (await client.list(AUTH, app=app)).extra.get("providers", [])
-    return resources_of("provider", found if isinstance(found, list) else [], lambda _: "")
+    providers = (await client.list(AUTH, app=app)).extra.get("providers", [])
+    return resources_of("provider", providers if isinstance(providers, list) else [], lambda _: "")

@@ -65,7 +65,7 @@ class Walk:
         await until("Free. Part of its address")
         await self.driver.paste(self.name)
         await until(self.name.lower().replace(" ", "-"))
-        for page in ("its looks", "How it signs in", "What it calls", "What models can do", "Look it over", "created"):
+        for page in ("branding", "How it signs in", "What it calls", "What models can do", "Look it over", "created"):
             await press("ctrl+s")
             await until(page)
         await press("o")

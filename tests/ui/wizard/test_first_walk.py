@@ -1,4 +1,4 @@
-"""The first full walk in a real terminal: templates signed out, sign in through the browser, create, look, leave."""
+"""A new user's first session in a terminal: templates signed out, sign-in in the browser, create an app, open it."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from tests.ui.signin.test_signin_screen import SocketBrowser
 
 
 @pytest.fixture
-def opener(tmp_path: Path) -> tuple[Path, Path]:
-    """A `BROWSER` that notes the address it was told to open, and where it notes it."""
-    script, noted = tmp_path / "browser", tmp_path / "address"
-    script.write_text(f'#!/bin/sh\nprintf %s "$1" > "{noted}.part" && mv "{noted}.part" "{noted}"\n')
+def browser(tmp_path: Path) -> tuple[Path, Path]:
+    """A program for `BROWSER` that writes the URL it is to open to a file, and that file."""
+    script, url_file = tmp_path / "browser", tmp_path / "address"
+    script.write_text(f'#!/bin/sh\nprintf %s "$1" > "{url_file}.part" && mv "{url_file}.part" "{url_file}"\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    return script, noted
+    return script, url_file
 
 
-class Watched(Terminal):
-    """A terminal that notices when the screen goes blank once something stood on it, used at a person's pace."""
+class WatchedTerminal(Terminal):
+    """A terminal that fails when the screen goes blank after something was drawn, and types at a user's speed."""
 
     drawn = False
 
     def read(self, seconds: float = 0.05) -> bool:
-        came = super().read(seconds)
+        has_data = super().read(seconds)
         if self.process.poll() is None:
             self.drawn = self.drawn or bool(self.text.strip())
             assert not self.drawn or self.text.strip(), "the screen went blank"
-        return came
+        return has_data
 
     def type(self, *keys: str) -> None:
-        """Press keys one after the other, each once the screen has settled (but for a cursor that blinks)."""
+        """Press keys one after the other, each once the screen no longer changes (except for a blinking cursor)."""
         for key in keys:
             reads = 0
             while self.read(0.4) and reads < 12:
@@ -45,31 +45,31 @@ class Watched(Terminal):
 
 
 async def consent(base_url: str, address: str) -> None:
-    """What the person does in the browser: sign in, allow, be sent back to the program."""
-    browser = SocketBrowser(base_url)
+    """Do what the user does in the browser: sign in, allow access, follow the redirect to the program."""
+    client = SocketBrowser(base_url)
     try:
-        await browser.walk(address)
-        await browser.follow()
+        await client.walk(address)
+        await client.follow()
     finally:
-        await browser.close()
+        await client.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-def test_from_nothing_to_walking_a_new_app(
-    sandbox_process: Any, opener: tuple[Path, Path], size: tuple[int, int]
+def test_a_new_user_signs_in_creates_an_app_and_navigates_it(
+    sandbox_process: Any, browser: tuple[Path, Path], size: tuple[int, int]
 ) -> None:
-    script, noted = opener
+    script, url_file = browser
     name = f"Walk {uuid.uuid4().hex[:6]}"
-    # Two openings: the sign-in has to hold beyond the program that made it.
+    # The program is started twice: the tokens must be stored.
     env = {"BROWSER": str(script)}
-    with Watched("--base-url", sandbox_process.base_url, size=size, env=env) as terminal:
+    with WatchedTerminal("--base-url", sandbox_process.base_url, size=size, env=env) as terminal:
         terminal.until("signed out")
         terminal.until("Hiring")
         terminal.type("L")
-        terminal.until(noted.exists)
+        terminal.until(url_file.exists)
         terminal.until("http://127.0.0.1")
-        asyncio.run(consent(sandbox_process.base_url, noted.read_text()))
+        asyncio.run(consent(sandbox_process.base_url, url_file.read_text()))
         terminal.until("online")
         terminal.until("Acme Support")
 
@@ -83,7 +83,7 @@ def test_from_nothing_to_walking_a_new_app(
         terminal.until("Name it")
         terminal.type(name)
         terminal.until(name.lower().replace(" ", "-"))
-        for step in ("Give it its looks", "How it signs in", "What it calls", "What models can do", "Look it over"):
+        for step in ("Choose its branding", "How it signs in", "What it calls", "What models can do", "Look it over"):
             terminal.type("\x13")
             terminal.until(step)
         terminal.type("\x13")
@@ -106,7 +106,7 @@ def test_from_nothing_to_walking_a_new_app(
         assert terminal.wait() == 0
         assert terminal.restored == []
 
-    with Watched("--base-url", sandbox_process.base_url, size=size) as again:
+    with WatchedTerminal("--base-url", sandbox_process.base_url, size=size) as again:
         again.until("online")
         again.until("Acme Support")
         again.type("/", name, "\r")  # other tests leave apps in this sandbox, more than the screen holds
