@@ -1,1 +1,1 @@
-"""The first screens: the apps, the templates, and the welcome of someone who is signed out."""
+"""The first screens: the apps, the templates, and the welcome screen for a new user."""

@@ -1,4 +1,4 @@
-"""What is known of one app, as blocks of a document."""
+"""The details of one app, as blocks of a document."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from drio_tui.workspace.model.snapshot import Resource
 
 _MUTED = "$foreground-muted"
-_MEMBERS = ("slug", "version", "templateId", "companyUrl")
+_PROPERTIES = ("slug", "version", "templateId", "companyUrl")
 _COUNTED = tuple(kind for kind in KINDS.values() if kind.name != "app")
 
 
 @dataclass(frozen=True, slots=True)
 class AppFacts:
-    """What the list of apps does not say: how many resources an app has by kind, and its last deploy from here.
+    """What the list of apps does not contain: the number of resources by kind, and the last deploy from this machine.
 
-    `error` says why nothing is counted.
+    `error` is the reason why the resources are not counted.
     """
 
     counts: Mapping[str, int]
@@ -40,21 +40,22 @@ class AppFacts:
     error: str = ""
 
 
-async def read_facts(client: DrioClient, app: str, server: str) -> AppFacts:
+async def fetch_facts(client: DrioClient, app: str, server: str) -> AppFacts:
     """Count the app's resources by one GET of its config, and read the record of its last deploy. Never raises."""
-    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore  # the first list does without
+    from drio_tui.workspace.deploy.deploy_record import DeployRecordStore  # not needed for the first screen
 
     deployed = await asyncio.to_thread(DeployRecordStore(server, app).read)
     try:
         config = await client.config(app)
     except DrioError as error:
         return AppFacts({}, deployed, str(error))
-    found = {kind.name: config.get(kind.list_key) for kind in _COUNTED}
-    return AppFacts({name: len(part) for name, part in found.items() if isinstance(part, list)}, deployed)
+    lists = {kind.name: config.get(kind.list_key) for kind in _COUNTED}
+    counts = {name: len(resources) for name, resources in lists.items() if isinstance(resources, list)}
+    return AppFacts(counts, deployed)
 
 
 def app_blocks(app: Resource, facts: AppFacts | None) -> list[Block]:
-    """One app, what matters most first; `facts` is None while they are read."""
+    """Return the details of an app, the most important first; `facts` is None while they are loading."""
     return list(_blocks(app, facts))
 
 
@@ -67,9 +68,9 @@ def _blocks(app: Resource, facts: AppFacts | None) -> Iterator[Block]:
     yield Field(Content.styled("Deployed", _MUTED), _deploy(facts))
     if facts is not None and facts.deployed is not None and facts.deployed.endpoint:
         yield Field(Content.styled("Endpoint", _MUTED), safe_line(facts.deployed.endpoint, 300))
-    for member in _MEMBERS:
-        if app.text(member):
-            yield Field(safe_line(label_of(member), 40, _MUTED), scalar(app.get(member), member))
+    for name in _PROPERTIES:
+        if app.text(name):
+            yield Field(safe_line(label_of(name), 40, _MUTED), scalar(app.get(name), name))
     if app.text("description"):
         yield Gap()
         yield Paragraph(safe(app.text("description")[:2000], multiline=True))

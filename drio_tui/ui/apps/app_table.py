@@ -1,4 +1,4 @@
-"""The table of apps: filtered, sorted by any column, degraded rows shown with the reason."""
+"""The table of apps: filtered, sorted by any column; invalid apps are shown with the reason."""
 
 from __future__ import annotations
 
@@ -29,78 +29,79 @@ COLUMNS: tuple[tuple[str, Column], ...] = (
     ("isEnabled", Column("Enabled", 8, rank=3)),
     ("templateId", Column("Template", 40, least=10, rank=4)),
 )
-"""The members shown, in order, each with its column."""
+"""The properties shown, in order, each with its column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By which member, and which way; an empty member keeps the server's order."""
+    """The property to sort by, and the direction; with an empty name the server's order is kept."""
 
-    member: str = ""
-    down: bool = False
+    name: str = ""
+    descending: bool = False
 
 
 class AppTable(RowList):
-    """One row per app; its keys are the apps' ids."""
+    """One row per app, with its id as the key."""
 
-    class Header(Message):
+    class HeaderClicked(Message):
         """A column's title was clicked."""
 
-        def __init__(self, member: str) -> None:
+        def __init__(self, name: str) -> None:
             super().__init__()
-            self.member = member
+            self.name = name
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(*(column for _, column in COLUMNS), id=id)
 
     def show_apps(self, apps: Sequence[Resource], query: str, order: Order, drafts: Sequence[Draft] = ()) -> int:
-        """Show the apps that match, sorted, under the drafts that do; gives the number of rows."""
-        begun = [draft for draft in drafts if rank(query, draft.name, f"draft {draft.template_id}") is not None]
-        found = [app for app in apps if rank(query, app.name, _rest(app)) is not None]
-        if order.member:
-            found.sort(key=lambda app: sort_key(app.get(order.member)), reverse=order.down)
+        """Show the drafts that match, below them the apps that match, sorted; return the number of rows."""
+        shown_drafts = [draft for draft in drafts if rank(query, draft.name, f"draft {draft.template_id}") is not None]
+        shown_apps = [app for app in apps if rank(query, app.name, _searchable_text(app)) is not None]
+        if order.name:
+            shown_apps.sort(key=lambda app: sort_key(app.get(order.name)), reverse=order.descending)
+        arrow = "▼" if order.descending else "▲"
         self._columns = tuple(
-            replace(column, title=f"{column.title} {'▼' if order.down else '▲'}") if member == order.member else column
-            for member, column in COLUMNS
+            replace(column, title=f"{column.title} {arrow}") if name == order.name else column
+            for name, column in COLUMNS
         )
-        self.show([*(Row(draft_key(draft), _draft_cells(draft)) for draft in begun),
-                   *(Row(app.id, _cells(app)) for app in found)])  # fmt: skip
-        return len(begun) + len(found)
+        self.show([*(Row(draft_key(draft), _draft_cells(draft)) for draft in shown_drafts),
+                   *(Row(app.id, _cells(app)) for app in shown_apps)])  # fmt: skip
+        return len(shown_drafts) + len(shown_apps)
 
     def on_click(self, event: events.Click) -> None:
         if event.y:
             super().on_click(event)
             return
         event.prevent_default()
-        at = 1
-        for (member, _), width in zip(COLUMNS, self._widths(self.scrollable_content_region.width), strict=True):
-            if width and at <= event.x < at + width + 2:
-                self.post_message(self.Header(member))
+        left = 1
+        for (name, _), width in zip(COLUMNS, self._widths(self.scrollable_content_region.width), strict=True):
+            if width and left <= event.x < left + width + 2:
+                self.post_message(self.HeaderClicked(name))
                 return
-            at += width + 2 if width else 0
+            left += width + 2 if width else 0
 
 
 def draft_key(draft: Draft) -> str:
-    """The key of a draft's row. No app's id is like it: ids do not hold a space."""
+    """Return the key of a draft's row. It contains a space, so that it differs from every app id."""
     return f"draft {draft.id}"
 
 
 def _draft_cells(draft: Draft) -> tuple[Content, ...]:
     muted = "$foreground-muted"
     name = Content.assemble(("✎ ", "$text-accent"), safe_line(draft.name, 200, "italic"))
-    begun = "half made" if draft.app else "not made"
+    progress = "half made" if draft.app else "not made"
     return (
         name,
         safe_line(draft.basics.get("slug", ""), 60, muted),
         Content.styled("draft", "$text-warning"),
         Content(),
-        Content.styled(begun, muted),
+        Content.styled(progress, muted),
         safe_line(draft.template_id, 60, muted),
     )
 
 
 def sort_key(value: Any) -> tuple[int, list[tuple[int, int, str]]]:
-    """A key that sorts any JSON value beside any other: text without regard to case, numbers in it by size."""
+    """Return a sort key for any JSON value: text without regard to case, numbers in it by value, empty values last."""
     if value is None or value == "":
         return 1, []
     text = value if isinstance(value, str) else str(value)[:200]
@@ -129,6 +130,6 @@ def _cells(app: Resource) -> tuple[Content, ...]:
     )
 
 
-def _rest(app: Resource) -> str:
-    members = ("slug", "status", "version", "templateId", "id", "description", "companyUrl")
-    return " ".join(app.text(member)[:300] for member in members)
+def _searchable_text(app: Resource) -> str:
+    names = ("slug", "status", "version", "templateId", "id", "description", "companyUrl")
+    return " ".join(app.text(name)[:300] for name in names)

@@ -21,7 +21,7 @@ from drio_tui.api.errors import DrioError
 from drio_tui.api.resource_type import why_degraded
 from drio_tui.kinds import APP
 from drio_tui.text import count_of
-from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, read_facts
+from drio_tui.ui.apps.app_summary import AppFacts, app_blocks, fetch_facts
 from drio_tui.ui.apps.app_table import COLUMNS, AppTable, Order, draft_key
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
@@ -37,19 +37,19 @@ from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 if TYPE_CHECKING:
     from drio_tui.wizard.draft import Draft
-    from drio_tui.wizard.draft_store import Kept
+    from drio_tui.wizard.draft_store import LoadedDrafts
 
-_RESTS = 0.25
-"""Seconds that the cursor rests on an app before more of it is read."""
+_FACTS_DELAY = 0.25
+"""Seconds after a cursor move until the details of the app are loaded."""
 
-_WAITING = tuple(
+_PLACEHOLDER_ROWS = tuple(
     Row(f"waiting{n}", tuple(Content.styled("▒" * width, "$foreground-muted") for width in (name, 14, 8, 5, 4, 10)))
     for n, name in enumerate((18, 12, 22, 15, 9))
 )
 
 
 class AppsScreen(DrioScreen[None]):
-    """The list of apps, and what is known of the one under the cursor."""
+    """The list of apps, and the details of the one under the cursor."""
 
     AREA = "apps"
     CSS_PATH = stylesheet("apps")
@@ -69,42 +69,42 @@ class AppsScreen(DrioScreen[None]):
     )
 
     resources: reactive[tuple[Resource, ...] | None] = reactive(None, init=False)
-    """The apps in the server's order; None until they were read once."""
+    """The apps in the server's order; None until they are loaded for the first time."""
 
-    wanted: reactive[str] = reactive("", init=False)
-    """What the filter field holds."""
+    filter_text: reactive[str] = reactive("", init=False)
+    """The text of the filter field."""
 
     order: reactive[Order] = reactive(Order(), init=False)
-    """How the table is sorted."""
+    """The sort order of the table."""
 
     failure: reactive[DrioError | None] = reactive(None, init=False)
-    """Why the last reading failed."""
+    """Why the last request for the apps failed."""
 
     drafts: reactive[tuple[Draft, ...]] = reactive((), init=False)
-    """Apps that are not made yet, newest first."""
+    """Drafts of apps that are not complete yet, newest first."""
 
-    class _Read(Message):
+    class _AppsLoaded(Message):
         def __init__(self, resources: tuple[Resource, ...]) -> None:
             super().__init__()
             self.resources = resources
 
-    class _Drafts(Message):
-        def __init__(self, kept: Kept) -> None:
+    class _DraftsLoaded(Message):
+        def __init__(self, loaded: LoadedDrafts) -> None:
             super().__init__()
-            self.kept = kept
+            self.loaded = loaded
 
-    class _Forget(Message):
+    class _DiscardConfirmed(Message):
         def __init__(self, draft: str) -> None:
             super().__init__()
             self.draft = draft
 
-    class _Facts(Message):
+    class _FactsLoaded(Message):
         def __init__(self, app: str, facts: AppFacts) -> None:
             super().__init__()
             self.app = app
             self.facts = facts
 
-    class _NotRead(Message):
+    class _LoadFailed(Message):
         def __init__(self, error: DrioError) -> None:
             super().__init__()
             self.error = error
@@ -119,13 +119,13 @@ class AppsScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._read_at: datetime | None = None
-        self._drafts_of: tuple[str, str] | None = None
+        self._loaded_at: datetime | None = None
+        self._drafts_source: tuple[str, str] | None = None
         self._facts: dict[str, AppFacts] = {}
-        self._shown: str | None = None
-        self._about_timer: Timer | None = None
-        self.watch(self.app, "status", self._note)
-        self._begin()
+        self._shown_app: str | None = None
+        self._facts_timer: Timer | None = None
+        self.watch(self.app, "status", self._update_note)
+        self._start_loading()
 
     @property
     def table(self) -> AppTable:
@@ -134,22 +134,22 @@ class AppsScreen(DrioScreen[None]):
 
     @property
     def chosen(self) -> Resource | None:
-        """The app the cursor is on."""
+        """The app under the cursor."""
         key = self.table.key
         return next((resource for resource in self.resources or () if resource.id == key), None)
 
     def session_changed(self) -> None:
         self._facts.clear()
         self.set_reactive(AppsScreen.resources, None)
-        self._begin()
+        self._start_loading()
         self.refresh_bindings()
 
     def on_screen_resume(self) -> None:
         if self.resources is not None or self.failure is not None:
-            self.action_refresh()  # coming back from an app or the form: names and status may have changed
+            self.action_refresh()  # an app's screen or the wizard may have changed names and status
 
-    def _begin(self) -> None:
-        """From nothing: rows that wait, or what to do first when nobody is signed in."""
+    def _start_loading(self) -> None:
+        """Show placeholder rows and load the apps, or the key hints for a signed-out user."""
         signed_out = self.drio.session is None and self.backend.client is not None
         self.table.display = not signed_out
         self.query_one("#filter").display = not signed_out
@@ -161,65 +161,65 @@ class AppsScreen(DrioScreen[None]):
                 "You are signed out", "Your apps are shown once you sign in.", ("L", "sign in"), ("1", "templates")
             )
         else:
-            self.table.show(_WAITING)
+            self.table.show(_PLACEHOLDER_ROWS)
             self.table.focus()
             self.action_refresh()
 
-    # -- reading ----------------------------------------------------------------------------------
+    # -- loading ----------------------------------------------------------------------------------
 
-    def read_drafts(self) -> None:
-        """Look for drafts of this account, off the event loop."""
+    def load_drafts(self) -> None:
+        """Load the drafts of this account, off the event loop."""
         if self.drio.session is None or self.drio.options.read_only:
             return
-        profile, server = self._drafts_of = self.drio.status.profile, self.backend.server
+        profile, server = self._drafts_source = self.drio.status.profile, self.backend.server
 
-        async def look() -> None:
-            from drio_tui.wizard import draft_store  # the first list does without
+        async def load() -> None:
+            from drio_tui.wizard import draft_store  # not needed for the first screen
 
-            self.post_message(self._Drafts(await asyncio.to_thread(draft_store.load, profile, server)))
+            self.post_message(self._DraftsLoaded(await asyncio.to_thread(draft_store.load, profile, server)))
 
-        self.run_worker(look(), name="drafts", group="drafts", exclusive=True)
+        self.run_worker(load(), name="drafts", group="drafts", exclusive=True)
 
-    def on_apps_screen__drafts(self, message: _Drafts) -> None:
-        for problem in message.kept.problems[:3]:
+    def on_apps_screen__drafts_loaded(self, message: _DraftsLoaded) -> None:
+        for problem in message.loaded.problems[:3]:
             self.notify(safe_line(problem, 300).plain, severity="warning", markup=False)
-        self.drafts = tuple(message.kept.drafts)
+        self.drafts = tuple(message.loaded.drafts)
 
     def watch_drafts(self) -> None:
         self._show()
 
     def action_refresh(self) -> None:
-        self.read_drafts()
+        self.load_drafts()
         if self.drio.session is not None or self.backend.client is None:
-            self.run_request(_read, self._Read, group="apps", failed=self._NotRead)
+            self.run_request(_fetch_apps, self._AppsLoaded, group="apps", failed=self._LoadFailed)
 
-    def on_apps_screen__read(self, message: _Read) -> None:
-        self._read_at = datetime.now()
+    def on_apps_screen__apps_loaded(self, message: _AppsLoaded) -> None:
+        self._loaded_at = datetime.now()
         self._facts.clear()
         self.set_reactive(AppsScreen.failure, None)
         self.resources = message.resources
         self._show()
-        if self._drafts_of not in (None, (self.drio.status.profile, self.backend.server)):
-            self.read_drafts()  # a sandbox said with this answer which one it is
+        if self._drafts_source not in (None, (self.drio.status.profile, self.backend.server)):
+            self.load_drafts()  # the response contained the sandbox's id, and drafts belong to an id
 
-    def on_apps_screen__not_read(self, message: _NotRead) -> None:
+    def on_apps_screen__load_failed(self, message: _LoadFailed) -> None:
         self.failure = message.error
         if self.resources is not None:
             self.drio.show_error(message.error)
 
     def action_back(self) -> None:
-        """Stop reading, and say so where nothing was read yet; else out of the filter, then back."""
+        """Cancel the requests; without any, clear the filter; without a filter, go back."""
         if not self.cancel_requests():
-            if self.wanted:
+            if self.filter_text:
                 self.query_one("#filter", FilterInput).value = ""
             else:
                 self.drio.back()
         elif self.resources is None:
             self.failure = DrioError("You stopped the reading.", title="Not read")
 
-    # -- showing ----------------------------------------------------------------------------------
+    # -- display ----------------------------------------------------------------------------------
 
-    def watch_wanted(self) -> None:
+    def watch_filter_text(self) -> None:
         self._show()
 
     def watch_order(self) -> None:
@@ -231,7 +231,7 @@ class AppsScreen(DrioScreen[None]):
     def _show(self) -> None:
         if self.resources is None and self.failure is None:
             return
-        count = self.table.show_apps(self.resources or (), self.wanted, self.order, self.drafts)
+        count = self.table.show_apps(self.resources or (), self.filter_text, self.order, self.drafts)
         was_hidden = not self.table.display
         self.table.display = bool(count)
         field = self.query_one("#filter", FilterInput)
@@ -245,59 +245,59 @@ class AppsScreen(DrioScreen[None]):
         elif not self.resources:
             empty.say("No apps yet", "Make one, step by step.", ("n", "create an app"), ("1", "look at the templates"))
         else:
-            empty.say("Nothing matches", f"No app matches “{self.wanted}”.", ("Esc", "show all"))
-        self._note(self.drio.status)
-        self._show_about()
+            empty.say("Nothing matches", f"No app matches “{self.filter_text}”.", ("Esc", "show all"))
+        self._update_note(self.drio.status)
+        self._show_details()
         self.refresh_bindings()
 
     @on(RowList.Moved, "#table")
-    def _show_about(self) -> None:
-        """Show the app under the cursor; what the list does not say is read once the cursor rests on it."""
+    def _show_details(self) -> None:
+        """Show the app under the cursor, and load its facts unless the cursor moves on within `_FACTS_DELAY`."""
         about, app = self.query_one("#about", Document), self.chosen
         about.display = app is not None
-        if self._about_timer is not None:
-            self._about_timer.stop()
+        if self._facts_timer is not None:
+            self._facts_timer.stop()
         if app is None:
-            self._shown = None
+            self._shown_app = None
             return
-        about.show(app_blocks(app, self._facts.get(app.id)), keep_place=self._shown == app.id)
-        self._shown = app.id
+        about.show(app_blocks(app, self._facts.get(app.id)), keep_place=self._shown_app == app.id)
+        self._shown_app = app.id
         if app.id not in self._facts and not app.made_up:
-            self._about_timer = self.set_timer(_RESTS, partial(self._read_facts, app.id), name="read the app")
+            self._facts_timer = self.set_timer(_FACTS_DELAY, partial(self._load_facts, app.id), name="read the app")
 
-    def _read_facts(self, app: str) -> None:
+    def _load_facts(self, app: str) -> None:
         server = self.backend.server
 
-        async def read(client: DrioClient) -> tuple[str, AppFacts]:
-            return app, await read_facts(client, app, server)
+        async def fetch(client: DrioClient) -> tuple[str, AppFacts]:
+            return app, await fetch_facts(client, app, server)
 
-        self.run_request(read, lambda found: self._Facts(*found), group="facts")
+        self.run_request(fetch, lambda result: self._FactsLoaded(*result), group="facts")
 
-    def on_apps_screen__facts(self, message: _Facts) -> None:
+    def on_apps_screen__facts_loaded(self, message: _FactsLoaded) -> None:
         self._facts[message.app] = message.facts
         if self.chosen is not None and self.chosen.id == message.app:
-            self._show_about()
+            self._show_details()
 
-    def _note(self, status: Status) -> None:
-        """One line: how many there are, how they are sorted, whether this is still what drio has."""
+    def _update_note(self, status: Status) -> None:
+        """Update the line with the number of apps, the sort order, and whether the list is stale."""
         note = self.query_one("#note", Static)
         if self.resources is None:
             note.update("")
             return
         total = len(self.resources)
-        words = count_of(total, "app")
+        text = count_of(total, "app")
         if self.drafts:
-            words += f", {count_of(len(self.drafts), 'draft')}"
-        if self.order.member:
-            title = next(column.title for member, column in COLUMNS if member == self.order.member)
-            words += f", by {title.lower()}{' downwards' if self.order.down else ''}"
-        parts: list[tuple[str, str]] = [(words, "$foreground-muted")]
+            text += f", {count_of(len(self.drafts), 'draft')}"
+        if self.order.name:
+            title = next(column.title for name, column in COLUMNS if name == self.order.name)
+            text += f", by {title.lower()}{' downwards' if self.order.descending else ''}"
+        parts: list[tuple[str, str]] = [(text, "$foreground-muted")]
         if status.phase in UNREACHABLE or self.failure is not None:
-            at = f" at {self._read_at:%H:%M}" if self._read_at else ""
+            at = f" at {self._loaded_at:%H:%M}" if self._loaded_at else ""
             parts.append((f"   ▲ not fresh: as it was{at}", "$text-warning"))
         note.update(Content.assemble(*parts))
 
-    # -- acting -----------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "open" and self.chosen is None and self.draft is None:
@@ -312,7 +312,7 @@ class AppsScreen(DrioScreen[None]):
 
     @property
     def draft(self) -> Draft | None:
-        """The draft that the cursor is on."""
+        """The draft under the cursor."""
         key = self.table.key
         return next((draft for draft in self.drafts if draft_key(draft) == key), None)
 
@@ -323,31 +323,31 @@ class AppsScreen(DrioScreen[None]):
             self.drio.open_app(self.chosen.id)
 
     @on(RowList.Opened, "#table")
-    async def _opened(self) -> None:
+    async def _row_opened(self) -> None:
         await self.run_action("screen.open")
 
-    @on(AppTable.Header)
-    def _sort_by(self, event: AppTable.Header) -> None:
-        same = event.member == self.order.member
-        self.order = Order(event.member, down=same and not self.order.down)
+    @on(AppTable.HeaderClicked)
+    def _sort_by(self, event: AppTable.HeaderClicked) -> None:
+        same = event.name == self.order.name
+        self.order = Order(event.name, descending=same and not self.order.descending)
 
     def action_sort(self) -> None:
-        members = ["", *(member for member, _ in COLUMNS)]
-        at = members.index(self.order.member)
-        self.order = Order(members[(at + 1) % len(members)])
+        names = ["", *(name for name, _ in COLUMNS)]
+        index = names.index(self.order.name)
+        self.order = Order(names[(index + 1) % len(names)])
 
     def action_reverse(self) -> None:
-        self.order = Order(self.order.member or "name", not self.order.down)
+        self.order = Order(self.order.name or "name", not self.order.descending)
 
     def action_filter(self) -> None:
         self.query_one("#filter").focus()
 
     @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
-        self.wanted = event.value
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.filter_text = event.value
 
     @on(FilterInput.Leave)
-    def _to_table(self) -> None:
+    def _filter_left(self) -> None:
         self.table.focus()
 
     def action_new(self) -> None:
@@ -355,29 +355,29 @@ class AppsScreen(DrioScreen[None]):
 
     def action_forget_draft(self) -> None:
         if self.draft is not None:
-            self.run_worker(self._ask_to_forget(self.draft), group="forget", exclusive=True)
+            self.run_worker(self._confirm_discard(self.draft), group="forget", exclusive=True)
 
-    async def _ask_to_forget(self, draft: Draft) -> None:
-        said = "What was typed into it is lost."
+    async def _confirm_discard(self, draft: Draft) -> None:
+        text = "What was typed into it is lost."
         if draft.app:
-            said += " The app that was begun stays as it is."
-        if await self.drio.confirm(f"Forget the draft of {draft.name[:60]}?", said, agree="Forget it"):
-            self.post_message(self._Forget(draft.id))
+            text += " The app that was begun stays as it is."
+        if await self.drio.confirm(f"Forget the draft of {draft.name[:60]}?", text, agree="Forget it"):
+            self.post_message(self._DiscardConfirmed(draft.id))
 
-    def on_apps_screen__forget(self, message: _Forget) -> None:
+    def on_apps_screen__discard_confirmed(self, message: _DiscardConfirmed) -> None:
         from drio_tui.wizard import draft_store
 
         try:
             draft_store.discard(message.draft)
         except OSError as error:
             self.notify(safe_line(str(error), 200).plain, severity="warning", markup=False)
-        self.read_drafts()
+        self.load_drafts()
 
     def action_copy_id(self) -> None:
         if self.chosen is not None:
             self.drio.copy(self.chosen.id, "the app's id")
 
 
-async def _read(client: DrioClient) -> tuple[Resource, ...]:
+async def _fetch_apps(client: DrioClient) -> tuple[Resource, ...]:
     listing = await client.list(APP)
     return await asyncio.to_thread(resources_of, "app", listing.raw, partial(why_degraded, APP))

@@ -1,4 +1,4 @@
-"""What a template brings, as blocks of a document."""
+"""The contents of a template, as blocks of a document."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from drio_tui.ui.widgets.values import label_of, method, scalar
 from drio_tui.workspace.model.snapshot import Resource
 
 PARTS = (("tools", "tool"), ("widgets", "widget"), ("integrations", "integration"), ("auth", "auth"))
-"""The members of a template that hold what it brings, with the kind each becomes."""
+"""The properties of a template that list resources, with their kinds."""
 
-_SHOWN = frozenset({"id", "name", "description", "category", "tags", "branding", *(member for member, _ in PARTS)})
+_SHOWN = frozenset({"id", "name", "description", "category", "tags", "branding", *(key for key, _ in PARTS)})
 _MUTED = "$foreground-muted"
 
 
-def is_whole(raw: Any) -> bool:
-    """Whether a template says what it brings; a list may give it in short."""
-    return isinstance(raw, Mapping) and any(isinstance(raw.get(member), list) for member, _ in PARTS)
+def is_complete(raw: Any) -> bool:
+    """Return whether a template lists its resources; the list of templates may omit them."""
+    return isinstance(raw, Mapping) and any(isinstance(raw.get(key), list) for key, _ in PARTS)
 
 
-def counts(raw: Any) -> str:
-    """What it brings in numbers: `4 tools, 3 widgets`."""
+def resource_counts(raw: Any) -> str:
+    """Return the numbers of a template's resources, like `4 tools, 3 widgets`."""
     if not isinstance(raw, Mapping):
         return ""
-    found = []
-    for member, kind in PARTS[:2]:
-        parts = raw.get(member)
+    texts = []
+    for key, kind in PARTS[:2]:
+        parts = raw.get(key)
         if isinstance(parts, list) and parts:
-            found.append(count_of(len(parts), KINDS[kind].title.lower()))
-    return ", ".join(found)
+            texts.append(count_of(len(parts), KINDS[kind].title.lower()))
+    return ", ".join(texts)
 
 
 def template_blocks(resource: Resource) -> list[Block]:
-    """Everything about one template."""
+    """Return the details of a template."""
     return list(_blocks(resource))
 
 
@@ -51,10 +51,10 @@ def _blocks(resource: Resource) -> Iterator[Block]:
         yield Paragraph(safe(resource.text("description")[:4000], multiline=True))
     tags = resource.get("tags")
     if isinstance(tags, list) and tags:
-        words = [safe_line(f"#{tag}", 40, "$text-secondary") for tag in tags[:20] if isinstance(tag, str)]
-        yield Paragraph(Content("  ").join(words))
-    for member, kind in PARTS:
-        parts = resource.get(member)
+        labels = [safe_line(f"#{tag}", 40, "$text-secondary") for tag in tags[:20] if isinstance(tag, str)]
+        yield Paragraph(Content("  ").join(labels))
+    for key, kind in PARTS:
+        parts = resource.get(key)
         if isinstance(parts, list) and parts:
             yield from _part(parts, kind)
     branding = resource.get("branding")
@@ -83,16 +83,14 @@ def _part(parts: list[Any], kind: str) -> Iterator[Block]:
         if not isinstance(part, Mapping):
             yield Entry(symbol, scalar(part))
             continue
-        name = next((part[m] for m in ("name", "key", "id") if isinstance(part.get(m), str) and part[m]), "(no name)")
-        note = next(
-            (part[m] for m in ("primitive", "providerKey", "baseUrl", "kind") if isinstance(part.get(m), str)), ""
-        )
-        body = part.get("description")
+        names = [part[key] for key in ("name", "key", "id") if isinstance(part.get(key), str) and part[key]]
+        notes = [part[key] for key in ("primitive", "providerKey", "baseUrl", "kind") if isinstance(part.get(key), str)]
+        description = part.get("description")
         yield Entry(
             symbol,
-            safe_line(name, 200, "bold"),
-            safe_line(note, 80, _MUTED),
-            safe_line(body, 2000, _MUTED) if isinstance(body, str) else Content(),
+            safe_line(names[0] if names else "(no name)", 200, "bold"),
+            safe_line(notes[0] if notes else "", 80, _MUTED),
+            safe_line(description, 2000, _MUTED) if isinstance(description, str) else Content(),
         )
         operations = part.get("operations")
         for operation in operations[:50] if isinstance(operations, list) else ():
@@ -104,11 +102,11 @@ def _part(parts: list[Any], kind: str) -> Iterator[Block]:
 
 def _operation(operation: Mapping[str, Any]) -> Content:
     verb, path, name = operation.get("method"), operation.get("path"), operation.get("name")
-    shown: list[Content | str] = []
+    cells: list[Content | str] = []
     if isinstance(verb, str):
-        shown += [method(verb), " " * max(1, 7 - len(verb))]
+        cells += [method(verb), " " * max(1, 7 - len(verb))]
     if isinstance(path, str):
-        shown += [safe_line(path, 200), "  "]
+        cells += [safe_line(path, 200), "  "]
     if isinstance(name, str):
-        shown.append(safe_line(name, 200, _MUTED))
-    return Content.assemble(*shown)
+        cells.append(safe_line(name, 200, _MUTED))
+    return Content.assemble(*cells)

@@ -1,4 +1,4 @@
-"""The templates: what apps start from. Works signed out."""
+"""The templates that apps are created from. The screen works without a sign-in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textual.widgets import Input
 from drio_tui.api.client import TEMPLATES, DrioClient
 from drio_tui.api.errors import DrioError
 from drio_tui.api.resource_type import why_degraded
-from drio_tui.ui.apps.template_detail import counts, is_whole, template_blocks
+from drio_tui.ui.apps.template_detail import is_complete, resource_counts, template_blocks
 from drio_tui.ui.base import keymap
 from drio_tui.ui.base.keymap import Key
 from drio_tui.ui.base.stylesheets import stylesheet
@@ -31,10 +31,10 @@ from drio_tui.workspace.model.search import rank
 from drio_tui.workspace.model.snapshot import Resource, resources_of
 
 WORKS_OFFLINE = "works offline"
-"""The tag of a template whose API answers without a network, because the sandbox serves it."""
+"""The tag of a template whose API works without a network, because the sandbox serves it."""
 
 SIGNED_OUT = "Creating an app needs a sign-in: press L."
-_WAITING = tuple(
+_PLACEHOLDER_ROWS = tuple(
     Row(
         f"waiting{n}",
         (Content.styled("▒" * width, "$foreground-muted"), Content.styled("▒" * 8, "$foreground-muted")),
@@ -44,7 +44,7 @@ _WAITING = tuple(
 
 
 class TemplatesScreen(DrioScreen[None]):
-    """A list to filter by typing, and what the chosen template brings beside it."""
+    """The list of templates with a filter, and beside it the contents of the selected template."""
 
     AREA = "templates"
     CSS_PATH = stylesheet("templates")
@@ -59,30 +59,30 @@ class TemplatesScreen(DrioScreen[None]):
     )
 
     resources: reactive[tuple[Resource, ...] | None] = reactive(None, init=False)
-    """The templates in the server's order; None until they were read once."""
+    """The templates in the server's order; None until they are loaded for the first time."""
 
-    wanted: reactive[str] = reactive("", init=False)
-    """What the filter field holds."""
+    filter_text: reactive[str] = reactive("", init=False)
+    """The text of the filter field."""
 
     failure: reactive[DrioError | None] = reactive(None, init=False)
-    """Why the last reading failed."""
+    """Why the last request for the templates failed."""
 
-    class _Read(Message):
+    class _TemplatesLoaded(Message):
         def __init__(self, resources: tuple[Resource, ...]) -> None:
             super().__init__()
             self.resources = resources
 
-    class _NotRead(Message):
+    class _LoadFailed(Message):
         def __init__(self, error: DrioError) -> None:
             super().__init__()
             self.error = error
 
-    class _One(Message):
+    class _TemplateLoaded(Message):
         def __init__(self, resource: Resource) -> None:
             super().__init__()
             self.resource = resource
 
-    class _NotOne(Message):
+    class _TemplateFailed(Message):
         def __init__(self, resource: Resource, error: DrioError) -> None:
             super().__init__()
             self.resource = resource
@@ -104,11 +104,11 @@ class TemplatesScreen(DrioScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._whole: dict[str, Resource] = {}
-        self._shown: str | None = None
-        self._asked_for: str | None = None
+        self._complete: dict[str, Resource] = {}
+        self._shown_template: str | None = None
+        self._requested: str | None = None
         self.query_one("#empty").display = False
-        self.list.show(_WAITING)
+        self.list.show(_PLACEHOLDER_ROWS)
         self.list.focus()
         self.action_refresh()
 
@@ -119,57 +119,57 @@ class TemplatesScreen(DrioScreen[None]):
 
     @property
     def chosen(self) -> Resource | None:
-        """The template the cursor is on, whole if it was read whole."""
+        """The template under the cursor, complete if it was loaded completely."""
         key = self.list.key
-        found = next((resource for resource in self.resources or () if resource.id == key), None)
-        return self._whole.get(found.id, found) if found else None
+        listed = next((resource for resource in self.resources or () if resource.id == key), None)
+        return self._complete.get(listed.id, listed) if listed else None
 
     def session_changed(self) -> None:
         self.refresh_bindings()
-        self._whole.clear()
+        self._complete.clear()
         self.action_refresh()
 
-    # -- reading ----------------------------------------------------------------------------------
+    # -- loading ----------------------------------------------------------------------------------
 
     def action_refresh(self) -> None:
-        self.run_request(read_templates, self._Read, group="templates", failed=self._NotRead)
+        self.run_request(fetch_templates, self._TemplatesLoaded, group="templates", failed=self._LoadFailed)
 
-    def on_templates_screen__read(self, message: _Read) -> None:
-        self._whole.clear()
-        self._shown = self._asked_for = None
+    def on_templates_screen__templates_loaded(self, message: _TemplatesLoaded) -> None:
+        self._complete.clear()
+        self._shown_template = self._requested = None
         self.failure = None
         self.resources = message.resources
 
-    def on_templates_screen__not_read(self, message: _NotRead) -> None:
+    def on_templates_screen__load_failed(self, message: _LoadFailed) -> None:
         self.failure = message.error
         if self.resources is not None:
             self.drio.show_error(message.error)
 
-    def on_templates_screen__one(self, message: _One) -> None:
-        self._whole[message.resource.id] = message.resource
-        self._show_chosen()
+    def on_templates_screen__template_loaded(self, message: _TemplateLoaded) -> None:
+        self._complete[message.resource.id] = message.resource
+        self._show_details()
 
     def action_back(self) -> None:
-        """Stop reading, and say so where nothing was read yet; else out of the filter, then back."""
+        """Cancel the requests; without any, clear the filter; without a filter, go back."""
         if not self.cancel_requests():
-            if self.wanted:
+            if self.filter_text:
                 self.query_one("#filter", FilterInput).value = ""
             else:
                 self.drio.back()
         elif self.resources is None:
             self.failure = DrioError("You stopped the reading.", title="Not read")
 
-    def on_templates_screen__not_one(self, message: _NotOne) -> None:
+    def on_templates_screen__template_failed(self, message: _TemplateFailed) -> None:
         if self.chosen is message.resource:
-            said = safe(f"What it brings could not be read. {message.error}", "$text-warning")
-            self.query_one("#about", Document).show([*template_blocks(message.resource), Paragraph(said, Content("▲"))])
+            text = safe(f"What it brings could not be read. {message.error}", "$text-warning")
+            self.query_one("#about", Document).show([*template_blocks(message.resource), Paragraph(text, Content("▲"))])
 
-    # -- showing ----------------------------------------------------------------------------------
+    # -- display ----------------------------------------------------------------------------------
 
     def watch_resources(self) -> None:
         self._show_list()
 
-    def watch_wanted(self) -> None:
+    def watch_filter_text(self) -> None:
         self._show_list()
 
     def watch_failure(self) -> None:
@@ -179,13 +179,13 @@ class TemplatesScreen(DrioScreen[None]):
         if self.resources is None and self.failure is None:
             return
         ranked = []
-        for place, resource in enumerate(self.resources or ()):
-            score = rank(self.wanted, resource.name, rest_of(resource))
+        for index, resource in enumerate(self.resources or ()):
+            score = rank(self.filter_text, resource.name, searchable_text(resource))
             if score is not None:
-                ranked.append((score, place, resource))
-        ranked.sort(key=lambda entry: entry[:2])
+                ranked.append((score, index, resource))
+        ranked.sort(key=lambda match: match[:2])
         self.list.show([row_of(resource) for _, _, resource in ranked])
-        if self.wanted and ranked:
+        if self.filter_text and ranked:
             self.list.action_first()
         was_hidden = not self.list.display
         self.list.display = bool(ranked)
@@ -200,31 +200,31 @@ class TemplatesScreen(DrioScreen[None]):
         elif not self.resources:
             empty.say("No templates", "This drio offers none.", ("r", "look again"))
         else:
-            empty.say("Nothing matches", f"No template matches “{self.wanted}”.", ("Esc", "show all"))
-        self._show_chosen()
+            empty.say("Nothing matches", f"No template matches “{self.filter_text}”.", ("Esc", "show all"))
+        self._show_details()
 
     @on(RowList.Moved, "#list")
-    def _show_chosen(self) -> None:
+    def _show_details(self) -> None:
         resource = self.chosen
-        page = self.query_one("#about", Document)
+        details = self.query_one("#about", Document)
         if resource is None:
-            page.show(())
-            self._shown = None
+            details.show(())
+            self._shown_template = None
         else:
-            page.show(template_blocks(resource), keep_place=self._shown == resource.id)
-            self._shown = resource.id
-            in_short = not is_whole(resource.raw) and not resource.made_up and resource.id not in self._whole
-            if in_short and self._asked_for != resource.id:
-                self._asked_for = resource.id
+            details.show(template_blocks(resource), keep_place=self._shown_template == resource.id)
+            self._shown_template = resource.id
+            incomplete = not is_complete(resource.raw) and not resource.made_up and resource.id not in self._complete
+            if incomplete and self._requested != resource.id:
+                self._requested = resource.id
                 self.run_request(
-                    partial(read_one, id=resource.id),
-                    self._One,
+                    partial(fetch_template, id=resource.id),
+                    self._TemplateLoaded,
                     group="template",
-                    failed=partial(self._NotOne, resource),
+                    failed=partial(self._TemplateFailed, resource),
                 )
         self.refresh_bindings()
 
-    # -- acting -----------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
         if action == "create":
@@ -241,18 +241,18 @@ class TemplatesScreen(DrioScreen[None]):
             self.drio.open_guide(self.chosen.raw)
 
     @on(RowList.Opened, "#list")
-    async def _opened(self) -> None:
+    async def _row_opened(self) -> None:
         await self.run_action("screen.create")
 
     def action_filter(self) -> None:
         self.query_one("#filter").focus()
 
     @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
-        self.wanted = event.value
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.filter_text = event.value
 
     @on(FilterInput.Leave)
-    def _to_list(self) -> None:
+    def _filter_left(self) -> None:
         self.list.focus()
 
     def action_other_pane(self) -> None:
@@ -263,25 +263,25 @@ class TemplatesScreen(DrioScreen[None]):
             self.drio.copy(self.chosen.id, "the template's id")
 
 
-async def read_templates(client: DrioClient) -> tuple[Resource, ...]:
-    """The templates, as the list gives them."""
+async def fetch_templates(client: DrioClient) -> tuple[Resource, ...]:
+    """Fetch the list of templates."""
     listing = await client.templates()
     return await asyncio.to_thread(resources_of, "template", listing.raw, partial(why_degraded, TEMPLATES))
 
 
-async def read_one(client: DrioClient, id: str) -> Resource:
-    """One template, whole."""
+async def fetch_template(client: DrioClient, id: str) -> Resource:
+    """Fetch one template with its resources."""
     item = await client.template(id)
     return Resource("template", id, item.raw, why_degraded(TEMPLATES, item.raw))
 
 
-def rest_of(resource: Resource) -> str:
-    """What else a filter looks at."""
+def searchable_text(resource: Resource) -> str:
+    """Return the text that a filter searches besides the name."""
     return " ".join([resource.id, resource.text("category"), resource.text("description")[:500], *_tags(resource)])
 
 
 def works_offline(resource: Resource) -> bool:
-    """Whether an app made from the template can be tried with no network."""
+    """Return whether an app created from the template works without a network."""
     return WORKS_OFFLINE in _tags(resource)
 
 
@@ -291,11 +291,11 @@ def _tags(resource: Resource) -> list[str]:
 
 
 def row_of(resource: Resource) -> Row:
-    """A template as a row: its name, its category, what it brings in numbers, whether it works offline."""
+    """Return a template's row: its name, its category, the numbers of its resources, whether it works offline."""
     name = safe_line(resource.name, 200)
     if resource.reason:
         name = Content.assemble(("▲ ", "$text-warning"), name)
     category = safe_line(resource.text("category"), 40, "$text-secondary")
-    brings = Content.styled(counts(resource.raw), "$foreground-muted")
+    brings = Content.styled(resource_counts(resource.raw), "$foreground-muted")
     offline = Content.styled("✓ works" if works_offline(resource) else "", "$text-success")
     return Row(resource.id, (name, category, brings, offline))

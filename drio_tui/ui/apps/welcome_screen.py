@@ -1,4 +1,4 @@
-"""The first run: sign in to drio, or try the sandbox on this machine."""
+"""The screen of the first run: sign in to drio, or try the sandbox on this machine."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from drio_tui.ui.screen import DrioScreen
 from drio_tui.ui.widgets.sanitize import safe
 
 _BRAND = "[bold $text-primary]drio[/]\n[$foreground-muted]Look at, build and ship MCP apps[/]"
-_LOOKING = "[$foreground-muted]Just looking?  [bold $text-accent]1[/] browses the templates.[/]"
+_TEMPLATES_HINT = "[$foreground-muted]Just looking?  [bold $text-accent]1[/] browses the templates.[/]"
 
 
 class WelcomeScreen(DrioScreen[None]):
-    """Two ways in, and a third that needs neither."""
+    """Offers the sign-in and the sandbox; the templates can be browsed without either."""
 
     CSS_PATH = stylesheet("welcome")
     BINDINGS = keymap.section(
@@ -54,7 +54,7 @@ class WelcomeScreen(DrioScreen[None]):
                 with Horizontal(classes="act"):
                     yield Button("Start the sandbox", id="sandbox")
             yield Static(
-                Content.from_markup(_LOOKING),
+                Content.from_markup(_TEMPLATES_HINT),
                 id="looking",
             )
 

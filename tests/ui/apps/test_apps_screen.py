@@ -40,7 +40,7 @@ def with_apps(apps: list[Any]) -> TableServer:
     return TableServer(answers)
 
 
-def shown(screen: Any) -> list[str]:
+def row_keys(screen: Any) -> list[str]:
     return [row.key for row in screen.table._rows]
 
 
@@ -48,16 +48,16 @@ async def test_apps_can_be_sorted_by_key_and_by_header(monkeypatch: pytest.Monke
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.resources)
-        assert shown(screen) == ["app_1", "app_2", "app_3"]
+        assert row_keys(screen) == ["app_1", "app_2", "app_3"]
         await pilot.press("s")
-        await until(pilot, lambda: shown(screen) == ["app_3", "app_2", "app_1"])
+        await until(pilot, lambda: row_keys(screen) == ["app_3", "app_2", "app_1"])
         await pilot.press("S")
-        await until(pilot, lambda: shown(screen) == ["app_1", "app_2", "app_3"])
+        await until(pilot, lambda: row_keys(screen) == ["app_1", "app_2", "app_3"])
         version = text_of(pilot.app).splitlines()[screen.table.region.y].index("Version")
         await pilot.click("#table", offset=(version, 0))
-        await until(pilot, lambda: shown(screen) == ["app_2", "app_1", "app_3"])
+        await until(pilot, lambda: row_keys(screen) == ["app_2", "app_1", "app_3"])
         await pilot.click("#table", offset=(version, 0))
-        await until(pilot, lambda: shown(screen) == ["app_3", "app_1", "app_2"])
+        await until(pilot, lambda: row_keys(screen) == ["app_3", "app_1", "app_2"])
 
 
 async def test_the_cursor_stays_on_its_app_when_the_table_is_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,21 +67,23 @@ async def test_the_cursor_stays_on_its_app_when_the_table_is_sorted(monkeypatch:
         await pilot.press("G")
         assert screen.chosen.id == "app_3"
         await pilot.press("s")
-        await until(pilot, lambda: shown(screen)[0] == "app_3")
+        await until(pilot, lambda: row_keys(screen)[0] == "app_3")
         assert screen.chosen.id == "app_3"
 
 
-async def test_a_filter_finds_apps_by_any_of_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_filter_searches_all_texts_of_an_app(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.resources)
         await pilot.press("slash", *"draft")
-        await until(pilot, lambda: shown(screen) == ["app_2", "app_3"])
+        await until(pilot, lambda: row_keys(screen) == ["app_2", "app_3"])
         await pilot.press("space", *"acme")
-        await until(pilot, lambda: shown(screen) == ["app_3"])
+        await until(pilot, lambda: row_keys(screen) == ["app_3"])
 
 
-async def test_enter_opens_an_app_and_esc_comes_back(sandbox_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_enter_opens_an_app_and_esc_returns_to_the_list(
+    sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token) as pilot:
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.resources)
@@ -102,12 +104,12 @@ async def test_a_second_click_opens_an_app(monkeypatch: pytest.MonkeyPatch) -> N
         assert pilot.app.screen.app_id == "app_2"
 
 
-def about(screen: Any) -> str:
-    """What the pane beside the table says, on one line."""
+def details_text(screen: Any) -> str:
+    """Return the text of the details beside the table as one line."""
     return " ".join(screen.query_one("#about", Document).text.split())
 
 
-async def test_broken_rows_say_why_and_leave_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_invalid_apps_are_shown_with_the_reason_beside_the_valid_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """F22."""
     apps = [*APPS, {"id": "app_4", "name": None}, "nonsense", {"name": "No id"}, {"id": "app_1", "name": "Twin"}]
     async with serving(with_apps(apps)) as server, running(server.base_url, monkeypatch) as pilot:
@@ -115,8 +117,8 @@ async def test_broken_rows_say_why_and_leave_the_others_alone(monkeypatch: pytes
         await until(pilot, lambda: screen.resources)
         for key, reason in (("app_4", "name: Input should be"), ("#5", "expected an object")):
             screen.table.choose(key)
-            await until(pilot, lambda wanted=reason: wanted in about(screen))
-        assert shown(screen) == ["app_1", "app_2", "app_3", "app_4", "#5", "#6", "#7"]
+            await until(pilot, lambda reason=reason: reason in details_text(screen))
+        assert row_keys(screen) == ["app_1", "app_2", "app_3", "app_4", "#5", "#6", "#7"]
         screen.table.choose("#6")
         await pilot.press("enter")
         await pilot.pause()
@@ -124,7 +126,7 @@ async def test_broken_rows_say_why_and_leave_the_others_alone(monkeypatch: pytes
         assert server.asked("GET", "/apps/#6/config") == 0
 
 
-async def test_an_account_without_apps_is_told_where_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_account_without_apps_sees_how_to_create_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """F27."""
     async with serving(with_apps([])) as server, running(server.base_url, monkeypatch) as pilot:
         await show(pilot, "apps")
@@ -132,14 +134,14 @@ async def test_an_account_without_apps_is_told_where_to_begin(monkeypatch: pytes
         assert "create an app" in text_of(pilot.app)
 
 
-async def test_signed_out_the_screen_offers_to_sign_in_and_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_signed_out_user_is_offered_to_sign_in_and_no_request_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch, token="") as pilot:
         await show(pilot, "apps")
         await until(pilot, lambda: "You are signed out" in text_of(pilot.app))
         assert server.asked("GET", "/apps") == 0
 
 
-async def test_what_was_read_stays_marked_when_it_cannot_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_refresh_keeps_the_apps_and_marks_them_as_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     """F09."""
     async with serving(with_apps(APPS)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
@@ -147,14 +149,14 @@ async def test_what_was_read_stays_marked_when_it_cannot_be_read_again(monkeypat
         server.answers["GET /apps"] = 403
         await pilot.press("r")
         await until(pilot, lambda: "not fresh" in text_of(pilot.app))
-        assert shown(screen) == ["app_1", "app_2", "app_3"]
+        assert row_keys(screen) == ["app_1", "app_2", "app_3"]
         server.answers["GET /apps"] = {"apps": APPS[:1]}
         await pilot.press("r")
-        await until(pilot, lambda: shown(screen) == ["app_1"])
+        await until(pilot, lambda: row_keys(screen) == ["app_1"])
         assert "not fresh" not in text_of(pilot.app)
 
 
-def test_values_of_any_type_sort_beside_each_other() -> None:
+def test_values_of_any_type_can_be_sorted_together() -> None:
     values = ["b", None, 3, "A", True, "1.10", "1.9", {"x": 1}, "", "é"]
     ordered = sorted(values, key=sort_key)
     assert ordered.index("1.9") < ordered.index("1.10")
@@ -162,7 +164,7 @@ def test_values_of_any_type_sort_beside_each_other() -> None:
     assert set(map(repr, ordered[-2:])) == {"None", "''"}
 
 
-async def test_the_app_under_the_cursor_is_counted_with_its_last_deploy(
+async def test_resource_counts_and_last_deploy_are_shown_for_the_app_under_the_cursor(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with sandbox_process.client() as client:
@@ -172,17 +174,17 @@ async def test_the_app_under_the_cursor_is_counted_with_its_last_deploy(
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.resources)
         screen.table.choose(app["id"])
-        await until(pilot, lambda: f"{tools} tools" in about(screen))
-        assert "not from this machine" in about(screen)
+        await until(pilot, lambda: f"{tools} tools" in details_text(screen))
+        assert "not from this machine" in details_text(screen)
         DeployRecordStore(pilot.app.backend.server, app["id"]).keep(record_of("3.2.1", "https://x.test/mcp", {}))
         await pilot.press("r")
-        await until(pilot, lambda: "3.2.1 just now" in about(screen))
-        assert "https://x.test/mcp" in about(screen)
+        await until(pilot, lambda: "3.2.1 just now" in details_text(screen))
+        assert "https://x.test/mcp" in details_text(screen)
 
 
-async def test_an_app_whose_config_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_reason_is_shown_when_an_apps_config_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of() | {"GET /apps/app_1/config": 403}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "apps")
         await until(pilot, lambda: screen.resources)
-        await until(pilot, lambda: "not counted: " in about(screen))
+        await until(pilot, lambda: "not counted: " in details_text(screen))

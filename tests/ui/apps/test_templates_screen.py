@@ -1,4 +1,4 @@
-"""The templates screen: browsing signed out, filtering by typing, and what keeps one from creating."""
+"""The templates screen: browsing without a sign-in, filtering, and when an app cannot be created."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.ui.driving import running, show, text_of, until
 from tests.ui.table_server import TEMPLATES, TableServer, drio_of, serving
 
 
-def names(screen: Any) -> list[str]:
+def row_keys(screen: Any) -> list[str]:
     return [row.key for row in screen.list._rows]
 
 
-async def test_templates_can_be_browsed_signed_out_and_show_what_they_bring(
+async def test_templates_and_their_contents_can_be_browsed_signed_out(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token="", size=(120, 90)) as pilot:
@@ -26,29 +26,29 @@ async def test_templates_can_be_browsed_signed_out_and_show_what_they_bring(
         assert len(screen.resources) >= 8
         screen.list.choose("support")
         await pilot.pause()
-        shown = text_of(pilot.app)
+        text = text_of(pilot.app)
         for heading in ("Tools", "Widgets", "Integrations", "Auth"):
-            assert heading in shown
+            assert heading in text
         assert screen.why_not("create", ()) == SIGNED_OUT
 
 
-async def test_typing_narrows_the_list_and_esc_brings_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_typing_filters_the_list_and_esc_clears_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
-        assert names(screen) == ["support", "bookings", "blank"]
+        assert row_keys(screen) == ["support", "bookings", "blank"]
         await pilot.press("slash", "r", "o", "o", "m", "s")
-        await until(pilot, lambda: names(screen) == ["bookings"])
+        await until(pilot, lambda: row_keys(screen) == ["bookings"])
         assert screen.chosen.id == "bookings"
         await pilot.press("down")
         assert screen.list.has_focus
         await pilot.press("slash", "z")
         await until(pilot, lambda: "Nothing matches" in text_of(pilot.app))
         await pilot.press("escape")
-        await until(pilot, lambda: len(names(screen)) == 3)
+        await until(pilot, lambda: len(row_keys(screen)) == 3)
 
 
-async def test_c_opens_the_form_of_the_chosen_template(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_c_opens_the_wizard_with_the_selected_template(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
@@ -58,7 +58,7 @@ async def test_c_opens_the_form_of_the_chosen_template(monkeypatch: pytest.Monke
         assert pilot.app.screen.draft.template_id == "bookings"
 
 
-async def test_under_read_only_nothing_can_be_created(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_can_be_created_under_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     async with (
         serving(TableServer(drio_of())) as server,
         running(server.base_url, monkeypatch, read_only=True) as pilot,
@@ -70,19 +70,19 @@ async def test_under_read_only_nothing_can_be_created(monkeypatch: pytest.Monkey
         assert "Create app" not in text_of(pilot.app)
 
 
-async def test_a_template_listed_in_short_is_read_whole_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = {"id": "support", "name": "Customer support"}
-    answers = drio_of(templates=[short])
+async def test_an_incomplete_template_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    incomplete = {"id": "support", "name": "Customer support"}
+    answers = drio_of(templates=[incomplete])
     answers["GET /templates/support"] = {"template": TEMPLATES[0]}
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "templates")
         await until(pilot, lambda: "Ticket table" in text_of(pilot.app))
-        screen._show_chosen()
+        screen._show_details()
         await pilot.pause()
         assert server.asked("GET", "/templates/support") == 1
 
 
-async def test_a_template_that_cannot_be_read_whole_says_so_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_details_show_when_a_template_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of(templates=[{"id": "support", "name": "Customer support"}])
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         await show(pilot, "templates")
@@ -90,7 +90,7 @@ async def test_a_template_that_cannot_be_read_whole_says_so_on_its_page(monkeypa
         assert "Customer support" in text_of(pilot.app)
 
 
-async def test_a_degraded_template_is_shown_with_its_reason_beside_the_sound_ones(
+async def test_an_invalid_template_is_shown_with_the_reason_beside_the_valid_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     templates = [*copy.deepcopy(TEMPLATES), {"id": "odd", "name": 7}, None, {"id": "support", "name": "Twin"}]
@@ -100,33 +100,33 @@ async def test_a_degraded_template_is_shown_with_its_reason_beside_the_sound_one
     ):
         screen = await show(pilot, "templates")
         await until(pilot, lambda: screen.resources)
-        assert names(screen) == ["support", "bookings", "blank", "odd", "#5", "#6"]
+        assert row_keys(screen) == ["support", "bookings", "blank", "odd", "#5", "#6"]
         screen.list.choose("odd")
         await until(pilot, lambda: "Not as documented" in text_of(pilot.app))
         screen.list.choose("#6")
         await until(pilot, lambda: screen.why_not("create", ()) is not None)
 
 
-async def test_a_failure_says_what_to_do_and_the_next_try_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_request_can_be_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = drio_of()
-    good, answers["GET /templates"] = answers["GET /templates"], 404
+    valid, answers["GET /templates"] = answers["GET /templates"], 404
     async with serving(TableServer(answers)) as server, running(server.base_url, monkeypatch) as pilot:
         screen = await show(pilot, "templates")
         await until(pilot, lambda: "try again" in text_of(pilot.app))
-        server.answers["GET /templates"] = good
+        server.answers["GET /templates"] = valid
         await pilot.press("r")
-        await until(pilot, lambda: names(screen) == ["support", "bookings", "blank"])
+        await until(pilot, lambda: row_keys(screen) == ["support", "bookings", "blank"])
         assert "try again" not in text_of(pilot.app)
         assert screen.list.has_focus
 
 
-async def test_no_templates_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_empty_list_of_templates_shows_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of(templates=[]))) as server, running(server.base_url, monkeypatch) as pilot:
         await show(pilot, "templates")
         await until(pilot, lambda: "No templates" in text_of(pilot.app))
 
 
-async def test_rows_wait_where_the_templates_will_be(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_placeholder_rows_are_shown_while_the_templates_load(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(TableServer(drio_of())) as server:
         server.gate.clear()
         async with running(server.base_url, monkeypatch) as pilot:
