@@ -1,4 +1,4 @@
-"""Where AI clients find a deployed app, and how each of them is told: steps, and snippets to copy."""
+"""The endpoint of a deployed app, and how to add it to each AI client: steps, and snippets to copy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class ConnectScreen(DrioScreen[None]):
-    """Tells how to connect AI clients to an endpoint; without one, to that of the last deploy from here."""
+    """Shows how to connect AI clients to an endpoint, by default to the app's live endpoint."""
 
     AREA = "apps"
     CSS_PATH = stylesheet("deploy")
@@ -42,17 +42,17 @@ class ConnectScreen(DrioScreen[None]):
         Key("connect.previous", "f11,shift+f5,left,h,shift+tab", "client(-1)", "Client ←", "The client before"),
     )
 
-    class Known(Message):
-        """The endpoint and the slug were found, as far as they are known; `why` says why there is no endpoint."""
+    class EndpointLoaded(Message):
+        """The endpoint and the slug, empty if unknown; `reason` says why there is no endpoint."""
 
-        def __init__(self, endpoint: str, slug: str, why: str = "") -> None:
+        def __init__(self, endpoint: str, slug: str, reason: str = "") -> None:
             super().__init__()
             self.endpoint = endpoint
             self.slug = slug
-            self.why = why
+            self.reason = reason
 
     chosen: reactive[int] = reactive(0, init=False)
-    """Which client is shown."""
+    """The index of the client that is shown."""
 
     def __init__(self, app_id: str, endpoint: str = "") -> None:
         super().__init__()
@@ -78,35 +78,35 @@ class ConnectScreen(DrioScreen[None]):
         endpoint = self.endpoint
         self.query_one("#connect-body").focus()
 
-        async def find(client: DrioClient) -> ConnectScreen.Known:
-            from drio_tui.workspace.run.deployed_runner import NotDeployed, live_at  # it brings the MCP client with it
+        async def find(client: DrioClient) -> ConnectScreen.EndpointLoaded:
+            from drio_tui.workspace.run.deployed_runner import NotDeployed, live_at  # imports the MCP client
 
             app = (await client.get(APP, self.app_id)).raw
             slug = app.get("slug") if isinstance(app.get("slug"), str) else ""
             try:
-                return self.Known(endpoint or await live_at(client, app), slug or "")
+                return self.EndpointLoaded(endpoint or await live_at(client, app), slug or "")
             except NotDeployed as error:
-                return self.Known("", slug or "", f"{error.message[:1].upper()}{error.message[1:]}.")
+                return self.EndpointLoaded("", slug or "", f"{error.message[:1].upper()}{error.message[1:]}.")
 
         if endpoint:
             self._show(endpoint, "")
-        self.run_request(find, lambda known: known, group="find")
+        self.run_request(find, lambda message: message, group="find")
 
-    def on_connect_screen_known(self, message: Known) -> None:
-        self._show(message.endpoint, message.slug, message.why)
+    def on_connect_screen_endpoint_loaded(self, message: EndpointLoaded) -> None:
+        self._show(message.endpoint, message.slug, message.reason)
 
-    def _show(self, endpoint: str, slug: str, why_none: str = "") -> None:
+    def _show(self, endpoint: str, slug: str, reason: str = "") -> None:
         self.endpoint = endpoint
         self.query_one("#connect-endpoint", CopyField).set_text(endpoint)
         self.query_one("#connect-endpoint").display = bool(endpoint)
-        why = explained(endpoint) if endpoint else ""
-        told = f"{why_none} d on the app deploys it."
+        error = explained(endpoint) if endpoint else ""
+        text = f"{reason} d on the app deploys it."
         if endpoint:
-            told = f"drio gave an endpoint that cannot be used: {why}" if why else reach(endpoint).told
+            text = f"drio gave an endpoint that cannot be used: {error}" if error else reach(endpoint).told
         note = self.query_one("#connect-reach", Static)
-        note.update(safe(f"▲ {told}" if told else ""))
-        note.display = bool(told)
-        self.guides = guides(endpoint, slug) if endpoint and not why else ()
+        note.update(safe(f"▲ {text}" if text else ""))
+        note.display = bool(text)
+        self.guides = guides(endpoint, slug) if endpoint and not error else ()
         self.watch_chosen()
         self.refresh_bindings()
 
@@ -117,13 +117,13 @@ class ConnectScreen(DrioScreen[None]):
         self.query_one("#connect-steps", Static).update(safe("\n".join(steps), multiline=True))
         for number in range(2):
             snippet = guide.snippets[number] if guide and number < len(guide.snippets) else None
-            where = self.query_one(f"#connect-where-{number}", Static)
-            box = self.query_one(f"#connect-snippet-{number}", CopyField)
-            where.display = box.display = snippet is not None
+            label = self.query_one(f"#connect-where-{number}", Static)
+            field = self.query_one(f"#connect-snippet-{number}", CopyField)
+            label.display = field.display = snippet is not None
             if snippet is not None:
                 key = "yY"[number]
-                where.update(safe_line(f"{snippet.where}   ({key} copies {snippet.what})", 120, "$foreground-muted"))
-                box.set_text(snippet.text)
+                label.update(safe_line(f"{snippet.where}   ({key} copies {snippet.what})", 120, "$foreground-muted"))
+                field.set_text(snippet.text)
         after = guide.after if guide else ""
         self.query_one("#connect-after", Static).update(safe(after, "$text-warning"))
         self.query_one("#connect-body").scroll_home(animate=False)

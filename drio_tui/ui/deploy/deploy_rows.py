@@ -1,4 +1,4 @@
-"""How the deploy screen puts findings, changes and differences into rows and words."""
+"""The rows and details of the deploy screen for diagnostics, changes and differences."""
 
 from __future__ import annotations
 
@@ -18,64 +18,72 @@ from drio_tui.workspace.deploy.model_view import Difference
 from drio_tui.workspace.lint.diagnostics import Diagnostic
 
 _WIDTH = 200
-_MOST_FIELDS = 40
+_MAX_FIELDS = 40
 _SIGNS = {"added": ("+", "$text-success"), "removed": ("-", "$text-error"), "changed": ("~", "$text-warning")}
 
 
-def finding_rows(findings: Sequence[Diagnostic]) -> list[Row]:
-    """A row for each finding, its number as the key."""
+def diagnostic_rows(diagnostics: Sequence[Diagnostic]) -> list[Row]:
+    """Return a row for each diagnostic, with its index as the key."""
     rows = []
-    for number, one in enumerate(findings):
-        sign, style = ("✗", "$text-error") if one.severity == "error" else ("▲", "$text-warning")
-        kind = KINDS.get(one.key[0])
-        where = f"{kind.title if kind else one.key[0]} {one.name}"
-        first = _named(sign, style, where)
-        rows.append(Row(str(number), (first, safe_line(one.message, 400))))
+    for index, diagnostic in enumerate(diagnostics):
+        sign, style = ("✗", "$text-error") if diagnostic.severity == "error" else ("▲", "$text-warning")
+        kind = KINDS.get(diagnostic.key[0])
+        name = _named(sign, style, f"{kind.title if kind else diagnostic.key[0]} {diagnostic.name}")
+        rows.append(Row(str(index), (name, safe_line(diagnostic.message, 400))))
     return rows
 
 
-def finding_text(one: Diagnostic) -> Content:
-    """A finding in full."""
-    where = f"{one.code}{'  at ' if one.path else ''}{one.path}"
-    lines = ((one.message, ""), (one.advice, "$text-accent"), (where, "$foreground-muted"))
+def diagnostic_text(diagnostic: Diagnostic) -> Content:
+    """Return all details of a diagnostic."""
+    code = f"{diagnostic.code}{'  at ' if diagnostic.path else ''}{diagnostic.path}"
+    lines = ((diagnostic.message, ""), (diagnostic.advice, "$text-accent"), (code, "$foreground-muted"))
     return Content("\n").join([safe_line(text, 600, style) for text, style in lines])
 
 
 def change_rows(changes: Sequence[Change]) -> list[Row]:
-    """A row for each resource that differs from what was deployed."""
+    """Return a row for each resource that differs from the deployed one, with its index as the key."""
     rows = []
-    for number, one in enumerate(changes):
-        sign, style = _SIGNS[one.what]
-        kind = KINDS.get(one.kind)
-        first = _named(sign, style, f"{kind.title if kind else one.kind} {one.name}")
-        fields = ", ".join(field.dotted for field in one.fields) or one.what
-        rows.append(Row(str(number), (first, safe_line(fields, 300))))
+    for index, change in enumerate(changes):
+        sign, style = _SIGNS[change.what]
+        kind = KINDS.get(change.kind)
+        name = _named(sign, style, f"{kind.title if kind else change.kind} {change.name}")
+        fields = ", ".join(field.dotted for field in change.fields) or change.what
+        rows.append(Row(str(index), (name, safe_line(fields, 300))))
     return rows
 
 
-def change_text(one: Change, name_of: NameOf = no_names) -> Content:
-    """What of the resource changed, member by member."""
-    lines = [*_change_lines(one, name_of)]
-    return Content("\n").join(lines or [safe_line(f"It was {one.what}.", 40, "$foreground-muted")])
+def change_text(change: Change, name_of: NameOf = no_names) -> Content:
+    """Return the changed properties of a resource with their values before and after."""
+    lines = [*_change_lines(change, name_of)]
+    return Content("\n").join(lines or [safe_line(f"It was {change.what}.", 40, "$foreground-muted")])
 
 
-def _change_lines(one: Change, name_of: NameOf) -> Iterator[Content]:
-    for field in one.fields[:_MOST_FIELDS]:
+def _change_lines(change: Change, name_of: NameOf) -> Iterator[Content]:
+    for field in change.fields[:_MAX_FIELDS]:
         yield safe_line(field.dotted, _WIDTH, "bold")
         yield safe_line(f"  - {shown(field.path, field.before, name_of)}", _WIDTH, "$text-error")
         yield safe_line(f"  + {shown(field.path, field.after, name_of)}", _WIDTH, "$text-success")
 
 
-def seen_rows(tools: Sequence[SeenTool], differences: Sequence[Difference]) -> list[Row]:
-    """A row for each difference, then one for each tool in which there is none, its place among them as the key."""
+def tool_rows(tools: Sequence[SeenTool], differences: Sequence[Difference]) -> list[Row]:
+    """Return a row for each difference, then one for each tool without any.
+
+    A row's key is the index in the differences followed by all tools.
+    """
     rows = [
-        Row(str(number), (_named("▲", "$text-warning", one.tool or "the server"), safe_line(one.message, 400)))
-        for number, one in enumerate(differences)
+        Row(
+            str(index),
+            (
+                _named("▲", "$text-warning", difference.tool or "the server"),
+                safe_line(difference.message, 400),
+            ),
+        )
+        for index, difference in enumerate(differences)
     ]
-    differing = {one.tool for one in differences}
-    for number, tool in enumerate(tools, start=len(rows)):
+    differing = {difference.tool for difference in differences}
+    for index, tool in enumerate(tools, start=len(rows)):
         if tool.name not in differing:
-            rows.append(Row(str(number), (_named("✓", "$text-success", tool.name), safe_line(tool.description, 400))))
+            rows.append(Row(str(index), (_named("✓", "$text-success", tool.name), safe_line(tool.description, 400))))
     return rows
 
 
@@ -84,24 +92,24 @@ def _named(sign: str, style: str, name: str) -> Content:
 
 
 def tool_text(tool: SeenTool) -> Content:
-    """A tool as a model gets it."""
+    """Return the details of a tool as the endpoint lists it."""
     properties = tool.input_schema.get("properties")
     names = ", ".join(properties) if isinstance(properties, dict) else ""
-    hints = ", ".join(
+    annotations = ", ".join(
         f"{name} {json_codec.dumps(value)}" for name, value in tool.annotations.items() if name != "title"
     )
-    facts = {"arguments": names, "hints": hints, "widget": tool.widget_uri}
-    lines = [safe_line(f"{what}: {fact or 'none'}", 400, "$foreground-muted") for what, fact in facts.items()]
+    facts = {"arguments": names, "annotations": annotations, "widget": tool.widget_uri}
+    lines = [safe_line(f"{label}: {fact or 'none'}", 400, "$foreground-muted") for label, fact in facts.items()]
     return Content("\n").join([safe_line(tool.description, 800), *lines])
 
 
-def difference_text(one: Difference) -> Content:
-    """Both sides of a difference."""
+def difference_text(difference: Difference) -> Content:
+    """Return both sides of a difference."""
     return Content("\n").join(
         [
-            safe_line(one.message, 400),
-            safe(f"config: {_value(one.config)}", style="$foreground-muted"),
-            safe(f"model:  {_value(one.seen)}", style="$text-accent"),
+            safe_line(difference.message, 400),
+            safe(f"config: {_value(difference.config)}", style="$foreground-muted"),
+            safe(f"model:  {_value(difference.seen)}", style="$text-accent"),
         ]
     )
 

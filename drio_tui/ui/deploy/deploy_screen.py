@@ -1,4 +1,4 @@
-"""Taking an app live: what stands in the way, what a deploy brings, the deploy, and what a model sees then."""
+"""Deploying an app: the preflight, the changes since the last deploy, the deploy, and the tools that a model sees."""
 
 from __future__ import annotations
 
@@ -30,13 +30,20 @@ from drio_tui.ui.deploy.connect_screen import ConnectScreen
 from drio_tui.ui.deploy.deploy_rows import (
     change_rows,
     change_text,
+    diagnostic_rows,
+    diagnostic_text,
     difference_text,
-    finding_rows,
-    finding_text,
-    seen_rows,
+    tool_rows,
     tool_text,
 )
-from drio_tui.ui.deploy.deploy_summary import WAYS, Seen, live, nothing_changed, ready, trouble
+from drio_tui.ui.deploy.deploy_summary import (
+    ERROR_HINT,
+    EndpointView,
+    deployed_lines,
+    failure_lines,
+    no_changes_text,
+    preflight_lines,
+)
 from drio_tui.ui.dialogs.allow_host import change_allowed, why_not_allowed
 from drio_tui.ui.editing.edit_screen import EditScreen, Target
 from drio_tui.ui.forms.tabs import TabStrip
@@ -57,10 +64,12 @@ if TYPE_CHECKING:
     from drio_tui.api.client import DrioClient
 
 PAGES = ("Preflight", "Changes", "What a model sees")
+_LISTS = ("#diagnostics", "#changes", "#tools")
+"""The selectors of the lists, by page."""
 
 
-class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
-    """Deploys one app. Ends with the endpoint when it was deployed here, else with None."""
+class DeployScreen(rollback.RollbackActions, DrioScreen[str | None]):
+    """Deploys one app. Returns the endpoint if it was deployed here, else None."""
 
     AREA = "apps"
     CSS_PATH = stylesheet("deploy")
@@ -69,85 +78,86 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
         "Deploying",
         Key("deploy.now", "D", "deploy_now", "Deploy", "Take the app live as it is", dangerous=True),
         Key("deploy.force", "F", "deploy_anyway", "Anyway", "Deploy in spite of errors", dangerous=True, show=False),
-        Key("deploy.edit", "e", "edit_found", "Edit", "Edit what the finding is about (Enter, too)", dangerous=True),
+        Key("deploy.edit", "e", "edit_diagnostic", "Edit", "Edit the resource of the diagnostic (Enter, too)",
+            dangerous=True),
         Key("deploy.allow", "A", "allow_host", "Allow address", "Let the sandbox call the private address of the "
-            "finding", dangerous=True, show=False),
-        Key("deploy.check", "r", "refresh", "Check", "Look again at what stands in the way"),
+            "diagnostic", dangerous=True, show=False),
+        Key("deploy.check", "r", "refresh", "Check", "Run the preflight again"),
         Key("deploy.look", "v", "look", "As a model", "Connect to the endpoint and look as an AI client does"),
-        Key("deploy.connect", "C", "connect", "Connect", "How AI clients are told of the endpoint"),
+        Key("deploy.connect", "C", "connect", "Connect", "How to add the endpoint to AI clients"),
         Key("deploy.copy", "y", "copy_endpoint", "Copy URL", "Copy the endpoint's address"),
         Key("deploy.page", "f5,tab", "page(1)", "Page →", "The next page"),
         Key("deploy.page_back", "f11,shift+f5,shift+tab", "page(-1)", "Page ←", "The page before", show=False),
     ) + rollback.BINDINGS  # fmt: skip
 
-    class Checked(Message):
-        """The preflight was done."""
+    class PreflightFinished(Message):
+        """The preflight finished, with the app's snapshot, the record of the last deploy and the live endpoint."""
 
         def __init__(self, snapshot: Snapshot, report: Preflight, last: Record | None, live_at: str) -> None:
             super().__init__()
             self.live_at = live_at
             self.snapshot = snapshot
             self.report = report
-            self.last = last
+            self.last_record = last
 
-    class Step(Message):
-        """A deploy went on."""
+    class StepStarted(Message):
+        """A deploy started its next step."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
 
-    class Done(Message):
-        """A deploy ended."""
+    class DeployFinished(Message):
+        """A deploy finished, or a preflight failed."""
 
         def __init__(self, outcome: Deployed | Refused | Failed | Unknown) -> None:
             super().__init__()
             self.outcome = outcome
 
-    class Looked(Message):
-        """The endpoint was looked at, or could not be."""
+    class EndpointInspected(Message):
+        """The endpoint was inspected, or `error` is the reason why not."""
 
-        def __init__(self, seen: Seen | None, error: DrioError | None = None) -> None:
+        def __init__(self, seen: EndpointView | None, error: DrioError | None = None) -> None:
             super().__init__()
             self.seen = seen
             self.error = error
 
     report: reactive[Preflight | None] = reactive(None, init=False)
-    """What the preflight found; None while it is being done."""
+    """The result of the preflight; None while it is running."""
 
     deploying: reactive[bool] = reactive(False, init=False)
-    """Whether a deploy is under way."""
+    """Whether a deploy is running."""
 
     page: reactive[int] = reactive(0, init=False)
-    """The page that is shown."""
+    """The index of the page that is shown."""
 
     def __init__(self, app_id: str) -> None:
         super().__init__()
         self.app_id = app_id
         self.snapshot: Snapshot | None = None
-        self.done: Deployed | None = None
-        self.last: Record | None = None
+        self.deployed: Deployed | None = None
+        self.last_record: Record | None = None
         self.live_at = ""
         self.changes: Sequence[Change] = ()
-        self.seen: Seen | None = None
-        self._looking = False
+        self.seen: EndpointView | None = None
+        self._inspecting = False
         self._steps: list[str] = []
         self._stopped = False
-        self._tried = False  # since the last look: a key that is held down deploys once
-        self._mending = False
-        self._result: str | None = None
+        self._attempted = False  # since the last preflight, so that a key held down deploys only once
+        self._editing = False
+        self._new_endpoint: str | None = None
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
             yield Static(id="deploy-heading")
             yield TabStrip(PAGES)
-            with ContentSwitcher(initial="findings-page", id="deploy-pages"):
-                with Vertical(id="findings-page"):
-                    yield RowList(Column("Where", 40, least=12), Column("What", least=20), id="findings")
+            with ContentSwitcher(initial="diagnostics-page", id="deploy-pages"):
+                with Vertical(id="diagnostics-page"):
+                    yield RowList(Column("Where", 40, least=12), Column("What", least=20), id="diagnostics")
                 with Vertical(id="changes-page"):
                     yield RowList(Column("Item", 40, least=12), Column("Fields", least=20), id="changes")
-                with Vertical(id="seen-page"):
-                    yield RowList(Column("Tool", 40, least=12), Column("What", least=20), id="seen")
+                with Vertical(id="tools-page"):
+                    yield RowList(Column("Tool", 40, least=12), Column("What", least=20), id="tools")
             with VerticalScroll(id="deploy-detail", can_focus=False):
                 yield Static(id="deploy-about")
             yield Static(id="deploy-note")
@@ -156,30 +166,30 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
     def on_mount(self) -> None:
         super().on_mount()
         self._show_endpoint("")
-        for name in ("#findings", "#changes", "#seen"):
-            self._fill(name, [])
+        for selector in _LISTS:
+            self._show_rows(selector, [])
         self.action_refresh()
 
     @property
     def records(self) -> DeployRecordStore:
-        """Where deploys of this app are kept."""
+        """The stored records of this app's deploys."""
         return DeployRecordStore(self.backend.server, self.app_id)
 
     @property
     def endpoint(self) -> str:
-        """Where the app is live, as far as it is known here."""
-        return self.done.endpoint if self.done else self.live_at
+        """The app's live endpoint; empty if unknown."""
+        return self.deployed.endpoint if self.deployed else self.live_at
 
-    # -- looking ----------------------------------------------------------------------------------
+    # -- preflight and inspection -----------------------------------------------------------------
 
     def action_refresh(self) -> None:
-        """Do the preflight (anew)."""
+        """Run the preflight, also once more."""
         if self.deploying:
             return
-        self.done, self.report = None, None
+        self.deployed, self.report = None, None
         records, base_url = self.records, self.backend.base_url or ""
 
-        async def look(client: DrioClient) -> DeployScreen.Checked:
+        async def check(client: DrioClient) -> DeployScreen.PreflightFinished:
             snapshot = await read(saver_of(self.backend, client), self.app_id)
             allowed = await allowed_hosts(client)
             report = await asyncio.to_thread(preflight, snapshot, base_url=base_url, allowed=allowed)
@@ -187,80 +197,81 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
             if snapshot.app is not None and isinstance(snapshot.app.raw, dict):
                 with contextlib.suppress(NotDeployed):
                     endpoint = await live_at(client, snapshot.app.raw)
-            return self.Checked(snapshot, report, await asyncio.to_thread(records.read), endpoint)
+            return self.PreflightFinished(snapshot, report, await asyncio.to_thread(records.read), endpoint)
 
         def failed(error: DrioError) -> Message:
-            return self.Done(Failed(error))
+            return self.DeployFinished(Failed(error))
 
-        self.run_request(look, lambda checked: checked, group="check", failed=failed)
+        self.run_request(check, lambda message: message, group="check", failed=failed)
 
-    def on_deploy_screen_checked(self, message: Checked) -> None:
-        self.snapshot, self.last, self.live_at = message.snapshot, message.last, message.live_at
-        self.changes = changes_since(message.last, resources_of(message.snapshot)) if message.last else ()
-        self._fill("#findings", finding_rows(message.report.findings))
-        self._fill("#changes", change_rows(self.changes))
-        self._tried = False
+    def on_deploy_screen_preflight_finished(self, message: PreflightFinished) -> None:
+        self.snapshot, self.last_record, self.live_at = message.snapshot, message.last_record, message.live_at
+        self.changes = changes_since(message.last_record, resources_of(message.snapshot)) if message.last_record else ()
+        self._show_rows("#diagnostics", diagnostic_rows(message.report.findings))
+        self._show_rows("#changes", change_rows(self.changes))
+        self._attempted = False
         self.report = message.report
         self._show_endpoint(self.endpoint)
-        self._explain()
+        self._show_details()
         self.refresh_bindings()
 
-    def _fill(self, name: str, rows: list[Row]) -> None:
-        """Show rows; a list without any makes room for the words instead."""
-        found = self.query_one(name, RowList)
-        found.show(rows)
-        found.display = bool(rows)
-        if found is self._list:
+    def _show_rows(self, selector: str, rows: list[Row]) -> None:
+        """Show rows; an empty list is hidden, so that the details have the space."""
+        row_list = self.query_one(selector, RowList)
+        row_list.show(rows)
+        row_list.display = bool(rows)
+        if row_list is self._list:
             self.query_one("#deploy-pages").display = bool(rows)
-            found.focus()
+            row_list.focus()
 
     def action_look(self) -> None:
-        """Connect to the endpoint as an AI client does, and compare."""
+        """Connect to the endpoint as an AI client does, and compare its tools with the config."""
         endpoint = self.endpoint
-        compared = self.done.snapshot if self.done else self.snapshot
-        if not endpoint or compared is None:
+        snapshot = self.deployed.snapshot if self.deployed else self.snapshot
+        if not endpoint or snapshot is None:
             return
-        self._looking = True
+        self._inspecting = True
         self.page = 2
-        self._tell()
+        self._update_status()
 
-        async def look(_client: DrioClient) -> DeployScreen.Looked:
-            async with connect(endpoint, on_exchange=self.backend.note_exchange) as there:
-                tools = await there.tools()
-                found = differences(compared, there.server, tools)
-                return self.Looked(Seen(there.server, tools, tuple(found)))
+        async def inspect(_client: DrioClient) -> DeployScreen.EndpointInspected:
+            async with connect(endpoint, on_exchange=self.backend.note_exchange) as mcp_client:
+                tools = await mcp_client.tools()
+                differing = differences(snapshot, mcp_client.server, tools)
+                return self.EndpointInspected(EndpointView(mcp_client.server, tools, tuple(differing)))
 
         self.run_request(
-            look, lambda looked: looked, group="look", failed=lambda error: self.Looked(None, error), once=True
-        )
+            inspect, lambda message: message, group="look",
+            failed=lambda error: self.EndpointInspected(None, error), once=True,
+        )  # fmt: skip
 
-    def on_deploy_screen_looked(self, message: Looked) -> None:
-        self._looking = False
+    def on_deploy_screen_endpoint_inspected(self, message: EndpointInspected) -> None:
+        self._inspecting = False
         self.seen = message.seen
         seen = message.seen
-        self._fill("#seen", seen_rows(seen.tools, seen.differences) if seen else [])
+        self._show_rows("#tools", tool_rows(seen.tools, seen.differences) if seen else [])
         if message.error is not None:
             self.drio.show_error(message.error)
-        self._tell()
-        self._explain()
+        self._update_status()
+        self._show_details()
 
     # -- deploying --------------------------------------------------------------------------------
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str | None:
         report = self.report
         match action:
-            case "deploy_now" | "deploy_anyway" | "refresh" | "edit_found" | "restore_earlier" if self.deploying:
+            case "deploy_now" | "deploy_anyway" | "refresh" | "edit_diagnostic" | "restore_earlier" if self.deploying:
                 return "A deploy is under way."
-            case "deploy_now" | "deploy_anyway" if self._tried:
-                return "It was deployed, or tried, just now. r looks again; then it can be deployed anew."
+            case "deploy_now" | "deploy_anyway" if self._attempted:
+                return "It was deployed, or tried, just now. r looks again; then it can be deployed again."
             case "deploy_now" | "deploy_anyway" if report is None:
                 return "The preflight is not done yet: r looks again."
             case "deploy_now" if report is not None and report.errors:
-                return f"{count_of(report.errors, 'error')} in the way. {WAYS}"
+                return f"{count_of(report.errors, 'error')} in the way. {ERROR_HINT}"
             case "deploy_anyway" if report is not None and not report.errors:
                 return "No error is in the way: D deploys."
             case "allow_host":
-                return why_not_allowed(self.backend.client, self._integration_here()) or None
+                return why_not_allowed(self.backend.client, self._selected_integration()) or None
             case "look" | "connect" | "copy_endpoint" if not self.endpoint:
                 return "The endpoint is not known yet: deploy the app first."
         return None
@@ -274,9 +285,9 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
         self._deploy()
 
     def action_deploy_anyway(self) -> None:
-        self.run_worker(self._deploy_after_asking(), group="ask", exclusive=True)
+        self.run_worker(self._confirm_and_deploy(), group="ask", exclusive=True)
 
-    async def _deploy_after_asking(self) -> None:
+    async def _confirm_and_deploy(self) -> None:
         app = self.snapshot.app if self.snapshot else None
         errors = count_of(self.report.errors if self.report else 0, "error")
         body = f"The preflight found {errors}. The server may refuse, and what is live now is replaced."
@@ -285,47 +296,49 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
             self._deploy()
 
     def _deploy(self) -> None:
-        if self.deploying or self._tried:
+        if self.deploying or self._attempted:
             return
-        self.deploying = self._tried = True
-        self.done = self.seen = None
+        self.deploying = self._attempted = True
+        self.deployed = self.seen = None
         self._steps = []
         self._stopped = False
         records = self.records
 
-        async def work(client: DrioClient) -> DeployScreen.Done:
+        async def work(client: DrioClient) -> DeployScreen.DeployFinished:
             saver = saver_of(self.backend, client)
-            return self.Done(await deploy(saver, self.app_id, records, lambda text: self.post_message(self.Step(text))))
+            outcome = await deploy(saver, self.app_id, records, lambda text: self.post_message(self.StepStarted(text)))
+            return self.DeployFinished(outcome)
 
         self.run_request(
-            work, lambda done: done, group="deploy", failed=lambda error: self.Done(Failed(error)), once=True
-        )
+            work, lambda message: message, group="deploy",
+            failed=lambda error: self.DeployFinished(Failed(error)), once=True,
+        )  # fmt: skip
 
-    def on_deploy_screen_step(self, message: Step) -> None:
+    def on_deploy_screen_step_started(self, message: StepStarted) -> None:
         self._steps.append(message.text)
-        self._tell()
+        self._update_status()
 
-    def on_deploy_screen_done(self, message: Done) -> None:
+    def on_deploy_screen_deploy_finished(self, message: DeployFinished) -> None:
         self.deploying = False
         outcome = message.outcome
         if isinstance(outcome, Deployed):
-            self.done = outcome
-            self._result = outcome.endpoint
+            self.deployed = outcome
+            self._new_endpoint = outcome.endpoint
             self.snapshot = outcome.snapshot
             self._show_endpoint(outcome.endpoint)
             for notice in outcome.notices:
                 self.notify(safe_line(notice, 300).plain, severity="warning", markup=False)
-            self._tell()
+            self._update_status()
             self.action_look()
         else:
-            self._tell(outcome)
+            self._update_status(outcome)
         self.refresh_bindings()
 
     def under_way(self) -> str:
         return "The deploy" if self.deploying else ""
 
     def action_back(self) -> None:
-        """While deploying, stop waiting and see what came of it, then leave after asking; else leave."""
+        """Stop waiting for a running deploy and look up its outcome; the second time ask to leave. Otherwise leave."""
         if self.deploying:
             client = self.backend.client
             if self._stopped or client is None or not saver_of(self.backend, client).stop_deploy(self.app_id):
@@ -333,39 +346,39 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
             else:
                 self._stopped = True
                 self._steps.append("You stopped waiting. Looking whether it happened")
-                self._tell()
+                self._update_status()
         elif not self.cancel_requests():
-            self.dismiss(self._result)
+            self.dismiss(self._new_endpoint)
         elif self.report is None:
-            self._tell(Failed(DrioError("You stopped the reading.", title="Not checked")))
+            self._update_status(Failed(DrioError("You stopped the reading.", title="Not checked")))
 
     def session_changed(self) -> None:
-        """Someone else is signed in, or elsewhere: what is shown is not theirs."""
+        """Run the preflight again, because what is shown belongs to the previous account or server."""
         if not self.deploying:
             self.action_refresh()
 
-    # -- showing ----------------------------------------------------------------------------------
+    # -- display ----------------------------------------------------------------------------------
 
     def watch_report(self) -> None:
-        self._tell()
+        self._update_status()
 
     def watch_deploying(self) -> None:
         self.set_class(self.deploying, "-deploying")
         self.refresh_bindings()
-        self._tell()
+        self._update_status()
 
     def watch_page(self) -> None:
         self.query_one(TabStrip).chosen = self.page
-        pages = ("findings-page", "changes-page", "seen-page")
+        pages = ("diagnostics-page", "changes-page", "tools-page")
         switcher = self.query_one("#deploy-pages", ContentSwitcher)
         switcher.current = pages[self.page]
         switcher.display = self._list.display
         self._list.focus()
-        self._explain()
+        self._show_details()
 
     @property
     def _list(self) -> RowList:
-        return self.query_one(("#findings", "#changes", "#seen")[self.page], RowList)
+        return self.query_one(_LISTS[self.page], RowList)
 
     def action_page(self, step: int) -> None:
         self.page = (self.page + step) % len(PAGES)
@@ -376,108 +389,108 @@ class DeployScreen(rollback.Restoring, DrioScreen[str | None]):
         self.page = event.number
 
     @on(RowList.Moved)
-    def _explain(self) -> None:
-        """Show all of what the cursor is on."""
+    def _show_details(self) -> None:
+        """Show the details of the row under the cursor."""
         key = self._list.key
-        number = int(key) if key is not None else -1
-        about = self.query_one("#deploy-about", Static)
-        if self.page == 0 and self.report is not None and 0 <= number < len(self.report.findings):
-            about.update(finding_text(self.report.findings[number]))
-        elif self.page == 1 and self.snapshot is not None and 0 <= number < len(self.changes):
-            about.update(change_text(self.changes[number], self.snapshot.name_of))
-        elif self.page == 2 and self.seen is not None and number >= 0:
+        index = int(key) if key is not None else -1
+        details = self.query_one("#deploy-about", Static)
+        if self.page == 0 and self.report is not None and 0 <= index < len(self.report.findings):
+            details.update(diagnostic_text(self.report.findings[index]))
+        elif self.page == 1 and self.snapshot is not None and 0 <= index < len(self.changes):
+            details.update(change_text(self.changes[index], self.snapshot.name_of))
+        elif self.page == 2 and self.seen is not None and index >= 0:
             differing = len(self.seen.differences)
-            if number < differing:
-                about.update(difference_text(self.seen.differences[number]))
+            if index < differing:
+                details.update(difference_text(self.seen.differences[index]))
             else:
-                about.update(tool_text(self.seen.tools[number - differing]))
+                details.update(tool_text(self.seen.tools[index - differing]))
         else:
-            about.update(self._nothing())
+            details.update(self._empty_text())
 
-    def _nothing(self) -> Content:
-        """What a page without rows has to say."""
+    def _empty_text(self) -> Content:
+        """Return the text of a page without rows."""
         if self.page == 0:
             report = self.report
             if report is None:
                 return Content("")
             cost = f"{kilobytes(report.bytes)}, about {report.tokens:,} tokens of a model's context"
-            return safe_line(f"Nothing stands in the way. {count_of(report.tools, 'tool')}, {cost}.", 200)
+            return safe_line(f"Nothing is in the way. {count_of(report.tools, 'tool')}, {cost}.", 200)
         if self.page == 1:
             app = self.snapshot.app if self.snapshot else None
-            return safe_line(nothing_changed(self.last, app.text("version") if app else ""), 300)
-        if self._looking:
+            return safe_line(no_changes_text(self.last_record, app.text("version") if app else ""), 300)
+        if self._inspecting:
             return safe_line("Connecting…", 80)
         if self.seen is None:
             return safe_line("v connects to the endpoint as an AI client does, and compares what it shows.", 200)
         return safe_line("The endpoint offers no tool.", 80)
 
-    def _tell(self, outcome: Refused | Failed | Unknown | None = None) -> None:
-        """The heading and the line of news."""
+    def _update_status(self, outcome: Refused | Failed | Unknown | None = None) -> None:
+        """Update the heading, the counts on the tabs, and the status lines."""
         app = self.snapshot.app if self.snapshot else None
         name = app.name if app else self.app_id
-        version = self.done.before if self.done else app.text("version") if app else ""
+        version = self.deployed.before if self.deployed else app.text("version") if app else ""
         parts = [safe_line(f"◆ Deploy {name}", 80, "bold"), safe_line(f"   {version}", 40, "$foreground-muted")]
-        if self.done:
-            parts.append(safe_line(f" → {self.done.version}", 40, "$text-success bold"))
+        if self.deployed:
+            parts.append(safe_line(f" → {self.deployed.version}", 40, "$text-success bold"))
         self.query_one("#deploy-heading", Static).update(Content.assemble(*parts))
         errors = self.report.errors if self.report else 0
         self.query_one(TabStrip).count([errors, 0, len(self.seen.differences) if self.seen else 0])
-        self.query_one("#deploy-note", Static).update(Content("\n").join(self._news(outcome)))
+        self.query_one("#deploy-note", Static).update(Content("\n").join(self._status_lines(outcome)))
 
-    def _news(self, outcome: Refused | Failed | Unknown | None) -> list[Content]:
+    def _status_lines(self, outcome: Refused | Failed | Unknown | None) -> list[Content]:
         if outcome is not None:
-            return trouble(outcome)
+            return failure_lines(outcome)
         if self.deploying:
-            last = self._steps[-1] if self._steps else "Waiting"
-            return [safe_line(f"◌ {last}…{'' if self._stopped else '   Esc stops waiting.'}", 200, "$text-warning")]
-        if self.done is not None:
-            return live(self.done, self.seen, looking=self._looking)
+            step = self._steps[-1] if self._steps else "Waiting"
+            return [safe_line(f"◌ {step}…{'' if self._stopped else '   Esc stops waiting.'}", 200, "$text-warning")]
+        if self.deployed is not None:
+            return deployed_lines(self.deployed, self.seen, inspecting=self._inspecting)
         if self.report is None:
-            return [safe_line("◌ Looking at what stands in the way…", 120, "$text-warning")]
+            return [safe_line("◌ Running the preflight…", 120, "$text-warning")]
         app = self.snapshot.app if self.snapshot else None
-        return ready(self.report, self.last, app.text("version") if app else "")
+        return preflight_lines(self.report, self.last_record, app.text("version") if app else "")
 
     def _show_endpoint(self, endpoint: str) -> None:
-        shown = self.query_one("#deploy-endpoint", CopyField)
-        shown.display = bool(endpoint)
-        shown.set_text(endpoint)
+        field = self.query_one("#deploy-endpoint", CopyField)
+        field.display = bool(endpoint)
+        field.set_text(endpoint)
 
-    # -- leading on -------------------------------------------------------------------------------
+    # -- following actions ------------------------------------------------------------------------
 
-    @on(RowList.Opened, "#findings")
-    def _opened(self) -> None:
+    @on(RowList.Opened, "#diagnostics")
+    def _row_opened(self) -> None:
         if not self.drio.options.read_only:
-            self.action_edit_found()
+            self.action_edit_diagnostic()
 
-    def action_edit_found(self) -> None:
-        """Open the editor of what the finding is about; afterwards everything is looked at anew."""
-        key = self.query_one("#findings", RowList).key
+    def action_edit_diagnostic(self) -> None:
+        """Open the editor at the property of the diagnostic; the preflight runs again afterwards."""
+        key = self.query_one("#diagnostics", RowList).key
         if self.page != 0 or key is None or self.report is None:
             return
-        finding = self.report.findings[int(key)]
-        if finding.key[0] not in KINDS or self.deploying:
+        diagnostic = self.report.findings[int(key)]
+        if diagnostic.key[0] not in KINDS or self.deploying:
             self.action_refresh()
             return
-        target = Target(self.app_id, finding.key[0], finding.key[1], member=finding.path)
-        self._mending = True
+        target = Target(self.app_id, diagnostic.key[0], diagnostic.key[1], member=diagnostic.path)
+        self._editing = True
         self.app.push_screen(EditScreen(target, self.snapshot))
 
     def on_screen_resume(self) -> None:
-        """Back from an editor, saved or not: look anew."""
-        if self._mending and self.is_current:
-            self._mending = False
+        """Run the preflight again after an editor was closed, saved or not."""
+        if self._editing and self.is_current:
+            self._editing = False
             self.action_refresh()
 
-    def _integration_here(self) -> Resource | None:
-        """The integration that the finding under the cursor is about."""
-        key = self.query_one("#findings", RowList).key
+    def _selected_integration(self) -> Resource | None:
+        """Return the integration of the diagnostic under the cursor, or None."""
+        key = self.query_one("#diagnostics", RowList).key
         if self.page != 0 or key is None or self.report is None or self.snapshot is None:
             return None
-        found = self.report.findings[int(key)].key
-        return self.snapshot.resource(*found) if found[0] == "integration" else None
+        resource_key = self.report.findings[int(key)].key
+        return self.snapshot.resource(*resource_key) if resource_key[0] == "integration" else None
 
     def action_allow_host(self) -> None:
-        client, integration = self.backend.client, self._integration_here()
+        client, integration = self.backend.client, self._selected_integration()
         if client is None or integration is None:
             return
 

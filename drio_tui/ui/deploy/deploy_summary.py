@@ -1,4 +1,4 @@
-"""What the deploy screen says of how resources stand, line by line."""
+"""The status lines of the deploy screen."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from drio_tui.workspace.deploy.model_view import Difference
 from drio_tui.workspace.lint.preflight import Preflight
 from drio_tui.workspace.saving.save_result import Failed, Refused, Unknown
 
-WAYS = "Enter leads to where it is mended, F deploys all the same."
-FIRST = "No earlier deploy from this machine is known, so there is nothing to compare with."
-_GOOD, _WARNED, _BAD, _QUIET = "$text-success", "$text-warning", "$text-error", "$foreground-muted"
+ERROR_HINT = "Enter opens the editor for it, F deploys all the same."
+NO_RECORD = "No earlier deploy from this machine is known, so there is nothing to compare with."
+_SUCCESS, _WARNING, _ERROR, _MUTED = "$text-success", "$text-warning", "$text-error", "$foreground-muted"
 _WIDTH = 200
-_MOST_REASONS = 6
+_MAX_REASONS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the endpoint shows, and how that differs from the config."""
+class EndpointView:
+    """The server and tools that an endpoint shows, and how they differ from the config."""
 
     server: Server
     tools: tuple[SeenTool, ...]
     differences: tuple[Difference, ...]
 
 
-def ready(report: Preflight, last: Record | None, version: str) -> list[Content]:
-    """What the preflight means for the deploy that may come; `version` is the app's now."""
+def preflight_lines(report: Preflight, last: Record | None, version: str) -> list[Content]:
+    """Return the result of the preflight and how to deploy; `version` is the app's current version."""
     if report.errors:
-        lines = [safe_line(f"✗ {count_of(report.errors, 'error')} in the way. {WAYS}", _WIDTH, _BAD)]
+        lines = [safe_line(f"✗ {count_of(report.errors, 'error')} in the way. {ERROR_HINT}", _WIDTH, _ERROR)]
     elif report.warnings:
-        lines = [safe_line(f"▲ {count_of(report.warnings, 'warning')}. D deploys it.", _WIDTH, _WARNED)]
+        lines = [safe_line(f"▲ {count_of(report.warnings, 'warning')}. D deploys it.", _WIDTH, _WARNING)]
     else:
-        lines = [safe_line("✓ D deploys it.", _WIDTH, _GOOD)]
+        lines = [safe_line("✓ D deploys it.", _WIDTH, _SUCCESS)]
     if last is not None and last.version != version:
-        told = f"Version {version} did not come from a deploy here: changes are told since {last.version}."
-        lines.append(safe_line(told, _WIDTH, _QUIET))
+        text = f"Version {version} did not come from a deploy here: changes are shown since {last.version}."
+        lines.append(safe_line(text, _WIDTH, _MUTED))
     return lines
 
 
-def nothing_changed(last: Record | None, version: str) -> str:
-    """What a list of changes without any says; `version` is the app's now."""
+def no_changes_text(last: Record | None, version: str) -> str:
+    """Return the text for an empty list of changes; `version` is the app's current version."""
     if last is None:
-        return FIRST
+        return NO_RECORD
     if last.version == version:
         return "Nothing has changed since the last deploy."
     return (
@@ -57,38 +57,38 @@ def nothing_changed(last: Record | None, version: str) -> str:
     )
 
 
-def live(done: Deployed, seen: Seen | None, *, looking: bool) -> list[Content]:
-    """What came of a deploy, and what a model sees then."""
-    lines = [safe_line(f"✓ Deployed: version {done.version}, config {done.revision}.", _WIDTH, _GOOD)]
-    if done.doubt:
-        answer = "The answer was lost" if done.doubt == "lost" else "The answer lacked the app or its endpoint"
-        told = f"▲ {answer}; reading the app again shows that it is live."
-        lines.append(safe_line(told, _WIDTH, _WARNED))
-    if done.moved:
-        told = "▲ Someone else changed the app meanwhile: what went live may be either."
-        lines.append(safe_line(told, _WIDTH, _WARNED))
-    if looking:
-        lines.append(safe_line("◌ Looking at it as an AI client does…", _WIDTH, _WARNED))
-    elif seen is None:
-        lines.append(safe_line("▲ Not looked at yet: v tries again.", _WIDTH, _WARNED))
-    elif seen.differences:
-        told = f"▲ A model sees it differently: {count_of(len(seen.differences), 'difference')}."
-        lines.append(safe_line(told, _WIDTH, _WARNED))
+def deployed_lines(deployed: Deployed, view: EndpointView | None, *, inspecting: bool) -> list[Content]:
+    """Return the result of a successful deploy and of the inspection of its endpoint."""
+    lines = [safe_line(f"✓ Deployed: version {deployed.version}, config {deployed.revision}.", _WIDTH, _SUCCESS)]
+    if deployed.doubt:
+        answer = "The answer was lost" if deployed.doubt == "lost" else "The answer lacked the app or its endpoint"
+        text = f"▲ {answer}; reading the app again shows that it is live."
+        lines.append(safe_line(text, _WIDTH, _WARNING))
+    if deployed.moved:
+        text = "▲ Someone else changed the app meanwhile: what went live may be either."
+        lines.append(safe_line(text, _WIDTH, _WARNING))
+    if inspecting:
+        lines.append(safe_line("◌ Looking at it as an AI client does…", _WIDTH, _WARNING))
+    elif view is None:
+        lines.append(safe_line("▲ Not looked at yet: v tries again.", _WIDTH, _WARNING))
+    elif view.differences:
+        text = f"▲ A model sees it differently: {count_of(len(view.differences), 'difference')}."
+        lines.append(safe_line(text, _WIDTH, _WARNING))
     else:
-        server = f"{seen.server.name} {seen.server.version}"
-        told = f"✓ A model sees {count_of(len(seen.tools), 'tool')} of {server}, as the config says."
-        lines.append(safe_line(told, _WIDTH, _GOOD))
+        server = f"{view.server.name} {view.server.version}"
+        text = f"✓ A model sees {count_of(len(view.tools), 'tool')} of {server}, as the config says."
+        lines.append(safe_line(text, _WIDTH, _SUCCESS))
     return lines
 
 
-def trouble(outcome: Refused | Failed | Unknown) -> list[Content]:
-    """Why there was no deploy, or that nobody knows."""
+def failure_lines(outcome: Refused | Failed | Unknown) -> list[Content]:
+    """Return why the deploy failed, or that its outcome is unknown."""
     if isinstance(outcome, Unknown):
-        told = "✗ It is not known whether it went live: reading the app again does not show it. r looks again."
-        return [safe_line(told, _WIDTH, _BAD), safe_line(str(outcome.error), _WIDTH, _QUIET)]
+        text = "✗ It is not known whether it went live: reading the app again does not show it. r looks again."
+        return [safe_line(text, _WIDTH, _ERROR), safe_line(str(outcome.error), _WIDTH, _MUTED)]
     title = "Not deployed" if isinstance(outcome, Refused) else "Not done"
-    lines = [safe_line(f"✗ {title}. {outcome.error}", 300, _BAD)]
-    lines += [safe_line(f"  {line}", _WIDTH, _BAD) for line in refusal_lines(outcome.error)[:_MOST_REASONS]]
+    lines = [safe_line(f"✗ {title}. {outcome.error}", 300, _ERROR)]
+    lines += [safe_line(f"  {line}", _WIDTH, _ERROR) for line in refusal_lines(outcome.error)[:_MAX_REASONS]]
     if outcome.error.hint:
-        lines.append(safe_line(outcome.error.hint, _WIDTH, _QUIET))
+        lines.append(safe_line(outcome.error.hint, _WIDTH, _MUTED))
     return lines

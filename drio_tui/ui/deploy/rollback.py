@@ -1,4 +1,4 @@
-"""Going back to an earlier deployment from the deploy screen, where the connected drio keeps them."""
+"""Restoring an earlier deployment from the deploy screen, if the connected drio keeps them (only the sandbox does)."""
 
 from __future__ import annotations
 
@@ -28,58 +28,53 @@ BINDINGS: list[BindingType] = keymap.section(
 )
 
 
-class Listed(Message):
-    """The earlier deployments are known."""
+class DeploymentsLoaded(Message):
+    """The earlier deployments were loaded."""
 
-    def __init__(self, found: list[Earlier]) -> None:
+    def __init__(self, deployments: list[Earlier]) -> None:
         super().__init__()
-        self.found = found
+        self.deployments = deployments
 
 
-class Ended(Message):
-    """A restore ended."""
+class RestoreFinished(Message):
+    """A restore finished, successfully or not."""
 
     def __init__(self, outcome: Restored | DrioError) -> None:
         super().__init__()
         self.outcome = outcome
 
 
-class Restoring:
-    """Mixed into the deploy screen."""
+class RollbackActions:
+    """The actions that restore an earlier deployment, as a mixin for the deploy screen."""
 
     @property
     def _screen(self) -> DeployScreen:
         return cast("DeployScreen", self)
 
     def can_restore(self) -> bool:
-        """Whether the connected drio keeps earlier deployments: only the sandbox does."""
+        """Return whether the connected drio keeps earlier deployments: only the sandbox does."""
         client = self._screen.backend.client
         return client is not None and client.transport.is_sandbox
 
     def action_restore_earlier(self) -> None:
         screen = self._screen
 
-        async def listed(client: DrioClient) -> Listed:
-            return Listed(await deployments(client, screen.app_id))
+        async def load(client: DrioClient) -> DeploymentsLoaded:
+            return DeploymentsLoaded(await deployments(client, screen.app_id))
 
-        screen.run_request(listed, lambda message: message, group="earlier", once=True)
+        screen.run_request(load, lambda message: message, group="earlier", once=True)
 
-    def on_listed(self, message: Listed) -> None:
+    def on_deployments_loaded(self, message: DeploymentsLoaded) -> None:
         screen = self._screen
         choices = [
-            Choice(
-                one.version,
-                one.version,
-                f"{one.at[:16].replace('T', ' ')}  {count_of(one.tools, 'tool')}, {count_of(one.widgets, 'widget')}"
-                + (f", again {one.again}" if one.again else ""),
-            )
-            for one in message.found
-            if not one.live
+            Choice(earlier.version, earlier.version, _summary(earlier))
+            for earlier in message.deployments
+            if not earlier.live
         ]
         if not choices:
             screen.notify("There is no earlier deployment.", markup=False)
             return
-        live = next((one.version for one in message.found if one.live), "what is live")
+        live = next((earlier.version for earlier in message.deployments if earlier.live), "what is live")
         title = f"Publish again, in the place of {live}"
         screen.app.push_screen(ChooserScreen(title, choices), self._restore)
 
@@ -90,19 +85,25 @@ class Restoring:
 
         records = screen.records
 
-        async def work(client: DrioClient) -> Ended:
+        async def work(client: DrioClient) -> RestoreFinished:
             outcome = await restore(saver_of(screen.backend, client), screen.app_id, version)
             if isinstance(outcome, Restored):
                 await asyncio.to_thread(records.restored, outcome.of, outcome.version, outcome.endpoint)
-            return Ended(outcome)
+            return RestoreFinished(outcome)
 
         screen.run_request(work, lambda message: message, group="restore", once=True)
 
-    def on_ended(self, message: Ended) -> None:
+    def on_restore_finished(self, message: RestoreFinished) -> None:
         screen, outcome = self._screen, message.outcome
         if isinstance(outcome, DrioError):
             screen.drio.show_error(outcome)
         else:
-            told = f"{outcome.of} is live again, as {outcome.version}. The draft stays as it is."
-            screen.notify(safe_line(told, 200).plain, title="Restored", markup=False)
+            text = f"{outcome.of} is live again, as {outcome.version}. The draft stays as it is."
+            screen.notify(safe_line(text, 200).plain, title="Restored", markup=False)
         screen.action_refresh()
+
+
+def _summary(earlier: Earlier) -> str:
+    time = earlier.at[:16].replace("T", " ")
+    counts = f"{count_of(earlier.tools, 'tool')}, {count_of(earlier.widgets, 'widget')}"
+    return f"{time}  {counts}{f', again {earlier.again}' if earlier.again else ''}"

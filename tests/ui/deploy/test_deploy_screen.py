@@ -1,4 +1,4 @@
-"""Deploying from the terminal: mending what is in the way, one deploy, what a model sees, and leaving midway."""
+"""The deploy screen: fix errors, deploy once, inspect the endpoint, leave while a deploy is running."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.ui.table_server import TableServer, drio_of, serving
 from tests.workspace.lint.test_preflight import sound
 
 
-async def deploy_of(pilot: Any) -> Any:
-    """The deploy screen, opened by its key, once it has looked."""
+async def open_deploy_screen(pilot: Any) -> Any:
+    """Open the deploy screen by its key, and wait for the preflight."""
     app: Any = pilot.app
     await pilot.press("d")
     await until(pilot, lambda: isinstance(app.screen, DeployScreen) and app.screen.report is not None)
@@ -35,26 +35,26 @@ async def deploy_of(pilot: Any) -> Any:
     return app.screen
 
 
-def deploys(pilot: Any) -> int:
-    """How many deploys were sent."""
+def deploy_count(pilot: Any) -> int:
+    """Return the number of deploy requests sent."""
     return sum(exchange.path.endswith("/deploy") for exchange in pilot.app.backend.log)
 
 
-async def test_an_app_is_mended_deployed_once_seen_as_a_model_does_and_connected(
+async def test_an_app_is_fixed_deployed_once_inspected_and_connected(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch, size=(80, 24)) as (pilot, opened, client):
         app: Any = pilot.app
-        loose = (await client.create(TOOL, {"name": "Loose end"}, app=opened.app_id)).raw["id"]
-        screen = await deploy_of(pilot)
+        unbound = (await client.create(TOOL, {"name": "Loose end"}, app=opened.app_id)).raw["id"]
+        screen = await open_deploy_screen(pilot)
         assert "✗ 1 error in the way" in text_of(app)
         await pilot.press("D")
         await pilot.pause()
-        assert deploys(pilot) == 0
+        assert deploy_count(pilot) == 0
         await pilot.press("enter")
         editing = await edit_of(pilot)
-        assert (editing.target.id, editing._pages[editing._page].id) == (loose, "page-editor-0")  # Binding
-        await client.delete(TOOL, loose, app=opened.app_id)
+        assert (editing.target.id, editing._pages[editing._page].id) == (unbound, "page-editor-0")  # Binding
+        await client.delete(TOOL, unbound, app=opened.app_id)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and screen.report is not None and not screen.report.errors)
 
@@ -62,15 +62,15 @@ async def test_an_app_is_mended_deployed_once_seen_as_a_model_does_and_connected
         await until(pilot, lambda: screen.seen is not None)
         await pilot.press("D")
         await pilot.pause()
-        assert deploys(pilot) == 1
-        assert (screen.done.before, screen.done.version) == ("1.0.0", "1.1.0")
+        assert deploy_count(pilot) == 1
+        assert (screen.deployed.before, screen.deployed.version) == ("1.0.0", "1.1.0")
         assert screen.seen.differences == ()
         await pilot.pause()
         text = text_of(app)
-        assert f"config {screen.done.revision}" in text
+        assert f"config {screen.deployed.revision}" in text
         assert f"A model sees {len(screen.seen.tools)} tools" in text
-        assert screen.done.endpoint in text
-        assert any(one.url == screen.done.endpoint for one in app.backend.log)
+        assert screen.deployed.endpoint in text
+        assert any(request.url == screen.deployed.endpoint for request in app.backend.log)
 
         tools = (await client.list(TOOL, app=opened.app_id)).items
         await client.update(TOOL, tools[0]["id"], {"description": "New"}, app=opened.app_id)
@@ -98,7 +98,7 @@ async def test_an_app_is_mended_deployed_once_seen_as_a_model_does_and_connected
         assert app.screen.snapshot.app.text("version") == "1.1.0"
 
 
-async def test_connecting_offers_nothing_to_copy_of_an_endpoint_that_is_no_web_address(
+async def test_an_endpoint_that_is_no_url_cannot_be_copied(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=(80, 24)) as pilot:
@@ -112,30 +112,30 @@ async def test_connecting_offers_nothing_to_copy_of_an_endpoint_that_is_no_web_a
         assert app.screen.guides == ()
 
 
-class Slow(TableServer):
-    """A drio whose deploy is not answered before `deployed` is set."""
+class SlowDeployServer(TableServer):
+    """A drio that does not answer a deploy before `answer_deploy` is set."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
         super().__init__(answers)
-        self.deployed = asyncio.Event()
+        self.answer_deploy = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].endswith("/deploy"):
             self.requests.append((scope["method"], scope["path"].removeprefix("/api/v1"), None))
-            await self.deployed.wait()
+            await self.answer_deploy.wait()
         await super().__call__(scope, receive, send)
 
 
-async def test_a_deploy_under_way_is_not_left_unseen_and_one_without_an_answer_is_looked_up(
+async def test_leaving_a_running_deploy_is_confirmed_and_a_lost_response_is_looked_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """F36."""
     config = sound()
-    server = Slow(drio_of(config))
+    server = SlowDeployServer(drio_of(config))
     async with serving(server), running(server.base_url, monkeypatch) as pilot:
         app: Any = pilot.app
         await open_first_app(pilot)
-        screen = await deploy_of(pilot)
+        screen = await open_deploy_screen(pilot)
 
         await pilot.press("D")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/deploy"))
@@ -144,33 +144,33 @@ async def test_a_deploy_under_way_is_not_left_unseen_and_one_without_an_answer_i
         assert "may be cut off" in text_of(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
-        await pilot.press("escape")  # stops waiting: the version is as it was, so nobody can tell
+        await pilot.press("escape")  # stops waiting: the version is unchanged, so the outcome is unknown
         await until(pilot, lambda: not screen.deploying)
         await until(pilot, lambda: "It is not known whether it went live" in text_of(app))
-        assert screen.done is None
-        await pilot.press("D")  # not without another look
+        assert screen.deployed is None
+        await pilot.press("D")  # has no effect before another preflight
         assert server.asked("POST", "/apps/app_1/deploy") == 1
         await pilot.press("r")
         await until(pilot, lambda: screen.report is not None)
         await pilot.press("D")
         await until(pilot, lambda: server.asked("POST", "/apps/app_1/deploy") == 2)
-        moved = copy.deepcopy(config)
-        moved["app"]["version"] = "1.1.0"
-        server.answers |= drio_of(moved)
+        deployed_config = copy.deepcopy(config)
+        deployed_config["app"]["version"] = "1.1.0"
+        server.answers |= drio_of(deployed_config)
         server.gate.clear()
-        await pilot.press("escape", "escape")  # the second wants to leave while it is looked up
+        await pilot.press("escape", "escape")  # the second one asks to leave during the lookup
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         assert "goes on" in text_of(app)
         await pilot.press("escape")
         server.gate.set()
-        await until(pilot, lambda: screen.done is not None)
+        await until(pilot, lambda: screen.deployed is not None)
         await until(pilot, lambda: "The answer was lost" in text_of(app))
-        assert (screen.done.before, screen.done.version) == ("1.0.0", "1.1.0")
-        server.deployed.set()
+        assert (screen.deployed.before, screen.deployed.version) == ("1.0.0", "1.1.0")
+        server.answer_deploy.set()
 
 
 @pytest.mark.parametrize("status", [409, 400])  # 400 came from sandboxes of earlier versions
-async def test_errors_are_passed_over_only_by_typing_the_apps_name(
+async def test_deploying_with_errors_requires_typing_the_apps_name(
     monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     config = sound()
@@ -181,7 +181,7 @@ async def test_errors_are_passed_over_only_by_typing_the_apps_name(
     async with serving(server), running(server.base_url, monkeypatch, size=(80, 24)) as pilot:
         app: Any = pilot.app
         await open_first_app(pilot)
-        screen = await deploy_of(pilot)
+        screen = await open_deploy_screen(pilot)
         await pilot.press("F")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("enter")
@@ -190,20 +190,20 @@ async def test_errors_are_passed_over_only_by_typing_the_apps_name(
         await until(pilot, lambda: "The app cannot be deployed as it is" in text_of(app))
         assert "not [bold]bound␛[31m." in text_of(app)
         assert server.asked("POST", "/apps/app_1/deploy") == 1
-        assert screen.done is None
+        assert screen.deployed is None
 
         async def signed_out() -> None:
             raise SignInRequired("the session has ended")
 
         await pilot.press("r")
-        await until(pilot, lambda: not screen._tried)
+        await until(pilot, lambda: not screen._attempted)
         monkeypatch.setattr(app.backend, "ready", signed_out)
-        screen._deploy()  # as F does once the name was typed
+        screen._deploy()  # as F does after the name was typed
         await until(pilot, lambda: not screen.deploying)
         assert "the session has ended" in text_of(app)
 
 
-async def test_nothing_of_it_is_there_when_only_reading_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_can_be_deployed_under_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     server = TableServer(drio_of(sound()))
     async with serving(server), running(server.base_url, monkeypatch, read_only=True) as pilot:
         app: Any = pilot.app
@@ -219,29 +219,29 @@ async def test_nothing_of_it_is_there_when_only_reading_is_allowed(monkeypatch: 
         assert not isinstance(app.screen, EditScreen | ConfirmScreen)
 
 
-async def test_an_earlier_deployment_is_published_again_where_they_are_kept(
+async def test_an_earlier_deployment_can_be_restored_on_the_sandbox(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, opened, client):
         app: Any = pilot.app
         for _ in range(2):
             await client.deploy(opened.app_id)
-        screen = await deploy_of(pilot)
+        screen = await open_deploy_screen(pilot)
         await pilot.press("R")
         await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
         assert "in the place of 1.2.0" in text_of(app)
         await pilot.press("enter")
         await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
-        (kept, *_) = await deployments(client, opened.app_id)
-        assert (kept.version, kept.again, kept.live) == ("1.3.0", "1.1.0", True)
-        # Neither deploy was made from here: what is live may be anything.
+        (latest, *_) = await deployments(client, opened.app_id)
+        assert (latest.version, latest.again, latest.live) == ("1.3.0", "1.1.0", True)
+        # Neither deploy was made by this program, so it has no record to compare with.
         screen.page = 1
         await until(pilot, lambda: "No earlier deploy from this machine is known" in text_of(app))
         monkeypatch.setattr(app.backend.client.transport, "_server", "nginx")
         assert screen.check_action("restore_earlier", ()) is False
 
 
-async def test_after_a_restore_the_changes_are_those_between_what_is_live_and_the_draft(
+async def test_after_a_restore_the_draft_is_compared_with_the_live_config(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, opened, client):
@@ -252,28 +252,28 @@ async def test_after_a_restore_the_changes_are_those_between_what_is_live_and_th
         assert isinstance(await deploy(saver, opened.app_id, records), Deployed)
         await client.update(TOOL, tool["id"], {"description": "later"}, app=opened.app_id)
         assert isinstance(await deploy(saver, opened.app_id, records), Deployed)
-        screen = await deploy_of(pilot)
+        screen = await open_deploy_screen(pilot)
         screen.page = 1
         await until(pilot, lambda: "Nothing has changed since the last deploy." in text_of(app))
         await pilot.press("R")
         await until(pilot, lambda: isinstance(app.screen, ChooserScreen))
         await pilot.press("enter")
         await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.3.0")
-        assert [(change.id, [one.dotted for one in change.fields]) for change in screen.changes] == [
+        assert [(change.id, [field.dotted for field in change.fields]) for change in screen.changes] == [
             (tool["id"], ["description"])
         ]
-        # Restored elsewhere: this machine does not know what is live.
+        # Restored by another client: there is no record of what is live now.
         await restore(saver, opened.app_id, "1.2.0")
         await pilot.press("r")
         await until(pilot, lambda: screen.report and screen.snapshot.app.text("version") == "1.4.0")
         await client.update(TOOL, tool["id"], {"description": tool["description"]}, app=opened.app_id)
         await pilot.press("r")
         await until(pilot, lambda: screen.report and not screen.changes)
-        told = " ".join(text_of(app).split())
-        assert "Nothing has changed since 1.3.0, the last deploy from here. What is live as 1.4.0" in told
+        text = " ".join(text_of(app).split())
+        assert "Nothing has changed since 1.3.0, the last deploy from here. What is live as 1.4.0" in text
 
 
-async def test_connecting_finds_the_endpoint_of_an_app_that_was_deployed_elsewhere(
+async def test_connect_finds_the_endpoint_of_an_app_deployed_by_another_client(
     sandbox_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app_of(sandbox_process, monkeypatch) as (pilot, opened, client):
@@ -281,9 +281,9 @@ async def test_connecting_finds_the_endpoint_of_an_app_that_was_deployed_elsewhe
         app.open_connect(opened.app_id)
         await until(pilot, lambda: "The app is a draft" in text_of(app))
         await pilot.press("escape")
-        made = await client.deploy(opened.app_id)
+        deployed = await client.deploy(opened.app_id)
         app.open_connect(opened.app_id)
-        await until(pilot, lambda: made.raw["endpoint"] in text_of(app))
+        await until(pilot, lambda: deployed.raw["endpoint"] in text_of(app))
         await pilot.press("escape")
-        screen = await deploy_of(pilot)
-        assert screen.endpoint == made.raw["endpoint"]
+        screen = await open_deploy_screen(pilot)
+        assert screen.endpoint == deployed.raw["endpoint"]
