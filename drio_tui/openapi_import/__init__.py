@@ -1,8 +1,8 @@
-"""Operations from an OpenAPI 3.x document: read it, choose, plan what becomes of them, make it.
+"""Importing operations from an OpenAPI 3.x document: read it, select operations, plan the resources, create them.
 
-- `document.open_document(where)` gives a `Document`: what it offers (`operations`), its servers, its ways to sign in.
-- `Document.plan(chosen, …)` gives a `Plan`: the bodies of integration, operations and tools, in order.
-- `import_batch.batch(saver, app, plan)` carries it out. A caller with steps of its own reads `Plan.resources` instead.
+- `document.open_document(where)` returns a `Document` with its operations, servers and security schemes.
+- `Document.plan(chosen, …)` returns a `Plan`: the bodies of integration, operations and tools, in order.
+- `import_batch.batch(saver, app, plan)` carries it out; the wizard adds `Plan.resources` to its draft instead.
 
-Importing this package imports nothing.
+Importing this package imports none of its modules.
 """

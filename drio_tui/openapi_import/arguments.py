@@ -1,7 +1,7 @@
-"""The parameters and the body of an operation as one object of arguments, with the hints of where each goes.
+"""The parameters and the body of an operation as one object of arguments, with hints that say where each is sent.
 
-The hints are those of `drio_tui.tool_calls.requests`: `x-in`, `x-name`, `x-whole`, `x-style` and `x-explode` of an
-argument; `x-content-type`, `x-encoding` and `x-accept` of all of them.
+The hints are schema extensions read by `drio_tui.tool_calls.requests`: `x-in`, `x-name`, `x-whole`, `x-style` and
+`x-explode` of an argument; `x-content-type`, `x-encoding` and `x-accept` of the whole schema.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from drio_tui.tool_calls.styles import STYLES
 from drio_tui.tool_calls.token_count import compact
 
 MOST = 300
+"""The maximum number of arguments of an operation."""
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TEMPLATE = re.compile(
@@ -35,16 +37,16 @@ _SPLIT_MOST = 100
 _LONGEST_DESCRIPTION = 1_000
 _DEFAULT_STYLES = {"path": "simple", "query": "form", "header": "simple"}
 _IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
-"""A document may list them, and they mean nothing there (OpenAPI 3.1, Parameter Object)."""
+"""Parameters with these names are ignored (OpenAPI 3.1, Parameter Object)."""
 _MOST_ACCEPTED = 8
 
 
 @dataclass(slots=True)
 class Argument:
-    """One argument: where it goes and under which name, its schema without hints, and its hints beyond those."""
+    """One argument: its location (`x-in`) and name in the request, its schema, and its other hints."""
 
     where: str
-    called: str
+    name: str
     schema: Schema
     required: bool
     hints: Schema = field(default_factory=dict)
@@ -52,26 +54,27 @@ class Argument:
 
 @dataclass(slots=True)
 class Arguments:
-    """What an operation is called with. `path` is its path as it has to be sent, `obstacle` why it cannot be.
+    """The arguments of an operation.
 
-    `hints` are those at the top of the schema.
+    `path` is its path with plain `{names}`, `obstacle` the reason why it cannot be sent, or empty; `hints` are those of
+    the whole schema.
     """
 
     path: str
-    found: list[Argument] = field(default_factory=list)
+    arguments: list[Argument] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     obstacle: str = ""
     hints: Schema = field(default_factory=dict)
 
     def schema(self) -> Schema:
-        """The input schema, its `$defs` not in it yet."""
+        """Return the input schema, without its `$defs`."""
         properties: Schema = {}
         required: list[str] = []
-        for argument in sorted(self.found, key=lambda one: PLACES.index(one.where)):
-            name = _free(argument, properties)
+        for argument in sorted(self.arguments, key=lambda argument: PLACES.index(argument.where)):
+            name = _unique_name(argument, properties)
             hints: Schema = {"x-in": argument.where}
-            if name != argument.called and "x-whole" not in argument.hints:
-                hints["x-name"] = argument.called
+            if name != argument.name and "x-whole" not in argument.hints:
+                hints["x-name"] = argument.name
             properties[name] = argument.schema | hints | argument.hints
             if argument.required:
                 required.append(name)
@@ -89,20 +92,20 @@ def arguments(
     references: References,
     converter: Converter,
 ) -> Arguments:
-    """The arguments of an operation; `converter` gets the schemas."""
-    made = _Reader(path, references, converter)
-    made.parameters(item, operation)
-    made.body(method, operation.get("requestBody"))
-    made.accepted(operation.get("responses"))
-    made.check_path()
-    return made.result
+    """Return the arguments of an operation; `converter` converts the schemas and collects their definitions."""
+    reader = _ArgumentReader(path, references, converter)
+    reader.parameters(item, operation)
+    reader.body(method, operation.get("requestBody"))
+    reader.accepted(operation.get("responses"))
+    reader.check_path()
+    return reader.result
 
 
-class _Reader:
+class _ArgumentReader:
     def __init__(self, path: str, references: References, converter: Converter) -> None:
         self.result = Arguments(path)
-        self._in_path: dict[str, str] = {}
-        """The name in the path of each of its parameters: what drio takes there."""
+        self._path_names: dict[str, str] = {}
+        """The name that each parameter has in the converted path."""
         self._references = references
         self._converter = converter
 
@@ -115,109 +118,109 @@ class _Reader:
     # --- parameters ------------------------------------------------------------------------------
 
     def parameters(self, item: dict[str, Any], operation: dict[str, Any]) -> None:
-        """Those of the path item, then those of the operation, which win."""
-        found: dict[tuple[str, str], dict[str, Any]] = {}
+        """Add the parameters of the path item and of the operation, which override those of the path item."""
+        parameters: dict[tuple[str, str], dict[str, Any]] = {}
         for listed in (item.get("parameters"), operation.get("parameters")):
             for parameter in listed[:MOST] if isinstance(listed, list) else ():
                 try:
                     parameter = self._references.follow(parameter)
-                except UnresolvedReference as lost:
-                    self._note(f"A parameter {lost}: it is left out.")
+                except UnresolvedReference as error:
+                    self._note(f"A parameter {error}: it is left out.")
                     continue
                 name, where = (parameter.get("name"), parameter.get("in")) if isinstance(parameter, dict) else ("", "")
                 if isinstance(name, str) and name and isinstance(where, str):
-                    found[where, name] = parameter
+                    parameters[where, name] = parameter
                 else:
                     self._note("A parameter has no name or no place: it is left out.")
-        open_ones = self._templates({name for where, name in found if where == "path"})
-        for (where, name), parameter in found.items():
-            if where == "path" and name not in self._in_path:
+        with_slashes = self._convert_templates({name for where, name in parameters if where == "path"})
+        for (where, name), parameter in parameters.items():
+            if where == "path" and name not in self._path_names:
                 self._note(f"The parameter {name} is not part of the path: it is left out.")
             else:
                 self._parameter(where, name, parameter)
-        for name in self._in_path:
-            if ("path", name) not in found:
+        for name in self._path_names:
+            if ("path", name) not in parameters:
                 self._add("path", name, {"type": "string"}, True)
-        for argument in self.result.found:
-            if argument.where == "path" and argument.called in open_ones and self._is_one_value(argument):
+        for argument in self.result.arguments:
+            if argument.where == "path" and argument.name in with_slashes and self._is_one_value(argument):
                 argument.hints = {"x-style": "reserved"}
 
     def _name_in_path(self, name: str) -> str:
-        """A name that drio takes in a path; the upstream never sees it."""
-        if not name or name in self._in_path:
-            return self._in_path.get(name, "")
+        """Return a name that drio accepts in a path, for a parameter name; it is not part of the request."""
+        if not name or name in self._path_names:
+            return self._path_names.get(name, "")
         plain = name if _PLAIN_NAME.fullmatch(name) else argument_of(name)
-        made, number = plain, 2
-        while made in self._in_path.values():
-            made, number = f"{plain}_{number}", number + 1
-        self._in_path[name] = made
-        return made
+        unique, number = plain, 2
+        while unique in self._path_names.values():
+            unique, number = f"{plain}_{number}", number + 1
+        self._path_names[name] = unique
+        return unique
 
     def _is_one_value(self, argument: Argument) -> bool:
         simple = argument.hints.get("x-style", "simple") == "simple"
         return simple and not {"array", "object"} & self._kinds(argument.schema)
 
-    def _templates(self, declared: set[str]) -> set[str]:
-        """Make the path one of plain `{names}`. Gives the names whose values may hold slashes."""
-        path, found, open_ones = self.result.path, "", set()
-        at = 0
-        for start, end in _braced(path):
+    def _convert_templates(self, declared: set[str]) -> set[str]:
+        """Convert the path's templates to plain `{names}`; return the names whose values may contain slashes."""
+        path, converted, with_slashes = self.result.path, "", set()
+        position = 0
+        for start, end in _brace_pairs(path):
             inner = path[start + 1 : end - 1]
-            found += _without_blanks(path[at:start])
-            at = end
+            converted += _without_blanks(path[position:start])
+            position = end
             match = None if inner in declared else _TEMPLATE.fullmatch(inner)
             name = match["name"].strip() if match else inner
-            if match and (match["before"] or "*" in match["after"] or _spans(match["pattern"])):
-                open_ones.add(self._name_in_path(name))
+            if match and (match["before"] or "*" in match["after"] or _matches_slashes(match["pattern"])):
+                with_slashes.add(self._name_in_path(name))
             if inner and not match and inner not in declared:
                 self._block(f"Its path has the template {path[start:end][:80]}, which cannot be filled.")
-            found += f"{{{self._name_in_path(name)}}}"
-        self.result.path = found + _without_blanks(path[at:])
-        return open_ones
+            converted += f"{{{self._name_in_path(name)}}}"
+        self.result.path = converted + _without_blanks(path[position:])
+        return with_slashes
 
     def _parameter(self, where: str, name: str, parameter: dict[str, Any]) -> None:
         required = parameter.get("required") is True or where == "path"
         if where == "cookie":
-            self._left_out(name, required, "is sent as a cookie, and drio sends none")
+            self._leave_out(name, required, "is sent as a cookie, and drio sends none")
         elif where == "header" and name.lower() in _IGNORED_HEADERS:
             pass
         elif where == "header" and (not _TOKEN.fullmatch(name) or name.lower() in OWN_HEADERS):
-            self._left_out(name, required, "is a header that drio sets itself or cannot send")
+            self._leave_out(name, required, "is a header that drio sets itself or cannot send")
         elif where not in ("path", "query", "header") or (_CONTROL.search(name)):
-            self._left_out(name, required, f"goes to {where[:20]!r}, where nothing can be sent")
+            self._leave_out(name, required, f"goes to {where[:20]!r}, where nothing can be sent")
         else:
-            self._sendable(where, name, parameter, required)
+            self._add_parameter(where, name, parameter, required)
 
-    def _left_out(self, name: str, required: bool, why: str) -> None:
+    def _leave_out(self, name: str, required: bool, why: str) -> None:
         if required:
             self._block(f"Its parameter {name[:80]} {why}.")
         else:
             self._note(f"The parameter {name[:80]} {why}: it is left out.")
 
-    def _sendable(self, where: str, name: str, parameter: dict[str, Any], required: bool) -> None:
+    def _add_parameter(self, where: str, name: str, parameter: dict[str, Any], required: bool) -> None:
         content = parameter.get("content")
         kind, media = next(iter(content.items()), ("", None)) if isinstance(content, dict) else ("", None)
         described = media if isinstance(media, dict) else parameter
         schema = self._converter.convert(described.get("schema", {}))
-        schema = _told(schema, parameter, media)
+        schema = _with_description(schema, parameter, media)
         if where == "path":
             schema = _not_null(schema)
         if isinstance(media, dict):
             if content_kind(str(kind)) not in ("json", "text"):
-                self._left_out(name, required, f"is sent as {str(kind)[:60]}, which cannot be made")
+                self._leave_out(name, required, f"is sent as {str(kind)[:60]}, which cannot be made")
                 return
             self._add(where, name, schema, required, {"x-style": "json"} if content_kind(str(kind)) == "json" else {})
         else:
-            self._add(where, name, schema, required, self._styled(where, name, schema, parameter))
+            self._add(where, name, schema, required, self._style_hints(where, name, schema, parameter))
 
-    def _styled(self, where: str, name: str, schema: Schema, parameter: dict[str, Any]) -> Schema:
-        """The hints of the parameter's style, where a value of its schema is sent otherwise than without."""
-        given = parameter.get("style") or _DEFAULT_STYLES[where]
+    def _style_hints(self, where: str, name: str, schema: Schema, parameter: dict[str, Any]) -> Schema:
+        """Return the hints for the parameter's style, if they change how a value of the schema is sent."""
+        declared = parameter.get("style") or _DEFAULT_STYLES[where]
         explode = parameter.get("explode")
-        explode = explode if isinstance(explode, bool) else given == "form"
-        style = given if given in STYLES[where] - {"json", "reserved"} else _DEFAULT_STYLES[where]
-        if style != given:
-            self._note(f"The parameter {name[:80]} has the style {str(given)[:40]}, which there is not: it is {style}.")
+        explode = explode if isinstance(explode, bool) else declared == "form"
+        style = declared if declared in STYLES[where] - {"json", "reserved"} else _DEFAULT_STYLES[where]
+        if style != declared:
+            self._note(f"The parameter {name[:80]} has the unknown style {str(declared)[:40]}: {style} is used.")
         kinds = self._kinds(schema)
         several = {"array", "object"} & kinds if kinds else {"array", "object"}
         if style != "deepObject" and several and self._nested(schema, objects_repeat=style == "form" and explode):
@@ -230,14 +233,14 @@ class _Reader:
         if not several or (several == {"array"} and (where == "header" or (style == "form" and explode))):
             return {}
         if style == "form" and explode and not kinds:
-            return {}  # nothing says that it is an object
+            return {}  # the schema does not say that it is an object
         hints: Schema = {"x-style": style}
         if style != "deepObject" and explode is not (style == "form"):
             hints["x-explode"] = explode
         return hints
 
     def _alternatives(self, schema: Any, seen: set[str]) -> Iterator[Schema]:
-        """Every schema that says something of the same value: those of references, `allOf`, `anyOf` and `oneOf`."""
+        """Yield every schema that applies to the same value, through references, `allOf`, `anyOf` and `oneOf`."""
         if not isinstance(schema, dict):
             return
         yield schema
@@ -245,52 +248,52 @@ class _Reader:
         if isinstance(ref, str) and ref not in seen:
             seen.add(ref)
             yield from self._alternatives(self._converter.target(schema), seen)
-        for word in ("allOf", "anyOf", "oneOf"):
-            for part in schema.get(word, ()):
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            for part in schema.get(keyword, ()):
                 yield from self._alternatives(part, seen)
 
     def _kinds(self, schema: Any) -> set[str]:
-        """The types that a value may have; none where nothing says."""
-        found: set[str] = set()
+        """Return the types that a value may have; empty if the schema does not say."""
+        kinds: set[str] = set()
         for part in self._alternatives(schema, set()):
             kind = part.get("type")
             if kind is not None:
-                found |= {kind} if isinstance(kind, str) else set(kind)
+                kinds |= {kind} if isinstance(kind, str) else set(kind)
             elif "properties" in part or isinstance(part.get("additionalProperties"), dict):
-                found.add("object")
+                kinds.add("object")
             elif "items" in part:
-                found.add("array")
-        return found
+                kinds.add("array")
+        return kinds
 
     def _nested(self, schema: Any, *, objects_repeat: bool) -> bool:
-        """Whether a list or an object may stand within one; a list within an object does not count where it repeats."""
+        """Return whether lists or objects may be nested; with `objects_repeat`, lists as properties do not count."""
         for part in self._alternatives(schema, set()):
             if {"array", "object"} & self._kinds(part.get("items")):
                 return True
-            members = [*part.get("properties", {}).values(), part.get("additionalProperties")]
-            unwanted = {"object"} if objects_repeat else {"array", "object"}
-            if any(unwanted & self._kinds(member) for member in members):
+            properties = [*part.get("properties", {}).values(), part.get("additionalProperties")]
+            nested = {"object"} if objects_repeat else {"array", "object"}
+            if any(nested & self._kinds(value) for value in properties):
                 return True
         return False
 
-    def _add(self, where: str, called: str, schema: Any, required: bool, hints: Schema | None = None) -> None:
-        if len(self.result.found) >= MOST:
+    def _add(self, where: str, name: str, schema: Any, required: bool, hints: Schema | None = None) -> None:
+        if len(self.result.arguments) >= MOST:
             self._note(f"It has more than {MOST} parameters: the rest is left out.")
             return
         schema = schema if isinstance(schema, dict) else {"not": {}} if schema is False else {}
-        called = self._in_path.get(called, called) if where == "path" else called
-        self.result.found.append(Argument(where, called, schema, required, hints or {}))
+        name = self._path_names.get(name, name) if where == "path" else name
+        self.result.arguments.append(Argument(where, name, schema, required, hints or {}))
 
     # --- the body --------------------------------------------------------------------------------
 
     def body(self, method: str, body: Any) -> None:
-        """The body's members as arguments, or the body as one where its schema does not list them."""
+        """Add the body's properties as arguments, or the whole body as one if its schema does not list them."""
         if body is None:
             return
         try:
             body = self._references.follow(body)
-        except UnresolvedReference as lost:
-            self._block(f"Its body {lost}.")
+        except UnresolvedReference as error:
+            self._block(f"Its body {error}.")
             return
         content = body.get("content") if isinstance(body, dict) else None
         if not isinstance(content, dict) or not content:
@@ -300,7 +303,7 @@ class _Reader:
         if media is None:
             declared = ", ".join(str(kind)[:60] for kind in list(content)[:3])
             problem = f"is {declared}, and drio sends JSON, forms and text only"
-            if method in ("GET", "HEAD") and not required:  # it means nothing there (RFC 9110 section 9.3.1)
+            if method in ("GET", "HEAD") and not required:  # it has no meaning there (RFC 9110 section 9.3.1)
                 self._note(f"The body {problem}: it is left out.")
             else:
                 self._block(f"Its body {problem}.")
@@ -316,80 +319,80 @@ class _Reader:
                 kinds = self._kinds(schema)
                 if kinds and "object" not in kinds:
                     self._block("Its body is a form, and its schema is not that of an object.")
-                self._members(schema if kinds else {"type": "object"}, body, media, required)
+                self._body_properties(schema if kinds else {"type": "object"}, body, media, required)
             case _:
-                self._members(schema, body, media, required)
+                self._body_properties(schema, body, media, required)
 
     def _text_body(self, media_type: str, schema: Any, body: Schema, media: Schema, required: bool) -> None:
         kinds = self._kinds(schema)
         if kinds & {"array", "object"}:
             self._block(f"Its body is an object or a list as {media_type[:60]}, and drio makes JSON and forms of them.")
-        self._whole(schema if kinds else {"type": "string"}, body, media, required)
+        self._whole_body(schema if kinds else {"type": "string"}, body, media, required)
 
     def _encoding(self, encoding: Any) -> None:
-        """The styles of a form's members (Encoding Object)."""
-        made: Schema = {}
-        for name, one in encoding.items() if isinstance(encoding, dict) else ():
-            if not isinstance(one, dict):
+        """Add the styles of a form's properties (Encoding Object)."""
+        styles: Schema = {}
+        for name, value in encoding.items() if isinstance(encoding, dict) else ():
+            if not isinstance(value, dict):
                 continue
-            if "style" in one or "explode" in one:
-                style = one.get("style", "form")
+            if "style" in value or "explode" in value:
+                style = value.get("style", "form")
                 style = style if style in STYLES["query"] - {"json"} else "form"
-                explode = one.get("explode")
-                made[name] = {"style": style} | ({"explode": explode} if isinstance(explode, bool) else {})
-            elif isinstance(one.get("contentType"), str):
-                kinds = {content_kind(kind) for kind in one["contentType"].split(",")}
+                explode = value.get("explode")
+                styles[name] = {"style": style} | ({"explode": explode} if isinstance(explode, bool) else {})
+            elif isinstance(value.get("contentType"), str):
+                content_type = value["contentType"]
+                kinds = {content_kind(kind) for kind in content_type.split(",")}
                 if "json" in kinds:
-                    made[name] = {"style": "json"}
+                    styles[name] = {"style": "json"}
                 elif "text" not in kinds:
-                    self._note(f"The member {name[:80]} of its form is {one['contentType'][:60]}: it is sent as text.")
-        if made:
-            self.result.hints["x-encoding"] = made
+                    self._note(f"The property {name[:80]} of its form is {content_type[:60]}: it is sent as text.")
+        if styles:
+            self.result.hints["x-encoding"] = styles
 
-    def _members(self, schema: Any, body: Schema, media: Schema, required: bool) -> None:
+    def _body_properties(self, schema: Any, body: Schema, media: Schema, required: bool) -> None:
         shape = self._converter.shape(schema)
         if not (
             shape
             and 0 < len(shape["properties"]) <= _SPLIT_MOST
             and (required or not shape["required"])
-            and len(self.result.found) + len(shape["properties"]) <= MOST
+            and len(self.result.arguments) + len(shape["properties"]) <= MOST
         ):
-            self._whole(schema, body, media, required)
+            self._whole_body(schema, body, media, required)
             return
         examples = list(_examples(media))
         for name, part in shape["properties"].items():
-            values = [one[name] for one in examples if isinstance(one, dict) and name in one]
-            self._add("body", name, _exemplified(part, values), name in shape["required"])
+            values = [example[name] for example in examples if isinstance(example, dict) and name in example]
+            self._add("body", name, _with_examples(part, values), name in shape["required"])
 
-    def _whole(self, schema: Any, body: Schema, media: Schema, required: bool) -> None:
-        about = body.get("description")
-        schema = _exemplified(schema, list(_examples(media)))
-        if isinstance(about, str) and about.strip() and isinstance(schema, dict):
-            schema = schema | {"description": shortened(about, _LONGEST_DESCRIPTION)}
+    def _whole_body(self, schema: Any, body: Schema, media: Schema, required: bool) -> None:
+        description = body.get("description")
+        schema = _with_examples(schema, list(_examples(media)))
+        if isinstance(description, str) and description.strip() and isinstance(schema, dict):
+            schema = schema | {"description": shortened(description, _LONGEST_DESCRIPTION)}
         self._add("body", "body", schema, required, {"x-whole": True})
 
-    # --- the answers and the path ----------------------------------------------------------------
+    # --- responses and path ----------------------------------------------------------------------
 
     def accepted(self, responses: Any) -> None:
-        """The `Accept` header, where the answers are of other types than the plain JSON that is asked for anyway."""
+        """Add the `Accept` header, if no response is declared as plain JSON, which is the default."""
         kinds: dict[str, None] = {}
         for response in successes(responses, self._references):
             content = response.get("content") if isinstance(response, dict) else None
             kinds |= dict.fromkeys(kind.strip() for kind in content if isinstance(kind, str)) if content else {}
-        able = [kind for kind in kinds if is_media_type(kind)]
-        if not able or any("*" in kind or _essence(kind) == JSON for kind in kinds):
+        valid = [kind for kind in kinds if is_media_type(kind)]
+        if not valid or any("*" in kind or _essence(kind) == JSON for kind in kinds):
             return
-        able.sort(
-            key=lambda kind: ["json", "text"].index(how) if (how := content_kind(kind)) in ("json", "text") else 2
-        )
-        first = content_kind(able[0])
-        listed = [kind if content_kind(kind) == first else f"{kind};q=0.5" for kind in able[:_MOST_ACCEPTED]]
+        order = {"json": 0, "text": 1}
+        valid.sort(key=lambda kind: order.get(content_kind(kind), 2))
+        preferred = content_kind(valid[0])
+        listed = [kind if content_kind(kind) == preferred else f"{kind};q=0.5" for kind in valid[:_MOST_ACCEPTED]]
         self.result.hints["x-accept"] = ", ".join([*listed, "*/*;q=0.1"])
 
     def check_path(self) -> None:
-        """Make the path one that can be sent, or say why it cannot."""
-        path, mark, _ = self.result.path.partition("#")
-        if mark:
+        """Remove the fragment from the path and prefix a slash; add an obstacle for each error in it."""
+        path, fragment_mark, _ = self.result.path.partition("#")
+        if fragment_mark:
             self._note("What follows # in its path is not sent.")
         self.result.path = path if path.startswith("/") else f"/{path}"
         for mistake in path_mistakes(self.result.path):
@@ -397,110 +400,118 @@ class _Reader:
 
 
 def sendable(content: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
-    """The media type of a `content` object that a body is sent as: plain JSON before other JSON, forms and text."""
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
-    for kind, media in content.items():
-        name = str(kind).strip()
+    """Return the media type that a body is sent as, and its Media Type Object, from a `content` object.
+
+    Plain JSON is preferred to other JSON, then forms, then text; ("", None) if there is none of these.
+    """
+    by_kind: dict[str, tuple[str, dict[str, Any]]] = {}
+    for media_type, media in content.items():
+        name = str(media_type).strip()
         if not isinstance(media, dict):
             continue
         if _essence(name) in ("*/*", "application/*"):
             name = JSON
-        how = "plain" if _essence(name) == JSON else content_kind(name)
-        if how and is_media_type(name):
-            found.setdefault(how, (name, media))
-    return next((found[how] for how in ("plain", "json", "form", "text") if how in found), ("", None))
+        kind = "plain" if _essence(name) == JSON else content_kind(name)
+        if kind and is_media_type(name):
+            by_kind.setdefault(kind, (name, media))
+    return next((by_kind[kind] for kind in ("plain", "json", "form", "text") if kind in by_kind), ("", None))
 
 
 def successes(responses: Any, references: References) -> list[Any]:
-    """The declared answers of 2xx, by status; the `default` one where there is none. Raises nothing."""
+    """Return the declared 2xx responses in the order of their status, or the `default` one if there is none.
+
+    A reference that cannot be resolved is returned as its `UnresolvedReference`.
+    """
     declared = responses if isinstance(responses, dict) else {}
-    statuses = sorted((one for one in declared if re.fullmatch(r"2(?:\d\d|[xX]{2})", one)), key=str.upper)
-    found = []
-    for status in statuses or [one for one in ("default",) if one in declared]:
+    statuses = sorted((status for status in declared if re.fullmatch(r"2(?:\d\d|[xX]{2})", status)), key=str.upper)
+    resolved = []
+    for status in statuses or (["default"] if "default" in declared else []):
         try:
-            found.append(references.follow(declared[status]))
-        except UnresolvedReference as lost:
-            found.append(lost)
-    return found
+            resolved.append(references.follow(declared[status]))
+        except UnresolvedReference as error:
+            resolved.append(error)
+    return resolved
 
 
 def _essence(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def _braced(path: str) -> Iterator[tuple[int, int]]:
-    """Where braces that belong together begin and end, the outermost of each."""
+def _brace_pairs(path: str) -> Iterator[tuple[int, int]]:
+    """Yield the start and end of each outermost pair of braces."""
     depth = start = 0
-    for at, char in enumerate(path):
+    for index, char in enumerate(path):
         if char == "{":
-            start = at if not depth else start
+            start = index if not depth else start
             depth += 1
         elif char == "}" and depth:
             depth -= 1
             if not depth:
-                yield start, at + 1
+                yield start, index + 1
 
 
 def _without_blanks(text: str) -> str:
-    return re.sub(r"\s", lambda found: quote(found[0]), text)
+    return re.sub(r"\s", lambda match: quote(match[0]), text)
 
 
-def _spans(pattern: str | None) -> bool:
-    """Whether what a template's pattern fits may hold slashes."""
+def _matches_slashes(pattern: str | None) -> bool:
+    """Return whether values that match a template's pattern may contain slashes."""
     return pattern is not None and (pattern in ("path", ".*", ".+") or "/" in pattern or "**" in pattern)
 
 
 def _not_null(schema: Any) -> Any:
-    """The schema without `null` among its types and alternatives: there is no such segment of a path."""
+    """Return the schema without `null` among its types and alternatives, since a path segment cannot be null."""
     if not isinstance(schema, dict):
         return schema
-    made = dict(schema)
+    result = dict(schema)
     if isinstance(schema.get("type"), list):
-        kept = [one for one in schema["type"] if one != "null"]
-        made["type"] = kept[0] if len(kept) == 1 else kept or "null"
-    for word in ("anyOf", "oneOf"):
-        able = [part for part in schema.get(word, ()) if not (isinstance(part, dict) and part.get("type") == "null")]
-        if able:
-            made[word] = able
-    return made
+        types = [kind for kind in schema["type"] if kind != "null"]
+        result["type"] = types[0] if len(types) == 1 else types or "null"
+    for keyword in ("anyOf", "oneOf"):
+        parts = [
+            part for part in schema.get(keyword, ()) if not (isinstance(part, dict) and part.get("type") == "null")
+        ]
+        if parts:
+            result[keyword] = parts
+    return result
 
 
-def _told(schema: Any, parameter: dict[str, Any], media: Any) -> Any:
-    """The schema with what the parameter itself tells."""
+def _with_description(schema: Any, parameter: dict[str, Any], media: Any) -> Any:
+    """Return the schema with the parameter's description, its `deprecated` flag and its examples."""
     if not isinstance(schema, dict):
         return schema
-    told: Schema = {}
-    about = parameter.get("description")
-    if isinstance(about, str) and about.strip():
-        told["description"] = shortened(about, _LONGEST_DESCRIPTION)
+    annotations: Schema = {}
+    description = parameter.get("description")
+    if isinstance(description, str) and description.strip():
+        annotations["description"] = shortened(description, _LONGEST_DESCRIPTION)
     if parameter.get("deprecated") is True:
-        told["deprecated"] = True
-    return _exemplified(schema | told, [*_examples(parameter), *_examples(media)])
+        annotations["deprecated"] = True
+    return _with_examples(schema | annotations, [*_examples(parameter), *_examples(media)])
 
 
-def _examples(holder: Any) -> Iterator[Any]:
-    if not isinstance(holder, dict):
+def _examples(value: Any) -> Iterator[Any]:
+    if not isinstance(value, dict):
         return
-    if "example" in holder:
-        yield holder["example"]
-    listed = holder.get("examples")
-    for one in list(listed.values())[:5] if isinstance(listed, dict) else ():
-        if isinstance(one, dict) and "value" in one:
-            yield one["value"]
+    if "example" in value:
+        yield value["example"]
+    listed = value.get("examples")
+    for example in list(listed.values())[:5] if isinstance(listed, dict) else ():
+        if isinstance(example, dict) and "value" in example:
+            yield example["value"]
 
 
-def _exemplified(schema: Any, examples: list[Any]) -> Any:
+def _with_examples(schema: Any, examples: list[Any]) -> Any:
     if not isinstance(schema, dict) or "examples" in schema:
         return schema
-    kept = [one for one in fitting(examples[:3], kinds_of(schema)) if len(compact(one)) <= 1_000]
+    kept = [example for example in fitting(examples[:3], kinds_of(schema)) if len(compact(example)) <= 1_000]
     if not kept:
         return schema
     return schema | {"examples": kept}
 
 
-def _free(argument: Argument, taken: Schema) -> str:
-    """A name for an argument that is none of those taken: with its place before it, then with a number."""
-    name = argument_of(argument.called)
+def _unique_name(argument: Argument, taken: Schema) -> str:
+    """Return a property name for an argument that is not taken: prefixed with its location, then with a number."""
+    name = argument_of(argument.name)
     if name not in taken:
         return name
     return unused(f"{argument.where}_{name}", taken, most=ARGUMENT_MAX, mark="_")

@@ -1,8 +1,8 @@
-"""The bytes of a document as JSON values: JSON, or YAML read without any of its powers.
+"""Decodes the bytes of a document, JSON or YAML, to JSON values, with only the harmless features of YAML.
 
-YAML's tags make no objects, its aliases may not multiply beyond `MOST_ITEMS` values, and plain words mean
-what they mean in YAML 1.2 (`no` is a word, `2020-01-01` a text). A name that stands twice in one object is
-told of and the last one counts, as most programs read it.
+YAML tags create no objects, aliases may not expand to more than `MOST_ITEMS` values, and scalars are resolved by the
+rules of YAML 1.2 (`no` and `2020-01-01` are strings). A duplicate name in an object is reported as a problem; the
+last one counts, as in most parsers.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from typing import Any
 from drio_tui.openapi_import.errors import EXTRA, BadDocument, Problem
 
 MOST_ITEMS = 8_000_000
-"""Values in a document, those that aliases repeat counted each time."""
+"""The maximum number of values in a document, counting those that aliases repeat each time."""
 
 MOST_LEVELS = 200
+"""The maximum nesting depth."""
 
-_REPEATED = 20
+_MOST_DUPLICATES = 20
+"""The maximum number of duplicate names reported."""
+
 _MARKUP = re.compile(rb"\s*<(?:!doctype|html|\?xml|!--)", re.IGNORECASE)
 
 
 def parse(data: bytes) -> tuple[Any, list[Problem]]:
-    """The value in `data`, and what is odd about it. Raises `BadDocument`."""
+    """Return the value in `data` and its problems. Raises `BadDocument`."""
     if not data.strip():
         raise BadDocument("It is empty.")
     if _MARKUP.match(data):
@@ -49,11 +52,11 @@ def _json(data: bytes) -> tuple[Any, list[Problem]]:
         raise BadDocument(f"It is not {error.encoding.upper()} text: byte {error.start} is wrong.") from None
     problems: list[Problem] = []
 
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(found)
-        if len(made) != len(found):
-            _repeated(problems, [name for name, _ in found])
-        return made
+    def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            _report_duplicates(problems, [name for name, _ in pairs])
+        return result
 
     def number(literal: str) -> float:
         value = float(literal)
@@ -65,25 +68,25 @@ def _json(data: bytes) -> tuple[Any, list[Problem]]:
         raise BadDocument(f"{literal} is not JSON.")
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_float=number, parse_constant=constant), problems
+        return json.loads(text, object_pairs_hook=json_object, parse_float=number, parse_constant=constant), problems
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
+        position = f"line {error.lineno}, column {error.colno}"
         if error.pos >= len(text.rstrip()) or "Unterminated string" in error.msg:
             raise BadDocument(
-                f"It ends too early, at {place}: the file is cut off.", "Get the whole document, then try again."
+                f"It ends too early, at {position}: the file is cut off.", "Get the whole document, then try again."
             ) from None
-        raise BadDocument(f"It is not JSON: {error.msg[:1].lower()}{error.msg[1:]} at {place}.") from None
+        raise BadDocument(f"It is not JSON: {error.msg[:1].lower()}{error.msg[1:]} at {position}.") from None
     except RecursionError:
         raise BadDocument(f"It is nested more than {MOST_LEVELS} levels deep.") from None
     except ValueError:
         raise BadDocument("A whole number has more digits than can be read.") from None
 
 
-def _repeated(problems: list[Problem], names: list[str]) -> None:
+def _report_duplicates(problems: list[Problem], names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
-        if name in seen and len(problems) < _REPEATED:
-            problems.append(Problem(f"the name {name[:80]!r} stands twice in one object; the last one counts"))
+        if name in seen and len(problems) < _MOST_DUPLICATES:
+            problems.append(Problem(f"the name {name[:80]!r} occurs twice in one object; the last one counts"))
         seen.add(name)
 
 
@@ -92,8 +95,10 @@ def _check_depth(value: Any) -> None:
     for _ in range(MOST_LEVELS):
         level = [
             item
-            for outer in level
-            for item in (outer.values() if type(outer) is dict else outer if type(outer) is list else ())
+            for container in level
+            for item in (
+                container.values() if type(container) is dict else container if type(container) is list else ()
+            )
             if type(item) in (dict, list)
         ]
         if not level:
@@ -113,11 +118,11 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
-_BASED = re.compile(r"0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
+_OCTAL_OR_HEX = re.compile(r"0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _QUOTED = frozenset({"'", '"', "|", ">"})
 _TAGS = "tag:yaml.org,2002:"
-_SIMPLE = frozenset(
+_ALLOWED_TAGS = frozenset(
     {"", "!", "?", "str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value", "binary"}
 )
 
@@ -139,8 +144,8 @@ def _yaml(data: bytes) -> tuple[Any, list[Problem]]:
             reader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise BadDocument(f"It is not YAML: {error.problem or error.context}{place}.") from None
+        position = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise BadDocument(f"It is not YAML: {error.problem or error.context}{position}.") from None
     except yaml.YAMLError as error:
         raise BadDocument(f"It is not YAML: {' '.join(str(error).split())[:200]}.") from None
     except RecursionError:
@@ -149,58 +154,58 @@ def _yaml(data: bytes) -> tuple[Any, list[Problem]]:
         raise BadDocument(f"It is not UTF-8 text: byte {error.start} is wrong.") from None
     if node is None:
         raise BadDocument("It is empty.")
-    maker = _Maker()
-    value, _ = maker.make(node, 0)
-    return value, maker.problems
+    constructor = _Constructor()
+    value, _ = constructor.construct(node, 0)
+    return value, constructor.problems
 
 
-class _Maker:
-    """Values from YAML's nodes. What several aliases name is made once and shared, but counted each time."""
+class _Constructor:
+    """Constructs values from YAML nodes. A node with aliases is constructed once and shared, but counted each time."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
-        self._made: dict[int, tuple[Any, int]] = {}
+        self._constructed: dict[int, tuple[Any, int]] = {}
         self._open: set[int] = set()
 
-    def make(self, node: Any, level: int) -> tuple[Any, int]:
-        """The value of a node and how many values it holds."""
+    def construct(self, node: Any, level: int) -> tuple[Any, int]:
+        """Return the value of a node and the number of values in it."""
         kind: str = node.id
         if kind == "scalar":
             return self._scalar(node), 1
-        known = self._made.get(id(node))
-        if known is not None:
-            return known
+        cached = self._constructed.get(id(node))
+        if cached is not None:
+            return cached
         _check_tag(node)
         if id(node) in self._open:
             raise BadDocument(f"An alias holds itself, at line {node.start_mark.line + 1}.")
         if level >= MOST_LEVELS:
             raise BadDocument(f"It is nested more than {MOST_LEVELS} levels deep.")
         self._open.add(id(node))
-        made = self._list(node, level) if kind == "sequence" else self._object(node, level)
+        value, count = self._list(node, level) if kind == "sequence" else self._object(node, level)
         self._open.discard(id(node))
-        if made[1] > MOST_ITEMS:
+        if count > MOST_ITEMS:
             raise _too_many()
-        self._made[id(node)] = made
-        return made
+        self._constructed[id(node)] = value, count
+        return value, count
 
     def _list(self, node: Any, level: int) -> tuple[list[Any], int]:
-        found: list[Any] = []
+        values: list[Any] = []
         count = 1
         for item in node.value:
-            value, size = self.make(item, level + 1)
-            found.append(value)
+            value, size = self.construct(item, level + 1)
+            values.append(value)
             count += size
-        return found, count
+        return values, count
 
     def _object(self, node: Any, level: int) -> tuple[dict[str, Any], int]:
-        found: dict[str, Any] = {}
+        properties: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         names: list[str] = []
         count = 1
         for key, item in node.value:
             if key.id != "scalar":
                 raise BadDocument(f"A name has to be a text, at line {key.start_mark.line + 1}.")
-            value, size = self.make(item, level + 1)
+            value, size = self.construct(item, level + 1)
             count += size
             if key.value == "<<" and key.style not in _QUOTED:
                 parts = value if isinstance(value, list) else [value]
@@ -209,10 +214,10 @@ class _Maker:
                         merged |= part
                 continue
             names.append(key.value)
-            found[key.value] = value
-        if len(found) != len(names):
-            _repeated(self.problems, names)
-        return merged | found, count + len(merged)
+            properties[key.value] = value
+        if len(properties) != len(names):
+            _report_duplicates(self.problems, names)
+        return merged | properties, count + len(merged)
 
     def _scalar(self, node: Any) -> Any:
         text: str = node.value
@@ -225,7 +230,7 @@ class _Maker:
             return text in _TRUE
         if _INTEGER.fullmatch(text):
             return int(text)
-        if _BASED.fullmatch(text):
+        if _OCTAL_OR_HEX.fullmatch(text):
             return int(text[2:], 8 if text[1] == "o" else 16)
         if _FLOAT.fullmatch(text):
             value = float(text)
@@ -237,5 +242,5 @@ class _Maker:
 
 def _check_tag(node: Any) -> None:
     name = node.tag.removeprefix(_TAGS) if isinstance(node.tag, str) else ""
-    if name not in _SIMPLE:
+    if name not in _ALLOWED_TAGS:
         raise BadDocument(f"The tag {name[:60]!r} is not allowed, at line {node.start_mark.line + 1}.")

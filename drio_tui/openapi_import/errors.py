@@ -1,4 +1,4 @@
-"""What can be wrong with a document as a whole, and what is said about parts of it."""
+"""The errors of a whole document, and the problems of parts of it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 from drio_tui.api.errors import DrioError
 
 EXTRA = "drio-tui[openapi]"
+"""The package's extra with the YAML parser and the OpenAPI validator."""
 
 
 class ImportFailed(DrioError):
-    """The document cannot be read. The message says what is wrong and, where there is a place, where."""
+    """The document cannot be read. The message contains the reason and, if known, the position."""
 
     title = "The document cannot be imported"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in the document that is not as it should be, and does not keep the rest from being used.
+    """A defect of a document that does not prevent the use of the rest. Not yet sanitized.
 
-    `where` is a place in the document (`paths./pets.get`), empty for the whole; `operation` the id of the
-    operation it concerns (`GET /pets`), empty where it is none or many. Not yet safe to show.
+    `where` is the location in the document (`paths./pets.get`), empty for the whole; `operation` is the id of the
+    operation concerned (`GET /pets`), empty for none or several.
     """
 
     message: str
@@ -32,12 +33,12 @@ class Problem:
         return f"{self.where}: {self.message}" if self.where else self.message
 
     def as_dict(self) -> dict[str, Any]:
-        """The problem as `--json` prints it."""
+        """Return the problem as `--json` prints it."""
         return {"message": self.message, "where": self.where, "operation": self.operation}
 
 
 class BadDocument(Exception):
-    """What the reader raises; becomes an `ImportFailed` on the other side of the pipe."""
+    """The worker cannot read the document; its other end raises `ImportFailed` with the same message."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What of a document an app has already: its integration by document and base URL, operations by method and path."""
+"""Finds what an app already has of a document: integrations by title and base URL, operations by method and path."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _STYLE = re.compile(r"(?:\.|;[^/{}]*)\{\}")
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What an app has: integrations, operations and tools, each as drio gave it, and by id of an operation the
-    integration that it was listed under.
+    """The integrations, operations and tools of an app, each as drio returned it.
+
+    `under` maps the ids of operations to those of the integrations that list them.
     """
 
     integrations: tuple[Raw, ...] = ()
@@ -31,64 +32,65 @@ class Present:
     under: Mapping[str, str] = field(default_factory=dict)
 
     def keys(self, *kinds: str) -> set[str]:
-        """The keys that resources of these kinds have."""
+        """Return the keys of the resources of these kinds."""
         lists = {"integration": self.integrations, "operation": self.operations, "tool": self.tools}
         return {str(raw.get("key")) for kind in kinds for raw in lists.get(kind, ())}
 
     def integration(self, base_url: str, title: str, name: str = "") -> Raw | None:
-        """The integration with this base URL that was imported from the document of this title, or was not imported.
+        """Return an integration with this base URL, and with this name if one is given, or None.
 
-        With `name`, it has to have that name. Of several the first that is known to be the document's.
+        Integrations imported from documents with other titles do not match; those of `title` are preferred to those
+        that were not imported.
         """
-        found = [
+        candidates = [
             raw
             for raw in self.integrations
             if _same_url(_text(raw, "baseUrl"), base_url)
             and title_of(raw) in ("", title)
             and (not name or _text(raw, "name") == name)
         ]
-        return next((raw for raw in found if title_of(raw)), found[0] if found else None)
+        return next((raw for raw in candidates if title_of(raw)), candidates[0] if candidates else None)
 
     def in_integration(self, id: str) -> list[Raw]:
-        """The operations of an integration."""
+        """Return the operations of an integration."""
         return [
             raw
             for raw in self.operations
             if (_text(raw, "integrationId") or self.under.get(_text(raw, "id"), "")) == id
         ]
 
-    def bound(self) -> dict[str, Raw]:
-        """By the id of an operation, a tool that is bound to it."""
-        found: dict[str, Raw] = {}
+    def tools_by_operation(self) -> dict[str, Raw]:
+        """Return for each bound operation, by id, the first tool that is bound to it."""
+        tools: dict[str, Raw] = {}
         for tool in self.tools:
             binding = tool.get("binding")
             id = binding.get("integrationOperationId") if isinstance(binding, Mapping) else None
             if isinstance(id, str):
-                found.setdefault(id, tool)
-        return found
+                tools.setdefault(id, tool)
+        return tools
 
-    def operations_of(self, integration: str, wanted: Mapping[str, tuple[str, str]]) -> dict[str, Raw]:
-        """Of the wanted operations (by any id: method and path) those that an integration has.
+    def operations_of(self, integration: str, calls: Mapping[str, tuple[str, str]]) -> dict[str, Raw]:
+        """Return those of the given operations that an integration has; `calls` maps any ids to method and path.
 
-        Paths are compared as they are, then without the names of their parameters: those can have been changed. Each
-        operation of the app stands for one wanted one.
+        Paths are compared exactly, then without the names of their parameters, which may have been changed. Each
+        operation of the app matches at most one of the given ones.
         """
-        left = self.in_integration(integration)
-        found: dict[str, Raw] = {}
-        for like in (_exact, _loose):
+        unmatched = self.in_integration(integration)
+        matched: dict[str, Raw] = {}
+        for match_key in (_exact, _loose):
             by_call: dict[tuple[str, str], list[Raw]] = {}
-            for raw in left:
-                by_call.setdefault(like(_text(raw, "method"), _text(raw, "path")), []).append(raw)
-            for id, call in wanted.items():
-                same = by_call.get(like(*call)) if id not in found else None
-                if same:
-                    found[id] = same.pop(0)
-                    left = [raw for raw in left if raw is not found[id]]
-        return found
+            for raw in unmatched:
+                by_call.setdefault(match_key(_text(raw, "method"), _text(raw, "path")), []).append(raw)
+            for id, call in calls.items():
+                candidates = by_call.get(match_key(*call)) if id not in matched else None
+                if candidates:
+                    matched[id] = candidates.pop(0)
+                    unmatched = [raw for raw in unmatched if raw is not matched[id]]
+        return matched
 
 
 def present_in(snapshot: Snapshot) -> Present:
-    """What a snapshot holds."""
+    """Return the resources of a snapshot."""
 
     def raws(kind: str) -> tuple[Raw, ...]:
         return tuple(
@@ -101,17 +103,17 @@ def present_in(snapshot: Snapshot) -> Present:
     return Present(raws("integration"), raws("operation"), raws("tool"), under)
 
 
-def call_of(offered: OperationSummary) -> tuple[str, str]:
-    """Method and path of an operation of a document."""
-    path = offered.path.partition("#")[0]
-    return offered.method, path if path.startswith("/") else f"/{path}"
+def call_of(operation: OperationSummary) -> tuple[str, str]:
+    """Return method and path of a document's operation."""
+    path = operation.path.partition("#")[0]
+    return operation.method, path if path.startswith("/") else f"/{path}"
 
 
-def _same_url(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other)
+def _same_url(first: str, second: str) -> bool:
+    return _normalized(first) == _normalized(second)
 
 
-def _plain(url: str) -> str:
+def _normalized(url: str) -> str:
     scheme, mark, rest = url.strip().rstrip("/").partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme.lower()}{mark}{host.lower()}{slash}{path}"

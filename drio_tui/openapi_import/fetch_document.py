@@ -1,6 +1,6 @@
-"""Getting a document: from a file or an address, whole, in bounded time and size, without credentials.
+"""Loads a document from a file or a URL, with limits of time and size, and without credentials.
 
-A reference to another document is never followed, so this is all that is ever read of the outside.
+References to other documents are never followed, so nothing else is read from disk or network.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from drio_tui.api.http import httpx
 
 LARGEST = 64 << 20
-"""Bytes, unpacked."""
+"""The maximum size in bytes, after decompression."""
 
 SECONDS = 60.0
-"""For one address, redirects and all."""
+"""The time limit for a URL, including redirects."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
-_PORTION = 1 << 20
+_CHUNK = 1 << 20
 
 Progress = Callable[[int], object]
-"""Told how many bytes there are so far."""
+"""Called with the number of bytes read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document's bytes. `name` is what people call where it came from; `url` is the address that gave it, if one."""
+    """A document's bytes. `name` is its origin as the user entered it, `url` the URL it was downloaded from, if any."""
 
     name: str
     data: bytes = field(repr=False)
@@ -53,28 +53,28 @@ class Source:
 
 
 async def fetch(where: str, progress: Progress | None = None) -> Source:
-    """The document at a path (with `~`, or as a `file:` address, perhaps in quotes), an http(s) address, or `-`.
+    """Load the document at a path (with `~`, or as a `file:` URL, possibly in quotes), at an http(s) URL, or `-`.
 
-    `-` is standard input. Raises `ImportFailed`; cancelling it ends it at once.
+    `-` is standard input. Raises `ImportFailed`; cancelling ends it at once.
     """
     where = _unquoted(where.strip())
     if not where:
         raise ImportFailed("No file or address is given.")
-    tell = progress or (lambda _: None)
+    report = progress or (lambda _: None)
     if where == "-":
         return Source("standard input", await _from_stream())
     scheme = where.partition(":")[0].lower()
     if scheme in ("http", "https"):
-        return await _from_address(where, tell)
+        return await _from_url(where, report)
     if scheme == "file":
         where = unquote(urlsplit(where).path)
     elif "://" in where:
         raise ImportFailed(f"{one_line(scheme, 20)} addresses are not read; give a file, https:// or http://.")
-    return await asyncio.to_thread(_from_file, where, tell)
+    return await asyncio.to_thread(_from_file, where, report)
 
 
 def _unquoted(where: str) -> str:
-    """A path as terminals paste it: without its quotes, without backslashes before blanks."""
+    """Remove the quotes, or the backslashes before blanks, with which terminals paste a path."""
     if len(where) > 1 and where[0] == where[-1] and where[0] in "'\"":
         return where[1:-1]
     return where.replace("\\ ", " ") if os.sep == "/" else where
@@ -83,11 +83,11 @@ def _unquoted(where: str) -> str:
 # --- files ---------------------------------------------------------------------------------------
 
 
-def _from_file(where: str, tell: Progress) -> Source:
+def _from_file(where: str, report: Progress) -> Source:
     shown = one_line(where, 200)
     try:
         path = Path(where).expanduser()
-        # A pipe in the file's place must not hold us up.
+        # O_NONBLOCK: opening a named pipe must not block.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
         raise ImportFailed(
@@ -96,7 +96,7 @@ def _from_file(where: str, tell: Progress) -> Source:
     except (OSError, ValueError, RuntimeError) as error:
         raise ImportFailed(f"{shown} cannot be opened: {_reason(error)}.") from error
     info = os.fstat(handle)
-    if not stat.S_ISREG(info.st_mode):  # before fdopen, which does not close what it refuses
+    if not stat.S_ISREG(info.st_mode):  # before fdopen, which does not close a handle that it rejects
         os.close(handle)
         what = "is a folder; give the document in it" if stat.S_ISDIR(info.st_mode) else "is no plain file"
         raise ImportFailed(f"{shown} {what}.")
@@ -105,28 +105,28 @@ def _from_file(where: str, tell: Progress) -> Source:
             raise _too_large(shown)
         data = bytearray()
         try:
-            while part := file.read(_PORTION):
-                data += part
+            while chunk := file.read(_CHUNK):
+                data += chunk
                 if len(data) > LARGEST:
                     raise _too_large(shown)
-                tell(len(data))
+                report(len(data))
         except OSError as error:
             raise ImportFailed(f"{shown} cannot be read: {_reason(error)}.") from error
     return Source(where, bytes(data))
 
 
 async def _from_stream() -> bytes:
-    """All of standard input. It may never end, so it is read in a thread that nobody waits for when leaving."""
+    """Read all of standard input. It may never end, so it is read in a daemon thread, which does not delay the exit."""
     loop = asyncio.get_running_loop()
-    ended: asyncio.Future[bytes] = loop.create_future()
+    result: asyncio.Future[bytes] = loop.create_future()
 
-    def settle(data: bytes, error: Exception | None) -> None:
-        if ended.done():
+    def set_result(data: bytes, error: Exception | None) -> None:
+        if result.done():
             return
         if error is not None:
-            ended.set_exception(error)
+            result.set_exception(error)
         else:
-            ended.set_result(data)
+            result.set_result(data)
 
     def work() -> None:
         data, error = b"", None
@@ -134,12 +134,12 @@ async def _from_stream() -> bytes:
             data = _all_of_stream()
         except (OSError, ValueError) as failure:
             error = failure
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there any more
-            loop.call_soon_threadsafe(settle, data, error)
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
+            loop.call_soon_threadsafe(set_result, data, error)
 
     threading.Thread(target=work, name="standard input", daemon=True).start()
     try:
-        data = await ended
+        data = await result
     except (OSError, ValueError) as error:
         raise ImportFailed(f"Standard input cannot be read: {_reason(error)}.") from error
     if len(data) > LARGEST:
@@ -148,16 +148,16 @@ async def _from_stream() -> bytes:
 
 
 def _all_of_stream() -> bytes:
-    """Standard input, at most a byte more than `LARGEST`. Raises `OSError` and `ValueError`."""
+    """Read standard input, at most `LARGEST` bytes and one more. Raises `OSError` and `ValueError`."""
     if sys.stdin is None:
         raise OSError("it is closed")
     try:
         handle = sys.stdin.fileno()
-    except OSError:  # something else stands in its place, which has it all already
+    except OSError:  # replaced by an object in memory, as in tests
         return sys.stdin.buffer.read(LARGEST + 1)
-    data = bytearray()  # not through its buffer, whose lock a thread left behind would keep
-    while len(data) <= LARGEST and (part := os.read(handle, _PORTION)):
-        data += part
+    data = bytearray()  # not through its buffer, whose lock the daemon thread would hold at exit
+    while len(data) <= LARGEST and (chunk := os.read(handle, _CHUNK)):
+        data += chunk
     return bytes(data)
 
 
@@ -169,20 +169,20 @@ def _reason(error: Exception) -> str:
 def _too_large(what: str) -> ImportFailed:
     return ImportFailed(
         f"{what} is larger than {LARGEST >> 20} MiB, the most that is read.",
-        hint="Take the operations that are wanted into a document of their own.",
+        hint="Copy the operations that you want into a smaller document.",
     )
 
 
 # --- addresses -----------------------------------------------------------------------------------
 
 
-async def _from_address(address: str, tell: Progress) -> Source:
-    from drio_tui.api.http import httpx  # a file does not need it
+async def _from_url(url: str, report: Progress) -> Source:
+    from drio_tui.api.http import httpx  # not needed for a file
 
-    host = _host(address)
+    host = _host(url)
     try:
         async with asyncio.timeout(SECONDS):
-            return await _download(address, tell)
+            return await _download(url, report)
     except TimeoutError:
         raise ImportFailed(f"{host} did not send the whole document within {duration(SECONDS)}.") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, ImportError) as error:
@@ -194,7 +194,7 @@ async def _from_address(address: str, tell: Progress) -> Source:
         raise ImportFailed(f"{host}: {error.message}") from error
 
 
-async def _download(address: str, tell: Progress) -> Source:
+async def _download(url: str, report: Progress) -> Source:
     from drio_tui.api.http import httpx
     from drio_tui.api.response_body import ACCEPT_ENCODING
 
@@ -203,23 +203,23 @@ async def _download(address: str, tell: Progress) -> Source:
         "Accept": "application/json, application/yaml;q=0.9, */*;q=0.5",
         "Accept-Encoding": ACCEPT_ENCODING,
     }
-    nothing_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    url = address.partition("#")[0]
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    current_url = url.partition("#")[0]
     async with httpx.AsyncClient(
-        follow_redirects=False, headers=headers, timeout=httpx.Timeout(30.0, connect=10.0), cookies=nothing_kept
+        follow_redirects=False, headers=headers, timeout=httpx.Timeout(30.0, connect=10.0), cookies=no_cookies
     ) as client:
         for _ in range(_MOST_REDIRECTS + 1):
-            _check(url)
-            response = await client.send(client.build_request("GET", url), stream=True)
+            _check(current_url)
+            response = await client.send(client.build_request("GET", current_url), stream=True)
             async with aclosing(response):
                 target = response.headers.get("location") if response.status_code in _REDIRECTS else None
                 if target is None:
-                    return Source(address, await _body(response, tell), url)
-            url = _redirected(url, target)
-    raise ImportFailed(f"{_host(address)} sends from one address to the next without end.")
+                    return Source(url, await _body(response, report), current_url)
+            current_url = _redirected(current_url, target)
+    raise ImportFailed(f"{_host(url)} sends from one address to the next without end.")
 
 
-async def _body(response: httpx.Response, tell: Progress) -> bytes:
+async def _body(response: httpx.Response, report: Progress) -> bytes:
     from drio_tui.api.response_body import read_body
 
     if response.status_code in (401, 403):
@@ -229,18 +229,18 @@ async def _body(response: httpx.Response, tell: Progress) -> bytes:
         )
     if response.status_code != 200:
         raise ImportFailed(f"{_host(str(response.url))} answered with HTTP {response.status_code}.")
-    return await read_body(response, LARGEST, tell)
+    return await read_body(response, LARGEST, report)
 
 
 def _check(url: str) -> None:
-    why = why_not(url)
-    if why == HOLDS_USER:
+    error = why_not(url)
+    if error == HOLDS_USER:
         raise ImportFailed(
             "The address holds a user name or password, and no credentials are sent.",
             hint="Take them out, or save the document to a file and import that.",
         )
-    if why:
-        raise ImportFailed(f"The document cannot be fetched from {one_line(url, 200)}: {why}.")
+    if error:
+        raise ImportFailed(f"The document cannot be fetched from {one_line(url, 200)}: {error}.")
 
 
 def _redirected(url: str, target: str) -> str:

@@ -1,4 +1,4 @@
-"""JSON values on a pipe between two of our processes: eight hexadecimal digits of length, then so many bytes."""
+"""JSON values on the pipe between program and worker: the length as eight hexadecimal digits, then the bytes."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING:
     from asyncio import StreamReader
 
-_HEAD = 8
+_HEADER = 8
 
 
 def packed(value: Any) -> bytes:
-    """A value as it goes through the pipe."""
+    """Return the frame of a value."""
     data = json.dumps(value, separators=(",", ":")).encode("ascii")
     return f"{len(data):08x}".encode("ascii") + data
 
 
 def write(stream: BinaryIO, value: Any) -> None:
-    """Send a value."""
+    """Write the frame of a value."""
     stream.write(packed(value))
     stream.flush()
 
 
 def read(stream: BinaryIO) -> Any:
-    """The next value. Raises `EOFError` when there is none."""
-    head = stream.read(_HEAD)
-    if len(head) < _HEAD:
+    """Read the next value. Raises `EOFError` at the end of the stream."""
+    header = stream.read(_HEADER)
+    if len(header) < _HEADER:
         raise EOFError
-    return json.loads(stream.read(int(head, 16)))
+    return json.loads(stream.read(int(header, 16)))
 
 
 async def receive(stream: StreamReader) -> Any:
-    """The next value. Raises `asyncio.IncompleteReadError` when there is none."""
-    head = await stream.readexactly(_HEAD)
-    return json.loads(await stream.readexactly(int(head, 16)))
+    """Read the next value. Raises `asyncio.IncompleteReadError` at the end of the stream."""
+    header = await stream.readexactly(_HEADER)
+    return json.loads(await stream.readexactly(int(header, 16)))

@@ -1,4 +1,4 @@
-"""A plan carried out: one request after the other, each noted, one undo for all."""
+"""Carries out an import plan: one request after the other, each in the journal, all undone together."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from drio_tui.workspace.saving.saver import Saver
 
 
 def batch(saver: Saver, app: str, plan: Plan, ids: Mapping[str, str] | None = None) -> Batch:
-    """The plan's creates as a batch: what failed can be tried again, what needs it waits for it.
+    """Return the plan's requests as a batch, in which each waits for those it depends on.
 
-    `ids` are those of what the plan refers to by names that are not its own. Running the batch again makes
-    nothing twice: what is done is not done again, and what may have been done is looked for first.
+    `ids` maps local names that are not in the plan to ids. Running the batch again retries failed requests and
+    creates nothing twice: after an unknown outcome, the resource is looked up first.
     """
-    return _Making(saver, app, plan, dict(ids or {})).batch()
+    return _ImportBatch(saver, app, plan, dict(ids or {})).batch()
 
 
-class _Making:
+class _ImportBatch:
     def __init__(self, saver: Saver, app: str, plan: Plan, ids: dict[str, str]) -> None:
         self._saver, self._app, self._plan, self._ids = saver, app, plan, ids
         self._group = journals.new_id()
         self._known: dict[tuple[str, str], set[str]] = {}
 
     def batch(self) -> Batch:
-        places = {resource.local: number for number, resource in enumerate(self._plan.resources)}
+        indexes = {resource.local: index for index, resource in enumerate(self._plan.resources)}
         tasks = []
         for resource in self._plan.resources:
-            after = tuple(places[name] for name in resource.needs if name in places)
+            after = tuple(indexes[name] for name in resource.needs if name in indexes)
             verb = "Change" if resource.changes else "Create"
-            tasks.append(Task(f"{verb} {resource.about[:1].lower()}{resource.about[1:]}", self._doing(resource), after))
+            about = f"{verb} {resource.about[:1].lower()}{resource.about[1:]}"
+            tasks.append(Task(about, self._request(resource), after))
         return Batch(tasks)
 
-    def _doing(self, resource: PlannedResource) -> Callable[[], Awaitable[CreateOutcome | SaveOutcome]]:
-        async def do() -> CreateOutcome | SaveOutcome:
+    def _request(self, resource: PlannedResource) -> Callable[[], Awaitable[CreateOutcome | SaveOutcome]]:
+        async def send() -> CreateOutcome | SaveOutcome:
             kind = KINDS[resource.kind]
             body, parent = resource.resolved(self._ids)
             if resource.changes:
@@ -61,26 +62,28 @@ class _Making:
                 self._ids[resource.local] = id
                 known.add(id)
                 if resource.kind == "integration":
-                    self._known["operation", id] = set()  # it is new: nothing is in it
+                    self._known["operation", id] = set()  # a new integration has no operations
             return outcome
 
-        return do
+        return send
 
     async def _change(self, resource: PlannedResource, body: dict[str, Any]) -> SaveOutcome:
-        """Update a resource that exists with what the plan says; an object keeps its other members."""
+        """Update an existing resource with the planned body; objects in it keep their other properties."""
 
-        def changed(now: dict[str, Any]) -> dict[str, Any]:
+        def changed(current: dict[str, Any]) -> dict[str, Any]:
             merged = {
-                name: {**now[name], **value} if isinstance(value, dict) and isinstance(now.get(name), dict) else value
+                name: {**current[name], **value}
+                if isinstance(value, dict) and isinstance(current.get(name), dict)
+                else value
                 for name, value in body.items()
             }
-            return {**now, **merged}
+            return {**current, **merged}
 
         kind = KINDS[resource.kind]
         return await self._saver.change(kind, self._app, resource.changes, changed, group=self._group)
 
     async def _listed(self, kind: str, parent: str) -> set[str] | DrioError:
-        """The ids of what is there of a kind: read once, then kept."""
+        """Return the ids of a kind's existing resources, which are read once."""
         if (kind, parent) not in self._known:
             listed = await self._saver.listed(KINDS[kind], self._app, parent)
             if isinstance(listed, DrioError):

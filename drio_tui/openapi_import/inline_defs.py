@@ -1,4 +1,4 @@
-"""A converted schema and the definitions it refers to, put together with as few definitions as is sensible."""
+"""Combines a converted schema with the definitions it refers to, and inlines those that are short or used once."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ if TYPE_CHECKING:
 Json = Any
 Schema = dict[str, Any]
 
-_DEEPEST = 60
-_INLINE_DEEPEST = 24
-_SMALL = 160
+_MAX_DEPTH = 60
+_MAX_INLINE_DEPTH = 24
+_SMALL_SIZE = 160
 
 
-def put_together(schema: Schema, definitions: Mapping[str, Definition]) -> Schema:
-    """The schema with the `$defs` it needs, of those given; a reference to any other is left open."""
-    return _Assembly(schema, definitions).done()
+def inline_definitions(schema: Schema, definitions: Mapping[str, Definition]) -> Schema:
+    """Return the schema with the `$defs` it needs; references to definitions that are not given are removed."""
+    return _Inliner(schema, definitions).result()
 
 
-class _Assembly:
+class _Inliner:
     def __init__(self, schema: Schema, definitions: Mapping[str, Definition]) -> None:
         self._root = schema
         self._defs = {name: definition.schema for name, definition in definitions.items()}
-        self._round = _rounds({name: definition.refs for name, definition in definitions.items()})
+        self._recursive = _recursive_names({name: definition.refs for name, definition in definitions.items()})
         self._uses: dict[str, int] = {}
         for names in (names_in(schema), *(definition.refs for definition in definitions.values())):
             for name in names:
                 self._uses[name] = self._uses.get(name, 0) + 1
-        if any(definitions[name].in_place for name in self._round):
+        if any(definitions[name].in_place for name in self._recursive):
             self._break_loops()
 
-    def done(self) -> Schema:
-        result = self._inlined(self._unrolled(self._root), 0)
+    def result(self) -> Schema:
+        result = self._inlined(self._resolved(self._root), 0)
         if not isinstance(result, dict):
             return {"not": {}} if result is False else {}
-        kept: dict[str, Json] = {}
-        waiting = names_in(result)
-        while waiting:
-            name = waiting.pop(0)
-            if name not in kept:
-                kept[name] = self._inlined(self._defs[name], 0)
-                waiting += names_in(kept[name])
-        return result | {"$defs": kept} if kept else result
+        defs: dict[str, Json] = {}
+        pending = names_in(result)
+        while pending:
+            name = pending.pop(0)
+            if name not in defs:
+                defs[name] = self._inlined(self._defs[name], 0)
+                pending += names_in(defs[name])
+        return result | {"$defs": defs} if defs else result
 
-    def _unrolled(self, schema: Schema) -> Schema:
-        """A schema that is only a reference, as what it refers to: clients look at the outermost `type`."""
+    def _resolved(self, schema: Schema) -> Schema:
+        """Return the target of a schema that is only a reference, because AI clients read the outermost `type`."""
         for _ in range(10):
             ref = schema.get("$ref")
             target = self._defs.get(ref.removeprefix(DEFS)) if isinstance(ref, str) else None
             if not isinstance(target, dict):
                 return schema
-            schema = _beside(target, {name: value for name, value in schema.items() if name != "$ref"})
+            schema = _combined(target, {name: value for name, value in schema.items() if name != "$ref"})
         return schema
 
     def _inlined(self, schema: Json, level: int) -> Json:
@@ -74,15 +74,15 @@ class _Assembly:
             del result["$ref"]
             return result
         target = self._defs[name]
-        if name in self._round or level > _INLINE_DEEPEST:
+        if name in self._recursive or level > _MAX_INLINE_DEPTH:
             return result
         if self._uses.get(name) != 1 and not (isinstance(target, bool) or _is_small(target)):
             return result
         del result["$ref"]
-        return _beside(self._inlined(target, level + 1), result)
+        return _combined(self._inlined(target, level + 1), result)
 
     def _break_loops(self) -> None:
-        """Open every reference by which a value would have to fit a definition only if it fits it."""
+        """Remove references by which a definition's validity would depend on itself for the same value."""
         state: dict[str, int] = {}
 
         def visit(name: str, depth: int) -> None:
@@ -97,7 +97,7 @@ class _Assembly:
             ref = schema.get("$ref")
             if isinstance(ref, str):
                 inner = ref.removeprefix(DEFS)
-                if state.get(inner) == 1 or depth > _DEEPEST:
+                if state.get(inner) == 1 or depth > _MAX_DEPTH:
                     del result["$ref"]
                 elif inner not in state and inner in self._defs:
                     visit(inner, depth + 1)
@@ -107,17 +107,17 @@ class _Assembly:
             return result
 
         for name in list(self._defs):
-            if name in self._round and name not in state:
+            if name in self._recursive and name not in state:
                 visit(name, 0)
 
 
-def _rounds(refs: Mapping[str, tuple[str, ...]]) -> set[str]:
-    """The names that lead back to themselves (Tarjan's strongly connected components, without recursion)."""
+def _recursive_names(refs: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """Return the names that refer to themselves, also indirectly (Tarjan's algorithm, without recursion)."""
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
     on_stack: set[str] = set()
-    found: set[str] = set()
+    recursive: set[str] = set()
     for start in refs:
         if start in order:
             continue
@@ -126,32 +126,32 @@ def _rounds(refs: Mapping[str, tuple[str, ...]]) -> set[str]:
         stack.append(start)
         on_stack.add(start)
         while work:
-            name, following = work[-1]
-            for inner in following:
-                if inner not in refs:
+            name, successors = work[-1]
+            for successor in successors:
+                if successor not in refs:
                     continue
-                if inner not in order:
-                    order[inner] = low[inner] = len(order)
-                    stack.append(inner)
-                    on_stack.add(inner)
-                    work.append((inner, iter(refs[inner])))
+                if successor not in order:
+                    order[successor] = low[successor] = len(order)
+                    stack.append(successor)
+                    on_stack.add(successor)
+                    work.append((successor, iter(refs[successor])))
                     break
-                if inner in on_stack:
-                    low[name] = min(low[name], order[inner])
+                if successor in on_stack:
+                    low[name] = min(low[name], order[successor])
             else:
                 work.pop()
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[name])
                 if low[name] == order[name]:
-                    part = stack[stack.index(name) :]
-                    del stack[len(stack) - len(part) :]
-                    on_stack.difference_update(part)
-                    if len(part) > 1 or name in refs[name]:
-                        found.update(part)
-    return found
+                    component = stack[stack.index(name) :]
+                    del stack[len(stack) - len(component) :]
+                    on_stack.difference_update(component)
+                    if len(component) > 1 or name in refs[name]:
+                        recursive.update(component)
+    return recursive
 
 
-def _beside(target: Json, rest: Schema) -> Json:
+def _combined(target: Json, rest: Schema) -> Json:
     if not rest or target is False:
         return target
     if not isinstance(target, dict):
@@ -162,21 +162,21 @@ def _beside(target: Json, rest: Schema) -> Json:
 
 
 def names_in(schema: Json) -> list[str]:
-    """The definitions that a schema refers to, as often as it does."""
-    found: list[str] = []
-    waiting = [schema]
-    while waiting:
-        current = waiting.pop()
+    """Return the names of the definitions that a schema refers to, with repetitions."""
+    names: list[str] = []
+    pending = [schema]
+    while pending:
+        current = pending.pop()
         if not isinstance(current, dict):
             continue
         ref = current.get("$ref")
         if isinstance(ref, str) and ref.startswith(DEFS):
-            found.append(ref.removeprefix(DEFS))
+            names.append(ref.removeprefix(DEFS))
         for name, value in current.items():
             if name != "$defs":
-                over(name, value, waiting.append)
-    return found
+                over(name, value, pending.append)
+    return names
 
 
 def _is_small(schema: Schema) -> bool:
-    return "properties" not in schema and not names_in(schema) and len(compact(schema)) <= _SMALL
+    return "properties" not in schema and not names_in(schema) and len(compact(schema)) <= _SMALL_SIZE

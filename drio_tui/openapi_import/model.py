@@ -1,4 +1,4 @@
-"""What is known of a document, as plain values that go through a pipe."""
+"""The contents of a document as plain values, which the worker sends through a pipe."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from drio_tui.tool_calls.requests import SAFE
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a document says its API is.
+    """A server of a document's API (Server Object).
 
-    `url` is absolute, its variables filled with their defaults, without a slash at the end; empty when nothing
-    usable can be made of it, and `problem` says why.
+    `url` is absolute, its variables replaced by their defaults, without a trailing slash; it is empty if the server
+    cannot be used, and `problem` says why.
     """
 
     url: str
@@ -23,11 +23,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A way to sign in that a document names, as an auth connection could be made for it.
+    """A security scheme of a document, as an auth connection that could be created for it.
 
-    `provider` is the key of a provider (`api-key`, `bearer`, `basic`, `custom-oauth`), empty where there is none
-    for it, and `problem` says why. `config` holds what the document knows of the provider's `configSchema`:
-    never a secret, which a person adds. `about` says it in a few words.
+    `provider` is the key of a provider (`api-key`, `bearer`, `basic`, `custom-oauth`); it is empty if there is none for
+    the scheme, and `problem` says why. `config` holds the values for the provider's `configSchema` that the document
+    contains, never a secret: the user adds that. `about` is a short description.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Scheme:
 
 @dataclass(frozen=True, slots=True)
 class OperationSummary:
-    """One operation of a document, as a list shows it. Its texts are not yet safe to show.
+    """One operation of a document, as lists show it. Its texts are not yet sanitized.
 
-    `id` is `METHOD path` as the document has them. `tokens` is about what the tool adds to a model's context, `bytes`
-    how long it is in the list of tools. `obstacle` says why it cannot be taken, `notes` what of it is left out or sent
-    otherwise than described. `schemes` names the ways to sign in that it wants (any one of them). `servers` are its
-    own, where it has some.
+    `id` is `METHOD path` as in the document. `tokens` estimates what the tool adds to a model's context, `bytes` is its
+    size in the list of tools. `obstacle` is the reason why it cannot be imported, `notes` say what is left out or sent
+    differently from the document. `schemes` are the names of the security schemes, any one of which it requires.
+    `servers` are those of the operation itself, if any.
     """
 
     id: str
@@ -63,16 +63,16 @@ class OperationSummary:
 
     @property
     def safe(self) -> bool:
-        """Whether calling it only reads, going by its method."""
+        """Whether its HTTP method is safe (RFC 9110), so that calling it changes nothing."""
         return self.method in SAFE
 
 
 @dataclass(frozen=True, slots=True)
 class OperationDetail:
-    """Everything an operation becomes. `operation` and `tool` are bodies of creates, without keys and links.
+    """The resources that an operation becomes. `operation` and `tool` are bodies of creates, without keys and links.
 
-    `key` is the wanted key of both, not yet made unique. `input_schema` of the operation has the hints of where
-    arguments go (`x-in`, `x-name` and others), `seen` is the tool as clients get it in the list of tools.
+    `key` is the suggested key of both, not yet unique. The operation's `inputSchema` has extensions that say where
+    arguments go (`x-in`, `x-name` and others); `seen` is the tool as clients get it in the list of tools.
     """
 
     id: str
@@ -87,7 +87,7 @@ class OperationDetail:
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """A document without its operations."""
+    """The properties of a document, without its operations."""
 
     title: str
     version: str
@@ -97,18 +97,19 @@ class DocumentInfo:
     schemes: tuple[Scheme, ...] = ()
 
 
-def offered_from(value: dict[str, Any]) -> OperationSummary:
-    """The value as it came through the pipe."""
+def summary_from_json(value: dict[str, Any]) -> OperationSummary:
+    """Return the summary that the worker sent as JSON."""
     lists = {name: tuple(value[name]) for name in ("tags", "notes", "schemes")}
-    return OperationSummary(**{**value, **lists, "servers": tuple(Server(**one) for one in value["servers"])})
+    return OperationSummary(**{**value, **lists, "servers": tuple(Server(**server) for server in value["servers"])})
 
 
-def head_from(value: dict[str, Any]) -> DocumentInfo:
-    """The value as it came through the pipe."""
-    servers = tuple(Server(**one) for one in value["servers"])
-    return DocumentInfo(**{**value, "servers": servers, "schemes": tuple(Scheme(**one) for one in value["schemes"])})
+def info_from_json(value: dict[str, Any]) -> DocumentInfo:
+    """Return the document's properties that the worker sent as JSON."""
+    servers = tuple(Server(**server) for server in value["servers"])
+    schemes = tuple(Scheme(**scheme) for scheme in value["schemes"])
+    return DocumentInfo(**{**value, "servers": servers, "schemes": schemes})
 
 
-def detail_from(value: dict[str, Any]) -> OperationDetail:
-    """The value as it came through the pipe."""
+def detail_from_json(value: dict[str, Any]) -> OperationDetail:
+    """Return the detail that the worker sent as JSON."""
     return OperationDetail(**{**value, "notes": tuple(value["notes"])})

@@ -1,4 +1,4 @@
-"""Texts and names as the API and the models' clients take them."""
+"""Names and texts in the forms that the API and AI clients accept."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ import unicodedata
 from drio_tui.naming import kebab, spaced
 
 KEY_MAX = 64
-"""What clients take as the name of a tool; the sandbox publishes shorter keys as they are."""
+"""The maximum length of a tool's name in AI clients; the sandbox publishes keys up to it unchanged."""
 
 ARGUMENT_MAX = 64
+"""The maximum length of an argument's name."""
 
 _NOT_ARGUMENT = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def key_of(name: str, fallback: str = "operation") -> str:
-    """`listPetsByOwner` as `list-pets-by-owner`: a key that clients take as the name of a tool."""
+    """Return a key that AI clients accept as a tool's name: `list-pets-by-owner` for `listPetsByOwner`."""
     return kebab(spaced(name), fallback, most=KEY_MAX)
 
 
 def argument_of(name: str) -> str:
-    """A parameter's name as every client takes it as a property: `filter[state]` as `filter_state`."""
+    """Return a property name for a parameter that every AI client accepts: `filter_state` for `filter[state]`."""
     plain = unicodedata.normalize("NFKD", name[:400].replace("$", ""))
     plain = "".join(char for char in plain if not unicodedata.combining(char))
-    made = _NOT_ARGUMENT.sub("_", plain).strip("_-")[:ARGUMENT_MAX].strip("_-")
-    return made or "value"
+    argument = _NOT_ARGUMENT.sub("_", plain).strip("_-")[:ARGUMENT_MAX].strip("_-")
+    return argument or "value"
 
 
 def words_of(name: str) -> str:
-    """`listPetsByOwner` as `List pets by owner`."""
+    """Return an identifier as words: `List pets by owner` for `listPetsByOwner`."""
     words = " ".join(spaced(re.sub(r"[\W_]+", " ", name[:400])).split())
     if not words:
         return ""
@@ -39,7 +40,7 @@ def words_of(name: str) -> str:
 
 
 def title_of(text: str, most: int = 200) -> str:
-    """The first line of a text, as a name of at most `most` characters."""
+    """Return the first line of a text, cut to `most` characters, without a trailing dot."""
     text = text.lstrip()[: 4 * most + 16]
     line = " ".join(text.partition("\n")[0].split()).rstrip(".")
     line = "".join(char for char in line if unicodedata.category(char)[0] != "C")
@@ -47,10 +48,10 @@ def title_of(text: str, most: int = 200) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of at most `most` characters, cut at a word where it can be."""
+    """Return the text, cut to `most` characters, if possible at a word."""
     text = text.strip()
     if len(text) <= most:
         return text
     cut = text[: most - 1]
-    at = cut.rfind(" ", most // 2)
-    return (cut[:at] if at > 0 else cut).rstrip() + "…"
+    space = cut.rfind(" ", most // 2)
+    return (cut[:space] if space > 0 else cut).rstrip() + "…"

@@ -1,4 +1,4 @@
-"""A document read: what it offers, and what each operation becomes. Runs in a process of its own (`worker`)."""
+"""Parses a document: its properties, its operations, and the resources they become. Runs in the worker process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drio_tui.openapi_import import servers as places
+from drio_tui.openapi_import import servers as servers_and_security
 from drio_tui.openapi_import.arguments import Arguments, arguments, successes
 from drio_tui.openapi_import.decode import parse
 from drio_tui.openapi_import.errors import BadDocument, Problem
@@ -23,22 +23,22 @@ from drio_tui.tool_calls.tools import listed, tool_name, without_hints
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 MOST_OPERATIONS = 20_000
 TOOL_DESCRIPTION = 1_024
-"""Characters: what the strictest client takes as a tool's description."""
+"""The maximum length in characters of a tool's description in the strictest AI client."""
 
-_SENT = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"})
+_SENDABLE = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"})
 _OPERATION_DESCRIPTION = 10_000
-_ANSWER_BUDGET = 3_000
+_RESPONSE_BUDGET = 3_000
 _MOST_PROBLEMS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """An operation as it stands in the document."""
+class _Operation:
+    """An operation of the document: its Operation Object and the Path Item Object it belongs to."""
 
     method: str
     path: str
     item: dict[str, Any]
-    operation: dict[str, Any]
+    value: dict[str, Any]
 
     @property
     def id(self) -> str:
@@ -46,7 +46,7 @@ class _Found:
 
 
 class OpenApiParser:
-    """A document. `url` is where it came from, empty for a file. Raises `BadDocument` when it is none."""
+    """A parsed document. `url` is where it was downloaded from, empty for a file. Raises `BadDocument`."""
 
     def __init__(self, data: bytes, url: str = "") -> None:
         root, self.problems = parse(data)
@@ -54,86 +54,89 @@ class OpenApiParser:
         self.references = References(self.root)
         self._url = url
         old = self.version.startswith("3.0")
-        self._sent = Definitions(self.references, old=old)
-        self._got = Definitions(self.references, old=old, answers=True)
-        self._global = self.root.get("security")
-        self._found: dict[str, _Found] = {}
-        for found in self._operations():
-            self._found[found.id] = found
-            if len(self._found) >= MOST_OPERATIONS:
+        self._request_definitions = Definitions(self.references, old=old)
+        self._response_definitions = Definitions(self.references, old=old, for_response=True)
+        self._default_security = self.root.get("security")
+        self._operations: dict[str, _Operation] = {}
+        for operation in self._iter_operations():
+            self._operations[operation.id] = operation
+            if len(self._operations) >= MOST_OPERATIONS:
                 self._problem(f"it has more than {MOST_OPERATIONS:,} operations: the rest is not shown")
                 break
-        if not self._found:
+        if not self._operations:
             self._problem("it describes no operation")
 
     @property
     def version(self) -> str:
-        """The version of OpenAPI it is written in."""
+        """The version of OpenAPI."""
         return str(self.root["openapi"])
 
     @property
     def total(self) -> int:
-        """How many operations it offers."""
-        return len(self._found)
+        """The number of operations."""
+        return len(self._operations)
 
     def parts(self, chosen: Collection[str]) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
-        """Of each chosen operation its path, its method as the document spells it, its path item and itself."""
+        """Yield each chosen operation as path, lower-case method, Path Item Object and Operation Object."""
         for id in chosen:
-            if found := self._found.get(id):
-                yield found.path, found.method.lower(), found.item, found.operation
+            if operation := self._operations.get(id):
+                yield operation.path, operation.method.lower(), operation.item, operation.value
 
     def head(self) -> DocumentInfo:
-        """What it says of itself."""
+        """Return the document's title, version, description, servers and security schemes."""
         info = self.root.get("info")
-        told = {name: _text(info, name) for name in ("title", "version", "description")}
-        if not told["title"].strip():
+        texts = {name: _text(info, name) for name in ("title", "version", "description")}
+        if not texts["title"].strip():
             self._problem("it has no title", "info")
-        found = places.servers(self.root.get("servers"), self._url)
-        if not found:
-            found = places.servers([{"url": "/"}], self._url)
+        servers = servers_and_security.servers(self.root.get("servers"), self._url)
+        if not servers:
+            servers = servers_and_security.servers([{"url": "/"}], self._url)
         return DocumentInfo(
-            title=title_of(told["title"]) or "Untitled API",
-            version=told["version"][:100],
+            title=title_of(texts["title"]) or "Untitled API",
+            version=texts["version"][:100],
             openapi=self.version,
-            description=shortened(told["description"], _OPERATION_DESCRIPTION),
-            servers=found,
-            schemes=places.schemes(self.root.get("components"), self.references, self._url),
+            description=shortened(texts["description"], _OPERATION_DESCRIPTION),
+            servers=servers,
+            schemes=servers_and_security.schemes(self.root.get("components"), self.references, self._url),
         )
 
     def offered(self) -> Iterator[OperationSummary]:
-        """Every operation, in the document's order."""
-        for found in self._found.values():
-            yield self._offer(found)
+        """Yield a summary of each operation, in the document's order."""
+        for operation in self._operations.values():
+            yield self._summary(operation)
 
     def detail(self, id: str) -> OperationDetail:
-        """What one operation becomes. Raises `KeyError`."""
-        found = self._found[id]
-        made, converter, schema = self._input(found)
-        answer, note = self._answer(found)
-        notes = [*_notes(made, converter), *([note] if note else [])]
-        name, key = _name(found), _key(found)
+        """Return the resources that an operation becomes. Raises `KeyError`."""
+        source = self._operations[id]
+        request, converter, input_schema = self._input(source)
+        output_schema, note = self._output(source)
+        notes = [*_notes(request, converter), *([note] if note else [])]
+        name, key = _name(source), _key(source)
         operation = {
             "name": name,
-            "method": found.method,
-            "path": made.path,
-            "description": shortened(_about(found), _OPERATION_DESCRIPTION),
-            "inputSchema": schema,
+            "method": source.method,
+            "path": request.path,
+            "description": shortened(_description(source), _OPERATION_DESCRIPTION),
+            "inputSchema": input_schema,
         }
-        if answer is not None:
-            operation["outputSchema"] = answer
-        description = _tool_description(found)
-        tool = {"name": name, "description": description, "kind": "function", "annotations": hints_of(found.method)}
-        seen = listed(tool_name(key), name, description, without_hints(schema), published(answer), tool["annotations"])
+        if output_schema is not None:
+            operation["outputSchema"] = output_schema
+        description = _tool_description(source)
+        annotations = annotations_of(source.method)
+        tool = {"name": name, "description": description, "kind": "function", "annotations": annotations}
+        seen = listed(
+            tool_name(key), name, description, without_hints(input_schema), published(output_schema), annotations
+        )
         return OperationDetail(id, key, operation, tool, seen, tokens(compact(seen)), size(seen), tuple(notes))
 
-    # --- inside ----------------------------------------------------------------------------------
+    # --- private ---------------------------------------------------------------------------------
 
     def _problem(self, message: str, where: str = "", operation: str = "") -> None:
         problem = Problem(message, where, operation)
         if problem not in self.problems and len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(problem)
 
-    def _operations(self) -> Iterator[_Found]:
+    def _iter_operations(self) -> Iterator[_Operation]:
         paths = self.root.get("paths")
         if paths is None:
             return
@@ -145,8 +148,8 @@ class OpenApiParser:
                 continue
             try:
                 target = self.references.follow(item)
-            except UnresolvedReference as lost:
-                self._problem(f"{lost}: its operations are not known", where)
+            except UnresolvedReference as error:
+                self._problem(f"{error}: its operations are not known", where)
                 continue
             if not isinstance(target, dict):
                 self._problem("is not an object", where)
@@ -157,75 +160,77 @@ class OpenApiParser:
                 self._problem("does not begin with a slash; one is put before it", where)
             for method, operation in _methods(target):
                 if isinstance(operation, dict):
-                    yield _Found(method, path, target, operation)
+                    yield _Operation(method, path, target, operation)
                 else:
                     self._problem("is not an object", f"{where}.{method.lower()}")
 
-    def _input(self, found: _Found) -> tuple[Arguments, Converter, Schema]:
-        converter = Converter(self._sent)
-        made = arguments(found.method, found.path, found.item, found.operation, self.references, converter)
-        if found.method not in _SENT:
-            made.obstacle = f"drio cannot send {found.method[:20]} requests."
-        return made, converter, converter.finished(made.schema())
+    def _input(self, operation: _Operation) -> tuple[Arguments, Converter, Schema]:
+        converter = Converter(self._request_definitions)
+        request = arguments(
+            operation.method, operation.path, operation.item, operation.value, self.references, converter
+        )
+        if operation.method not in _SENDABLE:
+            request.obstacle = f"drio cannot send {operation.method[:20]} requests."
+        return request, converter, converter.finished(request.schema())
 
-    def _answer(self, found: _Found) -> tuple[Schema | None, str]:
-        """The schema that every declared answer of 2xx fits, None where there is none, and a sentence about why."""
-        responses = found.operation.get("responses")
+    def _output(self, operation: _Operation) -> tuple[Schema | None, str]:
+        """Return the schema of all declared 2xx responses, or None, and the reason why there is none or it is cut."""
+        responses = operation.value.get("responses")
         if not isinstance(responses, dict) or not any(str(status).startswith("2") for status in responses):
             return None, ""
-        converter = Converter(self._got, budget=_ANSWER_BUDGET)
-        made: list[Any] = []
+        converter = Converter(self._response_definitions, budget=_RESPONSE_BUDGET)
+        schemas: list[Any] = []
         for response in successes(responses, self.references):
             if isinstance(response, UnresolvedReference):
                 return None, f"Its answer {response}."
             content = response.get("content") if isinstance(response, dict) else None
             media = _json_of(content) if isinstance(content, dict) else None
             schema = converter.convert(media["schema"]) if media and "schema" in media else None
-            if schema not in made:
-                made.append(schema)
-        if len(made) > 1 and any(made):
+            if schema not in schemas:
+                schemas.append(schema)
+        if len(schemas) > 1 and any(schemas):
             return None, "Its answers are of different shapes, so there is no output schema for its results."
-        schema = made[0] if made else None
+        schema = schemas[0] if schemas else None
         if not isinstance(schema, dict):
             return None, ""
         schema = converter.finished(converter.plain(schema))
         if not schema.keys() - {"description"}:
             return None, ""
-        kept, lost = bounded(schema)
-        return kept, f"The schema of its answer is longer than {LARGEST:,} bytes: {lost}." if lost else ""
+        kept, omission = bounded(schema)
+        return kept, f"The schema of its answer is longer than {LARGEST:,} bytes: {omission}." if omission else ""
 
-    def _offer(self, found: _Found) -> OperationSummary:
-        made, converter, schema = self._input(found)
-        operation = found.operation
-        answer, note = self._answer(found)
+    def _summary(self, operation: _Operation) -> OperationSummary:
+        request, converter, input_schema = self._input(operation)
+        value, name = operation.value, _name(operation)
+        output_schema, note = self._output(operation)
         seen = listed(
-            tool_name(_key(found)), _name(found), _tool_description(found), without_hints(schema), published(answer),
-            hints_of(found.method),
+            tool_name(_key(operation)), name, _tool_description(operation), without_hints(input_schema),
+            published(output_schema), annotations_of(operation.method),
         )  # fmt: skip
-        tags = operation.get("tags")
-        own = operation.get("servers") or found.item.get("servers")
-        servers: tuple[Server, ...] = places.servers(own, self._url) if own else ()
+        tags = value.get("tags")
+        own = value.get("servers") or operation.item.get("servers")
+        servers: tuple[Server, ...] = servers_and_security.servers(own, self._url) if own else ()
         return OperationSummary(
-            id=found.id,
-            method=found.method,
-            path=found.path,
-            summary=title_of(_text(operation, "summary")) or title_of(_text(operation, "description")) or _name(found),
+            id=operation.id,
+            method=operation.method,
+            path=operation.path,
+            summary=title_of(_text(value, "summary")) or title_of(_text(value, "description")) or name,
             tags=tuple(tag for tag in tags[:20] if isinstance(tag, str)) if isinstance(tags, list) else (),
-            deprecated=operation.get("deprecated") is True,
+            deprecated=value.get("deprecated") is True,
             tokens=tokens(compact(seen)),
             bytes=size(seen),
-            arguments=len(schema["properties"]),
-            obstacle=made.obstacle,
-            notes=(*_notes(made, converter), *([note] if note else [])),
-            schemes=places.wanted(operation.get("security", self._global)),
+            arguments=len(input_schema["properties"]),
+            obstacle=request.obstacle,
+            notes=(*_notes(request, converter), *([note] if note else [])),
+            schemes=servers_and_security.required_schemes(value.get("security", self._default_security)),
             servers=servers,
         )
 
 
-def hints_of(method: str) -> dict[str, Any]:
-    """MCP's hints for a method (RFC 9110 section 9.2): what only reads, what may destroy, what may be repeated.
+def annotations_of(method: str) -> dict[str, Any]:
+    """Return the MCP tool annotations for an HTTP method (RFC 9110 section 9.2).
 
-    A POST may do anything, so it is said to be able to destroy; a person who knows better says so.
+    A POST may do anything, so it is marked as destructive; the user can change that.
     """
     if method in SAFE:
         return {"readOnlyHint": True, "openWorldHint": True}
@@ -237,12 +242,12 @@ def hints_of(method: str) -> dict[str, Any]:
     }
 
 
-def _checked(found: Any) -> dict[str, Any]:
-    """The document, if it is OpenAPI 3.x."""
-    if not isinstance(found, dict):
-        what = "a list" if isinstance(found, list) else "a single value"
+def _checked(value: Any) -> dict[str, Any]:
+    """Return the document if it is OpenAPI 3.x, else raise `BadDocument`."""
+    if not isinstance(value, dict):
+        what = "a list" if isinstance(value, list) else "a single value"
         raise BadDocument(f"It is {what}, not an OpenAPI document.")
-    root: dict[str, Any] = found
+    root: dict[str, Any] = value
     version = root.get("openapi")
     if isinstance(version, int | float) and not isinstance(version, bool):
         root = root | {"openapi": str(version)}
@@ -274,48 +279,48 @@ def _methods(item: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from ((str(name), value) for name, value in more.items())
 
 
-def _name(found: _Found) -> str:
+def _name(operation: _Operation) -> str:
     return (
-        title_of(_text(found.operation, "summary"))
-        or title_of(words_of(_text(found.operation, "operationId")))
-        or title_of(f"{found.method} {found.path}")
+        title_of(_text(operation.value, "summary"))
+        or title_of(words_of(_text(operation.value, "operationId")))
+        or title_of(f"{operation.method} {operation.path}")
     )
 
 
-def _key(found: _Found) -> str:
-    id = _text(found.operation, "operationId")
+def _key(operation: _Operation) -> str:
+    id = _text(operation.value, "operationId")
     if id and (key := key_of(id, "")):
-        # Gemini's API refuses the name of a tool that begins with a digit.
-        return key_of(f"{found.method.lower()} {key}") if key[0].isdigit() else key
-    path = re.sub(r"\{([^{}]*)\}", r"by \1", found.path)
-    return key_of(f"{found.method.lower()} {path}")
+        # Gemini's API rejects a tool name that begins with a digit.
+        return key_of(f"{operation.method.lower()} {key}") if key[0].isdigit() else key
+    path = re.sub(r"\{([^{}]*)\}", r"by \1", operation.path)
+    return key_of(f"{operation.method.lower()} {path}")
 
 
-def _about(found: _Found) -> str:
-    summary, description = _text(found.operation, "summary").strip(), _text(found.operation, "description").strip()
+def _description(operation: _Operation) -> str:
+    summary, description = _text(operation.value, "summary").strip(), _text(operation.value, "description").strip()
     if summary and description and not description.startswith(summary):
         return f"{summary}\n\n{description}"
-    return description or summary or f"{found.method} {found.path}"
+    return description or summary or f"{operation.method} {operation.path}"
 
 
-def _tool_description(found: _Found) -> str:
-    about = _about(found)
-    if found.operation.get("deprecated") is True:
-        about = f"Deprecated. {about}"
-    return shortened(about, TOOL_DESCRIPTION)
+def _tool_description(operation: _Operation) -> str:
+    description = _description(operation)
+    if operation.value.get("deprecated") is True:
+        description = f"Deprecated. {description}"
+    return shortened(description, TOOL_DESCRIPTION)
 
 
-def _notes(made: Arguments, converter: Converter) -> list[str]:
-    return [*made.notes, *(f"Its input {note}." for note in converter.notes)]
+def _notes(request: Arguments, converter: Converter) -> list[str]:
+    return [*request.notes, *(f"Its input {note}." for note in converter.notes)]
 
 
 def _json_of(content: dict[str, Any]) -> dict[str, Any] | None:
-    """The JSON media type of an answer's `content`, plain JSON first."""
-    kinds = {str(kind).partition(";")[0].strip().lower(): media for kind, media in content.items()}
-    names = [JSON, *(name for name in kinds if content_kind(name) == "json"), "*/*", "application/*"]
-    return next((kinds[name] for name in names if isinstance(kinds.get(name), dict)), None)
+    """Return the Media Type Object for JSON in a response's `content`, preferring plain JSON."""
+    by_type = {str(kind).partition(";")[0].strip().lower(): media for kind, media in content.items()}
+    names = [JSON, *(name for name in by_type if content_kind(name) == "json"), "*/*", "application/*"]
+    return next((by_type[name] for name in names if isinstance(by_type.get(name), dict)), None)
 
 
-def _text(holder: Any, name: str) -> str:
-    value = holder.get(name) if isinstance(holder, dict) else None
+def _text(mapping: Any, name: str) -> str:
+    value = mapping.get(name) if isinstance(mapping, dict) else None
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Chosen operations as the resources to be made for them: plain bodies in order, linked by names of their own."""
+"""Plans the resources to create for the chosen operations: bodies in order, linked by local names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from drio_tui.workspace.lint.import_source import MEMBER, about, document_of, wa
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An integration that the app has, to which operations are added."""
+    """An existing integration to which operations are added."""
 
     id: str
     base_url: str = ""
@@ -29,12 +29,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PlannedResource:
-    """One resource to be made. `local` is its name among those planned (`operation:3`).
+    """One resource to create. `local` is its name within the plan (`operation:3`).
 
-    `kind` is a kind's name (`auth`, `integration`, `operation`, `tool`), `about` says what it is for people, not yet
-    safe to show. With `changes`, the resource of that id is updated with `body`. `parent` (of an operation:
-    its integration) and the values of `links` are local names, or ids of what is there; `links` are by dotted path in
-    the body. `source` is the id of the operation in the document.
+    `kind` is a kind's name (`auth`, `integration`, `operation`, `tool`), `about` a description for the user, not yet
+    sanitized. With `changes`, the existing resource with that id is updated with `body` instead. `parent` (of an
+    operation: its integration) and the values of `links` are local names or ids of existing resources; `links` maps
+    dotted paths in the body to them. `source` is the id of the operation in the document.
     """
 
     local: str
@@ -48,24 +48,24 @@ class PlannedResource:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What it refers to: local names, and ids."""
+        """The local names and ids that it refers to."""
         return tuple(name for name in (self.parent, *self.links.values()) if name)
 
     def resolved(self, ids: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-        """The body to send and the parent's id, with the ids that local names have by now."""
+        """Return the body to send and the parent's id; `ids` maps the local names of created resources to ids."""
         body = deepcopy(self.body)
         for path, name in self.links.items():
-            place = body
+            target = body
             *steps, last = path.split(".")
             for step in steps:
-                place = place.setdefault(step, {})
-            place[last] = ids.get(name, name)
+                target = target.setdefault(step, {})
+            target[last] = ids.get(name, name)
         return body, ids.get(self.parent, self.parent)
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A chosen operation that the app has, with its tool where tools are made. `key` is that of the tool, if any."""
+    """A chosen operation that the app already has, with its tool if tools are created. `key` is the tool's, if any."""
 
     source: str
     key: str
@@ -73,11 +73,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be made or changed, in an order in which it can be. `tokens` is about what its tools add to a context,
-    `bytes` how long they are in the list of tools.
+    """The resources to create or update, in an order in which dependencies come first.
 
-    `problems` are what is left out or should be known first; none keeps the plan from being carried out. `skipped`
-    are the chosen operations that are there, `used` the ids of the integrations that are.
+    `tokens` estimates what its tools add to a model's context, `bytes` is their size in the list of tools. `problems`
+    say what is left out and what the user should know; none prevents carrying out the plan. `skipped` are the chosen
+    operations that already exist, `used` the ids of the existing integrations.
     """
 
     resources: tuple[PlannedResource, ...]
@@ -88,11 +88,11 @@ class Plan:
     used: tuple[str, ...] = ()
 
     def of(self, kind: str) -> tuple[PlannedResource, ...]:
-        """The resources of one kind."""
+        """Return the resources of one kind."""
         return tuple(resource for resource in self.resources if resource.kind == kind)
 
     def as_dict(self) -> dict[str, Any]:
-        """The plan as `--json` prints it."""
+        """Return the plan as `--json` prints it."""
         return {
             "resources": [
                 {
@@ -102,7 +102,7 @@ class Plan:
                 }
                 for resource in self.resources
             ],
-            "skipped": [{"source": one.source, "key": one.key} for one in self.skipped],
+            "skipped": [{"source": skipped.source, "key": skipped.key} for skipped in self.skipped],
             "tokens": self.tokens,
             "bytes": self.bytes,
             "problems": [problem.as_dict() for problem in self.problems],
@@ -111,7 +111,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class NewConnection:
-    """An auth connection to be made first, or (`id`) one that is there and gets this config. It holds a secret."""
+    """An auth connection to create first, or an existing one (`id`) that gets this config. It contains a secret."""
 
     body: dict[str, Any] = field(repr=False)
     id: str = ""
@@ -120,7 +120,7 @@ class NewConnection:
 def make_plan(
     head: DocumentInfo,
     source: str,
-    offered: Iterable[OperationSummary],
+    operations: Iterable[OperationSummary],
     details: Mapping[str, OperationDetail],
     *,
     base_url: str,
@@ -130,43 +130,43 @@ def make_plan(
     present: Present,
     again: bool,
 ) -> Plan:
-    """See `Document.plan`. Raises `ImportFailed`."""
-    chosen = list(offered)
-    made = _Planner(head, source, integration, base_url, auth, present, again=again)
+    """Plan the import; see `Document.plan`. Raises `ImportFailed`."""
+    chosen = list(operations)
+    planner = _Planner(head, source, integration, base_url, auth, present, again=again)
     problems: list[Problem] = []
     tokens = length = 0
-    made.look_for(chosen, details)
-    for one in chosen:
-        if one.obstacle or one.id not in details:
-            problems.append(Problem(f"it is left out. {one.obstacle}".strip(), operation=one.id))
+    planner.find_existing(chosen, details)
+    for operation in chosen:
+        if operation.obstacle or operation.id not in details:
+            problems.append(Problem(f"it is left out. {operation.obstacle}".strip(), operation=operation.id))
             continue
-        detail = details[one.id]
-        if made.operation(one, detail, tool=tools):
+        detail = details[operation.id]
+        if planner.operation(operation, detail, tool=tools):
             tokens += detail.tokens if tools else 0
             length += detail.bytes if tools else 0
-            problems += [Problem(note, operation=one.id) for note in detail.notes]
-    made.finish()
-    found = (*made.first, *made.resources)
-    count = sum(resource.kind == "tool" for resource in found)
-    problems = [*warnings(count, tokens, length), *made.problems, *problems]
-    return Plan(found, tokens, length, tuple(problems), tuple(made.skipped), tuple(made.used))
+            problems += [Problem(note, operation=operation.id) for note in detail.notes]
+    planner.finish()
+    resources = (*planner.first, *planner.resources)
+    count = sum(resource.kind == "tool" for resource in resources)
+    problems = [*warnings(count, tokens, length), *planner.problems, *problems]
+    return Plan(resources, tokens, length, tuple(problems), tuple(planner.skipped), tuple(planner.used))
 
 
 def warnings(tools: int, tokens: int, length: int) -> list[Problem]:
-    """What should be known of so many tools."""
-    found: list[Problem] = []
+    """Return warnings about the number and the size of the tools."""
+    problems: list[Problem] = []
     if tools > MANY_TOOLS:
         many = f"{tools} tools are many: models choose worse among more than {MANY_TOOLS}"
-        found.append(Problem(f"{many}, and some clients refuse them"))
+        problems.append(Problem(f"{many}, and some clients refuse them"))
     if tokens > MANY_TOKENS:
-        found.append(
+        problems.append(
             Problem(f"these tools are {kilobytes(length)}, about {tokens:,} tokens of a model's context at every turn")
         )
-    return found
+    return problems
 
 
 class _Planner:
-    """`first` and `resources` are what is to be made or changed, `skipped` what is there."""
+    """Collects the resources to create or update in `first` and `resources`, and existing ones in `skipped`."""
 
     def __init__(
         self,
@@ -188,99 +188,99 @@ class _Planner:
         self._auth = auth
         self._present = present
         self._again = again
-        self._taken = {kind: present.keys(kind) for kind in ("integration", "operation", "tool")}
-        self._tools = present.bound()
-        self._there: dict[str, Raw] = {}
-        self._by_url: dict[str, str] = {}
-        self._wanted: dict[str, dict[str, None]] = {}
+        self._taken_keys = {kind: present.keys(kind) for kind in ("integration", "operation", "tool")}
+        self._tools = present.tools_by_operation()
+        self._existing: dict[str, Raw] = {}
+        self._integrations_by_url: dict[str, str] = {}
+        self._required_schemes: dict[str, dict[str, None]] = {}
         self._schemes = {scheme.name: scheme.about for scheme in head.schemes}
-        self._numbers = 0
-        self._given = ""
+        self._count = 0
+        self._given_name = ""
         if isinstance(integration, Target):
             self._name = head.title
-            self._main = base_url = integration.base_url.rstrip("/")
-            self._by_url[base_url] = integration.id
+            self._main_url = base_url = integration.base_url.rstrip("/")
+            self._integrations_by_url[base_url] = integration.id
         else:
-            self._given = title_of(integration)
-            self._name = self._given or head.title
-            self._main = base_url
-            why = why_no_base(base_url) if base_url else "The document names none that can be used."
-            if why:
-                raise ImportFailed(f"There is no base URL for its operations. {why}", hint="Give the base URL.")
+            self._given_name = title_of(integration)
+            self._name = self._given_name or head.title
+            self._main_url = base_url
+            error = why_no_base(base_url) if base_url else "The document names none that can be used."
+            if error:
+                raise ImportFailed(f"There is no base URL for its operations. {error}", hint="Give the base URL.")
 
-    # --- what is there ---------------------------------------------------------------------------
+    # --- existing resources ----------------------------------------------------------------------
 
-    def look_for(self, chosen: Iterable[OperationSummary], details: Mapping[str, OperationDetail]) -> None:
-        """Find what the app has of the chosen operations and of their integrations."""
-        by_url: dict[str, dict[str, tuple[str, str]]] = {}
-        for one in chosen:
-            if one.id in details:
-                call = (one.method, str(details[one.id].operation["path"]))
-                by_url.setdefault(self._url_of(one), {})[one.id] = call
-        for url, wanted in by_url.items():
-            id = self._by_url.get(url) or self._known(url)
+    def find_existing(self, chosen: Iterable[OperationSummary], details: Mapping[str, OperationDetail]) -> None:
+        """Find the chosen operations and their integrations in the app."""
+        calls_by_url: dict[str, dict[str, tuple[str, str]]] = {}
+        for operation in chosen:
+            if operation.id in details:
+                call = (operation.method, str(details[operation.id].operation["path"]))
+                calls_by_url.setdefault(self._url_of(operation), {})[operation.id] = call
+        for url, calls in calls_by_url.items():
+            id = self._integrations_by_url.get(url) or self._existing_integration(url)
             if id:
-                self._by_url[url] = id
-                self._there |= self._present.operations_of(id, wanted)
+                self._integrations_by_url[url] = id
+                self._existing |= self._present.operations_of(id, calls)
 
-    def _known(self, url: str) -> str:
-        """The id of the integration that the app has for a base URL; empty where there is none."""
+    def _existing_integration(self, url: str) -> str:
+        """Return the id of the app's integration for a base URL; empty if there is none."""
         if self._again:
             return ""
-        found = self._present.integration(url, self._head.title, self._given if url == self._main else "")
-        return str(found.get("id") or "") if found is not None else ""
+        raw = self._present.integration(url, self._head.title, self._given_name if url == self._main_url else "")
+        return str(raw.get("id") or "") if raw is not None else ""
 
-    def _url_of(self, one: OperationSummary) -> str:
-        return next((server.url for server in one.servers if server.url), "") or self._main
+    def _url_of(self, operation: OperationSummary) -> str:
+        return next((server.url for server in operation.servers if server.url), "") or self._main_url
 
-    # --- what is to be made ----------------------------------------------------------------------
+    # --- new resources ---------------------------------------------------------------------------
 
-    def operation(self, one: OperationSummary, detail: OperationDetail, *, tool: bool) -> bool:
-        """Plan what is missing of an operation, its tool and its integration; whether anything is."""
-        self._numbers += 1
-        parent = self._integration(self._url_of(one))
-        wanted = self._wanted.setdefault(parent, {})
-        wanted |= dict.fromkeys(self._schemes.get(name, name) for name in one.schemes)
-        there = self._there.get(one.id)
-        bound = self._tools.get(str(there.get("id"))) if there is not None else None
-        if there is not None and (bound is not None or not tool):
-            self.skipped.append(Skipped(one.id, str((bound or there).get("key") or "")))
+    def operation(self, operation: OperationSummary, detail: OperationDetail, *, tool: bool) -> bool:
+        """Plan the missing ones of an operation, its tool and its integration; return whether any is missing."""
+        self._count += 1
+        parent = self._integration(self._url_of(operation))
+        schemes = self._required_schemes.setdefault(parent, {})
+        schemes |= dict.fromkeys(self._schemes.get(name, name) for name in operation.schemes)
+        existing = self._existing.get(operation.id)
+        bound = self._tools.get(str(existing.get("id"))) if existing is not None else None
+        if existing is not None and (bound is not None or not tool):
+            self.skipped.append(Skipped(operation.id, str((bound or existing).get("key") or "")))
             return False
-        if there is not None:
-            key = self._unused(str(there.get("key") or "") or detail.key, "tool")
-            link = str(there.get("id"))
+        if existing is not None:
+            key = self._unique_key(str(existing.get("key") or "") or detail.key, "tool")
+            link = str(existing.get("id"))
         else:
-            key = self._unused(detail.key, "operation", "tool")
-            link = f"operation:{self._numbers}"
+            key = self._unique_key(detail.key, "operation", "tool")
+            link = f"operation:{self._count}"
             body = detail.operation | {"key": key}
             self.resources.append(
-                PlannedResource(link, "operation", f"Operation {one.id}", body, parent, source=one.id)
+                PlannedResource(link, "operation", f"Operation {operation.id}", body, parent, source=operation.id)
             )
         if tool:
             links = {"binding.integrationOperationId": link}
             body = detail.tool | {"key": key, "binding": {"type": "integration_operation"}}
-            local = f"tool:{self._numbers}"
-            self.resources.append(PlannedResource(local, "tool", f"Tool {key}", body, links=links, source=one.id))
+            local = f"tool:{self._count}"
+            self.resources.append(PlannedResource(local, "tool", f"Tool {key}", body, links=links, source=operation.id))
         return True
 
     def _integration(self, url: str) -> str:
-        if url not in self._by_url:
-            first = not any(resource.kind == "integration" for resource in self.resources) and url == self._main
+        if url not in self._integrations_by_url:
+            first = not any(resource.kind == "integration" for resource in self.resources) and url == self._main_url
             name = self._name if first else title_of(f"{self._name} ({urlsplit(url).netloc})")
-            local = f"integration:{len(self._by_url) + 1}"
+            local = f"integration:{len(self._integrations_by_url) + 1}"
             body = {
                 "name": name,
-                "key": self._unused(key_of(name, "api"), "integration"),
+                "key": self._unique_key(key_of(name, "api"), "integration"),
                 "kind": "rest",
                 "baseUrl": url,
             }
             links = {"authId": self._connection()} if self._auth else {}
             self.resources.append(PlannedResource(local, "integration", f"Integration {name}", body, links=links))
-            self._by_url[url] = local
-        return self._by_url[url]
+            self._integrations_by_url[url] = local
+        return self._integrations_by_url[url]
 
     def _connection(self) -> str:
-        """The id of the auth connection, or the local name of the one that is to be made."""
+        """Return the id of the auth connection, or the local name of the one to create."""
         if isinstance(self._auth, str):
             return self._auth
         if not self.first:
@@ -289,44 +289,45 @@ class _Planner:
         return self._auth.id or "auth:1"
 
     def finish(self) -> None:
-        """Say with each integration which document it is of; let one that is there sign in, if it does not yet."""
-        for number, resource in enumerate(self.resources):
+        """Store in each new integration which document it is from, and plan the changes of existing integrations."""
+        for index, resource in enumerate(self.resources):
             if resource.kind == "integration":
-                kept = about(self._head.title, self._head.version, self._source, self._wanted.get(resource.local, ()))
-                self.resources[number] = replace(resource, body=resource.body | {"config": {MEMBER: kept}})
+                schemes = self._required_schemes.get(resource.local, ())
+                origin = about(self._head.title, self._head.version, self._source, schemes)
+                self.resources[index] = replace(resource, body=resource.body | {"config": {MEMBER: origin}})
         by_id = {str(raw.get("id")): raw for raw in self._present.integrations}
-        for number, id in enumerate(dict.fromkeys(self._by_url.values()), start=1):
+        for number, id in enumerate(dict.fromkeys(self._integrations_by_url.values()), start=1):
             raw = by_id.get(id)
-            if raw is not None and id in self._wanted:
+            if raw is not None and id in self._required_schemes:
                 self.used.append(id)
                 self._change(f"change:{number}", id, raw)
 
     def _change(self, local: str, id: str, raw: Raw) -> None:
-        """Let an integration that is there sign in, or note with it that its operations want that."""
+        """Plan that an existing integration uses the auth connection, or stores that its operations need one."""
         name = str(raw.get("name") or id)
-        own = raw.get("authId")
-        ours = self._auth if isinstance(self._auth, str) else self._auth.id
-        if self._auth and own and own != ours:
+        current = raw.get("authId")
+        chosen = self._auth if isinstance(self._auth, str) else self._auth.id
+        if self._auth and current and current != chosen:
             self.problems.append(Problem(f"the integration {name} signs in with another connection, which is kept"))
-        if own:
-            if own == ours and isinstance(self._auth, NewConnection):
-                self._connection()  # the secret given now replaces the one that the server has
+        if current:
+            if current == chosen and isinstance(self._auth, NewConnection):
+                self._connection()  # the new secret replaces the stored one
             return
         body: dict[str, Any] = {}
         links = {"authId": self._connection()} if self._auth else {}
-        wanted = dict.fromkeys([*wanted_sign_in(raw), *self._wanted[id]])
-        if len(wanted) > len(wanted_sign_in(raw)):
-            kept = about(self._head.title, self._head.version, self._source, ())
-            kept |= document_of(raw)  # operations of several documents may be in one integration: it is the first's
-            body["config"] = {MEMBER: kept | {"signIn": [*wanted]}}
+        schemes = dict.fromkeys([*wanted_sign_in(raw), *self._required_schemes[id]])
+        if len(schemes) > len(wanted_sign_in(raw)):
+            origin = about(self._head.title, self._head.version, self._source, ())
+            origin |= document_of(raw)  # with operations of several documents, the integration is of the first one
+            body["config"] = {MEMBER: origin | {"signIn": [*schemes]}}
         if links or body:
-            what = "sign in" if links else "note that it wants a sign-in"
+            action = "sign in" if links else "note that it wants a sign-in"
             self.first.append(
-                PlannedResource(local, "integration", f"Integration {name}: {what}", body, links=links, changes=id)
+                PlannedResource(local, "integration", f"Integration {name}: {action}", body, links=links, changes=id)
             )
 
-    def _unused(self, key: str, *kinds: str) -> str:
-        made = unused(key, set().union(*(self._taken[kind] for kind in kinds)), most=KEY_MAX)
+    def _unique_key(self, key: str, *kinds: str) -> str:
+        unique = unused(key, set().union(*(self._taken_keys[kind] for kind in kinds)), most=KEY_MAX)
         for kind in kinds:
-            self._taken[kind].add(made)
-        return made
+            self._taken_keys[kind].add(unique)
+        return unique

@@ -1,4 +1,4 @@
-"""Following a document's references. Nothing but the document itself is ever looked at."""
+"""Resolves the references of a document, only within the document itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from urllib.parse import unquote
 
 
 class UnresolvedReference(Exception):
-    """A reference that leads nowhere that may be looked at; the message is a sentence's end about the place.
+    """A reference cannot be resolved. The message is a predicate, to be put after the name of its location.
 
-    `elsewhere` says that it leads out of the document.
+    `elsewhere` says that it refers to another document.
     """
 
     def __init__(self, message: str, *, elsewhere: bool = False) -> None:
@@ -18,28 +18,28 @@ class UnresolvedReference(Exception):
 
 
 class References:
-    """The references of one document, whose value is `root`."""
+    """Resolves the references of one document, whose value is `root`."""
 
     def __init__(self, root: Any) -> None:
         self.root = root
 
     def find(self, ref: str) -> Any:
-        """What a reference names: `#` or `#/json/pointer` (RFC 6901). Raises `UnresolvedReference`."""
+        """Return the target of a reference, `#` or `#/json/pointer` (RFC 6901). Raises `UnresolvedReference`."""
         if not ref.startswith("#"):
             raise UnresolvedReference(f"refers to another document ({ref[:120]}), which is not read", elsewhere=True)
-        place = self.root
+        value = self.root
         if ref != "#":
             for step in steps_of(ref):
-                if isinstance(place, dict) and step in place:
-                    place = place[step]
-                elif isinstance(place, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(place):
-                    place = place[int(step[:9])]
+                if isinstance(value, dict) and step in value:
+                    value = value[step]
+                elif isinstance(value, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
+                    value = value[int(step[:9])]
                 else:
                     raise UnresolvedReference(f"refers to {ref[:120]}, which is not there")
-        return place
+        return value
 
     def last(self, ref: str) -> str:
-        """The reference at the end of a chain of references that say nothing else. Raises `UnresolvedReference`."""
+        """Return the last reference of a chain of objects with only a `$ref`. Raises `UnresolvedReference`."""
         seen = {ref}
         while True:
             target = self.find(ref)
@@ -51,7 +51,7 @@ class References:
             seen.add(ref)
 
     def follow(self, value: Any) -> Any:
-        """The value itself, or what it refers to when it is a Reference Object. Raises `UnresolvedReference`."""
+        """Return the value itself, or the target if it is a Reference Object. Raises `UnresolvedReference`."""
         seen: set[str] = set()
         while isinstance(value, dict) and isinstance(value.get("$ref"), str):
             if value["$ref"] in seen:
@@ -62,6 +62,6 @@ class References:
 
 
 def steps_of(ref: str) -> list[str]:
-    """The names that a local JSON pointer goes by."""
+    """Return the unescaped steps of a local JSON pointer."""
     pointer = ref[1:].removeprefix("/")
     return [unquote(step).replace("~1", "/").replace("~0", "~") for step in pointer.split("/")]

@@ -1,4 +1,4 @@
-"""Which of a document's operations are shown and which are chosen, whoever draws it."""
+"""Filters and selects a document's operations, independent of the user interface."""
 
 from __future__ import annotations
 
@@ -9,114 +9,119 @@ from drio_tui.openapi_import.model import OperationSummary
 from drio_tui.openapi_import.planning import warnings
 
 _TESTS: dict[str, Callable[[OperationSummary], bool]] = {
-    "is:safe": lambda one: one.safe,
-    "is:unsafe": lambda one: not one.safe,
-    "is:deprecated": lambda one: one.deprecated,
-    "is:blocked": lambda one: bool(one.obstacle),
+    "is:safe": lambda operation: operation.safe,
+    "is:unsafe": lambda operation: not operation.safe,
+    "is:deprecated": lambda operation: operation.deprecated,
+    "is:blocked": lambda operation: bool(operation.obstacle),
 }
 
 
 class OperationSelection:
-    """Operations, of which some are chosen; `made` are those that became something already and can be no more."""
+    """Operations, some of which are chosen. `existing` are the ids of those that the app has: they cannot be chosen."""
 
     def __init__(self, operations: Sequence[OperationSummary] = ()) -> None:
         self.operations = tuple(operations)
-        self.made: set[str] = set()
+        self.existing: set[str] = set()
         self._chosen: dict[str, None] = {}
-        self._by_id = {one.id: one for one in self.operations}
+        self._by_id = {operation.id: operation for operation in self.operations}
         self._texts = [
-            "\n".join((one.id, one.summary, *(f"tag:{tag}" for tag in one.tags))).casefold() for one in self.operations
+            "\n".join((operation.id, operation.summary, *(f"tag:{tag}" for tag in operation.tags))).casefold()
+            for operation in self.operations
         ]
 
-    def shown(self, wanted: str) -> list[OperationSummary]:
-        """The operations that have every word of `wanted` in method, path, summary or tags, in their own order.
+    def shown(self, query: str) -> list[OperationSummary]:
+        """Return the operations with every word of `query` in method, path, summary or tags, in the document's order.
 
-        `tag:pets` looks at tags only; `is:safe`, `is:unsafe`, `is:deprecated`, `is:blocked` and `is:chosen` at what
-        an operation is.
+        `tag:pets` searches only tags; `is:safe`, `is:unsafe`, `is:deprecated`, `is:blocked` and `is:chosen` filter by
+        state.
         """
-        words = wanted.casefold().split()
+        words = query.casefold().split()
         tests = [_TESTS[word] for word in words if word in _TESTS]
         plain = [word for word in words if word not in _TESTS and word != "is:chosen"]
         chosen_only = "is:chosen" in words
         return [
-            one
-            for one, text in zip(self.operations, self._texts, strict=True)
+            operation
+            for operation, text in zip(self.operations, self._texts, strict=True)
             if all(word in text for word in plain)
-            and all(test(one) for test in tests)
-            and (not chosen_only or one.id in self._chosen)
+            and all(test(operation) for test in tests)
+            and (not chosen_only or operation.id in self._chosen)
         ]
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The ids of what is chosen, in the document's order."""
-        return tuple(one.id for one in self.operations if one.id in self._chosen)
+        """The ids of the chosen operations, in the document's order."""
+        return tuple(operation.id for operation in self.operations if operation.id in self._chosen)
 
     def is_chosen(self, id: str) -> bool:
-        """Whether it is chosen."""
+        """Return whether an operation is chosen."""
         return id in self._chosen
 
     def why_not(self, id: str) -> str:
-        """Why an operation cannot be chosen, as a sentence; empty when it can."""
-        if id in self.made:
+        """Return why an operation cannot be chosen, as a sentence; empty if it can."""
+        if id in self.existing:
             return "The app has it already."
-        one = self._by_id.get(id)
-        return one.obstacle if one else "There is no such operation."
+        operation = self._by_id.get(id)
+        return operation.obstacle if operation else "There is no such operation."
 
     def toggle(self, id: str) -> str:
-        """Choose it, or no longer; gives why not, empty when it was done."""
+        """Choose an operation, or undo that; return why it cannot be chosen, or an empty text."""
         if id in self._chosen:
             del self._chosen[id]
             return ""
-        why = self.why_not(id)
-        if not why:
+        reason = self.why_not(id)
+        if not reason:
             self._chosen[id] = None
-        return why
+        return reason
 
     def toggle_all(self, ids: Iterable[str]) -> None:
-        """Choose all of these that can be, or none of them where all are chosen already."""
-        able = [id for id in ids if not self.why_not(id)]
-        if all(id in self._chosen for id in able):
-            for id in able:
+        """Choose all of these that can be chosen, or none of them if all are chosen already."""
+        selectable = [id for id in ids if not self.why_not(id)]
+        if all(id in self._chosen for id in selectable):
+            for id in selectable:
                 del self._chosen[id]
         else:
-            self._chosen |= dict.fromkeys(able)
+            self._chosen |= dict.fromkeys(selectable)
 
     def choose(self, ids: Iterable[str]) -> None:
-        """Choose all of these that can be."""
+        """Choose all of these that can be chosen."""
         self._chosen |= dict.fromkeys(id for id in ids if not self.why_not(id))
 
     def clear(self) -> None:
-        """Choose nothing."""
+        """Choose no operation."""
         self._chosen.clear()
 
-    def are_made(self, ids: Iterable[str]) -> None:
-        """These, and no others, are in the app: they are chosen no longer, and cannot be."""
-        self.made = set(ids)
-        for id in self.made:
+    def set_existing(self, ids: Iterable[str]) -> None:
+        """Set the operations that the app has; they are no longer chosen."""
+        self.existing = set(ids)
+        for id in self.existing:
             self._chosen.pop(id, None)
 
     def tagged_as(self, id: str) -> tuple[str, ...]:
-        """The ids of all operations that share a tag with this one (or have none, as it has none)."""
+        """Return the ids of all operations that share a tag with this one, or of all without tags if it has none."""
         tags = set(self._by_id[id].tags) if id in self._by_id else set()
-        return tuple(one.id for one in self.operations if (tags & set(one.tags) if tags else not one.tags))
+        return tuple(
+            operation.id
+            for operation in self.operations
+            if (tags & set(operation.tags) if tags else not operation.tags)
+        )
 
     @property
     def tokens(self) -> int:
-        """About what the chosen ones add to a model's context."""
+        """The estimated tokens that the chosen operations add to a model's context."""
         return sum(self._by_id[id].tokens for id in self._chosen)
 
     @property
     def bytes(self) -> int:
-        """How long the chosen ones are in the list of tools."""
+        """The size of the chosen operations in the list of tools."""
         return sum(self._by_id[id].bytes for id in self._chosen)
 
     @property
     def unsafe(self) -> int:
-        """How many of the chosen ones change something, going by their method."""
+        """The number of chosen operations with an unsafe HTTP method."""
         return sum(not self._by_id[id].safe for id in self._chosen)
 
     def warnings(self) -> list[Problem]:
-        """What should be known of so many."""
+        """Return warnings about the number and the size of the chosen operations."""
         return warnings(len(self._chosen), self.tokens, self.bytes)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Where an API is, and how it is signed in to, as a document says."""
+"""The servers and the security schemes of a document."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ _VARIABLE = re.compile(r"\{([^{}]+)\}")
 
 
 def servers(listed: Any, base: str) -> tuple[Server, ...]:
-    """The servers in a `servers` array. `base` is where the document came from, empty for a file."""
+    """Return the servers of a `servers` array. `base` is the URL of the document, empty for a file."""
     if not isinstance(listed, list):
         return ()
-    return tuple(_server(one, base) for one in listed[:MOST] if isinstance(one, dict))
+    return tuple(_server(value, base) for value in listed[:MOST] if isinstance(value, dict))
 
 
 def why_no_base(url: str) -> str:
-    """Why a text cannot be the base URL of an integration, as a sentence; empty when it can."""
-    why = why_not(url)
-    if why == HOLDS_USER:
-        why += ", which belongs in an auth connection"
-    return f"{why[0].upper()}{why[1:]}." if why else ""
+    """Return why a text cannot be the base URL of an integration, as a sentence; empty if it can."""
+    reason = why_not(url)
+    if reason == HOLDS_USER:
+        reason += ", which belongs in an auth connection"
+    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
 
 
-def _server(found: dict[str, Any], base: str) -> Server:
-    template = found.get("url")
-    description = found.get("description")
+def _server(value: dict[str, Any], base: str) -> Server:
+    template = value.get("url")
+    description = value.get("description")
     about = description if isinstance(description, str) else ""
     if not isinstance(template, str):
         return Server("", about, "It has no URL.")
-    variables = found.get("variables")
+    variables = value.get("variables")
     missing: list[str] = []
 
     def fill(match: re.Match[str]) -> str:
@@ -60,38 +60,36 @@ def _server(found: dict[str, Any], base: str) -> Server:
     if relative and not base:
         where = f" ({template})" if template.strip("/") else ""
         return Server("", about, f"The document says only where on its own host the API is{where}: give the base URL.")
-    why = why_no_base(url)
-    return Server("" if why else url, about, why)
+    problem = why_no_base(url)
+    return Server("" if problem else url, about, problem)
 
 
-# --- signing in ----------------------------------------------------------------------------------
+# --- security ------------------------------------------------------------------------------------
 
 
 def schemes(components: Any, references: References, base: str) -> tuple[Scheme, ...]:
-    """The security schemes of a document, each as the auth connection it could become."""
-    found = components.get("securitySchemes") if isinstance(components, dict) else None
-    return (
-        tuple(_scheme(name, value, references, base) for name, value in list((found or {}).items())[:MOST])
-        if (isinstance(found, dict))
-        else ()
-    )
+    """Return the security schemes of a document, each as the auth connection it could become."""
+    listed = components.get("securitySchemes") if isinstance(components, dict) else None
+    if not isinstance(listed, dict):
+        return ()
+    return tuple(_scheme(name, value, references, base) for name, value in list(listed.items())[:MOST])
 
 
-def wanted(security: Any) -> tuple[str, ...]:
-    """The names of the schemes in a `security` array, each once; none where it may also be called without."""
+def required_schemes(security: Any) -> tuple[str, ...]:
+    """Return the names of the schemes in a `security` array, each once; empty if authentication is optional."""
     if not isinstance(security, list):
         return ()
-    found = [one for one in security if isinstance(one, dict)]
-    if any(not one for one in found):
+    requirements = [requirement for requirement in security if isinstance(requirement, dict)]
+    if any(not requirement for requirement in requirements):
         return ()
-    return tuple(dict.fromkeys(name for one in found for name in one))
+    return tuple(dict.fromkeys(name for requirement in requirements for name in requirement))
 
 
 def _scheme(name: str, value: Any, references: References, base: str) -> Scheme:
     try:
         value = references.follow(value)
-    except UnresolvedReference as lost:
-        return Scheme(name, "", "unknown", problem=f"It {lost}.")
+    except UnresolvedReference as error:
+        return Scheme(name, "", "unknown", problem=f"It {error}.")
     if not isinstance(value, dict):
         return Scheme(name, "", "unknown", problem="It is not described.")
     kind = value.get("type")
@@ -107,18 +105,18 @@ def _scheme(name: str, value: Any, references: References, base: str) -> Scheme:
         return Scheme(
             name, "custom-oauth", "OpenID Connect", {"type": "oauth"}, f"The endpoints are to be filled in.{where}"
         )
-    words = str(kind)[:40]
-    return Scheme(name, "", words, problem=f"There is no provider for {words}.")
+    type_name = str(kind)[:40]
+    return Scheme(name, "", type_name, problem=f"There is no provider for {type_name}.")
 
 
 def _api_key(name: str, value: dict[str, Any]) -> Scheme:
-    place, called = value.get("in"), value.get("name")
-    about = f"API key {called} in the {place}"
-    if place not in ("header", "query", "cookie") or not isinstance(called, str):
+    location, key_name = value.get("in"), value.get("name")
+    about = f"API key {key_name} in the {location}"
+    if location not in ("header", "query", "cookie") or not isinstance(key_name, str):
         return Scheme(name, "", about, problem="API keys go to a header, the query or a cookie.")
-    if called.lower() == "authorization" and place == "header":
+    if key_name.lower() == "authorization" and location == "header":
         return Scheme(name, "bearer", "token in the Authorization header", {"type": "bearer"})
-    return Scheme(name, "api-key", about, {"type": "apiKey", "in": place, "name": called})
+    return Scheme(name, "api-key", about, {"type": "apiKey", "in": location, "name": key_name})
 
 
 def _http(name: str, scheme: str) -> Scheme:
@@ -137,14 +135,14 @@ def _oauth(name: str, value: dict[str, Any], base: str) -> Scheme:
     kinds: list[str] = []
     for kind, flow in _flows(flows):
         kinds.append(kind)
-        for ours, theirs in (("authorizationEndpoint", "authorizationUrl"), ("tokenEndpoint", "tokenUrl")):
-            url = flow.get(theirs)
-            if isinstance(url, str) and ours not in config:
-                config[ours] = urljoin(base, url) if base else url
-        found = flow.get("scopes")
-        if isinstance(found, dict):
-            config["scopes"] = list(dict.fromkeys([*config.get("scopes", ()), *found]))
-    missing = [word for word in ("authorizationEndpoint", "tokenEndpoint") if word not in config]
+        for config_key, openapi_key in (("authorizationEndpoint", "authorizationUrl"), ("tokenEndpoint", "tokenUrl")):
+            url = flow.get(openapi_key)
+            if isinstance(url, str) and config_key not in config:
+                config[config_key] = urljoin(base, url) if base else url
+        scopes = flow.get("scopes")
+        if isinstance(scopes, dict):
+            config["scopes"] = list(dict.fromkeys([*config.get("scopes", ()), *scopes]))
+    missing = [key for key in ("authorizationEndpoint", "tokenEndpoint") if key not in config]
     problem = f"The document does not name the {' and the '.join(map(_spaced, missing))}." if missing else ""
     return Scheme(name, "custom-oauth", f"OAuth ({', '.join(kinds) or 'no flow'})", config, problem)
 

@@ -1,7 +1,7 @@
-"""A document, or the part of it that some operations need, held against the OpenAPI specification.
+"""Validates a document, or the part of it that some operations use, against the OpenAPI specification.
 
-That is the business of openapi-spec-validator. It would fetch what a document refers to elsewhere; here such
-references are taken out before, and it is given nothing to fetch with.
+This uses openapi-spec-validator, which would fetch other documents that are referred to. Such references are removed
+before, and its handlers for all URL schemes raise an error.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ MOST_PROBLEMS = 100
 _LONGEST = 300
 
 
-class _NothingFetched(dict[str, Any]):
-    """A handler for every scheme, and each refuses."""
+class _NoFetching(dict[str, Any]):
+    """A mapping with a handler for every URL scheme, which raises `UnresolvedReference`."""
 
     def __contains__(self, scheme: object) -> bool:
         return True
@@ -33,7 +33,7 @@ class _NothingFetched(dict[str, Any]):
 
 
 def check(data: bytes, url: str, chosen: Collection[str] | None) -> Iterator[Problem]:
-    """What in a document is not valid OpenAPI, at most `MOST_PROBLEMS`; only for `chosen` operations where given.
+    """Yield at most `MOST_PROBLEMS` violations in a document, or in the part that the `chosen` operations use.
 
     Raises `BadDocument` when it cannot be checked.
     """
@@ -42,37 +42,35 @@ def check(data: bytes, url: str, chosen: Collection[str] | None) -> Iterator[Pro
         from openapi_spec_validator.shortcuts import get_validator_cls
     except ImportError:
         raise BadDocument("The package that checks documents is not installed.", f"Install {EXTRA}.") from None
-    reading = OpenApiParser(data, url)
-    root = reading.root if chosen is None else part_of(reading, chosen)
+    parser = OpenApiParser(data, url)
+    root = parser.root if chosen is None else part_of(parser, chosen)
     root = without_others(root)
-    found = 0
-    told: set[str] = set()
+    yielded: set[str] = set()
     try:
-        path = SchemaPath.from_dict(root, handlers=_NothingFetched())
+        path = SchemaPath.from_dict(root, handlers=_NoFetching())
         for error in get_validator_cls(root)(path).iter_errors():
             problem = _problem(error)
-            if str(problem) in told:
+            if str(problem) in yielded:
                 continue
-            told.add(str(problem))
+            yielded.add(str(problem))
             yield problem
-            found += 1
-            if found == MOST_PROBLEMS:
-                yield Problem(f"there is more: only the first {MOST_PROBLEMS} problems are told")
+            if len(yielded) == MOST_PROBLEMS:
+                yield Problem(f"there is more: only the first {MOST_PROBLEMS} problems are shown")
                 return
     except (RecursionError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001 - the validator fails in many ways on what is not valid; it is a finding
+    except Exception as error:  # noqa: BLE001 - the validator raises many types on invalid documents: a problem, too
         ref = getattr(error, "ref", None)
-        lost = f"{shortened(ref, 120)} is not there" if isinstance(ref, str) else f"{type(error).__name__}"
-        yield Problem(f"the validator stopped before the end: {lost}")
+        reason = f"{shortened(ref, 120)} is not there" if isinstance(ref, str) else f"{type(error).__name__}"
+        yield Problem(f"the validator stopped before the end: {reason}")
 
 
-def part_of(reading: OpenApiParser, chosen: Collection[str]) -> dict[str, Any]:
-    """The document with some operations only, and what they refer to."""
-    root = reading.root
+def part_of(parser: OpenApiParser, chosen: Collection[str]) -> dict[str, Any]:
+    """Return the document with only the chosen operations and what they refer to."""
+    root = parser.root
     part: dict[str, Any] = {name: root[name] for name in ("openapi", "info", "servers", "security") if name in root}
     paths: dict[str, Any] = {}
-    for path, method, item, operation in reading.parts(chosen):
+    for path, method, item, operation in parser.parts(chosen):
         shared = {name: value for name, value in item.items() if name.lower() not in METHODS}
         paths.setdefault(path, shared)[method] = operation
     part["paths"] = paths
@@ -80,82 +78,82 @@ def part_of(reading: OpenApiParser, chosen: Collection[str]) -> dict[str, Any]:
         (root.get("components") or {}).get("securitySchemes") if isinstance(root.get("components"), dict) else None
     )
     part["components"] = {"securitySchemes": schemes} if isinstance(schemes, dict) else {}
-    ours = {id(part), id(paths), id(part["components"])}
-    waiting: list[Any] = [paths, schemes]
+    new_objects = {id(part), id(paths), id(part["components"])}
+    pending: list[Any] = [paths, schemes]
     seen: set[str] = set()
-    while waiting:
-        current = waiting.pop()
+    while pending:
+        current = pending.pop()
         if isinstance(current, list):
-            waiting.extend(current)
+            pending.extend(current)
         elif isinstance(current, dict):
             ref = current.get("$ref")
             if isinstance(ref, str) and ref.startswith("#/") and ref not in seen:
                 seen.add(ref)
                 try:
-                    target = reading.references.find(ref)
+                    target = parser.references.find(ref)
                 except UnresolvedReference:
                     target = None
                 if target is not None:
-                    _put(part, steps_of(ref), target, ours)
-                    waiting.append(target)
-            waiting.extend(value for name, value in current.items() if name not in ("example", "examples", "enum"))
+                    _put(part, steps_of(ref), target, new_objects)
+                    pending.append(target)
+            pending.extend(value for name, value in current.items() if name not in ("example", "examples", "enum"))
     return part
 
 
-def _put(part: dict[str, Any], steps: list[str], target: Any, ours: set[int]) -> None:
-    """Put a value where a pointer says, unless what is there already holds it."""
-    place: Any = part
+def _put(part: dict[str, Any], steps: list[str], target: Any, new_objects: set[int]) -> None:
+    """Set the value at a pointer, unless an object of the document itself on the way already contains it."""
+    parent: Any = part
     for step in steps[:-1]:
-        if id(place) not in ours:
+        if id(parent) not in new_objects:
             return
-        if step not in place:
-            place[step] = {}
-            ours.add(id(place[step]))
-        place = place[step]
-    if id(place) in ours:
-        place.setdefault(steps[-1], target)
+        if step not in parent:
+            parent[step] = {}
+            new_objects.add(id(parent[step]))
+        parent = parent[step]
+    if id(parent) in new_objects:
+        parent.setdefault(steps[-1], target)
 
 
 def without_others(root: dict[str, Any]) -> dict[str, Any]:
-    """The document with an empty object in place of each reference to another document."""
+    """Return the document with each reference to another document replaced by an empty object."""
     if not _refers_elsewhere(root):
         return root
-    made: dict[int, Any] = {}
+    copies: dict[int, Any] = {}
 
     def copy(value: Any) -> Any:
         if not isinstance(value, dict | list):
             return value
-        if id(value) not in made:
+        if id(value) not in copies:
             if isinstance(value, list):
                 items = [
                     copy(item)
                     for item in value
                     if not (isinstance(item, dict) and _is_elsewhere(item) and "in" in item)
                 ]
-                made[id(value)] = items
+                copies[id(value)] = items
             elif _is_elsewhere(value):
-                made[id(value)] = {}
+                copies[id(value)] = {}
             else:
-                made[id(value)] = {name: copy(item) for name, item in value.items()}
-        return made[id(value)]
+                copies[id(value)] = {name: copy(item) for name, item in value.items()}
+        return copies[id(value)]
 
     result: dict[str, Any] = copy(root)
     return result
 
 
 def _refers_elsewhere(root: Any) -> bool:
-    waiting, seen = [root], set()
-    while waiting:
-        current = waiting.pop()
+    pending, seen = [root], set()
+    while pending:
+        current = pending.pop()
         if not isinstance(current, dict | list) or id(current) in seen:
             continue
         seen.add(id(current))
         if isinstance(current, dict):
             if _is_elsewhere(current):
                 return True
-            waiting.extend(current.values())
+            pending.extend(current.values())
         else:
-            waiting.extend(current)
+            pending.extend(current)
     return False
 
 
@@ -165,8 +163,8 @@ def _is_elsewhere(value: dict[str, Any]) -> bool:
 
 def _problem(error: Any) -> Problem:
     path = [str(step) for step in getattr(error, "absolute_path", ())]
-    while getattr(error, "context", None):  # of alternatives, what is wrong with the one that fits best
-        inner = max(error.context, key=lambda one: len(one.absolute_path))
+    while getattr(error, "context", None):  # of several alternatives, the error deepest in the document
+        inner = max(error.context, key=lambda suberror: len(suberror.absolute_path))
         if len(inner.absolute_path) < len(error.absolute_path):
             break
         error = inner
@@ -174,22 +172,22 @@ def _problem(error: Any) -> Problem:
     operation = ""
     if len(path) > 2 and path[0] == "paths" and path[2] in METHODS:
         operation = f"{path[2].upper()} {path[1]}"
-    return Problem(shortened(_sentence(error), _LONGEST), ".".join(path), operation)
+    return Problem(shortened(_message(error), _LONGEST), ".".join(path), operation)
 
 
-def _sentence(error: Any) -> str:
-    """An error in words. The libraries write values as Python does, or as pages of JSON."""
+def _message(error: Any) -> str:
+    """Return a short message for an error. The libraries' messages contain Python literals or pages of JSON."""
     keyword = getattr(error, "validator", None)
-    if isinstance(keyword, str):  # of jsonschema
-        value, wanted = _value(error.instance), error.validator_value
+    if isinstance(keyword, str):  # an error of jsonschema
+        value, expected = _value(error.instance), error.validator_value
         if keyword == "type":
-            return f"{value} is not of type {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
+            return f"{value} is not of type {' or '.join(expected) if isinstance(expected, list) else expected}"
         if keyword == "enum":
-            return f"{value} is not one of {', '.join(map(_value, wanted))}"
+            return f"{value} is not one of {', '.join(map(_value, expected))}"
         if keyword == "pattern":
-            return f"{value} does not match {wanted}"
-        return f"{value} does not satisfy {keyword}: {_value(wanted)}"
-    message = str(getattr(error, "message", error)).partition("\n")[0]  # of jsonschema-rs: what follows is the schema
+            return f"{value} does not match {expected}"
+        return f"{value} does not satisfy {keyword}: {_value(expected)}"
+    message = str(getattr(error, "message", error)).partition("\n")[0]  # jsonschema-rs puts the schema on later lines
     value, alternatives, _ = message.partition(_ALTERNATIVES)
     if alternatives:
         return f"{_cut(value)} fits none of the forms that are allowed there"

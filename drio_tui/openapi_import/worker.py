@@ -1,14 +1,14 @@
-"""The process that reads one document, so that a large or malicious one costs the program nothing but a process.
+"""The process that reads one document, so that a large or malicious document can only harm this process.
 
     python -m drio_tui.openapi_import.worker PARENT
 
-PARENT is the process id of the program, with which this process ends. Standard input holds a frame `{"bytes": n,
-"url": "…", "task": "read" | "check", "chosen": [ids] | null, "seconds": n}`, where `seconds` is the processor time
-for the task, then the document's bytes. For `read` it answers with frames `{"head": …}`, `{"operations": […],
+PARENT is the process id of the program; this process ends with it. Standard input holds a frame `{"bytes": n,
+"url": "…", "task": "read" | "check", "chosen": [ids] | null, "seconds": n}`, where `seconds` limits the processor time
+of the task, then the document's bytes. For `read` it answers with frames `{"head": …}`, `{"operations": […],
 "total": n}` as often as needed and `{"ready": true, "problems": […]}`, and then to each frame `{"details": [ids]}`
 with one of the same name. For `check` it answers with `{"problem": …}` for each problem and `{"ready": true,
-"finished": true}`, where `finished` is false if the processor time was used up before. Whatever goes wrong is one
-frame `{"failed": "…", "hint": "…"}`, and the end.
+"finished": true}`, where `finished` is false if the processor time was used up before. After an error it sends one
+frame `{"failed": "…", "hint": "…"}` and exits.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ from drio_tui.openapi_import.errors import BadDocument
 from drio_tui.openapi_import.parser import OpenApiParser
 
 MEMORY = 4 << 30
-"""Bytes of address space the process may take, where the system can be told."""
+"""The limit of the process's address space in bytes, on systems that support it."""
 
 _DETAIL_SECONDS = 20
-"""Processor time for each request after the document was read."""
+"""The processor time for each request after the document was read."""
 
 _GRACE_SECONDS = 2
 _WATCH_SECONDS = 1.0
-_PORTION = 200
+_BATCH = 200
+"""Operations per frame."""
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class OutOfTime(BaseException):
-    """The processor time of the check is used up. No `Exception`, which a library might catch."""
+    """The processor time of the check is used up. Not an `Exception`, which a library might catch."""
 
 
 def main() -> None:
@@ -46,7 +48,7 @@ def main() -> None:
     _end_with(int(sys.argv[1]))
     _limit_memory()
     source, target = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # what a library prints must not get into the frames
+    sys.stdout = sys.stderr  # output of libraries must not get into the frames
     with contextlib.suppress(EOFError, BrokenPipeError):
         order = framing.read(source)
         data = source.read(order["bytes"])
@@ -65,21 +67,21 @@ def main() -> None:
 
 
 def _serve(source: BinaryIO, target: BinaryIO, data: bytes, order: dict[str, Any]) -> None:
-    reading = OpenApiParser(data, order["url"])
+    parser = OpenApiParser(data, order["url"])
     del data
-    framing.write(target, {"head": asdict(reading.head())})
-    portion: list[dict[str, Any]] = []
-    for offered in reading.offered():
-        portion.append(asdict(offered))
-        if len(portion) == _PORTION:
-            framing.write(target, {"operations": portion, "total": reading.total})
-            portion = []
-    framing.write(target, {"operations": portion, "total": reading.total})
-    framing.write(target, {"ready": True, "problems": [problem.as_dict() for problem in reading.problems]})
+    framing.write(target, {"head": asdict(parser.head())})
+    batch: list[dict[str, Any]] = []
+    for summary in parser.offered():
+        batch.append(asdict(summary))
+        if len(batch) == _BATCH:
+            framing.write(target, {"operations": batch, "total": parser.total})
+            batch = []
+    framing.write(target, {"operations": batch, "total": parser.total})
+    framing.write(target, {"ready": True, "problems": [problem.as_dict() for problem in parser.problems]})
     while True:
-        wanted = framing.read(source)["details"]
+        ids = framing.read(source)["details"]
         _limit_processor(_DETAIL_SECONDS)
-        framing.write(target, {"details": [asdict(reading.detail(id)) for id in wanted]})
+        framing.write(target, {"details": [asdict(parser.detail(id)) for id in ids]})
 
 
 def _check(target: BinaryIO, data: bytes, order: dict[str, Any]) -> None:
@@ -102,10 +104,10 @@ def _check(target: BinaryIO, data: bytes, order: dict[str, Any]) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when its parent ends, whatever is running here.
+    """End this process when its parent ends, whatever it is doing.
 
-    Linux does that itself. Elsewhere a timer looks: its handler runs between bytecodes of the main thread, and
-    also within a long match of a regular expression, which holds the interpreter's lock against every other thread.
+    Linux does this itself. Elsewhere a timer signal checks the parent: its handler runs between bytecodes of the main
+    thread, and also during a long regular expression match, which holds the GIL and so blocks all other threads.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
@@ -122,7 +124,7 @@ def _leave_orphaned(parent: int) -> None:
 
 
 def _limit_processor(seconds: int, handler: Any = None) -> None:
-    """Let the process use this many more seconds of processor time; `handler` is run then, else the process ends."""
+    """Limit the processor time to this many more seconds; then `handler` is run, or without one the process ends."""
     try:
         import resource
     except ImportError:  # not on Windows
@@ -133,7 +135,7 @@ def _limit_processor(seconds: int, handler: Any = None) -> None:
     soft = int(used.ru_utime + used.ru_stime + seconds)
     with contextlib.suppress(OSError, ValueError):
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        if handler is not None:  # one that cannot run, or is not heeded, is not waited for
+        if handler is not None:  # the process ends if the handler has not ended the check after the grace time
             hard = soft + _GRACE_SECONDS if hard == resource.RLIM_INFINITY else min(hard, soft + _GRACE_SECONDS)
         resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
@@ -150,8 +152,8 @@ def _limit_memory() -> None:
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     with contextlib.suppress(OSError, ValueError):
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))
+        _, maximum = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, maximum))
 
 
 if __name__ == "__main__":

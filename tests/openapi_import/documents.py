@@ -1,4 +1,4 @@
-"""Documents for tests: an OpenAPI document around a few paths, and what is read of it."""
+"""OpenAPI documents for tests, and functions that build and parse them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drio_tui.openapi_import.parser import OpenApiParser
 
 
 def document(paths: dict[str, Any] | None = None, *, openapi: str = "3.1.0", **more: Any) -> dict[str, Any]:
-    """A document of these paths, at `https://api.example.com/v1` unless `servers` says otherwise."""
+    """Return a document with these paths, at `https://api.example.com/v1` unless `servers` is given."""
     return {
         "openapi": openapi,
         "info": {"title": "Acme API", "version": "1.0"},
@@ -18,31 +18,30 @@ def document(paths: dict[str, Any] | None = None, *, openapi: str = "3.1.0", **m
     } | more
 
 
-def reading(paths: dict[str, Any] | None = None, *, openapi: str = "3.1.0", **more: Any) -> OpenApiParser:
-    """The same, read."""
+def parser_of(paths: dict[str, Any] | None = None, *, openapi: str = "3.1.0", **more: Any) -> OpenApiParser:
+    """Return the parser of a document with these paths."""
     return OpenApiParser(json.dumps(document(paths, openapi=openapi, **more)).encode())
 
 
 def operation(
-    found: dict[str, Any], path: str = "/things", method: str = "post", *, openapi: str = "3.1.0", **more: Any
+    value: dict[str, Any], path: str = "/things", method: str = "post", *, openapi: str = "3.1.0", **more: Any
 ) -> dict[str, Any]:
-    """What one operation becomes: the body of its create, as it would be sent."""
-    made = reading({path: {method: found}}, openapi=openapi, **more).detail(f"{method.upper()} {path}")
-    return made.operation
+    """Return the body of the create that an Operation Object becomes."""
+    return parser_of({path: {method: value}}, openapi=openapi, **more).detail(f"{method.upper()} {path}").operation
 
 
 def body(schema: Any, *, required: bool = True, **more: Any) -> dict[str, Any]:
-    """An operation that takes a JSON body of this schema."""
+    """Return an Operation Object with a JSON request body of this schema."""
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema, **more}}}}
 
 
 def answer(schema: Any, status: str = "200") -> dict[str, Any]:
-    """An operation that answers with JSON of this schema."""
+    """Return an Operation Object with a JSON response of this schema."""
     return {"responses": {status: {"description": "Fine", "content": {"application/json": {"schema": schema}}}}}
 
 
 def parameter(name: str, where: str = "query", schema: Any = None, **more: Any) -> dict[str, Any]:
-    """A Parameter Object."""
+    """Return a Parameter Object."""
     return {"name": name, "in": where, "schema": {"type": "string"} if schema is None else schema, **more}
 
 
@@ -94,4 +93,4 @@ PETS = document(
     },
     security=[{"key": []}],
 )
-"""Five operations with something of everything; a pet's parents are pets."""
+"""Five operations with parameters, bodies, responses and a security scheme; the schema of a pet is recursive."""

@@ -1,6 +1,6 @@
-"""What a document says a request of an operation has to be, found without any code of the program's.
+"""The expected request of an operation, derived from the document without any code of the program.
 
-From the document alone: values for the parameters and the body, and the request that they make.
+Values for the parameters and the body come from the schemas, the request from the serialization rules of OpenAPI.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
 def count(document: Any) -> int:
-    """How many operations a document has."""
+    """Return the number of operations of a document."""
     return sum(len(METHODS & item.keys()) for item in document["paths"].values())
 
 
 @dataclass
-class Wanted:
-    """A request as it has to arrive, and the values it is made from by place and name.
+class ExpectedRequest:
+    """The expected request, and the values in it by location and name.
 
-    `body` is the body's value, `media_type` what it is sent as, `form` its pairs where that is a form.
+    `body` is the body's value, `media_type` its media type, `form` the expected pairs if it is a form.
     """
 
     method: str
@@ -39,26 +39,26 @@ class Wanted:
     values: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def arguments(self, schema: Any) -> dict[str, Any]:
-        """The values under the names that a tool's input schema (with its hints) has for their places."""
-        found: dict[str, Any] = {}
-        in_path = [value for (where, _), value in self.values.items() if where == "path"]
+        """Return the values under the names that they have in a tool's input schema, found by its `x-` hints."""
+        arguments: dict[str, Any] = {}
+        path_values = [value for (where, _), value in self.values.items() if where == "path"]
         for name, part in schema["properties"].items():
-            where, called = part["x-in"], part.get("x-name", name)
+            where, original_name = part["x-in"], part.get("x-name", name)
             if where == "path":
-                found[name] = in_path.pop(0)  # what they are called there is nobody's business
+                arguments[name] = path_values.pop(0)  # by position, since names in the path may be changed
             elif part.get("x-whole"):
-                found[name] = self.body
-            elif where == "body" and isinstance(self.body, dict) and called in self.body:
-                found[name] = self.body[called]
-            elif (where, called) in self.values:
-                found[name] = self.values[where, called]
-        return found
+                arguments[name] = self.body
+            elif where == "body" and isinstance(self.body, dict) and original_name in self.body:
+                arguments[name] = self.body[original_name]
+            elif (where, original_name) in self.values:
+                arguments[name] = self.values[where, original_name]
+        return arguments
 
     def differences(self, method: str, target: str, headers: dict[str, str], body: bytes, base: str) -> list[str]:
-        """How a recorded request (its target below `base`) differs; nothing when it is what was wanted."""
+        """Return how a recorded request (its target below `base`) differs from the expected one."""
         path, _, query = target.partition("?")
-        told = []
-        for what, seen, wanted in (
+        differences = []
+        for what, seen, expected in (
             ("method", method, self.method),
             ("path", segments(path), segments(base + self.path)),
             ("query", sorted(parse_qsl(query, keep_blank_values=True)), sorted(self.query)),
@@ -66,9 +66,9 @@ class Wanted:
             ("content type", essence(headers.get("content-type", "")), essence(self.media_type)),
             ("body", *self._bodies(body)),
         ):
-            if seen != wanted:
-                told.append(f"{what}: {seen!r}, not {wanted!r}")
-        return told
+            if seen != expected:
+                differences.append(f"{what}: {seen!r}, not {expected!r}")
+        return differences
 
     def _bodies(self, body: bytes) -> tuple[Any, Any]:
         kind = essence(self.media_type)
@@ -83,86 +83,87 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def essence(media_type: str) -> str:
-    """A media type without its parameters."""
+    """Return a media type without its parameters."""
     return media_type.partition(";")[0].strip().lower()
 
 
 def segments(path: str) -> list[str]:
-    """The segments of a path, decoded."""
-    return [unquote(one) for one in path.split("/")]
+    """Return the decoded segments of a path."""
+    return [unquote(segment) for segment in path.split("/")]
 
 
 def operation_of(document: Any, path: str, method: str) -> tuple[list[Any], Any]:
-    """The parameters of an operation (its path item's first) and itself."""
+    """Return the parameters of an operation (its path item's first) and its Operation Object."""
     item = _resolved(document, document["paths"][path])
     operation = item[method]
-    listed = [_resolved(document, one) for one in (*item.get("parameters", ()), *operation.get("parameters", ()))]
-    return [*{(one["in"], one["name"]): one for one in listed}.values()], operation
+    listed = (*item.get("parameters", ()), *operation.get("parameters", ()))
+    parameters = [_resolved(document, parameter) for parameter in listed]
+    return [*{(parameter["in"], parameter["name"]): parameter for parameter in parameters}.values()], operation
 
 
 def media_of(content: dict[str, Any]) -> str:
-    """The media type of a body that can be sent: JSON of any kind, a form, a text; empty where there is none."""
-    for fits in (
+    """Return the preferred media type of a body: JSON of any kind, a form, a text; empty if there is none of these."""
+    for matches in (
         lambda kind: kind == "application/json",
         lambda kind: kind.endswith("+json") and kind != "multipart/related+json",
         lambda kind: kind == FORM,
         lambda kind: kind == "text/plain",
     ):
         for kind in content:
-            if fits(essence(kind)):
+            if matches(essence(kind)):
                 return kind
     return ""
 
 
 def unsendable(document: Any, path: str, method: str) -> bool:
-    """Whether no program without cookies and uploads can call the operation."""
+    """Return whether the operation requires a cookie or an unsupported body."""
     parameters, operation = operation_of(document, path, method)
     content = _resolved(document, operation.get("requestBody") or {}).get("content", {})
     return bool(content and not media_of(content)) or any(
-        one["in"] == "cookie" and one.get("required") for one in parameters
+        parameter["in"] == "cookie" and parameter.get("required") for parameter in parameters
     )
 
 
-def wanted(document: Any, path: str, method: str, choice: int = 0) -> Wanted:
-    """A request of an operation, every parameter given; of alternatives the one of that number."""
+def wanted(document: Any, path: str, method: str, choice: int = 0) -> ExpectedRequest:
+    """Return the expected request with every parameter; `choice` is the index in lists of alternatives."""
     parameters, operation = operation_of(document, path, method)
     plain, _, fixed = path.partition("?")
-    made = Wanted(method.upper(), plain, parse_qsl(fixed, keep_blank_values=True))
-    for one in parameters:
-        where, name = one["in"], one["name"]
-        content = one.get("content")
-        schema = next(iter(content.values()))["schema"] if content else one.get("schema", {})
+    request = ExpectedRequest(method.upper(), plain, parse_qsl(fixed, keep_blank_values=True))
+    for parameter in parameters:
+        where, name = parameter["in"], parameter["name"]
+        content = parameter.get("content")
+        schema = next(iter(content.values()))["schema"] if content else parameter.get("schema", {})
         value = _value(document, schema, choice=choice)
         if where == "path" and value is None:
             value = _value(document, schema)
         if where == "header" and not _text(value).isascii():
             value = "a b/c"
         if where == "path":
-            made.path = _filled(made.path, name, value)
+            request.path = _filled(request.path, name, value)
         elif where == "query" and content:
-            made.query.append((name, json.dumps(value, separators=(",", ":"))))
+            request.query.append((name, json.dumps(value, separators=(",", ":"))))
         elif where == "query":
-            made.query += styled(name, value, one.get("style", "form"), one.get("explode"))
+            request.query += styled(name, value, parameter.get("style", "form"), parameter.get("explode"))
         elif where == "header" and name.lower() not in ("accept", "content-type", "authorization"):
-            made.headers[name.lower()] = _text(value)
-        made.values[where, name] = value
+            request.headers[name.lower()] = _text(value)
+        request.values[where, name] = value
     content = _resolved(document, operation.get("requestBody") or {}).get("content", {})
     if kind := media_of(content):
-        made.media_type = kind
-        made.body = _value(document, content[kind].get("schema", {}), choice=choice)
-    if essence(made.media_type) == FORM:
+        request.media_type = kind
+        request.body = _value(document, content[kind].get("schema", {}), choice=choice)
+    if essence(request.media_type) == FORM:
         encoding = content[kind].get("encoding", {})
-        for name, value in made.body.items():
-            how = encoding.get(name)
-            if how:
-                made.form += styled(name, value, how.get("style", "form"), how.get("explode"))
+        for name, value in request.body.items():
+            style = encoding.get(name)
+            if style:
+                request.form += styled(name, value, style.get("style", "form"), style.get("explode"))
             else:
-                made.form += [(name, _text(part)) for part in (value if isinstance(value, list) else [value])]
-    return made
+                request.form += [(name, _text(part)) for part in (value if isinstance(value, list) else [value])]
+    return request
 
 
 def styled(name: str, value: Any, style: str, explode: bool | None) -> list[tuple[str, str]]:
-    """What a server reads of a parameter: OpenAPI 3.1, Style Values; brackets for what deepObject leaves open."""
+    """Return the query pairs of a parameter (OpenAPI 3.1, Style Values); nested deepObject values use brackets."""
     explode = style == "form" if explode is None else explode
     if value is None:
         return []
@@ -170,25 +171,25 @@ def styled(name: str, value: Any, style: str, explode: bool | None) -> list[tupl
         return _bracketed(name, value)
     if isinstance(value, list):
         if explode:
-            return [(name, _text(one)) for one in value]
+            return [(name, _text(item)) for item in value]
         return [(name, {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}[style].join(map(_text, value)))]
     if isinstance(value, dict):
         if explode:
-            return [(member, _text(one)) for member, one in value.items()]
-        return [(name, ",".join(_text(each) for two in value.items() for each in two))]
+            return [(key, _text(item)) for key, item in value.items()]
+        return [(name, ",".join(_text(part) for pair in value.items() for part in pair))]
     return [(name, _text(value))]
 
 
 def _bracketed(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, dict):
-        return [pair for member, one in value.items() for pair in _bracketed(f"{name}[{member}]", one)]
+        return [pair for key, item in value.items() for pair in _bracketed(f"{name}[{key}]", item)]
     if isinstance(value, list):
-        return [pair for one in value for pair in _bracketed(f"{name}[]", one)]
+        return [pair for item in value for pair in _bracketed(f"{name}[]", item)]
     return [(name, _text(value))]
 
 
 def _filled(path: str, name: str, value: Any) -> str:
-    """The path with a value for `{name}`, `{name:…}` or `{+name}`, which keeps slashes."""
+    """Return the path with a value for `{name}`, `{name:…}` or `{+name}`, which keeps slashes."""
     for template in re.findall(r"\{[^/]*?\}(?=[/.:]|$)", path):
         inner = template[1:-1]
         if inner == f"+{name}":
@@ -199,7 +200,7 @@ def _filled(path: str, name: str, value: Any) -> str:
 
 
 def answers(document: Any, path: str, method: str) -> Iterator[tuple[int, str, bytes]]:
-    """Every declared answer of 2xx as a server may give it: the status, the media type and a body."""
+    """Yield every declared 2xx response: the status, the media type and an example body."""
     _, operation = operation_of(document, path, method)
     for status, response in operation.get("responses", {}).items():
         content = _resolved(document, response).get("content", {})
@@ -213,34 +214,35 @@ def answers(document: Any, path: str, method: str) -> Iterator[tuple[int, str, b
 
 
 def accepted(document: Any, path: str, method: str) -> set[str]:
-    """The media types of the declared answers of 2xx."""
+    """Return the media types of the declared 2xx responses."""
     return {essence(kind) for _, kind, _ in answers(document, path, method) if kind}
 
 
 def with_everything(document: Any) -> Iterator[tuple[str, str]]:
-    """The operations (path, method), those first that have most kinds of resources: path, query, header, body."""
+    """Yield the operations (path, method), first those with most kinds of arguments: path, query, header, body."""
 
     def kinds(path: str, method: str) -> int:
         item = document["paths"][path]
         operation = item[method]
-        listed = [_resolved(document, one) for one in (*item.get("parameters", ()), *operation.get("parameters", ()))]
-        return -len({one["in"] for one in listed} | ({"body"} if "requestBody" in operation else set()))
+        listed = (*item.get("parameters", ()), *operation.get("parameters", ()))
+        locations = {_resolved(document, parameter)["in"] for parameter in listed}
+        return -len(locations | ({"body"} if "requestBody" in operation else set()))
 
-    found = [(path, method) for path, item in document["paths"].items() for method in item if method in METHODS]
-    yield from sorted(found, key=lambda one: kinds(*one))
+    operations = [(path, method) for path, item in document["paths"].items() for method in item if method in METHODS]
+    yield from sorted(operations, key=lambda operation: kinds(*operation))
 
 
 def _resolved(document: Any, value: Any) -> Any:
     while isinstance(value, dict) and "$ref" in value:
-        place = document
+        target = document
         for step in value["$ref"].removeprefix("#/").split("/"):
-            place = place[step.replace("~1", "/").replace("~0", "~")]
-        value = place
+            target = target[step.replace("~1", "/").replace("~0", "~")]
+        value = target
     return value
 
 
 def _value(document: Any, schema: Any, depth: int = 0, choice: int = 0) -> Any:
-    """A value that fits a schema of the plain sort."""
+    """Return an example value of a schema without unusual keywords."""
     schema = _resolved(document, schema)
     if not isinstance(schema, dict):
         return "any"
@@ -251,16 +253,17 @@ def _value(document: Any, schema: Any, depth: int = 0, choice: int = 0) -> Any:
     if schema.get("enum"):
         value = schema["enum"][0]
         if kind == "string" and "type" in schema and not isinstance(value, str):
-            return _text(value)  # written without quotes in YAML
+            return _text(value)  # a string without quotes in YAML
         return int(value) if kind == "integer" else value
-    for word in ("anyOf", "oneOf"):
-        if word in schema:
-            options = [_resolved(document, one) for one in schema[word]]
-            first = options.pop(choice % len(options))
-            merged = {**_without(schema, word), **first}
-            # Only one of them may fit: what only others ask for is left out.
-            unwanted = {name for one in options for name in one.get("required", ())} - {*first.get("required", ())}
-            kept = {name: part for name, part in merged.get("properties", {}).items() if name not in unwanted}
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            options = [_resolved(document, option) for option in schema[keyword]]
+            chosen = options.pop(choice % len(options))
+            merged = {**_without(schema, keyword), **chosen}
+            # Exactly one option may match, so properties that only the others require are left out.
+            required = {name for option in options for name in option.get("required", ())}
+            excluded = required - {*chosen.get("required", ())}
+            kept = {name: part for name, part in merged.get("properties", {}).items() if name not in excluded}
             return _value(document, {**merged, "properties": kept} if kept else merged, depth, choice)
     if "allOf" in schema:
         merged: Any = _without(schema, "allOf")
@@ -285,7 +288,7 @@ def _value(document: Any, schema: Any, depth: int = 0, choice: int = 0) -> Any:
     if kind == "array":
         positions = schema.get("prefixItems") or schema.get("items")
         if isinstance(positions, list):
-            return [_value(document, one, depth + 1, choice) for one in positions]
+            return [_value(document, item, depth + 1, choice) for item in positions]
         return [_value(document, schema.get("items", {}), depth + 1, choice)] * max(1, schema.get("minItems", 1))
     if kind == "integer":
         return schema.get("minimum", 3)
@@ -301,7 +304,7 @@ def _value(document: Any, schema: Any, depth: int = 0, choice: int = 0) -> Any:
         text = text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength", 1_000)]
         if _matches(schema.get("pattern", ""), text):
             return text
-    raise ValueError(f"no text at hand fits {schema}")
+    raise ValueError(f"none of the texts matches {schema}")
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -321,8 +324,8 @@ _TEXTS = (
 )  # fmt: skip
 
 
-def _without(schema: Any, word: str) -> Any:
-    return {name: value for name, value in schema.items() if name != word}
+def _without(schema: Any, keyword: str) -> Any:
+    return {name: value for name, value in schema.items() if name != keyword}
 
 
 def _text(value: Any) -> str:

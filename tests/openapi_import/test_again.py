@@ -1,4 +1,4 @@
-"""The same document imported again: what is there is left alone, and what a failure left out is created."""
+"""Importing the same document again: existing resources stay unchanged, and missing ones are created."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from drio_tui.openapi_import.security import connection_of, same_connection
 from drio_tui.workspace.deploy.deployer import read
 from drio_tui.workspace.lint.import_source import MEMBER, wanted_sign_in
 from drio_tui.workspace.saving.undo import undo_last
-from tests.openapi_import.documents import PETS
+from tests.openapi_import.documents import PETS, parser_of
 
 pytest.importorskip("fastapi", reason="the sandbox extra is not installed")
 
@@ -36,7 +36,7 @@ async def pets(folder: Path, value: Any = PETS) -> Document:
 
 
 async def plan_now(editor: Editor, app: str, document: Document, *chosen: str, **options: Any) -> Plan:
-    """The plan for the app as it is."""
+    """Return the plan for the current state of the app."""
     present = present_in(await read(editor.saver, app))
     return await document.plan(chosen or ALL, present=present, **options)
 
@@ -48,45 +48,45 @@ async def run(editor: Editor, app: str, document: Document, *chosen: str, **opti
 
 
 async def config_of(editor: Editor, app: str) -> dict[str, Any]:
-    """What the app has, in order, with names in the place of ids."""
-    found = await editor.client.config(app)
-    kinds = ("auth", "integrations", "operations", "tools")
-    by_id = {each["id"]: each["key"] for kind in kinds for each in found[kind]} | {app: "app"}
-    text = json.dumps({kind: found[kind] for kind in kinds})
-    for id, key in by_id.items():
+    """Return the app's resources, sorted, with keys instead of ids."""
+    config = await editor.client.config(app)
+    lists = ("auth", "integrations", "operations", "tools")
+    keys = {resource["id"]: resource["key"] for name in lists for resource in config[name]} | {app: "app"}
+    text = json.dumps({name: config[name] for name in lists})
+    for id, key in keys.items():
         text = text.replace(f'"{id}"', json.dumps(f"<{key}>"))
-    made: dict[str, Any] = json.loads(text)
-    for kind in made:
-        for each in made[kind]:
-            each.pop("secretRef", None)
-            each.pop("lastValidatedAt", None)
-            each.pop("order", None)
-            each.pop("widgetId", None)
-        made[kind].sort(key=lambda each: each["key"])
-    return made
+    comparable: dict[str, Any] = json.loads(text)
+    for resources in comparable.values():
+        for resource in resources:
+            for name in ("secretRef", "lastValidatedAt", "order", "widgetId"):
+                resource.pop(name, None)
+        resources.sort(key=lambda resource: resource["key"])
+    return comparable
 
 
-async def test_a_second_import_creates_nothing_and_names_what_is_there(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_a_second_import_creates_nothing_and_lists_the_existing_operations(
+    bare_sandbox: InProcess, tmp_path: Path
+) -> None:
     world = await World.made(bare_sandbox)
     async with await pets(tmp_path) as document:
         first = await run(world.one, world.app, document)
         assert len(first.resources) == 11
-        once = await config_of(world.one, world.app)
+        before = await config_of(world.one, world.app)
         second = await run(world.one, world.app, document)
         assert second.resources == ()
-        assert [one.source for one in second.skipped] == ALL
+        assert [skipped.source for skipped in second.skipped] == ALL
         assert second.skipped[0].key == "list-pets"
         assert second.tokens == 0
-        assert await config_of(world.one, world.app) == once
-        there = document.there(present_in(await read(world.one.saver, world.app)))
-        assert sorted(there) == sorted(ALL)
+        assert await config_of(world.one, world.app) == before
+        existing = document.existing_operations(present_in(await read(world.one.saver, world.app)))
+        assert sorted(existing) == sorted(ALL)
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_imports_that_fail_anywhere_in_between_come_to_the_same_as_one(
+async def test_repeated_imports_with_failures_have_the_same_result_as_one(
     bare_sandbox: InProcess, tmp_path: Path, seed: int
 ) -> None:
-    """However often it is refused, cut off before or after a request was carried out, or the program killed."""
+    """Requests are rejected, connections break before or after a request is carried out, or the program is killed."""
     choose = random.Random(seed)
     once = await World.made(bare_sandbox)
     broken = await World.made(bare_sandbox)
@@ -111,61 +111,63 @@ async def test_imports_that_fail_anywhere_in_between_come_to_the_same_as_one(
                         editor.network.lose = {"POST": "answer", "PATCH": "answer"}
                         editor.network.offline = True
 
-            async def nothing() -> None: ...
+            async def succeed() -> None: ...
 
-            editor.network.before = [nothing] * choose.randint(0, 8) + [fail]
+            editor.network.before = [succeed] * choose.randint(0, 8) + [fail]
             chosen = choose.sample(ALL, choose.randint(1, 5))
             await run(
-                editor, broken.app, document, *chosen, tools=choose.random() < 0.8, auth=await known(editor, broken)
+                editor,
+                broken.app,
+                document,
+                *chosen,
+                tools=choose.random() < 0.8,
+                auth=await connection_now(editor, broken),
             )
-        await run(Editor(bare_sandbox), broken.app, document, auth=await known(Editor(bare_sandbox), broken))
+        await run(Editor(bare_sandbox), broken.app, document, auth=await connection_now(Editor(bare_sandbox), broken))
         last = await plan_now(broken.one, broken.app, document)
         assert last.resources == ()
-    whole, whole_once = await config_of(broken.one, broken.app), await config_of(once.one, once.app)
-    for kind in whole:
-        assert whole[kind] == whole_once[kind], kind
+    actual, expected = await config_of(broken.one, broken.app), await config_of(once.one, once.app)
+    for name in actual:
+        assert actual[name] == expected[name], name
 
 
 async def acme(world: World) -> dict[str, Any]:
-    """The integration that the import made."""
-    found = (await world.one.client.list(INTEGRATION, app=world.app)).items
-    (one,) = [each for each in found if each["key"] == "acme-api"]
-    return one
+    """Return the integration that the import created."""
+    integrations = (await world.one.client.list(INTEGRATION, app=world.app)).items
+    (integration,) = [integration for integration in integrations if integration["key"] == "acme-api"]
+    return integration
 
 
 def connection_of_pets() -> dict[str, Any]:
-    from tests.openapi_import.documents import reading
-
-    (scheme,) = reading(PETS["paths"], components=PETS["components"]).head().schemes
+    (scheme,) = parser_of(PETS["paths"], components=PETS["components"]).head().schemes
     return connection_of(scheme, "Acme API", secret="typed")
 
 
-async def known(editor: Editor, world: World) -> NewConnection:
-    """The connection of the import, made already or not."""
+async def connection_now(editor: Editor, world: World) -> NewConnection:
+    """Return the import's connection, with its id if it exists already."""
     body = connection_of_pets()
     return NewConnection(body, same_connection((await editor.client.list(AUTH, app=world.app)).items, body))
 
 
-async def test_what_was_renamed_moved_or_has_other_parameter_names_is_recognised(
-    bare_sandbox: InProcess, tmp_path: Path
-) -> None:
+async def test_renamed_resources_and_renamed_parameters_are_recognised(bare_sandbox: InProcess, tmp_path: Path) -> None:
     world = await World.made(bare_sandbox)
     client, app = world.one.client, world.app
     async with await pets(tmp_path) as document:
         await run(world.one, app, document)
         integration = await acme(world)
-        mine = {"name": "Mine", "baseUrl": "https://API.example.com/v1/"}
-        await client.update(INTEGRATION, integration["id"], mine, app=app)
-        for each in (await client.list(OPERATION, app=app, parent=integration["id"])).items:
-            path = each["path"].replace("{petId}", "{id}")
-            schema = json.loads(json.dumps(each["inputSchema"]).replace('"petId"', '"id"'))
-            await client.update(OPERATION, each["id"], {"name": "Mine", "path": path, "inputSchema": schema}, app=app)
+        changes = {"name": "Mine", "baseUrl": "https://API.example.com/v1/"}
+        await client.update(INTEGRATION, integration["id"], changes, app=app)
+        for operation in (await client.list(OPERATION, app=app, parent=integration["id"])).items:
+            path = operation["path"].replace("{petId}", "{id}")
+            schema = json.loads(json.dumps(operation["inputSchema"]).replace('"petId"', '"id"'))
+            changes = {"name": "Mine", "path": path, "inputSchema": schema}
+            await client.update(OPERATION, operation["id"], changes, app=app)
         plan = await plan_now(world.one, app, document)
         assert plan.resources == ()
         assert len(plan.skipped) == 5
 
 
-async def test_another_document_at_the_same_address_another_name_or_leave_makes_another_integration(
+async def test_another_title_another_name_or_again_creates_another_integration(
     bare_sandbox: InProcess, tmp_path: Path
 ) -> None:
     world = await World.made(bare_sandbox)
@@ -182,7 +184,7 @@ async def test_another_document_at_the_same_address_another_name_or_leave_makes_
         assert [resource.body["name"] for resource in plan.of("integration")] == ["Other API"]
 
 
-async def test_a_connection_is_made_first_its_secret_is_nowhere_and_an_integration_that_is_there_gets_it(
+async def test_a_new_connection_is_created_first_and_used_by_an_existing_integration(
     bare_sandbox: InProcess, tmp_path: Path
 ) -> None:
     world = await World.made(bare_sandbox)
@@ -199,47 +201,49 @@ async def test_a_connection_is_made_first_its_secret_is_nowhere_and_an_integrati
         ]  # fmt: skip
         assert "SECRET-of-pets" not in json.dumps(plan.as_dict()) + repr(plan)
         integration = await acme(world)
-        (made,) = [each for each in (await client.list(AUTH, app=app)).items if each["id"] == integration["authId"]]
-        assert (made["providerKey"], made["status"], made["name"]) == ("api-key", "valid", "Acme API: key")
+        connections = (await client.list(AUTH, app=app)).items
+        (connection,) = [connection for connection in connections if connection["id"] == integration["authId"]]
+        created = (connection["providerKey"], connection["status"], connection["name"])
+        assert created == ("api-key", "valid", "Acme API: key")
         assert integration["config"][MEMBER]["title"] == "Acme API"
         assert "SECRET-of-pets" not in world.one.journal(app).path.read_text()
-        kept = await plan_now(world.one, app, document, auth=world.ids["auth"])
-        assert "signs in with another connection, which is kept" in str(kept.problems)
+        with_other_auth = await plan_now(world.one, app, document, auth=world.ids["auth"])
+        assert "signs in with another connection, which is kept" in str(with_other_auth.problems)
         await undo_last(world.one.saver, app)
         integration = await acme(world)
         assert integration["authId"] is None
 
 
-async def test_an_integration_made_by_hand_is_gone_on_with_and_keeps_its_config(
+async def test_an_integration_created_by_hand_is_used_and_keeps_its_config(
     bare_sandbox: InProcess, tmp_path: Path
 ) -> None:
     world = await World.made(bare_sandbox)
     client, app = world.one.client, world.app
     body = {"name": "By hand", "baseUrl": "https://api.example.com/v1", "config": {"headers": {"X-A": "1"}}}
-    mine = (await client.create(INTEGRATION, body, app=app)).raw["id"]
-    await client.create(OPERATION, {"name": "List", "method": "GET", "path": "/pets"}, app=app, parent=mine)
+    integration = (await client.create(INTEGRATION, body, app=app)).raw["id"]
+    await client.create(OPERATION, {"name": "List", "method": "GET", "path": "/pets"}, app=app, parent=integration)
     before = len((await client.list(TOOL, app=app)).items)
     async with await pets(tmp_path) as document:
         plan = await run(world.one, app, document, "GET /pets", "POST /pets")
         assert [(resource.kind, resource.source) for resource in plan.resources] == [
             ("integration", ""), ("tool", "GET /pets"), ("operation", "POST /pets"), ("tool", "POST /pets"),
         ]  # fmt: skip
-        raw = await world.one.raw(INTEGRATION, app, mine)
+        raw = await world.one.raw(INTEGRATION, app, integration)
         assert raw["config"]["headers"] == {"X-A": "1"}
         assert wanted_sign_in(raw)
-        assert len((await client.list(OPERATION, app=app, parent=mine)).items) == 2
+        assert len((await client.list(OPERATION, app=app, parent=integration)).items) == 2
         assert len((await client.list(TOOL, app=app)).items) == before + 2
 
 
-def test_an_operation_of_the_app_stands_for_one_of_the_document() -> None:
+def test_an_operation_of_the_app_matches_one_of_the_document() -> None:
     present = Present(operations=({"id": "1", "integrationId": "i", "method": "get", "path": "/a/{x}"},))
-    wanted = {"GET /a/{y}": ("GET", "/a/{y}"), "GET /a/{x}": ("GET", "/a/{x}")}
-    assert list(present.operations_of("i", wanted)) == ["GET /a/{x}"]
+    calls = {"GET /a/{y}": ("GET", "/a/{y}"), "GET /a/{x}": ("GET", "/a/{x}")}
+    assert list(present.operations_of("i", calls)) == ["GET /a/{x}"]
     assert list(present.operations_of("i", {"GET /a/{y}": ("GET", "/a/{y}")})) == ["GET /a/{y}"]
-    assert present.operations_of("other", wanted) == {}
+    assert present.operations_of("other", calls) == {}
 
 
-def test_a_target_is_looked_into_even_when_it_is_another_documents() -> None:
+def test_an_integration_of_another_document_does_not_match() -> None:
     raw = {"id": "i", "baseUrl": "https://a.example", "config": {MEMBER: {"title": "Other"}}}
     assert Present((raw,)).integration("https://a.example", "Acme API") is None
     assert Present((raw,)).integration("https://a.example/", "Other") is raw

@@ -1,4 +1,4 @@
-"""What an operation is called with: each argument arrives where the document says, as the document says."""
+"""The arguments of an operation: each is sent at the location and in the style that the document declares."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ from jsonschema import Draft202012Validator
 
 from drio_tui.tool_calls.requests import BadArgument, build, mapping_errors
 from drio_tui.workspace.lint import path_parameters
-from tests.openapi_import.documents import body, operation, parameter, reading
+from tests.openapi_import.documents import body, operation, parameter, parser_of
 
 
-def sent(found: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    """The request that a call of this operation makes: what is in it, decoded as a server would."""
-    assert not list(mapping_errors(found))
-    Draft202012Validator(found["inputSchema"]).validate(arguments)
-    made = build({"baseUrl": "https://api.example.com/v1"}, found, arguments)
-    parts = urlsplit(made.url)
-    ours = {name: value for name, value in made.headers.items() if name not in ("Accept", "User-Agent")}
+def sent(operation_body: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the request that a call of this operation sends, decoded as a server would."""
+    assert not list(mapping_errors(operation_body))
+    Draft202012Validator(operation_body["inputSchema"]).validate(arguments)
+    request = build({"baseUrl": "https://api.example.com/v1"}, operation_body, arguments)
+    url = urlsplit(request.url)
+    headers = {name: value for name, value in request.headers.items() if name not in ("Accept", "User-Agent")}
+    body: Any = request.body
+    if body is not None and "json" in headers["Content-Type"]:
+        body = json.loads(body)
     return {
-        "method": made.method,
-        "path": parts.path,
-        "query": parse_qsl(parts.query, keep_blank_values=True),
-        "headers": ours,
-        "body": None if made.body is None else json.loads(made.body) if "json" in ours["Content-Type"] else made.body,
+        "method": request.method,
+        "path": url.path,
+        "query": parse_qsl(url.query, keep_blank_values=True),
+        "headers": headers,
+        "body": body,
     }
 
 
-def test_path_query_header_and_body_each_get_theirs() -> None:
-    found = operation(
+def test_arguments_are_sent_in_path_query_header_and_body() -> None:
+    operation_body = operation(
         {
             "parameters": [
                 parameter("id", "path", {"type": "integer"}, required=True),
@@ -43,8 +46,8 @@ def test_path_query_header_and_body_each_get_theirs() -> None:
         "/things/{id}",
         "put",
     )
-    assert found["inputSchema"]["required"] == ["id", "title"]
-    assert sent(found, {"id": 7, "expand": ["a", "b"], "X-Trace": "t1", "title": "T"}) == {
+    assert operation_body["inputSchema"]["required"] == ["id", "title"]
+    assert sent(operation_body, {"id": 7, "expand": ["a", "b"], "X-Trace": "t1", "title": "T"}) == {
         "method": "PUT",
         "path": "/v1/things/7",
         "query": [("expand", "a"), ("expand", "b")],
@@ -53,16 +56,16 @@ def test_path_query_header_and_body_each_get_theirs() -> None:
     }
 
 
-def test_one_name_in_four_places_becomes_four_arguments() -> None:
-    found = operation(
+def test_one_name_in_four_locations_becomes_four_arguments() -> None:
+    operation_body = operation(
         {
             "parameters": [parameter("id", "path"), parameter("id"), parameter("id", "header")],
             **body({"type": "object", "properties": {"id": {"type": "string"}}}),
         },
         "/things/{id}",
     )
-    assert list(found["inputSchema"]["properties"]) == ["id", "query_id", "header_id", "body_id"]
-    assert sent(found, {"id": "p", "query_id": "q", "header_id": "h", "body_id": "b"}) == {
+    assert list(operation_body["inputSchema"]["properties"]) == ["id", "query_id", "header_id", "body_id"]
+    assert sent(operation_body, {"id": "p", "query_id": "q", "header_id": "h", "body_id": "b"}) == {
         "method": "POST",
         "path": "/v1/things/p",
         "query": [("id", "q")],
@@ -71,24 +74,24 @@ def test_one_name_in_four_places_becomes_four_arguments() -> None:
     }
 
 
-def test_a_parameter_of_the_path_item_holds_unless_the_operation_has_its_own() -> None:
+def test_parameters_of_the_operation_override_those_of_the_path_item() -> None:
     item = {
         "parameters": [parameter("a", schema={"type": "integer"}), parameter("b", schema={"type": "integer"})],
         "get": {"parameters": [parameter("b", schema={"type": "boolean"}, required=True)]},
     }
-    schema = reading({"/x": item}).detail("GET /x").operation["inputSchema"]
+    schema = parser_of({"/x": item}).detail("GET /x").operation["inputSchema"]
     assert schema["properties"]["a"]["type"] == "integer"
     assert schema["properties"]["b"]["type"] == "boolean"
     assert schema["required"] == ["b"]
 
 
 @pytest.mark.parametrize("name", ["filter[state]", "$top", "user.name", "größe", "a" * 90, "[]", "x y"])
-def test_a_name_that_models_clients_do_not_take_gets_another_and_is_sent_as_it_is(name: str) -> None:
-    found = operation({"parameters": [parameter(name)]}, method="get")
-    (argument,) = found["inputSchema"]["properties"]
+def test_a_name_that_ai_clients_reject_is_replaced_and_sent_unchanged(name: str) -> None:
+    operation_body = operation({"parameters": [parameter(name)]}, method="get")
+    (argument,) = operation_body["inputSchema"]["properties"]
     assert 1 <= len(argument) <= 64
     assert all(char.isascii() and (char.isalnum() or char in "_-") for char in argument)
-    assert sent(found, {argument: "v"})["query"] == [(name, "v")]
+    assert sent(operation_body, {argument: "v"})["query"] == [(name, "v")]
 
 
 LIST = {"type": "array", "items": {"type": "string"}}
@@ -117,7 +120,7 @@ UNION = {"anyOf": [OBJECT, LIST, {"type": "integer"}, {"type": "null"}]}
         (OBJECT, "spaceDelimited", False, {"a": "x", "b": 3}, "p=a%20x%20b%203"),
         (OBJECT, "pipeDelimited", False, {"a": "x", "b": 3}, "p=a%7Cx%7Cb%7C3"),
         (OBJECT, "deepObject", True, {"a": "x", "b": 3}, "p%5Ba%5D=x&p%5Bb%5D=3"),
-        # What it leaves open, as servers with that style read it.
+        # Values that OpenAPI does not define, in the form that servers with that style accept.
         (LIST, "deepObject", True, ["a", "b"], "p%5B%5D=a&p%5B%5D=b"),
         (DEEP, "deepObject", True, {"id": "1", "tags": ["a"], "geo": {"lat": 2}}, "p[id]=1&p[tags][]=a&p[geo][lat]=2"),
         (DEEP, "deepObject", True, {"rows": [{"a": "x"}, {"b": 1}]}, "p[rows][0][a]=x&p[rows][1][b]=1"),
@@ -132,29 +135,29 @@ UNION = {"anyOf": [OBJECT, LIST, {"type": "integer"}, {"type": "null"}]}
 def test_a_value_in_the_query_is_sent_in_its_style(
     schema: Any, style: Any, explode: Any, value: Any, query: str
 ) -> None:
-    more = {name: given for name, given in (("style", style), ("explode", explode)) if given is not None}
-    found = operation({"parameters": [parameter("p", schema=schema, **more)]}, method="get")
-    made = urlsplit(build({"baseUrl": "https://api.example.com/v1"}, found, {"p": value}).url).query
+    more = {name: option for name, option in (("style", style), ("explode", explode)) if option is not None}
+    operation_body = operation({"parameters": [parameter("p", schema=schema, **more)]}, method="get")
+    actual = urlsplit(build({"baseUrl": "https://api.example.com/v1"}, operation_body, {"p": value}).url).query
     if "[" in query:
-        assert parse_qsl(made) == parse_qsl(query)
+        assert parse_qsl(actual) == parse_qsl(query)
     else:
-        assert made == query
-    assert sent(found, {"p": value})
-    kept = found["inputSchema"]["properties"]["p"].keys() - {"x-in", "x-style", "x-explode"}
-    assert kept == schema.keys()
+        assert actual == query
+    assert sent(operation_body, {"p": value})
+    keywords = operation_body["inputSchema"]["properties"]["p"].keys() - {"x-in", "x-style", "x-explode"}
+    assert keywords == schema.keys()
 
 
-def test_a_member_of_an_object_in_the_query_is_needed_where_the_object_needs_it() -> None:
+def test_a_required_property_of_an_object_in_the_query_is_required() -> None:
     schema = {**OBJECT, "required": ["a"]}
-    one = parameter("filter", schema={"$ref": "#/components/schemas/F"}, style="deepObject", required=True)
-    found = operation({"parameters": [one]}, method="get", components={"schemas": {"F": schema}})
-    assert found["inputSchema"]["required"] == ["filter"]
-    assert not Draft202012Validator(found["inputSchema"]).is_valid({"filter": {"b": 1}})
-    assert sent(found, {"filter": {"a": "x"}})["query"] == [("filter[a]", "x")]
+    required = parameter("filter", schema={"$ref": "#/components/schemas/F"}, style="deepObject", required=True)
+    operation_body = operation({"parameters": [required]}, method="get", components={"schemas": {"F": schema}})
+    assert operation_body["inputSchema"]["required"] == ["filter"]
+    assert not Draft202012Validator(operation_body["inputSchema"]).is_valid({"filter": {"b": 1}})
+    assert sent(operation_body, {"filter": {"a": "x"}})["query"] == [("filter[a]", "x")]
     optional = parameter("filter", schema=schema, style="deepObject")
-    found = operation({"parameters": [optional]}, method="get")
-    assert not found["inputSchema"].get("required")
-    assert Draft202012Validator(found["inputSchema"]).is_valid({})
+    operation_body = operation({"parameters": [optional]}, method="get")
+    assert not operation_body["inputSchema"].get("required")
+    assert Draft202012Validator(operation_body["inputSchema"]).is_valid({})
 
 
 @pytest.mark.parametrize(
@@ -169,11 +172,11 @@ def test_a_member_of_an_object_in_the_query_is_needed_where_the_object_needs_it(
         (LIST, "tsv", False, True),
     ],
 )
-def test_what_a_style_cannot_express_is_noted(schema: Any, style: str, explode: bool, noted: bool) -> None:
-    found = {"get": {"parameters": [parameter("p", schema=schema, style=style, explode=explode)]}}
-    (offered,) = reading({"/x": found}).offered()
-    assert bool(offered.notes) == noted
-    assert all(note.startswith("The parameter p ") for note in offered.notes)
+def test_values_that_a_style_cannot_express_are_noted(schema: Any, style: str, explode: bool, noted: bool) -> None:
+    item = {"get": {"parameters": [parameter("p", schema=schema, style=style, explode=explode)]}}
+    (summary,) = parser_of({"/x": item}).offered()
+    assert bool(summary.notes) == noted
+    assert all(note.startswith("The parameter p ") for note in summary.notes)
 
 
 @pytest.mark.parametrize(
@@ -196,23 +199,21 @@ def test_what_a_style_cannot_express_is_noted(schema: Any, style: str, explode: 
         ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "simple", None, 5, "5"),
     ],
 )
-def test_a_parameter_of_the_path_is_sent_in_its_style(
-    schema: Any, style: str, explode: Any, value: Any, path: str
-) -> None:
+def test_a_path_parameter_is_sent_in_its_style(schema: Any, style: str, explode: Any, value: Any, path: str) -> None:
     more = {} if explode is None else {"explode": explode}
-    found = operation({"parameters": [parameter("id", "path", schema, style=style, **more)]}, "/x/{id}", "get")
-    assert sent(found, {"id": value})["path"] == f"/v1/x/{path}"
-    assert path_parameters.unsuitable(found["path"], found["inputSchema"]) == []
-    assert not Draft202012Validator(found["inputSchema"]).is_valid({"id": None})
+    operation_body = operation({"parameters": [parameter("id", "path", schema, style=style, **more)]}, "/x/{id}", "get")
+    assert sent(operation_body, {"id": value})["path"] == f"/v1/x/{path}"
+    assert path_parameters.unsuitable(operation_body["path"], operation_body["inputSchema"]) == []
+    assert not Draft202012Validator(operation_body["inputSchema"]).is_valid({"id": None})
 
 
 @pytest.mark.parametrize(
     ("explode", "value", "header"),
     [(False, {"a": "x", "b": 3}, "a,x,b,3"), (True, {"a": "x", "b": 3}, "a=x,b=3"), (False, ["a", "b"], "a, b")],
 )
-def test_a_header_of_several_values_is_sent_in_its_style(explode: bool, value: Any, header: str) -> None:
-    found = operation({"parameters": [parameter("X-P", "header", {"anyOf": [OBJECT, LIST]}, explode=explode)]})
-    assert sent(found, {"X-P": value})["headers"]["X-P"] == header
+def test_a_header_with_several_values_is_sent_in_its_style(explode: bool, value: Any, header: str) -> None:
+    operation_body = operation({"parameters": [parameter("X-P", "header", {"anyOf": [OBJECT, LIST]}, explode=explode)]})
+    assert sent(operation_body, {"X-P": value})["headers"]["X-P"] == header
 
 
 @pytest.mark.parametrize(
@@ -233,31 +234,31 @@ def test_a_header_of_several_values_is_sent_in_its_style(explode: bool, value: A
         ("/c++/a b/{id}", "id", "1", "/c++/a%20b/1"),
     ],
 )
-def test_a_template_of_any_spelling_is_filled(template: str, name: str, value: Any, path: str) -> None:
-    found = operation({"parameters": [parameter(name, "path", {})]}, template, "get")
-    (argument,) = found["inputSchema"]["properties"]
-    assert sent(found, {argument: value})["path"] == f"/v1{path}"
-    assert path_parameters.mistakes(found["path"]) == []
-    assert path_parameters.missing(found["path"], found["inputSchema"]) == []
+def test_path_templates_of_any_syntax_are_filled(template: str, name: str, value: Any, path: str) -> None:
+    operation_body = operation({"parameters": [parameter(name, "path", {})]}, template, "get")
+    (argument,) = operation_body["inputSchema"]["properties"]
+    assert sent(operation_body, {argument: value})["path"] == f"/v1{path}"
+    assert path_parameters.mistakes(operation_body["path"]) == []
+    assert path_parameters.missing(operation_body["path"], operation_body["inputSchema"]) == []
 
 
-def test_a_part_of_the_path_that_may_hold_slashes_cannot_leave_it() -> None:
-    found = operation({"parameters": [parameter("path", "path")]}, "/files/{+path}", "get")
+def test_a_path_parameter_with_slashes_cannot_contain_dot_segments() -> None:
+    operation_body = operation({"parameters": [parameter("path", "path")]}, "/files/{+path}", "get")
     with pytest.raises(BadArgument):
-        build({"baseUrl": "https://api.example.com/v1"}, found, {"path": "../../admin"})
+        build({"baseUrl": "https://api.example.com/v1"}, operation_body, {"path": "../../admin"})
 
 
-def test_a_parameter_that_the_path_has_and_nobody_describes_is_asked_for() -> None:
-    found = operation({}, "/x/{id}/{other}", "get")
-    assert found["inputSchema"]["required"] == ["id", "other"]
-    assert sent(found, {"id": "a/b", "other": "c"})["path"] == "/v1/x/a%2Fb/c"
+def test_undeclared_path_parameters_are_required_arguments() -> None:
+    operation_body = operation({}, "/x/{id}/{other}", "get")
+    assert operation_body["inputSchema"]["required"] == ["id", "other"]
+    assert sent(operation_body, {"id": "a/b", "other": "c"})["path"] == "/v1/x/a%2Fb/c"
 
 
-def test_a_parameter_given_as_json_is_sent_as_json() -> None:
+def test_a_parameter_with_json_content_is_sent_as_json() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    one = {"name": "where", "in": "query", "content": {"application/json": {"schema": schema}}}
-    found = operation({"parameters": [one]}, method="get")
-    assert sent(found, {"where": {"a": 1}})["query"] == [("where", '{"a":1}')]
+    json_parameter = {"name": "where", "in": "query", "content": {"application/json": {"schema": schema}}}
+    operation_body = operation({"parameters": [json_parameter]}, method="get")
+    assert sent(operation_body, {"where": {"a": 1}})["query"] == [("where", '{"a":1}')]
 
 
 WHOLE: list[Any] = [
@@ -272,40 +273,40 @@ WHOLE: list[Any] = [
 
 
 @pytest.mark.parametrize("schema", WHOLE)
-def test_a_body_that_is_more_than_its_members_is_one_argument(schema: Any) -> None:
-    found = operation(body(schema))
-    assert list(found["inputSchema"]["properties"]) == ["body"]
-    assert found["inputSchema"]["required"] == ["body"]
+def test_a_body_without_a_fixed_set_of_properties_is_one_argument(schema: Any) -> None:
+    operation_body = operation(body(schema))
+    assert list(operation_body["inputSchema"]["properties"]) == ["body"]
+    assert operation_body["inputSchema"]["required"] == ["body"]
     value: Any = [1, 2] if isinstance(schema, dict) and schema.get("type") == "array" else {"a": "x"}
     value = "text" if schema == {"type": "string"} else value
-    assert sent(found, {"body": value})["body"] == value
+    assert sent(operation_body, {"body": value})["body"] == value
 
 
-def test_a_body_put_together_from_parts_is_its_members() -> None:
+def test_the_properties_of_a_composed_body_are_arguments() -> None:
     schemas = {
         "Base": {"type": "object",
                  "properties": {"id": {"type": "integer", "readOnly": True}, "a": {"type": "string"}}},
         "More": {"allOf": [{"$ref": "#/components/schemas/Base"}, {"properties": {"b": {"type": "integer"}}}],
                  "required": ["a"]},
     }  # fmt: skip
-    found = operation(body({"$ref": "#/components/schemas/More"}), components={"schemas": schemas})
-    assert list(found["inputSchema"]["properties"]) == ["a", "b"]
-    assert found["inputSchema"]["required"] == ["a"]
-    assert sent(found, {"a": "x", "b": 2})["body"] == {"a": "x", "b": 2}
+    operation_body = operation(body({"$ref": "#/components/schemas/More"}), components={"schemas": schemas})
+    assert list(operation_body["inputSchema"]["properties"]) == ["a", "b"]
+    assert operation_body["inputSchema"]["required"] == ["a"]
+    assert sent(operation_body, {"a": "x", "b": 2})["body"] == {"a": "x", "b": 2}
 
 
-def test_a_body_that_may_be_left_out_asks_for_none_of_its_members() -> None:
+def test_an_optional_body_has_no_required_arguments() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
     assert "required" not in operation(body(schema, required=False))["inputSchema"]
     assert "required" not in operation(body({**schema, "required": []}, required=False))["inputSchema"]
 
 
-def test_a_recursive_body_keeps_its_members_and_its_references() -> None:
+def test_a_recursive_body_keeps_its_properties_and_references() -> None:
     node = {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#/components/schemas/Node"}}}
-    found = operation(body({"$ref": "#/components/schemas/Node"}), components={"schemas": {"Node": node}})
+    operation_body = operation(body({"$ref": "#/components/schemas/Node"}), components={"schemas": {"Node": node}})
     value = {"name": "a", "next": {"name": "b", "next": {"name": "c"}}}
-    assert sent(found, value)["body"] == value
-    assert not Draft202012Validator(found["inputSchema"]).is_valid({"next": {"next": {"name": 1}}})
+    assert sent(operation_body, value)["body"] == value
+    assert not Draft202012Validator(operation_body["inputSchema"]).is_valid({"next": {"next": {"name": 1}}})
 
 
 @pytest.mark.parametrize(
@@ -317,15 +318,17 @@ def test_a_recursive_body_keeps_its_members_and_its_references() -> None:
         ("*/*", "application/json"),
     ],
 )
-def test_every_kind_of_json_is_sent_as_what_it_is_declared(kind: str, content_type: str) -> None:
+def test_json_is_sent_with_its_declared_media_type(kind: str, content_type: str) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
-    found = operation({"requestBody": {"required": True, "content": {"text/xml": {}, kind: {"schema": schema}}}})
-    assert sent(found, {"a": "x"})["body"] == {"a": "x"}
-    assert sent(found, {"a": "x"})["headers"]["Content-Type"] == content_type
+    operation_body = operation(
+        {"requestBody": {"required": True, "content": {"text/xml": {}, kind: {"schema": schema}}}}
+    )
+    assert sent(operation_body, {"a": "x"})["body"] == {"a": "x"}
+    assert sent(operation_body, {"a": "x"})["headers"]["Content-Type"] == content_type
 
 
 def form(schema: Any, encoding: Any = None, **more: Any) -> dict[str, Any]:
-    """An operation that takes a form."""
+    """Return an Operation Object with a form as its request body."""
     media = {"schema": schema} | ({"encoding": encoding} if encoding else {})
     return {"requestBody": {"content": {"application/x-www-form-urlencoded": media}, **more}}
 
@@ -345,20 +348,20 @@ def form(schema: Any, encoding: Any = None, **more: Any) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("whole", [False, True])
-def test_a_form_is_sent_by_its_encoding(encoding: Any, value: Any, pairs: bytes, whole: bool) -> None:
+def test_a_form_is_sent_with_its_encoding(encoding: Any, value: Any, pairs: bytes, whole: bool) -> None:
     schema: Any = {"type": "object", "properties": {"a": {}, "b": {}, "list": {"type": "array"}, "object": {}}}
     schema |= {"additionalProperties": {}} if whole else {}
-    made = sent(operation(form(schema, encoding)), {"body": value} if whole else value)
-    assert made["headers"]["Content-Type"] == "application/x-www-form-urlencoded"
-    assert made["body"] == pairs
+    request = sent(operation(form(schema, encoding)), {"body": value} if whole else value)
+    assert request["headers"]["Content-Type"] == "application/x-www-form-urlencoded"
+    assert request["body"] == pairs
 
 
-def test_a_text_is_sent_as_it_is() -> None:
-    found = operation({"requestBody": {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-    assert sent(found, {"body": "a: 1\nb"})["body"] == b"a: 1\nb"
-    assert sent(found, {"body": "a"})["headers"]["Content-Type"] == "text/plain"
-    assert sent(found, {"body": "ż"})["headers"]["Content-Type"] == "text/plain; charset=utf-8"
-    assert sent(found, {})["body"] is None
+def test_a_text_body_is_sent_unchanged() -> None:
+    operation_body = operation({"requestBody": {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+    assert sent(operation_body, {"body": "a: 1\nb"})["body"] == b"a: 1\nb"
+    assert sent(operation_body, {"body": "a"})["headers"]["Content-Type"] == "text/plain"
+    assert sent(operation_body, {"body": "ż"})["headers"]["Content-Type"] == "text/plain; charset=utf-8"
+    assert sent(operation_body, {})["body"] is None
 
 
 @pytest.mark.parametrize(
@@ -372,17 +375,17 @@ def test_a_text_is_sent_as_it_is() -> None:
         (["text/csv"], "text/csv, */*;q=0.1"),
     ],
 )  # fmt: skip
-def test_what_is_accepted_is_what_is_declared(kinds: list[str], accept: str) -> None:
+def test_the_accept_header_lists_the_declared_media_types(kinds: list[str], accept: str) -> None:
     content = {kind: {"schema": {}} for kind in kinds}
     declared = {"200": {"description": "", "content": content}, "404": {"content": {"application/problem+json": {}}}}
-    found = operation({"responses": declared}, method="get")
-    assert build({"baseUrl": "https://a.example"}, found, {}).headers["Accept"] == accept
+    operation_body = operation({"responses": declared}, method="get")
+    assert build({"baseUrl": "https://a.example"}, operation_body, {}).headers["Accept"] == accept
     fixed = {"baseUrl": "https://a.example", "config": {"headers": {"accept": "text/html"}}}
-    assert [*build(fixed, found, {}).headers] == ["User-Agent", "accept"]
+    assert [*build(fixed, operation_body, {}).headers] == ["User-Agent", "accept"]
 
 
 @pytest.mark.parametrize(
-    ("found", "says"),
+    ("value", "message"),
     [
         (
             {"requestBody": {"required": True, "content": {"multipart/form-data": {}}}},
@@ -396,19 +399,19 @@ def test_what_is_accepted_is_what_is_declared(kinds: list[str], accept: str) -> 
         ({"requestBody": {"$ref": "https://evil.example/b.json"}}, "refers to another document"),
     ],
 )
-def test_what_cannot_be_sent_and_is_needed_keeps_an_operation_from_being_taken(found: Any, says: str) -> None:
-    (offered,) = reading({"/x": {"post": found}}).offered()
-    assert says in offered.obstacle
+def test_required_parts_that_cannot_be_sent_block_the_operation(value: Any, message: str) -> None:
+    (summary,) = parser_of({"/x": {"post": value}}).offered()
+    assert message in summary.obstacle
 
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/{", "/{}", "/a\\b", "/%2e%2e/x", "/{/x}", "/" + "a" * 3000])
-def test_a_path_that_cannot_be_sent_keeps_an_operation_from_being_taken(path: str) -> None:
-    (offered,) = reading({path: {"get": {}}}).offered()
-    assert offered.obstacle.startswith("Its path")
+def test_an_invalid_path_blocks_the_operation(path: str) -> None:
+    (summary,) = parser_of({path: {"get": {}}}).offered()
+    assert summary.obstacle.startswith("Its path")
 
 
 @pytest.mark.parametrize(
-    ("found", "says"),
+    ("value", "message"),
     [
         ({"parameters": [parameter("sid", "cookie")]}, "sid is sent as a cookie, and drio sends none: it is left out."),
         ({"parameters": [{"$ref": "other.json#/p"}]}, "A parameter refers to another document (other.json#/p)"),
@@ -418,45 +421,47 @@ def test_a_path_that_cannot_be_sent_keeps_an_operation_from_being_taken(path: st
         ({"parameters": [parameter("a", "moon")]}, "goes to 'moon', where nothing can be sent"),
     ],
 )
-def test_what_cannot_be_sent_and_is_not_needed_is_left_out_and_told_of(found: Any, says: str) -> None:
-    (offered,) = reading({"/x": {"post": found}}).offered()
-    assert not offered.obstacle
-    assert any(says in note for note in offered.notes)
-    assert not offered.arguments
+def test_optional_parts_that_cannot_be_sent_are_left_out_with_a_note(value: Any, message: str) -> None:
+    (summary,) = parser_of({"/x": {"post": value}}).offered()
+    assert not summary.obstacle
+    assert any(message in note for note in summary.notes)
+    assert not summary.arguments
 
 
-def test_a_body_that_means_nothing_in_a_get_is_left_out_with_a_note() -> None:
+def test_an_unsupported_body_of_a_get_is_left_out_with_a_note() -> None:
     body = {"requestBody": {"content": {"multipart/form-data": {}}}}
-    (offered,) = reading({"/x": {"get": body}}).offered()
-    assert not offered.obstacle
-    assert "The body is multipart/form-data, and drio sends" in offered.notes[0]
+    (summary,) = parser_of({"/x": {"get": body}}).offered()
+    assert not summary.obstacle
+    assert "The body is multipart/form-data, and drio sends" in summary.notes[0]
 
 
-def test_headers_that_mean_nothing_in_a_document_are_passed_over() -> None:
+def test_header_parameters_without_meaning_are_ignored() -> None:
     listed = [parameter(name, "header", required=True) for name in ("Accept", "Content-Type", "Authorization")]
-    (offered,) = reading({"/x": {"get": {"parameters": listed}}}).offered()
-    assert not offered.arguments
-    assert not offered.obstacle
-    assert not offered.notes
+    (summary,) = parser_of({"/x": {"get": {"parameters": listed}}}).offered()
+    assert not summary.arguments
+    assert not summary.obstacle
+    assert not summary.notes
 
 
-def test_what_a_document_tells_and_shows_of_an_argument_is_kept() -> None:
-    one = parameter("q", schema={"type": "string"}, description="What to look for.", example="cats", deprecated=True)
+def test_descriptions_and_examples_of_arguments_are_kept() -> None:
+    query_parameter = parameter(
+        "q", schema={"type": "string"}, description="What to look for.", example="cats", deprecated=True
+    )
     media = {"examples": {"one": {"value": {"name": "Tom"}}}}
     schema = {"type": "object", "properties": {"name": {"type": "string"}}}
-    properties = operation({"parameters": [one], **body(schema, **media)})["inputSchema"]["properties"]
+    properties = operation({"parameters": [query_parameter], **body(schema, **media)})["inputSchema"]["properties"]
     assert properties["q"] == {
         "type": "string", "description": "What to look for.", "examples": ["cats"], "deprecated": True, "x-in": "query",
     }  # fmt: skip
     assert properties["name"]["examples"] == ["Tom"]
 
 
-def test_no_other_arguments_are_taken_so_that_a_model_cannot_invent_any() -> None:
-    found = operation({"parameters": [parameter("q")]}, method="get")
-    assert not Draft202012Validator(found["inputSchema"]).is_valid({"q": "x", "invented": 1})
+def test_undeclared_arguments_are_rejected() -> None:
+    operation_body = operation({"parameters": [parameter("q")]}, method="get")
+    assert not Draft202012Validator(operation_body["inputSchema"]).is_valid({"q": "x", "invented": 1})
 
 
-def test_hundreds_of_parameters_are_bounded() -> None:
+def test_the_number_of_arguments_is_limited() -> None:
     listed = [parameter(f"p{n}") for n in range(2_000)]
-    (offered,) = reading({"/x": {"get": {"parameters": listed}}}).offered()
-    assert offered.arguments == 300
+    (summary,) = parser_of({"/x": {"get": {"parameters": listed}}}).offered()
+    assert summary.arguments == 300

@@ -1,6 +1,6 @@
-"""Documents with what is rare and legal: imported, deployed, called by a model's client, each request as it says.
+"""Documents with rare but valid constructs: imported, deployed, called by an MCP client, and each request compared.
 
-What a request has to be is found by `oracle`, without the program's code.
+`oracle` derives the expected requests without the program's code.
 """
 
 from __future__ import annotations
@@ -29,72 +29,76 @@ READABLE = [path for path in CASES if "swagger" not in path.name]
 
 
 def operations_of(document: Any) -> list[tuple[str, str]]:
-    """The operations of a document, in its order."""
+    """Return the operations of a document in order."""
     items = [(path, oracle._resolved(document, item)) for path, item in document["paths"].items()]
     return [(path, method) for path, item in items for method in item if method in oracle.METHODS]
 
 
 def sendable(document: Any) -> list[tuple[str, str]]:
-    return [one for one in operations_of(document) if not oracle.unsendable(document, *one)]
+    return [operation for operation in operations_of(document) if not oracle.unsendable(document, *operation)]
 
 
 async def command(lax: Served, *arguments: str) -> tuple[int, Any, str]:
-    """A command on the sandbox: its status, its JSON, and what it said."""
+    """Run a command on the sandbox; return its exit status, its JSON output and its standard error."""
     command = [*arguments, "--json", "--base-url", lax.base_url]
-    done = await asyncio.to_thread(lambda: preloaded.run(*command, env={"DRIO_TOKEN": token_of(lax)}, text=True))
-    return done.returncode, json.loads(done.stdout) if done.stdout.strip() else None, done.stderr
+    process = await asyncio.to_thread(lambda: preloaded.run(*command, env={"DRIO_TOKEN": token_of(lax)}, text=True))
+    return process.returncode, json.loads(process.stdout) if process.stdout.strip() else None, process.stderr
 
 
 def token_of(lax: Served) -> str:
     return str(lax.api.http.headers["Authorization"]).removeprefix("Bearer ")
 
 
-async def calls_are_what_the_document_says(lax: Served, upstream: Upstream, app: str, document: Any) -> None:
-    """Deploy the app, call every operation with every alternative and every declared answer, and look at what came."""
+async def assert_calls_match_the_document(lax: Served, upstream: Upstream, app: str, document: Any) -> None:
+    """Deploy the app, call every operation with each alternative and declared response, and compare the requests."""
     config = (await lax.api("GET", f"/apps/{app}/config"))["config"]
-    wanted = sendable(document)
-    assert [one["method"] for one in config["operations"]] == [method.upper() for _, method in wanted]
+    expected = sendable(document)
+    assert [operation["method"] for operation in config["operations"]] == [method.upper() for _, method in expected]
     names = {tool["binding"]["integrationOperationId"]: tool["key"] for tool in config["tools"]}
     async with lax.client(await lax.deploy(app)) as model:
         await model.list_tools()
-        for (path, method), operation in zip(wanted, config["operations"], strict=True):
+        for (path, method), operation in zip(expected, config["operations"], strict=True):
             accepted = oracle.accepted(document, path, method)
             answers = [*oracle.answers(document, path, method)] or [(200, "application/json", b'{"name": null}')]
             for choice in (0, 1):
                 request = oracle.wanted(document, path, method, choice)
                 for status, kind, body in answers:
-                    upstream.answer = lambda _, got=(body, f"{status} OK", kind): respond(*got)
+                    upstream.answer = lambda _, response=(body, f"{status} OK", kind): respond(*response)
                     upstream.seen.clear()
                     result = await model.call_tool(names[operation["id"]], request.arguments(operation["inputSchema"]))
                     assert not result.is_error, f"{method} {path}: {result.content}"
                     (seen,) = upstream.seen
-                    differing = request.differences(seen.method, seen.target, seen.headers, seen.body, "/base")
-                    assert differing == [], f"{method} {path}"
+                    differences = request.differences(seen.method, seen.target, seen.headers, seen.body, "/base")
+                    assert differences == [], f"{method} {path}"
                     first = oracle.essence(seen.headers["accept"].partition(",")[0])
                     assert not accepted or first in accepted, f"{method} {path}"
 
 
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
-async def test_a_case_imported_by_the_command_is_called_as_it_says(lax: Served, upstream: Upstream, path: Path) -> None:
+async def test_a_case_imported_by_the_command_is_called_as_documented(
+    lax: Served, upstream: Upstream, path: Path
+) -> None:
     document = json.loads(path.read_text())
     app = await lax.api.app(slug="cases")
     listed = (await command(lax, "import", app, str(path)))[1]["operations"]
-    assert [one["id"] for one in listed] == [f"{method.upper()} {place}" for place, method in operations_of(document)]
-    cannot = [one["id"] for one in listed if one["obstacle"]]
-    assert cannot == [
-        f"{method.upper()} {place}"
-        for place, method in operations_of(document)
-        if oracle.unsendable(document, place, method)
+    assert [summary["id"] for summary in listed] == [
+        f"{method.upper()} {template}" for template, method in operations_of(document)
     ]
-    made = await command(lax, "import", app, str(path), "--all", "--no-check", "--server", f"{upstream.base_url}/base")
-    assert made[0] == 0, made[2]
+    assert [summary["id"] for summary in listed if summary["obstacle"]] == [
+        f"{method.upper()} {template}"
+        for template, method in operations_of(document)
+        if oracle.unsendable(document, template, method)
+    ]
+    options = ("--all", "--no-check", "--server", f"{upstream.base_url}/base")
+    status, _, stderr = await command(lax, "import", app, str(path), *options)
+    assert status == 0, stderr
     checked = (await command(lax, "check", app))[1]
-    assert [one for one in checked["findings"] if one["severity"] == "error"] == []  # what can be called is no error
-    await calls_are_what_the_document_says(lax, upstream, app, document)
+    assert "error" not in [diagnostic["severity"] for diagnostic in checked["findings"]]
+    await assert_calls_match_the_document(lax, upstream, app, document)
 
 
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
-async def test_a_case_imported_in_the_terminal_is_called_as_it_says(
+async def test_a_case_imported_in_the_terminal_is_called_as_documented(
     lax: Served, upstream: Upstream, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = json.loads(path.read_text())
@@ -108,22 +112,22 @@ async def test_a_case_imported_in_the_terminal_is_called_as_it_says(
         await pilot.press("enter")
         await until(pilot, lambda: screen.document is not None and screen.picker.id_here)
         await pilot.press("a")
-        chosen = [f"{method.upper()} {place}" for place, method in sendable(document)]
+        chosen = [f"{method.upper()} {template}" for template, method in sendable(document)]
         assert list(screen.picker.choosing.chosen) == chosen
         screen.query_one(".-base").value = f"{upstream.base_url}/base"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
-    await calls_are_what_the_document_says(lax, upstream, app, document)
+    await assert_calls_match_the_document(lax, upstream, app, document)
 
 
-async def test_a_document_that_is_not_read_says_why(lax: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_reason_is_shown_for_an_unsupported_document(lax: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     (path,) = set(CASES) - set(READABLE)
     app = await lax.api.app(slug="cases")
-    status, _, said = await command(lax, "import", app, str(path))
+    status, _, stderr = await command(lax, "import", app, str(path))
     assert status != 0
-    assert "It is a Swagger 2.0 document, and only OpenAPI 3.x is read." in said
+    assert "It is a Swagger 2.0 document, and only OpenAPI 3.x is read." in stderr
     async with running(lax.base_url, monkeypatch, token=token_of(lax)) as pilot:
         await open_first_app(pilot)
         await pilot.press("i")

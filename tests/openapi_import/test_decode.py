@@ -1,4 +1,4 @@
-"""Reading the text of a document: what is wrong is said with its place, and nothing in it has any power."""
+"""Decoding a document's bytes: errors contain the position, and no YAML feature is harmful."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from drio_tui.openapi_import.errors import BadDocument
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
         (b"", "It is empty."),
         (b" \n\t", "It is empty."),
@@ -35,21 +35,21 @@ from drio_tui.openapi_import.errors import BadDocument
         (b"? [b]\n: c", "A name has to be a text, at line 1."),
     ],
 )
-def test_what_cannot_be_read_is_said_with_its_place(data: bytes, says: str) -> None:
+def test_errors_contain_the_reason_and_the_position(data: bytes, message: str) -> None:
     with pytest.raises(BadDocument) as caught:
         parse(data)
-    assert says in caught.value.message
+    assert message in caught.value.message
 
 
 @pytest.mark.parametrize("tag", ["!!python/object/apply:os.system [ls]", "!include /etc/passwd", "!!set {a}"])
-def test_yaml_tags_make_nothing(tag: str) -> None:
+def test_yaml_tags_are_rejected(tag: str) -> None:
     """F61."""
     with pytest.raises(BadDocument, match="is not allowed, at line 2"):
         parse(f"x: 1\na: {tag}\n".encode())
 
 
 @pytest.mark.parametrize("levels", [9, 30])
-def test_a_bomb_of_yaml_aliases_is_refused_at_once(levels: int) -> None:
+def test_a_bomb_of_yaml_aliases_is_rejected_at_once(levels: int) -> None:
     """F61."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
@@ -57,26 +57,26 @@ def test_a_bomb_of_yaml_aliases_is_refused_at_once(levels: int) -> None:
         parse("\n".join(lines).encode())
 
 
-def test_a_bomb_of_yaml_merges_is_refused_at_once() -> None:
+def test_a_bomb_of_yaml_merges_is_rejected_at_once() -> None:
     lines = ["a0: &a0 {x: 1, y: 2}"]
     lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}], k{n}: 1}}" for n in range(1, 20)]
     with pytest.raises(BadDocument, match="more than"):
         parse("\n".join(lines).encode())
 
 
-def test_an_alias_that_holds_itself_is_refused() -> None:
+def test_an_alias_that_contains_itself_is_rejected() -> None:
     with pytest.raises(BadDocument, match="An alias holds itself, at line 1"):
         parse(b"a: &a [1, *a]")
 
 
-def test_few_aliases_and_merges_are_what_they_name() -> None:
+def test_aliases_and_merges_are_resolved() -> None:
     value, problems = parse(b"base: &base {type: object, x: 1}\nother:\n  <<: *base\n  x: 2\nsame: *base\n")
     assert value["other"] == {"type": "object", "x": 2}
     assert value["same"] == value["base"]
     assert not problems
 
 
-def test_of_several_yaml_merges_the_first_counts_and_what_is_written_there_counts_most() -> None:
+def test_explicit_keys_override_merges_and_earlier_merges_override_later_ones() -> None:
     text = b"""
 one: &one {a: 1, b: 1, c: 1}
 two: &two {b: 2, c: 2, d: 2}
@@ -89,7 +89,7 @@ other: {c: 3, <<: [*two, *one]}
     assert not problems
 
 
-def test_plain_words_of_yaml_mean_what_they_mean_in_json() -> None:
+def test_yaml_scalars_are_resolved_by_yaml_1_2() -> None:
     text = b"""
 yes: no
 on: off
@@ -111,15 +111,15 @@ true: True
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_json_is_read_in_every_encoding_it_may_have(encoding: str) -> None:
+def test_json_is_read_in_all_its_encodings(encoding: str) -> None:
     assert parse('{"a": "Grüße"}'.encode(encoding))[0] == {"a": "Grüße"}
 
 
 @pytest.mark.parametrize("data", [b'{"a": 1, "b": {"x": 1, "x": 2}}', b"a: 1\nb:\n  x: 1\n  x: 2\n"])
-def test_a_name_that_stands_twice_is_told_of_and_the_last_one_counts(data: bytes) -> None:
+def test_a_duplicate_name_is_reported_and_the_last_one_counts(data: bytes) -> None:
     value, problems = parse(data)
     assert value == {"a": 1, "b": {"x": 2}}
-    assert [str(problem) for problem in problems] == ["the name 'x' stands twice in one object; the last one counts"]
+    assert [str(problem) for problem in problems] == ["the name 'x' occurs twice in one object; the last one counts"]
 
 
 def test_a_million_items_are_read() -> None:

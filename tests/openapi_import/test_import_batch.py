@@ -1,4 +1,4 @@
-"""A plan carried out on the sandbox: in order, retried where it failed, nothing twice, and taken back by one undo."""
+"""Carrying out an import plan on the sandbox: in order, with retries, without duplicates, and with one undo."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ async def plan_of(folder: Path, *chosen: str, **options: Any) -> Plan:
     path = folder / "pets.json"
     path.write_text(json.dumps(PETS))
     async with await open_document(str(path)) as document:
-        return await document.plan(chosen or [one.id for one in document.operations], **options)
+        return await document.plan(chosen or [operation.id for operation in document.operations], **options)
 
 
 async def counts(world: World) -> tuple[int, int, int]:
-    """How many integrations, tools, and operations of all integrations there are."""
+    """Return the numbers of integrations, of tools, and of operations of all integrations."""
     client, app = world.one.client, world.ids["app"]
     integrations = (await client.list(INTEGRATION, app=app)).items
-    operations = [len((await client.list(OPERATION, app=app, parent=one["id"])).items) for one in integrations]
-    return len(integrations), len((await client.list(TOOL, app=app)).items), sum(operations)
+    operations = 0
+    for integration in integrations:
+        operations += len((await client.list(OPERATION, app=app, parent=integration["id"])).items)
+    return len(integrations), len((await client.list(TOOL, app=app)).items), operations
 
 
-async def test_everything_is_made_and_bound_and_one_undo_takes_it_back(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_all_resources_are_created_and_bound_and_undone_together(bare_sandbox: InProcess, tmp_path: Path) -> None:
     world = await World.made(bare_sandbox)
     before = await counts(world)
     plan = await plan_of(tmp_path, auth=world.ids["auth"])
@@ -53,7 +55,7 @@ async def test_everything_is_made_and_bound_and_one_undo_takes_it_back(bare_sand
 
 
 @pytest.mark.parametrize("lost", ["answer", "request"])
-async def test_a_step_that_failed_is_tried_again_and_nothing_is_made_twice(
+async def test_a_retry_of_a_failed_step_creates_no_duplicates(
     bare_sandbox: InProcess, tmp_path: Path, lost: str
 ) -> None:
     world = await World.made(bare_sandbox)
@@ -61,7 +63,7 @@ async def test_a_step_that_failed_is_tried_again_and_nothing_is_made_twice(
     work = batch(world.one.saver, world.ids["app"], await plan_of(tmp_path, "GET /pets", "POST /pets"))
     world.one.network.lose["POST"] = lost
     await work.run()
-    if lost == "request":  # the integration: all others wait for it
+    if lost == "request":  # the request for the integration, on which all others depend
         assert len(work.failed) == 5
         assert await counts(world) == before
     await work.run()
@@ -70,7 +72,7 @@ async def test_a_step_that_failed_is_tried_again_and_nothing_is_made_twice(
     assert await counts(world) == (before[0] + 1, before[1] + 2, before[2] + 2)
 
 
-async def test_a_step_that_is_refused_holds_up_only_what_needs_it(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_a_rejected_step_blocks_only_its_dependents(bare_sandbox: InProcess, tmp_path: Path) -> None:
     world = await World.made(bare_sandbox)
     plan = await plan_of(
         tmp_path, "GET /pets", "POST /pets", integration=Target(world.ids["integration"], "https://api.example.com")
@@ -87,7 +89,7 @@ async def test_a_step_that_is_refused_holds_up_only_what_needs_it(bare_sandbox: 
     assert [path for _, path, _ in world.one.sent] == ["operations", "tools"]
 
 
-async def test_keys_that_are_taken_meanwhile_are_refused_and_said(bare_sandbox: InProcess, tmp_path: Path) -> None:
+async def test_a_key_taken_meanwhile_fails_with_a_message(bare_sandbox: InProcess, tmp_path: Path) -> None:
     world = await World.made(bare_sandbox)
     plan = await plan_of(tmp_path, "GET /pets")
     await world.one.client.create(TOOL, {"name": "List pets", "key": "list-pets"}, app=world.ids["app"])

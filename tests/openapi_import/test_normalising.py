@@ -1,4 +1,4 @@
-"""What nobody can satisfy, or clients refuse, is said in another way where the meaning is kept."""
+"""Schemas that no value satisfies or that AI clients reject are corrected without changing their meaning."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from drio_tui.workspace.lint.client_schemas import refusals
-from tests.openapi_import.documents import body, operation, parameter, reading
+from tests.openapi_import.documents import body, operation, parameter, parser_of
 from tests.openapi_import.test_schemas import converted
 
 TEXT = {"type": "string"}
 
 
 @pytest.mark.parametrize(
-    ("schema", "made"),
+    ("schema", "expected"),
     [
         ({"type": "string", "enum": ["a", "b", "a"]}, {"type": "string", "enum": ["a", "b"]}),
         ({"enum": [1, True, 1, "1"]}, {"enum": [1, True, "1"]}),
@@ -47,44 +47,44 @@ TEXT = {"type": "string"}
         ({"type": "integer", "minimum": 5, "maximum": 1}, {"type": "integer"}),
     ],
 )  # fmt: skip
-def test_what_is_sent_can_be_satisfied_and_is_refused_by_no_client(schema: Any, made: Any) -> None:
-    assert converted(schema) == made
-    sentences = {one.sentence for one in refusals({"type": "object", "properties": {"a": converted(schema)}})}
-    assert not {one for one in sentences if "prefixItems" not in one and "enum of texts" not in one}
+def test_request_schemas_can_be_satisfied_and_are_accepted_by_ai_clients(schema: Any, expected: Any) -> None:
+    assert converted(schema) == expected
+    sentences = {refusal.sentence for refusal in refusals({"type": "object", "properties": {"a": converted(schema)}})}
+    assert not {text for text in sentences if "prefixItems" not in text and "enum of texts" not in text}
 
 
 @pytest.mark.parametrize(
-    ("schema", "made"),
+    ("schema", "expected"),
     [
         ({"type": "string", "enum": ["a", None]}, {"type": ["string", "null"], "enum": ["a", None]}),
         ({"type": "array"}, {"type": "array"}),
         ({"type": "array", "prefixItems": [TEXT, TEXT]}, {"type": "array", "prefixItems": [TEXT, TEXT]}),
     ],
 )
-def test_an_answer_may_be_all_that_is_described(schema: Any, made: Any) -> None:
-    assert converted(schema, answers=True) == made
+def test_response_schemas_may_allow_all_that_is_documented(schema: Any, expected: Any) -> None:
+    assert converted(schema, for_response=True) == expected
 
 
-def test_an_example_of_another_type_is_read_as_one_of_the_type_or_left_out() -> None:
-    given = {"example": "12", "examples": {"a": {"value": "x"}}}
-    found = operation({"parameters": [parameter("n", schema={"type": "integer"}, **given)]}, method="get")
-    assert found["inputSchema"]["properties"]["n"]["examples"] == [12]
+def test_an_example_of_another_type_is_converted_or_left_out() -> None:
+    examples = {"example": "12", "examples": {"a": {"value": "x"}}}
+    created = operation({"parameters": [parameter("n", schema={"type": "integer"}, **examples)]}, method="get")
+    assert created["inputSchema"]["properties"]["n"]["examples"] == [12]
 
 
-def test_a_member_that_is_required_and_not_described_can_be_given() -> None:
+def test_a_required_property_without_a_description_is_an_argument() -> None:
     schema = operation(body({"type": "object", "properties": {"a": TEXT}, "required": ["ghost"]}))["inputSchema"]
     assert schema["required"] == ["ghost"]
     assert schema["properties"]["ghost"] == {"x-in": "body"}
 
 
-def test_values_that_are_read_as_another_type_are_told_of() -> None:
-    found = body({"type": "object", "properties": {"a": {"type": "string", "enum": [True, False]}}})
-    (offered,) = reading({"/x": {"post": found}}).offered()
-    assert any("values in an enum that are not of its type" in note for note in offered.notes)
+def test_converted_enum_values_are_noted() -> None:
+    value = body({"type": "object", "properties": {"a": {"type": "string", "enum": [True, False]}}})
+    (summary,) = parser_of({"/x": {"post": value}}).offered()
+    assert any("values in an enum that are not of its type" in note for note in summary.notes)
 
 
 @pytest.mark.parametrize(
-    ("schema", "says"),
+    ("schema", "message"),
     [
         ({"type": "array"}, "OpenAI's and Gemini's APIs refuse a list without items"),
         ({"type": ["array", "null"]}, "OpenAI's and Gemini's APIs refuse a list without items"),
@@ -97,13 +97,13 @@ def test_values_that_are_read_as_another_type_are_told_of() -> None:
         ({"type": "object", "properties": {"a": {}}, "required": ["b"]}, "a required property that is not described"),
     ],
 )
-def test_what_a_client_refuses_names_the_client_the_reason_and_the_place(schema: Any, says: str) -> None:
-    (found,) = refusals({"type": "object", "properties": {"x": schema, "y": {"items": schema}}})
-    assert says in found.sentence
-    assert found.sentence.endswith(" (2 places).")
-    assert found.path == "properties.x"
+def test_refusals_name_the_client_the_reason_and_the_path(schema: Any, message: str) -> None:
+    (refusal,) = refusals({"type": "object", "properties": {"x": schema, "y": {"items": schema}}})
+    assert message in refusal.sentence
+    assert refusal.sentence.endswith(" (2 places).")
+    assert refusal.path == "properties.x"
     assert not refusals({"type": "object", "properties": {"x": TEXT, "enum": {"type": "array", "items": {}}}})
 
 
-def test_a_tool_s_name_begins_with_a_letter() -> None:
-    assert reading({"/x": {"get": {"operationId": "2fa_status"}}}).detail("GET /x").key == "get-2fa-status"
+def test_a_tools_name_begins_with_a_letter() -> None:
+    assert parser_of({"/x": {"get": {"operationId": "2fa_status"}}}).detail("GET /x").key == "get-2fa-status"

@@ -1,4 +1,4 @@
-"""Schemas of a document become JSON Schemas of 2020-12 that stand on their own and stay finite."""
+"""Schema Objects become self-contained and finite JSON Schemas (2020-12)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from drio_tui.openapi_import.schemas import Converter, Definitions
 from drio_tui.tool_calls.token_count import compact
 
 
-def converted(schema: Any, *, old: bool = False, answers: bool = False, budget: int = 4_000, **defined: Any) -> Any:
-    """The schema converted and finished, with the document's `components.schemas`; it is held to be valid."""
+def converted(
+    schema: Any, *, old: bool = False, for_response: bool = False, budget: int = 4_000, **defined: Any
+) -> Any:
+    """Convert and finish a schema, with `defined` as `components.schemas`, and check that the result is valid."""
     references = References({"components": {"schemas": defined}})
-    converter = Converter(Definitions(references, old=old, answers=answers), budget=budget)
-    made = converter.convert(schema)
-    if isinstance(made, dict):
-        made = converter.finished(made)
-        Draft202012Validator.check_schema(made)
-    return made
+    converter = Converter(Definitions(references, old=old, for_response=for_response), budget=budget)
+    result = converter.convert(schema)
+    if isinstance(result, dict):
+        result = converter.finished(result)
+        Draft202012Validator.check_schema(result)
+    return result
 
 
-def fits(schema: Any, value: Any) -> bool:
+def is_valid(schema: Any, value: Any) -> bool:
     return bool(Draft202012Validator(schema).is_valid(value))
 
 
@@ -45,53 +47,53 @@ def ref(name: str) -> dict[str, str]:
         ({"type": "string", "example": "x"}, {"type": "string", "examples": ["x"]}),
     ],
 )
-def test_what_openapi_3_0_says_in_its_own_words_is_said_in_json_schemas(old: Any, new: Any) -> None:
+def test_keywords_of_openapi_3_0_are_replaced_by_those_of_json_schema(old: Any, new: Any) -> None:
     assert converted(old, old=True) == new
 
 
-def test_a_reference_that_may_be_null_in_3_0_may_be_null() -> None:
-    made = converted(
+def test_a_nullable_reference_of_3_0_allows_null() -> None:
+    result = converted(
         {"type": "object", "properties": {"a": {"nullable": True, "allOf": [ref("A")]}}},
         old=True,
         A={"type": "integer"},
     )
-    assert fits(made, {"a": None})
-    assert fits(made, {"a": 1})
-    assert not fits(made, {"a": "x"})
+    assert is_valid(result, {"a": None})
+    assert is_valid(result, {"a": 1})
+    assert not is_valid(result, {"a": "x"})
 
 
-def test_a_schema_that_is_defined_by_itself_stays_finite_and_keeps_its_meaning() -> None:
+def test_a_recursive_schema_stays_finite_and_keeps_its_meaning() -> None:
     node = {"type": "object", "properties": {"name": {"type": "string"}, "next": ref("Node")}, "required": ["name"]}
-    made = converted(ref("Node"), Node=node)
-    assert made["type"] == "object"
-    assert len(compact(made)) < 500
-    assert fits(made, {"name": "a", "next": {"name": "b", "next": {"name": "c"}}})
-    assert not fits(made, {"name": "a", "next": {"name": "b", "next": {"name": 1}}})
+    result = converted(ref("Node"), Node=node)
+    assert result["type"] == "object"
+    assert len(compact(result)) < 500
+    assert is_valid(result, {"name": "a", "next": {"name": "b", "next": {"name": "c"}}})
+    assert not is_valid(result, {"name": "a", "next": {"name": "b", "next": {"name": 1}}})
 
 
-def test_two_schemas_that_are_defined_by_each_other_stay_finite() -> None:
-    made = converted(
+def test_mutually_recursive_schemas_stay_finite() -> None:
+    result = converted(
         ref("A"), A={"type": "object", "properties": {"b": ref("B")}}, B={"type": "array", "items": ref("A")}
     )
-    assert fits(made, {"b": [{"b": [{"b": []}]}]})
-    assert not fits(made, {"b": [{"b": [{"b": 1}]}]})
+    assert is_valid(result, {"b": [{"b": [{"b": []}]}]})
+    assert not is_valid(result, {"b": [{"b": [{"b": 1}]}]})
 
 
-@pytest.mark.parametrize("word", ["allOf", "anyOf", "oneOf"])
-def test_what_would_have_to_fit_itself_to_fit_is_opened(word: str) -> None:
-    pet = {"type": "object", word: [ref("Cat")], "properties": {"name": {"type": "string"}}}
-    made = converted(ref("Pet"), Pet=pet, Cat={"allOf": [ref("Pet"), {"properties": {"claws": {"type": "integer"}}}]})
-    assert fits(made, {"name": "Tom", "claws": 18})
-    assert not fits(made, {"name": 1})
+@pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
+def test_a_schema_that_applies_to_itself_is_opened(keyword: str) -> None:
+    pet = {"type": "object", keyword: [ref("Cat")], "properties": {"name": {"type": "string"}}}
+    result = converted(ref("Pet"), Pet=pet, Cat={"allOf": [ref("Pet"), {"properties": {"claws": {"type": "integer"}}}]})
+    assert is_valid(result, {"name": "Tom", "claws": 18})
+    assert not is_valid(result, {"name": 1})
 
 
-def test_references_that_only_lead_to_each_other_are_opened() -> None:
-    made = converted({"type": "object", "properties": {"a": ref("A")}}, A=ref("B"), B=ref("A"))
-    assert made == {"type": "object", "properties": {"a": {}}}
+def test_a_cycle_of_references_accepts_any_value() -> None:
+    result = converted({"type": "object", "properties": {"a": ref("A")}}, A=ref("B"), B=ref("A"))
+    assert result == {"type": "object", "properties": {"a": {}}}
 
 
-def test_what_is_used_once_is_put_in_its_place_and_what_is_used_often_is_defined_once() -> None:
-    big = {"type": "object", "properties": {f"member{n}": {"type": "string"} for n in range(20)}}
+def test_a_schema_used_once_is_inlined_and_one_used_often_is_defined_once() -> None:
+    big = {"type": "object", "properties": {f"property{n}": {"type": "string"} for n in range(20)}}
     once = converted({"type": "object", "properties": {"a": ref("Big")}}, Big=big)
     twice = converted({"type": "object", "properties": {"a": ref("Big"), "b": ref("Big")}}, Big=big)
     assert "$defs" not in once
@@ -100,29 +102,29 @@ def test_what_is_used_once_is_put_in_its_place_and_what_is_used_often_is_defined
     assert twice["$defs"] == {"Big": big}
 
 
-def test_what_stands_beside_a_reference_is_kept() -> None:
-    made = converted(
+def test_keywords_beside_a_reference_are_kept() -> None:
+    result = converted(
         {"type": "object", "properties": {"a": ref("A") | {"description": "Mine", "minLength": 3}}},
         A={"type": "string", "description": "Theirs"},
     )
-    assert made["properties"]["a"]["description"] == "Mine"
-    assert fits(made, {"a": "abc"})
-    assert not fits(made, {"a": "ab"})
-    assert not fits(made, {"a": 1})
+    assert result["properties"]["a"]["description"] == "Mine"
+    assert is_valid(result, {"a": "abc"})
+    assert not is_valid(result, {"a": "ab"})
+    assert not is_valid(result, {"a": 1})
 
 
-def test_another_document_is_never_looked_at_but_told_of() -> None:
+def test_references_to_other_documents_are_noted_and_not_followed() -> None:
     converter = Converter(Definitions(References({}), old=False))
-    made = converter.finished(
+    result = converter.finished(
         converter.convert({"type": "object", "properties": {"a": {"$ref": "https://evil.example/a.json#/b"}}})
     )
-    assert made["properties"]["a"] == {"description": "Described in another document."}
+    assert result["properties"]["a"] == {"description": "Described in another document."}
     assert list(converter.notes) == [
         "refers to another document (https://evil.example/a.json#/b), which is not read: that part is left open"
     ]
 
 
-def test_members_that_only_the_server_sets_are_not_asked_for_and_secrets_not_promised() -> None:
+def test_read_only_properties_are_left_out_of_requests_and_write_only_ones_of_responses() -> None:
     schema = {
         "type": "object",
         "properties": {"id": {"type": "integer", "readOnly": True}, "password": {"type": "string", "writeOnly": True},
@@ -130,31 +132,31 @@ def test_members_that_only_the_server_sets_are_not_asked_for_and_secrets_not_pro
         "required": ["id", "name", "password", "born"],
     }  # fmt: skip
     born = {"type": "string", "readOnly": True}
-    sent, got = converted(schema, Born=born), converted(schema, answers=True, Born=born)
-    assert list(sent["properties"]) == ["password", "name"]
-    assert sent["required"] == ["name", "password"]
-    assert list(got["properties"]) == ["id", "name", "born"]
+    request, response = converted(schema, Born=born), converted(schema, for_response=True, Born=born)
+    assert list(request["properties"]) == ["password", "name"]
+    assert request["required"] == ["name", "password"]
+    assert list(response["properties"]) == ["id", "name", "born"]
 
 
-def test_hints_of_our_own_in_a_document_have_no_power() -> None:
-    made = converted({"type": "object", "properties": {"a": {"type": "string", "x-in": "header", "x-name": "Host"}}})
-    assert made["properties"]["a"] == {"type": "string"}
+def test_x_hints_in_a_document_are_ignored() -> None:
+    result = converted({"type": "object", "properties": {"a": {"type": "string", "x-in": "header", "x-name": "Host"}}})
+    assert result["properties"]["a"] == {"type": "string"}
 
 
-def test_a_schema_without_end_is_cut_where_it_is_far() -> None:
+def test_a_schema_beyond_the_budget_is_cut() -> None:
     defined = {
         f"S{n}": {"type": "object", "properties": {f"p{m}": ref(f"S{(n * 7 + m) % 3000}") for m in range(10)}}
         for n in range(3000)
     }
     converter = Converter(Definitions(References({"components": {"schemas": defined}}), old=False), budget=500)
-    made = converter.finished(converter.convert(ref("S1")))
-    Draft202012Validator.check_schema(made)
-    assert len(compact(made)) < 40_000
+    result = converter.finished(converter.convert(ref("S1")))
+    Draft202012Validator.check_schema(result)
+    assert len(compact(result)) < 40_000
     assert "is too large to be taken whole: its far parts are left open" in converter.notes
-    assert made["properties"].keys() == {f"p{m}" for m in range(10)}
+    assert result["properties"].keys() == {f"p{m}" for m in range(10)}
 
 
-def test_definitions_of_a_schema_of_its_own_are_found() -> None:
+def test_local_definitions_of_a_schema_are_found() -> None:
     schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "integer"}}}
     assert converted(schema) == {"type": "object", "properties": {"a": {"type": "integer"}}}
 
@@ -220,6 +222,6 @@ _SCHEMAS = st.recursive(
 
 
 @given(_SCHEMAS, _SCHEMAS, _SCHEMAS, st.booleans())
-def test_whatever_a_document_has_for_a_schema_a_valid_one_comes_out(a: Any, b: Any, c: Any, old: bool) -> None:
-    made = converted({"type": "object", "properties": {"a": a, "c": c}}, old=old, A=a, B=b)
-    Draft202012Validator(made).is_valid({"a": {"a": 1}, "c": [1, "x"]})
+def test_any_value_is_converted_to_a_valid_schema(a: Any, b: Any, c: Any, old: bool) -> None:
+    result = converted({"type": "object", "properties": {"a": a, "c": c}}, old=old, A=a, B=b)
+    Draft202012Validator(result).is_valid({"a": {"a": 1}, "c": [1, "x"]})

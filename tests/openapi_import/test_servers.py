@@ -1,4 +1,4 @@
-"""Where an API is and how it is signed in to, as documents say it."""
+"""The servers and security schemes of documents."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from drio_tui.openapi_import.references import References
-from drio_tui.openapi_import.servers import schemes, servers, wanted, why_no_base
+from drio_tui.openapi_import.servers import required_schemes, schemes, servers, why_no_base
 
 
 @pytest.mark.parametrize(
-    ("url", "base", "found"),
+    ("url", "base", "expected"),
     [
         ("https://api.example.com/v1/", "", "https://api.example.com/v1"),
         ("/api/v3", "https://example.com/docs/openapi.json", "https://example.com/api/v3"),
@@ -21,18 +21,18 @@ from drio_tui.openapi_import.servers import schemes, servers, wanted, why_no_bas
         ("https://x.example/a#part", "", "https://x.example/a"),
     ],
 )
-def test_a_server_becomes_a_base_url(url: str, base: str, found: str) -> None:
+def test_a_server_becomes_a_base_url(url: str, base: str, expected: str) -> None:
     variables = {
         "region": {"default": "eu", "enum": ["eu", "us"]},
         "port": {"default": 8443},
         "base": {"default": "v2"},
     }
     (server,) = servers([{"url": url, "variables": variables}], base)
-    assert (server.url, server.problem) == (found, "")
+    assert (server.url, server.problem) == (expected, "")
 
 
 @pytest.mark.parametrize(
-    ("server", "says"),
+    ("value", "problem"),
     [
         ({"url": "/api/v3"}, "only where on its own host the API is (/api/v3): give the base URL"),
         ({"url": "https://{host}/x"}, "Its variable host has no default: fill in https://{host}/x."),
@@ -44,19 +44,19 @@ def test_a_server_becomes_a_base_url(url: str, base: str, found: str) -> None:
         ({"url": 5}, "It has no URL."),
     ],
 )
-def test_a_server_that_cannot_be_used_says_why(server: Any, says: str) -> None:
-    (found,) = servers([server], "")
-    assert found.url == ""
-    assert says in found.problem
+def test_an_unusable_server_has_a_problem(value: Any, problem: str) -> None:
+    (server,) = servers([value], "")
+    assert server.url == ""
+    assert problem in server.problem
 
 
 @pytest.mark.parametrize("url", ["", "example.com", "https://", "javascript:alert(1)", "https://x.example:99999"])
-def test_what_is_no_base_url_is_told(url: str) -> None:
+def test_an_invalid_base_url_has_a_reason(url: str) -> None:
     assert why_no_base(url)
 
 
 @pytest.mark.parametrize(
-    ("scheme", "provider", "config"),
+    ("value", "provider", "config"),
     [
         ({"type": "apiKey", "in": "header", "name": "K"}, "api-key", {"type": "apiKey", "in": "header", "name": "K"}),
         ({"type": "apiKey", "in": "query", "name": "key"}, "api-key", {"type": "apiKey", "in": "query", "name": "key"}),
@@ -75,18 +75,18 @@ def test_what_is_no_base_url_is_told(url: str) -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_scheme_becomes_a_proposal_for_a_connection(scheme: Any, provider: str, config: Any) -> None:
-    (found,) = schemes({"securitySchemes": {"s": scheme}}, References({}), "https://a.example/openapi.json")
-    assert (found.provider, found.config, found.problem) == (provider, config, "")
+def test_a_security_scheme_becomes_a_connection(value: Any, provider: str, config: Any) -> None:
+    (scheme,) = schemes({"securitySchemes": {"s": value}}, References({}), "https://a.example/openapi.json")
+    assert (scheme.provider, scheme.config, scheme.problem) == (provider, config, "")
 
 
-def test_every_provider_proposed_is_one_of_the_sandboxs() -> None:
+def test_the_sandbox_has_every_proposed_provider() -> None:
     providers = pytest.importorskip("drio_tui.sandbox.providers").providers()
     assert {"api-key", "bearer", "basic", "custom-oauth"} <= providers.keys()
 
 
 @pytest.mark.parametrize(
-    "scheme",
+    "value",
     [
         {"type": "apiKey", "in": "body", "name": "sid"},
         {"type": "http", "scheme": "digest"},
@@ -97,12 +97,12 @@ def test_every_provider_proposed_is_one_of_the_sandboxs() -> None:
         5,
     ],
 )
-def test_what_cannot_be_had_whole_says_why(scheme: Any) -> None:
-    (found,) = schemes({"securitySchemes": {"s": scheme}}, References({}), "")
-    assert found.problem
+def test_an_unsupported_security_scheme_has_a_problem(value: Any) -> None:
+    (scheme,) = schemes({"securitySchemes": {"s": value}}, References({}), "")
+    assert scheme.problem
 
 
-def test_what_may_be_called_without_a_sign_in_wants_none() -> None:
-    assert wanted([{"a": []}, {"b": [], "c": []}]) == ("a", "b", "c")
-    assert wanted([{}, {"a": []}]) == ()
-    assert wanted([]) == wanted(None) == wanted("x") == ()
+def test_optional_security_requires_no_scheme() -> None:
+    assert required_schemes([{"a": []}, {"b": [], "c": []}]) == ("a", "b", "c")
+    assert required_schemes([{}, {"a": []}]) == ()
+    assert required_schemes([]) == required_schemes(None) == required_schemes("x") == ()

@@ -1,4 +1,4 @@
-"""What the validator finds, in words that are neither Python's nor pages of JSON."""
+"""Messages of validation errors, without Python literals and pages of JSON."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ pytest.importorskip("openapi_spec_validator", reason="the openapi extra is not i
 _PYTHON = re.compile(r"\b(?:None|True|False)\b|[{\[(]'|PointerToNowhere|Failed validating")
 
 
-def found(schema: Any, **operation: Any) -> list[str]:
+def messages_of(schema: Any, **operation: Any) -> list[str]:
     content = {"application/json": {"schema": schema}}
-    fine = {"responses": {"200": {"description": "Fine", "content": content}}}
-    text = json.dumps(document({"/a/{id}": {"get": fine | operation}}, openapi="3.0.3"))
+    responses = {"responses": {"200": {"description": "Fine", "content": content}}}
+    text = json.dumps(document({"/a/{id}": {"get": responses | operation}}, openapi="3.0.3"))
     return [str(problem) for problem in check(text.encode(), "", None)]
 
 
 @pytest.mark.parametrize(
-    ("schema", "says"),
+    ("schema", "message"),
     [
         ({"type": "string", "enum": ["a", None], "default": True}, 'true is not one of "a", null'),
         ({"type": "string", "pattern": "^a$", "default": "b"}, '"b" does not match ^a$'),
@@ -34,14 +34,14 @@ def found(schema: Any, **operation: Any) -> list[str]:
         ({"$ref": "#/components/schemas/Nope"}, "/components/schemas/Nope is not there"),
     ],
 )
-def test_an_error_is_a_sentence_about_json(schema: Any, says: str) -> None:
-    messages = found(schema)
-    assert any(says in text for text in messages), messages
+def test_an_error_message_contains_json_values(schema: Any, message: str) -> None:
+    messages = messages_of(schema)
+    assert any(message in text for text in messages), messages
     assert not [text for text in messages if _PYTHON.search(text)]
 
 
-def test_an_error_of_alternatives_does_not_print_all_of_them() -> None:
-    messages = found({}, parameters=[{"name": "a", "in": "moon", "schema": {}, "description": "long " * 100}])
+def test_the_message_of_an_error_in_alternatives_is_short() -> None:
+    messages = messages_of({}, parameters=[{"name": "a", "in": "moon", "schema": {}, "description": "long " * 100}])
     (text,) = [text for text in messages if "parameters" in text]
     assert text.startswith('paths./a/{id}.get.parameters.0: {"description":"long long')
     assert text.endswith("… fits none of the forms that are allowed there")

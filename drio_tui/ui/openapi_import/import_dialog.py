@@ -1,4 +1,4 @@
-"""Making several resources that belong together: the steps, their results, another try of those that failed."""
+"""The dialog that carries out an import: its steps, their results, and a retry of those that failed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from textual.widgets import Button, Static
 from drio_tui.ui.editing.batch_dialog import BatchDialog
 from drio_tui.ui.widgets.sanitize import safe
 
-TOLD = 12
-"""Problems that are said in full; of the others the number is said."""
+MAX_PROBLEMS = 12
+"""The maximum number of problems shown; of the others only the number is shown."""
 
 
 class MakingScreen(BatchDialog):
-    """The steps of an import. What failed can be tried again; what is done is not done twice."""
+    """The steps of an import. Failed steps can be retried; those that succeeded are not repeated."""
 
     def on_mount(self) -> None:
         button = self.query_one("#go", Button)
@@ -23,9 +23,9 @@ class MakingScreen(BatchDialog):
         self.call_after_refresh(button.focus)
 
     @on(BatchDialog.Ended)
-    def _say_failures(self) -> None:
-        """Say in full what a line of the list has no room for."""
+    def _show_failures(self) -> None:
+        """Show the complete error messages, which do not fit into the lines of the list."""
         failed = self.work.failed if self.work is not None else []
         if failed:
-            lines = [f"✗ {result.task.about}: {result.problem}" for result in failed[:TOLD]]
+            lines = [f"✗ {result.task.about}: {result.problem}" for result in failed[:MAX_PROBLEMS]]
             self.query_one("#body", Static).update(safe("\n".join(lines), multiline=True))

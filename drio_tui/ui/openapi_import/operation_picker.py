@@ -1,4 +1,4 @@
-"""The operations of an OpenAPI document to choose from: a filter, the list, and what the chosen ones come to."""
+"""The picker for operations of an OpenAPI document: a filter, the list, and the totals of the chosen operations."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _METHODS = {"GET": "$text-success", "HEAD": "$text-success", "OPTIONS": "$text-s
 
 
 class OperationRows(RowList):
-    """The list. A click on a row's mark chooses it."""
+    """The list of operations. A click on a row's mark chooses the operation."""
 
-    class Marked(Message):
+    class MarkClicked(Message):
         """The mark of a row was clicked."""
 
         def __init__(self, key: str) -> None:
@@ -40,26 +40,26 @@ class OperationRows(RowList):
     def on_click(self, event: events.Click) -> None:
         super().on_click(event)
         if event.y and event.x < _MARK_CELLS and event.chain == 1 and self.key is not None:
-            self.post_message(self.Marked(self.key))
+            self.post_message(self.MarkClicked(self.key))
 
 
 class OperationPicker(Vertical):
-    """Choose operations by Space, by tag, or all that the filter shows. `choosing` holds what is chosen.
+    """Choose operations by Space, by tag, or all that the filter shows. `choosing` is the selection.
 
-    It fills whatever room it is given; `show` gives it the operations. Enter and a double click post `Opened`.
+    `show` sets the operations. Enter and a double click post `Opened`.
     """
 
     DEFAULT_CSS = """
     OperationPicker {
         height: 1fr;
         & > OperationRows { height: 1fr; }
-        & > .-sum { height: 1; padding: 0 1; background: $surface; }
+        & > .-totals { height: 1; padding: 0 1; background: $surface; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = keymap.section(
         "operations",
         "Operations of an OpenAPI document",
-        Key("operations.choose", "space", "choose", "Choose", "Choose the operation, or no longer"),
+        Key("operations.choose", "space", "choose", "Choose", "Choose the operation, or undo that"),
         Key("operations.all", "a", "toggle_shown", "All shown", "Choose all that the filter shows, or none of them"),
         Key("operations.tag", "A", "toggle_tag", "All of its tag", "Choose all with the same tag, or none of them"),
         Key("operations.none", "u", "clear", "None", "Choose none", show=False),
@@ -67,14 +67,14 @@ class OperationPicker(Vertical):
     )
 
     class Changed(Message):
-        """Other operations are chosen."""
+        """The selection changed."""
 
         def __init__(self, picker: OperationPicker) -> None:
             super().__init__()
             self.picker = picker
 
     class Moved(Message):
-        """The cursor stands on another operation, on none where `id` is None."""
+        """The cursor moved to another operation; `id` is None if the list is empty."""
 
         def __init__(self, picker: OperationPicker, id: str | None) -> None:
             super().__init__()
@@ -82,7 +82,7 @@ class OperationPicker(Vertical):
             self.id = id
 
     class Opened(Message):
-        """An operation is to be looked at."""
+        """An operation was opened with Enter or a double click."""
 
         def __init__(self, picker: OperationPicker, id: str) -> None:
             super().__init__()
@@ -105,108 +105,109 @@ class OperationPicker(Vertical):
             Column("Tag", 24, least=8, rank=3),
             Column("Tokens", 7, align="right", rank=1),
         )
-        yield Static(classes="-sum", markup=False)
+        yield Static(classes="-totals", markup=False)
 
     def on_mount(self) -> None:
         self._fill()
 
     @property
     def rows(self) -> OperationRows:
-        """The list."""
+        """The list of operations."""
         return self.query_one(OperationRows)
 
     @property
     def id_here(self) -> str | None:
-        """The id of the operation that the cursor is on."""
+        """The id of the operation under the cursor."""
         return self.rows.key
 
     def show(self, operations: Sequence[OperationSummary], chosen: Sequence[str] = ()) -> None:
-        """Show other operations; `chosen` are ids to be chosen at first."""
+        """Show other operations; `chosen` are the ids that are chosen initially."""
         self.choosing = OperationSelection(operations)
         self.choosing.choose(chosen)
         self.refresh_rows()
 
     def refresh_rows(self) -> None:
-        """Draw all of it anew, after `choosing` was changed from outside."""
+        """Draw all rows again, after the caller has changed `choosing`."""
         self._cache.clear()
         self._fill()
         self.post_message(self.Changed(self))
 
     def focus_list(self) -> None:
-        """Take the focus to the list."""
+        """Focus the list."""
         self.rows.focus()
 
-    # -- drawing ----------------------------------------------------------------------------------
+    # -- display ----------------------------------------------------------------------------------
 
     def _fill(self) -> None:
         if not self.is_mounted:
             return
         self._shown = self.choosing.shown(self.query_one(FilterInput).value)
-        self.rows.show([self._cache.get(one.id) or self._row(one) for one in self._shown])
-        self._sum()
+        self.rows.show([self._cache.get(operation.id) or self._row(operation) for operation in self._shown])
+        self._update_totals()
 
-    def _row(self, one: OperationSummary) -> Row:
-        choosing = self.choosing
-        if one.id in choosing.made:
+    def _row(self, operation: OperationSummary) -> Row:
+        if operation.id in self.choosing.existing:
             mark = Content.styled("✓", "$text-success")
-        elif choosing.is_chosen(one.id):
+        elif self.choosing.is_chosen(operation.id):
             mark = Content.styled("●", "$text-accent")
+        elif operation.obstacle:
+            mark = Content.styled("✗", "$text-error")
         else:
-            mark = Content.styled("✗", "$text-error") if one.obstacle else Content.styled("○", "$foreground-muted")
-        # What is left out (▲) and what is going away (†) is said by a sign, since a line has no room for more.
-        signs = ("▲" if one.notes else "") + ("†" if one.deprecated else "")
-        path = safe_line(one.path, 200, "$foreground-muted" if one.obstacle else "")
+            mark = Content.styled("○", "$foreground-muted")
+        # Signs save space: ▲ something is left out, † deprecated.
+        signs = ("▲" if operation.notes else "") + ("†" if operation.deprecated else "")
+        path = safe_line(operation.path, 200, "$foreground-muted" if operation.obstacle else "")
         row = Row(
-            one.id,
+            operation.id,
             (
                 mark,
-                safe_line(one.method, 7, _METHODS.get(one.method, "$text-warning")),
+                safe_line(operation.method, 7, _METHODS.get(operation.method, "$text-warning")),
                 Content.assemble(path, (f" {signs}", "$text-warning")) if signs else path,
-                safe_line(one.summary, 120),
-                safe_line(", ".join(one.tags), 60, "$foreground-muted"),
-                Content(f"{one.tokens:,}"),
+                safe_line(operation.summary, 120),
+                safe_line(", ".join(operation.tags), 60, "$foreground-muted"),
+                Content(f"{operation.tokens:,}"),
             ),
         )
-        self._cache[one.id] = row
+        self._cache[operation.id] = row
         return row
 
-    def _sum(self) -> None:
-        choosing = self.choosing
-        total = len(choosing.operations)
+    def _update_totals(self) -> None:
+        selection = self.choosing
+        total = len(selection.operations)
         shown = "" if len(self._shown) == total else f"{len(self._shown):,} of "
         parts = [Content(shown + count_of(total, "operation"))]
-        if choosing.made:
-            parts.append(Content.styled(f"✓ {len(choosing.made)} in the app", "$text-success"))
-        if len(choosing):
-            unsafe = f", {choosing.unsafe} change something" if choosing.unsafe else ""
-            parts.append(Content.styled(f"● {len(choosing)} chosen{unsafe}", "$text-accent"))
-            parts.append(Content(f"{kilobytes(choosing.bytes)}, about {choosing.tokens:,} tokens"))
+        if selection.existing:
+            parts.append(Content.styled(f"✓ {len(selection.existing)} in the app", "$text-success"))
+        if len(selection):
+            unsafe = f", {selection.unsafe} change something" if selection.unsafe else ""
+            parts.append(Content.styled(f"● {len(selection)} chosen{unsafe}", "$text-accent"))
+            parts.append(Content(f"{kilobytes(selection.bytes)}, about {selection.tokens:,} tokens"))
         else:
             parts.append(Content.styled("tokens are estimated from what clients get of each tool", "$foreground-muted"))
-        if choosing.warnings():
+        if selection.warnings():
             parts.append(Content.styled("▲ many", "$text-warning"))
-        self.query_one(".-sum", Static).update(Content("  ").join(parts), layout=False)
+        self.query_one(".-totals", Static).update(Content("  ").join(parts), layout=False)
 
-    # -- acting -----------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------
 
-    def _changed(self, ids: Sequence[str]) -> None:
+    def _selection_changed(self, ids: Sequence[str]) -> None:
         for id in ids:
             self._cache.pop(id, None)
         self._fill()
         self.post_message(self.Changed(self))
 
     def action_choose(self) -> None:
-        here = self.id_here
-        if here is None:
+        id = self.id_here
+        if id is None:
             return
-        why = self.choosing.toggle(here)
-        if why:
-            self.notify(safe_line(why, 300).plain, title="It cannot be taken", severity="warning", markup=False)
+        reason = self.choosing.toggle(id)
+        if reason:
+            self.notify(safe_line(reason, 300).plain, title="It cannot be taken", severity="warning", markup=False)
             return
-        self._changed((here,))
+        self._selection_changed((id,))
 
     def action_toggle_shown(self) -> None:
-        self._toggle_all([one.id for one in self._shown])
+        self._toggle_all([operation.id for operation in self._shown])
 
     def action_toggle_tag(self) -> None:
         if self.id_here is not None:
@@ -214,37 +215,37 @@ class OperationPicker(Vertical):
 
     def _toggle_all(self, ids: Sequence[str]) -> None:
         self.choosing.toggle_all(ids)
-        self._changed(ids)
+        self._selection_changed(ids)
 
     def action_clear(self) -> None:
         before = self.choosing.chosen
         self.choosing.clear()
-        self._changed(before)
+        self._selection_changed(before)
 
     def action_filter(self) -> None:
         self.query_one(FilterInput).focus()
 
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    def _filter_changed(self, event: Input.Changed) -> None:
         event.stop()
         self._fill()
 
     @on(FilterInput.Leave)
-    def _to_list(self, event: FilterInput.Leave) -> None:
+    def _filter_left(self, event: FilterInput.Leave) -> None:
         event.stop()
         self.focus_list()
 
-    @on(OperationRows.Marked)
-    def _marked(self, event: OperationRows.Marked) -> None:
+    @on(OperationRows.MarkClicked)
+    def _mark_clicked(self, event: OperationRows.MarkClicked) -> None:
         event.stop()
         self.action_choose()
 
     @on(RowList.Moved)
-    def _moved(self, event: RowList.Moved) -> None:
+    def _cursor_moved(self, event: RowList.Moved) -> None:
         event.stop()
         self.post_message(self.Moved(self, event.key))
 
     @on(RowList.Opened)
-    def _opened(self, event: RowList.Opened) -> None:
+    def _row_opened(self, event: RowList.Opened) -> None:
         event.stop()
         self.post_message(self.Opened(self, event.key))

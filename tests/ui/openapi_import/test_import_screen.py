@@ -1,4 +1,4 @@
-"""Importing operations on the app screen: read, choose, look, create; by keyboard, by mouse, and when it goes wrong."""
+"""The import screen: load a document, choose operations, create them; by keyboard, by mouse, and with failures."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def pets(tmp_path: Path) -> str:
 
 
 def creating(server: TableServer) -> None:
-    """Let the server take every create of the app of the table."""
+    """Let the server answer every create in the app."""
     for kind, path in (("integration", "integrations"), ("tool", "tools")):
         server.answers[f"POST /apps/app_1/{path}"] = (201, {kind: {"id": f"{kind}_new", "name": "New", "key": "new"}})
-    made = {"operation": {"id": "operation_new", "name": "New", "key": "new"}}
+    created = {"operation": {"id": "operation_new", "name": "New", "key": "new"}}
     for integration in ("integration_new", "integration_1"):
-        server.answers[f"POST /apps/app_1/integrations/{integration}/operations"] = (201, made)
+        server.answers[f"POST /apps/app_1/integrations/{integration}/operations"] = (201, created)
         server.answers[f"GET /apps/app_1/integrations/{integration}/operations"] = {"operations": []}
 
 
 def posted(server: TableServer) -> list[tuple[str, str]]:
-    """The creates that were asked for: the last part of the path, and what was made of (its key or path)."""
+    """Return the creates that were sent: the last part of the URL, and the resource's path or key."""
     return [
         (path.rpartition("/")[2], body.get("path") or body["key"])
         for method, path, body in server.requests
@@ -60,8 +60,8 @@ def posted(server: TableServer) -> list[tuple[str, str]]:
     ]
 
 
-async def opened(pilot: Any, source: str) -> ImportScreen:
-    """The import screen over the first app, with the document read."""
+async def open_import_screen(pilot: Any, source: str) -> ImportScreen:
+    """Open the import screen over the first app, and load the document."""
     await open_first_app(pilot)
     await pilot.press("i")
     await until(pilot, lambda: isinstance(pilot.app.screen, ImportScreen))
@@ -77,14 +77,14 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
         creating(server)
-        screen = await opened(pilot, pets)
+        screen = await open_import_screen(pilot, pets)
         await until(pilot, lambda: "✓ valid" in text_of(pilot.app))
         assert "5 operations" in text_of(pilot.app)
         await pilot.press("space", "down", "space")
         assert screen.picker.choosing.chosen == ("GET /pets", "POST /pets")
         assert "2 chosen, 1 change something" in text_of(pilot.app)
         assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(pilot.app)
-        await pilot.press("enter")  # the tool as a model sees it
+        await pilot.press("enter")  # shows the tool as a model sees it
         await until(pilot, lambda: '"create-pet"' in text_of(pilot.app))
         await pilot.press("escape", "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
@@ -101,12 +101,12 @@ async def test_chosen_operations_become_an_integration_operations_and_tools(
         assert bodies[2]["binding"]["integrationOperationId"] == "operation_new"
 
 
-async def test_filter_tags_mouse_and_the_settings_decide_what_is_made(
+async def test_operations_are_chosen_by_filter_tag_and_mouse_and_created_with_the_settings(
     pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         creating(server)
-        screen = await opened(pilot, pets)
+        screen = await open_import_screen(pilot, pets)
         screen.picker.query_one(FilterInput).value = "is:safe"
         await until(pilot, lambda: "2 of 5 operations" in text_of(pilot.app))
         await pilot.press("a")
@@ -129,20 +129,20 @@ async def test_filter_tags_mouse_and_the_settings_decide_what_is_made(
         assert posted(server) == [("operations", "/pets"), ("operations", "/pets/{petId}")]
 
 
-async def test_what_failed_is_tried_again_and_what_was_made_is_not_made_again(
+async def test_failed_steps_are_retried_and_created_resources_are_not_created_again(
     pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = small_config()
     async with serving(TableServer(drio_of(config))) as server, running(server.base_url, monkeypatch) as pilot:
         creating(server)
         server.answers["POST /apps/app_1/tools"] = 409
-        await opened(pilot, pets)
+        await open_import_screen(pilot, pets)
         await pilot.press("space", "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
         await pilot.press("enter")
         await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
         assert "refused with 409" in text_of(pilot.app)
-        await pilot.press("escape", "ctrl+s")  # the same again: it goes on where it was
+        await pilot.press("escape", "ctrl+s")  # the same selection continues the same batch
         await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
         assert "Retry the failed" in text_of(pilot.app)
         await pilot.press("enter")
@@ -150,33 +150,33 @@ async def test_what_failed_is_tried_again_and_what_was_made_is_not_made_again(
         assert posted(server)[2:] == [("tools", "list-pets"), ("tools", "list-pets")]
         await until(pilot, lambda: "Retry the failed" in text_of(pilot.app))
         creating(server)
-        there = {
+        integration = {
             "id": "integration_new",
             "name": "Acme API",
             "key": "acme-api",
             "baseUrl": "https://api.example.com/v1",
         }
-        made = {"id": "operation_new", "integrationId": "integration_new", "name": "List pets", "key": "list-pets"}
+        operation = {"id": "operation_new", "integrationId": "integration_new", "name": "List pets", "key": "list-pets"}
         config["integrations"].append(
-            there | {"config": {"openapi": {"title": "Acme API", "signIn": ["API key X-Api-Key in the header"]}}}
+            integration | {"config": {"openapi": {"title": "Acme API", "signIn": ["API key X-Api-Key in the header"]}}}
         )
-        config["operations"].append(made | {"method": "GET", "path": "/pets"})
+        config["operations"].append(operation | {"method": "GET", "path": "/pets"})
         server.answers |= drio_of(config)
-        await pilot.press("escape", "down", "space", "ctrl+s")  # another choice: only what is missing
+        await pilot.press("escape", "down", "space", "ctrl+s")  # another selection creates only what is missing
         await until(pilot, lambda: isinstance(pilot.app.screen, MakingScreen))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AppScreen))
         assert posted(server)[4:] == [("tools", "list-pets"), ("operations", "/pets"), ("tools", "create-pet")]
 
 
-async def test_a_document_that_cannot_be_read_is_explained_and_nothing_typed_is_lost(
+async def test_an_unreadable_document_shows_the_reason_and_keeps_the_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "old.json").write_text('{"swagger": "2.0"}')
-    evil = document(
+    hostile = document(
         {"/x": {"get": {"summary": HOSTILE, "tags": [HOSTILE], "parameters": [{"name": "s", "in": "cookie"}]}}}
     )
-    (tmp_path / "evil.json").write_text(json.dumps(evil | {"servers": [{"url": "/api"}]}))
+    (tmp_path / "evil.json").write_text(json.dumps(hostile | {"servers": [{"url": "/api"}]}))
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch, size=SMALL) as pilot:
         await open_first_app(pilot)
         await pilot.press("i")
@@ -206,8 +206,8 @@ async def test_a_document_that_cannot_be_read_is_explained_and_nothing_typed_is_
         await until(pilot, lambda: "Leave it?" in text_of(pilot.app))
 
 
-async def screen_on(pilot: Any, app_id: str, source: str) -> Any:
-    """The import screen over an app of the sandbox, with the document read."""
+async def open_import_screen_of(pilot: Any, app_id: str, source: str) -> Any:
+    """Open the import screen over an app of the sandbox, and load the document."""
     program: Any = pilot.app
     program.open_app(app_id)
     await until(pilot, lambda: isinstance(program.screen, AppScreen) and not program.screen.loading_app)
@@ -220,13 +220,13 @@ async def screen_on(pilot: Any, app_id: str, source: str) -> Any:
     return screen
 
 
-async def test_a_check_that_was_not_finished_is_said_and_the_import_goes_on(
+async def test_an_unfinished_check_is_shown_and_does_not_prevent_the_import(
     pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents, "CHECK_SECONDS", 0.0)
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         program: Any = pilot.app
-        screen = await screen_on(pilot, "app_1", pets)
+        screen = await open_import_screen_of(pilot, "app_1", pets)
         await until(pilot, lambda: "1 problem (p)" in text_of(program))
         assert "valid" not in text_of(program)
         await pilot.press("p")
@@ -235,7 +235,7 @@ async def test_a_check_that_was_not_finished_is_said_and_the_import_goes_on(
         await until(pilot, lambda: program.screen is screen and screen.picker.choosing.chosen)
 
 
-async def test_the_connection_is_made_in_place_and_a_second_import_marks_what_the_app_has(
+async def test_a_connection_is_created_in_place_and_a_second_import_marks_existing_operations(
     sandbox_process: Process, pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
@@ -243,7 +243,7 @@ async def test_the_connection_is_made_in_place_and_a_second_import_marks_what_th
         client = await program.backend.ready()
         body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
-        screen = await screen_on(pilot, app, pets)
+        screen = await open_import_screen_of(pilot, app, pets)
         await pilot.press("space")
         assert "none: Enter adds what the document wants, API key X-Api-Key" in text_of(program)
         screen.query_one(".-auth").focus()
@@ -270,8 +270,8 @@ async def test_the_connection_is_made_in_place_and_a_second_import_marks_what_th
         assert integration["authId"] == connection["id"]
         assert connection["status"] == "valid"
 
-        screen = await screen_on(pilot, app, pets)
-        assert screen.picker.choosing.made == {"GET /pets"}
+        screen = await open_import_screen_of(pilot, app, pets)
+        assert screen.picker.choosing.existing == {"GET /pets"}
         assert "✓  GET" in text_of(program)
         assert "Acme API: key (the integration's own)" in text_of(program)
         await pilot.press("space")
@@ -285,7 +285,7 @@ async def test_the_connection_is_made_in_place_and_a_second_import_marks_what_th
         assert len((await client.list(TOOL, app=app)).items) == 5
 
 
-async def test_what_others_imported_meanwhile_is_not_created_again(
+async def test_operations_imported_meanwhile_are_not_created_again(
     sandbox_process: Process, pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(sandbox_process.base_url, monkeypatch, token=sandbox_process.token, size=SMALL) as pilot:
@@ -293,17 +293,17 @@ async def test_what_others_imported_meanwhile_is_not_created_again(
         client = await program.backend.ready()
         body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
-        screen = await screen_on(pilot, app, pets)
+        screen = await open_import_screen_of(pilot, app, pets)
         await pilot.press("space")
         plan = await screen.document.plan(["GET /pets"])
         await batch(Saver(client), app, plan).run()
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: screen.picker.choosing.made == {"GET /pets"})
+        await until(pilot, lambda: screen.picker.choosing.existing == {"GET /pets"})
         assert program.screen is screen
         assert len((await client.list(TOOL, app=app)).items) == 1
 
 
-async def test_an_api_on_this_machine_is_asked_about_once_it_is_imported(
+async def test_importing_a_local_api_asks_to_allow_its_address(
     sandbox_process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = PETS | {"servers": [{"url": "http://127.0.0.1:9/v1"}]}
@@ -313,7 +313,7 @@ async def test_an_api_on_this_machine_is_asked_about_once_it_is_imported(
         client = await program.backend.ready()
         body = {"templateId": "blank", "name": "Pets", "slug": f"pets-{uuid.uuid4().hex[:8]}"}
         app = (await client.create(APP, body)).raw["id"]
-        await screen_on(pilot, app, str(tmp_path / "local.json"))
+        await open_import_screen_of(pilot, app, str(tmp_path / "local.json"))
         await pilot.press("space", "ctrl+s")
         await until(pilot, lambda: isinstance(program.screen, MakingScreen))
         await pilot.press("enter")
@@ -327,31 +327,29 @@ async def test_an_api_on_this_machine_is_asked_about_once_it_is_imported(
         await revoke(client, ("127.0.0.1", 9))
 
 
-async def test_a_document_that_is_read_when_the_screen_is_gone_is_closed(
-    pets: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Textual calls a screen's own `on_unmount` before it ends the screen's workers."""
-    read: list[documents.Document] = []
-    leaving = asyncio.Event()
+async def test_a_document_loaded_after_the_screen_closed_is_closed(pets: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual calls a screen's `on_unmount` before it cancels the screen's workers."""
+    loaded: list[documents.Document] = []
+    unmounted = asyncio.Event()
 
-    async def late(where: str, tell: Any = None) -> documents.Document:
-        await leaving.wait()
-        read.append(await documents.open_document(where, tell))
-        return read[0]
+    async def open_after_unmount(where: str, progress: Any = None) -> documents.Document:
+        await unmounted.wait()
+        loaded.append(await documents.open_document(where, progress))
+        return loaded[0]
 
     on_unmount = ImportScreen.on_unmount
 
-    async def slow(self: ImportScreen) -> None:
+    async def unmount_and_wait(self: ImportScreen) -> None:
         await on_unmount(self)
-        leaving.set()
+        unmounted.set()
         await asyncio.wait([worker._task for worker in self.workers if worker.name == "read" and worker._task])
 
-    monkeypatch.setattr(import_screen, "open_document", late)
-    monkeypatch.setattr(ImportScreen, "on_unmount", slow)
+    monkeypatch.setattr(import_screen, "open_document", open_after_unmount)
+    monkeypatch.setattr(ImportScreen, "on_unmount", unmount_and_wait)
     async with serving(TableServer(drio_of())) as server, running(server.base_url, monkeypatch) as pilot:
         program: Any = pilot.app
         await program.backend.ready()
         await program.push_screen(ImportScreen("app_1", Snapshot("app_1"), pets))
-        await until(pilot, lambda: program.screen.reading)
+        await until(pilot, lambda: program.screen.progress)
         program.screen.dismiss(None)
-        await until(pilot, lambda: read and read[0]._reader is None)
+        await until(pilot, lambda: loaded and loaded[0]._worker is None)
