@@ -115,7 +115,7 @@ async def test_a_new_tool_is_requested_and_selected_once_it_exists() -> None:
         driver.editor.focus_first()
         await driver.type("new")
         await driver.press("enter")
-        assert [(row.kind, row.path) for row in driver.app.new_requests] == [("tool", "toolId")]
+        assert [(request.kind, request.path) for request in driver.app.new_requests] == [("tool", "toolId")]
         driver.editor.set_reference("toolId", "t_lone")
         await driver.settle()
         assert driver.editor.value()["toolId"] == "t_lone"
