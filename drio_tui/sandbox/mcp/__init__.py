@@ -12,7 +12,6 @@
 | `deployment_cli`   | history and restoring for the command line                                 |
 | `draft_calls`      | running a draft's tool without deploying it                                |
 | `arguments`        | validation against untrusted JSON Schemas, with limits                     |
-| `compiled_schema`  | fast validation for simple schemas                                         |
 | `widgets`          | widgets as self-contained HTML                                             |
 
 Requests to upstreams are made by `drio_tui.tool_calls`. The SDK is imported at the first MCP request, so that the
