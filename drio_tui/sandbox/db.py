@@ -23,13 +23,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Integer, MetaData, event, inspect, select, text
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
 
 from drio_tui.api.errors import DrioError
 from drio_tui.sandbox.wal import is_damaged
@@ -40,17 +37,12 @@ SCHEMA_VERSION = 1
 
 FILE_NAME = "sandbox.db"
 _SIDE_FILES = ("-wal", "-shm", "-journal")
-_BUSY_MS = 15_000
-_READ_BUSY_MS = 2_000
+_BUSY_SECONDS = 15
 _FULL_CHECK_BYTES = 64 << 20
 _ADVISORY_LOCK = 0x6472696F  # "drio"; held while tables are created, so that two processes do not do so at once
 _ADVICE = "Run `drio-tui sandbox reset`: it sets the old data aside as a backup and starts afresh."
 _SNAPSHOT: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-)
+_PRAGMAS = ["PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"]
 
 
 class StorageError(DrioError):
@@ -135,7 +127,10 @@ class Database:
         try:
             self._engine = _create_engine(self.url)
             await self.create_all()
-            self._reader = _create_reader(self.url) if self.path else self._engine.execution_options(**_SNAPSHOT)
+            if self.path is None:
+                self._reader = self._engine.execution_options(**_SNAPSHOT)
+            else:
+                self._reader = _create_engine(self.url, read_only=True)
         except BaseException:
             await self.close()
             raise
@@ -231,54 +226,13 @@ class Database:
         return None
 
 
-class _InlineCursor(sqlite3.Cursor):
-    async def _async_soft_close(self) -> None:
-        """Do nothing: SQLAlchemy awaits this when a result is closed before its end."""
-
-
-class _InlineConnection(sqlite3.Connection):
-    def cursor(self, factory: Any = _InlineCursor) -> Any:
-        return super().cursor(factory)
-
-
-class _InlineDialect(SQLiteDialect_pysqlite):
-    """SQLite in the thread of the event loop, behind SQLAlchemy's asyncio interface.
-
-    For reads only: with a WAL they wait for no lock, and take far less time than handing each of their
-    steps (begin, execute, fetch, end) to another thread and back.
-    """
-
-    driver = "inline"
-    is_async = True
-    supports_statement_cache = True
-
-    @classmethod
-    def get_pool_class(cls, url: URL) -> type[Pool]:  # noqa: ARG003 - the pool is the same for every file
-        return AsyncAdaptedQueuePool
-
-
-registry.register("sqlite.inline", __name__, _InlineDialect.__name__)
-
-
-def _create_engine(url: URL) -> AsyncEngine:
-    """Return the engine for writes, and on PostgreSQL also for reads."""
+def _create_engine(url: URL, *, read_only: bool = False) -> AsyncEngine:
+    """Return an engine for reads and writes; for SQLite also one that can only read."""
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000}, hide_parameters=True)
-    _prepare_connections(engine, [f"PRAGMA busy_timeout={_BUSY_MS}", *_PRAGMAS], "BEGIN IMMEDIATE")
-    return engine
+    engine = create_async_engine(url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
+    pragmas, begin = (["PRAGMA query_only=ON"], "BEGIN") if read_only else (_PRAGMAS, "BEGIN IMMEDIATE")
 
-
-def _create_reader(url: URL) -> AsyncEngine:
-    """Return the engine for reads of an SQLite file."""
-    engine = create_async_engine(
-        url.set(drivername="sqlite+inline"), connect_args={"factory": _InlineConnection}, hide_parameters=True
-    )
-    _prepare_connections(engine, [f"PRAGMA busy_timeout={_READ_BUSY_MS}", "PRAGMA query_only=ON"], "BEGIN")
-    return engine
-
-
-def _prepare_connections(engine: AsyncEngine, pragmas: list[str], begin: str) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions itself
@@ -292,6 +246,8 @@ def _prepare_connections(engine: AsyncEngine, pragmas: list[str], begin: str) ->
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    return engine
 
 
 def _sqlite_code(error: DBAPIError) -> str:
@@ -388,7 +344,7 @@ def _check_file(path: Path) -> None:
         raise StorageError(f"{wal} is damaged: changes that were saved last would be lost")
     check = "integrity_check" if size <= _FULL_CHECK_BYTES else "quick_check"
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_MS / 1000)) as connection:
+        with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
             result = connection.execute(f"PRAGMA {check}(1)").fetchone()
             foreign = connection.execute("PRAGMA user_version").fetchone()[0] == 0
             foreign = foreign and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
