@@ -6,7 +6,8 @@ it, so that none fails half-way with "database is locked". The WAL is flushed on
 acknowledged write survives a kill or a power failure.
 
 A damaged database, one of another version, and one that is not the sandbox's are refused with a
-`StorageError`; nothing is ever repaired by emptying it.
+`StorageError`; nothing is ever repaired by emptying it. Damage in the WAL is left to SQLite, which reads it up to
+the first frame with a wrong checksum.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from drio_tui.api.errors import DrioError
-from drio_tui.sandbox.wal import is_damaged
 from drio_tui.storage.files import private_dir, reason_of, sync_dir
 
 SCHEMA_VERSION = 1
@@ -333,15 +333,12 @@ def _create_file(path: Path) -> None:
 
 
 def _check_file(path: Path) -> None:
-    """Raise `StorageError` if the file or its WAL is damaged, or the database is not the sandbox's."""
+    """Raise `StorageError` if the file is damaged, or the database is not the sandbox's."""
     if hasattr(os, "getuid") and path.stat().st_mode & 0o077:
         path.chmod(0o600)
     size = path.stat().st_size
     if size == 0:
         raise StorageError(f"{path} is empty: it was cut off")
-    wal = path.with_name(path.name + "-wal")
-    if wal.exists() and is_damaged(wal):
-        raise StorageError(f"{wal} is damaged: changes that were saved last would be lost")
     check = "integrity_check" if size <= _FULL_CHECK_BYTES else "quick_check"
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
