@@ -15,63 +15,32 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from drio_tui.api.json_codec import dumps
 from drio_tui.sandbox.allowed import AllowedHosts
-from drio_tui.sandbox.db import Database
+from drio_tui.sandbox.db import Database, ReadCache
 from drio_tui.sandbox.oauth import OAuthServer, Principal
 from drio_tui.sandbox.settings import Settings
 from drio_tui.sandbox.store import Store
 
 JSON = "application/json"
-CacheKey = tuple[str, ...]
-
-
-@dataclass(slots=True)
-class ResponseCache:
-    """Response bodies of GETs since the last write, by user and path.
-
-    Every write of this process empties the cache before the write is acknowledged. It is only used where
-    this process is the only writer (SQLite), so a cached body is always what the database would give.
-    """
-
-    limit: int = 16 << 20
-    generation: int = 0
-    _size: int = 0
-    _bodies: dict[CacheKey, bytes] = field(default_factory=dict)
-
-    def get(self, key: CacheKey) -> bytes | None:
-        return self._bodies.get(key)
-
-    def put(self, key: CacheKey, body: bytes, generation: int) -> None:
-        """Cache a body that was read from `generation` on, unless a write has happened since."""
-        if generation != self.generation or len(body) > self.limit // 8:
-            return
-        if self._size + len(body) > self.limit:
-            self._bodies.clear()
-            self._size = 0
-        self._size += len(body) - len(self._bodies.get(key, b""))
-        self._bodies[key] = body
-
-    def clear(self) -> None:
-        """Empty the cache after a write, and start a new generation."""
-        self.generation += 1
-        self._bodies.clear()
-        self._size = 0
 
 
 @dataclass(slots=True)
 class Sandbox:
     """The state that the routes share, `app.state.sandbox`.
 
-    `id` identifies the data, whatever port they are served on.
+    `id` identifies the data, whatever port they are served on. `responses` are bodies of GETs by user and path.
     """
 
     settings: Settings
     database: Database
     oauth: OAuthServer
     allowed: AllowedHosts
-    cache: ResponseCache = field(default_factory=ResponseCache)
+    responses: ReadCache[bytes] = field(init=False, repr=False)
     upstream_key: str = field(default="", repr=False)
     id: str = ""
     connections: Callable[[], int] = field(default=lambda: 0, repr=False)
+
+    def __post_init__(self) -> None:
+        self.responses = ReadCache(self.database)
 
     @contextlib.asynccontextmanager
     async def writing(self, user: Principal) -> AsyncIterator[Store]:
@@ -80,7 +49,7 @@ class Sandbox:
             async with self.exclusive(user.user_id) as session:
                 yield Store(session, user.user_id, self.settings)
         finally:
-            self.cache.clear()
+            self.responses.clear()
 
     @contextlib.asynccontextmanager
     async def exclusive(self, name: str) -> AsyncIterator[AsyncSession]:
@@ -102,17 +71,12 @@ class Sandbox:
             yield Store(session, user.user_id, self.settings)
 
     async def cached_response(
-        self, user: Principal, key: CacheKey, load: Callable[[Store], Awaitable[bytes]]
+        self, user: Principal, key: tuple[str, ...], load: Callable[[Store], Awaitable[bytes]]
     ) -> Response:
         """Return the response to a GET: the cached body, or the one that `load` returns."""
-        key = (user.user_id, *key)
-        body = self.cache.get(key)
-        if body is None:
-            generation = self.cache.generation
-            async with self.reading(user) as store:
-                body = await load(store)
-            if self.database.path is not None:
-                self.cache.put(key, body, generation)
+        body = await self.responses.read(
+            (user.user_id, *key), lambda session: load(Store(session, user.user_id, self.settings))
+        )
         return Response(body, media_type=JSON)
 
 

@@ -17,11 +17,11 @@ import contextlib
 import os
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from sqlalchemy import Integer, MetaData, event, inspect, select, text
 from sqlalchemy.engine import URL, Connection, make_url
@@ -32,12 +32,15 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from drio_tui.api.errors import DrioError
 from drio_tui.storage.files import private_dir, reason_of, sync_dir
 
+Value = TypeVar("Value")
+
 SCHEMA_VERSION = 1
 """Increase it with every change to a table that `create_all` cannot make."""
 
 FILE_NAME = "sandbox.db"
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BUSY_SECONDS = 15
+_MAX_CACHED = 1000
 _FULL_CHECK_BYTES = 64 << 20
 _ADVISORY_LOCK = 0x6472696F  # "drio"; held while tables are created, so that two processes do not do so at once
 _ADVICE = "Run `drio-tui sandbox reset`: it sets the old data aside as a backup and starts afresh."
@@ -224,6 +227,38 @@ class Database:
                 f"another process keeps {self.name} locked", hint="End the other sandbox, then try again."
             )
         return None
+
+
+class ReadCache(Generic[Value]):
+    """Values that were read from the database, by key, until something that they depend on is written.
+
+    Who writes it must call `clear` before the write is acknowledged. With PostgreSQL nothing is cached, since other
+    processes may write too. `generation` counts the calls of `clear`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.generation = 0
+        self._database = database
+        self._values: dict[Hashable, Value] = {}
+
+    async def read(self, key: Hashable, load: Callable[[AsyncSession], Awaitable[Value | None]]) -> Value | None:
+        """Return the cached value, or the one that `load` returns in a read transaction; None is not cached."""
+        cached = self._values.get(key)
+        if cached is not None:
+            return cached
+        generation = self.generation
+        async with self._database.read() as session:
+            value = await load(session)
+        if value is not None and self._database.path is not None and generation == self.generation:
+            if len(self._values) >= _MAX_CACHED:
+                self._values.clear()
+            self._values[key] = value
+        return value
+
+    def clear(self) -> None:
+        """Forget all values, and those that are being read."""
+        self.generation += 1
+        self._values.clear()
 
 
 def _create_engine(url: URL, *, read_only: bool = False) -> AsyncEngine:

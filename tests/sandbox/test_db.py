@@ -15,10 +15,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Integer, func, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from drio_tui.sandbox import db as module
-from drio_tui.sandbox.db import FILE_NAME, Base, Database, SchemaVersion, StorageError, move_to_backup
+from drio_tui.sandbox.db import (
+    FILE_NAME,
+    Base,
+    Database,
+    ReadCache,
+    SchemaVersion,
+    StorageError,
+    move_to_backup,
+)
 from tests.sandbox.postgres import postgres_url  # noqa: F401 - a fixture
 
 
@@ -163,6 +172,45 @@ async def test_read_transaction_sees_a_consistent_snapshot(db: Database) -> None
         after = (await reader.execute(count)).scalar()
     assert (before, after) == (1, 1)
     assert len(await values(db)) == 2
+
+
+async def test_cache_keeps_values_until_it_is_cleared(db: Database) -> None:
+    cache = ReadCache[int](db)
+    results: list[int | None] = [None, 1, 2, 3]
+
+    async def load(_session: AsyncSession) -> int | None:
+        return results.pop(0)
+
+    assert [await cache.read("key", load) for _ in range(4)] == [None, 1, 1, 1]
+    cache.clear()
+    assert await cache.read("key", load) == 2
+    assert await cache.read("other", load) == 3
+
+
+async def test_value_read_while_the_cache_is_cleared_is_not_cached(db: Database) -> None:
+    cache = ReadCache[int](db)
+
+    async def load_before_a_write(_session: AsyncSession) -> int:
+        cache.clear()
+        return 1
+
+    async def load(_session: AsyncSession) -> int:
+        return 2
+
+    assert await cache.read("key", load_before_a_write) == 1
+    assert await cache.read("key", load) == 2
+
+
+async def test_cache_is_bounded(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_CACHED", 3)
+    cache = ReadCache[int](db)
+
+    async def load(_session: AsyncSession) -> int:
+        return 1
+
+    for number in range(10):
+        await cache.read(number, load)
+        assert len(cache._values) <= 3
 
 
 WRITER = """

@@ -1,4 +1,4 @@
-"""Requests when the storage fails, and the response cache, which is never stale."""
+"""Requests when the storage fails, and cached responses, which are never stale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from drio_tui.sandbox.core import ResponseCache
 from tests.sandbox.conftest import Caller, token_of
 from tests.sandbox_fixtures import API, InProcess, in_process
 
@@ -96,19 +95,6 @@ async def test_cached_responses_are_per_user(bare_sandbox: InProcess, api: Calle
         await api("GET", f"/apps/{app}")
         await stranger("GET", f"/apps/{app}", expect=404)
         assert (await stranger("GET", "/apps"))["apps"] == []
-
-
-def test_cache_rejects_outdated_bodies_and_is_bounded() -> None:
-    cache = ResponseCache(limit=8000)
-    generation = cache.generation
-    cache.clear()
-    cache.put(("a",), b"old", generation)
-    assert cache.get(("a",)) is None
-    for number in range(100):
-        cache.put((str(number),), b"x" * 500, cache.generation)
-        assert sum(len(body) for body in cache._bodies.values()) <= 8000
-    cache.put(("large",), b"x" * 5000, cache.generation)
-    assert cache.get(("large",)) is None
 
 
 async def test_concurrent_creates_get_distinct_keys(api: Caller) -> None:

@@ -128,14 +128,14 @@ class Endpoint:
 
     async def _live_server(self, public_id: str) -> _RunningServer | None:
         """Return the server of the live deployment, loaded if it may have changed; None if nothing is deployed."""
-        cache = self._sandbox.cache
+        responses = self._sandbox.responses
         server = self._servers.get(public_id)
         only_writer = self._sandbox.database.path is not None
-        if server is not None and only_writer and server.generation == cache.generation:
+        if server is not None and only_writer and server.generation == responses.generation:
             self._servers.move_to_end(public_id)
             return server
         async with self._lock:
-            generation = cache.generation
+            generation = responses.generation
             server = self._servers.get(public_id)
             if server is not None:
                 async with self._sandbox.database.read() as session:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from drio_tui.sandbox.db import Database
+from drio_tui.sandbox.db import Database, ReadCache
 from drio_tui.sandbox.oauth import authorize, metadata, register, token_routes, workos
 from drio_tui.sandbox.oauth.bearer_auth import (
     NotSignedIn,
@@ -57,7 +57,7 @@ _Endpoint = Callable[[OAuthServer, Request], Awaitable[Response]]
 
 def install(app: Starlette, db: Database, settings: OAuthSettings) -> OAuthServer:
     """Add the authorization server to `app`, also as `app.state.oauth`, and return it."""
-    server = OAuthServer(db, settings, RateLimit(settings.registrations_per_minute))
+    server = OAuthServer(db, settings, RateLimit(settings.registrations_per_minute), ReadCache(db))
     app.state.oauth = server
     app.add_exception_handler(NotSignedIn, unauthorized_response)
     app.router.routes.extend(build_routes(server))

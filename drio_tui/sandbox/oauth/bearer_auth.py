@@ -51,22 +51,21 @@ async def require_user(request: Request) -> Principal:
 async def principal_of(server: OAuthServer, token: str) -> Principal | None:
     """Return the user and client of an access token; None if it is unknown, expired, revoked or a refresh token."""
     key, now = digest(token), server.now()
-    cached = server.tokens.get(key, now)
-    if cached is not None:
-        return cached
-    generation = server.tokens.generation
-    async with server.db.read() as session:
+
+    async def load(session: AsyncSession) -> tuple[Principal, float] | None:
         row: Token | None = (await session.execute(valid_access_token(key, now))).unique().scalar_one_or_none()
-    if row is None:
-        return None
-    principal = Principal(
-        user_id=row.grant.user_id,
-        email=row.grant.user.email,
-        client_id=row.grant.client_id,
-        scopes=frozenset(row.scope.split()),
-    )
-    server.tokens.put(key, principal, row.expires_at, generation)
-    return principal
+        if row is None:
+            return None
+        principal = Principal(
+            user_id=row.grant.user_id,
+            email=row.grant.user.email,
+            client_id=row.grant.client_id,
+            scopes=frozenset(row.scope.split()),
+        )
+        return principal, row.expires_at
+
+    principal, expires_at = await server.tokens.read(key, load) or (None, 0.0)
+    return principal if expires_at > now else None
 
 
 async def unauthorized_response(request: Request, error: Exception) -> JSONResponse:

@@ -124,18 +124,16 @@ class _Revocation(RevocationEndpoint):
             self.server.revoke_grant(token.grant)
         else:
             token.revoked_at = self.server.now
-            self.server.revoked = True
 
 
 class TokenServer(AuthorizationServer):
-    """Authlib's server for one database transaction. `revoked` is whether a token or grant was revoked."""
+    """Authlib's server for one database transaction."""
 
     def __init__(self, session: Session, settings: OAuthSettings) -> None:
         super().__init__()
         self.session = session
         self.settings = settings
         self.now = settings.clock()
-        self.revoked = False
         self.register_grant(_CodeGrant, [CodeChallenge(required=True)])
         self.register_grant(_RefreshGrant)
         self.register_endpoint(_Revocation)
@@ -178,7 +176,6 @@ class TokenServer(AuthorizationServer):
             self.session.execute(
                 update(Grant).where(Grant.id == grant.id, Grant.revoked_at.is_(None)).values(revoked_at=self.now)
             )
-        self.revoked = True
 
     def save_token(self, token: dict[str, Any], request: Any) -> None:
         """Store the digests of new tokens; a refresh token keeps the whole scope of the grant."""

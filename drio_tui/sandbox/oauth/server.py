@@ -1,22 +1,18 @@
-"""The state that the endpoints share: database, settings, the rate limit of registrations, and a token cache."""
+"""The state that the endpoints share: database, settings, the rate limit of registrations, and the valid tokens."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from drio_tui.sandbox.db import Database
+from drio_tui.sandbox.db import Database, ReadCache
 from drio_tui.sandbox.oauth.settings import OAuthSettings
 from drio_tui.sandbox.oauth.tables import Client
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}\Z")
-_MAX_ENTRIES = 2048
-_CACHE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,43 +23,6 @@ class Principal:
     email: str
     client_id: str
     scopes: frozenset[str]
-
-
-@dataclass(slots=True)
-class TokenCache:
-    """Access tokens that were read from the database within the last second, by digest.
-
-    It saves one read per request. Revoking in this process empties it at once; if several processes share a
-    database, the others notice a revocation within that second.
-    """
-
-    generation: int = 0
-    clock: Callable[[], float] = time.monotonic
-    _entries: dict[str, tuple[Principal, float, float]] = field(default_factory=dict)
-
-    def get(self, key: str, now: float) -> Principal | None:
-        """Return the principal of a token; None if it is not cached, or has expired at `now`."""
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        principal, expires_at, cached_at = entry
-        if expires_at <= now or self.clock() - cached_at > _CACHE_SECONDS:
-            del self._entries[key]
-            return None
-        return principal
-
-    def put(self, key: str, principal: Principal, expires_at: float, generation: int) -> None:
-        """Cache a token that was read from `generation` on, unless one was revoked since."""
-        if generation != self.generation:
-            return
-        if len(self._entries) >= _MAX_ENTRIES:
-            self._entries.clear()
-        self._entries[key] = (principal, expires_at, self.clock())
-
-    def clear(self) -> None:
-        """Empty the cache after a revocation, and start a new generation."""
-        self.generation += 1
-        self._entries.clear()
 
 
 @dataclass(slots=True)
@@ -86,12 +45,15 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class OAuthServer:
-    """The authorization server of one sandbox process, `app.state.oauth`."""
+    """The authorization server of one sandbox process, `app.state.oauth`.
+
+    `tokens` are the principals of valid access tokens, with the time at which each expires, by digest.
+    """
 
     db: Database
     settings: OAuthSettings
     registrations: RateLimit
-    tokens: TokenCache = field(default_factory=TokenCache)
+    tokens: ReadCache[tuple[Principal, float]]
 
     def now(self) -> float:
         """Return the seconds since the epoch, by the clock of the settings."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -35,13 +36,7 @@ async def refresh(server: OAuthServer, request: Request) -> Response:
 async def revoke(server: OAuthServer, request: Request) -> Response:
     """POST /api/v1/auth/revoke (RFC 7009): 200 also for an unknown token."""
     form = await read_form(request, json_too=True)
-    authlib_request = _authlib_request(server, request, form)
-    async with server.db.session() as session:
-        token_server = await session.run_sync(lambda sync: TokenServer(sync, server.settings))
-        response = await session.run_sync(lambda _: token_server.revoke(authlib_request))
-    if token_server.revoked:
-        server.tokens.clear()
-    return _http_response(response)
+    return await _respond(server, request, form, TokenServer.revoke)
 
 
 async def _exchange(server: OAuthServer, request: Request, form: dict[str, str]) -> Response:
@@ -49,12 +44,22 @@ async def _exchange(server: OAuthServer, request: Request, form: dict[str, str])
         raise OAuthProblem("invalid_request", "grant_type is missing")
     if form["grant_type"] not in GRANT_TYPES:
         raise OAuthProblem("unsupported_grant_type", f"grant_type is one of {', '.join(GRANT_TYPES)}")
+    return await _respond(server, request, form, TokenServer.token)
+
+
+async def _respond(
+    server: OAuthServer,
+    request: Request,
+    form: dict[str, str],
+    call: Callable[[TokenServer, FormRequest], AuthlibResponse],
+) -> Response:
+    """Return the response of `call`, which runs in a write transaction."""
     authlib_request = _authlib_request(server, request, form)
-    async with server.db.session() as session:
-        token_server = await session.run_sync(lambda sync: TokenServer(sync, server.settings))
-        response = await session.run_sync(lambda _: token_server.token(authlib_request))
-    if token_server.revoked:
-        server.tokens.clear()
+    try:
+        async with server.db.session() as session:
+            response = await session.run_sync(lambda sync: call(TokenServer(sync, server.settings), authlib_request))
+    finally:
+        server.tokens.clear()  # a grant may have been revoked
     return _http_response(response)
 
 

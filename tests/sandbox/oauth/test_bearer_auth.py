@@ -5,12 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from sqlalchemy import update
 
-from drio_tui.sandbox.oauth import mint_local_token, principal_of
-from drio_tui.sandbox.oauth.secret import digest
-from drio_tui.sandbox.oauth.server import TokenCache
-from drio_tui.sandbox.oauth.tables import Token
+from drio_tui.sandbox.oauth import mint_local_token
 from tests.sandbox.oauth.browser import AUTH, Application, Browser
 from tests.sandbox.oauth.conftest import Sandbox
 
@@ -71,45 +67,6 @@ async def test_local_client_is_refused_by_the_oauth_endpoints(
     assert (page.status_code, page.headers.get("location")) == (400, None)
     form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": "local"}
     assert (await sandbox.http.post(f"{AUTH}/token", data=form)).json()["error"] == "invalid_client"
-
-
-async def test_lookup_from_before_a_revocation_is_not_cached(sandbox: Sandbox, application: Application) -> None:
-    token = (await sandbox.tokens(application))["access_token"]
-    principal = await principal_of(sandbox.server, token)
-    assert principal is not None
-    cache = TokenCache()
-    generation = cache.generation
-    cache.clear()
-    cache.put("key", principal, sandbox.clock.now + 60, generation)
-    assert cache.get("key", sandbox.clock.now) is None
-    cache.put("key", principal, sandbox.clock.now + 60, cache.generation)
-    assert cache.get("key", sandbox.clock.now) == principal
-
-
-async def test_lookup_is_cached_for_one_second(sandbox: Sandbox, application: Application) -> None:
-    principal = await principal_of(sandbox.server, (await sandbox.tokens(application))["access_token"])
-    assert principal is not None
-    now = 0.0
-    cache = TokenCache(clock=lambda: now)
-    cache.put("key", principal, expires_at=60, generation=0)
-    now = 0.9
-    assert cache.get("key", 1) == principal
-    now = 1.1
-    assert cache.get("key", 1) is None
-    cache.put("key", principal, expires_at=60, generation=0)
-    assert cache.get("key", 59) == principal
-    assert cache.get("key", 60) is None
-
-
-async def test_revocation_by_another_process_counts_after_the_cache_expires(
-    sandbox: Sandbox, application: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = (await sandbox.tokens(application))["access_token"]
-    assert (await sandbox.me(token)).status_code == 200
-    async with sandbox.db.session() as session:  # as another process does, without clearing this one's cache
-        await session.execute(update(Token).where(Token.key == digest(token)).values(revoked_at=1.0))
-    monkeypatch.setattr("drio_tui.sandbox.oauth.server._CACHE_SECONDS", -1.0)
-    assert (await sandbox.me(token)).status_code == 401
 
 
 async def test_unsafe_settings_are_refused(sandbox: Sandbox) -> None:

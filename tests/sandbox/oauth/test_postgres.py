@@ -31,6 +31,15 @@ async def test_sign_in_refresh_and_revocation(shared: Sandbox) -> None:
     assert (await shared.me(second["access_token"])).status_code == 401
 
 
+async def test_revocation_by_another_process_takes_effect_at_once(shared: Sandbox) -> None:
+    application = await shared.register()
+    tokens = await shared.tokens(application)
+    async with opened(shared.db.url.render_as_string(hide_password=False)) as other:
+        assert (await other.me(tokens["access_token"])).status_code == 200
+        await application.revoke(tokens["refresh_token"])
+        assert (await other.me(tokens["access_token"])).status_code == 401
+
+
 async def test_concurrent_exchanges_of_a_code_or_refresh_token_succeed_once(shared: Sandbox) -> None:
     application = await shared.register()
     code = await shared.code(application)
