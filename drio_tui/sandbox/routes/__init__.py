@@ -10,14 +10,11 @@ from fastapi import FastAPI
 from starlette.routing import Route, compile_path
 
 from drio_tui.sandbox.routes import (
-    allowed,
     apps,
     auth,
-    deployments,
-    draft_calls,
     integrations,
     operations,
-    process,
+    sandbox_only,
     templates,
     tools,
     widgets,
@@ -26,19 +23,7 @@ from drio_tui.sandbox.routes import (
 
 def install(app: FastAPI) -> None:
     """Add every route to `app` directly: with included routers each request would be matched at two levels."""
-    for module in (
-        apps,
-        tools,
-        widgets,
-        integrations,
-        operations,
-        auth,
-        templates,
-        deployments,
-        draft_calls,
-        allowed,
-        process,
-    ):
+    for module in (apps, tools, widgets, integrations, operations, auth, templates, sandbox_only):
         app.router.routes.extend(module.router.routes)
 
 
