@@ -4,7 +4,6 @@
 |--------------------|----------------------------------------------------------------------------|
 | `endpoint`         | the route: passes a request to the server of the newest deployment         |
 | `messages`         | checks of a message before the SDK gets it                                 |
-| `server_factory`   | creates the server of a deployment                                         |
 | `server`           | a deployment as a server of the official SDK                               |
 | `runtime`          | calls of a tool: arguments, request, response, chain                       |
 | `snapshot`         | a deployment's config, parsed into tools                                   |

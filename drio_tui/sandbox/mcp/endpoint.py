@@ -187,7 +187,7 @@ class Endpoint:
 
 def _import_factory() -> Any:
     """Return `create_server`. Blocking: the SDK that it imports takes most of a second."""
-    from drio_tui.sandbox.mcp.server_factory import create_server
+    from drio_tui.sandbox.mcp.server import create_server
 
     return create_server
 
