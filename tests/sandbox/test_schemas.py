@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drio_tui.sandbox.schemas import schema_errors
+from drio_tui.sandbox.services.operations import schema_errors
 
 VALID = {"type": "object", "properties": {"q": {"type": "string"}}}
 INVALID = {"type": "object", "properties": {"q": {"type": "text"}}}

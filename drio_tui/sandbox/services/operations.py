@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from typing import Any
 
+from drio_tui.api.json_codec import dumps, loads
 from drio_tui.sandbox.naming import new_id
 from drio_tui.sandbox.patching import Rules
-from drio_tui.sandbox.problems import invalid
+from drio_tui.sandbox.problems import FieldError, invalid
 from drio_tui.sandbox.references import refuse_if_referenced
-from drio_tui.sandbox.schemas import schema_errors, schema_hash
 from drio_tui.sandbox.services.common import assign_key
 from drio_tui.sandbox.store import Store
 from drio_tui.tool_calls.requests import mapping_errors
 
 Document = dict[str, Any]
+
+_HASHED_PROPERTIES = ("method", "path", "inputSchema", "outputSchema")
+_MAX_MESSAGE = 300
 
 RULES = Rules(
     order=(
@@ -62,3 +67,47 @@ def _validate(document: Document) -> None:
     if errors:
         raise invalid(errors)
     document["schemaHash"] = schema_hash(document)
+
+
+def schema_errors(schema: Document, path: str) -> list[FieldError]:
+    """Return why `schema` is not a valid JSON Schema (2020-12), with paths below `path`; nothing is fetched."""
+    try:
+        error = _schema_error(dumps(schema))
+    except (ValueError, RecursionError):
+        return [(path, "is nested too deeply")]
+    if error is None:
+        return []
+    location, message = error
+    return [(".".join([path, *location]), message)]
+
+
+@lru_cache(maxsize=128)
+def _schema_error(schema: str) -> tuple[list[str], str] | None:
+    """Return where and why a schema (JSON) is invalid, None if it is valid.
+
+    Cached: it takes 2 to 10 ms, and each write of an operation validates two, mostly those of before or of a template.
+    """
+    from jsonschema import Draft202012Validator  # takes 0.15 s to import, needed only for a new schema
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(loads(schema)))
+    if error is None:
+        return None
+    message = error.message
+    if len(message) > _MAX_MESSAGE:
+        message = f"does not satisfy {error.validator} of the JSON Schema meta-schema"
+    return [str(part) for part in error.absolute_path], message
+
+
+def schema_hash(operation: dict[str, Any]) -> str:
+    """Return the SHA-256 of the canonical JSON (names sorted, no spaces) of what a bound tool depends on."""
+    canonical = dumps(_with_sorted_names({name: operation.get(name) for name in _HASHED_PROPERTIES}))
+    return f"schema_{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
+
+
+def _with_sorted_names(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_sorted_names(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [_with_sorted_names(item) for item in value]
+    return value
